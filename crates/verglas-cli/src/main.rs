@@ -1,0 +1,2 @@
+//! The verglas command.
+fn main() {}
