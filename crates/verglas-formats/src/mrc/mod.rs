@@ -27,13 +27,16 @@
 mod byte_order;
 mod compressed;
 mod decode;
+mod encode;
 mod header;
 mod mode;
 mod stack;
 mod warning;
+mod writer;
 
 pub use compressed::Compression;
 pub use header::{HEADER_BYTES, MrcHeader};
 pub use mode::{ByteOrder, Mode, Mode0};
 pub use stack::{MrcOptions, MrcStack, MrcSummary, Truncation, read_header};
 pub use warning::MrcWarning;
+pub use writer::{MrcLayout, MrcWriter};
