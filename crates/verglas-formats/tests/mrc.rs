@@ -115,6 +115,37 @@ fn sections_are_found_one_by_one_and_in_runs() {
     }
 }
 
+/// Pixels are converted in pieces of 256 KiB; these stacks have several, whose ends are no section's ends.
+#[test]
+fn large_sections_are_put_together_from_pieces() {
+    let value = |n: usize| (n * 7 % 251) as u8;
+    for (width, height, mode) in [(701, 311, 1), (300_001, 2, 0), (1001, 467, 101), (300_001, 3, 101), (640, 401, 101)]
+    {
+        let n = width * height * 3;
+        let mut bytes = header(width as i32, height as i32, 3, mode).to_vec();
+        let expected: Vec<f32> = match mode {
+            0 => (0..n).map(|n| value(n).cast_signed().into()).collect(),
+            1 => (0..n).map(|n| i16::from_le_bytes([value(n), value(n / 5)]).into()).collect(),
+            _ => (0..n).map(|n| f32::from(value(n) % 16)).collect(),
+        };
+        match mode {
+            0 => bytes.extend((0..n).map(value)),
+            1 => bytes.extend((0..n).flat_map(|n| [value(n), value(n / 5)])),
+            _ => {
+                for row in expected.chunks(width) {
+                    bytes.extend(row.chunks(2).map(|pair| pair.iter().rev().fold(0, |byte, v| byte << 4 | *v as u8)));
+                }
+            }
+        }
+        let stack = open(temporary(&bytes).path()).unwrap();
+        assert_eq!((stack.truncation(), stack.warnings()), (None, &[][..]));
+        assert!(read_all(&stack).unwrap() == expected, "{width} × {height}, mode {mode}");
+        let mut last = vec![0.0; width * height];
+        stack.read_section(2, &mut last, &mut Vec::new()).unwrap();
+        assert!(last == expected[2 * width * height..], "{width} × {height}, mode {mode}");
+    }
+}
+
 #[test]
 fn eight_bit_data_are_unsigned_on_request() {
     let options = MrcOptions { mode0: Mode0::Unsigned, ..MrcOptions::default() };

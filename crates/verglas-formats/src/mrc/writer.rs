@@ -39,12 +39,35 @@ pub struct MrcLayout {
 pub struct MrcWriter {
     file: File,
     layout: MrcLayout,
-    header: [u8; HEADER_BYTES],
-    pixels_per_section: usize,
-    bytes_per_section: u64,
+    plan: Plan,
     next_section: u64,
     /// One bit per section that has been written.
     written: Vec<AtomicU64>,
+}
+
+/// What follows from a layout that can be written.
+#[derive(Debug)]
+struct Plan {
+    header: [u8; HEADER_BYTES],
+    pixels_per_section: usize,
+    bytes_per_section: u64,
+}
+
+impl Plan {
+    fn of(layout: &MrcLayout) -> Result<Self> {
+        let header = header_of(layout)?;
+        let MrcLayout { n_columns, n_rows, n_sections, mode, .. } = *layout;
+        let sizes = || {
+            let bytes_per_section = mode.bytes_per_section(n_columns, n_rows)?;
+            let end = bytes_per_section.checked_mul(n_sections)?.checked_add(HEADER_BYTES as u64)?;
+            i64::try_from(end).ok()?;
+            let pixels_per_section = usize::try_from(n_columns.checked_mul(n_rows)?).ok()?;
+            Some(Self { header, pixels_per_section, bytes_per_section })
+        };
+        sizes().ok_or_else(|| {
+            unsupported(format!("{n_sections} sections of {n_columns} × {n_rows} pixels are more than a file can hold"))
+        })
+    }
 }
 
 impl MrcWriter {
@@ -54,35 +77,27 @@ impl MrcWriter {
     /// As [`MrcWriter::new`]; [`FormatError::Io`] if the file can't be created.
     pub fn create(path: impl AsRef<Path>, layout: MrcLayout) -> Result<Self> {
         // What can be checked is checked before an older file is lost.
-        header_of(&layout)?;
-        Self::new(OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?, layout)
+        let plan = Plan::of(&layout)?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
+        Ok(Self::start(file, layout, plan))
     }
 
     /// Writes to a file that is open for writing; what is in it is lost.
     ///
     /// # Errors
     /// [`FormatError::Unsupported`] for a layout that MRC can't hold: dimensions of 0 or above 2³¹ − 1, a size beyond
-    /// 2⁶³ bytes, a pixel size that is not positive and finite, mode 101.
+    /// 2⁶³ bytes, a pixel size that is not positive and finite, mode 101. [`FormatError::Io`] if the file can't be
+    /// emptied.
     pub fn new(file: File, layout: MrcLayout) -> Result<Self> {
-        let header = header_of(&layout)?;
-        let too_large = || unsupported(format!("{layout:?} is too large"));
-        let bytes_per_section = layout.mode.bytes_per_section(layout.n_columns, layout.n_rows).ok_or_else(too_large)?;
-        let pixels = layout.n_columns.checked_mul(layout.n_rows).ok_or_else(too_large)?;
-        let end = bytes_per_section.checked_mul(layout.n_sections).and_then(|n| n.checked_add(HEADER_BYTES as u64));
-        if end.is_none_or(|end| i64::try_from(end).is_err()) {
-            return Err(too_large());
-        }
+        let plan = Plan::of(&layout)?;
         file.set_len(0)?;
-        Ok(Self {
-            file,
-            header,
-            pixels_per_section: usize::try_from(pixels).map_err(|_| too_large())?,
-            bytes_per_section,
-            next_section: 0,
-            // At most 2³¹ sections, see `header_of`.
-            written: (0..layout.n_sections.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
-            layout,
-        })
+        Ok(Self::start(file, layout, plan))
+    }
+
+    fn start(file: File, layout: MrcLayout, plan: Plan) -> Self {
+        // At most 2³¹ sections, see `header_of`.
+        let written = (0..layout.n_sections.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        Self { file, layout, plan, next_section: 0, written }
     }
 
     /// Writes the next section, `[n_rows, n_columns]`.
@@ -106,8 +121,8 @@ impl MrcWriter {
     /// # Panics
     /// If `pixels` is not a whole number of sections.
     pub fn write_sections(&mut self, pixels: &[f32]) -> Result<()> {
-        assert!(pixels.len().is_multiple_of(self.pixels_per_section), "expected whole sections");
-        pixels.chunks_exact(self.pixels_per_section).try_for_each(|section| self.write_section(section))
+        assert!(pixels.len().is_multiple_of(self.plan.pixels_per_section), "expected whole sections");
+        pixels.chunks_exact(self.plan.pixels_per_section).try_for_each(|section| self.write_section(section))
     }
 
     /// Writes section number `section`, counted from 0, wherever the others are; one written before is replaced.
@@ -122,15 +137,15 @@ impl MrcWriter {
     /// # Panics
     /// If `pixels` is not one section.
     pub fn write_section_at(&self, section: u64, pixels: &[f32]) -> Result<()> {
-        assert_eq!(pixels.len(), self.pixels_per_section, "expected one section");
+        assert_eq!(pixels.len(), self.plan.pixels_per_section, "expected one section");
         if section >= self.layout.n_sections {
             let n_sections = self.layout.n_sections;
             return Err(unsupported(format!(
                 "section {section} (counted from 0) is to be written, the stack is to hold {n_sections}"
             )));
         }
-        // No overflow: `new` has checked the last section's end.
-        let offset = HEADER_BYTES as u64 + section * self.bytes_per_section;
+        // No overflow: `Plan` has checked the last section's end.
+        let offset = HEADER_BYTES as u64 + section * self.plan.bytes_per_section;
         if self.layout.mode == Mode::Float32 && cfg!(target_endian = "little") {
             self.file.write_all_at(bytemuck::cast_slice(pixels), offset)?;
         } else {
@@ -157,7 +172,7 @@ impl MrcWriter {
                 format!("{n_written} sections were written, the stack is to hold {}", self.layout.n_sections),
             ));
         }
-        self.file.write_all_at(&self.header, 0)?;
+        self.file.write_all_at(&self.plan.header, 0)?;
         Ok(self.file)
     }
 }
