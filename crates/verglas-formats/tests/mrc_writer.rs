@@ -47,6 +47,16 @@ fn the_header_says_what_was_asked_for() {
 }
 
 #[test]
+fn the_bytes_are_those_that_the_reference_writes() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mrc");
+    let bytes = fs::read(fixtures.join("mode12.f32")).unwrap();
+    let pixels: Vec<f32> = bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    write(file.path(), Mode::Float16, &pixels);
+    assert_eq!(fs::read(file.path()).unwrap(), fs::read(fixtures.join("written.mrcs")).unwrap());
+}
+
+#[test]
 fn pixel_sizes_that_are_not_known_stay_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("stack.mrcs");
