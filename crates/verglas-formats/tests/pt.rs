@@ -91,7 +91,7 @@ fn refuses_everything_else_by_name() {
         ("sparse", "torch._utils._rebuild_sparse_tensor"),
         ("legacy", "PyTorch before 1.6"),
         ("pickle", "a bare pickle"),
-        ("program", "builtins.print"),
+        ("program", "__builtin__.print"),
         ("torchscript", "TorchScript"),
     ] {
         let error = PtFile::open(fixture(&format!("refused/{name}.pt"))).unwrap_err();
