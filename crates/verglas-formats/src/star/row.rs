@@ -1,0 +1,58 @@
+//! One row and its values.
+
+use std::ops::Range;
+
+use super::line::Line;
+use super::tokens::Tokens;
+
+/// One row of a block. Its buffers are reused: reading into it again allocates only for a longer line or more columns.
+#[derive(Debug, Clone, Default)]
+pub struct Row {
+    pub(super) line: Line,
+    pub(super) values: Tokens,
+}
+
+impl Row {
+    /// A row to read into.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The row's line in the file, from 1; for a key–value block, that of its first key.
+    pub fn line(&self) -> u64 {
+        self.line.number
+    }
+
+    /// Number of values: as many as the block has columns.
+    pub fn len(&self) -> usize {
+        self.values.found().min(self.values.capacity())
+    }
+
+    /// Whether there are no values: nothing was read into it yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value in column `index`, quotes taken off; `None` past the last column. Any bytes but 0 and line feeds.
+    #[inline]
+    pub fn value(&self, index: usize) -> Option<&[u8]> {
+        self.values.value(index, &self.line)
+    }
+
+    /// The values in the order of the columns, quotes taken off.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        (0..self.len()).map(|index| self.value(index).unwrap_or_default())
+    }
+
+    /// The line as written, without its line end, with quotes and comment. For a key–value block, the values as
+    /// written, quotes included, with tabs between them.
+    pub fn raw(&self) -> &[u8] {
+        self.line.text()
+    }
+
+    /// Where the line stands in the file, in bytes, without its line end; for a key–value block, the lines from the
+    /// first key to the last value.
+    pub fn byte_range(&self) -> Range<u64> {
+        self.line.start..self.line.end
+    }
+}
