@@ -1,0 +1,173 @@
+//! Stacks packed with gzip or bzip2: unpacked once, to a temporary file that vanishes with the stack.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use super::header::{HEADER_BYTES, MrcHeader};
+use super::warning::MrcWarning;
+use crate::error::{FormatError, Place, Result};
+
+/// What is unpacked beyond the header's claim, to tell that there is more; a file that is longer still is left there,
+/// since what is behind the last section may be of any length.
+const BYTES_PAST_CLAIM: u64 = 64 << 10;
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// How a file is compressed, as its first bytes tell; its name does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Compression {
+    /// gzip, of one or several members.
+    Gzip,
+    /// bzip2, of one or several streams.
+    Bzip2,
+}
+
+impl Compression {
+    /// What the first bytes of a file stand for; `None` if it is not compressed in a way that is read here.
+    ///
+    /// As the start of an MRC header, either would mean an image more than half a million pixels wide.
+    pub fn from_magic(first_bytes: &[u8]) -> Option<Self> {
+        match first_bytes {
+            [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Some(Self::Bzip2),
+            _ => None,
+        }
+    }
+
+    /// The unpacked bytes of `file`, from its start.
+    pub(super) fn reader(self, mut file: File) -> Result<Unpacking> {
+        file.seek(SeekFrom::Start(0))?;
+        let packed = BufReader::with_capacity(BUFFER_BYTES, file);
+        let unpacked: Box<dyn Read> = match self {
+            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
+            Self::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(packed)),
+        };
+        Ok(Unpacking { compression: self, unpacked, n_bytes: 0 })
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gzip => "gzip",
+            Self::Bzip2 => "bzip2",
+        })
+    }
+}
+
+/// A compressed file that is being read.
+pub(super) struct Unpacking {
+    compression: Compression,
+    unpacked: Box<dyn Read>,
+    n_bytes: u64,
+}
+
+impl Unpacking {
+    /// Fills as much of `buffer` as there is; less than all of it means the end.
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let mut n_filled = 0;
+        while n_filled < buffer.len() {
+            match self.unpacked.read(&mut buffer[n_filled..]) {
+                Ok(0) => break,
+                Ok(n) => n_filled += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.explain(error, n_filled)),
+            }
+        }
+        self.n_bytes += n_filled as u64;
+        Ok(n_filled)
+    }
+
+    /// Tells damaged data from a file that can't be read: only the system's errors have a number.
+    fn explain(&self, error: io::Error, n_filled: usize) -> FormatError {
+        if error.raw_os_error().is_some() {
+            return error.into();
+        }
+        let n_bytes = self.n_bytes + n_filled as u64;
+        let what = if error.kind() == io::ErrorKind::UnexpectedEof { "end too early" } else { "are damaged" };
+        FormatError::malformed(
+            Place::File,
+            format!("the {} data {what}, after {n_bytes} bytes were unpacked ({error})", self.compression),
+        )
+        .with_hint("was the file cut while copying?")
+    }
+
+    /// Reads the header, which must come first.
+    pub(super) fn read_header(&mut self) -> Result<([u8; HEADER_BYTES], MrcHeader, Vec<MrcWarning>)> {
+        let mut bytes = [0; HEADER_BYTES];
+        let n_bytes = self.fill(&mut bytes)?;
+        if n_bytes < HEADER_BYTES {
+            return Err(too_short_for_header(n_bytes as u64));
+        }
+        let (header, warnings) = MrcHeader::parse(&bytes)?;
+        Ok((bytes, header, warnings))
+    }
+}
+
+/// A file that ends within the header.
+pub(super) fn too_short_for_header(found_bytes: u64) -> FormatError {
+    FormatError::malformed(
+        Place::File,
+        format!("expected a header of {HEADER_BYTES} bytes, found {found_bytes} bytes in all"),
+    )
+}
+
+/// A compressed stack, unpacked.
+pub(super) struct Unpacked {
+    pub(super) file: File,
+    pub(super) n_bytes: u64,
+    pub(super) header: MrcHeader,
+    pub(super) warnings: Vec<MrcWarning>,
+}
+
+/// Unpacks a stack to an unnamed file in `temp_dir` (or where the system keeps such files).
+///
+/// No more is written than the header claims and [`BYTES_PAST_CLAIM`].
+///
+/// # Errors
+/// [`FormatError::Unsupported`] if the header claims more than `max_bytes`, before anything is written;
+/// [`FormatError::Malformed`] for damaged data.
+pub(super) fn unpack(
+    file: File,
+    compression: Compression,
+    max_bytes: u64,
+    temp_dir: Option<&Path>,
+) -> Result<Unpacked> {
+    let mut unpacking = compression.reader(file)?;
+    let (header_bytes, header, warnings) = unpacking.read_header()?;
+    // `parse` has refused headers whose claim overflows.
+    let expected_bytes = header.expected_file_bytes().unwrap_or(u64::MAX);
+    if expected_bytes > max_bytes {
+        return Err(FormatError::unsupported(
+            Place::File,
+            format!(
+                "unpacked, the header claims {expected_bytes} bytes ({}), the limit for compressed files is {max_bytes}",
+                header.claim()
+            ),
+        )
+        .with_hint(format!("unpack the file with {compression} first, or raise the limit")));
+    }
+    let limit = expected_bytes.saturating_add(BYTES_PAST_CLAIM).min(max_bytes);
+
+    let mut unpacked = match temp_dir {
+        Some(dir) => tempfile::tempfile_in(dir),
+        None => tempfile::tempfile(),
+    }
+    .map_err(in_temporary_file)?;
+    unpacked.write_all(&header_bytes).map_err(in_temporary_file)?;
+    let mut buffer = vec![0; BUFFER_BYTES];
+    while unpacking.n_bytes < limit {
+        let n_wanted = usize::try_from(limit - unpacking.n_bytes).map_or(BUFFER_BYTES, |n| n.min(BUFFER_BYTES));
+        let n_bytes = unpacking.fill(&mut buffer[..n_wanted])?;
+        unpacked.write_all(&buffer[..n_bytes]).map_err(in_temporary_file)?;
+        if n_bytes < n_wanted {
+            break;
+        }
+    }
+    Ok(Unpacked { file: unpacked, n_bytes: unpacking.n_bytes, header, warnings })
+}
+
+fn in_temporary_file(error: io::Error) -> FormatError {
+    io::Error::new(error.kind(), format!("unpacking to a temporary file: {error}")).into()
+}

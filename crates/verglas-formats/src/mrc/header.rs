@@ -1,0 +1,191 @@
+//! The 1024 bytes in front of every MRC file.
+
+use super::byte_order::{self, Words};
+use super::mode::{ByteOrder, MODE_OFFSET, Mode, Mode0};
+use super::warning::MrcWarning;
+use crate::error::{FormatError, Place, Result};
+
+/// The length of the main header in bytes.
+pub const HEADER_BYTES: usize = 1024;
+
+/// `IMOD` as an integer, at byte 152 of files whose flags at byte 156 mean something.
+const IMOD_STAMP: i32 = 1_146_047_817;
+const IMOD_FLAG_SIGNED_BYTES: i32 = 1;
+const IMOD_FLAG_PACKED_4_BIT: i32 = 16;
+
+/// What the header of an MRC file says, with names from the MRC2014 standard in brackets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MrcHeader {
+    /// Columns, the fast axis, x (NX): the width of an image in pixels; at least 1.
+    pub n_columns: u64,
+    /// Rows, y (NY): the height of an image in pixels; at least 1.
+    pub n_rows: u64,
+    /// Sections (NZ): the number of images, at least 1. One image per section, whatever ISPG and MZ say; 0 in the file
+    /// is read as 1, with [`MrcWarning::ZeroSections`].
+    pub n_sections: u64,
+    /// How a pixel is stored (MODE).
+    pub mode: Mode,
+    /// The order of the bytes in header and data.
+    pub byte_order: ByteOrder,
+    /// The length of the extended header (NSYMBT), which is skipped.
+    pub extended_header_bytes: u64,
+    /// What the extended header holds (EXTTYP), such as `FEI1`; empty where the file does not say.
+    pub extended_header_type: String,
+    /// Where the first section starts: 1024 + the extended header.
+    pub data_offset: u64,
+    /// The distance between pixels along x, y, z: CELLA / M, in Å. `None` unless all six are positive and finite.
+    pub voxel_size_angstrom: Option<[f64; 3]>,
+    /// The same for x and y only, which is what images need: stacks from before 2014 often leave z empty.
+    pub pixel_size_angstrom: Option<[f64; 2]>,
+    /// Whether the `MAP` stamp of MRC2014 is there.
+    pub has_map_stamp: bool,
+    /// ISPG: 0 for images, 1 for a volume, 401 and above for a stack of volumes.
+    pub space_group: i32,
+    /// NVERSION: 20140 or 20141 for MRC2014; whatever stands there in older files.
+    pub version: i32,
+    /// Whether IMOD's flags call 8-bit data signed; `None` without IMOD's stamp.
+    pub imod_signed_bytes: Option<bool>,
+    /// Whether IMOD's flags say that bytes of mode 0 hold two 4-bit pixels each.
+    pub imod_packed_bytes: bool,
+    /// The labels that are in use (NLABL, LABEL), trimmed, characters that can't be printed left out.
+    pub labels: Vec<String>,
+}
+
+impl MrcHeader {
+    /// Reads a header, in the byte order that makes sense of it.
+    ///
+    /// Returns it with what is odd about it. The header is not compared with the file: see [`super::MrcStack::open`].
+    ///
+    /// # Errors
+    /// * [`FormatError::Unsupported`]: a mode that is not read here; see [`Mode::from_code`].
+    /// * [`FormatError::Malformed`]: dimensions that are negative, zero (except NZ), or claim more than 2⁶⁴ bytes; a
+    ///   negative NSYMBT.
+    pub fn parse(bytes: &[u8; HEADER_BYTES]) -> Result<(Self, Vec<MrcWarning>)> {
+        // Three letters, as in the paper: some programs write a zero in place of the blank.
+        let has_map_stamp = bytes[208..].starts_with(b"MAP");
+        let (order, mut warnings) = byte_order::decide(bytes, has_map_stamp);
+        let words = Words { bytes, order };
+
+        let mode = Mode::from_code(words.int(MODE_OFFSET)).map_err(|error| {
+            if has_map_stamp { error } else { error.with_hint("there is no `MAP ` stamp either: is this an MRC file?") }
+        })?;
+        let n_columns = positive(words.int(0), 0, "columns (NX)")?;
+        let n_rows = positive(words.int(4), 4, "rows (NY)")?;
+        let n_sections = match words.int(8) {
+            0 => {
+                warnings.push(MrcWarning::ZeroSections);
+                1
+            }
+            n => positive(n, 8, "sections (NZ)")?,
+        };
+        let extended_header_bytes = u64::try_from(words.int(92)).map_err(|_| {
+            FormatError::malformed(
+                Place::Byte(92),
+                format!("the extended header (NSYMBT) has {} bytes, expected 0 or more", words.int(92)),
+            )
+        })?;
+
+        let space_group = words.int(88);
+        if space_group != 0 && n_sections > 1 {
+            warnings.push(MrcWarning::MarkedAsVolume { space_group });
+        }
+        let axes = [64, 68, 72].map(|offset| words.int(offset));
+        if axes != [1, 2, 3] && axes != [0, 0, 0] {
+            warnings.push(MrcWarning::AxisOrder { axes });
+        }
+        let imod_flags = (words.int(152) == IMOD_STAMP).then(|| words.int(156));
+        let imod_packed_bytes = imod_flags.is_some_and(|flags| flags & IMOD_FLAG_PACKED_4_BIT != 0);
+        if imod_packed_bytes && mode == Mode::Int8 {
+            warnings.push(MrcWarning::ImodPackedBytes);
+        }
+
+        let spacing = [(40, 28), (44, 32), (48, 36)].map(|(cell, n)| spacing(words.float(cell), words.int(n)));
+        let header = Self {
+            n_columns,
+            n_rows,
+            n_sections,
+            mode,
+            byte_order: order,
+            extended_header_bytes,
+            extended_header_type: printable(&bytes[104..108]),
+            data_offset: HEADER_BYTES as u64 + extended_header_bytes,
+            voxel_size_angstrom: match spacing {
+                [Some(x), Some(y), Some(z)] => Some([x, y, z]),
+                _ => None,
+            },
+            pixel_size_angstrom: match spacing {
+                [Some(x), Some(y), _] => Some([x, y]),
+                _ => None,
+            },
+            has_map_stamp,
+            space_group,
+            version: words.int(108),
+            imod_signed_bytes: imod_flags.map(|flags| flags & IMOD_FLAG_SIGNED_BYTES != 0),
+            imod_packed_bytes,
+            labels: labels(words),
+        };
+        if header.expected_file_bytes().is_none() {
+            return Err(FormatError::malformed(
+                Place::Byte(0),
+                format!("the header claims {}, which no file can hold", header.claim()),
+            ));
+        }
+        Ok((header, warnings))
+    }
+
+    /// The bytes of one section; `None` if that overflows.
+    pub fn bytes_per_section(&self) -> Option<u64> {
+        self.mode.bytes_per_section(self.n_columns, self.n_rows)
+    }
+
+    /// The bytes of the whole file, as the header claims; `None` if that overflows.
+    pub fn expected_file_bytes(&self) -> Option<u64> {
+        self.bytes_per_section()?.checked_mul(self.n_sections)?.checked_add(self.data_offset)
+    }
+
+    /// The warning that is due when 8-bit data are read as `mode0` and IMOD's flags say otherwise.
+    pub fn byte_sign_warning(&self, mode0: Mode0) -> Option<MrcWarning> {
+        let said = if self.imod_signed_bytes? { Mode0::Signed } else { Mode0::Unsigned };
+        (self.mode == Mode::Int8 && said != mode0).then_some(MrcWarning::ImodByteSign { used: mode0 })
+    }
+
+    /// What the header claims, for error messages: `412 sections of 256 × 256 pixels in mode 2 (32-bit floats)`.
+    pub(super) fn claim(&self) -> String {
+        format!(
+            "{} section{} of {} × {} pixels in {}",
+            self.n_sections,
+            if self.n_sections == 1 { "" } else { "s" },
+            self.n_columns,
+            self.n_rows,
+            self.mode
+        )
+    }
+}
+
+fn positive(value: i32, offset: u64, what: &str) -> Result<u64> {
+    match u64::try_from(value) {
+        Ok(value) if value > 0 => Ok(value),
+        _ => Err(FormatError::malformed(
+            Place::Byte(offset),
+            format!("the header counts {value} {what}, expected at least 1"),
+        )),
+    }
+}
+
+/// Cell length over number of intervals; `None` where either makes no sense.
+fn spacing(cell_angstrom: f32, n_intervals: i32) -> Option<f64> {
+    let spacing = f64::from(cell_angstrom) / f64::from(n_intervals);
+    (cell_angstrom > 0.0 && cell_angstrom.is_finite() && n_intervals > 0).then_some(spacing)
+}
+
+fn labels(words: Words<'_>) -> Vec<String> {
+    // A count that makes no sense is no reason to lose the text.
+    let n_labels = usize::try_from(words.int(220)).ok().filter(|n| *n <= 10).unwrap_or(10);
+    let texts = words.bytes[224..].chunks_exact(80).take(n_labels);
+    texts.map(printable).filter(|text| !text.is_empty()).collect()
+}
+
+fn printable(bytes: &[u8]) -> String {
+    let text: String = bytes.iter().filter(|b| (b' '..=b'~').contains(*b)).map(|b| char::from(*b)).collect();
+    text.trim().to_owned()
+}
