@@ -510,12 +510,25 @@ fn damaged_compressed_files_never_read_as_something_else() {
 }
 
 #[test]
+fn checksums_are_compared_at_the_limit_too() {
+    let plain = fs::read(fixture("mode2.mrcs")).unwrap();
+    let options = MrcOptions { max_decompressed_bytes: plain.len() as u64, ..MrcOptions::default() };
+    let mut packed = gzip(&plain);
+    assert_eq!(MrcStack::open(temporary(&packed).path(), &options).unwrap().file_len(), plain.len() as u64);
+    // The checksum is the last 8 bytes' first half.
+    let position = packed.len() - 8;
+    packed[position] ^= 1;
+    let error = MrcStack::open(temporary(&packed).path(), &options).unwrap_err();
+    assert!(error.to_string().contains("are damaged"), "{error}");
+}
+
+#[test]
 fn bombs_are_not_unpacked() {
-    // 64 MiB of zeros behind one section of 80 bytes: 64 KiB past the claim are looked at.
+    // 64 MiB of zeros behind one section of 80 bytes: 64 KiB and one byte past the claim are looked at.
     let mut bytes = header(5, 4, 1, 2).to_vec();
     bytes.resize(64 << 20, 0);
     let stack = open(temporary(&gzip(&bytes)).path()).unwrap();
-    let found_bytes = 1104 + (64 << 10);
+    let found_bytes = 1104 + (64 << 10) + 1;
     assert_eq!(stack.warnings(), [MrcWarning::LongerThanClaimed { expected_bytes: 1104, found_bytes }]);
     assert_eq!(stack.file_len(), found_bytes);
 

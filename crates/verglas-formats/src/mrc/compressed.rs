@@ -165,6 +165,8 @@ pub(super) fn unpack(
             break;
         }
     }
+    // One more, not kept: checksums are compared only where the data end, which may be at the limit.
+    unpacking.fill(&mut [0])?;
     Ok(Unpacked { file: unpacked, n_bytes: unpacking.n_bytes, header, warnings })
 }
 

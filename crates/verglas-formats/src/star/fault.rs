@@ -8,11 +8,24 @@ use crate::{FormatError, Place};
 /// Longest piece of the file that is quoted in a message.
 const EXCERPT_BYTES: usize = 60;
 
-/// A piece of the file, safe to print: shortened, control characters and foreign bytes escaped.
+/// A piece of the file, safe to print: shortened, control characters and bytes that are not UTF-8 escaped.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes[..bytes.len().min(EXCERPT_BYTES)].utf8_chunks() {
+        for char in chunk.valid().chars() {
+            if char.is_control() { text.extend(char.escape_default()) } else { text.push(char) }
+        }
+        text.extend(chunk.invalid().escape_ascii().map(char::from));
+    }
+    if bytes.len() > EXCERPT_BYTES {
+        text.push('…');
+    }
+    text
+}
+
+/// The same in backquotes.
 pub(super) fn excerpt(bytes: &[u8]) -> String {
-    let shown = &bytes[..bytes.len().min(EXCERPT_BYTES)];
-    let more = if shown.len() < bytes.len() { "…" } else { "" };
-    format!("`{}{more}`", shown.escape_ascii())
+    format!("`{}`", shown(bytes))
 }
 
 /// What a file is that starts like this, if it is one of the formats that get mistaken for STAR files.

@@ -79,6 +79,8 @@ pub(super) struct LineSource<R> {
     offset: u64,
     /// Lines consumed so far.
     n_lines: u64,
+    /// Whether a line was too long: its end is never looked for, so nothing follows.
+    is_given_up: bool,
 }
 
 /// What [`LineSource::skip_lines`] stopped at.
@@ -94,7 +96,7 @@ pub(super) enum Skipped {
 
 impl<R: BufRead> LineSource<R> {
     pub fn new(input: R) -> Self {
-        Self { input, offset: 0, n_lines: 0 }
+        Self { input, offset: 0, n_lines: 0, is_given_up: false }
     }
 
     /// Bytes consumed so far.
@@ -102,11 +104,15 @@ impl<R: BufRead> LineSource<R> {
         self.offset
     }
 
-    /// Reads the next line into `line`; `false` at the end of the file.
+    /// Reads the next line into `line`; `false` at the end of the file, and after a line that was too long.
     pub fn read_line(&mut self, line: &mut Line) -> Result<bool, LineFault> {
         line.clear();
         line.start = self.offset;
         line.terminated = false;
+        if self.is_given_up {
+            line.pad();
+            return Ok(false);
+        }
         loop {
             let buffer = fill(&mut self.input)?;
             if buffer.is_empty() {
@@ -126,6 +132,7 @@ impl<R: BufRead> LineSource<R> {
             if part.len() > MAX_LINE_BYTES - line.len {
                 line.push(&part[..MAX_LINE_BYTES - line.len]);
                 line.pad();
+                self.is_given_up = true;
                 return Err(LineFault::TooLong(self.n_lines.saturating_add(1)));
             }
             line.push(part);
@@ -155,7 +162,7 @@ impl<R: BufRead> LineSource<R> {
     pub fn skip_lines(&mut self, line: &mut Line, stop: impl Fn(&[u8]) -> bool) -> Result<Skipped, LineFault> {
         loop {
             let buffer = fill(&mut self.input)?;
-            if buffer.is_empty() {
+            if buffer.is_empty() || self.is_given_up {
                 return Ok(Skipped::End);
             }
             let mut consumed = 0;
@@ -248,6 +255,8 @@ mod tests {
         let mut source = LineSource::new(io::BufReader::new(io::repeat(b'x')));
         let mut line = Line::default();
         assert!(matches!(source.read_line(&mut line), Err(LineFault::TooLong(1))));
+        assert!(!source.read_line(&mut line).unwrap());
+        assert_eq!(source.skip_lines(&mut line, |_| true).unwrap(), Skipped::End);
         let mut source = LineSource::new(io::BufReader::new(io::repeat(b'x')));
         assert!(matches!(source.skip_lines(&mut line, |_| false), Err(LineFault::TooLong(1))));
     }

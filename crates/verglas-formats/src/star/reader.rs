@@ -16,7 +16,8 @@ const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Reads the blocks of a STAR file and their rows in one pass; memory does not depend on the file's size.
 ///
-/// After an error the reader stands behind the line that the error is about; reading on is possible.
+/// After an error the reader stands behind the line that the error is about; reading on is possible. Behind a line that
+/// is too long it finds the end of the file.
 ///
 /// ```
 /// use verglas_formats::star::{Row, StarReader, value::parse_f64};

@@ -70,7 +70,7 @@ impl<W: Write> StarWriter<W> {
         check_block_name(name)?;
         if columns.is_empty() || columns.len() > MAX_COLUMNS {
             return Err(FormatError::malformed(
-                Place::Entry(format!("data_{name}")),
+                Place::Entry(fault::shown(format!("data_{name}").as_bytes())),
                 format!("expected 1 to {MAX_COLUMNS} columns, given {}", columns.len()),
             ));
         }
@@ -112,7 +112,7 @@ impl<W: Write> StarWriter<W> {
     /// [`FormatError::Malformed`] as for [`StarWriter::write_row`], counting the row's own values and `extra`, or if the
     /// row has an open quote; [`FormatError::Io`].
     pub fn write_raw_row<V: AsRef<[u8]>>(&mut self, raw: &[u8], extra: &[V]) -> Result<()> {
-        let place = || Place::Entry(fault::excerpt(raw));
+        let place = || Place::Entry(fault::shown(raw));
         if raw.len() > MAX_LINE_BYTES {
             return Err(FormatError::malformed(place(), format!("longer than {MAX_LINE_BYTES} bytes")));
         }
@@ -165,7 +165,7 @@ impl<W: Write> StarWriter<W> {
         check_block_name(name)?;
         if pairs.len() > MAX_COLUMNS {
             return Err(FormatError::malformed(
-                Place::Entry(format!("data_{name}")),
+                Place::Entry(fault::shown(format!("data_{name}").as_bytes())),
                 format!("expected at most {MAX_COLUMNS} keys, given {}", pairs.len()),
             ));
         }
@@ -251,7 +251,7 @@ fn append_value(text: &mut Vec<u8>, index: usize, value: &[u8], quotes: Quotes) 
     let absent = preferred.into_iter().find(|quote| !value.contains(quote));
     let Some(quote) = absent.or_else(|| preferred.into_iter().find(|&quote| !closes_early(value, quote))) else {
         return Err(FormatError::malformed(
-            Place::Entry(fault::excerpt(value)),
+            Place::Entry(fault::shown(value)),
             "can't be written: it needs quotes, and holds both kinds followed by white space",
         ));
     };
@@ -284,7 +284,7 @@ fn check_bytes(value: &[u8]) -> Result<()> {
         Some(_) => "a line break",
     };
     Err(FormatError::malformed(
-        Place::Entry(fault::excerpt(value)),
+        Place::Entry(fault::shown(value)),
         format!("can't be written: it holds {what}, which a STAR value can't"),
     ))
 }
@@ -316,7 +316,7 @@ fn check_column_name(name: &str) -> Result<()> {
 fn check_name(name: &str, shown: &str) -> Result<()> {
     if name.bytes().any(|byte| is_white(byte) || byte == 0) {
         return Err(FormatError::malformed(
-            Place::Entry(shown.escape_debug().to_string()),
+            Place::Entry(fault::shown(shown.as_bytes())),
             "can't be written: a name can't hold white space or zero bytes",
         ));
     }
