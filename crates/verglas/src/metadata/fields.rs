@@ -1,0 +1,131 @@
+//! The columns of a STAR file that mean something to a conversion; every other column is passed over.
+
+/// A column of numbers, named as in RELION without `rln`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    DefocusU,
+    DefocusV,
+    DefocusAngle,
+    PhaseShift,
+    SphericalAberration,
+    Voltage,
+    AmplitudeContrast,
+    CtfBfactor,
+    CtfScalefactor,
+    AngleRot,
+    AngleTilt,
+    AnglePsi,
+    ImagePixelSize,
+    OriginXAngst,
+    OriginYAngst,
+    OriginX,
+    OriginY,
+    DetectorPixelSize,
+    Magnification,
+    BeamTiltX,
+    BeamTiltY,
+    MagMat00,
+    MagMat01,
+    MagMat10,
+    MagMat11,
+    CtfDataAreCtfPremultiplied,
+    ImageDimensionality,
+}
+
+impl Field {
+    /// Every field, in the order of the enumeration.
+    pub(super) const ALL: [Field; 27] = [
+        Field::DefocusU,
+        Field::DefocusV,
+        Field::DefocusAngle,
+        Field::PhaseShift,
+        Field::SphericalAberration,
+        Field::Voltage,
+        Field::AmplitudeContrast,
+        Field::CtfBfactor,
+        Field::CtfScalefactor,
+        Field::AngleRot,
+        Field::AngleTilt,
+        Field::AnglePsi,
+        Field::ImagePixelSize,
+        Field::OriginXAngst,
+        Field::OriginYAngst,
+        Field::OriginX,
+        Field::OriginY,
+        Field::DetectorPixelSize,
+        Field::Magnification,
+        Field::BeamTiltX,
+        Field::BeamTiltY,
+        Field::MagMat00,
+        Field::MagMat01,
+        Field::MagMat10,
+        Field::MagMat11,
+        Field::CtfDataAreCtfPremultiplied,
+        Field::ImageDimensionality,
+    ];
+
+    /// Columns that every input must have.
+    pub(super) const REQUIRED: [Field; 5] =
+        [Field::DefocusU, Field::DefocusV, Field::DefocusAngle, Field::SphericalAberration, Field::Voltage];
+
+    /// What sequential input ignores even when it is there: the rows may describe other images of the same size.
+    pub(super) const IGNORED_IN_SEQUENCE: [Field; 4] =
+        [Field::AngleRot, Field::AngleTilt, Field::AnglePsi, Field::ImagePixelSize];
+
+    /// The column's name without `rln`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Field::DefocusU => "DefocusU",
+            Field::DefocusV => "DefocusV",
+            Field::DefocusAngle => "DefocusAngle",
+            Field::PhaseShift => "PhaseShift",
+            Field::SphericalAberration => "SphericalAberration",
+            Field::Voltage => "Voltage",
+            Field::AmplitudeContrast => "AmplitudeContrast",
+            Field::CtfBfactor => "CtfBfactor",
+            Field::CtfScalefactor => "CtfScalefactor",
+            Field::AngleRot => "AngleRot",
+            Field::AngleTilt => "AngleTilt",
+            Field::AnglePsi => "AnglePsi",
+            Field::ImagePixelSize => "ImagePixelSize",
+            Field::OriginXAngst => "OriginXAngst",
+            Field::OriginYAngst => "OriginYAngst",
+            Field::OriginX => "OriginX",
+            Field::OriginY => "OriginY",
+            Field::DetectorPixelSize => "DetectorPixelSize",
+            Field::Magnification => "Magnification",
+            Field::BeamTiltX => "BeamTiltX",
+            Field::BeamTiltY => "BeamTiltY",
+            Field::MagMat00 => "MagMat00",
+            Field::MagMat01 => "MagMat01",
+            Field::MagMat10 => "MagMat10",
+            Field::MagMat11 => "MagMat11",
+            Field::CtfDataAreCtfPremultiplied => "CtfDataAreCtfPremultiplied",
+            Field::ImageDimensionality => "ImageDimensionality",
+        }
+    }
+}
+
+/// The column that names image and section.
+pub(super) const IMAGE_NAME: &str = "ImageName";
+/// The column that joins particles and optics.
+pub(super) const OPTICS_GROUP: &str = "OpticsGroup";
+/// The optics group's name for people.
+pub(super) const OPTICS_GROUP_NAME: &str = "OpticsGroupName";
+/// Higher-order aberrations, lists of numbers in brackets.
+pub(super) const ZERNIKES: [&str; 2] = ["OddZernike", "EvenZernike"];
+/// Columns that only RELION's tomography particles have.
+pub(super) const TOMOGRAPHY: [&str; 4] =
+    ["TomoName", "TomoParticleName", "TomoVisibleFrames", "TomoSubtomogramBinning"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_stands_once_in_the_order_of_the_enumeration() {
+        for (index, field) in Field::ALL.into_iter().enumerate() {
+            assert_eq!(field as usize, index, "{field:?}");
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! STAR files into a [`ParticleTable`]: required columns, defaults, units, dropped values.
+
+use std::path::{Path, PathBuf};
+
+use super::columns::ColumnBuilder;
+use super::defaults::Defaults;
+use super::fields::Field;
+use super::optics::{JoinedColumns, OpticsGroups, join_optics};
+use super::star_file::{ImageColumns, StarFile, read_star_file};
+use super::{AngleUnit, ReadSettings, constants, pixel_sizes};
+use crate::error::{Error, Result};
+use crate::findings::Findings;
+use crate::particle::{
+    Column, MetadataSource, OriginColumns, OriginUnit, Pairing, ParticleTable, PoseColumns, SectionIndex,
+};
+
+/// Reads one STAR file whose rows name their images (`rlnImageName`).
+pub(super) fn read_indexed(path: &Path, settings: &ReadSettings, findings: &mut Findings) -> Result<ParticleTable> {
+    let mut star = read_star_file(path, Pairing::Indexed, findings)?;
+    let mut defaults = Defaults::new();
+    let images = star.particles.images.take();
+    let table = assemble(star, images, Pairing::Indexed, settings, &mut defaults, findings)?;
+    defaults.report(findings);
+    Ok(table)
+}
+
+/// Reads STAR files whose row k describes section k of an image file of their own.
+pub(super) fn read_pairs(
+    pairs: &[(PathBuf, PathBuf)],
+    settings: &ReadSettings,
+    findings: &mut Findings,
+) -> Result<ParticleTable> {
+    let mut defaults = Defaults::new();
+    let mut whole: Option<ParticleTable> = None;
+    for (star_path, image_path) in pairs {
+        let star = read_star_file(star_path, Pairing::Sequential, findings)?;
+        let mut images = ImageColumns::default();
+        images.files.distinct.push(path_bytes(image_path));
+        images.files.of_row = vec![0; star.particles.n_rows];
+        images.section = (0..star.particles.n_rows as u32).map(SectionIndex).collect();
+        let table = assemble(star, Some(images), Pairing::Sequential, settings, &mut defaults, findings)?;
+        match &mut whole {
+            None => whole = Some(table),
+            Some(whole) => append(whole, table),
+        }
+    }
+    defaults.report(findings);
+    whole.ok_or_else(|| Error::value("no STAR file given"))
+}
+
+/// One STAR file as a table of particles.
+fn assemble(
+    mut star: StarFile,
+    images: Option<ImageColumns>,
+    pairing: Pairing,
+    settings: &ReadSettings,
+    defaults: &mut Defaults,
+    findings: &mut Findings,
+) -> Result<ParticleTable> {
+    let path = star.path.clone();
+    if star.particles.n_rows == 0 {
+        return Err(Error::format(format!("`{}`: no particles: its particle block has no rows", path.display())));
+    }
+    let ignored: &[Field] = match pairing {
+        Pairing::Indexed => &[],
+        Pairing::Sequential => &Field::IGNORED_IN_SEQUENCE,
+    };
+    let mut columns = join_optics(&mut star, ignored, findings)?;
+    let kept = select_groups(&path, columns.groups.as_ref(), &settings.optics_groups)?;
+    let required = take_required(&path, &star, &mut columns, images.is_none())?;
+    let (Some(required), Some(mut images)) = (required, images) else {
+        return Err(Error::format(format!("`{}`: rlnImageName is missing", path.display())));
+    };
+
+    let mut rows: Vec<u32> = (0..star.particles.n_rows as u32).collect();
+    let select = |mut column: Column| {
+        if let Some(kept) = &kept {
+            column.select(kept);
+        }
+        column
+    };
+    if let Some(kept) = &kept {
+        rows.clone_from(kept);
+        images.files.of_row = kept.iter().map(|&row| images.files.of_row[row as usize]).collect();
+        images.section = kept.iter().map(|&row| images.section[row as usize]).collect();
+    }
+    let n_rows = rows.len();
+    let mut take = |field: Field| columns.take(field).map(select);
+    let [defocus_u, defocus_v, defocus_angle, spherical_aberration, voltage] = required.map(select);
+    let mut or_default = |column: Option<Column>, field: Field, default: f64| {
+        column.unwrap_or_else(|| {
+            defaults.add(&format!("rln{}", field.name()), default, n_rows);
+            Column::Constant(default)
+        })
+    };
+    let phase_shift = or_default(take(Field::PhaseShift), Field::PhaseShift, 0.0);
+    let amplitude_contrast = or_default(take(Field::AmplitudeContrast), Field::AmplitudeContrast, 0.1);
+    let ctf_bfactor = take(Field::CtfBfactor);
+    let ctf_scale_factor = take(Field::CtfScalefactor);
+    if ctf_bfactor.is_none() {
+        or_default(None, Field::CtfBfactor, 0.0);
+    }
+    if ctf_scale_factor.is_none() {
+        or_default(None, Field::CtfScalefactor, 1.0);
+    }
+
+    let radians = |mut column: Column, unit: AngleUnit| {
+        if unit == AngleUnit::Degrees {
+            column.map_in_place(f64::to_radians);
+        }
+        column
+    };
+    let pose = match (take(Field::AngleRot), take(Field::AngleTilt), take(Field::AnglePsi)) {
+        (Some(rot), Some(tilt), Some(psi)) => {
+            let [rot, tilt, psi] = [rot, tilt, psi].map(|column| radians(column, AngleUnit::Degrees));
+            Some(PoseColumns { rot, tilt, psi })
+        }
+        (None, None, None) => None,
+        _ => {
+            findings.warn(
+                "incomplete-pose",
+                format!(
+                    "`{}`: only some of rlnAngleRot, rlnAngleTilt and rlnAnglePsi are there; orientations dropped",
+                    path.display()
+                ),
+            );
+            None
+        }
+    };
+    let angstrom = (take(Field::OriginXAngst), take(Field::OriginYAngst));
+    let pixels = (take(Field::OriginX), take(Field::OriginY));
+    let origin = match (angstrom, pixels) {
+        ((Some(x), Some(y)), _) => Some(OriginColumns { x, y, unit: OriginUnit::Angstrom }),
+        (_, (Some(x), Some(y))) => Some(OriginColumns { x, y, unit: OriginUnit::Pixel }),
+        _ => None,
+    };
+    let detector_pixel_size_angstrom =
+        pixel_sizes::from_detector(&path, take(Field::DetectorPixelSize), take(Field::Magnification), findings);
+    let image_pixel_size = take(Field::ImagePixelSize);
+    let dropped = Dropped {
+        beam_tilt: [take(Field::BeamTiltX), take(Field::BeamTiltY)],
+        magnification: [Field::MagMat00, Field::MagMat01, Field::MagMat10, Field::MagMat11].map(&mut take),
+        premultiplied: take(Field::CtfDataAreCtfPremultiplied),
+    };
+    let dimensionality = take(Field::ImageDimensionality);
+    if (0..n_rows).any(|row| dimensionality.as_ref().is_some_and(|column| column.get(row) == 3.0)) {
+        return Err(Error::format(format!(
+            "`{}`: rlnImageDimensionality is 3: its particles are volumes (subtomograms), not images",
+            path.display()
+        )));
+    }
+    dropped.report(&path, n_rows, columns.has_zernikes, findings);
+    let group_labels = columns.groups.as_ref().map(|groups| {
+        let of = |row: usize| &groups.labels[groups.of_row[rows[row] as usize] as usize];
+        move |row: usize| of(row).1.clone().unwrap_or_else(|| of(row).0.clone())
+    });
+    let pixel_size_angstrom = pixel_sizes::from_metadata(
+        &path,
+        "rlnImagePixelSize",
+        image_pixel_size.as_ref(),
+        n_rows,
+        group_labels.as_ref().map(|label| label as &dyn Fn(usize) -> String),
+        settings.ignore_metadata_pixel_size,
+        findings,
+    )?;
+
+    let (constants, constants_of) = constants::distinct(&voltage, &spherical_aberration, &amplitude_contrast, n_rows);
+    Ok(ParticleTable {
+        sources: vec![MetadataSource { path, lines: Some(star.particles.lines) }],
+        pairing,
+        row: rows,
+        image_names: images.files.distinct,
+        image: images.files.of_row,
+        section: images.section,
+        defocus_u_angstrom: defocus_u,
+        defocus_v_angstrom: defocus_v,
+        defocus_angle_rad: radians(defocus_angle, settings.defocus_angle_unit),
+        phase_shift_rad: radians(phase_shift, settings.phase_shift_unit),
+        ctf_bfactor,
+        ctf_scale_factor,
+        constants,
+        constants_of,
+        pose,
+        origin,
+        uid: None,
+        blob_sign: None,
+        pixel_size_angstrom,
+        detector_pixel_size_angstrom,
+    })
+}
+
+/// Takes the required columns out, or says which are missing and which are there.
+fn take_required(
+    path: &Path,
+    star: &StarFile,
+    columns: &mut JoinedColumns,
+    image_name_missing: bool,
+) -> Result<Option<[Column; 5]>> {
+    let found = Field::REQUIRED.map(|field| columns.take(field));
+    let mut missing: Vec<String> = Field::REQUIRED
+        .iter()
+        .zip(&found)
+        .filter(|(_, column)| column.is_none())
+        .map(|(field, _)| format!("rln{}", field.name()))
+        .collect();
+    if image_name_missing {
+        missing.push("rlnImageName".to_owned());
+    }
+    if !missing.is_empty() {
+        let mut error = Error::format(format!("`{}`: missing {}", path.display(), missing.join(", ")))
+            .with_detail(format_args!("columns there: {}", star.particles.column_names.join(", ")));
+        if let Some(optics) = &star.optics {
+            error = error.with_detail(format_args!("in the optics block: {}", optics.columns.join(", ")));
+        }
+        if missing == ["rlnImageName"] {
+            error =
+                error.with_hint("for rows that describe the sections of a stack in sequence, name it with --images");
+        }
+        return Err(error);
+    }
+    let mut complete = found.into_iter().flatten();
+    Ok(match (complete.next(), complete.next(), complete.next(), complete.next(), complete.next()) {
+        (Some(u), Some(v), Some(angle), Some(cs), Some(voltage)) => Some([u, v, angle, cs, voltage]),
+        _ => None,
+    })
+}
+
+/// The rows of the chosen optics groups, or `None` when all are wanted.
+fn select_groups(path: &Path, groups: Option<&OpticsGroups>, wanted: &[String]) -> Result<Option<Vec<u32>>> {
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let Some(groups) = groups else {
+        return Err(Error::value(format!("`{}`: optics groups chosen, but the file has none", path.display())));
+    };
+    let matches = |label: &(String, Option<String>), name: &String| {
+        let same_number = matches!((label.0.parse::<f64>(), name.parse::<f64>()), (Ok(a), Ok(b)) if a == b);
+        same_number || label.0 == *name || label.1.as_ref() == Some(name)
+    };
+    if let Some(unknown) = wanted.iter().find(|name| !groups.labels.iter().any(|label| matches(label, name))) {
+        let there: Vec<String> = groups
+            .labels
+            .iter()
+            .map(|(id, name)| name.as_ref().map_or_else(|| id.clone(), |name| format!("{id} ({name})")))
+            .collect();
+        return Err(Error::value(format!("optics group {unknown} is not in `{}`", path.display()))
+            .with_detail(format_args!("groups of its particles: {}", there.join(", "))));
+    }
+    let chosen: Vec<bool> = groups.labels.iter().map(|label| wanted.iter().any(|name| matches(label, name))).collect();
+    let rows = groups.of_row.iter().enumerate().filter(|(_, group)| chosen[**group as usize]);
+    Ok(Some(rows.map(|(row, _)| row as u32).collect()))
+}
+
+/// Values that RELION knows and that have no place in CryoLike's files.
+struct Dropped {
+    beam_tilt: [Option<Column>; 2],
+    magnification: [Option<Column>; 4],
+    premultiplied: Option<Column>,
+}
+
+impl Dropped {
+    fn report(&self, path: &Path, n_rows: usize, has_zernikes: bool, findings: &mut Findings) {
+        let differs = |column: &Option<Column>, row: usize, neutral: f64| {
+            column.as_ref().is_some_and(|column| column.get(row) != neutral)
+        };
+        let count = |changed: &dyn Fn(usize) -> bool| (0..n_rows).filter(|&row| changed(row)).count();
+        let mut tell = |what: &str, n: usize| {
+            if n > 0 {
+                findings.warn(
+                    "value-dropped",
+                    format!("`{}`: {what} in {n} rows has no place in CryoLike's files: dropped", path.display()),
+                );
+            }
+        };
+        tell(
+            "beam tilt (rlnBeamTiltX, rlnBeamTiltY)",
+            count(&|row| self.beam_tilt.iter().any(|c| differs(c, row, 0.0))),
+        );
+        let identity = [1.0, 0.0, 0.0, 1.0];
+        tell(
+            "anisotropic magnification (rlnMagMat)",
+            count(&|row| self.magnification.iter().zip(identity).any(|(c, neutral)| differs(c, row, neutral))),
+        );
+        if has_zernikes {
+            tell("higher-order aberration (rlnOddZernike, rlnEvenZernike)", n_rows);
+        }
+        let premultiplied = count(&|row| differs(&self.premultiplied, row, 0.0));
+        if premultiplied > 0 {
+            findings.warn(
+                "ctf-premultiplied",
+                format!(
+                    "`{}`: the images of {premultiplied} rows are multiplied by their CTF already \
+                     (rlnCtfDataAreCtfPremultiplied); CryoLike's files can't say so",
+                    path.display()
+                ),
+            );
+        }
+    }
+}
+
+/// Appends the particles of a further pair.
+fn append(whole: &mut ParticleTable, mut next: ParticleTable) {
+    let (n, m) = (whole.len(), next.len());
+    let join = |first: &mut Column, second: &Column| {
+        let mut builder = ColumnBuilder::default();
+        builder.push_column(first, n);
+        builder.push_column(second, m);
+        *first = builder.finish();
+    };
+    let join_optional = |first: &mut Option<Column>, second: Option<Column>, default: f64| {
+        if first.is_some() || second.is_some() {
+            let first = first.get_or_insert(Column::Constant(default));
+            join(first, &second.unwrap_or(Column::Constant(default)));
+        }
+    };
+    join(&mut whole.defocus_u_angstrom, &next.defocus_u_angstrom);
+    join(&mut whole.defocus_v_angstrom, &next.defocus_v_angstrom);
+    join(&mut whole.defocus_angle_rad, &next.defocus_angle_rad);
+    join(&mut whole.phase_shift_rad, &next.phase_shift_rad);
+    join_optional(&mut whole.ctf_bfactor, next.ctf_bfactor.take(), 0.0);
+    join_optional(&mut whole.ctf_scale_factor, next.ctf_scale_factor.take(), 1.0);
+    whole.origin = match (whole.origin.take(), next.origin.take()) {
+        (Some(mut first), Some(second)) if first.unit == second.unit => {
+            join(&mut first.x, &second.x);
+            join(&mut first.y, &second.y);
+            Some(first)
+        }
+        _ => None,
+    };
+    let new_ids: Vec<u32> = next.constants.iter().map(|set| constants::intern(&mut whole.constants, *set)).collect();
+    if whole.constants.len() > 1 {
+        whole.constants_of.resize(n, 0);
+        let ids = (0..m).map(|row| new_ids[next.constants_index(row) as usize]);
+        whole.constants_of.extend(ids);
+    }
+    let first_image = whole.image_names.len() as u32;
+    whole.image.extend(next.image.iter().map(|image| image + first_image));
+    whole.image_names.extend(next.image_names);
+    whole.row.extend(next.row);
+    whole.section.extend(next.section);
+    whole.sources.extend(next.sources);
+    whole.detector_pixel_size_angstrom = whole.detector_pixel_size_angstrom.or(next.detector_pixel_size_angstrom);
+}
+
+/// A path as the raw bytes that the file system knows.
+fn path_bytes(path: &Path) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    path.as_os_str().as_bytes().to_vec()
+}

@@ -1,0 +1,267 @@
+//! The particles of a data set and how each was imaged, as columns: after reading, only radians, ångströms and 0-based
+//! sections exist.
+
+use std::path::PathBuf;
+
+/// One value per particle, or one that holds for all of them.
+///
+/// Data sets have millions of rows; a default or a value from the only optics group takes no memory per row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Column {
+    /// The same value for every particle.
+    Constant(f64),
+    /// One value per particle, in row order.
+    PerParticle(Vec<f64>),
+}
+
+impl Column {
+    /// The value of particle `index`.
+    ///
+    /// # Panics
+    /// If the column has one value per particle and `index` is past the last.
+    pub fn get(&self, index: usize) -> f64 {
+        match self {
+            Self::Constant(value) => *value,
+            Self::PerParticle(values) => values[index],
+        }
+    }
+
+    /// Replaces every value by `convert` of it.
+    pub fn map_in_place(&mut self, convert: impl Fn(f64) -> f64) {
+        match self {
+            Self::Constant(value) => *value = convert(*value),
+            Self::PerParticle(values) => values.iter_mut().for_each(|value| *value = convert(*value)),
+        }
+    }
+
+    /// Keeps only the particles at `kept`, in that order.
+    pub fn select(&mut self, kept: &[u32]) {
+        if let Self::PerParticle(values) = self {
+            *values = kept.iter().map(|&index| values[index as usize]).collect();
+        }
+    }
+}
+
+/// The 0-based number of a section in an image stack.
+///
+/// RELION counts from 1 and CryoSPARC from 0; both become this type where metadata are read, and nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SectionIndex(pub u32);
+
+/// The values that CryoLike keeps once per stack: no two particles of one stack may differ in them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LensConstants {
+    /// Acceleration voltage, kV.
+    pub voltage_kv: f64,
+    /// Spherical aberration, mm.
+    pub spherical_aberration_mm: f64,
+    /// Amplitude contrast, as a fraction.
+    pub amplitude_contrast: f64,
+}
+
+impl LensConstants {
+    /// The bits of the three values: equal exactly when the constants are the same to the last digit.
+    pub fn key(&self) -> [u64; 3] {
+        [self.voltage_kv, self.spherical_aberration_mm, self.amplitude_contrast].map(f64::to_bits)
+    }
+}
+
+/// Orientations in RELION's convention, radians.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PoseColumns {
+    /// First rotation, about z (`rlnAngleRot`).
+    pub rot: Column,
+    /// Second rotation, about the new y (`rlnAngleTilt`).
+    pub tilt: Column,
+    /// Third rotation, about the new z (`rlnAnglePsi`).
+    pub psi: Column,
+}
+
+/// In-plane origins, the shift that centres the particle.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OriginColumns {
+    /// Along the fast axis.
+    pub x: Column,
+    /// Along the slow axis.
+    pub y: Column,
+    /// What the two are counted in.
+    pub unit: OriginUnit,
+}
+
+/// What an origin is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OriginUnit {
+    /// Ångströms.
+    Angstrom,
+    /// Pixels of the input images, as before RELION 3.1; they become ångströms once the pixel size is known.
+    Pixel,
+}
+
+/// Which kind of input the particles come from; it decides how rows and images belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pairing {
+    /// Every row names its image file and section.
+    Indexed,
+    /// Row k of the table of an image file describes its section k; stacks never mix image files.
+    Sequential,
+}
+
+/// A metadata file, and where its rows stand in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetadataSource {
+    /// The file, as the command line named it.
+    pub path: PathBuf,
+    /// The lines of a text file's rows; `None` for binary files.
+    pub lines: Option<RowLines>,
+}
+
+/// The line on which each row of a text file stands, kept as runs: nearly always the rows follow each other without a
+/// gap, so that millions of rows take a few bytes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RowLines {
+    /// First row and its line, of each run of rows on consecutive lines.
+    runs: Vec<(u32, u64)>,
+    n_rows: u32,
+}
+
+impl RowLines {
+    /// Appends the next row, which stands on `line` (from 1).
+    pub fn push(&mut self, line: u64) {
+        let follows = self.runs.last().is_some_and(|&(row, start)| start + u64::from(self.n_rows - row) == line);
+        if !follows {
+            self.runs.push((self.n_rows, line));
+        }
+        self.n_rows += 1;
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> u64 {
+        u64::from(self.n_rows)
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.n_rows == 0
+    }
+
+    /// The line of `row`, from 1.
+    pub fn line(&self, row: u32) -> Option<u64> {
+        if row >= self.n_rows {
+            return None;
+        }
+        let run = self.runs.partition_point(|&(first, _)| first <= row).checked_sub(1)?;
+        let (first, line) = *self.runs.get(run)?;
+        Some(line + u64::from(row - first))
+    }
+}
+
+/// All particles of a data set, one row of metadata each, in the order of the rows.
+///
+/// Every per-particle vector has [`ParticleTable::len`] elements.
+#[derive(Debug, Clone)]
+pub struct ParticleTable {
+    /// The files that the rows were read from: one, or one per image file for sequential pairs.
+    pub sources: Vec<MetadataSource>,
+    /// How rows and images belong together.
+    pub pairing: Pairing,
+    /// 0-based row in the metadata file; for sequential pairs, in the file of its own pair.
+    pub row: Vec<u32>,
+    /// Image files as the metadata or the command line wrote them (raw bytes), without CryoSPARC's `>`.
+    pub image_names: Vec<Vec<u8>>,
+    /// Per particle: index into `image_names`.
+    pub image: Vec<u32>,
+    /// Per particle: section within that file.
+    pub section: Vec<SectionIndex>,
+    /// Larger or smaller defocus, as written, Å.
+    pub defocus_u_angstrom: Column,
+    /// The other defocus, Å.
+    pub defocus_v_angstrom: Column,
+    /// Direction of `defocus_u_angstrom`, radians from the columns' direction unless turned.
+    pub defocus_angle_rad: Column,
+    /// Phase shift of a phase plate, radians.
+    pub phase_shift_rad: Column,
+    /// B-factor of the CTF's envelope, Å²; kept for the record. `None` where the file had none.
+    pub ctf_bfactor: Option<Column>,
+    /// Scale of the CTF; kept for the record. `None` where the file had none.
+    pub ctf_scale_factor: Option<Column>,
+    /// The distinct sets of constants, in the order of their first row.
+    pub constants: Vec<LensConstants>,
+    /// Per particle: index into `constants`; empty when there is only one set.
+    pub constants_of: Vec<u32>,
+    /// Orientations, if the metadata have them.
+    pub pose: Option<PoseColumns>,
+    /// Origins, if the metadata have them.
+    pub origin: Option<OriginColumns>,
+    /// CryoSPARC's identifiers, if there are any.
+    pub uid: Option<Vec<u64>>,
+    /// +1 or −1 per particle where CryoSPARC's `blob/sign` says −1 for some.
+    pub blob_sign: Option<Column>,
+    /// The metadata's own pixel size (`rlnImagePixelSize` or `blob/psize_A`), Å.
+    pub pixel_size_angstrom: Option<f64>,
+    /// 10⁴ · `rlnDetectorPixelSize` / `rlnMagnification`, Å, as before RELION 3.1.
+    pub detector_pixel_size_angstrom: Option<f64>,
+}
+
+impl ParticleTable {
+    /// The number of particles.
+    pub fn len(&self) -> usize {
+        self.row.len()
+    }
+
+    /// Whether there is no particle at all.
+    pub fn is_empty(&self) -> bool {
+        self.row.is_empty()
+    }
+
+    /// The constants of particle `index`.
+    pub fn constants_index(&self, index: usize) -> u32 {
+        self.constants_of.get(index).copied().unwrap_or(0)
+    }
+
+    /// Where particle `index` stands, for messages: ``row 96104 of `run_data.star` (line 96131)``. Rows count from 0.
+    pub fn place(&self, index: usize) -> String {
+        let source = match self.pairing {
+            Pairing::Indexed => self.sources.first(),
+            Pairing::Sequential => self.sources.get(self.image[index] as usize),
+        };
+        let row = self.row[index];
+        let Some(source) = source else { return format!("row {row}") };
+        let path = source.path.display();
+        match source.lines.as_ref().and_then(|lines| lines.line(row)) {
+            Some(line) => format!("row {row} of `{path}` (line {line})"),
+            None => format!("row {row} of `{path}`"),
+        }
+    }
+
+    /// The name of the image file of particle `index`, for messages.
+    pub fn image_name(&self, index: usize) -> String {
+        String::from_utf8_lossy(&self.image_names[self.image[index] as usize]).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_lines_skip_blank_lines() {
+        let mut lines = RowLines::default();
+        for line in [27, 28, 31, 32] {
+            lines.push(line);
+        }
+        assert_eq!([0, 1, 2, 3].map(|row| lines.line(row).unwrap()), [27, 28, 31, 32]);
+        assert_eq!(lines.line(4), None);
+        assert_eq!(lines.runs.len(), 2);
+    }
+
+    #[test]
+    fn a_column_keeps_what_is_selected() {
+        let mut column = Column::PerParticle(vec![1.0, 2.0, 3.0]);
+        column.select(&[2, 0]);
+        assert_eq!(column, Column::PerParticle(vec![3.0, 1.0]));
+        let mut constant = Column::Constant(4.0);
+        constant.select(&[1]);
+        constant.map_in_place(|value| value * 2.0);
+        assert_eq!(constant.get(7), 8.0);
+    }
+}
