@@ -1,0 +1,209 @@
+//! Compares every image file's header with what the metadata ask of it, before any pixel is read.
+
+use std::path::{Path, PathBuf};
+
+use verglas_formats::FormatError;
+use verglas_formats::mrc::{Mode0, MrcSummary, read_header};
+
+use super::store::{ImageFile, Unreadable};
+use crate::error::Error;
+use crate::findings::Findings;
+use crate::particle::{Pairing, ParticleTable};
+use crate::plan::StackPlan;
+
+/// How many files of one kind a message lists by name.
+const MOST_LISTED: usize = 10;
+
+/// Side of the images, pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BoxSize(pub(crate) usize);
+
+/// Reads the header of every file that the plan asks for and checks it against the table; the box that all files share
+/// comes back, if there is one. `paths` has one element per image name of the table, `None` for files that are missing
+/// or not asked for.
+///
+/// Files that can't be read, are cut, or hold fewer sections than asked for go to `findings` as errors; with
+/// `unreadable_is_allowed` as warnings. Non-square images, differing boxes, and pairs whose counts differ are always
+/// errors.
+pub(crate) fn check_images(
+    table: &ParticleTable,
+    plan: &StackPlan,
+    paths: Vec<Option<PathBuf>>,
+    mode0: Mode0,
+    unreadable_is_allowed: bool,
+    findings: &mut Findings,
+) -> (Vec<Result<ImageFile, Unreadable>>, Option<BoxSize>) {
+    let mut oddities = Oddities::default();
+    let mut files = Vec::with_capacity(paths.len());
+    for (name, path) in table.image_names.iter().zip(paths) {
+        let Some(path) = path else {
+            let name = String::from_utf8_lossy(name);
+            files.push(Err(Unreadable(format!("`{name}` not found"))));
+            continue;
+        };
+        files.push(match read_header(&path) {
+            Ok(summary) => Ok(image_file(path, summary, mode0, unreadable_is_allowed, &mut oddities, findings)),
+            Err(error) => {
+                let may_be_left_out = unreadable_is_allowed && !matches!(error, FormatError::Unsupported(_));
+                let error = Error::from_format(&path, error);
+                let unreadable = Unreadable(error.to_string());
+                if may_be_left_out {
+                    findings.warn("image-unreadable", error.to_string());
+                } else {
+                    findings.error(error);
+                }
+                Err(unreadable)
+            }
+        });
+    }
+    oddities.report(findings);
+    check_sections(table, plan, &files, unreadable_is_allowed, findings);
+    let box_size = check_boxes(&files, findings);
+    (files, box_size)
+}
+
+fn image_file(
+    path: PathBuf,
+    summary: MrcSummary,
+    mode0: Mode0,
+    unreadable_is_allowed: bool,
+    oddities: &mut Oddities,
+    findings: &mut Findings,
+) -> ImageFile {
+    for warning in &summary.warnings {
+        oddities.add(&path, warning.to_string());
+    }
+    if let Some(warning) = summary.header.byte_sign_warning(mode0) {
+        oddities.add(&path, warning.to_string());
+    }
+    if let Some(truncation) = &summary.truncation {
+        let error = Error::from_format(&path, truncation.to_error());
+        if unreadable_is_allowed {
+            findings.warn("image-cut", error.to_string());
+        } else {
+            findings.error(error);
+        }
+    }
+    ImageFile { path, header: summary.header, compression: summary.compression }
+}
+
+/// Every section asked for must be there; in sequence, every section must be asked for.
+fn check_sections(
+    table: &ParticleTable,
+    plan: &StackPlan,
+    files: &[Result<ImageFile, Unreadable>],
+    unreadable_is_allowed: bool,
+    findings: &mut Findings,
+) {
+    // The first row that asks for a section past the end of each file, and how many do.
+    let mut past_end: Vec<Option<(usize, usize)>> = vec![None; files.len()];
+    let mut n_rows = vec![0_u64; files.len()];
+    for particle in plan.particles() {
+        let image = table.image[particle] as usize;
+        n_rows[image] += 1;
+        if let Ok(file) = &files[image]
+            && u64::from(table.section[particle].0) >= file.header.n_sections
+        {
+            past_end[image].get_or_insert((particle, 0)).1 += 1;
+        }
+    }
+    for (image, file) in files.iter().enumerate() {
+        let Ok(file) = file else { continue };
+        let n_sections = file.header.n_sections;
+        if table.pairing == Pairing::Sequential {
+            let source = table.sources.get(image).map_or(Path::new(""), |source| &source.path);
+            let all_rows = table.sources.get(image).and_then(|source| source.lines.as_ref()).map(|lines| lines.len());
+            let n_rows = all_rows.unwrap_or(n_rows[image]);
+            if n_rows != n_sections {
+                findings.error(
+                    Error::format(format!(
+                        "`{}` has {n_rows} rows and `{}` has {n_sections} sections, expected as many of both",
+                        source.display(),
+                        file.path.display()
+                    ))
+                    .with_hint("are these two files a pair?"),
+                );
+            }
+        } else if let Some((particle, n_past)) = past_end[image] {
+            let mut error = Error::format(format!(
+                "section {} of `{}` asked for, the stack holds {n_sections}",
+                u64::from(table.section[particle].0) + 1,
+                file.path.display()
+            ))
+            .with_detail(format_args!("by {}", table.place(particle)));
+            if n_past > 1 {
+                error = error
+                    .with_detail(format_args!("and by {} more rows that ask for sections past its end", n_past - 1));
+            }
+            if unreadable_is_allowed {
+                findings.warn("section-past-end", error.to_string());
+            } else {
+                findings.error(error.with_hint("the metadata and the stack may come from different extraction jobs"));
+            }
+        }
+    }
+}
+
+/// All images must be square and of one box.
+fn check_boxes(files: &[Result<ImageFile, Unreadable>], findings: &mut Findings) -> Option<BoxSize> {
+    let mut boxes: Vec<(u64, &Path, usize)> = Vec::new();
+    let mut n_not_square = 0;
+    for file in files.iter().flatten() {
+        let (width, height) = (file.header.n_columns, file.header.n_rows);
+        if width != height {
+            n_not_square += 1;
+            if n_not_square <= MOST_LISTED {
+                findings.error(Error::format(format!(
+                    "`{}`: images are {width} × {height} pixels, expected square ones",
+                    file.path.display()
+                )));
+            }
+        } else if let Some((.., n_files)) = boxes.iter_mut().find(|(side, ..)| *side == width) {
+            *n_files += 1;
+        } else {
+            boxes.push((width, &file.path, 1));
+        }
+    }
+    if n_not_square > MOST_LISTED {
+        findings
+            .error(Error::format(format!("{} more files hold images that are not square", n_not_square - MOST_LISTED)));
+    }
+    if boxes.len() > 1 {
+        let mut error = Error::format("image files differ in box size, and one descriptor can hold one box only");
+        for (side, path, n_files) in boxes.iter().take(MOST_LISTED) {
+            error = error.with_detail(format_args!("{side} px: {n_files} files, such as `{}`", path.display()));
+        }
+        if boxes.len() > MOST_LISTED {
+            error = error.with_detail(format_args!("and {} more sizes", boxes.len() - MOST_LISTED));
+        }
+        findings.error(error.with_hint("convert the groups apart, with --optics-group"));
+        return None;
+    }
+    boxes.first().and_then(|(side, ..)| usize::try_from(*side).ok()).map(BoxSize)
+}
+
+/// What is odd about files that are read all the same: each kind told once.
+#[derive(Debug, Default)]
+struct Oddities {
+    kinds: Vec<(String, PathBuf, usize)>,
+}
+
+impl Oddities {
+    fn add(&mut self, path: &Path, message: String) {
+        match self.kinds.iter_mut().find(|(there, ..)| *there == message) {
+            Some((.., n_files)) => *n_files += 1,
+            None => self.kinds.push((message, path.to_owned(), 1)),
+        }
+    }
+
+    fn report(self, findings: &mut Findings) {
+        let n_kinds = self.kinds.len();
+        for (message, path, n_files) in self.kinds.into_iter().take(MOST_LISTED) {
+            let others = if n_files > 1 { format!(" and {} more files", n_files - 1) } else { String::new() };
+            findings.warn("image-file-odd", format!("`{}`{others}: {message}", path.display()));
+        }
+        if n_kinds > MOST_LISTED {
+            findings.warn("image-file-odd", format!("and {} more oddities of image files", n_kinds - MOST_LISTED));
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Finds the image files that metadata name: in a given directory by file name, or relative to one root for all rows.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::findings::Findings;
+
+/// How many missing files a message lists by name.
+const MOST_LISTED: usize = 10;
+/// When none of so many files is below a root, the rest need not be tried there.
+const PROBED_FILES: usize = 200;
+
+/// Finds each of `names`; `None` stands for a file that is missing.
+///
+/// With `image_dir` only the file name counts. Without, the path counts as written, relative to one root for all: the
+/// working directory, else the folder of `metadata_file`, else the nearest of its parents; the first that holds all
+/// files. A name in `.mrc` or `.mrcs` is also tried with the other ending.
+///
+/// Missing files, and names that can't be told apart, go to `findings` as errors; with `missing_is_allowed` the
+/// missing ones go there as a warning.
+pub(crate) fn locate_images(
+    names: &[&[u8]],
+    metadata_file: Option<&Path>,
+    image_dir: Option<&Path>,
+    missing_is_allowed: bool,
+    findings: &mut Findings,
+) -> Vec<Option<PathBuf>> {
+    let (found, looked_in) = match image_dir {
+        Some(dir) => {
+            refuse_equal_file_names(names, dir, findings);
+            let found = names.iter().map(|name| find(&dir.join(file_name(name)))).collect();
+            (found, vec![dir.to_owned()])
+        }
+        None => find_below_one_root(names, metadata_file, findings),
+    };
+    report_other_endings(names, &found, findings);
+    report_missing(names, &found, &looked_in, missing_is_allowed, findings);
+    found.into_iter().map(|found| found.map(|found| found.path)).collect()
+}
+
+/// A file that is there.
+struct Found {
+    path: PathBuf,
+    has_other_ending: bool,
+}
+
+fn as_path(name: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(name))
+}
+
+fn file_name(name: &[u8]) -> &OsStr {
+    as_path(name).file_name().unwrap_or(OsStr::new(""))
+}
+
+/// The file at `path`, or beside it with the other of the endings `.mrc` and `.mrcs`.
+fn find(path: &Path) -> Option<Found> {
+    // A folder is no image file, and so is a path without a file name.
+    if path.is_file() {
+        return Some(Found { path: path.to_owned(), has_other_ending: false });
+    }
+    let other = match path.extension()?.as_bytes() {
+        b"mrc" => path.with_extension("mrcs"),
+        b"mrcs" => path.with_extension("mrc"),
+        _ => return None,
+    };
+    other.is_file().then_some(Found { path: other, has_other_ending: true })
+}
+
+fn find_below_one_root(
+    names: &[&[u8]],
+    metadata_file: Option<&Path>,
+    findings: &mut Findings,
+) -> (Vec<Option<Found>>, Vec<PathBuf>) {
+    let mut roots = vec![PathBuf::new()];
+    // A relative metadata path must be made absolute before its parents can be walked.
+    if let Some(file) = metadata_file.and_then(|file| std::path::absolute(file).ok()) {
+        roots.extend(file.ancestors().skip(1).map(Path::to_owned));
+    }
+    let working_dir = std::env::current_dir().ok();
+    let mut best: Option<Vec<Option<Found>>> = None;
+    for (nth, root) in roots.iter().enumerate() {
+        if nth > 0 && working_dir.as_ref() == Some(root) {
+            continue;
+        }
+        let mut found = Vec::with_capacity(names.len());
+        for name in names {
+            found.push(find(&root.join(as_path(name))));
+            if found.len() == PROBED_FILES && found.iter().all(Option::is_none) {
+                found.resize_with(names.len(), || None);
+                break;
+            }
+        }
+        let n_found = count(&found);
+        if n_found == names.len() {
+            let is_relative = names.iter().any(|name| as_path(name).is_relative());
+            if nth > 0 && is_relative {
+                findings.warn(
+                    "image-root",
+                    format!("image paths are relative to `{}`, not to the working directory", root.display()),
+                );
+            }
+            return (found, vec![root.clone()]);
+        }
+        if best.as_ref().is_none_or(|best| n_found > count(best)) {
+            best = Some(found);
+        }
+    }
+    let looked_in = roots
+        .into_iter()
+        .map(|root| if root.as_os_str().is_empty() { working_dir.clone().unwrap_or(".".into()) } else { root })
+        .collect::<Vec<_>>();
+    let mut distinct: Vec<PathBuf> = Vec::new();
+    for root in looked_in {
+        if !distinct.contains(&root) {
+            distinct.push(root);
+        }
+    }
+    (best.unwrap_or_default(), distinct)
+}
+
+fn count(found: &[Option<Found>]) -> usize {
+    found.iter().flatten().count()
+}
+
+/// With only file names looked up, two paths with one file name would silently become one stack.
+fn refuse_equal_file_names(names: &[&[u8]], dir: &Path, findings: &mut Findings) {
+    let mut first_with: HashMap<Vec<u8>, &[u8]> = HashMap::new();
+    for name in names {
+        // `a.mrc` and `a.mrcs` may both come to lead to the one that is there.
+        let mut key = file_name(name).as_bytes().to_vec();
+        if key.ends_with(b".mrcs") {
+            key.pop();
+        }
+        if let Some(other) = first_with.get(&key) {
+            let same_name = file_name(other) == file_name(name);
+            let distinct_files =
+                !same_name && dir.join(file_name(other)).is_file() && dir.join(file_name(name)).is_file();
+            if distinct_files {
+                continue;
+            }
+            findings.error(
+                Error::value(format!(
+                    "two image files would both be looked up as `{}`",
+                    dir.join(file_name(name)).display()
+                ))
+                .with_detail(format_args!("`{}`", as_path(other).display()))
+                .with_detail(format_args!("`{}`", as_path(name).display()))
+                .with_hint("without an image directory, paths count as they are written"),
+            );
+        } else {
+            first_with.insert(key, name);
+        }
+    }
+}
+
+fn report_other_endings(names: &[&[u8]], found: &[Option<Found>], findings: &mut Findings) {
+    let mut others = names.iter().zip(found).filter_map(|(name, found)| {
+        found.as_ref().filter(|found| found.has_other_ending).map(|found| (name, &found.path))
+    });
+    if let Some((name, path)) = others.next() {
+        let n_files = 1 + others.count();
+        findings.warn(
+            "other-ending",
+            format!(
+                "{n_files} image files have the other of the endings .mrc and .mrcs than the metadata say \
+                 (`{}` is `{}`)",
+                as_path(name).display(),
+                path.display()
+            ),
+        );
+    }
+}
+
+fn report_missing(
+    names: &[&[u8]],
+    found: &[Option<Found>],
+    looked_in: &[PathBuf],
+    missing_is_allowed: bool,
+    findings: &mut Findings,
+) {
+    let missing: Vec<&[u8]> =
+        names.iter().zip(found).filter(|(_, found)| found.is_none()).map(|(name, _)| *name).collect();
+    if missing.is_empty() {
+        return;
+    }
+    let mut error = Error::not_found(format!("{} of {} image files not found", missing.len(), names.len()));
+    for name in missing.iter().take(MOST_LISTED) {
+        error = error.with_detail(format_args!("`{}`", as_path(name).display()));
+    }
+    if missing.len() > MOST_LISTED {
+        error = error.with_detail(format_args!("and {} more", missing.len() - MOST_LISTED));
+    }
+    let places: Vec<String> = looked_in.iter().map(|root| format!("`{}`", root.display())).collect();
+    error = error.with_detail(format_args!("looked in {}", places.join(", ")));
+    if missing_is_allowed {
+        findings.warn("images-missing", error.to_string());
+    } else {
+        findings.error(error.with_hint("name the folder that holds the image files with --image-dir"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn touch(path: &Path) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, b"x").unwrap();
+    }
+
+    fn names<'a>(names: &[&'a str]) -> Vec<&'a [u8]> {
+        names.iter().map(|name| name.as_bytes()).collect()
+    }
+
+    #[test]
+    fn the_nearest_parent_that_holds_all_files_is_the_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let star = dir.path().join("Refine3D/job010/run_data.star");
+        touch(&star);
+        touch(&dir.path().join("Extract/a.mrcs"));
+        touch(&dir.path().join("Extract/b.mrcs"));
+        // The nearer folder holds only one of the two.
+        touch(&dir.path().join("Refine3D/Extract/a.mrcs"));
+        let mut findings = Findings::new();
+        let found =
+            locate_images(&names(&["Extract/a.mrcs", "Extract/b.mrcs"]), Some(&star), None, false, &mut findings);
+        assert_eq!(found[0].as_deref(), Some(dir.path().join("Extract/a.mrcs").as_path()));
+        assert!(findings.errors.is_empty());
+        assert_eq!(findings.warnings[0].code, "image-root");
+    }
+
+    #[test]
+    fn the_other_ending_is_tried_and_told() {
+        let dir = tempfile::tempdir().unwrap();
+        touch(&dir.path().join("a.mrc"));
+        let mut findings = Findings::new();
+        let found = locate_images(&names(&["x/a.mrcs"]), None, Some(dir.path()), false, &mut findings);
+        assert_eq!(found[0].as_deref(), Some(dir.path().join("a.mrc").as_path()));
+        assert_eq!(findings.warnings[0].code, "other-ending");
+    }
+
+    #[test]
+    fn two_paths_with_one_file_name_are_refused_under_an_image_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        touch(&dir.path().join("a.mrcs"));
+        let mut findings = Findings::new();
+        locate_images(&names(&["x/a.mrcs", "y/a.mrcs"]), None, Some(dir.path()), false, &mut findings);
+        let text = findings.errors[0].to_string();
+        assert!(text.contains("`x/a.mrcs`") && text.contains("`y/a.mrcs`"), "{text}");
+    }
+
+    #[test]
+    fn two_endings_that_lead_to_one_file_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        touch(&dir.path().join("a.mrc"));
+        let mut findings = Findings::new();
+        locate_images(&names(&["a.mrc", "a.mrcs"]), None, Some(dir.path()), false, &mut findings);
+        assert_eq!(findings.errors.len(), 1);
+        touch(&dir.path().join("a.mrcs"));
+        let mut findings = Findings::new();
+        locate_images(&names(&["a.mrc", "a.mrcs"]), None, Some(dir.path()), false, &mut findings);
+        assert!(findings.errors.is_empty());
+    }
+
+    #[test]
+    fn missing_files_are_listed_with_the_places_that_were_tried() {
+        let dir = tempfile::tempdir().unwrap();
+        let star = dir.path().join("a.star");
+        let mut findings = Findings::new();
+        locate_images(&names(&["gone/a.mrcs"]), Some(&star), None, false, &mut findings);
+        let text = findings.errors[0].to_string();
+        assert!(text.starts_with("1 of 1 image files not found\n  `gone/a.mrcs`"), "{text}");
+        assert!(text.contains(&format!("`{}`", dir.path().display())), "{text}");
+        assert!(findings.errors[0].hint().is_some());
+    }
+
+    #[test]
+    fn an_absolute_path_needs_no_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let image = dir.path().join("a.mrcs");
+        touch(&image);
+        let mut findings = Findings::new();
+        let found = locate_images(&names(&[image.to_str().unwrap()]), None, None, false, &mut findings);
+        assert_eq!(found[0].as_deref(), Some(image.as_path()));
+        assert!(findings.warnings.is_empty());
+    }
+}

@@ -1,0 +1,210 @@
+//! Which particle goes to which output stack, and where in it.
+//!
+//! The plan depends on the particles and the settings alone, never on the machine or the number of threads.
+
+use std::ops::Range;
+
+use crate::particle::{Pairing, ParticleTable};
+
+/// What decides the plan besides the particles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanSettings {
+    /// Most images per stack.
+    pub batch_size: usize,
+    /// No stack mixes image files.
+    pub keep_files_apart: bool,
+    /// Stop after so many stacks.
+    pub max_stacks: Option<usize>,
+}
+
+/// One output stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedStack {
+    /// Positions in [`StackPlan::particle`].
+    pub positions: Range<usize>,
+    /// Index into the table's constants.
+    pub constants: u32,
+    /// Where the stack's images stand among those of their image file, for stacks that never mix files.
+    pub range_in_file: Option<Range<usize>>,
+}
+
+impl PlannedStack {
+    /// The number of images.
+    pub fn n_images(&self) -> usize {
+        self.positions.len()
+    }
+}
+
+/// All output stacks of a data set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackPlan {
+    /// Particles in output order; `None` while that is the order of the table.
+    order: Option<Vec<u32>>,
+    stacks: Vec<PlannedStack>,
+}
+
+impl StackPlan {
+    /// The stacks in the order of their numbers.
+    pub fn stacks(&self) -> &[PlannedStack] {
+        &self.stacks
+    }
+
+    /// The particle at a position of the output order.
+    pub fn particle(&self, position: usize) -> usize {
+        self.order.as_ref().map_or(position, |order| order[position] as usize)
+    }
+
+    /// The particles of all stacks, in output order.
+    pub fn particles(&self) -> impl Iterator<Item = usize> {
+        let end = self.stacks.last().map_or(0, |stack| stack.positions.end);
+        (0..end).map(|position| self.particle(position))
+    }
+
+    /// The number of images in all stacks.
+    pub fn n_images(&self) -> usize {
+        self.stacks.iter().map(PlannedStack::n_images).sum()
+    }
+}
+
+/// Plans the stacks: filled in row order, `batch_size` images each, the last one smaller.
+///
+/// Each stack holds particles of one set of lens constants only, and all stacks of a set stand together, sets in the
+/// order of their first row. With sequential pairs, or `keep_files_apart`, each image file has stacks of its own, files
+/// in the order of their first row within the set.
+pub fn plan_stacks(table: &ParticleTable, settings: PlanSettings) -> StackPlan {
+    let apart = settings.keep_files_apart || table.pairing == Pairing::Sequential;
+    let key = |particle: usize| (table.constants_index(particle), if apart { table.image[particle] } else { 0 });
+
+    let one_group = (1..table.len()).all(|particle| key(particle) == key(0));
+    let order = (!one_group).then(|| grouped_order(table, apart));
+    let order = order.filter(|order| order.iter().enumerate().any(|(at, &particle)| at != particle as usize));
+    let particle = |position: usize| order.as_ref().map_or(position, |order| order[position] as usize);
+
+    let batch_size = settings.batch_size.max(1);
+    let mut stacks = Vec::new();
+    let mut start = 0;
+    let mut seen_in_file = vec![0_usize; if apart { table.image_names.len() } else { 0 }];
+    while start < table.len() && settings.max_stacks.is_none_or(|most| stacks.len() < most) {
+        let group = key(particle(start));
+        let mut end = start + 1;
+        while end < table.len() && end - start < batch_size && key(particle(end)) == group {
+            end += 1;
+        }
+        let range_in_file = apart.then(|| {
+            let first = seen_in_file[group.1 as usize];
+            seen_in_file[group.1 as usize] += end - start;
+            first..first + (end - start)
+        });
+        stacks.push(PlannedStack { positions: start..end, constants: group.0, range_in_file });
+        start = end;
+    }
+    StackPlan { order, stacks }
+}
+
+/// Particles sorted by constants, then by image file if those stay apart, then by row.
+fn grouped_order(table: &ParticleTable, apart: bool) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..table.len() as u32).collect();
+    if apart {
+        // A file's number is its first appearance in the table; its rank counts first appearances within a set.
+        let mut rank = std::collections::HashMap::new();
+        for particle in 0..table.len() {
+            let next = rank.len() as u32;
+            rank.entry((table.constants_index(particle), table.image[particle])).or_insert(next);
+        }
+        order.sort_by_key(|&particle| {
+            let constants = table.constants_index(particle as usize);
+            (constants, rank[&(constants, table.image[particle as usize])])
+        });
+    } else {
+        order.sort_by_key(|&particle| table.constants_index(particle as usize));
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::particle::{Column, LensConstants, SectionIndex};
+
+    /// A table whose particles have the given constants and image files.
+    fn table(pairing: Pairing, constants_of: &[u32], image: &[u32]) -> ParticleTable {
+        let n = image.len() as u32;
+        let set = |voltage_kv| LensConstants { voltage_kv, spherical_aberration_mm: 2.7, amplitude_contrast: 0.1 };
+        ParticleTable {
+            sources: Vec::new(),
+            pairing,
+            row: (0..n).collect(),
+            image_names: vec![b"a".to_vec(), b"b".to_vec(), b"c".to_vec()],
+            image: image.to_vec(),
+            section: (0..n).map(SectionIndex).collect(),
+            defocus_u_angstrom: Column::Constant(1.0),
+            defocus_v_angstrom: Column::Constant(1.0),
+            defocus_angle_rad: Column::Constant(0.0),
+            phase_shift_rad: Column::Constant(0.0),
+            ctf_bfactor: None,
+            ctf_scale_factor: None,
+            constants: vec![set(300.0), set(200.0)],
+            constants_of: constants_of.to_vec(),
+            pose: None,
+            origin: None,
+            uid: None,
+            blob_sign: None,
+            pixel_size_angstrom: None,
+            detector_pixel_size_angstrom: None,
+        }
+    }
+
+    fn settings(batch_size: usize) -> PlanSettings {
+        PlanSettings { batch_size, keep_files_apart: false, max_stacks: None }
+    }
+
+    fn particles(plan: &StackPlan) -> Vec<Vec<usize>> {
+        plan.stacks().iter().map(|stack| stack.positions.clone().map(|at| plan.particle(at)).collect()).collect()
+    }
+
+    #[test]
+    fn stacks_are_filled_in_row_order_across_files() {
+        let plan = plan_stacks(&table(Pairing::Indexed, &[], &[0, 1, 0, 1, 0]), settings(2));
+        assert_eq!(particles(&plan), [vec![0, 1], vec![2, 3], vec![4]]);
+        assert!(plan.stacks().iter().all(|stack| stack.range_in_file.is_none()));
+        assert_eq!(plan.n_images(), 5);
+    }
+
+    #[test]
+    fn sets_of_constants_stay_apart_in_the_order_of_their_first_row() {
+        let plan = plan_stacks(&table(Pairing::Indexed, &[0, 1, 0, 1, 0], &[0; 5]), settings(2));
+        assert_eq!(particles(&plan), [vec![0, 2], vec![4], vec![1, 3]]);
+        assert_eq!(plan.stacks().iter().map(|stack| stack.constants).collect::<Vec<_>>(), [0, 0, 1]);
+    }
+
+    #[test]
+    fn files_kept_apart_count_their_own_images() {
+        let keep = PlanSettings { keep_files_apart: true, ..settings(2) };
+        let plan = plan_stacks(&table(Pairing::Indexed, &[], &[1, 0, 1, 1, 0]), keep);
+        assert_eq!(particles(&plan), [vec![0, 2], vec![3], vec![1, 4]]);
+        let ranges: Vec<_> = plan.stacks().iter().map(|stack| stack.range_in_file.clone().unwrap()).collect();
+        assert_eq!(ranges, [0..2, 2..3, 0..2]);
+    }
+
+    #[test]
+    fn pairs_never_mix() {
+        let plan = plan_stacks(&table(Pairing::Sequential, &[], &[0, 0, 0, 1, 1]), settings(2));
+        assert_eq!(particles(&plan), [vec![0, 1], vec![2], vec![3, 4]]);
+        let ranges: Vec<_> = plan.stacks().iter().map(|stack| stack.range_in_file.clone().unwrap()).collect();
+        assert_eq!(ranges, [0..2, 2..3, 0..2]);
+    }
+
+    #[test]
+    fn max_stacks_cuts_the_plan_short() {
+        let limited = PlanSettings { max_stacks: Some(1), ..settings(2) };
+        let plan = plan_stacks(&table(Pairing::Indexed, &[], &[0; 5]), limited);
+        assert_eq!(plan.particles().collect::<Vec<_>>(), [0, 1]);
+    }
+
+    #[test]
+    fn a_batch_larger_than_the_data_set_and_one_of_a_single_image() {
+        let table = table(Pairing::Indexed, &[], &[0; 3]);
+        assert_eq!(particles(&plan_stacks(&table, settings(1000))), [vec![0, 1, 2]]);
+        assert_eq!(plan_stacks(&table, settings(1)).stacks().len(), 3);
+    }
+}

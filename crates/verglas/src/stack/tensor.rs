@@ -1,0 +1,72 @@
+//! One tensor of a stack: a `.pt` file that workers fill image by image, in any order.
+
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use crc32fast::Hasher;
+use verglas_formats::pt::{PtDtype, PtLayout};
+
+use super::atomic::{PartialFile, cannot_write};
+use crate::error::{Error, Result};
+
+/// A `.pt` file of shape `[n_images, …]`, being filled under a temporary name.
+#[derive(Debug)]
+pub(crate) struct TensorFile {
+    partial: PartialFile,
+    dtype: PtDtype,
+    /// Shape of one image.
+    image_shape: [u64; 2],
+    image_bytes: u64,
+}
+
+/// A finished file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FinishedFile {
+    pub(crate) bytes: u64,
+    pub(crate) crc32: u32,
+}
+
+impl TensorFile {
+    /// Starts the file of `n_images` images; its room on the disk is claimed as the images come.
+    pub(crate) fn create(path: &Path, dtype: PtDtype, n_images: usize, image_shape: [u64; 2]) -> Result<Self> {
+        let layout = layout(path, dtype, n_images, image_shape)?;
+        let image_bytes = layout.data_bytes() / n_images.max(1) as u64;
+        let partial = PartialFile::create(path)?;
+        partial.file().set_len(layout.file_bytes()).map_err(|error| cannot_write(path, &error))?;
+        Ok(Self { partial, dtype, image_shape, image_bytes })
+    }
+
+    /// Writes consecutive images to their place, from image `first` on.
+    pub(crate) fn write_images(&self, first: usize, bytes: &[u8]) -> Result<()> {
+        let offset = PtLayout::DATA_OFFSET + first as u64 * self.image_bytes;
+        self.partial.file().write_all_at(bytes, offset).map_err(|error| cannot_write(self.partial.path(), &error))
+    }
+
+    /// Completes the file with `image_crcs.len()` images, whose checksums are given, and publishes it.
+    pub(crate) fn finish(&self, image_crcs: impl ExactSizeIterator<Item = u32>) -> Result<FinishedFile> {
+        let path = self.partial.path().to_owned();
+        let layout = layout(&path, self.dtype, image_crcs.len(), self.image_shape)?;
+        let mut data = Hasher::new();
+        for crc in image_crcs {
+            data.combine(&Hasher::new_with_initial_len(crc, self.image_bytes));
+        }
+        let data_crc = data.clone().finalize();
+        let (prefix, suffix) = (layout.prefix(data_crc), layout.suffix(data_crc));
+        let file = self.partial.file();
+        file.write_all_at(&prefix, 0)
+            .and_then(|()| file.write_all_at(&suffix, layout.file_bytes() - suffix.len() as u64))
+            .and_then(|()| file.set_len(layout.file_bytes()))
+            .map_err(|error| cannot_write(&path, &error))?;
+        let mut whole = Hasher::new();
+        whole.update(&prefix);
+        whole.combine(&data);
+        whole.update(&suffix);
+        self.partial.publish()?;
+        Ok(FinishedFile { bytes: layout.file_bytes(), crc32: whole.finalize() })
+    }
+}
+
+fn layout(path: &Path, dtype: PtDtype, n_images: usize, image_shape: [u64; 2]) -> Result<PtLayout> {
+    PtLayout::new(dtype, &[n_images as u64, image_shape[0], image_shape[1]])
+        .map_err(|error| Error::from_format(path, error))
+}
