@@ -1,2 +1,43 @@
-//! The verglas command.
-fn main() {}
+//! The `verglas` command: arguments become settings, the library does the work, messages and exit codes live here.
+
+mod args;
+mod convert;
+mod descriptor;
+mod messages;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use verglas::Error;
+
+use args::{Arguments, Command};
+use messages::Messages;
+
+/// Why a command did not do what it was asked.
+pub enum Failure {
+    /// The work failed: exit code 1.
+    Run(Error),
+    /// The words on the command line don't go together: exit code 2.
+    Usage(String),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let messages = Messages::new(arguments.logging);
+    let result = match &arguments.command {
+        Command::Convert(arguments) => convert::run(arguments, messages),
+        Command::Descriptor(arguments) => descriptor::run(arguments, messages).map_err(Failure::Run),
+        Command::Simulate(_) | Command::Demo(_) => Ok(()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Run(error)) => {
+            messages.error(&error);
+            ExitCode::from(1)
+        }
+        Err(Failure::Usage(message)) => {
+            messages.error(&Error::value(message).with_hint("`verglas --help` lists what can be said"));
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,7 +1,41 @@
 //! Converts cryo-EM particle stacks into the polar Fourier stacks that CryoLike scores.
+//!
+//! The modules stand in the order in which a particle meets them:
+//!
+//! | module | what happens there |
+//! |---|---|
+//! | [`metadata`] | STAR or CryoSPARC rows become a [`particle::ParticleTable`]: radians, ångströms, 0-based sections |
+//! | [`descriptor`], [`grid`] | the grids that the images are sampled on |
+//! | `plan` | which particle goes to which output stack and row |
+//! | [`image`] | pixels are read |
+//! | [`preprocess`] | each image gets mean 0 and largest absolute value 1 |
+//! | [`polar`] | its Fourier transform is sampled on the polar grid |
+//! | `stack` | values and metadata reach their files, whole or not at all |
+//! | [`convert`] | runs these steps over all stacks |
+//!
+//! [`simulate`] makes data sets with known truth, on which all of it can be tried.
 
+pub mod convert;
 pub mod ctf;
+mod defocus_axis;
+pub mod descriptor;
+pub mod error;
+pub mod findings;
 pub mod grid;
+pub mod image;
+pub mod metadata;
+mod output;
+pub mod particle;
+mod pixel_size;
+mod plan;
 pub mod polar;
 pub mod pose;
+pub mod preprocess;
+pub mod settings;
 pub mod simulate;
+mod stack;
+
+pub use convert::{Conversion, Observer, Silent, StopFlag, Summary};
+pub use error::{Error, ErrorKind, Result};
+pub use findings::{Findings, Warning};
+pub use pixel_size::PixelSizeSource;

@@ -1,0 +1,132 @@
+//! `verglas convert`.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use verglas::metadata::{AngleUnit, Input};
+use verglas::settings::{ConvertSettings, DescriptorSource, Existing};
+use verglas::{Conversion, Error, Findings, Result, Summary};
+
+use crate::Failure;
+use crate::args::{AngleUnitName, ConvertArguments, GridArguments};
+use crate::messages::Messages;
+
+/// Runs the command.
+pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Result<(), Failure> {
+    let input = input(arguments)?;
+    let settings = settings(arguments);
+    let summary = convert(input, settings, &arguments.output, messages)?;
+    messages.summary(&describe(&summary), || serde_json::to_value(&summary).unwrap_or_default());
+    Ok(())
+}
+
+/// Checks and converts, telling what there is to tell on the way.
+pub fn convert(input: Input, settings: ConvertSettings, output: &PathBuf, messages: Messages) -> Result<Summary> {
+    let mut findings = Findings::new();
+    let refused = Conversion::check_output(output, settings.existing).err();
+    let prepared = Conversion::prepare(input, settings, &mut findings);
+    messages.findings(&findings);
+    let conversion = match (refused, prepared) {
+        (None, Ok(conversion)) => conversion,
+        (Some(error), Ok(_)) | (None, Err(error)) => return Err(error),
+        (Some(first), Err(second)) => return Err(first.with_other(second)),
+    };
+    let progress = messages.progress(conversion.n_images() as u64, "images");
+    let summary = conversion.run(output, &findings.warnings, &progress, &AtomicBool::new(false));
+    progress.finish();
+    summary
+}
+
+/// The kind of input that the words on the command line amount to.
+fn input(arguments: &ConvertArguments) -> std::result::Result<Input, Failure> {
+    let has_ending =
+        |path: &PathBuf, ending: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
+    let usage = |message: String| Err(Failure::Usage(message));
+    let is_radians = |unit| unit == AngleUnitName::Radians;
+    if arguments.images.is_empty()
+        && (is_radians(arguments.defocus_angle_unit) || is_radians(arguments.phase_shift_unit))
+    {
+        return usage("units of angles can be chosen for .star files with --images only".to_owned());
+    }
+    if let Some(other) = arguments.input.iter().find(|path| !has_ending(path, "star")) {
+        return usage(format!("`{}` is no .star file", other.display()));
+    }
+    if !arguments.images.is_empty() {
+        let (n_stars, n_images) = (arguments.input.len(), arguments.images.len());
+        if n_stars != n_images {
+            return usage(format!("{n_stars} .star files and {n_images} image files, expected as many of both"));
+        }
+        return Ok(Input::StarPairs(arguments.input.iter().cloned().zip(arguments.images.iter().cloned()).collect()));
+    }
+    match arguments.input.as_slice() {
+        [star] => Ok(Input::IndexedStar(star.clone())),
+        several => usage(format!("{} .star files; name the image stack of each with --images", several.len())),
+    }
+}
+
+fn settings(arguments: &ConvertArguments) -> ConvertSettings {
+    let defaults = ConvertSettings::default();
+    ConvertSettings {
+        descriptor: match &arguments.descriptor {
+            Some(path) => DescriptorSource::File(path.clone()),
+            None => grids(&arguments.grids),
+        },
+        image_dir: arguments.image_dir.clone(),
+        batch_size: arguments.batch_size,
+        max_stacks: arguments.max_stacks,
+        pixel_size_angstrom: arguments.pixel_size.map(|size| [size, size]),
+        pixel_size_from: arguments.pixel_size_from.map(Into::into),
+        defocus_angle_unit: AngleUnit::from(arguments.defocus_angle_unit),
+        phase_shift_unit: arguments.phase_shift_unit.into(),
+        defocus_angle_axis: arguments.defocus_angle_axis.into(),
+        contrast: arguments.contrast.into(),
+        optics_groups: arguments.optics_group.clone(),
+        byte_sign: arguments.mode0.into(),
+        keep_files_apart: arguments.keep_files_apart,
+        physical: !arguments.no_physical,
+        existing: if arguments.overwrite { Existing::Overwrite } else { Existing::Refuse },
+        n_threads: arguments.threads.map_or(defaults.n_threads, usize::from),
+        memory_bytes: arguments.memory.unwrap_or(defaults.memory_bytes),
+    }
+}
+
+/// Grids to be made from the data.
+pub fn grids(grids: &GridArguments) -> DescriptorSource {
+    DescriptorSource::FromData {
+        precision: grids.precision.map(Into::into).unwrap_or_default(),
+        resolution_factor: grids.resolution_factor.unwrap_or(1.0),
+        n_inplanes: grids.n_inplanes,
+    }
+}
+
+/// The closing words.
+pub fn describe(summary: &Summary) -> String {
+    let [size, _] = summary.pixel_size_angstrom;
+    let mut text = format!(
+        "{} particles of {} image files in {} stacks below {}\n\
+         box {} px, pixel size {size} Å (from {}), {} precision, {} shells × {} angles\n\
+         {:.1} s, {:.0} particles/s, {} written",
+        summary.n_images,
+        summary.n_image_files,
+        summary.n_stacks,
+        summary.output.display(),
+        summary.n_pixels,
+        summary.pixel_size_source.as_str(),
+        summary.precision,
+        summary.n_shells,
+        summary.n_inplanes,
+        summary.seconds,
+        summary.images_per_second(),
+        indicatif::HumanBytes(summary.bytes_written),
+    );
+    if let Some(path) = &summary.new_descriptor {
+        text.push_str(&format!("\ndescriptor made from the data: {}", path.display()));
+    }
+    text
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Run(error)
+    }
+}

@@ -1,0 +1,124 @@
+//! Words for the user: results on stdout, everything else on stderr.
+
+use std::io::{IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use verglas::{Error, Findings, Observer, Warning};
+
+use crate::args::{LogFormat, Logging};
+
+/// Where messages go and how they look.
+#[derive(Debug, Clone, Copy)]
+pub struct Messages {
+    logging: Logging,
+    has_colours: bool,
+}
+
+impl Messages {
+    pub fn new(logging: Logging) -> Self {
+        let has_colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        Self { logging, has_colours }
+    }
+
+    /// Prints an error and all that came with it.
+    pub fn error(self, error: &Error) {
+        for error in std::iter::once(error).chain(error.others()) {
+            match self.logging.log_format {
+                LogFormat::Text => {
+                    self.line("error", "31", &error.to_string());
+                    if let Some(hint) = error.hint() {
+                        self.line("hint", "36", hint);
+                    }
+                }
+                LogFormat::Json => {
+                    log(json!({"level": "error", "message": error.to_string(), "hint": error.hint()}));
+                }
+            }
+        }
+    }
+
+    /// Prints a warning; nothing silences these.
+    pub fn warning(self, warning: &Warning) {
+        match self.logging.log_format {
+            LogFormat::Text => self.line("warning", "33", &warning.message),
+            LogFormat::Json => {
+                log(json!({"level": "warning", "code": warning.code, "message": warning.message}));
+            }
+        }
+    }
+
+    /// Prints what was found besides errors.
+    pub fn findings(self, findings: &Findings) {
+        for warning in &findings.warnings {
+            self.warning(warning);
+        }
+        if self.logging.verbose {
+            for note in &findings.notes {
+                match self.logging.log_format {
+                    LogFormat::Text => self.line("note", "2", note),
+                    LogFormat::Json => log(json!({"level": "note", "message": note})),
+                }
+            }
+        }
+    }
+
+    /// Prints closing words on stdout, unless silenced; the JSON form when logs are JSON.
+    pub fn summary(self, text: &str, value: impl FnOnce() -> serde_json::Value) {
+        if self.logging.quiet {
+            return;
+        }
+        match self.logging.log_format {
+            LogFormat::Text => result(text),
+            LogFormat::Json => result(&value().to_string()),
+        }
+    }
+
+    /// A progress bar on a terminal, and nothing elsewhere.
+    pub fn progress(self, total: u64, unit: &str) -> Progress {
+        let is_shown =
+            !self.logging.quiet && self.logging.log_format == LogFormat::Text && std::io::stderr().is_terminal();
+        let target = if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        let template = format!("{{bar:40}} {{human_pos}}/{{human_len}} {unit}  {{per_sec}}  {{eta}} left");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style);
+        }
+        Progress(bar)
+    }
+
+    fn line(self, label: &str, colour: &str, text: &str) {
+        let mut stderr = std::io::stderr().lock();
+        // There is nowhere left to complain if stderr is gone.
+        let _ = if self.has_colours {
+            writeln!(stderr, "\u{1b}[1;{colour}m{label}\u{1b}[0m: {text}")
+        } else {
+            writeln!(stderr, "{label}: {text}")
+        };
+    }
+}
+
+fn log(value: serde_json::Value) {
+    let _ = writeln!(std::io::stderr().lock(), "{value}");
+}
+
+/// Prints a line on stdout; a reader that has gone away is no error.
+pub fn result(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// A progress bar.
+pub struct Progress(ProgressBar);
+
+impl Progress {
+    /// Removes the bar.
+    pub fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Observer for Progress {
+    fn images_done(&self, n: u64) {
+        self.0.inc(n);
+    }
+}

@@ -1,0 +1,310 @@
+//! The threads: each takes the next chunk of images, computes it, writes it, and takes the next.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use bytemuck::Pod;
+use crc32fast::hash as crc32;
+use num_complex::Complex;
+
+use super::manifest::Manifest;
+use super::prepare::Conversion;
+use super::stack_run::{ActiveStack, FinishedStack, ImageRecord};
+use super::summary::Summary;
+use super::{Observer, StopFlag};
+use crate::error::{Error, ErrorKind, Result};
+use crate::findings::Warning;
+use crate::grid::Precision;
+use crate::image::{RawImage, ReadFailure};
+use crate::output::{DESCRIPTOR, OutputFolder};
+use crate::polar::{PolarScratch, PolarTransform, Real};
+use crate::preprocess::apply_normalization;
+use crate::settings::{Contrast, Existing};
+use crate::stack::ImageScales;
+
+impl Conversion {
+    /// Converts everything and writes it below `output`.
+    ///
+    /// `warnings` are what [`Conversion::prepare`] found to tell; they are kept in the manifest.
+    ///
+    /// # Errors
+    /// When the folder can't be used, an image can't be read or normalised, or the disk refuses. Stacks that were
+    /// whole by then stay; nothing else is left under a final name.
+    pub fn run(
+        &self,
+        output: &Path,
+        warnings: &[Warning],
+        observer: &dyn Observer,
+        stop: &StopFlag,
+    ) -> Result<Summary> {
+        match self.descriptor.precision {
+            Precision::Single => self.run_in::<f32>(output, warnings, observer, stop),
+            Precision::Double => self.run_in::<f64>(output, warnings, observer, stop),
+        }
+    }
+
+    /// Checks, without changing anything, that `output` can be written to.
+    ///
+    /// # Errors
+    /// When it is not empty and the settings say to refuse that, or when it can't be written.
+    pub fn check_output(output: &Path, existing: Existing) -> Result<()> {
+        OutputFolder::new(output).check(existing)
+    }
+
+    fn run_in<T: Real>(
+        &self,
+        output: &Path,
+        warnings: &[Warning],
+        observer: &dyn Observer,
+        stop: &StopFlag,
+    ) -> Result<Summary>
+    where
+        Complex<T>: Pod,
+    {
+        let start = Instant::now();
+        let output = OutputFolder::new(output);
+        output.check(self.settings.existing)?;
+        let transform =
+            PolarTransform::<T>::plan(self.descriptor.cartesian_grid.n_pixels(), &self.descriptor.polar_grid)
+                .map_err(|error| Error::value(error.to_string()))?;
+        output.prepare(self.settings.existing, self.settings.physical)?;
+        let mut manifest = Manifest::new(self, warnings);
+        manifest.write(&output)?;
+        if self.descriptor_is_new {
+            self.descriptor.save(&output.path(DESCRIPTOR))?;
+        }
+
+        let shared = Shared {
+            conversion: self,
+            output: &output,
+            transform: &transform,
+            cursor: Mutex::new(Cursor { next_stack: 0, current: None, n_chunks: 0 }),
+            failure: Mutex::new(None),
+            has_failed: AtomicBool::new(false),
+            finished: Mutex::new(Vec::new()),
+            observer,
+            stop,
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.buffers.n_threads {
+                scope.spawn(|| shared.work());
+            }
+            shared.work();
+        });
+        let mut finished = shared.finished.into_inner().unwrap_or_else(PoisonError::into_inner);
+        finished.sort_by_key(|stack| stack.number);
+        let was_stopped = stop.load(Ordering::Relaxed) && finished.len() < self.plan.stacks().len();
+        let failure = shared.failure.into_inner().unwrap_or_else(PoisonError::into_inner);
+        manifest.add_finished(&finished);
+        if let Some((_, error)) = failure {
+            // The first error counts: a manifest that can't be written either is most likely its consequence.
+            let _ = manifest.write(&output);
+            return Err(error);
+        }
+        manifest.is_complete = !was_stopped;
+        manifest.write(&output)?;
+        if was_stopped {
+            return Err(Error::new(
+                ErrorKind::Interrupted,
+                format!("stopped: {} of {} stacks are whole", finished.len(), self.plan.stacks().len()),
+            ));
+        }
+        Ok(Summary::new(self, output.root(), &finished, start.elapsed()))
+    }
+}
+
+/// What all threads share.
+struct Shared<'a, T: Real> {
+    conversion: &'a Conversion,
+    output: &'a OutputFolder,
+    transform: &'a PolarTransform<T>,
+    cursor: Mutex<Cursor>,
+    /// The failure of the earliest chunk, whichever thread met it first.
+    failure: Mutex<Option<(usize, Error)>>,
+    has_failed: AtomicBool,
+    finished: Mutex<Vec<FinishedStack>>,
+    observer: &'a dyn Observer,
+    stop: &'a StopFlag,
+}
+
+/// How far the plan has been handed out.
+struct Cursor {
+    next_stack: usize,
+    /// The stack being handed out and its next image.
+    current: Option<(Arc<ActiveStack>, usize)>,
+    n_chunks: usize,
+}
+
+/// Consecutive images of one stack.
+struct Chunk {
+    /// Counts from 0 in the order of the plan.
+    number: usize,
+    stack: Arc<ActiveStack>,
+    first: usize,
+    n_images: usize,
+}
+
+/// One thread's buffers, reused for every chunk.
+struct Buffers<T: Real> {
+    bytes: Vec<u8>,
+    raw: Vec<f32>,
+    physical: Vec<f32>,
+    fourier: Vec<Complex<T>>,
+    scratch: PolarScratch<T>,
+    records: Vec<ImageRecord>,
+}
+
+impl<T: Real> Shared<'_, T>
+where
+    Complex<T>: Pod,
+{
+    /// Takes chunks until there are none left, something failed, or the user asks to stop.
+    fn work(&self) {
+        let n_images = self.conversion.buffers.images_per_chunk;
+        let n_pixels = self.transform.n_pixels() * self.transform.n_pixels();
+        let mut buffers = Buffers {
+            bytes: Vec::new(),
+            raw: vec![0.0; n_images * n_pixels],
+            physical: vec![0.0; n_images * n_pixels],
+            fourier: vec![Complex::default(); n_images * self.transform.output_len()],
+            scratch: self.transform.scratch(),
+            records: Vec::with_capacity(n_images),
+        };
+        while let Some(chunk) = self.next_chunk() {
+            let result = self.convert(&chunk, &mut buffers).and_then(|()| {
+                self.observer.images_done(chunk.n_images as u64);
+                if chunk.stack.is_last(chunk.n_images) {
+                    let finished = chunk.stack.finish(self.conversion, self.output)?;
+                    self.finished.lock().unwrap_or_else(PoisonError::into_inner).push(finished);
+                }
+                Ok(())
+            });
+            if let Err(error) = result {
+                self.fail(chunk.number, error);
+            }
+        }
+    }
+
+    /// Hands out the next chunk; a new stack's files are opened here, so stacks start in the order of their numbers.
+    fn next_chunk(&self) -> Option<Chunk> {
+        if self.has_failed.load(Ordering::Acquire) || self.stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
+        let (stack, first) = match cursor.current.take() {
+            Some(current) => current,
+            None => {
+                let number = cursor.next_stack;
+                if number == self.conversion.plan.stacks().len() {
+                    return None;
+                }
+                cursor.next_stack += 1;
+                match ActiveStack::open(self.conversion, self.output, number) {
+                    Ok(stack) => (Arc::new(stack), 0),
+                    Err(error) => {
+                        self.fail(cursor.n_chunks, error);
+                        return None;
+                    }
+                }
+            }
+        };
+        let n_images = self.conversion.buffers.images_per_chunk.min(stack.planned.n_images() - first);
+        let number = cursor.n_chunks;
+        cursor.n_chunks += 1;
+        let next = first + n_images;
+        if next < stack.planned.n_images() {
+            cursor.current = Some((Arc::clone(&stack), next));
+        }
+        Some(Chunk { number, stack, first, n_images })
+    }
+
+    fn fail(&self, chunk: usize, error: Error) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if failure.as_ref().is_none_or(|(earliest, _)| chunk < *earliest) {
+            *failure = Some((chunk, error));
+        }
+        self.has_failed.store(true, Ordering::Release);
+    }
+
+    /// Reads, normalises, transforms and writes the images of a chunk.
+    fn convert(&self, chunk: &Chunk, buffers: &mut Buffers<T>) -> Result<()> {
+        let conversion = self.conversion;
+        let n_pixels = self.transform.n_pixels() * self.transform.n_pixels();
+        let n_values = self.transform.output_len();
+        let first_position = chunk.stack.planned.positions.start + chunk.first;
+        self.read(chunk, first_position, n_pixels, buffers)?;
+        buffers.records.clear();
+        for image in 0..chunk.n_images {
+            let particle = conversion.plan.particle(first_position + image);
+            let raw = &mut buffers.raw[image * n_pixels..][..n_pixels];
+            if conversion.settings.contrast == Contrast::Invert {
+                raw.iter_mut().for_each(|pixel| *pixel = -*pixel);
+            }
+            let physical = &mut buffers.physical[image * n_pixels..][..n_pixels];
+            let (centred, normalization) = apply_normalization(RawImage(raw), physical)
+                .map_err(|degenerate| self.name_image(particle, degenerate.as_str()))?;
+            let fourier = &mut buffers.fourier[image * n_values..][..n_values];
+            let norm = self.transform.apply_normalized(centred.pixels(), fourier, &mut buffers.scratch);
+            if !(norm.is_finite() && norm > 0.0) {
+                return Err(
+                    self.name_image(particle, "its Fourier image vanishes on the grid, so it can't be normalised")
+                );
+            }
+            let scales = ImageScales { mean: normalization.mean, max: normalization.max, norm };
+            buffers.records.push(ImageRecord {
+                fourier_crc: crc32(bytemuck::cast_slice(fourier)),
+                physical_crc: if conversion.settings.physical { crc32(bytemuck::cast_slice(physical)) } else { 0 },
+                scales,
+            });
+        }
+        chunk.stack.write_images(
+            chunk.first,
+            bytemuck::cast_slice(&buffers.fourier[..chunk.n_images * n_values]),
+            bytemuck::cast_slice(&buffers.physical[..chunk.n_images * n_pixels]),
+            &buffers.records,
+        )
+    }
+
+    /// Reads the pixels of a chunk, consecutive sections of a file in one call.
+    fn read(&self, chunk: &Chunk, first_position: usize, n_pixels: usize, buffers: &mut Buffers<T>) -> Result<()> {
+        let (plan, table) = (&self.conversion.plan, &self.conversion.table);
+        let mut image = 0;
+        while image < chunk.n_images {
+            let particle = plan.particle(first_position + image);
+            let (file, first) = (table.image[particle], table.section[particle]);
+            let follows = |offset: usize| {
+                let next = plan.particle(first_position + image + offset);
+                table.image[next] == file && table.section[next].0 as usize == first.0 as usize + offset
+            };
+            let mut count = 1;
+            while image + count < chunk.n_images && follows(count) {
+                count += 1;
+            }
+            let pixels = &mut buffers.raw[image * n_pixels..][..count * n_pixels];
+            self.conversion.images.read(file, first, count, pixels, &mut buffers.bytes).map_err(
+                |failure| match failure {
+                    ReadFailure::Unreadable(unreadable) => {
+                        Error::format(unreadable.0).with_detail(format_args!("needed by {}", table.place(particle)))
+                    }
+                    ReadFailure::Fatal(error) => error.with_detail(format_args!("needed by {}", table.place(particle))),
+                },
+            )?;
+            self.conversion.images.done_with(file, count as u32);
+            image += count;
+        }
+        Ok(())
+    }
+
+    /// An error about one image, naming file, section and row.
+    fn name_image(&self, particle: usize, what: &str) -> Error {
+        let table = &self.conversion.table;
+        Error::value(format!(
+            "section {} of `{}`: {what}",
+            u64::from(table.section[particle].0) + 1,
+            table.image_name(particle)
+        ))
+        .with_detail(format_args!("named by {}", table.place(particle)))
+    }
+}

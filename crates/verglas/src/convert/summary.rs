@@ -1,0 +1,71 @@
+//! What a conversion did, for the closing words.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::prepare::Conversion;
+use super::stack_run::FinishedStack;
+use crate::output::DESCRIPTOR;
+use crate::pixel_size::PixelSizeSource;
+
+/// What a conversion did.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// The output folder.
+    pub output: PathBuf,
+    /// Images on disk.
+    pub n_images: usize,
+    /// Stacks on disk.
+    pub n_stacks: usize,
+    /// Rows of the metadata that were asked for.
+    pub n_rows: usize,
+    /// Image files that they name.
+    pub n_image_files: usize,
+    /// Side of the images, pixels.
+    pub n_pixels: usize,
+    /// Shells of the polar grid.
+    pub n_shells: usize,
+    /// Angles per shell.
+    pub n_inplanes: usize,
+    /// `single` or `double`.
+    pub precision: &'static str,
+    /// Pixel size of the input images along both axes, Å.
+    pub pixel_size_angstrom: [f64; 2],
+    /// Where the pixel size came from.
+    pub pixel_size_source: PixelSizeSource,
+    /// The descriptor that was made from the data, if one was.
+    pub new_descriptor: Option<PathBuf>,
+    /// Bytes written.
+    pub bytes_written: u64,
+    /// Time from the first to the last byte, s.
+    pub seconds: f64,
+}
+
+impl Summary {
+    pub(super) fn new(conversion: &Conversion, output: &Path, finished: &[FinishedStack], elapsed: Duration) -> Self {
+        let descriptor = &conversion.descriptor;
+        Self {
+            output: output.to_owned(),
+            n_images: finished.iter().map(|stack| stack.n_images).sum(),
+            n_stacks: finished.len(),
+            n_rows: conversion.plan.n_images(),
+            n_image_files: conversion.images.files().iter().flatten().count(),
+            n_pixels: descriptor.cartesian_grid.n_pixels(),
+            n_shells: descriptor.polar_grid.n_shells(),
+            n_inplanes: descriptor.polar_grid.n_inplanes(),
+            precision: descriptor.precision.as_str(),
+            pixel_size_angstrom: conversion.pixel_size_angstrom,
+            pixel_size_source: conversion.pixel_size_source,
+            new_descriptor: conversion.descriptor_is_new.then(|| output.join(DESCRIPTOR)),
+            bytes_written: finished.iter().flat_map(|stack| &stack.files).map(|(_, file)| file.bytes).sum(),
+            seconds: elapsed.as_secs_f64(),
+        }
+    }
+
+    /// Images per second.
+    pub fn images_per_second(&self) -> f64 {
+        self.n_images as f64 / self.seconds.max(1e-9)
+    }
+}
