@@ -134,6 +134,7 @@ fn names_after_a_gap() {
     let file = StarFile::read(&b"data_x\nloop_\n\n_a #1\n\n# b\n_b #2\n\n_c\n1 2 3\n"[..]).unwrap();
     assert_eq!(file.tables[0].block.columns.len(), 3);
     assert_eq!(file.tables[0].n_rows(), 1);
+    assert_eq!(rows(b"data_x\nloop_\n\n# a\n_a first\n1\n"), [[b"1"]]);
     assert_eq!(rows(b"data_x\nloop_\n_a\n_b\n\n_x 1\n_y 2\n"), [[&b"_x"[..], b"1", b"_y", b"2"]]);
 }
 

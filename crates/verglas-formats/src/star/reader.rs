@@ -277,7 +277,6 @@ impl<R: BufRead> StarReader<R> {
                 if block.columns.is_empty() && !first.starts_with(b"data_") {
                     return Err(self.misplaced("expected a column's name (`_NAME`) after `loop_`"));
                 }
-                block.rows_offset = self.line.start;
                 self.is_held = true;
                 return Ok(());
             }
@@ -293,7 +292,6 @@ impl<R: BufRead> StarReader<R> {
         row.line.number = self.line.number;
         row.line.start = self.line.start;
         row.line.terminated = true;
-        block.rows_offset = self.line.start;
         while self.next_line()? {
             self.cut()?;
             if self.tokens.found() == 0 {

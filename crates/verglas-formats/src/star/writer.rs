@@ -13,7 +13,8 @@ const RESERVED: [&[u8]; 5] = [b"data_", b"loop_", b"save_", b"global_", b"stop_"
 /// Writes blocks, one after the other. [`StarWriter::finish`] completes the file.
 ///
 /// Values stand in quotes where they have to: when empty, with white space or `#` in them, or starting like something
-/// else. A value that only `starfile` misreads, whatever the quotes (it turns every `'` into `"`), is written all the same.
+/// else. Two kinds of value are written although `starfile`, which takes every `'` in a loop for a `"`, misreads them: those
+/// with `'`, and those with both `"` and white space.
 ///
 /// ```
 /// use verglas_formats::star::StarWriter;
