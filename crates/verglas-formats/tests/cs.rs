@@ -37,6 +37,8 @@ fn reads_every_type_packed_and_aligned() {
         assert_eq!(text.ids, [0, 0, 0, 1, 1, 1, 2]);
         assert_eq!(text.get(6), Some("J1/Å_2.mrc".as_bytes()));
         assert_eq!(text.get(7), None);
+        assert_eq!(text.texts().map(<[u8]>::len).collect::<Vec<_>>(), [11, 11, 11]);
+        assert_eq!((text.text(0), text.text(3)), (text.get(2), None));
         let text = column(&path, "blob/path_bytes").into_text().unwrap();
         assert_eq!((text.ids.as_slice(), text.get(2)), (&[0, 0, 1, 1, 2, 2, 3][..], Some(&b">J1/\xff_1.mrc"[..])));
         assert_eq!(column(&path, "blob/idx").into_i64().unwrap(), [0, 1, 2, 3, 4, 5, 6]);
@@ -178,7 +180,7 @@ fn reads_a_real_file_as_numpy_does() {
                 let texts: Vec<String> =
                     (0..2019).map(|k| String::from_utf8(text.get(k).unwrap().to_vec()).unwrap()).collect();
                 let total = texts.iter().map(String::len).sum::<usize>();
-                (ends(texts), format!("{},{total}", text.table.len()))
+                (ends(texts), format!("{},{total}", text.n_texts()))
             }
             other => panic!("{}: {other:?}", column.name),
         };
@@ -306,7 +308,7 @@ proptest! {
         let mut columns = cs.read_columns(&["path", "uid"]).unwrap();
         prop_assert_eq!(columns.pop().unwrap().into_u64().unwrap(), uids);
         let text = columns.pop().unwrap().into_text().unwrap();
-        prop_assert!(text.table.len() <= 5);
+        prop_assert!(text.n_texts() <= 5);
         prop_assert!((0..paths.len()).all(|k| text.get(k) == Some(paths[k])));
     }
 

@@ -1,6 +1,7 @@
 //! Decoded columns.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use crate::error::{FormatError, Place, Result};
 
@@ -31,18 +32,39 @@ pub enum CsValues {
 }
 
 /// Texts of which many are the same: an index for each value, and each text once.
+///
+/// Texts are without the NULs that fill them up; unicode is UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CsText {
-    /// For each value its place in the table.
+    /// For each value which of the different texts it is; these are counted in the order of their first use.
     pub ids: Vec<u32>,
-    /// The different texts in the order of their first use, without the NULs that fill them up; unicode as UTF-8.
-    pub table: Vec<Box<[u8]>>,
+    /// The different texts, one after the other, and where each ends.
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
 }
 
 impl CsText {
     /// The text of value `index`, if there is one.
     pub fn get(&self, index: usize) -> Option<&[u8]> {
-        self.table.get(*self.ids.get(index)? as usize).map(AsRef::as_ref)
+        self.text(*self.ids.get(index)?)
+    }
+
+    /// The text with this id, if there is one.
+    pub fn text(&self, id: u32) -> Option<&[u8]> {
+        let id = id as usize;
+        let start = if id == 0 { 0 } else { *self.ends.get(id - 1)? };
+        self.bytes.get(start..*self.ends.get(id)?)
+    }
+
+    /// How many different texts there are; ids are below this.
+    pub fn n_texts(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The different texts, in the order of their ids.
+    pub fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| &self.bytes[start..end])
     }
 }
 
@@ -120,10 +142,13 @@ impl CsColumn {
 }
 
 /// Collects texts, keeping each once.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct CsTextBuilder {
-    ids: Vec<u32>,
-    known: HashMap<Box<[u8]>, u32>,
+    text: CsText,
+    /// Ids by the hash of their text; where two texts have one hash, the second is under the next free number.
+    by_hash: HashMap<u64, u32, BuildHasherDefault<HashItself>>,
+    /// Keyed by chance, so that no file can make all its texts collide.
+    hasher: RandomState,
     /// The item that came last, as it stood in the file: rows of one micrograph mostly follow each other.
     last: Option<(Vec<u8>, u32)>,
 }
@@ -131,14 +156,13 @@ pub struct CsTextBuilder {
 impl CsTextBuilder {
     /// An empty collection with room for `n_values` values.
     pub fn with_capacity(n_values: usize) -> Self {
-        Self { ids: Vec::with_capacity(n_values), ..Self::default() }
+        let text = CsText { ids: Vec::with_capacity(n_values), ..CsText::default() };
+        Self { text, ..Self::default() }
     }
 
     /// The texts so far.
     pub fn finish(self) -> CsText {
-        let mut texts: Vec<(Box<[u8]>, u32)> = self.known.into_iter().collect();
-        texts.sort_unstable_by_key(|&(_, id)| id);
-        CsText { ids: self.ids, table: texts.into_iter().map(|(text, _)| text).collect() }
+        self.text
     }
 
     /// Appends `decode(item)`, where `decode` need not be called if `item` came last as well.
@@ -146,24 +170,50 @@ impl CsTextBuilder {
         if let Some((last, id)) = &self.last
             && last == item
         {
-            self.ids.push(*id);
+            self.text.ids.push(*id);
             return Ok(());
         }
-        let text = decode(item)?;
-        let id = match self.known.get(text) {
-            Some(&id) => id,
-            None => {
-                let id = u32::try_from(self.known.len())
-                    .map_err(|_| FormatError::unsupported(Place::File, "more than 2^32 different texts"))?;
-                self.known.insert(text.into(), id);
-                id
-            }
-        };
+        let id = self.id_of(decode(item)?)?;
         let (last, last_id) = self.last.get_or_insert_default();
         last.clear();
         last.extend_from_slice(item);
         *last_id = id;
-        self.ids.push(id);
+        self.text.ids.push(id);
         Ok(())
+    }
+
+    fn id_of(&mut self, wanted: &[u8]) -> Result<u32> {
+        let mut hash = self.hasher.hash_one(wanted);
+        while let Some(&id) = self.by_hash.get(&hash) {
+            if self.text.text(id) == Some(wanted) {
+                return Ok(id);
+            }
+            hash = hash.wrapping_add(1);
+        }
+        let id = u32::try_from(self.text.ends.len())
+            .map_err(|_| FormatError::unsupported(Place::File, "more than 2^32 different texts"))?;
+        self.text.bytes.extend_from_slice(wanted);
+        self.text.ends.push(self.text.bytes.len());
+        self.by_hash.insert(hash, id);
+        Ok(id)
+    }
+}
+
+/// A hash that is its own hash.
+#[derive(Debug, Default)]
+struct HashItself(u64);
+
+impl Hasher for HashItself {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Keys are u64 throughout; any others still give a valid, if poor, hash.
+        self.0 = bytes.iter().fold(self.0, |hash, &byte| hash.wrapping_mul(257).wrapping_add(u64::from(byte)));
     }
 }
