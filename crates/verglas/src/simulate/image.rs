@@ -149,13 +149,14 @@ impl ImageSimulator {
         // Two transforms of N points there and back, unnormalised.
         let factor = 1.0 / (n * n) as f32;
         let nyquist = n / 2;
+        let is_even = n.is_multiple_of(2);
         for (index, column) in columns.chunks_exact_mut(n).enumerate() {
             let kx = self.column_frequencies[index];
             coefficients.fill_line(kx, &self.column_frequencies, line);
-            if n % 2 == 0 && index == nyquist {
+            if is_even && index == nyquist {
                 coefficients.fill_line(-kx, &self.column_frequencies, mirrored);
                 line.iter_mut().zip(mirrored.iter()).for_each(|(value, other)| *value = 0.5 * (*value + other));
-            } else if n % 2 == 0 {
+            } else if is_even {
                 let other = coefficients.value(-kx, self.column_frequencies[nyquist]);
                 line[nyquist] = 0.5 * (line[nyquist] + other as f32);
             }
@@ -169,7 +170,7 @@ impl ImageSimulator {
         for (pixels, spectrum) in image.chunks_exact_mut(n).zip(rows.chunks_exact_mut(n_half)) {
             // Real but for rounding, which the transform insists on.
             spectrum[0].im = 0.0;
-            if n % 2 == 0 {
+            if is_even {
                 spectrum[nyquist].im = 0.0;
             }
             self.rows_inverse.process_with_scratch(spectrum, pixels, fft).expect("lengths as planned, real ends");

@@ -101,8 +101,11 @@ pub struct Dealing {
 
 impl Dealing {
     /// Deals `n_particles` to `n_stacks` files, at least one to each.
+    ///
+    /// # Panics
+    /// With no stacks, or more stacks than particles.
     pub fn new(layout: Layout, n_particles: usize, n_stacks: usize) -> Self {
-        assert!(n_stacks >= 1 && n_stacks <= n_particles, "settings are checked before");
+        assert!(n_stacks >= 1 && n_stacks <= n_particles, "expected 1 to {n_particles} stacks, found {n_stacks}");
         Self { n_particles, n_stacks, interleaved: layout.is_indexed() }
     }
 
