@@ -66,11 +66,12 @@ impl Ctf {
         self.value(k * azimuth_rad.cos(), k * azimuth_rad.sin())
     }
 
-    /// Mean over all directions of the function's square at the frequency `k`, in 1/Å: the radial profile that the power
-    /// spectrum of the image follows.
+    /// Mean over all directions of the function's square at the frequency `k`, in 1/Å: the radial profile that the
+    /// power spectrum of the image follows.
     pub fn rotational_mean_power(&self, k: f64) -> f64 {
-        // In the azimuth the square is a Bessel series of order up to about π λ |U − V| k², and has period π. Equidistant
-        // points are exact below their number: 128 are enough for an astigmatism of 1,000 Å at a resolution of 1 Å.
+        // In the azimuth the square is a Bessel series of order up to about π λ |U − V| k², and has period π.
+        // Equidistant points are exact below their number: 128 are enough for an astigmatism of 1,000 Å at a resolution
+        // of 1 Å.
         const N_AZIMUTHS: usize = 128;
         let coefficients = self.coefficients();
         let sum: f64 = (0..N_AZIMUTHS)

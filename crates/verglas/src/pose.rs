@@ -1,7 +1,8 @@
 //! Orientations of particles: RELION's three angles, CryoSPARC's rotation vectors, and the matrix that both stand for.
 //!
-//! The matrix A is RELION's (`Euler_angles2matrix` in `src/euler.cpp`): it takes a point of the particle's own frame to the frame
-//! of its image, of which x is the columns' direction (the fast axis of an MRC section), y the rows', and z the viewing direction:
+//! The matrix A is RELION's (`Euler_angles2matrix` in `src/euler.cpp`): it takes a point of the particle's own frame to
+//! the frame of its image, of which x is the columns' direction (the fast axis of an MRC section), y the rows', and z
+//! the viewing direction:
 //!
 //! ```text
 //! A = R_z(psi) · R_y(tilt) · R_z(rot),  where R turns the axes, not the points:
@@ -13,9 +14,10 @@
 //! A particle's projection is therefore the density's integral along the third row of A, and its image sits at minus
 //! `rlnOriginXAngst`, `rlnOriginYAngst` from the image's centre, since the origin is what is added to centre it.
 //!
-//! CryoSPARC's `alignments3D/pose` is a rotation vector v (axis times angle in radians) with A = exp(−\[v\]×), the transpose of the
-//! rotation by v; its `alignments3D/shift` in pixels, times `alignments3D/psize_A`, is RELION's origin in Å. Source:
-//! `geom.expmap`, `geom.rot2euler` and `metadata/cryosparc2.py` of pyem, whose `csparc2star.py` is how the field converts.
+//! CryoSPARC's `alignments3D/pose` is a rotation vector v (axis times angle in radians) with A = exp(−\[v\]×), the
+//! transpose of the rotation by v; its `alignments3D/shift` in pixels, times `alignments3D/psize_A`, is RELION's origin
+//! in Å. Source: `geom.expmap`, `geom.rot2euler` and `metadata/cryosparc2.py` of pyem, whose `csparc2star.py` is how the
+//! field converts.
 
 use std::f64::consts::{PI, TAU};
 
@@ -48,8 +50,8 @@ impl Pose {
 
     /// The angles of the rotation matrix `a`: rot and psi within (−π, π\], tilt within \[0, π\].
     ///
-    /// Where tilt is 0 or π only rot + psi or rot − psi is determined; rot is then 0, as in RELION. `a` is taken to be a
-    /// rotation (orthogonal, determinant 1) and not checked.
+    /// Where tilt is 0 or π only rot + psi or rot − psi is determined; rot is then 0, as in RELION. `a` is taken to be
+    /// a rotation (orthogonal, determinant 1) and not checked.
     pub fn from_matrix(a: &Matrix3) -> Self {
         let sine_tilt = a[2][0].hypot(a[2][1]);
         // Below this the last row's direction is nothing but rounding.
@@ -69,7 +71,7 @@ impl Pose {
     ///
     /// ```
     /// use verglas::pose::Pose;
-    /// // A turn about the viewing direction alone: A is the transpose of the turn by the vector, which is what psi does.
+    /// // A turn about the viewing direction alone is all psi, of the same sign.
     /// let pose = Pose::from_rotation_vector([0.0, 0.0, 0.5]);
     /// assert!(pose.tilt == 0.0 && (pose.rot + pose.psi - 0.5).abs() < 1e-15);
     /// ```

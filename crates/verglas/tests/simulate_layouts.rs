@@ -1,5 +1,5 @@
-//! Promise: a simulated data set holds the same images in every layout and with any number of threads, and its metadata say
-//! which image is whose.
+//! Promise: a simulated data set holds the same images in every layout and with any number of threads, and its metadata
+//! say which image is whose.
 
 use std::collections::HashMap;
 use std::fs;

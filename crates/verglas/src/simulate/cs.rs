@@ -13,7 +13,8 @@ struct Row<'a> {
     place: Place,
 }
 
-/// A field of the records: its name, NumPy's code of its type and its shape, as CryoSPARC has them, and what its bytes are.
+/// A field of the records: its name, NumPy's code of its type and its shape, as CryoSPARC has them, and what its bytes
+/// are.
 type Column = (&'static str, &'static str, &'static [usize], fn(&Row, &mut Vec<u8>));
 
 /// Which particle it is.

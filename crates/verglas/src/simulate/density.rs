@@ -44,9 +44,9 @@ impl Density {
 
     /// The known particle: a widening right-handed helix of 72 Gaussians and an arm of 24 that leaves it sideways.
     ///
-    /// It has a hand and no symmetry, so that no wrong pose, mirrored or turned, gives the same image. It scales with the box:
-    /// centres lie within 0.35 of its side from the middle, standard deviations are 0.010 to 0.022 of it but never below one
-    /// pixel, so that pixels sample them (to 1e-2 of the amplitude at Nyquist).
+    /// It has a hand and no symmetry, so that no wrong pose, mirrored or turned, gives the same image. It scales with
+    /// the box: centres lie within 0.35 of its side from the middle, standard deviations are 0.010 to 0.022 of it but
+    /// never below one pixel, so that pixels sample them (to 1e-2 of the amplitude at Nyquist).
     pub fn of_known_particle(box_angstrom: f64, pixel_size_angstrom: f64) -> Self {
         const N_HELIX: usize = 72;
         const N_ARM: usize = 24;
@@ -208,8 +208,8 @@ mod tests {
         assert!(project(&one([-4.5, 4.5, 0.0], 1.0), &geometry).iter().any(|&value| value > 0.04));
     }
 
-    /// Against a sum over a fine 3-D grid in the image's frame, each point turned back into the particle's frame: the other
-    /// direction of the same rotation, and no formula of projections.
+    /// Against a sum over a fine 3-D grid in the image's frame, each point turned back into the particle's frame: the
+    /// other direction of the same rotation, and no formula of projections.
     #[test]
     fn projections_are_the_integral_along_the_view() {
         let (n, pixel_size) = (24, 4.0);

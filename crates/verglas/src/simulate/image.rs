@@ -132,8 +132,8 @@ impl ImageSimulator {
     /// Multiplies the image's spectrum by the function, on the box itself (what leaves the box on one side comes in on
     /// the other).
     ///
-    /// Where N is even, a Nyquist term stands for both signs of its frequency and gets the mean of the two values, so that
-    /// the image stays real.
+    /// Where N is even, a Nyquist term stands for both signs of its frequency and gets the mean of the two values, so
+    /// that the image stays real.
     pub fn apply_ctf(&self, ctf: &Ctf, scratch: &mut ImageScratch, image: &mut [f32]) {
         let n = self.settings.n_pixels;
         let n_half = n / 2 + 1;
@@ -212,8 +212,8 @@ mod tests {
         ImageSimulator::new(&settings).unwrap()
     }
 
-    /// Against the definition: the discrete Fourier transform summed pixel by pixel in double precision, multiplied, and summed
-    /// back.
+    /// Against the definition: the discrete Fourier transform summed pixel by pixel in double precision, multiplied,
+    /// and summed back.
     #[test]
     fn the_ctf_is_a_product_in_fourier_space() {
         for n in [10, 11] {
@@ -276,6 +276,27 @@ mod tests {
                 let mean = noise.iter().sum::<f32>() / noise.len() as f32;
                 assert!(f64::from(mean).abs() < 4.0 * variance(&noise).sqrt() / n as f64);
             }
+        }
+    }
+
+    #[test]
+    fn each_image_has_noise_of_its_own() {
+        let n = 64;
+        let settings = SimulationSettings { signal_to_noise: Some(1e-6), ..SimulationSettings::new(3, n) };
+        let simulator = ImageSimulator::new(&settings).unwrap();
+        let mut scratch = simulator.scratch();
+        let images: Vec<Vec<f32>> = (0..3)
+            .map(|index| {
+                let mut image = vec![0.0; n * n];
+                simulator.write_image(index, &mut scratch, &mut image);
+                image
+            })
+            .collect();
+        for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+            let product: f64 = images[a].iter().zip(&images[b]).map(|(x, y)| f64::from(x * y)).sum();
+            let correlation = product / (n * n) as f64 / (variance(&images[a]) * variance(&images[b])).sqrt();
+            // Four standard deviations of the correlation of 4,096 independent values.
+            assert!(correlation.abs() < 4.0 / n as f64, "{a} and {b}: {correlation}");
         }
     }
 

@@ -18,8 +18,8 @@ pub enum Layout {
     StarPairs,
     /// `particles.cs` as CryoSPARC writes it, and `stacks/particles_000.mrcs` …; rows name their images.
     Cs,
-    /// A CryoSPARC job: `J1/J1_passthrough_particles.cs` and `J1/restack/batch_0_restacked.mrc` …; rows describe the images of
-    /// all files in sequence.
+    /// A CryoSPARC job: `J1/J1_passthrough_particles.cs` and `J1/restack/batch_0_restacked.mrc` …; rows describe the
+    /// images of all files in sequence.
     CsJob,
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A known density ([`Density::of_known_particle`]) is projected at random poses, exactly; each projection gets its own
 //! contrast transfer function ([`crate::ctf`]) and white Gaussian noise, and is written in any of the layouts that a
-//! conversion reads ([`Layout`]). An image depends on the settings and its index alone: it is the same, bit for bit, in every
-//! layout and with any number of threads (on one machine; another one's vector units may round differently).
+//! conversion reads ([`Layout`]). An image depends on the settings and its index alone: it is the same, bit for bit, in
+//! every layout and with any number of threads (on one machine; another one's vector units may round differently).
 //!
 //! [`simulate`] writes a data set, [`ImageSimulator`] makes images without files.
 
@@ -51,13 +51,14 @@ pub struct SimulatedDataSet {
 
 /// Writes a data set into the folder `directory`, which is made where it is missing.
 ///
-/// Besides images and metadata, `truth.npz` holds one array per quantity, `[n_particles]`, in the order of the metadata's rows
-/// and in full precision: `rot`, `tilt`, `psi` (radians, RELION's convention), `origin_x_angstrom`, `origin_y_angstrom`,
-/// `defocus_u_angstrom`, `defocus_v_angstrom`, `defocus_angle_rad`, `phase_shift_rad`, `voltage_kv`, `spherical_aberration_mm`,
-/// `amplitude_contrast`, `optics_group` and `micrograph` (from 0), `half` (0 or 1), `uid`, `stack` and `section` (from 0).
+/// Besides images and metadata, `truth.npz` holds one array per quantity, `[n_particles]`, in the order of the
+/// metadata's rows and in full precision: `rot`, `tilt`, `psi` (radians, RELION's convention), `origin_x_angstrom`,
+/// `origin_y_angstrom`, `defocus_u_angstrom`, `defocus_v_angstrom`, `defocus_angle_rad`, `phase_shift_rad`,
+/// `voltage_kv`, `spherical_aberration_mm`, `amplitude_contrast`, `optics_group` and `micrograph` (from 0), `half` (0
+/// or 1), `uid`, `stack` and `section` (from 0).
 ///
-/// `progress` is called on this thread with the number of images written so far; it can ask to stop. Files get their names
-/// when they are whole, the metadata last.
+/// `progress` is called on this thread with the number of images written so far; it can ask to stop. Files get their
+/// names when they are whole, the metadata last.
 ///
 /// ```
 /// use std::ops::ControlFlow;

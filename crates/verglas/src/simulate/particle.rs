@@ -34,7 +34,7 @@ impl SimulatedParticle {
     /// The particle `index` of a data set, from 0.
     pub fn draw(settings: &SimulationSettings, index: usize) -> Self {
         let mut stream = Purpose::Truth.stream(settings.seed, index);
-        // Everything is drawn, in this order, also where the range is one value: a setting changes what it says, no other.
+        // All is drawn in this order, even from a range of one value: a setting changes what it says, nothing else.
         let pose = Pose {
             rot: PI - stream.random::<f64>() * 2.0 * PI,
             tilt: (1.0 - 2.0 * stream.random::<f64>()).acos(),
@@ -86,7 +86,8 @@ impl Purpose {
     }
 }
 
-/// The output function of SplitMix64 (Steele, Lea and Flood 2014): one to one on 64 bits, every bit depends on every other.
+/// The output function of SplitMix64 (Steele, Lea and Flood 2014): one to one on 64 bits, every bit depends on every
+/// other.
 fn scramble(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

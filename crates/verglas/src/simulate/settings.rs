@@ -25,8 +25,8 @@ pub struct SimulationSettings {
     pub layout: Layout,
     /// How many image files; by default one per 1,000 particles, but two at least.
     pub n_stacks: Option<usize>,
-    /// Variance of the noiseless image (after the CTF) over that of the noise, both over the whole box and of each image
-    /// for itself; none means no noise.
+    /// Variance of the noiseless image (after the CTF) over that of the noise, both over the whole box and of each
+    /// image for itself; none means no noise.
     pub signal_to_noise: Option<f64>,
     /// Seed of everything random: the same seed gives the same data set.
     pub seed: u64,
@@ -58,8 +58,9 @@ pub struct SimulatedOptics {
 }
 
 impl SimulationSettings {
-    /// The usual values: 1.3 Å per pixel, one optics group (300 kV, 2.7 mm, 0.1), defocus 0.8 to 2.5 µm, astigmatism up to 500 Å
-    /// either way in any direction, no phase shift, shifts up to 3 pixels, signal to noise 0.1, as many threads as the machine runs.
+    /// The usual values: 1.3 Å per pixel, one optics group (300 kV, 2.7 mm, 0.1), defocus 0.8 to 2.5 µm, astigmatism up
+    /// to 500 Å either way in any direction, no phase shift, shifts up to 3 pixels, signal to noise 0.1, as many
+    /// threads as the machine runs.
     pub fn new(n_particles: usize, n_pixels: usize) -> Self {
         let pixel_size_angstrom = 1.3;
         Self {

@@ -18,8 +18,8 @@ struct Task {
     sections: Range<usize>,
 }
 
-/// One image file: opened by the first thread that needs it, finished by the last. Tasks come in the files' order, so that
-/// no more files are open than there are threads, whatever their number.
+/// One image file: opened by the first thread that needs it, finished by the last. Tasks come in the files' order, so
+/// that only about as many are open as there are threads.
 struct Stack {
     path: PathBuf,
     open: Mutex<Option<Arc<OpenStack>>>,
@@ -72,7 +72,7 @@ pub(super) fn write_stacks(
                         simulator.write_image(index, &mut scratch, &mut image);
                         write(&image)
                     });
-                    // Nobody listens any more when the run has failed elsewhere: the next turn sees that it has stopped.
+                    // When the run has failed elsewhere nobody listens, and the next turn sees that it has stopped.
                     let _ = sender.send(written);
                 }
             });

@@ -7,10 +7,11 @@ use std::io::{BufWriter, Write};
 use verglas_formats::Result;
 use verglas_formats::star::StarWriter;
 
-/// Writes one STAR file with these particles, in this order, with an optics and a particles block as RELION 3.1 and later do.
+/// Writes one STAR file with these particles, in this order, with an optics and a particles block as RELION 3.1 and
+/// later do.
 ///
-/// In the layout of pairs the names of images are relative to the STAR file, otherwise to the data set's folder: both are the
-/// data set's folder.
+/// In the layout of pairs the names of images are relative to the STAR file, otherwise to the data set's folder: both
+/// are the data set's folder.
 pub(super) fn write_star<'a>(
     file: WholeFile,
     settings: &SimulationSettings,
