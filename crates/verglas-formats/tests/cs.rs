@@ -223,6 +223,21 @@ fn what_is_written_comes_back() {
 }
 
 #[test]
+fn rows_larger_than_a_block_are_read_one_by_one() {
+    let width = 200_000;
+    let filler: Vec<u32> = (0..3 * width).collect();
+    let shape = [width as usize];
+    let sources = [
+        CsSource { name: "filler", shape: &shape, values: CsData::U32(&filler) },
+        CsSource::new("idx", CsData::U32(&[7, 8, 9])),
+    ];
+    let mut cs = CsReader::new(Cursor::new(write_cs(Vec::new(), &sources).unwrap())).unwrap();
+    let columns = cs.read_columns(&["idx", "filler"]).unwrap();
+    assert_eq!(columns[0].values, CsValues::U64(vec![7, 8, 9]));
+    assert!(columns[1].clone().into_u64().unwrap().into_iter().eq(0..u64::from(3 * width)));
+}
+
+#[test]
 fn refuses_to_write_what_does_not_fit() {
     let write = |sources: &[CsSource]| write_cs(Vec::new(), sources).unwrap_err().to_string();
     let uid = CsSource::new("uid", CsData::U64(&[1, 2]));

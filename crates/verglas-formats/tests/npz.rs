@@ -82,7 +82,7 @@ fn says_what_does_not_fit() {
 fn a_pickled_none_is_absent_and_other_objects_are_refused() {
     let mut npz = NpzReader::open(fixture("objects.npz")).unwrap();
     let names: Vec<String> = npz.names().map(str::to_owned).collect();
-    assert_eq!(names.len(), 15);
+    assert_eq!(names.len(), 21);
     for name in names {
         if name.starts_with("none") {
             let array = npz.read(&name).unwrap_or_else(|error| panic!("{error}"));
@@ -145,6 +145,17 @@ fn refuses_to_write_what_does_not_fit() {
     npz.add_f64("a", &[1], &[1.0]).unwrap();
     assert!(npz.add_i64("a", &[1], &[1]).is_err());
     assert!(npz.add_f64("b", &[usize::MAX, usize::MAX], &[]).is_err());
+}
+
+#[test]
+fn changed_bytes_are_found_on_reading() {
+    let mut npz = NpzWriter::new(Vec::new());
+    npz.add_u64("uid", &[1], &[0x1122_3344_5566_7788]).unwrap();
+    let mut bytes = npz.finish().unwrap();
+    let at = bytes.windows(2).position(|pair| pair == [0x88, 0x77]).unwrap();
+    bytes[at] ^= 1;
+    let error = NpzReader::new(Cursor::new(bytes)).unwrap().read("uid").unwrap_err().to_string();
+    assert!(error.starts_with("`uid`: its bytes have the CRC"), "{error}");
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Tensors that PyTorch wrote are read, and what is written is what PyTorch has loaded; anything else is refused by name.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use num_complex::Complex;
 use proptest::prelude::*;
 use verglas_formats::FormatError;
 use verglas_formats::pt::{ElementType, PtDtype, PtFile, PtLayout, write_pt};
+use verglas_formats::zip::{ZipReader, ZipWriter};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pt").join(name)
@@ -154,6 +155,59 @@ fn a_file_past_4_gib_has_the_headers_that_torch_has_loaded() {
     assert_eq!(layout.file_bytes(), 4_800_000_000 + ends.len() as u64);
 }
 
+/// A file whose values are all zero but for its ends, without the room that they would take.
+struct Sparse {
+    prefix: Vec<u8>,
+    n_zeros: u64,
+    suffix: Vec<u8>,
+    position: u64,
+}
+
+impl Sparse {
+    fn len(&self) -> u64 {
+        self.prefix.len() as u64 + self.n_zeros + self.suffix.len() as u64
+    }
+}
+
+impl Read for Sparse {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = (self.len().saturating_sub(self.position) as usize).min(buffer.len());
+        let suffix_offset = self.prefix.len() as u64 + self.n_zeros;
+        for (at, byte) in (self.position..).zip(&mut buffer[..n]) {
+            *byte = match at.checked_sub(suffix_offset) {
+                Some(at) => self.suffix[at as usize],
+                None => self.prefix.get(at as usize).copied().unwrap_or(0),
+            };
+        }
+        self.position += n as u64;
+        Ok(n)
+    }
+}
+
+impl Seek for Sparse {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.position = match to {
+            SeekFrom::Start(position) => position,
+            SeekFrom::End(offset) => self.len().checked_add_signed(offset).expect("within the file"),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset).expect("within the file"),
+        };
+        Ok(self.position)
+    }
+}
+
+#[test]
+fn a_file_past_4_gib_is_read() {
+    let layout = PtLayout::new(PtDtype::Float32, &[1200, 1000, 1000]).unwrap();
+    // The last value is 2.5.
+    let mut suffix = 2.5f32.to_le_bytes().to_vec();
+    suffix.extend(layout.suffix(0));
+    let prefix = layout.prefix(0);
+    let mut file = PtFile::new(Sparse { prefix, n_zeros: layout.data_bytes() - 4, suffix, position: 0 }).unwrap();
+    assert_eq!((file.tensor().shape(), file.data_offset()), (layout.shape(), PtLayout::DATA_OFFSET));
+    let last = file.read_f32(1199..1200).unwrap();
+    assert_eq!((last.len(), last[999_998], last[999_999]), (1_000_000, 0.0, 2.5));
+}
+
 #[test]
 fn finds_changed_bytes() {
     let mut bytes = Vec::new();
@@ -162,6 +216,53 @@ fn finds_changed_bytes() {
     let mut file = PtFile::new(Cursor::new(bytes)).unwrap();
     let error = file.verify_crc().unwrap_err().to_string();
     assert!(error.starts_with("`archive/data/0`: its bytes have the CRC"), "{error}");
+}
+
+/// The entries of `float32.pt`, changed by `change`, stored anew.
+fn repacked(change: impl FnOnce(&mut Vec<(String, Vec<u8>)>)) -> Result<PtFile<Cursor<Vec<u8>>>, FormatError> {
+    let mut zip = ZipReader::new(Cursor::new(std::fs::read(fixture("float32.pt")).unwrap())).unwrap();
+    let names: Vec<String> = zip.entries().iter().map(|entry| entry.name.clone()).collect();
+    let read = |name: String| (name.clone(), zip.read(&name, 1 << 20).unwrap());
+    let mut entries: Vec<(String, Vec<u8>)> = names.into_iter().map(read).collect();
+    change(&mut entries);
+    let mut output = ZipWriter::new(Vec::new());
+    entries.iter().for_each(|(name, bytes)| output.add(name, bytes).unwrap());
+    PtFile::new(Cursor::new(output.finish().unwrap()))
+}
+
+fn entry<'a>(entries: &'a mut [(String, Vec<u8>)], name: &str) -> &'a mut Vec<u8> {
+    &mut entries.iter_mut().find(|entry| entry.0 == format!("float32/{name}")).unwrap().1
+}
+
+#[test]
+fn reads_big_endian_files() {
+    let mut file = repacked(|entries| {
+        *entry(entries, "byteorder") = b"big".to_vec();
+        entry(entries, "data/0").chunks_exact_mut(4).for_each(<[u8]>::reverse);
+    })
+    .unwrap();
+    assert!(file.is_big_endian());
+    assert_eq!(file.read_f32(0..2).unwrap(), (0..24).map(|v| v as f32).collect::<Vec<_>>());
+    // Files from before the entry was introduced are little-endian.
+    let mut file = repacked(|entries| entries.retain(|entry| !entry.0.ends_with("byteorder"))).unwrap();
+    assert_eq!(file.read_f32(0..1).unwrap()[1], 1.0);
+}
+
+#[test]
+fn refuses_archives_that_contradict_their_description() {
+    let message = |result: Result<PtFile<_>, FormatError>| result.unwrap_err().to_string();
+    let error = message(repacked(|entries| entry(entries, "data/0").truncate(95)));
+    assert_eq!(error, "`float32/data/0`: a storage of 24 values of type float32, found 95 bytes");
+    let error = message(repacked(|entries| entries.push(("float32/data/1".into(), vec![]))));
+    assert_eq!(error, "`float32/data/1`: a second storage; the tensor's is `float32/data/0`");
+    let error = message(repacked(|entries| entries.retain(|entry| entry.0 != "float32/data/0")));
+    assert_eq!(error, "`float32/data/0`: the archive has no such entry");
+    let error = message(repacked(|entries| *entry(entries, "byteorder") = b"middle".to_vec()));
+    assert_eq!(error, "`float32/byteorder`: expected `little` or `big`, found `middle`");
+    let error = message(repacked(|entries| entry(entries, "data.pkl").resize(70_000, 0)));
+    assert_eq!(error, "`float32/data.pkl`: holds 70000 bytes, more than the limit of 65536");
+    let error = message(repacked(|entries| entries.retain(|entry| !entry.0.ends_with("data.pkl"))));
+    assert_eq!(error, "another ZIP archive, expected a tensor as `torch.save` writes it");
 }
 
 proptest! {

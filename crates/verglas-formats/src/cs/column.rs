@@ -217,3 +217,23 @@ impl Hasher for HashItself {
         self.0 = bytes.iter().fold(self.0, |hash, &byte| hash.wrapping_mul(257).wrapping_add(u64::from(byte)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_one_hash_stay_apart() {
+        let mut builder = CsTextBuilder::default();
+        builder.push(b"a", Ok).unwrap();
+        // As if "b" had the hash of "a".
+        let hash = builder.hasher.hash_one(&b"b"[..]);
+        builder.by_hash.insert(hash, 0);
+        for text in [&b"b"[..], b"a", b"b", b"c"] {
+            builder.push(text, Ok).unwrap();
+        }
+        let text = builder.finish();
+        assert_eq!(text.ids, [0, 1, 0, 1, 2]);
+        assert_eq!(text.texts().collect::<Vec<_>>(), [&b"a"[..], b"b", b"c"]);
+    }
+}

@@ -124,7 +124,10 @@ impl Dtype {
                 let fields = fields.iter().map(|field| Field::from_literal(field, depth)).collect::<Result<_>>()?;
                 Record::new(fields).map(Self::Record)
             }
-            other => Err(malformed(format!("expected a type such as '<f8' or a list of fields, found {other:?}"))),
+            other => {
+                let found = other.shown();
+                Err(malformed(format!("expected a type such as '<f8' or a list of fields, found {found}")))
+            }
         }
     }
 }
@@ -148,7 +151,12 @@ impl Scalar {
     /// # Errors
     /// [`FormatError::Malformed`] for a code that NumPy doesn't have.
     pub fn parse(code: &str) -> Result<Self> {
-        let unknown = || malformed(format!("expected a type such as '<f8', found {}", quote(code)));
+        let unknown = || {
+            malformed({
+                let found = Literal::Text(code.to_owned()).shown();
+                format!("expected a type such as '<f8', found {found}")
+            })
+        };
         let (order, rest) = match code.as_bytes().first() {
             Some(b'<' | b'=' | b'|') => (ByteOrder::Little, &code[1..]),
             Some(b'>') => (ByteOrder::Big, &code[1..]),
@@ -281,7 +289,7 @@ impl Field {
 
     /// Reads `(name, type)` or `(name, type, shape)`, where the name may be `(title, name)`.
     fn from_literal(field: &Literal, depth: usize) -> Result<Self> {
-        let unknown = || malformed(format!("expected a field such as ('uid', '<u8'), found {field:?}"));
+        let unknown = || malformed(format!("expected a field such as ('uid', '<u8'), found {}", field.shown()));
         let Literal::Tuple(parts) = field else { return Err(unknown()) };
         let (name, dtype, shape) = match parts.as_slice() {
             [name, dtype] => (name, dtype, None),

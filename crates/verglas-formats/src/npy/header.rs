@@ -173,10 +173,13 @@ impl NpyHeader {
                         extents.ok_or_else(|| wrong("the shape holds something other than integers".into()))?;
                     shape.replace(extents).is_none()
                 }
-                _ => return Err(wrong(format!("unexpected in the array's header: {key:?} with {value:?}"))),
+                _ => {
+                    let message = format!("unexpected in the array's header: {}: {}", key.shown(), value.shown());
+                    return Err(wrong(message));
+                }
             };
             if !is_new {
-                return Err(wrong(format!("twice in the array's header: {key:?}")));
+                return Err(wrong(format!("twice in the array's header: {}", key.shown())));
             }
         }
         match (dtype, fortran_order, shape) {

@@ -17,6 +17,49 @@ pub(crate) enum Literal {
     Dict(Vec<(Literal, Literal)>),
 }
 
+impl Literal {
+    /// Its beginning, for messages.
+    pub fn shown(&self) -> String {
+        const MAX_CHARS: usize = 60;
+        let mut text = String::new();
+        self.push_to(&mut text, MAX_CHARS);
+        match text.char_indices().nth(MAX_CHARS) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        }
+    }
+
+    /// Appends it as Python writes it, until there is enough.
+    fn push_to(&self, text: &mut String, max_chars: usize) {
+        let push_all = |text: &mut String, items: &[Literal]| {
+            for (index, item) in items.iter().enumerate() {
+                if text.len() > 4 * max_chars {
+                    break;
+                }
+                text.push_str(if index > 0 { ", " } else { "" });
+                item.push_to(text, max_chars);
+            }
+        };
+        match self {
+            Self::Text(value) => text.push_str(&quote(value)),
+            Self::Int(value) => text.push_str(&value.to_string()),
+            Self::Bool(value) => text.push_str(if *value { "True" } else { "False" }),
+            Self::None => text.push_str("None"),
+            Self::Tuple(items) => {
+                text.push('(');
+                push_all(text, items);
+                text.push_str(if items.len() == 1 { ",)" } else { ")" });
+            }
+            Self::List(items) => {
+                text.push('[');
+                push_all(text, items);
+                text.push(']');
+            }
+            Self::Dict(_) => text.push_str("{…}"),
+        }
+    }
+}
+
 /// Parses `text`, which must hold one literal and nothing else but white space.
 ///
 /// `text_offset` is where it begins in the file, for errors.
@@ -236,6 +279,13 @@ mod tests {
             assert_eq!(parse(&quote(text)).unwrap(), Literal::Text(text.to_owned()));
         }
         assert_eq!(parse(r"'\u00c5\x41\U0001F600'").unwrap(), Literal::Text("ÅA😀".to_owned()));
+    }
+
+    #[test]
+    fn messages_show_the_beginning() {
+        let shown = |text: &str| parse(text).unwrap().shown();
+        assert_eq!(shown("[('a', '<f4', (3,)), None, True, {'b': 1}]"), "[('a', '<f4', (3,)), None, True, {…}]");
+        assert_eq!(shown(&format!("[{}]", "1,".repeat(1000))), format!("[{}…", &"1, ".repeat(20)[..59]));
     }
 
     #[test]

@@ -463,3 +463,94 @@ fn malformed(message: &str) -> FormatError {
 fn unsupported(message: &str) -> FormatError {
     FormatError::unsupported(Place::File, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::MAX_AXES;
+    use super::*;
+
+    fn message(pickle: &[u8]) -> String {
+        unpickle_tensor(pickle).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn integers_take_the_shortest_form_and_come_back() {
+        for (value, expected) in [
+            (0, &[op::BININT1, 0][..]),
+            (255, &[op::BININT1, 255]),
+            (256, &[op::BININT2, 0, 1]),
+            (65_536, &[op::BININT, 0, 0, 1, 0]),
+            (0x7FFF_FFFF, &[op::BININT, 0xFF, 0xFF, 0xFF, 0x7F]),
+            (0x8000_0000, &[op::LONG1, 5, 0, 0, 0, 0x80, 0]),
+            (0x1_0000_0000, &[op::LONG1, 5, 0, 0, 0, 0, 1]),
+            (i64::MAX as u64, &[op::LONG1, 8, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F]),
+        ] {
+            let mut pickle = Vec::new();
+            push_int(&mut pickle, value);
+            assert_eq!(pickle, expected, "{value}");
+            let mut machine =
+                Machine { pickle: &pickle, at: 0, stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
+            machine.step().unwrap();
+            assert_eq!(machine.pop().unwrap().unsigned(), Some(value));
+        }
+    }
+
+    #[test]
+    fn descriptions_come_back_and_cut_ones_are_refused() {
+        for shape in [&[][..], &[0], &[300, 2], &[1 << 20, 1 << 20, 3], &[2, 3, 4, 5, 6]] {
+            let n_values = shape.iter().product();
+            let pickle = pickle_tensor(ElementType::Complex64, shape, n_values);
+            let pickled = unpickle_tensor(&pickle).unwrap();
+            assert_eq!((pickled.tensor.shape(), pickled.storage_key.as_str()), (shape, "0"));
+            assert_eq!(pickled.tensor.strides(), contiguous_strides(shape));
+            assert!((0..pickle.len()).all(|n_bytes| unpickle_tensor(&pickle[..n_bytes]).is_err()));
+        }
+    }
+
+    #[test]
+    fn other_programs_are_refused() {
+        assert!(message(b"\x80\x02cos\nsystem\n(X\x02\x00\x00\x00lstR.").contains("refers to os.system"));
+        assert!(message(b"\x80\x04\x8c\x02os\x8c\x06system\x93.").contains("refers to os.system"));
+        assert!(message(b"\x80\x02ctorch\nload\n.").contains("refers to torch.load"));
+        assert!(message(b"\x80\x02K\x01.").contains("the file holds an integer"));
+        assert!(message(b"\x80\x01.").contains("pickle protocol 1"));
+        assert!(message(b"\x80\x02I1\n.").contains("instruction 0x49 (byte 2)"));
+        assert!(message(b"\x80\x02ccollections\nOrderedDict\n)R.").contains("the file holds a dict"));
+        for scrambled in [
+            &b"R"[..],
+            b".",
+            b"t",
+            b"\x85.",
+            b"h\x00",
+            b"q\x00",
+            b"Q",
+            b"(Q",
+            b"K\x01(\x85",
+            b")K\x01R",
+            b"X\xff\xff\xff\xff",
+            b"c",
+        ] {
+            assert!(message(scrambled).contains("makes no sense"), "{scrambled:?}");
+        }
+        assert!(message(b"\x8a\x09\0\0\0\0\0\0\0\0\x01.").contains("beyond 64 bits"));
+    }
+
+    #[test]
+    fn nested_and_doubled_values_take_no_more_than_the_pickle() {
+        // A tuple in a tuple in a tuple would overflow the call stack when it is freed.
+        assert!(message(&[&b")"[..], &[op::TUPLE1; 60_000]].concat()).contains("nests tuples"));
+        // Doubling the same value 15,000 times.
+        let doubling = [&b")q\x00"[..], &b"h\x00h\x00".repeat(15_000), b"."].concat();
+        assert!(message(&doubling).contains("the file holds a tuple"));
+    }
+
+    #[test]
+    fn tensors_lie_within_their_storage() {
+        let pickle = pickle_tensor(ElementType::Float32, &[2, 3], 5);
+        assert!(message(&pickle).contains("reaches past its storage of 5 values"));
+        let pickle = pickle_tensor(ElementType::Float32, &[1 << 31, 1 << 31], 5);
+        assert!(message(&pickle).contains("larger than a file can be"));
+        let pickle = pickle_tensor(ElementType::Float32, &[1; MAX_AXES + 1], 1);
+        assert!(message(&pickle).contains("17 axes, the limit is 16"));
+    }
+}

@@ -4,6 +4,7 @@
 //! that the data can be mapped and written in place. Rules are those of PKWARE's APPNOTE 6.3.10, section numbers as
 //! there; where archives in the wild and the rules differ, a comment says what is accepted.
 
+mod directory;
 mod read;
 mod record;
 mod write;
