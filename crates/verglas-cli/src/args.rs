@@ -285,6 +285,9 @@ pub struct SimulateArguments {
     /// Box side, pixels
     #[arg(long, value_name = "N")]
     pub n_pixels: usize,
+    /// Which files hold it
+    #[arg(long, value_enum, default_value_t = LayoutName::Star, value_name = "LAYOUT")]
+    pub layout: LayoutName,
     /// Image files [default: one per 1,000 particles, at least two]
     #[arg(long, value_name = "N")]
     pub stacks: Option<usize>,
@@ -297,6 +300,18 @@ pub struct SimulateArguments {
     /// Threads; the bytes do not depend on it [default: all cores]
     #[arg(short = 'j', long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum LayoutName {
+    /// One .star that names images in .mrcs stacks, as RELION 3.1 and later
+    Star,
+    /// Pairs of one .star and one .mrcs, in sequence
+    StarPairs,
+    /// One CryoSPARC .cs that names images
+    Cs,
+    /// A CryoSPARC job folder J1
+    CsJob,
 }
 
 #[derive(Debug, Args)]

@@ -2,8 +2,10 @@
 
 mod args;
 mod convert;
+mod demo;
 mod descriptor;
 mod messages;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -27,7 +29,8 @@ fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Convert(arguments) => convert::run(arguments, messages),
         Command::Descriptor(arguments) => descriptor::run(arguments, messages).map_err(Failure::Run),
-        Command::Simulate(_) | Command::Demo(_) => Ok(()),
+        Command::Simulate(arguments) => simulate::run(arguments, messages).map_err(Failure::Run),
+        Command::Demo(arguments) => demo::run(arguments, messages).map_err(Failure::Run),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,89 @@
+//! `verglas simulate`.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Instant;
+
+use verglas::simulate::{Layout, SimulateError, SimulatedDataSet, SimulationSettings, simulate};
+use verglas::{Error, Observer, Result};
+
+use crate::args::{LayoutName, SimulateArguments};
+use crate::messages::Messages;
+
+/// Makes a data set.
+pub fn run(arguments: &SimulateArguments, messages: Messages) -> Result<()> {
+    let mut settings = SimulationSettings::new(arguments.particles, arguments.n_pixels);
+    settings.layout = match arguments.layout {
+        LayoutName::Star => Layout::Star,
+        LayoutName::StarPairs => Layout::StarPairs,
+        LayoutName::Cs => Layout::Cs,
+        LayoutName::CsJob => Layout::CsJob,
+    };
+    settings.n_stacks = arguments.stacks;
+    settings.signal_to_noise = Some(arguments.snr);
+    settings.seed = arguments.seed;
+    if let Some(threads) = arguments.threads {
+        settings.n_threads = threads.get();
+    }
+    let start = Instant::now();
+    let data_set = write(&settings, &arguments.output, messages).map_err(into_error)?;
+    let seconds = start.elapsed().as_secs_f64();
+    messages.summary(&describe(&settings, &data_set, seconds), || {
+        let paths =
+            |paths: &[std::path::PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+        serde_json::json!({
+            "n_particles": settings.n_particles,
+            "n_pixels": settings.n_pixels,
+            "pixel_size": settings.pixel_size_angstrom,
+            "metadata": paths(&data_set.metadata_files),
+            "stacks": paths(&data_set.stack_files),
+            "truth": data_set.truth_file.display().to_string(),
+            "seconds": seconds,
+        })
+    });
+    Ok(())
+}
+
+/// Writes a data set, showing how far it has come.
+pub fn write(
+    settings: &SimulationSettings,
+    output: &Path,
+    messages: Messages,
+) -> std::result::Result<SimulatedDataSet, SimulateError> {
+    let progress = messages.progress(settings.n_particles as u64, "particles simulated");
+    let mut shown = 0;
+    let written = simulate(settings, output, |done| {
+        progress.images_done((done - shown) as u64);
+        shown = done;
+        ControlFlow::Continue(())
+    });
+    progress.finish();
+    written
+}
+
+fn describe(settings: &SimulationSettings, data_set: &SimulatedDataSet, seconds: f64) -> String {
+    let first = |paths: &[std::path::PathBuf]| match paths {
+        [only] => only.display().to_string(),
+        [first, ..] => format!("{} and {} more", first.display(), paths.len() - 1),
+        [] => String::new(),
+    };
+    format!(
+        "{} particles of {} px, {} Å per pixel, in {:.1} s\nmetadata: {}\nimages: {}\ntruth: {}",
+        settings.n_particles,
+        settings.n_pixels,
+        settings.pixel_size_angstrom,
+        seconds,
+        first(&data_set.metadata_files),
+        first(&data_set.stack_files),
+        data_set.truth_file.display()
+    )
+}
+
+/// The simulator's error as the library's.
+pub fn into_error(error: SimulateError) -> Error {
+    match &error {
+        SimulateError::Settings(_) => Error::value(error.to_string()),
+        SimulateError::Exists(_) => Error::value(error.to_string()).with_hint("choose another folder"),
+        _ => Error::new(verglas::ErrorKind::Io, error.to_string()),
+    }
+}

@@ -1,0 +1,8 @@
+//! The command as a user meets it: exit codes, messages, and what is on disk afterwards.
+
+mod bad_input;
+mod conversion;
+mod data_set;
+mod descriptor;
+mod shared_data;
+mod simulate;
