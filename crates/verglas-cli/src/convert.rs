@@ -1,6 +1,6 @@
 //! `verglas convert`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use verglas::metadata::{AngleUnit, Input};
@@ -21,7 +21,7 @@ pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Res
 }
 
 /// Checks and converts, telling what there is to tell on the way.
-pub fn convert(input: Input, settings: ConvertSettings, output: &PathBuf, messages: Messages) -> Result<Summary> {
+pub fn convert(input: Input, settings: ConvertSettings, output: &Path, messages: Messages) -> Result<Summary> {
     let mut findings = Findings::new();
     let refused = Conversion::check_output(output, settings.existing).err();
     let prepared = Conversion::prepare(input, settings, &mut findings);
