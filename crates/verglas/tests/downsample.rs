@@ -139,9 +139,9 @@ fn pixels_past_the_last_whole_block_do_not_count() {
         let used = n_input / factor * factor;
         let raw = noise(n_input);
         let mut spoiled = raw.clone();
-        for at in 0..n_input * n_input {
+        for (at, pixel) in spoiled.iter_mut().enumerate() {
             if at / n_input >= used || at % n_input >= used {
-                spoiled[at] = if at % 2 == 0 { f32::NAN } else { 1e30 };
+                *pixel = if at % 2 == 0 { f32::NAN } else { 1e30 };
             }
         }
         for method in [Mean, Max] {
