@@ -150,28 +150,71 @@ impl<T: Real> Folded<T> {
 
     /// Brings the results to their angles all around, times a factor.
     #[inline(always)]
-    fn unfold(&self, results: &[Element<T>], factor: T, out: &mut [Complex<T>]) {
+    fn unfold<S: Simd<T>>(&self, simd: S, results: &[Element<T>], factor: T, out: &mut [Complex<T>]) {
         let n = self.n_inplanes;
-        let (quarter, half) = (n / 4, n / 2);
         let n_angles = octant_angles(n);
+        // The angles within the octant come in fours; its edges, and what is left over, one by one.
+        let n_fours = (n.div_ceil(8) - 1) / 4;
+        let plain = simd.splat_octet(factor);
+        let conjugate = simd.load_octet(&[factor, -factor, factor, -factor, factor, -factor, factor, -factor]);
         for (shell, results) in out.chunks_exact_mut(n).zip(results.chunks_exact(n_angles)) {
-            let (first, second) = shell.split_at_mut(half);
-            for (j, &[a, b, c, d, e, f, g, h]) in results.iter().enumerate() {
-                let (ahead, back) = (Complex::new(a, b) * factor, Complex::new(c, -d) * factor);
-                let (across, beyond) = (Complex::new(e, f) * factor, Complex::new(g, h) * factor);
-                // On the edges of the octant the mirrored points coincide, up to rounding: the first counts.
-                if j > 0 {
-                    first[half - j] = back;
-                    second[half - j] = back.conj();
-                    first[quarter + j] = beyond;
-                    second[quarter + j] = beyond.conj();
-                }
-                first[quarter - j] = across;
-                second[quarter - j] = across.conj();
-                first[j] = ahead;
-                second[j] = ahead.conj();
+            unfold_one(results, 0, factor, shell);
+            for first in (0..n_fours).map(|four| 1 + 4 * four) {
+                let four = &results[first..first + 4];
+                let [ahead, back, across, beyond] = simd.transpose_octets([
+                    simd.load_octet(&four[0]),
+                    simd.load_octet(&four[1]),
+                    simd.load_octet(&four[2]),
+                    simd.load_octet(&four[3]),
+                ]);
+                let (back, across) = (simd.reverse_octet(back), simd.reverse_octet(across));
+                store_both(simd, ahead, [plain, conjugate], first, shell);
+                store_both(simd, back, [conjugate, plain], n / 2 - first - 3, shell);
+                store_both(simd, across, [plain, conjugate], n / 4 - first - 3, shell);
+                store_both(simd, beyond, [plain, conjugate], n / 4 + first, shell);
+            }
+            for j in 1 + 4 * n_fours..n_angles {
+                unfold_one(results, j, factor, shell);
             }
         }
+    }
+}
+
+/// Stores four results from angle `j` on, and half a turn from there, with a factor for each.
+#[inline(always)]
+fn store_both<T: Real, S: Simd<T>>(
+    simd: S,
+    values: S::Octet,
+    factors: [S::Octet; 2],
+    j: usize,
+    shell: &mut [Complex<T>],
+) {
+    let (first, second) = shell.split_at_mut(shell.len() / 2);
+    for (half, factor) in [(first, factors[0]), (second, factors[1])] {
+        let numbers: &mut [T] = bytemuck::cast_slice_mut(&mut half[j..j + OCTET / 2]);
+        let numbers = numbers.try_into().expect("four complex numbers are eight");
+        simd.store_octet(simd.mul_octet(values, factor), numbers);
+    }
+}
+
+/// Brings the results for angle `j` of the octant to their eight angles.
+#[inline(always)]
+fn unfold_one<T: Real>(results: &[Element<T>], j: usize, factor: T, shell: &mut [Complex<T>]) {
+    let [a, b, c, d, e, f, g, h] = results[j];
+    let (quarter, half) = (shell.len() / 4, shell.len() / 2);
+    let mut store = [(j, a, b), (half - j, c, -d), (quarter - j, e, f), (quarter + j, g, h)];
+    // On the edges of the octant points coincide, up to rounding: the first counts, and at 0 nothing wraps around.
+    if j == 0 {
+        store[1] = store[0];
+        store[3] = store[2];
+    } else if 2 * j == quarter {
+        store[2] = store[0];
+        store[3] = store[1];
+    }
+    for (angle, re, im) in store {
+        let value = Complex::new(re * factor, im * factor);
+        shell[angle] = value;
+        shell[half + angle] = value.conj();
     }
 }
 
@@ -203,7 +246,7 @@ impl<T: Real, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
         };
         let norm = square_norm.sqrt();
         let factor = if normalize && norm.is_finite() && norm > 0.0 { 1.0 / norm } else { 1.0 };
-        plan.unfold(results, T::rounded(factor), out);
+        plan.unfold(simd, results, T::rounded(factor), out);
         norm
     }
 }

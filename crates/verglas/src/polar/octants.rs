@@ -22,19 +22,27 @@ pub(super) struct OctantLayout {
     /// Largest b that the kernel reaches from a point of the octant.
     last_b: usize,
     stride: usize,
+    n_lines: usize,
 }
 
 impl OctantLayout {
     pub(super) fn new(n_grid: usize, width: usize, lanes: usize) -> Self {
         let halo = width / 2 + 1;
         let last_b = ((n_grid as f64 * 0.125_f64.sqrt() + width as f64 / 2.0).ceil() as usize).min(n_grid / 2);
-        // Lines are stored in whole blocks of lanes, which may reach past the last b.
-        Self { n_grid, width, halo, last_b, stride: halo + last_b + 1 + lanes }
+        // Blocks of lanes are stored whole, and may reach past the last b and past the last line.
+        Self {
+            n_grid,
+            width,
+            halo,
+            last_b,
+            stride: halo + last_b + 1 + lanes,
+            n_lines: n_grid / 2 + 1 + 2 * halo + lanes,
+        }
     }
 
     /// Number of elements.
     pub(super) fn len(&self) -> usize {
-        (self.n_grid / 2 + 1 + 2 * self.halo) * self.stride
+        self.n_lines * self.stride
     }
 
     /// Elements from one line to the next.
@@ -67,20 +75,13 @@ impl OctantLayout {
         elements: &mut [Element<T>],
     ) {
         let first = block * S::LANES;
-        let lanes = S::LANES.min(self.n_grid / 2 + 1 - first);
         let frequencies = &frequencies[..self.n_grid];
         let reach = self.reach(first);
-        let mut quads = [[T::zero(); 4]; 8];
-        let quads = &mut quads[..S::LANES];
         // A kernel in the octant reaches w past the diagonal at most.
         for b in 0..=(first + S::LANES - 1 + self.width).min(self.last_b).min(reach) {
             let (plus, minus) = (frequencies[b], frequencies[if b == 0 { 0 } else { self.n_grid - b }]);
-            simd.transpose_to_quads([plus.re, plus.im, minus.re, minus.im], quads);
-            let mut place = (first + self.halo) * self.stride + b + self.halo;
-            for quad in &quads[..lanes] {
-                elements[place][..4].copy_from_slice(quad);
-                place += self.stride;
-            }
+            let place = (first + self.halo) * self.stride + b + self.halo;
+            simd.store_quads([plus.re, plus.im, minus.re, minus.im], elements, place, self.stride, 0);
         }
         if first > self.last_b {
             return;
@@ -89,11 +90,8 @@ impl OctantLayout {
             let (plus, minus) = (frequencies[a], frequencies[if a == 0 { 0 } else { self.n_grid - a }]);
             // G(−b, a) = conj G(b, −a)
             let negated = simd.sub(simd.splat(T::zero()), minus.im);
-            simd.transpose_to_quads([plus.re, plus.im, minus.re, negated], quads);
             let place = (a + self.halo) * self.stride + first + self.halo;
-            for (element, quad) in elements[place..place + S::LANES].iter_mut().zip(&*quads) {
-                element[4..].copy_from_slice(quad);
-            }
+            simd.store_quads([plus.re, plus.im, minus.re, negated], elements, place, 1, 4);
         }
     }
 

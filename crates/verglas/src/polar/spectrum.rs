@@ -94,10 +94,13 @@ impl<T: Real> HalfPlane<T> {
             {
                 let pixels = &pixels[start..start + n_columns];
                 let lanes: &mut [T] = bytemuck::cast_slice_mut(std::slice::from_mut(lanes));
-                for ((value, &pixel), &factor) in lanes.iter_mut().zip(pixels).zip(factors) {
-                    *value = pixel.to_real::<T>() * (factor * row_factor);
+                if n_columns == 2 * S::LANES {
+                    // A length that the compiler knows.
+                    scale_pixels(&pixels[..2 * S::LANES], &factors[..2 * S::LANES], row_factor, lanes);
+                } else {
+                    scale_pixels(pixels, factors, row_factor, lanes);
+                    lanes[n_columns..].fill(T::zero());
                 }
-                lanes[n_columns..].fill(T::zero());
             }
             self.fft.transform(simd, input, output, work);
             self.separate(simd, start, output, rows);
@@ -153,6 +156,14 @@ impl<T: Real> HalfPlane<T> {
         let output = &mut scratch.frequencies.get_mut::<Lanes<S::Vector>>()[..self.n_grid];
         self.fft.transform(simd, rows, output, scratch.work.get_mut());
         output
+    }
+}
+
+/// pixel · column factor · row factor
+#[inline(always)]
+fn scale_pixels<T: Real, P: Pixel>(pixels: &[P], factors: &[T], row_factor: T, to: &mut [T]) {
+    for ((value, &pixel), &factor) in to.iter_mut().zip(pixels).zip(factors) {
+        *value = pixel.to_real::<T>() * (factor * row_factor);
     }
 }
 

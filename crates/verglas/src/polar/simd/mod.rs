@@ -45,8 +45,12 @@ pub trait Simd<T: Real>: Copy {
     fn neg_mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     /// Transposes a square of [`LANES`](Self::LANES) vectors.
     fn transpose(self, square: &mut [Self::Vector]);
-    /// Stores one lane of four vectors after the other: `to[lane] = [rows[0][lane], … , rows[3][lane]]`.
-    fn transpose_to_quads(self, rows: [Self::Vector; 4], to: &mut [[T; 4]]);
+    /// Stores one lane of four vectors after the other into halves of elements: lane k into `to[first + k·stride]`, at
+    /// place `half`, 0 or 4, and after it.
+    ///
+    /// # Panics
+    /// When `to` ends before that.
+    fn store_quads(self, rows: [Self::Vector; 4], to: &mut [[T; OCTET]], first: usize, stride: usize, half: usize);
 
     /// Eight numbers from memory.
     fn load_octet(self, from: &[T; OCTET]) -> Self::Octet;
@@ -58,6 +62,10 @@ pub trait Simd<T: Real>: Copy {
     fn mul_octet(self, a: Self::Octet, b: Self::Octet) -> Self::Octet;
     /// a · b + c
     fn mul_add_octet(self, a: Self::Octet, b: Self::Octet, c: Self::Octet) -> Self::Octet;
+    /// Transposes a square of four by four complex numbers.
+    fn transpose_octets(self, square: [Self::Octet; 4]) -> [Self::Octet; 4];
+    /// The four complex numbers in reverse order.
+    fn reverse_octet(self, value: Self::Octet) -> Self::Octet;
 }
 
 /// A computation that can be compiled for any instruction set.

@@ -20,6 +20,22 @@ impl Neon {
     }
 }
 
+impl Neon {
+    /// The first complex numbers of two registers that hold two each.
+    #[inline(always)]
+    fn first_of(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: the token says that the processor has the instruction; the casts only rename the bits.
+        unsafe { vreinterpretq_f32_f64(vtrn1q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(b))) }
+    }
+
+    /// The second complex numbers of two registers that hold two each.
+    #[inline(always)]
+    fn second_of(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: as above.
+        unsafe { vreinterpretq_f32_f64(vtrn2q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(b))) }
+    }
+}
+
 /// Four numbers in a register.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
@@ -100,13 +116,28 @@ impl Simd<f32> for Neon {
     }
 
     #[inline(always)]
-    fn transpose_to_quads(self, mut rows: [F32x4; 4], to: &mut [[f32; 4]]) {
-        let to: &mut [[f32; 4]; 4] = to.try_into().expect("one quad per lane");
+    fn store_quads(self, mut rows: [F32x4; 4], to: &mut [[f32; OCTET]], first: usize, stride: usize, half: usize) {
         Simd::<f32>::transpose(self, &mut rows);
-        for (row, to) in rows.iter().zip(to) {
+        for (lane, row) in rows.iter().enumerate() {
             // SAFETY: as for the one-line methods.
-            unsafe { vst1q_f32(to.as_mut_ptr(), row.0) };
+            unsafe { vst1q_f32(to[first + lane * stride][half..half + 4].as_mut_ptr(), row.0) };
         }
+    }
+
+    #[inline(always)]
+    fn transpose_octets(self, [a, b, c, d]: [[float32x4_t; 2]; 4]) -> [[float32x4_t; 2]; 4] {
+        [
+            [self.first_of(a[0], b[0]), self.first_of(c[0], d[0])],
+            [self.second_of(a[0], b[0]), self.second_of(c[0], d[0])],
+            [self.first_of(a[1], b[1]), self.first_of(c[1], d[1])],
+            [self.second_of(a[1], b[1]), self.second_of(c[1], d[1])],
+        ]
+    }
+
+    #[inline(always)]
+    fn reverse_octet(self, value: [float32x4_t; 2]) -> [float32x4_t; 2] {
+        // SAFETY: as for the one-line methods.
+        unsafe { [vextq_f32::<2>(value[1], value[1]), vextq_f32::<2>(value[0], value[0])] }
     }
 }
 
@@ -162,15 +193,26 @@ impl Simd<f64> for Neon {
     }
 
     #[inline(always)]
-    fn transpose_to_quads(self, rows: [F64x2; 4], to: &mut [[f64; 4]]) {
-        let to: &mut [[f64; 4]; 2] = to.try_into().expect("one quad per lane");
-        let [a, b, c, d] = rows;
+    fn store_quads(self, [a, b, c, d]: [F64x2; 4], to: &mut [[f64; OCTET]], first: usize, stride: usize, half: usize) {
         // SAFETY: as for the one-line methods.
         unsafe {
-            vst1q_f64(to[0].as_mut_ptr(), vtrn1q_f64(a.0, b.0));
-            vst1q_f64(to[0][2..].as_mut_ptr(), vtrn1q_f64(c.0, d.0));
-            vst1q_f64(to[1].as_mut_ptr(), vtrn2q_f64(a.0, b.0));
-            vst1q_f64(to[1][2..].as_mut_ptr(), vtrn2q_f64(c.0, d.0));
+            let lane = &mut to[first][half..half + 4];
+            vst1q_f64(lane.as_mut_ptr(), vtrn1q_f64(a.0, b.0));
+            vst1q_f64(lane[2..].as_mut_ptr(), vtrn1q_f64(c.0, d.0));
+            let lane = &mut to[first + stride][half..half + 4];
+            vst1q_f64(lane.as_mut_ptr(), vtrn2q_f64(a.0, b.0));
+            vst1q_f64(lane[2..].as_mut_ptr(), vtrn2q_f64(c.0, d.0));
         }
+    }
+
+    #[inline(always)]
+    fn transpose_octets(self, [a, b, c, d]: [[float64x2_t; 4]; 4]) -> [[float64x2_t; 4]; 4] {
+        // A complex number fills a register.
+        [[a[0], b[0], c[0], d[0]], [a[1], b[1], c[1], d[1]], [a[2], b[2], c[2], d[2]], [a[3], b[3], c[3], d[3]]]
+    }
+
+    #[inline(always)]
+    fn reverse_octet(self, [a, b, c, d]: [float64x2_t; 4]) -> [float64x2_t; 4] {
+        [d, c, b, a]
     }
 }

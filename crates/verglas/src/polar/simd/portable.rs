@@ -61,9 +61,21 @@ macro_rules! portable {
             }
 
             #[inline(always)]
-            fn transpose_to_quads(self, rows: [Self::Vector; 4], to: &mut [[$real; 4]]) {
+            fn store_quads(
+                self,
+                rows: [Self::Vector; 4],
+                to: &mut [[$real; OCTET]],
+                first: usize,
+                stride: usize,
+                half: usize,
+            ) {
                 for lane in 0..$lanes {
-                    to[lane] = [rows[0][lane], rows[1][lane], rows[2][lane], rows[3][lane]];
+                    to[first + lane * stride][half..half + 4].copy_from_slice(&[
+                        rows[0][lane],
+                        rows[1][lane],
+                        rows[2][lane],
+                        rows[3][lane],
+                    ]);
                 }
             }
 
@@ -90,6 +102,16 @@ macro_rules! portable {
             #[inline(always)]
             fn mul_add_octet(self, a: Self::Octet, b: Self::Octet, c: Self::Octet) -> Self::Octet {
                 std::array::from_fn(|k| a[k] * b[k] + c[k])
+            }
+
+            #[inline(always)]
+            fn transpose_octets(self, square: [Self::Octet; 4]) -> [Self::Octet; 4] {
+                std::array::from_fn(|row| std::array::from_fn(|k| square[k / 2][2 * row + k % 2]))
+            }
+
+            #[inline(always)]
+            fn reverse_octet(self, [a, b, c, d, e, f, g, h]: Self::Octet) -> Self::Octet {
+                [g, h, e, f, c, d, a, b]
             }
         }
     };

@@ -117,6 +117,8 @@ macro_rules! single {
                 fn splat_octet(value: f32) -> __m256 = _mm256_set1_ps(value);
                 fn mul_octet(a: __m256, b: __m256) -> __m256 = _mm256_mul_ps(a, b);
                 fn mul_add_octet(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fmadd_ps(a, b, c);
+                fn reverse_octet(value: __m256) -> __m256 =
+                    _mm256_castpd_ps(_mm256_permute4x64_pd::<0b00_01_10_11>(_mm256_castps_pd(value)));
             }
 
             #[inline(always)]
@@ -156,10 +158,17 @@ macro_rules! single {
             }
 
             #[inline(always)]
-            fn transpose_to_quads(self, rows: [F32x8; 4], to: &mut [[f32; 4]]) {
-                let to: &mut [[f32; 4]; 8] = to.try_into().expect("one quad per lane");
-                let [a, b, c, d] = rows;
-                // SAFETY: as for the one-line methods.
+            fn store_quads(
+                self,
+                [a, b, c, d]: [F32x8; 4],
+                to: &mut [[f32; OCTET]],
+                first: usize,
+                stride: usize,
+                half: usize,
+            ) {
+                assert!(first + 7 * stride < to.len() && half <= 4, "elements for eight lanes");
+                // SAFETY: as for the one-line methods; the place of the last lane is within the slice, those of the
+                // others lie before it, and the half lies within an element.
                 unsafe {
                     let (ab, ab_high) = (_mm256_unpacklo_ps(a.0, b.0), _mm256_unpackhi_ps(a.0, b.0));
                     let (cd, cd_high) = (_mm256_unpacklo_ps(c.0, d.0), _mm256_unpackhi_ps(c.0, d.0));
@@ -169,14 +178,33 @@ macro_rules! single {
                         _mm256_shuffle_ps::<0x44>(ab_high, cd_high),
                         _mm256_shuffle_ps::<0xEE>(ab_high, cd_high),
                     ];
-                    _mm_storeu_ps(to[0].as_mut_ptr(), _mm256_castps256_ps128(quads[0]));
-                    _mm_storeu_ps(to[1].as_mut_ptr(), _mm256_castps256_ps128(quads[1]));
-                    _mm_storeu_ps(to[2].as_mut_ptr(), _mm256_castps256_ps128(quads[2]));
-                    _mm_storeu_ps(to[3].as_mut_ptr(), _mm256_castps256_ps128(quads[3]));
-                    _mm_storeu_ps(to[4].as_mut_ptr(), _mm256_extractf128_ps::<1>(quads[0]));
-                    _mm_storeu_ps(to[5].as_mut_ptr(), _mm256_extractf128_ps::<1>(quads[1]));
-                    _mm_storeu_ps(to[6].as_mut_ptr(), _mm256_extractf128_ps::<1>(quads[2]));
-                    _mm_storeu_ps(to[7].as_mut_ptr(), _mm256_extractf128_ps::<1>(quads[3]));
+                    let to = to.as_mut_ptr().add(first).cast::<f32>().add(half);
+                    let stride = stride * OCTET;
+                    _mm_storeu_ps(to, _mm256_castps256_ps128(quads[0]));
+                    _mm_storeu_ps(to.add(stride), _mm256_castps256_ps128(quads[1]));
+                    _mm_storeu_ps(to.add(2 * stride), _mm256_castps256_ps128(quads[2]));
+                    _mm_storeu_ps(to.add(3 * stride), _mm256_castps256_ps128(quads[3]));
+                    _mm_storeu_ps(to.add(4 * stride), _mm256_extractf128_ps::<1>(quads[0]));
+                    _mm_storeu_ps(to.add(5 * stride), _mm256_extractf128_ps::<1>(quads[1]));
+                    _mm_storeu_ps(to.add(6 * stride), _mm256_extractf128_ps::<1>(quads[2]));
+                    _mm_storeu_ps(to.add(7 * stride), _mm256_extractf128_ps::<1>(quads[3]));
+                }
+            }
+
+            #[inline(always)]
+            fn transpose_octets(self, [a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
+                // SAFETY: as for the one-line methods. A complex number moves as one double.
+                unsafe {
+                    let [a, b, c, d] =
+                        [_mm256_castps_pd(a), _mm256_castps_pd(b), _mm256_castps_pd(c), _mm256_castps_pd(d)];
+                    let (ab, ab_high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+                    let (cd, cd_high) = (_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
+                    [
+                        _mm256_castpd_ps(_mm256_permute2f128_pd::<0x20>(ab, cd)),
+                        _mm256_castpd_ps(_mm256_permute2f128_pd::<0x20>(ab_high, cd_high)),
+                        _mm256_castpd_ps(_mm256_permute2f128_pd::<0x31>(ab, cd)),
+                        _mm256_castpd_ps(_mm256_permute2f128_pd::<0x31>(ab_high, cd_high)),
+                    ]
                 }
             }
         }
@@ -222,12 +250,25 @@ macro_rules! double {
             }
 
             #[inline(always)]
-            fn transpose_to_quads(self, mut rows: [F64x4; 4], to: &mut [[f64; 4]]) {
-                let to: &mut [[f64; 4]; 4] = to.try_into().expect("one quad per lane");
+            fn store_quads(
+                self,
+                mut rows: [F64x4; 4],
+                to: &mut [[f64; OCTET]],
+                first: usize,
+                stride: usize,
+                half: usize,
+            ) {
+                assert!(first + 3 * stride < to.len() && half <= 4, "elements for four lanes");
                 Simd::<f64>::transpose(self, &mut rows);
-                for (row, to) in rows.iter().zip(to) {
-                    // SAFETY: as for the one-line methods.
-                    unsafe { _mm256_storeu_pd(to.as_mut_ptr(), row.0) };
+                // SAFETY: as for the one-line methods; the place of the last lane is within the slice, those of the
+                // others lie before it, and the half lies within an element.
+                unsafe {
+                    let to = to.as_mut_ptr().add(first).cast::<f64>().add(half);
+                    let stride = stride * OCTET;
+                    _mm256_storeu_pd(to, rows[0].0);
+                    _mm256_storeu_pd(to.add(stride), rows[1].0);
+                    _mm256_storeu_pd(to.add(2 * stride), rows[2].0);
+                    _mm256_storeu_pd(to.add(3 * stride), rows[3].0);
                 }
             }
         }
@@ -246,6 +287,17 @@ double!(Avx2, [__m256d; 2], {
         [_mm256_mul_pd(a[0], b[0]), _mm256_mul_pd(a[1], b[1])];
     fn mul_add_octet(a: [__m256d; 2], b: [__m256d; 2], c: [__m256d; 2]) -> [__m256d; 2] =
         [_mm256_fmadd_pd(a[0], b[0], c[0]), _mm256_fmadd_pd(a[1], b[1], c[1])];
+    fn transpose_octets(square: [[__m256d; 2]; 4]) -> [[__m256d; 2]; 4] = {
+        let [a, b, c, d] = square;
+        [
+            [_mm256_permute2f128_pd::<0x20>(a[0], b[0]), _mm256_permute2f128_pd::<0x20>(c[0], d[0])],
+            [_mm256_permute2f128_pd::<0x31>(a[0], b[0]), _mm256_permute2f128_pd::<0x31>(c[0], d[0])],
+            [_mm256_permute2f128_pd::<0x20>(a[1], b[1]), _mm256_permute2f128_pd::<0x20>(c[1], d[1])],
+            [_mm256_permute2f128_pd::<0x31>(a[1], b[1]), _mm256_permute2f128_pd::<0x31>(c[1], d[1])],
+        ]
+    };
+    fn reverse_octet(value: [__m256d; 2]) -> [__m256d; 2] =
+        [_mm256_permute2f128_pd::<0x01>(value[1], value[1]), _mm256_permute2f128_pd::<0x01>(value[0], value[0])];
 });
 
 double!(Avx512, __m512d, {
@@ -254,4 +306,17 @@ double!(Avx512, __m512d, {
     fn splat_octet(value: f64) -> __m512d = _mm512_set1_pd(value);
     fn mul_octet(a: __m512d, b: __m512d) -> __m512d = _mm512_mul_pd(a, b);
     fn mul_add_octet(a: __m512d, b: __m512d, c: __m512d) -> __m512d = _mm512_fmadd_pd(a, b, c);
+    fn transpose_octets(square: [__m512d; 4]) -> [__m512d; 4] = {
+        let [a, b, c, d] = square;
+        // A complex number is a quarter register: first halves and second halves of pairs, then every other quarter.
+        let (ab, ab_high) = (_mm512_shuffle_f64x2::<0x44>(a, b), _mm512_shuffle_f64x2::<0xEE>(a, b));
+        let (cd, cd_high) = (_mm512_shuffle_f64x2::<0x44>(c, d), _mm512_shuffle_f64x2::<0xEE>(c, d));
+        [
+            _mm512_shuffle_f64x2::<0x88>(ab, cd),
+            _mm512_shuffle_f64x2::<0xDD>(ab, cd),
+            _mm512_shuffle_f64x2::<0x88>(ab_high, cd_high),
+            _mm512_shuffle_f64x2::<0xDD>(ab_high, cd_high),
+        ]
+    };
+    fn reverse_octet(value: __m512d) -> __m512d = _mm512_shuffle_f64x2::<0b00_01_10_11>(value, value);
 });
