@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use verglas::grid::Precision;
 use verglas::metadata::AngleUnit;
-use verglas::settings::{ByteSign, Contrast, DefocusAngleAxis, PixelSizeFrom};
+use verglas::settings::{ByteSign, Contrast, DefocusAngleAxis, DownsampleMethod, PixelSizeFrom};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -155,6 +155,12 @@ pub struct ConvertArguments {
     /// Which pixel size counts where --pixel-size and the metadata differ
     #[arg(long, value_enum, value_name = "SOURCE", help_heading = "Images")]
     pub pixel_size_from: Option<PixelSizeFromName>,
+    /// Make images smaller by this integer factor, first of all; the grids are those of the smaller images
+    #[arg(long, value_name = "F", default_value = "1", help_heading = "Images")]
+    pub downsample: std::num::NonZeroUsize,
+    /// How images are made smaller
+    #[arg(long, value_enum, default_value_t = DownsampleMethodName::Mean, value_name = "METHOD", help_heading = "Images")]
+    pub downsample_method: DownsampleMethodName,
     /// What is done to the sign of the images
     #[arg(long, value_enum, default_value_t = ContrastName::AsStored, value_name = "CONTRAST", help_heading = "Images")]
     pub contrast: ContrastName,
@@ -210,6 +216,26 @@ impl From<PixelSizeFromName> for PixelSizeFrom {
         match name {
             PixelSizeFromName::Caller => Self::Caller,
             PixelSizeFromName::Metadata => Self::Metadata,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum DownsampleMethodName {
+    /// Mean of each block of F × F pixels; moves the centre by (F − 1)/2 input pixels where 2F divides the box
+    Mean,
+    /// Largest of each block of F × F pixels; moves the centre as `mean` does
+    Max,
+    /// Crop in Fourier space: keeps the centre and the field of view
+    Fourier,
+}
+
+impl From<DownsampleMethodName> for DownsampleMethod {
+    fn from(name: DownsampleMethodName) -> Self {
+        match name {
+            DownsampleMethodName::Mean => Self::Mean,
+            DownsampleMethodName::Max => Self::Max,
+            DownsampleMethodName::Fourier => Self::Fourier,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use verglas::metadata::{AngleUnit, Input};
-use verglas::settings::{ConvertSettings, DescriptorSource, Existing};
+use verglas::settings::{ConvertSettings, DescriptorSource, Downsampling, Existing};
 use verglas::{Conversion, Error, Findings, Result, Summary};
 
 use crate::Failure;
@@ -79,6 +79,7 @@ fn settings(arguments: &ConvertArguments) -> ConvertSettings {
         defocus_angle_unit: AngleUnit::from(arguments.defocus_angle_unit),
         phase_shift_unit: arguments.phase_shift_unit.into(),
         defocus_angle_axis: arguments.defocus_angle_axis.into(),
+        downsampling: Downsampling { factor: arguments.downsample, method: arguments.downsample_method.into() },
         contrast: arguments.contrast.into(),
         optics_groups: arguments.optics_group.clone(),
         byte_sign: arguments.mode0.into(),
@@ -101,17 +102,30 @@ pub fn grids(grids: &GridArguments) -> DescriptorSource {
 
 /// The closing words.
 pub fn describe(summary: &Summary) -> String {
-    let [size, _] = summary.pixel_size_angstrom;
+    let input = format!(
+        "box {} px, pixel size {} Å (from {})",
+        summary.n_input_pixels,
+        angstrom(summary.pixel_size_angstrom),
+        summary.pixel_size_source.as_str()
+    );
+    let downsampled = match summary.downsample_method {
+        None => String::new(),
+        Some(method) => format!(
+            "\ndownsampled by {} ({}): box {} px, pixel size {} Å",
+            summary.downsample,
+            method.as_str(),
+            summary.n_pixels,
+            angstrom(summary.descriptor_pixel_size_angstrom)
+        ),
+    };
     let mut text = format!(
         "{} particles of {} image files in {} stacks below {}\n\
-         box {} px, pixel size {size} Å (from {}), {} precision, {} shells × {} angles\n\
+         {input}{downsampled}, {} precision, {} shells × {} angles\n\
          {:.1} s, {:.0} particles/s, {} written",
         summary.n_images,
         summary.n_image_files,
         summary.n_stacks,
         summary.output.display(),
-        summary.n_pixels,
-        summary.pixel_size_source.as_str(),
         summary.precision,
         summary.n_shells,
         summary.n_inplanes,
@@ -123,6 +137,11 @@ pub fn describe(summary: &Summary) -> String {
         text.push_str(&format!("\ndescriptor made from the data: {}", path.display()));
     }
     text
+}
+
+/// A pixel size for people, without the last digits of a product such as 3 · 1.1.
+fn angstrom([size, _]: [f64; 2]) -> f64 {
+    (size * 1e6).round() / 1e6
 }
 
 impl From<Error> for Failure {

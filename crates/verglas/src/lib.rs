@@ -8,7 +8,7 @@
 //! | [`descriptor`], [`grid`] | the grids that the images are sampled on |
 //! | `plan` | which particle goes to which output stack and row |
 //! | [`image`] | pixels are read |
-//! | [`preprocess`] | each image gets mean 0 and largest absolute value 1 |
+//! | [`preprocess`] | each image is downsampled if asked for, and gets mean 0 and largest absolute value 1 |
 //! | [`polar`] | its Fourier transform is sampled on the polar grid |
 //! | `stack` | values and metadata reach their files, whole or not at all |
 //! | [`convert`] | runs these steps over all stacks |

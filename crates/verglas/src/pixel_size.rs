@@ -43,6 +43,8 @@ pub(crate) struct StatedPixelSizes {
     pub(crate) metadata: Option<f64>,
     /// The descriptor's, divided by the downsampling factor.
     pub(crate) descriptor: Option<[f64; 2]>,
+    /// The descriptor's own, where downsampling makes it another: to be shown beside that.
+    pub(crate) downsampled: Option<[f64; 2]>,
     pub(crate) detector: Option<f64>,
     /// Of the first image file, if positive and not 1.
     pub(crate) mrc_header: Option<[f64; 2]>,
@@ -87,8 +89,14 @@ pub(crate) fn choose_pixel_size(
             if let (Some(a), Some(b)) = (first, second)
                 && differ(*a, *b)
             {
+                let of_downsampled = match stated.downsampled {
+                    Some(size) if *second_source == PixelSizeSource::Descriptor => {
+                        format!(" ({} Å after downsampling)", show(size))
+                    }
+                    _ => String::new(),
+                };
                 let error = Error::value(format!(
-                    "pixel sizes contradict each other: {} says {} Å, {} says {} Å",
+                    "pixel sizes contradict each other: {} says {} Å, {} says {} Å{of_downsampled}",
                     first_source.as_str(),
                     show(*a),
                     second_source.as_str(),
@@ -156,6 +164,7 @@ mod tests {
             caller: Some([1.0, 1.0]),
             metadata: Some(1.0005),
             descriptor: Some([0.9995, 0.9995]),
+            downsampled: None,
             detector: Some(1.0001),
             mrc_header: Some([1.0002, 1.0002]),
         };
@@ -183,6 +192,15 @@ mod tests {
             (
                 StatedPixelSizes { metadata: Some(1.3), descriptor: Some([2.0, 2.0]), ..Default::default() },
                 ["1.3 Å", "2 Å"],
+            ),
+            (
+                StatedPixelSizes {
+                    metadata: Some(2.0),
+                    descriptor: Some([1.0, 1.0]),
+                    downsampled: Some([2.0, 2.0]),
+                    ..Default::default()
+                },
+                ["metadata says 2 Å", "descriptor says 1 Å (2 Å after downsampling)"],
             ),
             (
                 StatedPixelSizes { caller: Some([1.0, 1.1]), descriptor: Some([1.0, 1.0]), ..Default::default() },

@@ -1,5 +1,6 @@
 //! What a user can ask of a conversion.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -78,6 +79,52 @@ pub enum ByteSign {
     Unsigned,
 }
 
+/// How several pixels become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DownsampleMethod {
+    /// The mean of each block of f × f pixels.
+    #[default]
+    Mean,
+    /// The largest of each block of f × f pixels.
+    Max,
+    /// The image's discrete Fourier transform, cropped to ⌊N/f⌋ × ⌊N/f⌋.
+    Fourier,
+}
+
+impl DownsampleMethod {
+    /// The name in files and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::Max => "max",
+            Self::Fourier => "fourier",
+        }
+    }
+}
+
+/// Whether and how images are made smaller before anything else is done to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Downsampling {
+    /// The factor f: of N × N pixels ⌊N/f⌋ × ⌊N/f⌋ are left. With 1 nothing is done, whatever the method.
+    pub factor: NonZeroUsize,
+    /// How.
+    pub method: DownsampleMethod,
+}
+
+impl Downsampling {
+    /// Whether images stay as they are.
+    pub fn is_none(self) -> bool {
+        self.factor == NonZeroUsize::MIN
+    }
+}
+
+impl Default for Downsampling {
+    fn default() -> Self {
+        Self { factor: NonZeroUsize::MIN, method: DownsampleMethod::default() }
+    }
+}
+
 /// What happens when the output folder holds stacks already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -110,7 +157,9 @@ pub struct ConvertSettings {
     pub phase_shift_unit: AngleUnit,
     /// From which axis the defocus angle is written.
     pub defocus_angle_axis: DefocusAngleAxis,
-    /// What is done to the sign of the images.
+    /// Whether and how images are made smaller; the descriptor describes them afterwards.
+    pub downsampling: Downsampling,
+    /// What is done to the sign of the images, before they are downsampled.
     pub contrast: Contrast,
     /// Only particles of these optics groups; empty means all.
     pub optics_groups: Vec<String>,
@@ -149,6 +198,7 @@ impl Default for ConvertSettings {
             defocus_angle_unit: AngleUnit::Degrees,
             phase_shift_unit: AngleUnit::Degrees,
             defocus_angle_axis: DefocusAngleAxis::Columns,
+            downsampling: Downsampling::default(),
             contrast: Contrast::AsStored,
             optics_groups: Vec::new(),
             byte_sign: ByteSign::Signed,

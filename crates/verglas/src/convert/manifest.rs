@@ -136,6 +136,7 @@ fn settings(conversion: &Conversion) -> Value {
             DescriptorSource::File(path) => Some(text(path)),
             _ => None,
         },
+        "n_input_pixels": conversion.sides.n_input_pixels(),
         "n_pixels": descriptor.cartesian_grid.n_pixels(),
         "descriptor_pixel_size": descriptor.cartesian_grid.pixel_size_angstrom(),
         "radius_max": descriptor.polar_grid.radius_max(),
@@ -151,6 +152,9 @@ fn settings(conversion: &Conversion) -> Value {
         "defocus_angle_unit": settings.defocus_angle_unit,
         "phase_shift_unit": settings.phase_shift_unit,
         "defocus_angle_axis": settings.defocus_angle_axis,
+        "downsample": settings.downsampling.factor,
+        // No method makes a difference to images that stay as they are.
+        "downsample_method": (!settings.downsampling.is_none()).then_some(settings.downsampling.method),
         "contrast": settings.contrast,
         "optics_groups": settings.optics_groups,
         "mode0": settings.byte_sign,

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::findings::Findings;
 use crate::grid::Precision;
 use crate::polar::PolarTransform;
+use crate::preprocess::{DownsampledBox, Downsampler};
 use crate::settings::ConvertSettings;
 
 /// Threads, and the images that each works on at once.
@@ -14,15 +15,17 @@ pub(crate) struct WorkerBuffers {
     pub(crate) images_per_chunk: usize,
 }
 
-/// A chunk is written with one call; this many bytes make a call cheap without pushing the data out of the cache.
+/// A chunk is written with one call; this many bytes make a call cheap without pushing the data out of the cache. Where
+/// much is downsampled, what is read for a chunk is more, and is what counts.
 const CHUNK_BYTES: u64 = 2 << 20;
 
-/// Chooses threads and chunk so that tables and buffers stay below `memory_bytes`.
+/// Chooses threads and chunk for images of the given `sides` so that tables and buffers stay below `memory_bytes`.
 ///
 /// # Errors
 /// When not even one image on one thread fits.
 pub(crate) fn plan_memory(
     descriptor: &ImageDescriptor,
+    sides: DownsampledBox,
     settings: &ConvertSettings,
     findings: &mut Findings,
 ) -> Result<WorkerBuffers> {
@@ -33,19 +36,25 @@ pub(crate) fn plan_memory(
         Precision::Double => (PolarTransform::<f64>::estimate_bytes(n_pixels, grid), 16),
     };
     let transform = transform.map_err(|error| Error::value(error.to_string()))?;
-    let pixel_bytes = (n_pixels * n_pixels) as u64 * 4;
+    let downsampler = Downsampler::estimate_bytes(sides);
+    // A header may claim any box, and sizes beyond all bounds don't fit anyway.
+    let pixel_bytes = |side: usize| (side as u64).saturating_mul(side as u64).saturating_mul(4);
+    // Pixels as stored and pixels as read.
+    let raw_bytes = pixel_bytes(sides.n_input_pixels()).saturating_mul(2);
     let polar_bytes = grid.n_points() as u64 * value_bytes;
-    // Pixels as stored, pixels as read, physical pixels, and the Fourier image.
-    let image_bytes = 3 * pixel_bytes + polar_bytes;
-    let fixed = transform.plan as u64;
-    let per_thread = transform.scratch as u64;
+    // Besides these, physical pixels and the Fourier image.
+    let image_bytes = raw_bytes.saturating_add(pixel_bytes(n_pixels) + polar_bytes);
+    let fixed = (transform.plan as u64).saturating_add(downsampler.plan as u64);
+    let per_thread = (transform.scratch as u64).saturating_add(downsampler.scratch as u64);
     let left = settings.memory_bytes.saturating_sub(fixed);
-    let fitting = left / (per_thread + image_bytes);
+    let least = per_thread.saturating_add(image_bytes);
+    let fitting = left / least;
     if fitting == 0 {
         return Err(Error::value(format!(
-            "{} MiB for buffers are too few: images of {n_pixels} px take {} MiB on one thread",
+            "{} MiB for buffers are too few: images of {} px take {} MiB on one thread",
             settings.memory_bytes >> 20,
-            (fixed + per_thread + image_bytes).div_ceil(1 << 20)
+            sides.n_input_pixels(),
+            fixed.saturating_add(least).div_ceil(1 << 20)
         ))
         .with_hint("allow more with --memory"));
     }
@@ -61,6 +70,6 @@ pub(crate) fn plan_memory(
         );
     }
     let room = (left / n_threads as u64).saturating_sub(per_thread) / image_bytes;
-    let images_per_chunk = (CHUNK_BYTES / polar_bytes).clamp(1, room.max(1)).min(256) as usize;
+    let images_per_chunk = (CHUNK_BYTES / polar_bytes.max(raw_bytes)).clamp(1, room.max(1)).min(256) as usize;
     Ok(WorkerBuffers { n_threads, images_per_chunk })
 }

@@ -13,6 +13,7 @@ use crate::metadata::{Input, ReadSettings, read_particles};
 use crate::particle::{OriginUnit, ParticleTable};
 use crate::pixel_size::{PixelSizeSource, StatedPixelSizes, choose_pixel_size, show};
 use crate::plan::{PlanSettings, StackPlan, plan_stacks};
+use crate::preprocess::DownsampledBox;
 use crate::settings::{ByteSign, ConvertSettings, DefocusAngleAxis, DescriptorSource, PixelSizeFrom};
 
 /// A conversion that was checked and can start.
@@ -26,6 +27,8 @@ pub struct Conversion {
     pub(crate) descriptor: ImageDescriptor,
     /// Whether the descriptor was made from the data and has to be written.
     pub(crate) descriptor_is_new: bool,
+    /// The images' box before and after downsampling.
+    pub(crate) sides: DownsampledBox,
     /// Of the input images, along both axes, Å.
     pub(crate) pixel_size_angstrom: [f64; 2],
     pub(crate) pixel_size_source: PixelSizeSource,
@@ -90,10 +93,16 @@ impl Conversion {
         let Some(BoxSize(input_box)) = box_size else {
             return Err(findings.take_error().unwrap_or_else(|| Error::not_found("no image file can be read")));
         };
+        let sides = DownsampledBox::new(input_box, settings.downsampling)?;
+        if let Some(descriptor) = &given {
+            check_box(sides, descriptor, findings);
+        }
+        let downsampled = given.as_ref().map(|descriptor| descriptor.cartesian_grid.pixel_size_angstrom());
         let stated = StatedPixelSizes {
             caller: settings.pixel_size_angstrom,
             metadata: table.pixel_size_angstrom,
-            descriptor: given.as_ref().map(|descriptor| descriptor.cartesian_grid.pixel_size_angstrom()),
+            descriptor: downsampled.map(|size| sides.pixel_size_before(size)),
+            downsampled: downsampled.filter(|_| !settings.downsampling.is_none()),
             detector: table.detector_pixel_size_angstrom,
             mrc_header: header_pixel_size(&files),
         };
@@ -106,20 +115,26 @@ impl Conversion {
         let descriptor_is_new = given.is_none();
         let descriptor = match given {
             Some(descriptor) => descriptor,
-            None => descriptor_from_data(&settings.descriptor, input_box, pixel_size_angstrom)?,
+            None => {
+                let pixel_size_angstrom = sides.pixel_size_after(pixel_size_angstrom);
+                descriptor_from_data(&settings.descriptor, sides.n_pixels(), pixel_size_angstrom)?
+            }
         };
-        if descriptor.cartesian_grid.n_pixels() != input_box {
-            return Err(Error::value(format!(
-                "images are {input_box} px wide, the descriptor says {} px",
-                descriptor.cartesian_grid.n_pixels()
-            ))
-            .with_hint("make a descriptor for these images, or leave it out and let one be made from the data"));
+        if !settings.downsampling.is_none() {
+            findings.note(format!(
+                "downsampling by {} ({}): {input_box} px of {} Å become {} px of {} Å",
+                settings.downsampling.factor,
+                settings.downsampling.method.as_str(),
+                show(pixel_size_angstrom),
+                sides.n_pixels(),
+                show(descriptor.cartesian_grid.pixel_size_angstrom())
+            ));
         }
         match settings.defocus_angle_axis {
             DefocusAngleAxis::Rows => turn_to_rows(&mut table),
             DefocusAngleAxis::Columns => report_astigmatism(&table, &plan, &descriptor, findings),
         }
-        let buffers = plan_memory(&descriptor, &settings, findings)?;
+        let buffers = plan_memory(&descriptor, sides, &settings, findings)?;
         let options = MrcOptions { mode0, ..MrcOptions::default() };
         let images = ImageStore::new(files, &n_images, options);
         Ok(Self {
@@ -130,6 +145,7 @@ impl Conversion {
             images,
             descriptor,
             descriptor_is_new,
+            sides,
             pixel_size_angstrom,
             pixel_size_source,
             buffers,
@@ -213,6 +229,25 @@ fn refuse_differing_headers(files: &[std::result::Result<ImageFile, Unreadable>]
         }
     }
     Ok(())
+}
+
+/// The descriptor describes the images after downsampling.
+fn check_box(sides: DownsampledBox, descriptor: &ImageDescriptor, findings: &mut Findings) {
+    let expected = descriptor.cartesian_grid.n_pixels();
+    if sides.n_pixels() == expected {
+        return;
+    }
+    let downsampled = match sides.downsampling() {
+        downsampling if downsampling.is_none() => String::new(),
+        downsampling => format!(", {} px after downsampling by {}", sides.n_pixels(), downsampling.factor),
+    };
+    findings.error(
+        Error::value(format!(
+            "images are {} px wide{downsampled}, the descriptor says {expected} px",
+            sides.n_input_pixels()
+        ))
+        .with_hint("make a descriptor for these images, or leave it out and let one be made from the data"),
+    );
 }
 
 /// Origins in pixels become ångströms.

@@ -20,7 +20,7 @@ use crate::grid::Precision;
 use crate::image::{RawImage, ReadFailure};
 use crate::output::{DESCRIPTOR, OutputFolder};
 use crate::polar::{PolarScratch, PolarTransform, Real};
-use crate::preprocess::apply_normalization;
+use crate::preprocess::{DownsampleScratch, Downsampler, apply_normalization};
 use crate::settings::{Contrast, Existing};
 use crate::stack::ImageScales;
 
@@ -79,6 +79,7 @@ impl Conversion {
         let shared = Shared {
             conversion: self,
             output: &output,
+            downsampler: Downsampler::plan(self.sides),
             transform: &transform,
             cursor: Mutex::new(Cursor { next_stack: 0, current: None, n_chunks: 0 }),
             failure: Mutex::new(None),
@@ -119,6 +120,7 @@ impl Conversion {
 struct Shared<'a, T: Real> {
     conversion: &'a Conversion,
     output: &'a OutputFolder,
+    downsampler: Downsampler,
     transform: &'a PolarTransform<T>,
     cursor: Mutex<Cursor>,
     /// The failure of the earliest chunk, whichever thread met it first.
@@ -150,6 +152,7 @@ struct Chunk {
 struct Buffers<T: Real> {
     bytes: Vec<u8>,
     raw: Vec<f32>,
+    downsample_scratch: DownsampleScratch,
     physical: Vec<f32>,
     fourier: Vec<Complex<T>>,
     scratch: PolarScratch<T>,
@@ -160,13 +163,20 @@ impl<T: Real> Shared<'_, T>
 where
     Complex<T>: Pod,
 {
+    /// How many pixels an image has in its file.
+    fn n_raw_pixels(&self) -> usize {
+        let side = self.downsampler.sides().n_input_pixels();
+        side * side
+    }
+
     /// Takes chunks until there are none left, something failed, or the user asks to stop.
     fn work(&self) {
         let n_images = self.conversion.buffers.images_per_chunk;
         let n_pixels = self.transform.n_pixels() * self.transform.n_pixels();
         let mut buffers = Buffers {
             bytes: Vec::new(),
-            raw: vec![0.0; n_images * n_pixels],
+            raw: vec![0.0; n_images * self.n_raw_pixels()],
+            downsample_scratch: self.downsampler.scratch(),
             physical: vec![0.0; n_images * n_pixels],
             fourier: vec![Complex::default(); n_images * self.transform.output_len()],
             scratch: self.transform.scratch(),
@@ -228,22 +238,24 @@ where
         self.has_failed.store(true, Ordering::Release);
     }
 
-    /// Reads, normalises, transforms and writes the images of a chunk.
+    /// Reads, downsamples, normalises, transforms and writes the images of a chunk.
     fn convert(&self, chunk: &Chunk, buffers: &mut Buffers<T>) -> Result<()> {
         let conversion = self.conversion;
         let n_pixels = self.transform.n_pixels() * self.transform.n_pixels();
         let n_values = self.transform.output_len();
         let first_position = chunk.stack.planned.positions.start + chunk.first;
-        self.read(chunk, first_position, n_pixels, buffers)?;
+        let n_raw_pixels = self.n_raw_pixels();
+        self.read(chunk, first_position, n_raw_pixels, buffers)?;
         buffers.records.clear();
         for image in 0..chunk.n_images {
             let particle = conversion.plan.particle(first_position + image);
-            let raw = &mut buffers.raw[image * n_pixels..][..n_pixels];
+            let raw = &mut buffers.raw[image * n_raw_pixels..][..n_raw_pixels];
             if conversion.settings.contrast == Contrast::Invert {
                 raw.iter_mut().for_each(|pixel| *pixel = -*pixel);
             }
+            let downsampled = self.downsampler.apply(RawImage(raw), &mut buffers.downsample_scratch);
             let physical = &mut buffers.physical[image * n_pixels..][..n_pixels];
-            let (centred, normalization) = apply_normalization(RawImage(raw), physical)
+            let (centred, normalization) = apply_normalization(downsampled, physical)
                 .map_err(|degenerate| self.name_image(particle, degenerate.as_str()))?;
             let fourier = &mut buffers.fourier[image * n_values..][..n_values];
             let norm = self.transform.apply_normalized(centred.pixels(), fourier, &mut buffers.scratch);
@@ -300,8 +312,12 @@ where
     /// An error about one image, naming file, section and row.
     fn name_image(&self, particle: usize, what: &str) -> Error {
         let table = &self.conversion.table;
+        let downsampled = match self.conversion.settings.downsampling {
+            downsampling if downsampling.is_none() => String::new(),
+            downsampling => format!("after downsampling by {}, ", downsampling.factor),
+        };
         Error::value(format!(
-            "section {} of `{}`: {what}",
+            "section {} of `{}`: {downsampled}{what}",
             u64::from(table.section[particle].0) + 1,
             table.image_name(particle)
         ))

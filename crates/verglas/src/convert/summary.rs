@@ -1,5 +1,6 @@
 //! What a conversion did, for the closing words.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use super::prepare::Conversion;
 use super::stack_run::FinishedStack;
 use crate::output::DESCRIPTOR;
 use crate::pixel_size::PixelSizeSource;
+use crate::settings::DownsampleMethod;
 
 /// What a conversion did.
 #[derive(Debug, Clone, Serialize)]
@@ -23,8 +25,14 @@ pub struct Summary {
     pub n_rows: usize,
     /// Image files that they name.
     pub n_image_files: usize,
-    /// Side of the images, pixels.
+    /// Side of the input images, pixels.
+    pub n_input_pixels: usize,
+    /// Side of the images after downsampling, pixels.
     pub n_pixels: usize,
+    /// The factor that the images were downsampled by; 1 where they were not.
+    pub downsample: NonZeroUsize,
+    /// How they were downsampled, if they were.
+    pub downsample_method: Option<DownsampleMethod>,
     /// Shells of the polar grid.
     pub n_shells: usize,
     /// Angles per shell.
@@ -35,6 +43,8 @@ pub struct Summary {
     pub pixel_size_angstrom: [f64; 2],
     /// Where the pixel size came from.
     pub pixel_size_source: PixelSizeSource,
+    /// Pixel size after downsampling along both axes, Å: the descriptor's.
+    pub descriptor_pixel_size_angstrom: [f64; 2],
     /// The descriptor that was made from the data, if one was.
     pub new_descriptor: Option<PathBuf>,
     /// Bytes written.
@@ -45,19 +55,23 @@ pub struct Summary {
 
 impl Summary {
     pub(super) fn new(conversion: &Conversion, output: &Path, finished: &[FinishedStack], elapsed: Duration) -> Self {
-        let descriptor = &conversion.descriptor;
+        let (descriptor, downsampling) = (&conversion.descriptor, conversion.settings.downsampling);
         Self {
             output: output.to_owned(),
             n_images: finished.iter().map(|stack| stack.n_images).sum(),
             n_stacks: finished.len(),
             n_rows: conversion.plan.n_images(),
             n_image_files: conversion.images.files().iter().flatten().count(),
+            n_input_pixels: conversion.sides.n_input_pixels(),
             n_pixels: descriptor.cartesian_grid.n_pixels(),
+            downsample: downsampling.factor,
+            downsample_method: (!downsampling.is_none()).then_some(downsampling.method),
             n_shells: descriptor.polar_grid.n_shells(),
             n_inplanes: descriptor.polar_grid.n_inplanes(),
             precision: descriptor.precision.as_str(),
             pixel_size_angstrom: conversion.pixel_size_angstrom,
             pixel_size_source: conversion.pixel_size_source,
+            descriptor_pixel_size_angstrom: descriptor.cartesian_grid.pixel_size_angstrom(),
             new_descriptor: conversion.descriptor_is_new.then(|| output.join(DESCRIPTOR)),
             bytes_written: finished.iter().flat_map(|stack| &stack.files).map(|(_, file)| file.bytes).sum(),
             seconds: elapsed.as_secs_f64(),

@@ -49,7 +49,7 @@ struct Layout {
 }
 
 /// Sides below this cost next to nothing.
-const SMALLEST_GRID: usize = 64;
+pub(super) const SMALLEST_GRID: usize = 64;
 
 /// Buffers for one image.
 #[derive(Debug)]
@@ -150,12 +150,13 @@ impl<T: Real> Gridding<T> {
         }
     }
 
-    /// Transforms `image` to `out`; returns Σ |F|² · weight.
+    /// Transforms `image` to `out`, divided by its norm if asked; returns the norm.
     pub(super) fn apply<P: Pixel>(
         &self,
         image: &[P],
         out: &mut [Complex<T>],
         point_weights: &[f64],
+        normalize: bool,
         scratch: &mut GriddingScratch<T>,
     ) -> f64 {
         self.transform_rows(image, scratch);
@@ -165,7 +166,14 @@ impl<T: Real> Gridding<T> {
         for (s, (shell, weight)) in out.chunks_exact_mut(self.n_inplanes).zip(point_weights).enumerate() {
             square_norm += weight * self.interpolate_shell(s, &scratch.half_plane, shell);
         }
-        square_norm
+        let norm = square_norm.sqrt();
+        if normalize && norm.is_finite() && norm > 0.0 {
+            let factor = T::rounded(1.0 / norm);
+            for value in out.iter_mut() {
+                *value = *value * factor;
+            }
+        }
+        norm
     }
 
     /// Scales every image row and transforms it along axis 1, to frequencies b = 0 … N_g/2.

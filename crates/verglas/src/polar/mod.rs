@@ -9,17 +9,25 @@
 //! [`PolarTransform::plan`], and an image costs an oversampled FFT and an interpolation. [`direct`] holds the slow sum that it is
 //! tested against. `docs/math.md` derives the method and its error.
 
+mod aligned;
 pub mod direct;
+mod fft;
+mod folded;
 mod gridding;
 mod kernel;
+mod octants;
 mod real;
+mod simd;
+mod spectrum;
 
 use num_complex::Complex;
 use thiserror::Error;
 
 use crate::grid::{MAX_PIXELS, PolarGrid, Precision};
+use folded::{Folded, FoldedScratch};
 use gridding::{Gridding, GriddingScratch};
 pub use real::{Pixel, Real};
+use simd::InstructionSet;
 
 /// Why a transform cannot be planned.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -79,13 +87,28 @@ pub struct PolarTransform<T: Real> {
     n_inplanes: usize,
     /// Integration weight of a point, by shell.
     point_weights: Vec<f64>,
-    gridding: Gridding<T>,
+    method: Method<T>,
+}
+
+/// How the points are reached.
+#[derive(Debug)]
+enum Method<T: Real> {
+    /// Any polar grid.
+    General(Gridding<T>),
+    /// Polar grids whose number of angles 4 divides.
+    Folded(Folded<T>),
 }
 
 /// The buffers that one thread needs to transform images; made by [`PolarTransform::scratch`] for its own plan.
 #[derive(Debug)]
 pub struct PolarScratch<T: Real> {
-    gridding: GriddingScratch<T>,
+    method: MethodScratch<T>,
+}
+
+#[derive(Debug)]
+enum MethodScratch<T: Real> {
+    General(GriddingScratch<T>),
+    Folded(FoldedScratch),
 }
 
 impl<T: Real> PolarTransform<T> {
@@ -97,13 +120,22 @@ impl<T: Real> PolarTransform<T> {
     /// # Errors
     /// When the side is 0 or above [`MAX_PIXELS`], or the grid's radius is above N/4 by more than rounding.
     pub fn plan(n_pixels: usize, grid: &PolarGrid) -> Result<Self, PlanError> {
+        Self::plan_with(fastest(), n_pixels, grid)
+    }
+
+    fn plan_with(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Result<Self, PlanError> {
         check(n_pixels, grid)?;
+        let method = if grid.n_inplanes().is_multiple_of(4) {
+            Method::Folded(Folded::plan(set, n_pixels, grid))
+        } else {
+            Method::General(Gridding::plan(n_pixels, grid))
+        };
         Ok(Self {
             n_pixels,
             n_shells: grid.n_shells(),
             n_inplanes: grid.n_inplanes(),
             point_weights: (0..grid.n_shells()).map(|s| grid.point_weight(s)).collect(),
-            gridding: Gridding::plan(n_pixels, grid),
+            method,
         })
     }
 
@@ -113,15 +145,17 @@ impl<T: Real> PolarTransform<T> {
     /// Those of [`plan`](Self::plan).
     pub fn estimate_bytes(n_pixels: usize, grid: &PolarGrid) -> Result<TransformBytes, PlanError> {
         check(n_pixels, grid)?;
-        let mut bytes = Gridding::<T>::estimate_bytes(n_pixels, grid.n_shells(), grid.n_inplanes());
-        bytes.plan += size_of::<Self>() + grid.n_shells() * size_of::<f64>();
-        bytes.scratch += size_of::<PolarScratch<T>>();
-        Ok(bytes)
+        Ok(bytes::<T>(n_pixels, grid.n_shells(), grid.n_inplanes()))
     }
 
     /// New buffers for [`apply`](Self::apply).
     pub fn scratch(&self) -> PolarScratch<T> {
-        PolarScratch { gridding: self.gridding.scratch() }
+        PolarScratch {
+            method: match &self.method {
+                Method::General(gridding) => MethodScratch::General(gridding.scratch()),
+                Method::Folded(folded) => MethodScratch::Folded(folded.scratch()),
+            },
+        }
     }
 
     /// Box side N.
@@ -151,14 +185,12 @@ impl<T: Real> PolarTransform<T> {
 
     /// Size of this plan in memory.
     pub fn plan_bytes(&self) -> usize {
-        let gridding = Gridding::<T>::estimate_bytes(self.n_pixels, self.n_shells, self.n_inplanes);
-        gridding.plan + size_of::<Self>() + self.n_shells * size_of::<f64>()
+        bytes::<T>(self.n_pixels, self.n_shells, self.n_inplanes).plan
     }
 
     /// Size in memory of one scratch.
     pub fn scratch_bytes(&self) -> usize {
-        Gridding::<T>::estimate_bytes(self.n_pixels, self.n_shells, self.n_inplanes).scratch
-            + size_of::<PolarScratch<T>>()
+        bytes::<T>(self.n_pixels, self.n_shells, self.n_inplanes).scratch
     }
 
     /// Transforms one image, without normalising.
@@ -171,8 +203,7 @@ impl<T: Real> PolarTransform<T> {
     /// # Panics
     /// When `image` or `out` has another length, or `scratch` belongs to a plan of another size.
     pub fn apply<P: Pixel>(&self, image: &[P], out: &mut [Complex<T>], scratch: &mut PolarScratch<T>) {
-        self.check_lengths(image.len(), out.len());
-        self.gridding.apply(image, out, &self.point_weights, &mut scratch.gridding);
+        self.run(image, out, false, scratch);
     }
 
     /// Transforms one image and divides it by its norm, sqrt(Σ |F|² · integration weight), which it returns.
@@ -187,19 +218,28 @@ impl<T: Real> PolarTransform<T> {
         out: &mut [Complex<T>],
         scratch: &mut PolarScratch<T>,
     ) -> f64 {
-        self.check_lengths(image.len(), out.len());
-        let norm = self.gridding.apply(image, out, &self.point_weights, &mut scratch.gridding).sqrt();
-        if norm.is_finite() && norm > 0.0 {
-            for value in out.iter_mut() {
-                *value = Complex::new(T::rounded(value.re.widened() / norm), T::rounded(value.im.widened() / norm));
-            }
-        }
-        norm
+        self.run(image, out, true, scratch)
     }
 
-    fn check_lengths(&self, image: usize, out: usize) {
-        assert_eq!(image, self.n_pixels * self.n_pixels, "an image of {0} × {0} pixels", self.n_pixels);
-        assert_eq!(out, self.output_len(), "a result of {} × {} values", self.n_shells, self.n_inplanes);
+    /// Transforms one image, divided by its norm if asked; returns the norm.
+    fn run<P: Pixel>(
+        &self,
+        image: &[P],
+        out: &mut [Complex<T>],
+        normalize: bool,
+        scratch: &mut PolarScratch<T>,
+    ) -> f64 {
+        assert_eq!(image.len(), self.n_pixels * self.n_pixels, "an image of {0} × {0} pixels", self.n_pixels);
+        assert_eq!(out.len(), self.output_len(), "a result of {} × {} values", self.n_shells, self.n_inplanes);
+        match (&self.method, &mut scratch.method) {
+            (Method::General(gridding), MethodScratch::General(scratch)) => {
+                gridding.apply(image, out, &self.point_weights, normalize, scratch)
+            }
+            (Method::Folded(folded), MethodScratch::Folded(scratch)) => {
+                folded.apply(image, out, &self.point_weights, normalize, scratch)
+            }
+            _ => panic!("the scratch belongs to a plan with another number of angles"),
+        }
     }
 }
 
@@ -213,4 +253,21 @@ fn check(n_pixels: usize, grid: &PolarGrid) -> Result<(), PlanError> {
         return Err(PlanError::Radius { radius_max: grid.radius_max(), n_pixels });
     }
     Ok(())
+}
+
+/// The fastest instruction set of this processor.
+fn fastest() -> InstructionSet {
+    InstructionSet::available()[0]
+}
+
+/// What plan and scratch take in memory.
+fn bytes<T: Real>(n_pixels: usize, n_shells: usize, n_inplanes: usize) -> TransformBytes {
+    let mut bytes = if n_inplanes.is_multiple_of(4) {
+        Folded::<T>::estimate_bytes(fastest(), n_pixels, n_shells, n_inplanes)
+    } else {
+        Gridding::<T>::estimate_bytes(n_pixels, n_shells, n_inplanes)
+    };
+    bytes.plan += size_of::<PolarTransform<T>>() + n_shells * size_of::<f64>();
+    bytes.scratch += size_of::<PolarScratch<T>>();
+    bytes
 }

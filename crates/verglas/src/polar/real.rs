@@ -1,11 +1,13 @@
 //! The number types of the transform: what it computes in, and what pixels may be.
 
+use bytemuck::Pod;
 use rustfft::FftNum;
 
+use super::simd::{InstructionSet, Kernel, run_in_any_set};
 use crate::grid::Precision;
 
 /// The type that a transform computes in: `f32` or `f64`.
-pub trait Real: FftNum + Default + sealed::Sealed {
+pub trait Real: FftNum + Default + Pod + sealed::Sealed {
     /// The precision that this type gives.
     const PRECISION: Precision;
     /// Width w of the interpolation kernel, in grid points.
@@ -19,6 +21,9 @@ pub trait Real: FftNum + Default + sealed::Sealed {
     fn rounded(value: f64) -> Self;
     /// The same number in double precision.
     fn widened(self) -> f64;
+    /// Runs a kernel compiled for an instruction set.
+    #[doc(hidden)]
+    fn run<K: Kernel<Self>>(set: InstructionSet, kernel: K) -> K::Output;
 }
 
 impl Real for f32 {
@@ -27,13 +32,17 @@ impl Real for f32 {
     const KERNEL_WIDTH: usize = 7;
     const KERNEL_SHAPE: f64 = 0.988;
 
+    #[inline(always)]
     fn rounded(value: f64) -> Self {
         value as f32
     }
 
+    #[inline(always)]
     fn widened(self) -> f64 {
         f64::from(self)
     }
+
+    run_in_any_set!();
 }
 
 impl Real for f64 {
@@ -42,13 +51,17 @@ impl Real for f64 {
     const KERNEL_WIDTH: usize = 14;
     const KERNEL_SHAPE: f64 = 0.995;
 
+    #[inline(always)]
     fn rounded(value: f64) -> Self {
         value
     }
 
+    #[inline(always)]
     fn widened(self) -> f64 {
         self
     }
+
+    run_in_any_set!();
 }
 
 /// What an image's pixels may be: `f32` or `f64`.
@@ -59,12 +72,14 @@ pub trait Pixel: Copy + Send + Sync + sealed::Sealed {
 }
 
 impl Pixel for f32 {
+    #[inline(always)]
     fn to_real<T: Real>(self) -> T {
         T::rounded(f64::from(self))
     }
 }
 
 impl Pixel for f64 {
+    #[inline(always)]
     fn to_real<T: Real>(self) -> T {
         T::rounded(self)
     }

@@ -1,0 +1,157 @@
+//! Vectors of numbers, for one instruction set each.
+//!
+//! An instruction set is a token: a zero-sized value that exists only when the processor has the instructions, so that
+//! its methods are safe to call. A [`Kernel`] is run by [`InstructionSet::run`], which enters a function compiled for the
+//! set; every function below it is `#[inline(always)]`, and takes no closures, which would be compiled for the baseline.
+//! That is all the `unsafe` there is, and what it buys is in `docs/performance.md`.
+
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use bytemuck::Pod;
+
+use super::real::Real;
+
+/// Numbers in the eight-number rows of a grid element: four complex values.
+pub const OCTET: usize = 8;
+
+/// Arithmetic on vectors of `T` in one instruction set.
+///
+/// The element-wise operations round alike in all sets but the portable one, whose `mul_add` rounds twice.
+pub trait Simd<T: Real>: Copy {
+    /// [`LANES`](Self::LANES) numbers, for work on that many columns at once.
+    type Vector: Pod;
+    /// Eight numbers: an element of the octant grid.
+    type Octet: Copy;
+    /// Numbers in a vector; 8, 4 or 2.
+    const LANES: usize;
+
+    /// All lanes the same.
+    fn splat(self, value: T) -> Self::Vector;
+    /// a + b
+    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// a − b
+    fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// a · b
+    fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// a · b + c
+    fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// a · b − c
+    fn mul_sub(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// c − a · b
+    fn neg_mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// Transposes a square of [`LANES`](Self::LANES) vectors.
+    fn transpose(self, square: &mut [Self::Vector]);
+    /// Stores one lane of four vectors after the other into halves of elements: lane k into `to[first + k·stride]`, at
+    /// place `half`, 0 or 4, and after it.
+    ///
+    /// # Panics
+    /// When `to` ends before that.
+    fn store_quads(self, rows: [Self::Vector; 4], to: &mut [[T; OCTET]], first: usize, stride: usize, half: usize);
+
+    /// Eight numbers from memory.
+    fn load_octet(self, from: &[T; OCTET]) -> Self::Octet;
+    /// Eight numbers to memory.
+    fn store_octet(self, value: Self::Octet, to: &mut [T; OCTET]);
+    /// Eight times the same.
+    fn splat_octet(self, value: T) -> Self::Octet;
+    /// a · b
+    fn mul_octet(self, a: Self::Octet, b: Self::Octet) -> Self::Octet;
+    /// a · b + c
+    fn mul_add_octet(self, a: Self::Octet, b: Self::Octet, c: Self::Octet) -> Self::Octet;
+    /// Transposes a square of four by four complex numbers.
+    fn transpose_octets(self, square: [Self::Octet; 4]) -> [Self::Octet; 4];
+    /// The four complex numbers in reverse order.
+    fn reverse_octet(self, value: Self::Octet) -> Self::Octet;
+}
+
+/// A computation that can be compiled for any instruction set.
+pub trait Kernel<T: Real> {
+    /// What it returns.
+    type Output;
+    /// Does it. Implementations are `#[inline(always)]`, and so is all they call.
+    fn run<S: Simd<T>>(self, simd: S) -> Self::Output;
+}
+
+/// The instruction sets that a transform may be compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstructionSet {
+    /// What every processor of the target has.
+    Portable(portable::Portable),
+    /// AVX2 with FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(x86::Avx2),
+    /// AVX-512 F, VL and DQ.
+    #[cfg(target_arch = "x86_64")]
+    Avx512(x86::Avx512),
+    /// Advanced SIMD of AArch64.
+    #[cfg(target_arch = "aarch64")]
+    Neon(neon::Neon),
+}
+
+impl InstructionSet {
+    /// All that this processor has, the fastest first.
+    pub fn available() -> Vec<Self> {
+        let mut sets = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            sets.extend(x86::Avx512::detect().map(Self::Avx512));
+            sets.extend(x86::Avx2::detect().map(Self::Avx2));
+        }
+        #[cfg(target_arch = "aarch64")]
+        sets.extend(neon::Neon::detect().map(Self::Neon));
+        sets.push(Self::Portable(portable::Portable));
+        sets
+    }
+
+    /// The name by which tests and measurements choose it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable(_) => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => "neon",
+        }
+    }
+
+    /// Numbers of type `T` in a vector of this set.
+    pub fn lanes<T: Real>(self) -> usize {
+        T::run(self, CountLanes)
+    }
+}
+
+struct CountLanes;
+
+impl<T: Real> Kernel<T> for CountLanes {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, _: S) -> usize {
+        S::LANES
+    }
+}
+
+/// Implements [`Real::run`](super::real::Real::run) for a number type, which is known to every set.
+macro_rules! run_in_any_set {
+    () => {
+        fn run<K: crate::polar::simd::Kernel<Self>>(set: crate::polar::simd::InstructionSet, kernel: K) -> K::Output {
+            use crate::polar::simd::InstructionSet;
+            match set {
+                InstructionSet::Portable(simd) => kernel.run(simd),
+                #[cfg(target_arch = "x86_64")]
+                InstructionSet::Avx2(simd) => simd.run::<Self, K>(kernel),
+                #[cfg(target_arch = "x86_64")]
+                InstructionSet::Avx512(simd) => simd.run::<Self, K>(kernel),
+                #[cfg(target_arch = "aarch64")]
+                InstructionSet::Neon(simd) => kernel.run(simd),
+            }
+        }
+    };
+}
+pub(super) use run_in_any_set;

@@ -1,0 +1,121 @@
+//! Plain Rust, which the compiler turns into whatever the target has at least.
+
+use super::{OCTET, Simd};
+
+/// The token of the portable set; anyone may have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Portable;
+
+macro_rules! portable {
+    ($real:ty, $lanes:literal) => {
+        impl Simd<$real> for Portable {
+            // As many as fit 128 bits, the least that today's targets have.
+            type Vector = [$real; $lanes];
+            type Octet = [$real; OCTET];
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            fn splat(self, value: $real) -> Self::Vector {
+                [value; $lanes]
+            }
+
+            #[inline(always)]
+            fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                std::array::from_fn(|lane| a[lane] + b[lane])
+            }
+
+            #[inline(always)]
+            fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                std::array::from_fn(|lane| a[lane] - b[lane])
+            }
+
+            #[inline(always)]
+            fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                std::array::from_fn(|lane| a[lane] * b[lane])
+            }
+
+            #[inline(always)]
+            fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
+                std::array::from_fn(|lane| a[lane] * b[lane] + c[lane])
+            }
+
+            #[inline(always)]
+            fn mul_sub(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
+                std::array::from_fn(|lane| a[lane] * b[lane] - c[lane])
+            }
+
+            #[inline(always)]
+            fn neg_mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
+                std::array::from_fn(|lane| c[lane] - a[lane] * b[lane])
+            }
+
+            #[inline(always)]
+            fn transpose(self, square: &mut [Self::Vector]) {
+                for row in 1..$lanes {
+                    for column in 0..row {
+                        let kept = square[row][column];
+                        square[row][column] = square[column][row];
+                        square[column][row] = kept;
+                    }
+                }
+            }
+
+            #[inline(always)]
+            fn store_quads(
+                self,
+                rows: [Self::Vector; 4],
+                to: &mut [[$real; OCTET]],
+                first: usize,
+                stride: usize,
+                half: usize,
+            ) {
+                for lane in 0..$lanes {
+                    to[first + lane * stride][half..half + 4].copy_from_slice(&[
+                        rows[0][lane],
+                        rows[1][lane],
+                        rows[2][lane],
+                        rows[3][lane],
+                    ]);
+                }
+            }
+
+            #[inline(always)]
+            fn load_octet(self, from: &[$real; OCTET]) -> Self::Octet {
+                *from
+            }
+
+            #[inline(always)]
+            fn store_octet(self, value: Self::Octet, to: &mut [$real; OCTET]) {
+                *to = value;
+            }
+
+            #[inline(always)]
+            fn splat_octet(self, value: $real) -> Self::Octet {
+                [value; OCTET]
+            }
+
+            #[inline(always)]
+            fn mul_octet(self, a: Self::Octet, b: Self::Octet) -> Self::Octet {
+                std::array::from_fn(|k| a[k] * b[k])
+            }
+
+            #[inline(always)]
+            fn mul_add_octet(self, a: Self::Octet, b: Self::Octet, c: Self::Octet) -> Self::Octet {
+                std::array::from_fn(|k| a[k] * b[k] + c[k])
+            }
+
+            #[inline(always)]
+            fn transpose_octets(self, square: [Self::Octet; 4]) -> [Self::Octet; 4] {
+                std::array::from_fn(|row| std::array::from_fn(|k| square[k / 2][2 * row + k % 2]))
+            }
+
+            #[inline(always)]
+            fn reverse_octet(self, [a, b, c, d, e, f, g, h]: Self::Octet) -> Self::Octet {
+                [g, h, e, f, c, d, a, b]
+            }
+        }
+    };
+}
+
+portable!(f32, 4);
+portable!(f64, 2);

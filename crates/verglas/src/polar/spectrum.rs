@@ -1,0 +1,184 @@
+//! From pixels to the oversampled half plane of Fourier space, by columns in vector lanes.
+
+use super::aligned::Aligned;
+use super::fft::{HalfFilledFft, Lanes, add, sub};
+use super::kernel::Kernel;
+use super::real::{Pixel, Real};
+use super::simd::Simd;
+
+/// Largest number of lanes of any instruction set.
+pub(super) const MAX_LANES: usize = 8;
+
+/// The transform G(a, b) of a scaled image on a grid of N_g × N_g frequencies, for a ≥ 0.
+#[derive(Debug)]
+pub(super) struct HalfPlane<T> {
+    n_pixels: usize,
+    n_grid: usize,
+    fft: HalfFilledFft<T>,
+    /// 1/φ̂ at each pixel coordinate, by row and by column; the rows' also hold the factor 4π/N, and 1/2 for the
+    /// separation of paired columns.
+    row_factors: Vec<T>,
+    column_factors: Vec<T>,
+}
+
+/// Buffers for one image.
+#[derive(Debug)]
+pub(super) struct HalfPlaneScratch {
+    /// `[N_g/2]` lanes: a batch of image columns, around coordinate 0.
+    columns: Aligned,
+    /// `[blocks, N_g/2]` lanes: the columns' transforms, turned: in block k the frequencies k·lanes … are side by side,
+    /// along a goes coordinate b.
+    rows: Aligned,
+    /// `[N_g]` lanes: a transform.
+    frequencies: Aligned,
+    work: Aligned,
+}
+
+impl<T: Real> HalfPlane<T> {
+    /// `n_grid` is a multiple of 4 from 64 on, with no prime factors but 2, 3 and 5, and at least twice `n_pixels`.
+    pub(super) fn plan(n_pixels: usize, n_grid: usize, kernel: &Kernel) -> Self {
+        let factors = |scale: f64| -> Vec<T> {
+            (0..n_pixels)
+                .map(|a| a as f64 - (n_pixels / 2) as f64)
+                .map(|x| T::rounded(scale / kernel.transform(x, n_grid)))
+                .collect()
+        };
+        Self {
+            n_pixels,
+            n_grid,
+            fft: HalfFilledFft::plan(n_grid),
+            row_factors: factors(2.0 * std::f64::consts::PI / n_pixels as f64),
+            column_factors: factors(1.0),
+        }
+    }
+
+    /// Number of blocks of `lanes` frequencies a = 0 … N_g/2.
+    pub(super) fn n_blocks(&self, lanes: usize) -> usize {
+        (self.n_grid / 2 + 1).div_ceil(lanes)
+    }
+
+    pub(super) fn plan_bytes(n_pixels: usize, n_grid: usize) -> usize {
+        HalfFilledFft::<T>::bytes(n_grid) + 2 * n_pixels * size_of::<T>()
+    }
+
+    pub(super) fn scratch(&self, lanes: usize) -> HalfPlaneScratch {
+        let vector = 2 * lanes;
+        HalfPlaneScratch {
+            columns: Aligned::new::<T>(self.n_grid / 2 * vector),
+            rows: Aligned::new::<T>(self.n_blocks(lanes) * self.n_grid / 2 * vector),
+            frequencies: Aligned::new::<T>(self.n_grid * vector),
+            work: Aligned::new::<T>(self.n_grid / 4 * vector),
+        }
+    }
+
+    pub(super) fn scratch_bytes(n_grid: usize, lanes: usize) -> usize {
+        let blocks = (n_grid / 2 + 1).div_ceil(lanes);
+        (n_grid / 2 * (1 + blocks) + n_grid + n_grid / 4) * 2 * lanes * size_of::<T>()
+    }
+
+    /// Transforms the image's columns, to frequencies along axis 0.
+    #[inline(always)]
+    pub(super) fn transform_columns<S: Simd<T>, P: Pixel>(&self, simd: S, image: &[P], scratch: &mut HalfPlaneScratch) {
+        let n = self.n_pixels;
+        let first = self.n_grid / 4 - n / 2;
+        let input = scratch.columns.get_mut::<Lanes<S::Vector>>();
+        let output = scratch.frequencies.get_mut::<Lanes<S::Vector>>();
+        let work = scratch.work.get_mut::<Lanes<S::Vector>>();
+        let rows = scratch.rows.get_mut::<Lanes<S::Vector>>();
+        for start in (0..n).step_by(2 * S::LANES) {
+            // The real parts are the first half of the batch's columns, the imaginary parts the second.
+            let n_columns = (n - start).min(2 * S::LANES);
+            let factors = &self.column_factors[start..start + n_columns];
+            for ((pixels, &row_factor), lanes) in
+                image.chunks_exact(n).zip(&self.row_factors).zip(&mut input[first..first + n])
+            {
+                let pixels = &pixels[start..start + n_columns];
+                let lanes: &mut [T] = bytemuck::cast_slice_mut(std::slice::from_mut(lanes));
+                if n_columns == 2 * S::LANES {
+                    // A length that the compiler knows.
+                    scale_pixels(&pixels[..2 * S::LANES], &factors[..2 * S::LANES], row_factor, lanes);
+                } else {
+                    scale_pixels(pixels, factors, row_factor, lanes);
+                    lanes[n_columns..].fill(T::zero());
+                }
+            }
+            self.fft.transform(simd, input, output, work);
+            self.separate(simd, start, output, rows);
+        }
+    }
+
+    /// Separates the transforms of paired columns and turns them, so that frequencies lie side by side.
+    ///
+    /// With Z = X₁ + iX₂: 2X₁[k] = Z[k] + conj Z[−k], 2X₂[k] = −i(Z[k] − conj Z[−k]).
+    #[inline(always)]
+    fn separate<S: Simd<T>>(
+        &self,
+        simd: S,
+        start: usize,
+        frequencies: &[Lanes<S::Vector>],
+        rows: &mut [Lanes<S::Vector>],
+    ) {
+        let frequencies = &frequencies[..self.n_grid];
+        let first = self.n_grid / 4 - self.n_pixels / 2 + start;
+        for (block, rows) in rows.chunks_exact_mut(self.n_grid / 2).enumerate() {
+            let mut first_re = [simd.splat(T::zero()); MAX_LANES];
+            let (mut first_im, mut second_re, mut second_im) = (first_re, first_re, first_re);
+            for lane in 0..S::LANES {
+                // Past N_g/2 these are frequencies that nobody asks for.
+                let k = block * S::LANES + lane;
+                let (z, mirror) = (frequencies[k], frequencies[if k == 0 { 0 } else { self.n_grid - k }]);
+                let (sum, difference) = (add(simd, z, mirror), sub(simd, z, mirror));
+                (first_re[lane], first_im[lane]) = (sum.re, difference.im);
+                (second_re[lane], second_im[lane]) = (sum.im, simd.sub(simd.splat(T::zero()), difference.re));
+            }
+            for square in [&mut first_re, &mut first_im, &mut second_re, &mut second_im] {
+                simd.transpose(&mut square[..S::LANES]);
+            }
+            let n_columns = self.n_pixels - start;
+            for lane in 0..S::LANES.min(n_columns) {
+                rows[first + lane] = Lanes { re: first_re[lane], im: first_im[lane] };
+            }
+            for lane in 0..S::LANES.min(n_columns.saturating_sub(S::LANES)) {
+                rows[first + S::LANES + lane] = Lanes { re: second_re[lane], im: second_im[lane] };
+            }
+        }
+    }
+
+    /// Transforms one block along axis 1: G(block·lanes + lane, b) at place b of the result, for negative b at N_g + b.
+    #[inline(always)]
+    pub(super) fn transform_block<'a, S: Simd<T>>(
+        &self,
+        simd: S,
+        block: usize,
+        scratch: &'a mut HalfPlaneScratch,
+    ) -> &'a [Lanes<S::Vector>] {
+        let rows = &scratch.rows.get::<Lanes<S::Vector>>()[block * self.n_grid / 2..][..self.n_grid / 2];
+        let output = &mut scratch.frequencies.get_mut::<Lanes<S::Vector>>()[..self.n_grid];
+        self.fft.transform(simd, rows, output, scratch.work.get_mut());
+        output
+    }
+}
+
+/// pixel · column factor · row factor
+#[inline(always)]
+fn scale_pixels<T: Real, P: Pixel>(pixels: &[P], factors: &[T], row_factor: T, to: &mut [T]) {
+    for ((value, &pixel), &factor) in to.iter_mut().zip(pixels).zip(factors) {
+        *value = pixel.to_real::<T>() * (factor * row_factor);
+    }
+}
+
+/// The smallest multiple of 4 that is not below `at_least` and has no prime factors but 2, 3 and 5.
+pub(super) fn next_smooth(at_least: usize) -> usize {
+    (at_least.max(4).next_multiple_of(4)..)
+        .step_by(4)
+        .find(|&n| {
+            let mut rest = n;
+            for factor in [2, 3, 5] {
+                while rest.is_multiple_of(factor) {
+                    rest /= factor;
+                }
+            }
+            rest == 1
+        })
+        .expect("there is a power of two above every box side")
+}
