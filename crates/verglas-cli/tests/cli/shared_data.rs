@@ -35,8 +35,9 @@ fn convert(shared: &Path, star: &str, arguments: &[&str]) -> (tempfile::TempDir,
     (dir, ran.stderr)
 }
 
-/// Compares every image of stack 0 with the direct sum of the raw pixels, within the contract's bound.
-fn assert_exact(dir: &Path, stack_file: &Path, sections: &[u64]) {
+/// Compares images of stack 0, which come from `sections`, with the direct sum of the raw pixels, within the contract's
+/// bound; only those at `compared`, for the sum is slow.
+fn assert_exact(dir: &Path, stack_file: &Path, sections: &[u64], compared: &[usize]) {
     let descriptor = ImageDescriptor::load(&dir.join("out/fft/particles_fourier_stack_000000.npz")).unwrap();
     let bound = match descriptor.precision {
         Precision::Single => 1e-6,
@@ -46,7 +47,8 @@ fn assert_exact(dir: &Path, stack_file: &Path, sections: &[u64]) {
     let physical = physical_images(&dir.join("out/phys/particles_phys_stack_000000.pt"));
     let stack = MrcStack::open(stack_file, &MrcOptions::default()).unwrap();
     assert_eq!(fourier.len(), sections.len());
-    for (image, &section) in sections.iter().enumerate() {
+    for &image in compared {
+        let section = sections[image];
         let mut raw = vec![0.0; stack.pixels_per_section()];
         stack.read_section(section, &mut raw, &mut Vec::new()).unwrap();
         let (centred, reference, _) = by_the_book(&raw, &descriptor);
@@ -119,8 +121,7 @@ fn relion31_without_map_stamp() {
     let (dir, stderr) = convert(&shared, "relion31.star", &[&caller[..], &["--resolution-factor", "0.5"]].concat());
     assert!(stderr.contains("no `MAP ` stamp"), "{stderr}");
     assert_golden(dir.path(), &shared.join("golden/relion31_half_single.npz"));
-    let stack = shared.join("data/relion/relion31.mrcs");
-    assert_exact(dir.path(), &stack, &[0, 1, 2, 3, 4]);
+    assert_exact(dir.path(), &shared.join("data/relion/relion31.mrcs"), &[0, 1, 2, 3, 4], &[1, 3]);
 }
 
 #[test]
@@ -183,7 +184,7 @@ fn toy_projections_with_one_optics_group_and_none_in_the_rows() {
     for precision in ["single", "double"] {
         let (dir, stderr) = convert(&shared, "toy_projections_13.star", &["--precision", precision]);
         assert!(stderr.contains("no column rlnOpticsGroup") && stderr.contains("1 rows name an image"), "{stderr}");
-        assert_exact(dir.path(), &stack, &sections);
+        assert_exact(dir.path(), &stack, &sections, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
         let mut metadata = Metadata::open(&dir.path().join("out/fft/particles_fourier_stack_000000.npz"));
         assert_eq!(metadata.numbers("sphericalAberration"), [0.001]);
         assert_eq!(metadata.numbers("phaseShift"), [90.0_f64.to_radians(); 13]);
