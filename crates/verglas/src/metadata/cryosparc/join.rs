@@ -109,6 +109,7 @@ impl Lone {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn joined(first: &[u64], second: &[u64]) -> (Result<Option<Vec<u32>>>, Vec<String>) {
         let mut findings = Findings::new();
@@ -157,5 +158,23 @@ mod tests {
         // Equal columns are no proof of unique ones.
         let error = joined(&[7, 7], &[7, 7]).0.unwrap_err();
         assert_eq!(error.others().len(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_looking_for_each_uid(
+            first in prop::collection::vec(0..12_u64, 0..8),
+            second in prop::collection::vec(0..12_u64, 0..12),
+        ) {
+            let is_repeated = |uids: &[u64]| (1..uids.len()).any(|row| uids[..row].contains(&uids[row]));
+            let place = |uid: &u64| second.iter().position(|other| other == uid).map(|row| row as u32);
+            let expected: Option<Vec<u32>> = first.iter().map(place).collect();
+            let expected = expected.filter(|_| !is_repeated(&first) && !is_repeated(&second));
+            let (found, warnings) = joined(&first, &second);
+            let same_rows = || (0..first.len() as u32).collect();
+            prop_assert_eq!(found.ok().map(|partner| partner.unwrap_or_else(same_rows)), expected.clone());
+            let is_told = expected.is_some() && second.len() > first.len();
+            prop_assert_eq!(warnings.len(), usize::from(is_told));
+        }
     }
 }
