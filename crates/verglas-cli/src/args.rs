@@ -12,6 +12,8 @@ Examples:
   verglas demo
   verglas convert run_data.star -o stacks
   verglas convert run_data.star --image-dir Particles/ -d parameters.npz -o stacks
+  verglas convert J24_particles.cs J24_passthrough_particles.cs -o stacks
+  verglas convert cryosparc/ --job 15 -o stacks
   verglas convert a.star b.star --images a.mrcs b.mrcs --pixel-size 1.06 -o stacks";
 
 /// Converts cryo-EM particle stacks into the polar Fourier stacks that CryoLike scores
@@ -129,7 +131,8 @@ impl From<PrecisionName> for Precision {
 
 #[derive(Debug, Args)]
 pub struct ConvertArguments {
-    /// One .star file that names its images, or several with --images
+    /// One .star file that names its images, or several with --images; one .cs file, or two that belong together; a
+    /// folder with --job
     #[arg(required = true, value_name = "INPUT")]
     pub input: Vec<PathBuf>,
     /// Folder to write to
@@ -146,6 +149,9 @@ pub struct ConvertArguments {
     /// Image stacks that the rows of the .star files describe in sequence: as many files, in the same order
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Images")]
     pub images: Vec<PathBuf>,
+    /// The CryoSPARC job J<N> below the folder INPUT: its particles and the images in J<N>/restack or J<N>/downsample
+    #[arg(long, value_name = "N", help_heading = "Images", conflicts_with_all = ["images", "image_dir"])]
+    pub job: Option<u64>,
     /// Look image files up by file name in this folder
     #[arg(long, value_name = "DIR", help_heading = "Images", conflicts_with = "images")]
     pub image_dir: Option<PathBuf>,
@@ -168,7 +174,7 @@ pub struct ConvertArguments {
     #[arg(long, value_enum, default_value_t = ByteSignName::Signed, value_name = "SIGN", help_heading = "Images")]
     pub mode0: ByteSignName,
 
-    /// Only particles of these optics groups, by number or name
+    /// Only particles of these optics groups, by number or name; in .cs files ctf/exp_group_id
     #[arg(long, value_name = "ID", num_args = 1.., help_heading = "Metadata")]
     pub optics_group: Vec<String>,
     /// Unit of the defocus angle (with --images only)
@@ -242,7 +248,11 @@ impl From<DownsampleMethodName> for DownsampleMethod {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum ContrastName {
+    /// Images stay as they are
     AsStored,
+    /// Each image is multiplied by its blob/sign (.cs files only)
+    BlobSign,
+    /// Every image is multiplied by −1
     Invert,
 }
 
@@ -250,6 +260,7 @@ impl From<ContrastName> for Contrast {
     fn from(name: ContrastName) -> Self {
         match name {
             ContrastName::AsStored => Self::AsStored,
+            ContrastName::BlobSign => Self::BlobSign,
             ContrastName::Invert => Self::Invert,
         }
     }

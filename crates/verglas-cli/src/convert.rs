@@ -48,8 +48,31 @@ fn input(arguments: &ConvertArguments) -> std::result::Result<Input, Failure> {
     {
         return usage("units of angles can be chosen for .star files with --images only".to_owned());
     }
+    if let Some(job_number) = arguments.job {
+        return match arguments.input.as_slice() {
+            [root] => Ok(Input::CryosparcJob { root: root.clone(), job_number }),
+            several => usage(format!("{} inputs with --job, expected one folder", several.len())),
+        };
+    }
+    // A .csg is no input, but the reader says which .cs files it stands for.
+    if arguments.images.is_empty()
+        && arguments.input.iter().all(|path| has_ending(path, "cs") || has_ending(path, "csg"))
+    {
+        return match arguments.input.as_slice() {
+            [particles] => Ok(Input::IndexedCs { particles: particles.clone(), passthrough: None }),
+            [particles, passthrough] => {
+                Ok(Input::IndexedCs { particles: particles.clone(), passthrough: Some(passthrough.clone()) })
+            }
+            several => usage(format!("{} .cs files, expected one, or two that belong together", several.len())),
+        };
+    }
     if let Some(other) = arguments.input.iter().find(|path| !has_ending(path, "star")) {
-        return usage(format!("`{}` is no .star file", other.display()));
+        let other = other.display();
+        return usage(match arguments.input.as_slice() {
+            [only] if only.is_dir() => format!("`{other}` is a folder; --job says which CryoSPARC job in it"),
+            [_] if arguments.images.is_empty() => format!("`{other}` is neither a .star nor a .cs file"),
+            _ => format!("`{other}` is no .star file"),
+        });
     }
     if !arguments.images.is_empty() {
         let (n_stars, n_images) = (arguments.input.len(), arguments.images.len());

@@ -194,7 +194,7 @@ pub struct ParticleTable {
     pub origin: Option<OriginColumns>,
     /// CryoSPARC's identifiers, if there are any.
     pub uid: Option<Vec<u64>>,
-    /// +1 or −1 per particle where CryoSPARC's `blob/sign` says −1 for some.
+    /// CryoSPARC's `blob/sign`, if there is one: −1 where the image is stored with the other contrast, else 1.
     pub blob_sign: Option<Column>,
     /// The metadata's own pixel size (`rlnImagePixelSize` or `blob/psize_A`), Å.
     pub pixel_size_angstrom: Option<f64>,

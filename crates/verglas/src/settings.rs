@@ -64,6 +64,8 @@ pub enum Contrast {
     /// Nothing.
     #[default]
     AsStored,
+    /// Every image is multiplied by its `blob/sign`, which only CryoSPARC's metadata have.
+    BlobSign,
     /// Every image is multiplied by −1.
     Invert,
 }

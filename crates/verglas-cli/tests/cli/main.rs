@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod conversion;
+mod cryosparc;
 mod data_set;
 mod descriptor;
 mod shared_data;

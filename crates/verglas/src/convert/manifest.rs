@@ -128,6 +128,15 @@ fn settings(conversion: &Conversion) -> Value {
             "kind": "star-pairs",
             "pairs": pairs.iter().map(|(star, images)| [text(star), text(images)]).collect::<Vec<_>>(),
         }),
+        Input::IndexedCs { particles, passthrough } => json!({
+            "kind": "indexed-cs",
+            "cs": std::iter::once(particles).chain(passthrough).map(|path| text(path)).collect::<Vec<_>>(),
+        }),
+        Input::CryosparcJob { root, job_number } => json!({
+            "kind": "cryosparc-job",
+            "root": text(root),
+            "job": job_number,
+        }),
     };
     let descriptor = &conversion.descriptor;
     json!({

@@ -1,5 +1,6 @@
 //! Runs the steps over a plan: read, normalise, transform, write; several threads, bounded memory, the same bytes always.
 
+mod contrast;
 mod manifest;
 mod memory;
 mod prepare;

@@ -2,6 +2,7 @@
 
 use verglas_formats::mrc::{Mode0, MrcOptions};
 
+use super::contrast::check_contrast;
 use super::memory::{WorkerBuffers, plan_memory};
 use crate::defocus_axis::turn_to_rows;
 use crate::descriptor::{BaseValues, ImageDescriptor, TemplateSettings};
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::findings::Findings;
 use crate::grid::CartesianGrid;
 use crate::image::{BoxSize, ImageFile, ImageStore, Unreadable, check_images, locate_images};
-use crate::metadata::{Input, ReadSettings, read_particles};
+use crate::metadata::{Input, ReadSettings, image_folder, read_particles};
 use crate::particle::{OriginUnit, ParticleTable};
 use crate::pixel_size::{PixelSizeSource, StatedPixelSizes, choose_pixel_size, show};
 use crate::plan::{PlanSettings, StackPlan, plan_stacks};
@@ -60,6 +61,13 @@ impl Conversion {
 
     fn check(input: Input, settings: ConvertSettings, findings: &mut Findings) -> Result<Self> {
         check_settings(&settings)?;
+        if let Input::CryosparcJob { .. } = input
+            && settings.image_dir.is_some()
+        {
+            return Err(Error::value(
+                "an image directory is given, and the images of a job are in the job's own folder",
+            ));
+        }
         let read_settings = ReadSettings {
             defocus_angle_unit: settings.defocus_angle_unit,
             phase_shift_unit: settings.phase_shift_unit,
@@ -84,6 +92,7 @@ impl Conversion {
             },
         );
         report_plan(&table, &plan, findings);
+        check_contrast(&table, &plan, settings.contrast, findings)?;
 
         let mode0 = match settings.byte_sign {
             ByteSign::Signed => Mode0::Signed,
@@ -189,12 +198,16 @@ fn find_images(
     }
     let needed: Vec<usize> = (0..n_images.len()).filter(|&image| n_images[image] > 0).collect();
     let names: Vec<&[u8]> = needed.iter().map(|&image| table.image_names[image].as_slice()).collect();
-    let root_of = match input {
-        Input::IndexedStar(path) => Some(path.as_path()),
+    let (root_of, image_dir) = match input {
+        Input::IndexedStar(path) | Input::IndexedCs { particles: path, .. } => {
+            (Some(path.as_path()), settings.image_dir.clone())
+        }
         // Image files that the command line names are where it says.
-        Input::StarPairs(_) => None,
+        Input::StarPairs(_) => (None, settings.image_dir.clone()),
+        // A job's images are in its folder, wherever its metadata say that the project once was.
+        Input::CryosparcJob { root, job_number } => (None, image_folder(root, *job_number)),
     };
-    let located = locate_images(&names, root_of, settings.image_dir.as_deref(), false, findings);
+    let located = locate_images(&names, root_of, image_dir.as_deref(), false, findings);
     let mut paths = vec![None; n_images.len()];
     for (image, path) in needed.into_iter().zip(located) {
         paths[image] = path;

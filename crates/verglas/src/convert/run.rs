@@ -9,6 +9,7 @@ use bytemuck::Pod;
 use crc32fast::hash as crc32;
 use num_complex::Complex;
 
+use super::contrast::is_inverted;
 use super::manifest::Manifest;
 use super::prepare::Conversion;
 use super::stack_run::{ActiveStack, FinishedStack, ImageRecord};
@@ -21,7 +22,7 @@ use crate::image::{RawImage, ReadFailure};
 use crate::output::{DESCRIPTOR, OutputFolder};
 use crate::polar::{PolarScratch, PolarTransform, Real};
 use crate::preprocess::{DownsampleScratch, Downsampler, apply_normalization};
-use crate::settings::{Contrast, Existing};
+use crate::settings::Existing;
 use crate::stack::ImageScales;
 
 impl Conversion {
@@ -250,7 +251,7 @@ where
         for image in 0..chunk.n_images {
             let particle = conversion.plan.particle(first_position + image);
             let raw = &mut buffers.raw[image * n_raw_pixels..][..n_raw_pixels];
-            if conversion.settings.contrast == Contrast::Invert {
+            if is_inverted(&conversion.table, conversion.settings.contrast, particle) {
                 raw.iter_mut().for_each(|pixel| *pixel = -*pixel);
             }
             let downsampled = self.downsampler.apply(RawImage(raw), &mut buffers.downsample_scratch);

@@ -2,6 +2,7 @@
 
 mod columns;
 mod constants;
+mod cryosparc;
 mod defaults;
 mod fields;
 mod image_name;
@@ -19,6 +20,8 @@ use crate::error::Result;
 use crate::findings::Findings;
 use crate::particle::ParticleTable;
 
+pub(crate) use cryosparc::image_folder;
+
 /// What a conversion reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
@@ -26,6 +29,22 @@ pub enum Input {
     IndexedStar(PathBuf),
     /// STAR files and image stacks in pairs: row k of a STAR file describes section k of its stack.
     StarPairs(Vec<(PathBuf, PathBuf)>),
+    /// A CryoSPARC file whose rows name their images (`blob/path`, `blob/idx`).
+    IndexedCs {
+        /// The file whose rows count.
+        particles: PathBuf,
+        /// A second file (`…_passthrough_particles.cs`), joined to the first on `uid`; where both hold a column, the
+        /// first counts.
+        passthrough: Option<PathBuf>,
+    },
+    /// A CryoSPARC job directory: `J<N>/J<N>_passthrough_particles.cs` describes the images in `J<N>/restack` or
+    /// `J<N>/downsample`.
+    CryosparcJob {
+        /// The folder that holds `J<N>`.
+        root: PathBuf,
+        /// N.
+        job_number: u64,
+    },
 }
 
 impl Input {
@@ -34,6 +53,8 @@ impl Input {
         match self {
             Self::IndexedStar(path) => Some(path),
             Self::StarPairs(pairs) => pairs.first().map(|(star, _)| star),
+            Self::IndexedCs { particles, .. } => Some(particles),
+            Self::CryosparcJob { .. } => None,
         }
     }
 }
@@ -56,7 +77,7 @@ pub struct ReadSettings {
     pub defocus_angle_unit: AngleUnit,
     /// Unit of the phase shift; other than degrees for sequential STAR files only.
     pub phase_shift_unit: AngleUnit,
-    /// Only particles of these optics groups, by number or name; empty means all.
+    /// Only particles of these optics groups, by number or name (CryoSPARC: `ctf/exp_group_id`); empty means all.
     pub optics_groups: Vec<String>,
     /// Whether the caller's pixel size counts whatever the metadata say.
     pub ignore_metadata_pixel_size: bool,
@@ -71,5 +92,9 @@ pub fn read_particles(input: &Input, settings: &ReadSettings, findings: &mut Fin
     match input {
         Input::IndexedStar(path) => star::read_indexed(path, settings, findings),
         Input::StarPairs(pairs) => star::read_pairs(pairs, settings, findings),
+        Input::IndexedCs { particles, passthrough } => {
+            cryosparc::read_indexed(particles, passthrough.as_deref(), settings, findings)
+        }
+        Input::CryosparcJob { root, job_number } => cryosparc::read_job(root, *job_number, settings, findings),
     }
 }

@@ -226,7 +226,7 @@ fn take_required(
 }
 
 /// The rows of the chosen optics groups, or `None` when all are wanted.
-fn select_groups(path: &Path, groups: Option<&OpticsGroups>, wanted: &[String]) -> Result<Option<Vec<u32>>> {
+pub(super) fn select_groups(path: &Path, groups: Option<&OpticsGroups>, wanted: &[String]) -> Result<Option<Vec<u32>>> {
     if wanted.is_empty() {
         return Ok(None);
     }

@@ -1,0 +1,60 @@
+//! Promise: the words on the command line decide which kind of CryoSPARC input it is, and what can't be meant is said.
+
+use std::fs;
+use std::path::Path;
+
+use crate::data_set::run_in;
+
+/// Runs `verglas convert` in `dir`; exit code and what stderr says.
+fn convert(dir: &Path, arguments: &[&str]) -> (i32, String) {
+    let ran = run_in(dir, &[&["convert"], arguments, &["-o", "out"]].concat());
+    (ran.code, ran.stderr)
+}
+
+#[test]
+fn a_csg_is_refused_with_the_files_that_it_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let text =
+        "results:\n  blob:\n    metafile: '>J7_particles.cs'\n  ctf:\n    metafile: '>J7_passthrough_particles.cs'\n";
+    fs::write(dir.path().join("x.csg"), text).unwrap();
+    let (code, stderr) = convert(dir.path(), &["x.csg"]);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("J7_particles.cs, J7_passthrough_particles.cs"), "{stderr}");
+    assert!(!dir.path().join("out").exists());
+}
+
+#[test]
+fn csdat_is_refused_by_that_name() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.cs"), b"\x95CSDAT\x01").unwrap();
+    let (code, stderr) = convert(dir.path(), &["a.cs"]);
+    assert!(code == 1 && stderr.contains("CSDAT"), "{code}: {stderr}");
+}
+
+#[test]
+fn inputs_that_can_not_be_meant_are_usage_errors() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("folder")).unwrap();
+    for (arguments, expected) in [
+        (&["a.cs", "b.cs", "c.cs"][..], "3 .cs files, expected one, or two"),
+        (&["a.cs", "b.star"], "`a.cs` is no .star file"),
+        (&["a.cs", "--images", "a.mrc"], "`a.cs` is no .star file"),
+        (&["folder"], "`folder` is a folder; --job"),
+        (&["folder", "other", "--job", "3"], "2 inputs with --job"),
+        (&["folder", "--job", "3", "--image-dir", "folder"], "cannot be used with"),
+        (&["folder", "--job", "J3"], "invalid value 'J3'"),
+        (&["a.txt"], "`a.txt` is neither a .star nor a .cs file"),
+        (&["a.cs", "--defocus-angle-unit", "radians"], "units of angles"),
+    ] {
+        let (code, stderr) = convert(dir.path(), arguments);
+        assert_eq!(code, 2, "{arguments:?}: {stderr}");
+        assert!(stderr.contains(expected), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_job_that_is_not_there_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, stderr) = convert(dir.path(), &[".", "--job", "15"]);
+    assert!(code == 1 && stderr.contains("J15` is not there"), "{code}: {stderr}");
+}
