@@ -1,5 +1,6 @@
 //! The command line: what its words mean, and their help texts.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -32,6 +33,8 @@ pub enum Command {
     Descriptor(DescriptorArguments),
     /// Convert particle images into stacks that CryoLike loads
     Convert(Box<ConvertArguments>),
+    /// Find everything that would stop a conversion, without writing anything
+    Check(Box<CheckArguments>),
     /// Make a data set with known truth
     Simulate(SimulateArguments),
     /// Simulate a small data set and convert it: the whole thing on one line
@@ -64,7 +67,7 @@ pub enum LogFormat {
 pub struct DescriptorArguments {
     /// Box side of the images, pixels
     #[arg(long, value_name = "N")]
-    pub n_pixels: usize,
+    pub n_pixels: NonZeroUsize,
     /// Å per pixel
     #[arg(long, value_name = "A", value_parser = positive)]
     pub pixel_size: f64,
@@ -107,11 +110,11 @@ pub struct GridArguments {
     #[arg(long, value_enum, value_name = "PRECISION")]
     pub precision: Option<PrecisionName>,
     /// Largest radius as a fraction of Nyquist, in (0, 1] [default: 1]
-    #[arg(long, value_name = "F", value_parser = positive)]
+    #[arg(long, value_name = "F", value_parser = fraction)]
     pub resolution_factor: Option<f64>,
     /// Angles per shell [default: twice the box]
     #[arg(long, value_name = "M")]
-    pub n_inplanes: Option<usize>,
+    pub n_inplanes: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -129,16 +132,13 @@ impl From<PrecisionName> for Precision {
     }
 }
 
+/// What is read, and how it is meant.
 #[derive(Debug, Args)]
-pub struct ConvertArguments {
+pub struct InputArguments {
     /// One .star file that names its images, or several with --images; one .cs file, or two that belong together; a
     /// folder with --job
     #[arg(required = true, value_name = "INPUT")]
     pub input: Vec<PathBuf>,
-    /// Folder to write to
-    #[arg(short, long, value_name = "DIR")]
-    pub output: PathBuf,
-
     /// Descriptor file with the grids; without it they are made from the data
     #[arg(short, long, value_name = "FILE.npz", help_heading = "Grids",
           conflicts_with_all = ["precision", "resolution_factor", "n_inplanes"])]
@@ -163,7 +163,7 @@ pub struct ConvertArguments {
     pub pixel_size_from: Option<PixelSizeFromName>,
     /// Make images smaller by this integer factor, first of all; the grids are those of the smaller images
     #[arg(long, value_name = "F", default_value = "1", help_heading = "Images")]
-    pub downsample: std::num::NonZeroUsize,
+    pub downsample: NonZeroUsize,
     /// How images are made smaller
     #[arg(long, value_enum, default_value_t = DownsampleMethodName::Mean, value_name = "METHOD", help_heading = "Images")]
     pub downsample_method: DownsampleMethodName,
@@ -188,27 +188,48 @@ pub struct ConvertArguments {
     pub defocus_angle_axis: AxisName,
 
     /// Images per stack
-    #[arg(long, value_name = "N", default_value_t = verglas::settings::DEFAULT_BATCH_SIZE, help_heading = "Stacks")]
-    pub batch_size: usize,
+    #[arg(long, value_name = "N", default_value = "1024", help_heading = "Stacks")]
+    pub batch_size: NonZeroUsize,
     /// Stop after so many stacks
     #[arg(long, value_name = "N", help_heading = "Stacks")]
-    pub max_stacks: Option<usize>,
+    pub max_stacks: Option<NonZeroUsize>,
     /// No stack mixes image files
     #[arg(long, help_heading = "Stacks")]
     pub keep_files_apart: bool,
-    /// Don't write the physical images (phys/)
-    #[arg(long, help_heading = "Stacks")]
-    pub no_physical: bool,
-    /// Replace what an earlier run left in the output folder
-    #[arg(long, help_heading = "Stacks")]
-    pub overwrite: bool,
-
     /// Threads [default: all cores]
     #[arg(short = 'j', long, value_name = "N", help_heading = "Machine")]
-    pub threads: Option<std::num::NonZeroUsize>,
+    pub threads: Option<NonZeroUsize>,
     /// Upper bound for buffers, such as 512M or 2G [default: 256M]
     #[arg(long, value_name = "SIZE", value_parser = bytes, help_heading = "Machine")]
     pub memory: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct ConvertArguments {
+    #[command(flatten)]
+    pub input: InputArguments,
+    /// Folder to write to
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+
+    /// Don't write the physical images (phys/)
+    #[arg(long, help_heading = "Stacks")]
+    pub no_physical: bool,
+    /// Draw no plots; this version draws none
+    #[arg(long, help_heading = "Stacks")]
+    pub no_plots: bool,
+    /// Replace what an earlier run left in the output folder
+    #[arg(long, help_heading = "Stacks")]
+    pub overwrite: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    #[command(flatten)]
+    pub input: InputArguments,
+    /// Look at every pixel too, not at metadata and headers only
+    #[arg(long)]
+    pub deep: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -336,7 +357,7 @@ pub struct SimulateArguments {
     pub seed: u64,
     /// Threads; the bytes do not depend on it [default: all cores]
     #[arg(short = 'j', long, value_name = "N")]
-    pub threads: Option<std::num::NonZeroUsize>,
+    pub threads: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -366,6 +387,11 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A number in (0, 1].
+fn fraction(text: &str) -> Result<f64, String> {
+    positive(text).ok().filter(|&number| number <= 1.0).ok_or_else(|| "expected a number in (0, 1]".to_owned())
+}
+
 /// A size in bytes, with one of the endings K, M, G, T (powers of 1024), as in `512M` or `2GiB`.
 fn bytes(text: &str) -> Result<u64, String> {
     let expected = || "expected a size such as 512M or 2G".to_owned();
@@ -392,6 +418,13 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_default_batch_is_the_librarys() {
+        let arguments = Arguments::try_parse_from(["verglas", "check", "a.star"]).unwrap();
+        let Command::Check(check) = arguments.command else { panic!() };
+        assert_eq!(check.input.batch_size.get(), verglas::settings::DEFAULT_BATCH_SIZE);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `verglas convert`.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -8,13 +9,17 @@ use verglas::settings::{ConvertSettings, DescriptorSource, Downsampling, Existin
 use verglas::{Conversion, Error, Findings, Result, Summary};
 
 use crate::Failure;
-use crate::args::{AngleUnitName, ConvertArguments, GridArguments};
+use crate::args::{AngleUnitName, ConvertArguments, GridArguments, InputArguments, PixelSizeFromName};
 use crate::messages::Messages;
 
 /// Runs the command.
 pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Result<(), Failure> {
-    let input = input(arguments)?;
-    let settings = settings(arguments);
+    let input = input(&arguments.input)?;
+    let settings = ConvertSettings {
+        physical: !arguments.no_physical,
+        existing: if arguments.overwrite { Existing::Overwrite } else { Existing::Refuse },
+        ..settings(&arguments.input)
+    };
     let summary = convert(input, settings, &arguments.output, messages)?;
     messages.summary(&describe(&summary), || serde_json::to_value(&summary).unwrap_or_default());
     Ok(())
@@ -38,7 +43,7 @@ pub fn convert(input: Input, settings: ConvertSettings, output: &Path, messages:
 }
 
 /// The kind of input that the words on the command line amount to.
-fn input(arguments: &ConvertArguments) -> std::result::Result<Input, Failure> {
+pub fn input(arguments: &InputArguments) -> std::result::Result<Input, Failure> {
     let has_ending =
         |path: &PathBuf, ending: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
     let usage = |message: String| Err(Failure::Usage(message));
@@ -47,6 +52,9 @@ fn input(arguments: &ConvertArguments) -> std::result::Result<Input, Failure> {
         && (is_radians(arguments.defocus_angle_unit) || is_radians(arguments.phase_shift_unit))
     {
         return usage("units of angles can be chosen for .star files with --images only".to_owned());
+    }
+    if matches!(arguments.pixel_size_from, Some(PixelSizeFromName::Caller)) && arguments.pixel_size.is_none() {
+        return usage("--pixel-size-from caller, and no --pixel-size".to_owned());
     }
     if let Some(job_number) = arguments.job {
         return match arguments.input.as_slice() {
@@ -87,7 +95,8 @@ fn input(arguments: &ConvertArguments) -> std::result::Result<Input, Failure> {
     }
 }
 
-fn settings(arguments: &ConvertArguments) -> ConvertSettings {
+/// What the words on the command line ask of a conversion.
+pub fn settings(arguments: &InputArguments) -> ConvertSettings {
     let defaults = ConvertSettings::default();
     ConvertSettings {
         descriptor: match &arguments.descriptor {
@@ -95,8 +104,8 @@ fn settings(arguments: &ConvertArguments) -> ConvertSettings {
             None => grids(&arguments.grids),
         },
         image_dir: arguments.image_dir.clone(),
-        batch_size: arguments.batch_size,
-        max_stacks: arguments.max_stacks,
+        batch_size: arguments.batch_size.get(),
+        max_stacks: arguments.max_stacks.map(NonZeroUsize::get),
         pixel_size_angstrom: arguments.pixel_size.map(|size| [size, size]),
         pixel_size_from: arguments.pixel_size_from.map(Into::into),
         defocus_angle_unit: AngleUnit::from(arguments.defocus_angle_unit),
@@ -107,10 +116,9 @@ fn settings(arguments: &ConvertArguments) -> ConvertSettings {
         optics_groups: arguments.optics_group.clone(),
         byte_sign: arguments.mode0.into(),
         keep_files_apart: arguments.keep_files_apart,
-        physical: !arguments.no_physical,
-        existing: if arguments.overwrite { Existing::Overwrite } else { Existing::Refuse },
         n_threads: arguments.threads.map_or(defaults.n_threads, usize::from),
         memory_bytes: arguments.memory.unwrap_or(defaults.memory_bytes),
+        ..defaults
     }
 }
 
@@ -119,7 +127,7 @@ pub fn grids(grids: &GridArguments) -> DescriptorSource {
     DescriptorSource::FromData {
         precision: grids.precision.map(Into::into).unwrap_or_default(),
         resolution_factor: grids.resolution_factor.unwrap_or(1.0),
-        n_inplanes: grids.n_inplanes,
+        n_inplanes: grids.n_inplanes.map(NonZeroUsize::get),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `verglas descriptor`.
 
+use std::num::NonZeroUsize;
+
 use verglas::descriptor::{AtomShape, BaseValues, ImageDescriptor, TemplateSettings};
 use verglas::{Error, Result};
 
@@ -21,11 +23,11 @@ pub fn run(arguments: &DescriptorArguments, messages: Messages) -> Result<()> {
         },
     };
     let values = BaseValues {
-        n_pixels: arguments.n_pixels,
+        n_pixels: arguments.n_pixels.get(),
         pixel_size_angstrom: [arguments.pixel_size; 2],
         precision: arguments.grids.precision.map(Into::into).unwrap_or_default(),
         resolution_factor,
-        n_inplanes: arguments.grids.n_inplanes,
+        n_inplanes: arguments.grids.n_inplanes.map(NonZeroUsize::get),
     };
     let descriptor = ImageDescriptor::from_base_values(&values, template)?;
     let path = &arguments.output;

@@ -1,6 +1,7 @@
 //! The `verglas` command: arguments become settings, the library does the work, messages and exit codes live here.
 
 mod args;
+mod check;
 mod convert;
 mod demo;
 mod descriptor;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let messages = Messages::new(arguments.logging);
     let result = match &arguments.command {
+        Command::Check(arguments) => check::run(arguments, messages),
         Command::Convert(arguments) => convert::run(arguments, messages),
         Command::Descriptor(arguments) => descriptor::run(arguments, messages).map_err(Failure::Run),
         Command::Simulate(arguments) => simulate::run(arguments, messages).map_err(Failure::Run),

@@ -1,6 +1,7 @@
 //! The command as a user meets it: exit codes, messages, and what is on disk afterwards.
 
 mod bad_input;
+mod check;
 mod conversion;
 mod cryosparc;
 mod data_set;

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::conversion::{Metadata, physical_images};
 use crate::data_set::DataSet;
 
 #[test]
@@ -39,4 +40,82 @@ fn the_demo_runs_twice_and_says_where_things_are() {
         }
     }
     assert!(set.path("here/stacks/fft/particles_fourier_stack_000002.npz").exists());
+}
+
+/// Everything that a conversion of 30 particles in `out` says, image after image.
+fn images_and_values(set: &DataSet) -> (Vec<Vec<f32>>, Vec<(&'static str, Vec<f64>)>) {
+    let keys = [
+        "defocusU",
+        "defocusV",
+        "defocusAngle",
+        "phaseShift",
+        "angleRotation",
+        "angleTilt",
+        "anglePsi",
+        "originX",
+        "originY",
+        "voltage",
+        "sphericalAberration",
+        "amplitudeContrast",
+    ];
+    let mut images = Vec::new();
+    let mut values: Vec<(&str, Vec<f64>)> = keys.map(|key| (key, Vec::new())).to_vec();
+    let mut stack = 0;
+    while images.len() < 30 {
+        images.extend(physical_images(&set.path(&format!("out/phys/particles_phys_stack_{stack:06}.pt"))));
+        let mut metadata = Metadata::open(&set.path(&format!("out/fft/particles_fourier_stack_{stack:06}.npz")));
+        for (key, all) in &mut values {
+            all.extend(metadata.numbers(key));
+        }
+        stack += 1;
+    }
+    (images, values)
+}
+
+#[test]
+fn every_layout_gives_the_same_images_and_metadata() {
+    let set = DataSet::empty();
+    let simulate = |layout: &str| {
+        let arguments = ["simulate", "--particles", "30", "--n-pixels", "16", "--stacks", "2", "--layout", layout];
+        let ran = set.run(&[&arguments[..], &["-o", layout]].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    };
+    let convert = |inputs: &[&str]| {
+        let ran = set.run(&[&["convert"], inputs, &["-o", "out", "--overwrite", "--batch-size", "15"]].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        images_and_values(&set)
+    };
+    simulate("star");
+    let (images, values) = convert(&["star/particles.star"]);
+    for (layout, inputs) in [
+        (
+            "star-pairs",
+            &[
+                "star-pairs/particles_000.star",
+                "star-pairs/particles_001.star",
+                "--pixel-size",
+                "1.3",
+                "--images",
+                "star-pairs/particles_000.mrcs",
+                "star-pairs/particles_001.mrcs",
+            ][..],
+        ),
+        ("cs", &["cs/particles.cs"]),
+        ("cs-job", &["cs-job", "--job", "1"]),
+    ] {
+        simulate(layout);
+        let (other_images, other_values) = convert(inputs);
+        assert!(images == other_images, "{layout}: images differ");
+        for ((key, star), (_, other)) in values.iter().zip(other_values) {
+            let is_left_out = layout == "star-pairs" && key.starts_with("angle");
+            assert_eq!(other.is_empty(), is_left_out, "{layout}: {key}");
+            for (a, b) in star.iter().zip(other) {
+                // STAR files keep six decimals, of degrees for angles; .cs files keep float32.
+                let turn = if key.ends_with("Angle") || key.starts_with("angle") { std::f64::consts::TAU } else { 0.0 };
+                let difference = (a - b).abs();
+                let difference = if turn > 0.0 { difference.min((difference - turn).abs()) } else { difference };
+                assert!(difference <= 1e-6 + 1e-7 * a.abs().max(1.0) * 4.0, "{layout}: {key}: {a} {b}");
+            }
+        }
+    }
 }

@@ -1,9 +1,13 @@
 //! Runs the steps over a plan: read, normalise, transform, write; several threads, bounded memory, the same bytes always.
 
 mod contrast;
+mod deep;
+mod grids;
+mod images;
 mod manifest;
 mod memory;
 mod prepare;
+mod reports;
 mod run;
 mod stack_run;
 mod summary;

@@ -257,13 +257,12 @@ where
             let downsampled = self.downsampler.apply(RawImage(raw), &mut buffers.downsample_scratch);
             let physical = &mut buffers.physical[image * n_pixels..][..n_pixels];
             let (centred, normalization) = apply_normalization(downsampled, physical)
-                .map_err(|degenerate| self.name_image(particle, degenerate.as_str()))?;
+                .map_err(|degenerate| conversion.name_image(particle, degenerate.as_str()))?;
             let fourier = &mut buffers.fourier[image * n_values..][..n_values];
             let norm = self.transform.apply_normalized(centred.pixels(), fourier, &mut buffers.scratch);
             if !(norm.is_finite() && norm > 0.0) {
-                return Err(
-                    self.name_image(particle, "its Fourier image vanishes on the grid, so it can't be normalised")
-                );
+                return Err(conversion
+                    .name_image(particle, "its Fourier image vanishes on the grid, so it can't be normalised"));
             }
             let scales = ImageScales { mean: normalization.mean, max: normalization.max, norm };
             buffers.records.push(ImageRecord {
@@ -308,20 +307,5 @@ where
             image += count;
         }
         Ok(())
-    }
-
-    /// An error about one image, naming file, section and row.
-    fn name_image(&self, particle: usize, what: &str) -> Error {
-        let table = &self.conversion.table;
-        let downsampled = match self.conversion.settings.downsampling {
-            downsampling if downsampling.is_none() => String::new(),
-            downsampling => format!("after downsampling by {}, ", downsampling.factor),
-        };
-        Error::value(format!(
-            "section {} of `{}`: {downsampled}{what}",
-            u64::from(table.section[particle].0) + 1,
-            table.image_name(particle)
-        ))
-        .with_detail(format_args!("named by {}", table.place(particle)))
     }
 }

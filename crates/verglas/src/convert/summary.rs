@@ -61,7 +61,7 @@ impl Summary {
             n_images: finished.iter().map(|stack| stack.n_images).sum(),
             n_stacks: finished.len(),
             n_rows: conversion.plan.n_images(),
-            n_image_files: conversion.images.files().iter().flatten().count(),
+            n_image_files: conversion.n_image_files(),
             n_input_pixels: conversion.sides.n_input_pixels(),
             n_pixels: descriptor.cartesian_grid.n_pixels(),
             downsample: downsampling.factor,

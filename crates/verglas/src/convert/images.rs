@@ -1,0 +1,88 @@
+//! The image files that a plan asks for.
+
+use verglas_formats::mrc::Mode0;
+
+use crate::error::{Error, Result};
+use crate::findings::Findings;
+use crate::image::{BoxSize, ImageFile, Unreadable, check_images, locate_images};
+use crate::metadata::pixel_sizes::conflict;
+use crate::metadata::{Input, image_folder};
+use crate::particle::ParticleTable;
+use crate::pixel_size::show;
+use crate::plan::StackPlan;
+use crate::settings::ConvertSettings;
+
+/// The files of a data set's images, in the order of the table's image names.
+#[derive(Debug)]
+pub(super) struct FoundImages {
+    pub(super) files: Vec<std::result::Result<ImageFile, Unreadable>>,
+    /// How many images the plan asks each file for.
+    pub(super) n_images: Vec<u32>,
+    /// The box that all share.
+    pub(super) box_size: Option<BoxSize>,
+}
+
+/// Finds and checks the files that the plan asks for; also counts the images of each.
+pub(super) fn find_images(
+    input: &Input,
+    settings: &ConvertSettings,
+    table: &ParticleTable,
+    plan: &StackPlan,
+    mode0: Mode0,
+    findings: &mut Findings,
+) -> FoundImages {
+    let mut n_images = vec![0_u32; table.image_names.len()];
+    for particle in plan.particles() {
+        n_images[table.image[particle] as usize] += 1;
+    }
+    // A row whose image name is wrong has an empty one, and is an error already.
+    let is_needed = |&image: &usize| n_images[image] > 0 && !table.image_names[image].is_empty();
+    let needed: Vec<usize> = (0..n_images.len()).filter(is_needed).collect();
+    let names: Vec<&[u8]> = needed.iter().map(|&image| table.image_names[image].as_slice()).collect();
+    let (root_of, image_dir) = match input {
+        Input::IndexedStar(path) | Input::IndexedCs { particles: path, .. } => {
+            (Some(path.as_path()), settings.image_dir.clone())
+        }
+        // Image files that the command line names are where it says.
+        Input::StarPairs(_) => (None, settings.image_dir.clone()),
+        // A job's images are in its folder, wherever its metadata say that the project once was.
+        Input::CryosparcJob { root, job_number } => (None, image_folder(root, *job_number)),
+    };
+    let located = locate_images(&names, root_of, image_dir.as_deref(), false, findings);
+    let mut paths = vec![None; n_images.len()];
+    for (image, path) in needed.into_iter().zip(located) {
+        paths[image] = path;
+    }
+    let (files, box_size) = check_images(table, plan, paths, mode0, false, findings);
+    FoundImages { files, n_images, box_size }
+}
+
+/// The first header's pixel size, if it means anything: zero and one are what programs write that know none.
+pub(super) fn header_pixel_size(files: &[std::result::Result<ImageFile, Unreadable>]) -> Option<[f64; 2]> {
+    files.iter().flatten().find_map(meaningful_pixel_size)
+}
+
+fn meaningful_pixel_size(file: &ImageFile) -> Option<[f64; 2]> {
+    // The header counts along x and y; pixel sizes here are along rows (y), then columns (x).
+    let [x, y] = file.header.pixel_size_angstrom?;
+    (x > 0.0 && y > 0.0 && x != 1.0 && y != 1.0).then_some([y, x])
+}
+
+pub(super) fn refuse_differing_headers(
+    files: &[std::result::Result<ImageFile, Unreadable>],
+    chosen: [f64; 2],
+) -> Result<()> {
+    for file in files.iter().flatten() {
+        let size = file.header.pixel_size_angstrom.map_or([0.0; 2], |[x, y]| [y, x]);
+        if conflict(size[0], chosen[0]) || conflict(size[1], chosen[1]) {
+            return Err(Error::value(format!(
+                "the MRC headers are all that states a pixel size, and they differ: {} Å in others, {} Å in `{}`",
+                show(chosen),
+                show(size),
+                file.path.display()
+            ))
+            .with_hint("give the pixel size with --pixel-size"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! What a user is told about particles that are converted all the same.
+
+use crate::descriptor::ImageDescriptor;
+use crate::findings::Findings;
+use crate::particle::ParticleTable;
+use crate::plan::StackPlan;
+
+/// Tells about images that several rows name, and about several sets of lens constants.
+pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, findings: &mut Findings) {
+    let n_repeated = count_repeated(table, plan);
+    if n_repeated > 0 {
+        findings.warn(
+            "image-repeated",
+            format!("{n_repeated} rows name an image that an earlier row names too; all are kept"),
+        );
+    }
+    if table.constants.len() > 1 {
+        let mut text = format!(
+            "{} sets of voltage, spherical aberration and amplitude contrast: stacks of one set each",
+            table.constants.len()
+        );
+        let mut counts = vec![0_usize; table.constants.len()];
+        for particle in 0..table.len() {
+            counts[table.constants_index(particle) as usize] += 1;
+        }
+        const MOST: usize = 10;
+        for (set, n) in table.constants.iter().zip(counts).take(MOST) {
+            text.push_str(&format!(
+                "\n  {} kV, {} mm, {}: {n} particles",
+                set.voltage_kv, set.spherical_aberration_mm, set.amplitude_contrast
+            ));
+        }
+        if table.constants.len() > MOST {
+            text.push_str(&format!("\n  and {} more sets", table.constants.len() - MOST));
+        }
+        findings.warn("constants-differ", text);
+    }
+}
+
+/// How many rows name an image that another row named before.
+fn count_repeated(table: &ParticleTable, plan: &StackPlan) -> usize {
+    let key = |particle: usize| (u64::from(table.image[particle]) << 32) | u64::from(table.section[particle].0);
+    // Most data sets go through their files in order, and then nothing needs to be sorted.
+    let mut keys = plan.particles().map(key);
+    let mut last = keys.next();
+    let in_order = keys.all(|key| last.replace(key).is_some_and(|before| before < key));
+    if in_order {
+        return 0;
+    }
+    let mut keys: Vec<u64> = plan.particles().map(key).collect();
+    keys.sort_unstable();
+    keys.windows(2).filter(|pair| pair[0] == pair[1]).count()
+}
+
+/// Tells about the defocus angle's axis where it matters: where the CTF's phase at the largest radius differs by more
+/// than half a radian between the two directions of an image.
+pub(super) fn report_astigmatism(
+    table: &ParticleTable,
+    plan: &StackPlan,
+    descriptor: &ImageDescriptor,
+    findings: &mut Findings,
+) {
+    const PHASE_THAT_MATTERS: f64 = 0.5;
+    let [size, _] = descriptor.cartesian_grid.pixel_size_angstrom();
+    let box_angstrom = descriptor.cartesian_grid.n_pixels() as f64 * size;
+    let frequency = 2.0 * descriptor.polar_grid.radius_max() / box_angstrom;
+    let n_astigmatic = plan
+        .particles()
+        .filter(|&particle| {
+            let constants = table.constants[table.constants_index(particle) as usize];
+            let wavelength = crate::ctf::wavelength_angstrom(constants.voltage_kv);
+            let difference = (table.defocus_u_angstrom.get(particle) - table.defocus_v_angstrom.get(particle)).abs();
+            std::f64::consts::PI * wavelength * frequency * frequency * difference > PHASE_THAT_MATTERS
+        })
+        .count();
+    if n_astigmatic > 0 {
+        findings.warn(
+            "defocus-angle-axis",
+            format!(
+                "{n_astigmatic} particles are astigmatic; the defocus angle is written as read, from the columns' \
+                 direction, and CryoLike measures it from the rows': `--defocus-angle-axis rows` writes what makes \
+                 its CTF right"
+            ),
+        );
+    }
+}
