@@ -38,7 +38,7 @@ pub(in crate::metadata) fn read_job(
                 "rows-in-sequence",
                 format!(
                     "`{}`: blob/path names other images than those in `{}`; its rows are taken to describe these in \
-                     sequence",
+                     sequence, and what it says of pixel size and sign to hold for them",
                     passthrough.display(),
                     batches.folder.display()
                 ),
