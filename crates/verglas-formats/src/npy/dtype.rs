@@ -276,7 +276,7 @@ impl Field {
 
     /// Values in one record: the product of the shape.
     pub fn n_values(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |product, &n| product.saturating_mul(n))
     }
 
     /// Reads `(name, type)` or `(name, type, shape)`, where the name may be `(title, name)`.
@@ -312,7 +312,12 @@ impl Field {
         if shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n.max(1))).is_none() {
             return Err(malformed(format!("field {} is larger than memory can be", quote(&name))));
         }
-        Ok(Self { name, title, dtype: Dtype::from_nested(dtype, depth + 1)?, shape, offset: 0 })
+        let dtype = Dtype::from_nested(dtype, depth + 1)?;
+        // Each item would take memory but no room in the file.
+        if dtype.item_bytes() == 0 && shape.iter().product::<usize>() > 1 {
+            return Err(malformed(format!("field {} holds several items of 0 bytes each", quote(&name))));
+        }
+        Ok(Self { name, title, dtype, shape, offset: 0 })
     }
 
     fn to_literal(&self) -> String {
@@ -404,6 +409,7 @@ mod tests {
             "[('a',)]",
             "['a']",
             "[(1, '<f4')]",
+            "[('a', '|S0', (1000000000000,))]",
             "{}",
             "('<f4', (3,))",
         ] {
