@@ -3,6 +3,8 @@
 mod args;
 mod convert;
 mod descriptor;
+mod export;
+mod inspect;
 mod messages;
 
 use std::process::ExitCode;
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Convert(arguments) => convert::run(arguments, messages),
         Command::Descriptor(arguments) => descriptor::run(arguments, messages).map_err(Failure::Run),
+        Command::Inspect(arguments) => inspect::run(arguments, messages),
+        Command::Export(arguments) => export::run(arguments, messages).map_err(Failure::Run),
         Command::Simulate(_) | Command::Demo(_) => Ok(()),
     };
     match result {
