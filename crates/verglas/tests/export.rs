@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use verglas::export::{Export, Exported, export};
 use verglas::{Error, Findings};
-use verglas_formats::cs::{CsData, CsReader, CsSource, write_cs};
+use verglas_formats::cs::{CsData, CsReader, CsRow, CsSource, write_cs};
 use verglas_formats::npz::NpzWriter;
 use verglas_formats::pt::write_pt;
 use verglas_formats::star::{StarFile, StarTable};
@@ -294,9 +294,13 @@ fn rows_of_a_cs_file_with_new_columns() {
     let expected = ["uid <u8", "ctf/df1_A <f4", "alignments3D/pose <f4", "cryolike/score <f8", "good |b1", "class <i4"];
     assert_eq!(types, expected);
     let mut source_rows = Vec::new();
-    source.for_each_row([1, 3], |row| Ok(source_rows.push(row.bytes().to_vec()))).unwrap();
+    let keep = |rows: &mut Vec<Vec<u8>>, row: CsRow| {
+        rows.push(row.bytes().to_vec());
+        Ok(())
+    };
+    source.for_each_row([1, 3], |row| keep(&mut source_rows, row)).unwrap();
     let mut rows = Vec::new();
-    cs.for_each_row([0, 1], |row| Ok(rows.push(row.bytes().to_vec()))).unwrap();
+    cs.for_each_row([0, 1], |row| keep(&mut rows, row)).unwrap();
     for ((row, source), new) in rows.iter().zip(&source_rows).zip([(2.5_f64, 0_u8, 7_i32), (0.5, 1, 9)]) {
         let (old, added) = row.split_at(source.len());
         assert_eq!(old, source);
