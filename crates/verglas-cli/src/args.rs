@@ -35,6 +35,10 @@ pub enum Command {
     Convert(Box<ConvertArguments>),
     /// Find everything that would stop a conversion, without writing anything
     Check(Box<CheckArguments>),
+    /// Tell what is in a file: STAR, .cs, MRC, descriptor, stack (.npz, .pt), .npy
+    Inspect(InspectArguments),
+    /// Write chosen particles' original rows, with results as new columns
+    Export(ExportArguments),
     /// Make a data set with known truth
     Simulate(SimulateArguments),
     /// Simulate a small data set and convert it: the whole thing on one line
@@ -333,6 +337,35 @@ impl From<AxisName> for DefocusAngleAxis {
 }
 
 #[derive(Debug, Args)]
+pub struct InspectArguments {
+    /// Files, recognised by what they hold
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// One JSON document: an object for one file, an array of objects for several
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// Output folder of a conversion
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Which images of DIR: a mask over all, or indices, in the order of the output [default: all]
+    #[arg(long, value_name = "FILE.npy")]
+    pub rows: Option<PathBuf>,
+    /// New column with one value (integer, float or bool) for each image of DIR, as .npy or .pt
+    #[arg(long, value_name = "NAME=FILE.npy", value_parser = named_file)]
+    pub add: Vec<(String, PathBuf)>,
+    /// File to write, of the source's kind
+    #[arg(short, long, value_name = "OUT.star|OUT.cs")]
+    pub output: PathBuf,
+    /// Replace the file if it is there
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct SimulateArguments {
     /// Folder to write to
     #[arg(short, long, value_name = "DIR")]
@@ -392,6 +425,14 @@ fn fraction(text: &str) -> Result<f64, String> {
     positive(text).ok().filter(|&number| number <= 1.0).ok_or_else(|| "expected a number in (0, 1]".to_owned())
 }
 
+/// A name and a file, as in `score=scores.npy`.
+fn named_file(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), PathBuf::from(file))),
+        _ => Err("expected NAME=FILE".to_owned()),
+    }
+}
+
 /// A size in bytes, with one of the endings K, M, G, T (powers of 1024), as in `512M` or `2GiB`.
 fn bytes(text: &str) -> Result<u64, String> {
     let expected = || "expected a size such as 512M or 2G".to_owned();
@@ -425,6 +466,14 @@ mod tests {
         let arguments = Arguments::try_parse_from(["verglas", "check", "a.star"]).unwrap();
         let Command::Check(check) = arguments.command else { panic!() };
         assert_eq!(check.input.batch_size.get(), verglas::settings::DEFAULT_BATCH_SIZE);
+    }
+
+    #[test]
+    fn columns_have_a_name_and_a_file() {
+        assert_eq!(named_file("score=a=b.npy"), Ok(("score".to_owned(), PathBuf::from("a=b.npy"))));
+        for bad in ["score", "=a.npy", "score=", ""] {
+            assert!(named_file(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

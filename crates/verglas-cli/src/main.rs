@@ -5,6 +5,8 @@ mod check;
 mod convert;
 mod demo;
 mod descriptor;
+mod export;
+mod inspect;
 mod messages;
 mod simulate;
 
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
         Command::Descriptor(arguments) => descriptor::run(arguments, messages).map_err(Failure::Run),
         Command::Simulate(arguments) => simulate::run(arguments, messages).map_err(Failure::Run),
         Command::Demo(arguments) => demo::run(arguments, messages).map_err(Failure::Run),
+        Command::Inspect(arguments) => inspect::run(arguments, messages),
+        Command::Export(arguments) => export::run(arguments, messages).map_err(Failure::Run),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,6 +13,8 @@
 //! | `stack` | values and metadata reach their files, whole or not at all |
 //! | [`convert`] | runs these steps over all stacks |
 //!
+//! [`inspect`] describes files, and [`export`] leads from results back to the rows of the metadata.
+//!
 //! [`simulate`] makes data sets with known truth, on which all of it can be tried.
 
 pub mod convert;
@@ -20,9 +22,11 @@ pub mod ctf;
 mod defocus_axis;
 pub mod descriptor;
 pub mod error;
+pub mod export;
 pub mod findings;
 pub mod grid;
 pub mod image;
+pub mod inspect;
 pub mod metadata;
 mod output;
 pub mod particle;

@@ -6,5 +6,7 @@ mod conversion;
 mod cryosparc;
 mod data_set;
 mod descriptor;
+mod export;
+mod inspect;
 mod shared_data;
 mod simulate;

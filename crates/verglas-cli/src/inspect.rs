@@ -1,0 +1,469 @@
+//! `verglas inspect`.
+
+use serde_json::{Value, json};
+use verglas::inspect::{
+    ArchiveContents, ArrayContents, Contents, CrcState, CsContents, DescriptorContents, First, Inspection, Item,
+    MOST_DISTINCT, MrcContents, Number, NumberRange, StackContents, StarBlock, StarContents, StarDialect,
+    TensorContents, Values, inspect,
+};
+use verglas::{Error, Warning};
+
+use crate::Failure;
+use crate::args::InspectArguments;
+use crate::messages::{Messages, result};
+
+/// Describes every file; what is wrong with some comes after all.
+pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Result<(), Failure> {
+    let mut errors = Vec::new();
+    let mut objects = Vec::new();
+    for path in &arguments.files {
+        match inspect(path) {
+            Ok(inspection) => {
+                if arguments.json {
+                    objects.push(serde_json::to_value(&inspection).unwrap_or_default());
+                } else {
+                    result(&describe(&inspection));
+                }
+                for warning in &inspection.warnings {
+                    let message = format!("`{}`: {warning}", inspection.path);
+                    messages.warning(&Warning { code: "file-odd", message });
+                }
+                let problems = inspection.problems.iter();
+                errors.extend(problems.map(|problem| Error::format(format!("`{}`: {problem}", inspection.path))));
+            }
+            Err(error) => {
+                if arguments.json {
+                    objects.push(json!({
+                        "path": path.to_string_lossy(),
+                        "error": error.to_string(),
+                        "hint": error.hint(),
+                    }));
+                }
+                errors.push(error);
+            }
+        }
+    }
+    if arguments.json {
+        let document = match (objects.len(), objects.pop()) {
+            (1, Some(only)) => only,
+            (_, last) => Value::Array(objects.into_iter().chain(last).collect()),
+        };
+        result(&format!("{document:#}"));
+    }
+    match Error::all_of(errors) {
+        None => Ok(()),
+        Some(error) => Err(Failure::Run(error)),
+    }
+}
+
+/// The whole description of one file, for people.
+fn describe(inspection: &Inspection) -> String {
+    let (what, lines) = match &inspection.contents {
+        Contents::Star(star) => (star_title(star), star_lines(star)),
+        Contents::Cs(cs) => (
+            format!("CryoSPARC .cs, {} × {}", count(cs.n_rows, "row"), count(cs.fields.len() as u64, "field")),
+            cs_lines(cs),
+        ),
+        Contents::Mrc(mrc) => (mrc_title(mrc), mrc_lines(mrc)),
+        Contents::Descriptor(descriptor) => ("image descriptor".to_owned(), descriptor_lines(descriptor)),
+        Contents::StackMetadata(stack) => {
+            (format!("metadata of a stack of {}", count(stack.n_images, "image")), stack_lines(stack))
+        }
+        Contents::Tensor(tensor) => {
+            (format!("PyTorch tensor, {} {}", tensor.dtype, shape(&tensor.shape)), tensor_lines(tensor))
+        }
+        Contents::Array(array) => (format!("NumPy array, {} {}", array.dtype, shape(&array.shape)), array_lines(array)),
+        Contents::Archive(archive) => {
+            (format!("archive of {}", count(archive.arrays.len() as u64, "array")), archive_lines(archive))
+        }
+    };
+    let mut text = format!("{}: {what}, {}", printable(&inspection.path), bytes(inspection.bytes));
+    for line in lines {
+        text.push_str("\n  ");
+        text.push_str(line.trim_end());
+    }
+    text
+}
+
+fn star_title(star: &StarContents) -> String {
+    let dialect = match star.dialect {
+        StarDialect::Relion31 => "STAR, RELION 3.1 or later",
+        StarDialect::Relion30 => "STAR, RELION 3.0 or earlier",
+        StarDialect::Generic => "STAR",
+    };
+    format!("{dialect}, {}", count(star.n_blocks, "block"))
+}
+
+fn star_lines(star: &StarContents) -> Vec<String> {
+    let mut lines = Vec::new();
+    for block in &star.blocks {
+        lines.push(format!(
+            "data_{}: {} × {}{}",
+            printable(&block.name),
+            count(block.n_rows, "row"),
+            count(block.columns.len() as u64, "column"),
+            if block.layout == "pairs" { " (keys and values)" } else { "" },
+        ));
+        lines.extend(indented(star_table(block)));
+    }
+    let n_unlisted = star.n_blocks.saturating_sub(star.blocks.len() as u64);
+    if n_unlisted > 0 {
+        lines.push(format!("and {} more", count(n_unlisted, "block")));
+    }
+    if !star.optics_groups.is_empty() {
+        lines.push("optics groups".to_owned());
+        let rows = star.optics_groups.iter().map(|group| {
+            let mut name = group.name.as_deref().map(printable).unwrap_or_default();
+            if !group.in_optics && star.dialect == StarDialect::Relion31 {
+                name = "missing in data_optics".to_owned();
+            }
+            let n_particles = group.n_particles.map_or("particles name no group".to_owned(), |n| count(n, "particle"));
+            vec![printable(&group.group), name, n_particles]
+        });
+        lines.extend(indented(table(rows.collect())));
+    }
+    lines
+}
+
+fn star_table(block: &StarBlock) -> Vec<String> {
+    if block.columns.is_empty() {
+        return Vec::new();
+    }
+    let mut rows = vec![header(&["column"])];
+    for column in &block.columns {
+        let mut row = vec![printable(&column.name)];
+        row.extend(value_cells(&column.values));
+        rows.push(row);
+    }
+    table(rows)
+}
+
+fn cs_lines(cs: &CsContents) -> Vec<String> {
+    let mut rows = vec![header(&["field", "type", "shape"])];
+    for field in &cs.fields {
+        let mut row = vec![printable(&field.name), field.dtype.clone()];
+        let extents: Vec<u64> = field.shape.iter().map(|&n| n as u64).collect();
+        row.push(if extents.is_empty() { String::new() } else { shape(&extents) });
+        row.extend(field.values.as_ref().map(value_cells).unwrap_or_default());
+        rows.push(row);
+    }
+    table(rows)
+}
+
+/// The head of a table of values.
+fn header(first: &[&str]) -> Vec<String> {
+    first.iter().chain(&["distinct", "min", "max", "mean", "first"]).map(|&name| name.to_owned()).collect()
+}
+
+fn value_cells(values: &Values) -> Vec<String> {
+    let distinct = match (values.n_distinct, &values.first) {
+        (_, None) => String::new(),
+        (Some(n), _) => n.to_string(),
+        (None, _) => format!(">{MOST_DISTINCT}"),
+    };
+    let [min, max, mean] = values.range.map(range_cells).unwrap_or_default();
+    // Where all values are the same number, its extent says it all.
+    let is_told = values.range.is_some() && values.n_distinct == Some(1);
+    let first = match &values.first {
+        Some(first) if !is_told || min.is_empty() => first_text(first),
+        _ => String::new(),
+    };
+    let not_finite = match values.range {
+        Some(range) if range.n_not_finite > 0 => format!(" ({} not finite)", range.n_not_finite),
+        _ => String::new(),
+    };
+    vec![distinct, min, max, mean, first + &not_finite]
+}
+
+fn range_cells(range: NumberRange) -> [String; 3] {
+    let of = |number: Option<Number>| number.map(number_text).unwrap_or_default();
+    [of(range.min), of(range.max), range.mean.map(float_text).unwrap_or_default()]
+}
+
+fn mrc_title(mrc: &MrcContents) -> String {
+    let packed = mrc.compression.as_ref().map(|name| format!(" packed with {name}")).unwrap_or_default();
+    format!("MRC{packed}, {} of {} × {} px", count(mrc.n_sections, "section"), mrc.n_columns, mrc.n_rows)
+}
+
+fn mrc_lines(mrc: &MrcContents) -> Vec<String> {
+    let mut rows = vec![
+        pair("pixels", format!("mode {} ({}), {}-endian", mrc.mode, mrc.mode_name, mrc.byte_order)),
+        pair(
+            "pixel size",
+            match (mrc.voxel_size_angstrom, mrc.pixel_size_angstrom) {
+                (Some(size), _) => format!("{} Å", size.map(float_text).join(" × ")),
+                (None, Some(size)) => format!("{} Å", size.map(float_text).join(" × ")),
+                (None, None) => "not stated".to_owned(),
+            },
+        ),
+        pair(
+            "stamp",
+            match mrc.has_map_stamp {
+                true => format!("MAP, version {}, space group {}", mrc.version, mrc.space_group),
+                false => format!("none, space group {}", mrc.space_group),
+            },
+        ),
+    ];
+    if mrc.extended_header_bytes > 0 {
+        let kind = if mrc.extended_header_type.is_empty() { "" } else { ", type " };
+        let size = bytes(mrc.extended_header_bytes);
+        rows.push(pair("extended header", format!("{size}{kind}{}", mrc.extended_header_type)));
+    }
+    let claim = mrc.claimed_bytes.map(bytes).unwrap_or_default();
+    rows.push(pair(
+        "size",
+        match (mrc.shortfall, mrc.found_bytes) {
+            (Some(shortfall), _) => format!(
+                "cut short: {} of the {claim} claimed are missing, {} whole",
+                bytes(shortfall.missing_bytes),
+                count(shortfall.n_sections_present, "section")
+            ),
+            (None, Some(found)) if mrc.claimed_bytes == Some(found) => "as claimed".to_owned(),
+            (None, Some(_)) => format!("the header claims {claim}"),
+            (None, None) => format!("the header claims {claim}, unpacked; not compared"),
+        },
+    ));
+    rows.extend(mrc.labels.iter().map(|label| pair("label", printable(label))));
+    table(rows)
+}
+
+fn descriptor_lines(descriptor: &DescriptorContents) -> Vec<String> {
+    let two = |[first, second]: [f64; 2]| match first == second {
+        true => float_text(first),
+        false => format!("{} × {}", float_text(first), float_text(second)),
+    };
+    let or_absent = |value: Option<f64>| value.map_or("absent".to_owned(), float_text);
+    table(vec![
+        pair("box", format!("{} px, {} Å", descriptor.n_pixels, two(descriptor.box_angstrom))),
+        pair("pixel size", format!("{} Å", two(descriptor.pixel_size_angstrom))),
+        pair("precision", descriptor.precision.to_owned()),
+        pair("polar grid", format!("{} shells × {} angles", descriptor.n_shells, descriptor.n_inplanes)),
+        pair(
+            "radius",
+            format!(
+                "{} ({} of Nyquist), to {} Å",
+                float_text(descriptor.radius_max),
+                float_text(descriptor.resolution_factor),
+                float_text(descriptor.resolution_angstrom)
+            ),
+        ),
+        pair("shell distance", float_text(descriptor.dist_radii)),
+        pair("Fourier image", bytes(descriptor.bytes_per_image)),
+        pair("viewing distance", or_absent(descriptor.viewing_distance)),
+        pair(
+            "atom radius",
+            descriptor.atom_radii.map_or("absent".to_owned(), |radius| format!("{} Å", float_text(radius))),
+        ),
+        pair("atom selection", descriptor.atom_selection.as_deref().map_or("absent".to_owned(), printable)),
+        pair("residues for atoms", if descriptor.use_protein_residue_model { "yes" } else { "no" }.to_owned()),
+        pair("atom shape", descriptor.atom_shape.to_owned()),
+    ])
+}
+
+fn stack_lines(stack: &StackContents) -> Vec<String> {
+    let with_unit = |value: Option<f64>, unit: &str| match value {
+        Some(value) => format!("{} {unit}", float_text(value)).trim_end().to_owned(),
+        None => "absent".to_owned(),
+    };
+    let mut rows = vec![
+        pair("voltage", with_unit(stack.voltage_kv, "kV")),
+        pair("spherical aberration", with_unit(stack.spherical_aberration_mm, "mm")),
+        pair("amplitude contrast", with_unit(stack.amplitude_contrast, "")),
+        pair("pixel size of the metadata", with_unit(stack.ref_pixel_size_angstrom, "Å")),
+        pair("defocus angle from", stack.defocus_angle_axis.as_deref().map_or("not said".to_owned(), printable)),
+        pair("uid", if stack.has_uid { "yes" } else { "no" }.to_owned()),
+    ];
+    if let Some([start, end]) = stack.range_in_file {
+        rows.push(pair("images of their file", format!("{start} to {end}, without the last")));
+    }
+    let mut lines = table(rows);
+    let mut rows = vec![["values", "unit", "count", "min", "max", "mean"].map(str::to_owned).to_vec()];
+    for values in &stack.per_image {
+        let mut row = vec![values.name.to_owned(), values.unit.to_owned(), values.n_values.to_string()];
+        row.extend(range_cells(values.range));
+        rows.push(row);
+    }
+    lines.extend(table(rows));
+    /// Image files that are shown.
+    const MOST_FILES: usize = 20;
+    lines.push(format!("from {}", count(stack.n_files as u64, "image file")));
+    let files = stack.files.iter().take(MOST_FILES);
+    lines.extend(indented(table(
+        files.map(|file| vec![printable(&file.file), count(file.n_images, "image")]).collect(),
+    )));
+    if stack.n_files > MOST_FILES {
+        lines.push(format!("  and {} more", stack.n_files - MOST_FILES));
+    }
+    lines.push("descriptor".to_owned());
+    lines.extend(indented(descriptor_lines(&stack.descriptor)));
+    lines
+}
+
+fn tensor_lines(tensor: &TensorContents) -> Vec<String> {
+    let mut rows = vec![pair("values", format!("{}, {}-endian", bytes(tensor.data_bytes), tensor.byte_order))];
+    if tensor.storage_bytes != tensor.data_bytes {
+        rows.push(pair("storage", format!("{}, of which the tensor is a part", bytes(tensor.storage_bytes))));
+    }
+    if !tensor.is_contiguous {
+        rows.push(pair("layout", "not contiguous".to_owned()));
+    }
+    let crc = match tensor.crc {
+        CrcState::Right => "right",
+        CrcState::Wrong => "wrong",
+        CrcState::NotChecked => "not compared: the file is large",
+    };
+    rows.push(pair("checksums", crc.to_owned()));
+    table(rows)
+}
+
+fn array_lines(array: &ArrayContents) -> Vec<String> {
+    let mut rows = Vec::new();
+    if let Some(range) = array.range {
+        let [min, max, mean] = range_cells(range);
+        if !min.is_empty() {
+            rows.push(pair("values", format!("{min} to {max}, mean {mean}")));
+        }
+        if range.n_not_finite > 0 {
+            rows.push(pair("not finite", range.n_not_finite.to_string()));
+        }
+    }
+    if let Some(n_true) = array.n_true {
+        rows.push(pair("true", n_true.to_string()));
+    }
+    if array.fortran_order {
+        rows.push(pair("order", "first axis fastest".to_owned()));
+    }
+    table(rows)
+}
+
+fn archive_lines(archive: &ArchiveContents) -> Vec<String> {
+    let rows = archive.arrays.iter().map(|array| {
+        let packed = if array.is_compressed { "compressed" } else { "" };
+        vec![printable(&array.name), array.dtype.clone(), shape(&array.shape), bytes(array.bytes), packed.to_owned()]
+    });
+    let mut lines = table(rows.collect());
+    lines.extend(archive.others.iter().map(|name| format!("{} (no array)", printable(name))));
+    lines
+}
+
+fn pair(name: &str, value: String) -> Vec<String> {
+    vec![name.to_owned(), value]
+}
+
+/// Rows with their cells below each other, two blanks apart.
+fn table(rows: Vec<Vec<String>>) -> Vec<String> {
+    let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..n_columns).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+fn indented(lines: Vec<String>) -> impl Iterator<Item = String> {
+    lines.into_iter().map(|line| format!("  {line}"))
+}
+
+fn first_text(first: &First) -> String {
+    match first {
+        First::One(item) => item_text(item),
+        First::Several(items) => format!("[{}]", items.iter().map(item_text).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn item_text(item: &Item) -> String {
+    match item {
+        Item::Bool(flag) => flag.to_string(),
+        Item::Number(number) => number_text(*number),
+        Item::Text(text) => printable(text),
+    }
+}
+
+fn number_text(number: Number) -> String {
+    match number {
+        Number::Int(number) => number.to_string(),
+        Number::Uint(number) => number.to_string(),
+        Number::Float(number) => float_text(number),
+    }
+}
+
+/// Seven significant digits, more than float32 has; without zeros at the end.
+fn float_text(number: f64) -> String {
+    let magnitude = number.abs();
+    if number == 0.0 {
+        return "0".to_owned();
+    }
+    if !number.is_finite() {
+        return number.to_string();
+    }
+    if !(1e-4..1e12).contains(&magnitude) {
+        return format!("{number:.6e}");
+    }
+    let n_decimals = (6 - magnitude.log10().floor() as i32).clamp(0, 10) as usize;
+    let text = format!("{number:.n_decimals$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+/// A text on one line of a terminal: control characters escaped, cut where it is long.
+fn printable(text: &str) -> String {
+    /// Longest text that is shown whole.
+    const MOST_CHARS: usize = 100;
+    let mut shown = String::new();
+    for char in text.chars().take(MOST_CHARS) {
+        if char.is_control() { shown.extend(char.escape_default()) } else { shown.push(char) }
+    }
+    if text.chars().nth(MOST_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn shape(extents: &[u64]) -> String {
+    match extents {
+        [] => "()".to_owned(),
+        extents => extents.iter().map(u64::to_string).collect::<Vec<_>>().join(" × "),
+    }
+}
+
+fn count(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+fn bytes(n: u64) -> String {
+    if n < 1024 { count(n, "byte") } else { indicatif::HumanBytes(n).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        for (number, text) in [
+            (0.0, "0"),
+            (300.0, "300"),
+            (0.885, "0.885"),
+            (15301.1, "15301.1"),
+            (15301.123456, "15301.12"),
+            (-0.0012345678, "-0.001234568"),
+            (100000000.0, "100000000"),
+            (1e-7, "1.000000e-7"),
+            (0.1 + 0.2, "0.3"),
+        ] {
+            assert_eq!(float_text(number), text);
+        }
+    }
+
+    #[test]
+    fn tables_are_aligned_and_texts_harmless() {
+        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        assert_eq!(table(vec![row(["a", "1"]), row(["Å·b", ""]), row(["", "2"])]), ["a    1", "Å·b", "     2"]);
+        assert_eq!(printable("a\u{1b}[31mb"), "a\\u{1b}[31mb");
+        assert_eq!(printable(&"x".repeat(101)).chars().count(), 101);
+    }
+}
