@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! plan N FACTOR INPLANES single|double      plans; answers with the number of shells
-//! time REPEATS                              answers with the milliseconds per image of each repeat
+//! time REPEATS [MS]                         answers with the milliseconds per image of each repeat, of 40 ms or MS
 //! apply IMAGE RESULT                        transforms a file of N² float32 values to a file of complex values
 //! ```
 
@@ -32,7 +32,7 @@ fn print_medians<T: Real>(n_pixels: usize) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let mut bench = Bench::<T>::new(n_pixels, 1.0, 2 * n_pixels)?;
     let plan_ms = start.elapsed().as_secs_f64() * 1e3;
-    let mut times: Vec<f64> = (0..15).map(|_| bench.time()).collect();
+    let mut times: Vec<f64> = (0..15).map(|_| bench.time(REPEAT_MS)).collect();
     times.sort_by(f64::total_cmp);
     println!(
         "N {n_pixels:4}  {:6}  {:8.4} ms per image (fastest {:.4}), plan {plan_ms:.1} ms, {:.2} MB, scratch {:.2} MB",
@@ -59,8 +59,9 @@ fn serve() -> Result<(), Box<dyn Error>> {
                 });
                 println!("planned");
             }
-            (["time", repeats], Some(bench)) => {
-                let times: Vec<String> = (0..repeats.parse()?).map(|_| bench.time().to_string()).collect();
+            (["time", repeats, at_least @ ..], Some(bench)) => {
+                let at_least_ms = at_least.first().map_or(Ok(REPEAT_MS), |text| text.parse())?;
+                let times: Vec<String> = (0..repeats.parse()?).map(|_| bench.time(at_least_ms).to_string()).collect();
                 println!("{}", times.join(" "));
             }
             (["apply", image, result], Some(bench)) => {
@@ -76,7 +77,7 @@ fn serve() -> Result<(), Box<dyn Error>> {
 
 /// What a planned bench of either precision does.
 trait Serve {
-    fn time(&mut self) -> f64;
+    fn time(&mut self, at_least_ms: f64) -> f64;
     fn apply(&mut self, image: &str, result: &str) -> Result<(), Box<dyn Error>>;
 }
 
@@ -89,6 +90,9 @@ struct Bench<T: Real> {
 }
 
 const N_IMAGES: usize = 4;
+
+/// How long a repeat takes.
+const REPEAT_MS: f64 = 40.0;
 
 impl<T: Real> Bench<T> {
     fn new(n_pixels: usize, factor: f64, n_inplanes: usize) -> Result<Self, Box<dyn Error>> {
@@ -109,8 +113,8 @@ impl<T: Real> Bench<T> {
 }
 
 impl<T: Real> Serve for Bench<T> {
-    /// Milliseconds per image, over some 40 ms.
-    fn time(&mut self) -> f64 {
+    /// Milliseconds per image, over at least so many.
+    fn time(&mut self, at_least_ms: f64) -> f64 {
         let mut n_images = 0;
         let start = Instant::now();
         loop {
@@ -119,7 +123,7 @@ impl<T: Real> Serve for Bench<T> {
             }
             n_images += N_IMAGES;
             let elapsed = start.elapsed().as_secs_f64() * 1e3;
-            if elapsed > 40.0 {
+            if elapsed >= at_least_ms {
                 return elapsed / n_images as f64;
             }
         }

@@ -43,10 +43,10 @@ pub(super) struct HalfFilledFft<T> {
 }
 
 impl<T: Real> HalfFilledFft<T> {
-    /// `len` is 4 times a product of at least two of the radices 2, 3, 4, 5, 8.
+    /// `len` is 4 times a product of at least two of the radices.
     pub(super) fn plan(len: usize) -> Self {
         let quarter = len / 4;
-        let radices = radices(quarter);
+        let radices = radices(quarter).expect("a length without other prime factors than 2, 3 and 5");
         let root = |turns: usize, of: usize| {
             let (sin, cos) = (2.0 * PI * (turns % of) as f64 / of as f64).sin_cos();
             Complex::new(T::rounded(cos), T::rounded(-sin))
@@ -104,7 +104,10 @@ impl<T: Real> HalfFilledFft<T> {
         let (input, output, work) = (&input[..2 * quarter], &mut output[..self.len], &mut work[..quarter]);
         for q in 0..4 {
             match self.radices[0] {
+                16 => self.first_pass::<S, 16>(simd, q, input, work),
+                9 => self.first_pass::<S, 9>(simd, q, input, work),
                 8 => self.first_pass::<S, 8>(simd, q, input, work),
+                6 => self.first_pass::<S, 6>(simd, q, input, work),
                 5 => self.first_pass::<S, 5>(simd, q, input, work),
                 4 => self.first_pass::<S, 4>(simd, q, input, work),
                 3 => self.first_pass::<S, 3>(simd, q, input, work),
@@ -114,7 +117,10 @@ impl<T: Real> HalfFilledFft<T> {
             let mut block = quarter / self.radices[0];
             for (&radix, factors) in self.radices[1..last].iter().zip(&self.between[1..]) {
                 match radix {
+                    16 => middle_pass::<T, S, 16>(simd, block, factors, work),
+                    9 => middle_pass::<T, S, 9>(simd, block, factors, work),
                     8 => middle_pass::<T, S, 8>(simd, block, factors, work),
+                    6 => middle_pass::<T, S, 6>(simd, block, factors, work),
                     5 => middle_pass::<T, S, 5>(simd, block, factors, work),
                     4 => middle_pass::<T, S, 4>(simd, block, factors, work),
                     3 => middle_pass::<T, S, 3>(simd, block, factors, work),
@@ -123,7 +129,10 @@ impl<T: Real> HalfFilledFft<T> {
                 block /= radix;
             }
             match self.radices[last] {
+                16 => self.last_pass::<S, 16>(simd, work, &mut output[q..]),
+                9 => self.last_pass::<S, 9>(simd, work, &mut output[q..]),
                 8 => self.last_pass::<S, 8>(simd, work, &mut output[q..]),
+                6 => self.last_pass::<S, 6>(simd, work, &mut output[q..]),
                 5 => self.last_pass::<S, 5>(simd, work, &mut output[q..]),
                 4 => self.last_pass::<S, 4>(simd, work, &mut output[q..]),
                 3 => self.last_pass::<S, 3>(simd, work, &mut output[q..]),
@@ -144,27 +153,32 @@ impl<T: Real> HalfFilledFft<T> {
         let stride = work.len() / R;
         // Coordinates −n/4 … −1 are those a turn earlier, three quarters after the others.
         let (negative, positive) = input.split_at(work.len());
-        let twiddles = self.first[q * work.len()..].chunks_exact(R);
+        let negative: [&[_]; R] = std::array::from_fn(|m| &negative[m * stride..][..stride]);
+        let positive: [&[_]; R] = std::array::from_fn(|m| &positive[m * stride..][..stride]);
+        let mut work = work.chunks_exact_mut(stride);
+        let work: [&mut [_]; R] = std::array::from_fn(|_| work.next().expect("as many parts as the radix"))
+            .map(|part: &mut [_]| &mut part[..stride]);
+        let twiddles = self.first[q * self.len / 4..].chunks_exact(R);
         let between = self.between[0].chunks_exact(R - 1);
         for (group, (twiddles, between)) in (0..stride).zip(twiddles.zip(between)) {
-            let mut x = [positive[group]; R];
+            let mut x = [positive[0][group]; R];
             for m in 0..R {
-                let place = group + m * stride;
+                let (positive, negative) = (positive[m][group], negative[m][group]);
                 // i^q · negative
                 x[m] = match q {
-                    0 => add(simd, positive[place], negative[place]),
-                    1 => add_i(simd, positive[place], negative[place]),
-                    2 => sub(simd, positive[place], negative[place]),
-                    _ => sub_i(simd, positive[place], negative[place]),
+                    0 => add(simd, positive, negative),
+                    1 => add_i(simd, positive, negative),
+                    2 => sub(simd, positive, negative),
+                    _ => sub_i(simd, positive, negative),
                 };
                 if q > 0 {
                     x[m] = multiply(simd, x[m], twiddles[m]);
                 }
             }
             butterfly::<T, S, R>(simd, &mut x);
-            work[group] = x[0];
+            work[0][group] = x[0];
             for p in 1..R {
-                work[group + p * stride] = multiply(simd, x[p], between[p - 1]);
+                work[p][group] = multiply(simd, x[p], between[p - 1]);
             }
         }
     }
@@ -198,41 +212,46 @@ fn middle_pass<T: Real, S: Simd<T>, const R: usize>(
 ) {
     let stride = block / R;
     for block in work.chunks_exact_mut(block) {
+        let mut parts = block.chunks_exact_mut(stride);
+        let parts: [&mut [_]; R] = std::array::from_fn(|_| parts.next().expect("as many parts as the radix"))
+            .map(|part: &mut [_]| &mut part[..stride]);
         for (group, factors) in (0..stride).zip(factors.chunks_exact(R - 1)) {
-            let mut x = [block[group]; R];
+            let mut x = [parts[0][group]; R];
             for m in 1..R {
-                x[m] = block[group + m * stride];
+                x[m] = parts[m][group];
             }
             butterfly::<T, S, R>(simd, &mut x);
-            block[group] = x[0];
+            parts[0][group] = x[0];
             for p in 1..R {
-                block[group + p * stride] = multiply(simd, x[p], factors[p - 1]);
+                parts[p][group] = multiply(simd, x[p], factors[p - 1]);
             }
         }
     }
 }
 
-/// The radices of a length, small first and last so that the first pass, which carries more, holds fewer numbers.
-fn radices(len: usize) -> Vec<usize> {
-    let mut rest = len;
-    let mut radices = Vec::new();
-    for radix in [5, 3] {
-        while rest.is_multiple_of(radix) {
-            radices.push(radix);
-            rest /= radix;
+/// The radices that a pass may have, with what a pass costs per number: found by measuring, in no particular unit.
+const RADICES: [(usize, u32); 8] = [(2, 30), (3, 36), (4, 33), (5, 40), (6, 40), (8, 38), (9, 48), (16, 48)];
+
+/// The cheapest radices for a length, at least two of them, small before large; `None` when it has other factors.
+fn radices(len: usize) -> Option<Vec<usize>> {
+    /// The cheapest product of exactly `n_passes` radices, from the given one on.
+    fn cheapest(len: usize, n_passes: usize, smallest: usize) -> Option<(u32, Vec<usize>)> {
+        if n_passes == 0 {
+            return (len == 1).then(|| (0, Vec::new()));
         }
+        let candidates = RADICES.iter().filter(|(radix, _)| *radix >= smallest && len.is_multiple_of(*radix));
+        candidates
+            .filter_map(|&(radix, cost)| {
+                let (rest_cost, rest) = cheapest(len / radix, n_passes - 1, radix)?;
+                Some((cost + rest_cost, [vec![radix], rest].concat()))
+            })
+            .min()
     }
-    // What is left is a power of two: eights, and at the front two or one of the others.
-    while rest > 1 {
-        let radix = match rest {
-            2 => 2,
-            4 | 16 => 4,
-            _ => 8,
-        };
-        radices.push(radix);
-        rest /= radix;
-    }
-    radices
+    (2..=usize::BITS as usize)
+        .take_while(|&n_passes| 1 << n_passes <= len)
+        .filter_map(|n_passes| cheapest(len, n_passes, 2))
+        .min()
+        .map(|(_, radices)| radices)
 }
 
 /// a + b
@@ -320,6 +339,18 @@ fn butterfly<T: Real, S: Simd<T>, const R: usize>(simd: S, x: &mut [Lanes<S::Vec
             (x[1], x[4]) = (sub_i(simd, even1, odd1), add_i(simd, even1, odd1));
             (x[2], x[3]) = (sub_i(simd, even2, odd2), add_i(simd, even2, odd2));
         }
+        6 => {
+            // Two threes, with indices such that no factors come between: 3a + 2b and 3c + 4d, modulo 6.
+            let mut first = [x[0], x[2], x[4]];
+            let mut second = [x[3], x[5], x[1]];
+            butterfly::<T, S, 3>(simd, &mut first);
+            butterfly::<T, S, 3>(simd, &mut second);
+            (x[0], x[3]) = (add(simd, first[0], second[0]), sub(simd, first[0], second[0]));
+            (x[4], x[1]) = (add(simd, first[1], second[1]), sub(simd, first[1], second[1]));
+            (x[2], x[5]) = (add(simd, first[2], second[2]), sub(simd, first[2], second[2]));
+        }
+        9 => square_butterfly::<T, S, 3, R>(simd, x),
+        16 => square_butterfly::<T, S, 4, R>(simd, x),
         _ => {
             // Eight: two fours, of the even and of the odd inputs.
             let diagonal = simd.splat(T::rounded(std::f64::consts::FRAC_1_SQRT_2));
@@ -340,6 +371,34 @@ fn butterfly<T: Real, S: Simd<T>, const R: usize>(simd: S, x: &mut [Lanes<S::Vec
                 Lanes { re: simd.add(even[3].re, odd3.re), im: simd.sub(even[3].im, odd3.im) },
                 Lanes { re: simd.sub(even[3].re, odd3.re), im: simd.add(even[3].im, odd3.im) },
             );
+        }
+    }
+}
+
+/// The transform of `R` = `Q`² numbers: `Q` transforms of every `Q`-th, factors, and `Q` transforms across.
+#[inline(always)]
+fn square_butterfly<T: Real, S: Simd<T>, const Q: usize, const R: usize>(simd: S, x: &mut [Lanes<S::Vector>; R]) {
+    let mut rows = [[x[0]; Q]; Q];
+    for (i, row) in rows.iter_mut().enumerate() {
+        for m in 0..Q {
+            row[m] = x[i + m * Q];
+        }
+        butterfly::<T, S, Q>(simd, row);
+        for p in 1..Q {
+            if i > 0 {
+                let (sin, cos) = (2.0 * PI * (i * p) as f64 / R as f64).sin_cos();
+                row[p] = multiply(simd, row[p], Complex::new(T::rounded(cos), T::rounded(-sin)));
+            }
+        }
+    }
+    for p in 0..Q {
+        let mut column = [x[0]; Q];
+        for i in 0..Q {
+            column[i] = rows[i][p];
+        }
+        butterfly::<T, S, Q>(simd, &mut column);
+        for q in 0..Q {
+            x[p + Q * q] = column[q];
         }
     }
 }
@@ -402,7 +461,7 @@ mod tests {
     #[test]
     fn agrees_with_the_definition() {
         for set in InstructionSet::available() {
-            for len in [64, 72, 80, 96, 100, 128, 144, 180, 192, 256, 320, 360, 512, 600, 720] {
+            for len in [64, 72, 80, 648, 576, 1024, 96, 100, 128, 144, 180, 192, 256, 320, 360, 512, 600, 720] {
                 // Rounding grows with the logarithm of the length: some ten roundings at most.
                 assert!(worst::<f32>(set, len) < 3e-7, "{} single {len}: {:e}", set.name(), worst::<f32>(set, len));
                 assert!(worst::<f64>(set, len) < 1e-15, "{} double {len}: {:e}", set.name(), worst::<f64>(set, len));

@@ -126,7 +126,7 @@ impl<T: Real> Folded<T> {
         let last_edge = if self.n_inplanes.is_multiple_of(8) { self.n_inplanes / 8 } else { usize::MAX };
         let mut square_norm = 0.0;
         let mut points = self.starts.iter().zip(self.weights.chunks_exact(2 * W));
-        for first_shell in (0..self.n_shells).step_by(TILE_SHELLS) {
+        for first_shell in (0..self.n_shells).step_by(TILE_SHELLS).rev() {
             for first_angle in (0..n_angles).step_by(TILE_ANGLES) {
                 for s in first_shell..(first_shell + TILE_SHELLS).min(self.n_shells) {
                     let mut squares = simd.splat_octet(T::zero());
@@ -281,9 +281,9 @@ fn octant_angles(n_inplanes: usize) -> usize {
     n_inplanes / 8 + 1
 }
 
-/// Shells and angles in the order in which they are interpolated.
+/// Shells and angles in the order in which they are interpolated: from the rim, where the grid has been stored last.
 fn tiles(n_shells: usize, n_angles: usize) -> impl Iterator<Item = (usize, usize)> {
-    let shells = (0..n_shells).step_by(TILE_SHELLS).map(move |s| s..(s + TILE_SHELLS).min(n_shells));
+    let shells = (0..n_shells).step_by(TILE_SHELLS).rev().map(move |s| s..(s + TILE_SHELLS).min(n_shells));
     shells.flat_map(move |shells| {
         (0..n_angles).step_by(TILE_ANGLES).flat_map(move |first| {
             let angles = first..(first + TILE_ANGLES).min(n_angles);

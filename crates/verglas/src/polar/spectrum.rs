@@ -92,6 +92,10 @@ impl<T: Real> HalfPlane<T> {
             for ((pixels, &row_factor), lanes) in
                 image.chunks_exact(n).zip(&self.row_factors).zip(&mut input[first..first + n])
             {
+                // The next batch's part of this row: rows are too far apart for the processor to see it coming.
+                if let Some(next) = pixels.get(start + 2 * S::LANES) {
+                    simd.prefetch(next);
+                }
                 let pixels = &pixels[start..start + n_columns];
                 let lanes: &mut [T] = bytemuck::cast_slice_mut(std::slice::from_mut(lanes));
                 if n_columns == 2 * S::LANES {

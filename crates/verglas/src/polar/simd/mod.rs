@@ -52,6 +52,9 @@ pub trait Simd<T: Real>: Copy {
     /// When `to` ends before that.
     fn store_quads(self, rows: [Self::Vector; 4], to: &mut [[T; OCTET]], first: usize, stride: usize, half: usize);
 
+    /// Asks for the cache line of `target` ahead of its use.
+    fn prefetch<V>(self, target: &V);
+
     /// Eight numbers from memory.
     fn load_octet(self, from: &[T; OCTET]) -> Self::Octet;
     /// Eight numbers to memory.

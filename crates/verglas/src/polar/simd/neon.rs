@@ -74,6 +74,9 @@ impl Simd<f32> for Neon {
     type Octet = [float32x4_t; 2];
     const LANES: usize = 4;
 
+    #[inline(always)]
+    fn prefetch<V>(self, _: &V) {}
+
     intrinsics! {
         fn splat(value: f32) -> F32x4 = F32x4(vdupq_n_f32(value));
         fn add(a: F32x4, b: F32x4) -> F32x4 = F32x4(vaddq_f32(a.0, b.0));
@@ -145,6 +148,9 @@ impl Simd<f64> for Neon {
     type Vector = F64x2;
     type Octet = [float64x2_t; 4];
     const LANES: usize = 2;
+
+    #[inline(always)]
+    fn prefetch<V>(self, _: &V) {}
 
     intrinsics! {
         fn splat(value: f64) -> F64x2 = F64x2(vdupq_n_f64(value));

@@ -80,6 +80,9 @@ macro_rules! portable {
             }
 
             #[inline(always)]
+            fn prefetch<V>(self, _: &V) {}
+
+            #[inline(always)]
             fn load_octet(self, from: &[$real; OCTET]) -> Self::Octet {
                 *from
             }

@@ -103,6 +103,12 @@ macro_rules! single {
             type Octet = __m256;
             const LANES: usize = 8;
 
+            #[inline(always)]
+            fn prefetch<V>(self, target: &V) {
+                // SAFETY: SSE is part of the architecture, and a prefetch changes nothing but the cache.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(target).cast()) };
+            }
+
             intrinsics! {
                 fn splat(value: f32) -> F32x8 = F32x8(_mm256_set1_ps(value));
                 fn add(a: F32x8, b: F32x8) -> F32x8 = F32x8(_mm256_add_ps(a.0, b.0));
@@ -220,6 +226,12 @@ macro_rules! double {
             type Vector = F64x4;
             type Octet = $octet;
             const LANES: usize = 4;
+
+            #[inline(always)]
+            fn prefetch<V>(self, target: &V) {
+                // SAFETY: SSE is part of the architecture, and a prefetch changes nothing but the cache.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(target).cast()) };
+            }
 
             intrinsics! {
                 fn splat(value: f64) -> F64x4 = F64x4(_mm256_set1_pd(value));
