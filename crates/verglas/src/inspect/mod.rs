@@ -99,7 +99,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         FileKind::Cs => cs::inspect_cs(path)?,
         FileKind::Mrc => mrc::inspect_mrc(path)?,
         FileKind::Npy => Contents::Array(array::inspect_array(path)?).into(),
-        FileKind::Npz => archive::inspect_archive(path)?,
+        FileKind::Npz => archive::inspect_archive(path, metadata.len())?,
         FileKind::Pt => tensor::inspect_tensor(path)?,
     };
     Ok(Inspection {
