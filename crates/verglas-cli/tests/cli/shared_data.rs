@@ -11,7 +11,7 @@ use verglas_formats::mrc::{MrcOptions, MrcStack};
 use verglas_formats::npz::NpzReader;
 
 use crate::conversion::{Metadata, by_the_book, fourier_images, physical_images, relative_error};
-use crate::data_set::run_in;
+use crate::data_set::{DataSet, run_in};
 
 /// The folder with `data` and `golden`, if it is there.
 fn shared() -> Option<PathBuf> {
@@ -226,6 +226,50 @@ fn absent_images_fail_before_anything_is_written() {
     let beside = shared.join("data/relion").display().to_string();
     for part in ["1 of 1 image files not found", "`100parts.mrcs`", "looked in", &here, &beside] {
         assert!(ran.stderr.contains(part), "`{part}` is not in {}", ran.stderr);
+    }
+    assert!(!dir.path().join("out").exists());
+}
+
+#[test]
+fn generic_rows_describe_a_stack_in_sequence() {
+    let Some(shared) = shared() else { return };
+    let star = shared.join("data/relion/generic_particle_data.star");
+    let n_rows = std::fs::read_to_string(&star).unwrap().lines().filter(|line| line.starts_with("300.0")).count();
+    let set = DataSet::empty();
+    let convert = |n_sections: usize| {
+        set.write_stack("a.mrcs", n_sections);
+        set.run(&["convert", star.to_str().unwrap(), "--images", "a.mrcs", "-o", "out", "--batch-size", "400"])
+    };
+    let refused = convert(n_rows - 1);
+    assert_eq!(refused.code, 1);
+    for part in [format!("has {n_rows} rows"), format!("has {} sections", n_rows - 1)] {
+        assert!(refused.stderr.contains(&part), "{}", refused.stderr);
+    }
+    assert!(!set.path("out").exists());
+    let ran = convert(n_rows);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    // 14 µm at 104,089-fold magnification.
+    assert!(ran.stdout.contains("pixel size 1.34") && ran.stdout.contains("rlnMagnification"), "{}", ran.stdout);
+    let mut second = Metadata::open(&set.path("out/fft/particles_fourier_stack_000001.npz"));
+    assert_eq!(second.numbers("stack_start"), [400.0]);
+    assert_eq!(second.numbers("row")[0], 400.0);
+    assert_eq!(second.numbers("amplitudeContrast"), [0.1]);
+}
+
+#[test]
+fn a_real_cryosparc_file_is_inspected_and_its_absent_images_are_listed() {
+    let Some(shared) = shared() else { return };
+    let file = shared.join("data/cryosparc/cryosparc_P12_J24_001_particles.cs");
+    let dir = tempfile::tempdir().unwrap();
+    let ran = run_in(dir.path(), &["inspect", file.to_str().unwrap(), "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&told["kind"], &told["n_rows"]), (&"cs".into(), &2019.into()), "{told}");
+    assert_eq!(told["fields"].as_array().unwrap().len(), 34);
+    let ran = run_in(dir.path(), &["convert", file.to_str().unwrap(), "-o", "out"]);
+    assert_eq!(ran.code, 1);
+    for part in ["image files not found", "`J19/extract/20150917_", "and ", "looked in"] {
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
     }
     assert!(!dir.path().join("out").exists());
 }
