@@ -41,6 +41,8 @@ pub enum Command {
     Export(ExportArguments),
     /// Make a data set with known truth
     Simulate(SimulateArguments),
+    /// Measure how fast this machine is: each step, and a whole run
+    Bench(BenchArguments),
     /// Simulate a small data set and convert it: the whole thing on one line
     Demo(DemoArguments),
 }
@@ -403,6 +405,25 @@ pub enum LayoutName {
     Cs,
     /// A CryoSPARC job folder J1
     CsJob,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// Box side, pixels
+    #[arg(long, value_name = "N", default_value = "256")]
+    pub n_pixels: NonZeroUsize,
+    /// Precision of the Fourier images
+    #[arg(long, value_enum, default_value_t = PrecisionName::Single, value_name = "PRECISION")]
+    pub precision: PrecisionName,
+    /// Threads [default: all cores]
+    #[arg(short = 'j', long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Where the whole run writes; a disk to be measured [default: the system's folder for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The `verglas` command: arguments become settings, the library does the work, messages and exit codes live here.
 
 mod args;
+mod bench;
 mod check;
 mod convert;
 mod demo;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let messages = Messages::new(arguments.logging);
     let result = match &arguments.command {
+        Command::Bench(arguments) => bench::run(arguments).map_err(Failure::Run),
         Command::Check(arguments) => check::run(arguments, messages),
         Command::Convert(arguments) => convert::run(arguments, messages),
         Command::Descriptor(arguments) => descriptor::run(arguments, messages).map_err(Failure::Run),

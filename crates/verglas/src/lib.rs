@@ -17,6 +17,7 @@
 //!
 //! [`simulate`] makes data sets with known truth, on which all of it can be tried.
 
+pub mod bench;
 pub mod convert;
 pub mod ctf;
 mod defocus_axis;
