@@ -164,6 +164,11 @@ pub fn describe(summary: &Summary) -> String {
         summary.images_per_second(),
         indicatif::HumanBytes(summary.bytes_written),
     );
+    for (code, label) in [("default-used", "default"), ("value-dropped", "dropped")] {
+        for warning in summary.warnings.iter().filter(|warning| warning.code == code) {
+            text.push_str(&format!("\n{label}: {}", warning.message));
+        }
+    }
     if let Some(path) = &summary.new_descriptor {
         text.push_str(&format!("\ndescriptor made from the data: {}", path.display()));
     }

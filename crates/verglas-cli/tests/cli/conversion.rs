@@ -264,6 +264,25 @@ fn defaults_are_used_and_told_once() {
 }
 
 #[test]
+fn the_summary_repeats_defaults_and_what_was_dropped() {
+    let set = DataSet::usual();
+    let text =
+        star(&USUAL_NAMES).replace("_rlnPhaseShift", "_rlnBeamTiltX").replace(" 0.0 0.0 1.0 1 ", " 0.5 0.0 1.0 1 ");
+    set.write_star("particles.star", &text);
+    let ran = set.convert(&[]);
+    assert_converted(&ran);
+    for part in [
+        "6 particles of 2 image files in 1 stacks",
+        "pixel size 1.5 Å (from the metadata)",
+        "particles/s",
+        "default: rlnPhaseShift is missing",
+        "dropped: `particles.star`: beam tilt",
+    ] {
+        assert!(ran.stdout.contains(part), "`{part}` is not in {}", ran.stdout);
+    }
+}
+
+#[test]
 fn several_sets_of_constants_get_stacks_of_their_own() {
     let set = DataSet::usual();
     let mut text = String::new();

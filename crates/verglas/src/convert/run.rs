@@ -113,7 +113,7 @@ impl Conversion {
                 format!("stopped: {} of {} stacks are whole", finished.len(), self.plan.stacks().len()),
             ));
         }
-        Ok(Summary::new(self, output.root(), &finished, start.elapsed()))
+        Ok(Summary::new(self, output.root(), &finished, warnings, start.elapsed()))
     }
 }
 

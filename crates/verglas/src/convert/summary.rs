@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::prepare::Conversion;
 use super::stack_run::FinishedStack;
+use crate::findings::Warning;
 use crate::output::DESCRIPTOR;
 use crate::pixel_size::PixelSizeSource;
 use crate::settings::DownsampleMethod;
@@ -47,6 +48,8 @@ pub struct Summary {
     pub descriptor_pixel_size_angstrom: [f64; 2],
     /// The descriptor that was made from the data, if one was.
     pub new_descriptor: Option<PathBuf>,
+    /// What there was to tell: defaults used, values dropped, choices made.
+    pub warnings: Vec<Warning>,
     /// Bytes written.
     pub bytes_written: u64,
     /// Time from the first to the last byte, s.
@@ -54,7 +57,13 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(super) fn new(conversion: &Conversion, output: &Path, finished: &[FinishedStack], elapsed: Duration) -> Self {
+    pub(super) fn new(
+        conversion: &Conversion,
+        output: &Path,
+        finished: &[FinishedStack],
+        warnings: &[Warning],
+        elapsed: Duration,
+    ) -> Self {
         let (descriptor, downsampling) = (&conversion.descriptor, conversion.settings.downsampling);
         Self {
             output: output.to_owned(),
@@ -73,6 +82,7 @@ impl Summary {
             pixel_size_source: conversion.pixel_size_source,
             descriptor_pixel_size_angstrom: descriptor.cartesian_grid.pixel_size_angstrom(),
             new_descriptor: conversion.descriptor_is_new.then(|| output.join(DESCRIPTOR)),
+            warnings: warnings.to_vec(),
             bytes_written: finished.iter().flat_map(|stack| &stack.files).map(|(_, file)| file.bytes).sum(),
             seconds: elapsed.as_secs_f64(),
         }
