@@ -4,12 +4,11 @@ use num_complex::Complex;
 
 use super::TransformBytes;
 use super::aligned::Aligned;
-use super::gridding::SMALLEST_GRID;
 use super::kernel::Kernel;
 use super::octants::{Element, OctantGrid, OctantLayout};
 use super::real::{Pixel, Real};
 use super::simd::{self, InstructionSet, OCTET, Simd};
-use super::spectrum::{HalfPlane, HalfPlaneScratch, next_smooth};
+use super::spectrum::{HalfPlane, HalfPlaneScratch, grid_side};
 use crate::grid::PolarGrid;
 
 /// Points are interpolated in tiles of so many angles and shells, whose kernels overlap in the first-level cache.
@@ -42,7 +41,7 @@ pub(super) struct FoldedScratch {
 impl<T: Real> Folded<T> {
     pub(super) fn plan(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Self {
         let kernel = Kernel::new(T::KERNEL_WIDTH, T::KERNEL_SHAPE);
-        let n_grid = next_smooth((2 * n_pixels).max(SMALLEST_GRID));
+        let n_grid = grid_side(n_pixels);
         let layout = OctantLayout::new(n_grid, T::KERNEL_WIDTH, set.lanes::<T>());
         let n_angles = octant_angles(grid.n_inplanes());
         let mut starts = Vec::with_capacity(grid.n_shells() * n_angles);
@@ -78,7 +77,7 @@ impl<T: Real> Folded<T> {
         n_shells: usize,
         n_inplanes: usize,
     ) -> TransformBytes {
-        let n_grid = next_smooth((2 * n_pixels).max(SMALLEST_GRID));
+        let n_grid = grid_side(n_pixels);
         let lanes = set.lanes::<T>();
         let n_points = n_shells * octant_angles(n_inplanes);
         TransformBytes {

@@ -20,6 +20,8 @@ mod real;
 mod simd;
 mod spectrum;
 
+use std::marker::PhantomData;
+
 use num_complex::Complex;
 use thiserror::Error;
 
@@ -102,12 +104,13 @@ enum Method<T: Real> {
 /// The buffers that one thread needs to transform images; made by [`PolarTransform::scratch`] for its own plan.
 #[derive(Debug)]
 pub struct PolarScratch<T: Real> {
-    method: MethodScratch<T>,
+    method: MethodScratch,
+    precision: PhantomData<T>,
 }
 
 #[derive(Debug)]
-enum MethodScratch<T: Real> {
-    General(GriddingScratch<T>),
+enum MethodScratch {
+    General(GriddingScratch),
     Folded(FoldedScratch),
 }
 
@@ -128,7 +131,7 @@ impl<T: Real> PolarTransform<T> {
         let method = if grid.n_inplanes().is_multiple_of(4) {
             Method::Folded(Folded::plan(set, n_pixels, grid))
         } else {
-            Method::General(Gridding::plan(n_pixels, grid))
+            Method::General(Gridding::plan(set, n_pixels, grid))
         };
         Ok(Self {
             n_pixels,
@@ -155,6 +158,7 @@ impl<T: Real> PolarTransform<T> {
                 Method::General(gridding) => MethodScratch::General(gridding.scratch()),
                 Method::Folded(folded) => MethodScratch::Folded(folded.scratch()),
             },
+            precision: PhantomData,
         }
     }
 
@@ -265,7 +269,7 @@ fn bytes<T: Real>(n_pixels: usize, n_shells: usize, n_inplanes: usize) -> Transf
     let mut bytes = if n_inplanes.is_multiple_of(4) {
         Folded::<T>::estimate_bytes(fastest(), n_pixels, n_shells, n_inplanes)
     } else {
-        Gridding::<T>::estimate_bytes(n_pixels, n_shells, n_inplanes)
+        Gridding::<T>::estimate_bytes(fastest(), n_pixels, n_shells, n_inplanes)
     };
     bytes.plan += size_of::<PolarTransform<T>>() + n_shells * size_of::<f64>();
     bytes.scratch += size_of::<PolarScratch<T>>();

@@ -97,13 +97,12 @@ impl<T: Real> HalfPlane<T> {
                     simd.prefetch(next);
                 }
                 let pixels = &pixels[start..start + n_columns];
-                let lanes: &mut [T] = bytemuck::cast_slice_mut(std::slice::from_mut(lanes));
+                let row_factor = simd.splat(row_factor);
                 if n_columns == 2 * S::LANES {
                     // A length that the compiler knows.
-                    scale_pixels(&pixels[..2 * S::LANES], &factors[..2 * S::LANES], row_factor, lanes);
+                    *lanes = scale_pixels(simd, &pixels[..2 * S::LANES], &factors[..2 * S::LANES], row_factor);
                 } else {
-                    scale_pixels(pixels, factors, row_factor, lanes);
-                    lanes[n_columns..].fill(T::zero());
+                    *lanes = scale_pixels(simd, pixels, factors, row_factor);
                 }
             }
             self.fft.transform(simd, input, output, work);
@@ -163,17 +162,34 @@ impl<T: Real> HalfPlane<T> {
     }
 }
 
-/// pixel · column factor · row factor
+/// pixel · column factor · row factor, for up to twice as many pixels as there are lanes; then zeros.
 #[inline(always)]
-fn scale_pixels<T: Real, P: Pixel>(pixels: &[P], factors: &[T], row_factor: T, to: &mut [T]) {
-    for ((value, &pixel), &factor) in to.iter_mut().zip(pixels).zip(factors) {
-        *value = pixel.to_real::<T>() * (factor * row_factor);
+fn scale_pixels<T: Real, S: Simd<T>, P: Pixel>(
+    simd: S,
+    pixels: &[P],
+    factors: &[T],
+    row_factor: S::Vector,
+) -> Lanes<S::Vector> {
+    let mut scaled = [[T::zero(); 2 * MAX_LANES]; 2];
+    let [values, column_factors] = &mut scaled;
+    for (value, pixel) in values.iter_mut().zip(pixels) {
+        *value = pixel.to_real();
+    }
+    column_factors[..factors.len()].copy_from_slice(factors);
+    Lanes {
+        re: simd.mul(simd.load(values), simd.mul(simd.load(column_factors), row_factor)),
+        im: simd.mul(simd.load(&values[S::LANES..]), simd.mul(simd.load(&column_factors[S::LANES..]), row_factor)),
     }
 }
 
-/// The smallest multiple of 4 that is not below `at_least` and has no prime factors but 2, 3 and 5.
-pub(super) fn next_smooth(at_least: usize) -> usize {
-    (at_least.max(4).next_multiple_of(4)..)
+/// The side N_g of the oversampled grid for boxes of `n_pixels`: twice as many or a few more, a multiple of 4 without
+/// prime factors but 2, 3 and 5.
+///
+/// A tiny box has too few pixels for the kernel's errors to average out, and its halo must not wrap around: it gets a
+/// wider one, which costs next to nothing.
+pub(super) fn grid_side(n_pixels: usize) -> usize {
+    const SMALLEST: usize = 64;
+    ((2 * n_pixels).max(SMALLEST).next_multiple_of(4)..)
         .step_by(4)
         .find(|&n| {
             let mut rest = n;
@@ -185,4 +201,16 @@ pub(super) fn next_smooth(at_least: usize) -> usize {
             rest == 1
         })
         .expect("there is a power of two above every box side")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grid_sides_are_smooth() {
+        for (n_pixels, side) in [(1, 64), (32, 64), (33, 72), (91, 192), (128, 256), (180, 360), (361, 768)] {
+            assert_eq!(grid_side(n_pixels), side);
+        }
+    }
 }

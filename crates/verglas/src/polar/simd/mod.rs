@@ -29,6 +29,15 @@ pub trait Simd<T: Real>: Copy {
     /// Numbers in a vector; 8, 4 or 2.
     const LANES: usize;
 
+    /// The first [`LANES`](Self::LANES) numbers of a slice.
+    #[inline(always)]
+    fn load(self, from: &[T]) -> Self::Vector {
+        bytemuck::pod_read_unaligned(bytemuck::cast_slice(&from[..Self::LANES]))
+    }
+    /// The first half as many numbers of a slice, each twice.
+    fn load_twice(self, from: &[T]) -> Self::Vector;
+    /// [a₀, b₀, a₁, b₁, …], in two vectors.
+    fn interleave(self, a: Self::Vector, b: Self::Vector) -> [Self::Vector; 2];
     /// All lanes the same.
     fn splat(self, value: T) -> Self::Vector;
     /// a + b

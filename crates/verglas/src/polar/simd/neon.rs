@@ -100,6 +100,22 @@ impl Simd<f32> for Neon {
     }
 
     #[inline(always)]
+    fn load_twice(self, from: &[f32]) -> F32x4 {
+        let from = &from[..2];
+        // SAFETY: as for the one-line methods.
+        unsafe {
+            let two = vld1_f32(from.as_ptr());
+            F32x4(vcombine_f32(vzip1_f32(two, two), vzip2_f32(two, two)))
+        }
+    }
+
+    #[inline(always)]
+    fn interleave(self, a: F32x4, b: F32x4) -> [F32x4; 2] {
+        // SAFETY: as for the one-line methods.
+        unsafe { [F32x4(vzip1q_f32(a.0, b.0)), F32x4(vzip2q_f32(a.0, b.0))] }
+    }
+
+    #[inline(always)]
     fn transpose(self, square: &mut [F32x4]) {
         let [a, b, c, d]: [F32x4; 4] = square.try_into().expect("a square of four rows");
         // SAFETY: as for the one-line methods; the casts only rename the bits.
@@ -188,6 +204,17 @@ impl Simd<f64> for Neon {
     fn mul_add_octet(self, a: [float64x2_t; 4], b: [float64x2_t; 4], c: [float64x2_t; 4]) -> [float64x2_t; 4] {
         // SAFETY: as for the one-line methods.
         std::array::from_fn(|k| unsafe { vfmaq_f64(c[k], a[k], b[k]) })
+    }
+
+    #[inline(always)]
+    fn load_twice(self, from: &[f64]) -> F64x2 {
+        Simd::<f64>::splat(self, from[0])
+    }
+
+    #[inline(always)]
+    fn interleave(self, a: F64x2, b: F64x2) -> [F64x2; 2] {
+        // SAFETY: as for the one-line methods.
+        unsafe { [F64x2(vtrn1q_f64(a.0, b.0)), F64x2(vtrn2q_f64(a.0, b.0))] }
     }
 
     #[inline(always)]

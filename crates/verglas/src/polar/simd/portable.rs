@@ -15,6 +15,22 @@ macro_rules! portable {
             const LANES: usize = $lanes;
 
             #[inline(always)]
+            fn load_twice(self, from: &[$real]) -> Self::Vector {
+                let from = &from[..$lanes / 2];
+                std::array::from_fn(|lane| from[lane / 2])
+            }
+
+            #[inline(always)]
+            fn interleave(self, a: Self::Vector, b: Self::Vector) -> [Self::Vector; 2] {
+                std::array::from_fn(|half| {
+                    std::array::from_fn(|lane| {
+                        let from = half * $lanes / 2 + lane / 2;
+                        if lane % 2 == 0 { a[from] } else { b[from] }
+                    })
+                })
+            }
+
+            #[inline(always)]
             fn splat(self, value: $real) -> Self::Vector {
                 [value; $lanes]
             }

@@ -128,6 +128,25 @@ macro_rules! single {
             }
 
             #[inline(always)]
+            fn load_twice(self, from: &[f32]) -> F32x8 {
+                let from = &from[..4];
+                // SAFETY: as for the one-line methods.
+                unsafe {
+                    let four = _mm256_castps128_ps256(_mm_loadu_ps(from.as_ptr()));
+                    F32x8(_mm256_permutevar8x32_ps(four, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3)))
+                }
+            }
+
+            #[inline(always)]
+            fn interleave(self, a: F32x8, b: F32x8) -> [F32x8; 2] {
+                // SAFETY: as for the one-line methods.
+                unsafe {
+                    let (low, high) = (_mm256_unpacklo_ps(a.0, b.0), _mm256_unpackhi_ps(a.0, b.0));
+                    [F32x8(_mm256_permute2f128_ps::<0x20>(low, high)), F32x8(_mm256_permute2f128_ps::<0x31>(low, high))]
+                }
+            }
+
+            #[inline(always)]
             fn transpose(self, square: &mut [F32x8]) {
                 let [a, b, c, d, e, f, g, h]: [F32x8; 8] = square.try_into().expect("a square of eight rows");
                 // SAFETY: as for the one-line methods.
@@ -242,6 +261,28 @@ macro_rules! double {
                 fn mul_sub(a: F64x4, b: F64x4, c: F64x4) -> F64x4 = F64x4(_mm256_fmsub_pd(a.0, b.0, c.0));
                 fn neg_mul_add(a: F64x4, b: F64x4, c: F64x4) -> F64x4 = F64x4(_mm256_fnmadd_pd(a.0, b.0, c.0));
                 $($octets)*
+            }
+
+            #[inline(always)]
+            fn load_twice(self, from: &[f64]) -> F64x4 {
+                let from = &from[..2];
+                // SAFETY: as for the one-line methods.
+                unsafe {
+                    let two = _mm256_castpd128_pd256(_mm_loadu_pd(from.as_ptr()));
+                    F64x4(_mm256_permute4x64_pd::<0b01_01_00_00>(two))
+                }
+            }
+
+            #[inline(always)]
+            fn interleave(self, a: F64x4, b: F64x4) -> [F64x4; 2] {
+                // SAFETY: as for the one-line methods.
+                unsafe {
+                    let (low, high) = (_mm256_unpacklo_pd(a.0, b.0), _mm256_unpackhi_pd(a.0, b.0));
+                    [
+                        F64x4(_mm256_permute2f128_pd::<0x20>(low, high)),
+                        F64x4(_mm256_permute2f128_pd::<0x31>(low, high)),
+                    ]
+                }
             }
 
             #[inline(always)]
