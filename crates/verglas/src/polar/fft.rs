@@ -11,7 +11,7 @@ use bytemuck::{Pod, Zeroable};
 use num_complex::Complex;
 
 use super::real::Real;
-use super::simd::Simd;
+use super::simd::{Kernel, Simd};
 
 /// One complex number per lane.
 #[derive(Debug, Clone, Copy)]
@@ -87,13 +87,18 @@ impl<T: Real> HalfFilledFft<T> {
         (len + 2 * len / 4) * size_of::<Complex<T>>() + len / 4 * size_of::<u32>()
     }
 
-    /// Transforms one batch.
+    /// Transforms one batch; the buffers are the numbers of [`Lanes`].
     ///
     /// * `input`: `[n/2]`, coordinate c at place c + n/4.
     /// * `output`: `[n]`, frequency k at place k.
     /// * `work`: `[n/4]`, overwritten.
     #[inline(always)]
-    pub(super) fn transform<S: Simd<T>>(
+    pub(super) fn transform<S: Simd<T>>(&self, simd: S, input: &[T], output: &mut [T], work: &mut [T]) {
+        simd.call(Batch { fft: self, input, output, work });
+    }
+
+    #[inline(always)]
+    fn transform_lanes<S: Simd<T>>(
         &self,
         simd: S,
         input: &[Lanes<S::Vector>],
@@ -199,6 +204,24 @@ impl<T: Real> HalfFilledFft<T> {
                 output[order[p] as usize] = x[p];
             }
         }
+    }
+}
+
+/// One batch to transform.
+struct Batch<'a, T> {
+    fft: &'a HalfFilledFft<T>,
+    input: &'a [T],
+    output: &'a mut [T],
+    work: &'a mut [T],
+}
+
+impl<T: Real> Kernel<T> for Batch<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let (input, output) = (bytemuck::cast_slice(self.input), bytemuck::cast_slice_mut(self.output));
+        self.fft.transform_lanes(simd, input, output, bytemuck::cast_slice_mut(self.work));
     }
 }
 
@@ -406,7 +429,8 @@ fn square_butterfly<T: Real, S: Simd<T>, const Q: usize, const R: usize>(simd: S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::polar::simd::{InstructionSet, Kernel};
+    use crate::polar::aligned::Aligned;
+    use crate::polar::simd::InstructionSet;
 
     /// Transforms `input` in lane 1, with something else in lane 0.
     struct Transform<'a, T>(&'a [Complex<f64>], &'a HalfFilledFft<T>);
@@ -417,24 +441,17 @@ mod tests {
         #[inline(always)]
         fn run<S: Simd<T>>(self, simd: S) -> Vec<Complex<f64>> {
             let Self(values, fft) = self;
-            let input: Vec<Lanes<S::Vector>> = values
-                .iter()
-                .map(|value| {
-                    let mut lanes = Lanes::zeroed();
-                    let numbers: &mut [T] = bytemuck::cast_slice_mut(std::slice::from_mut(&mut lanes));
-                    numbers[0] = T::rounded(1.0);
-                    (numbers[1], numbers[S::LANES + 1]) = (T::rounded(value.re), T::rounded(value.im));
-                    lanes
-                })
-                .collect();
-            let mut output = vec![Lanes::zeroed(); fft.len];
-            let mut work = vec![Lanes::zeroed(); fft.len / 4];
-            fft.transform(simd, &input, &mut output, &mut work);
-            let numbers: &[T] = bytemuck::cast_slice(&output);
-            numbers
-                .chunks_exact(2 * S::LANES)
-                .map(|lanes| Complex::new(lanes[1].widened(), lanes[S::LANES + 1].widened()))
-                .collect()
+            let vector = 2 * S::LANES;
+            let mut input = Aligned::new::<T>(fft.len / 2 * vector);
+            for (lanes, value) in input.get_mut::<T>().chunks_exact_mut(vector).zip(values) {
+                lanes[0] = T::rounded(1.0);
+                (lanes[1], lanes[S::LANES + 1]) = (T::rounded(value.re), T::rounded(value.im));
+            }
+            let mut output = Aligned::new::<T>(fft.len * vector);
+            let mut work = Aligned::new::<T>(fft.len / 4 * vector);
+            fft.transform(simd, input.get(), output.get_mut(), work.get_mut());
+            let lanes = output.get::<T>().chunks_exact(vector);
+            lanes.map(|lanes| Complex::new(lanes[1].widened(), lanes[S::LANES + 1].widened())).collect()
         }
     }
 

@@ -4,7 +4,7 @@ use super::aligned::Aligned;
 use super::fft::{HalfFilledFft, Lanes, add, sub};
 use super::kernel::Kernel;
 use super::real::{Pixel, Real};
-use super::simd::Simd;
+use super::simd::{self, Simd};
 
 /// Largest number of lanes of any instruction set.
 pub(super) const MAX_LANES: usize = 8;
@@ -79,35 +79,7 @@ impl<T: Real> HalfPlane<T> {
     /// Transforms the image's columns, to frequencies along axis 0.
     #[inline(always)]
     pub(super) fn transform_columns<S: Simd<T>, P: Pixel>(&self, simd: S, image: &[P], scratch: &mut HalfPlaneScratch) {
-        let n = self.n_pixels;
-        let first = self.n_grid / 4 - n / 2;
-        let input = scratch.columns.get_mut::<Lanes<S::Vector>>();
-        let output = scratch.frequencies.get_mut::<Lanes<S::Vector>>();
-        let work = scratch.work.get_mut::<Lanes<S::Vector>>();
-        let rows = scratch.rows.get_mut::<Lanes<S::Vector>>();
-        for start in (0..n).step_by(2 * S::LANES) {
-            // The real parts are the first half of the batch's columns, the imaginary parts the second.
-            let n_columns = (n - start).min(2 * S::LANES);
-            let factors = &self.column_factors[start..start + n_columns];
-            for ((pixels, &row_factor), lanes) in
-                image.chunks_exact(n).zip(&self.row_factors).zip(&mut input[first..first + n])
-            {
-                // The next batch's part of this row: rows are too far apart for the processor to see it coming.
-                if let Some(next) = pixels.get(start + 2 * S::LANES) {
-                    simd.prefetch(next);
-                }
-                let pixels = &pixels[start..start + n_columns];
-                let row_factor = simd.splat(row_factor);
-                if n_columns == 2 * S::LANES {
-                    // A length that the compiler knows.
-                    *lanes = scale_pixels(simd, &pixels[..2 * S::LANES], &factors[..2 * S::LANES], row_factor);
-                } else {
-                    *lanes = scale_pixels(simd, pixels, factors, row_factor);
-                }
-            }
-            self.fft.transform(simd, input, output, work);
-            self.separate(simd, start, output, rows);
-        }
+        simd.call(TransformColumns { plan: self, image, scratch });
     }
 
     /// Separates the transforms of paired columns and turns them, so that frequencies lie side by side.
@@ -155,10 +127,53 @@ impl<T: Real> HalfPlane<T> {
         block: usize,
         scratch: &'a mut HalfPlaneScratch,
     ) -> &'a [Lanes<S::Vector>] {
-        let rows = &scratch.rows.get::<Lanes<S::Vector>>()[block * self.n_grid / 2..][..self.n_grid / 2];
-        let output = &mut scratch.frequencies.get_mut::<Lanes<S::Vector>>()[..self.n_grid];
-        self.fft.transform(simd, rows, output, scratch.work.get_mut());
-        output
+        let row_len = self.n_grid * S::LANES;
+        let row = &scratch.rows.get::<T>()[block * row_len..][..row_len];
+        self.fft.transform(simd, row, scratch.frequencies.get_mut(), scratch.work.get_mut());
+        &scratch.frequencies.get()[..self.n_grid]
+    }
+}
+
+/// The first half of the work on an image, apart from the rest since only here pixels of either type are seen.
+struct TransformColumns<'a, T, P> {
+    plan: &'a HalfPlane<T>,
+    image: &'a [P],
+    scratch: &'a mut HalfPlaneScratch,
+}
+
+impl<T: Real, P: Pixel> simd::Kernel<T> for TransformColumns<'_, T, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let Self { plan, image, scratch } = self;
+        let n = plan.n_pixels;
+        let first = plan.n_grid / 4 - n / 2;
+        let rows = scratch.rows.get_mut::<Lanes<S::Vector>>();
+        for start in (0..n).step_by(2 * S::LANES) {
+            // The real parts are the first half of the batch's columns, the imaginary parts the second.
+            let n_columns = (n - start).min(2 * S::LANES);
+            let input = scratch.columns.get_mut::<Lanes<S::Vector>>();
+            let factors = &plan.column_factors[start..start + n_columns];
+            for ((pixels, &row_factor), lanes) in
+                image.chunks_exact(n).zip(&plan.row_factors).zip(&mut input[first..first + n])
+            {
+                // The next batch's part of this row: rows are too far apart for the processor to see it coming.
+                if let Some(next) = pixels.get(start + 2 * S::LANES) {
+                    simd.prefetch(next);
+                }
+                let pixels = &pixels[start..start + n_columns];
+                let row_factor = simd.splat(row_factor);
+                if n_columns == 2 * S::LANES {
+                    // A length that the compiler knows.
+                    *lanes = scale_pixels(simd, &pixels[..2 * S::LANES], &factors[..2 * S::LANES], row_factor);
+                } else {
+                    *lanes = scale_pixels(simd, pixels, factors, row_factor);
+                }
+            }
+            plan.fft.transform(simd, scratch.columns.get(), scratch.frequencies.get_mut(), scratch.work.get_mut());
+            plan.separate(simd, start, scratch.frequencies.get(), rows);
+        }
     }
 }
 

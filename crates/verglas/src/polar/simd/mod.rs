@@ -29,6 +29,10 @@ pub trait Simd<T: Real>: Copy {
     /// Numbers in a vector; 8, 4 or 2.
     const LANES: usize;
 
+    /// Runs a kernel in a function of its own, compiled once for this set: less to compile than the same code inlined
+    /// wherever it is needed.
+    fn call<K: Kernel<T>>(self, kernel: K) -> K::Output;
+
     /// The first [`LANES`](Self::LANES) numbers of a slice.
     #[inline(always)]
     fn load(self, from: &[T]) -> Self::Vector {

@@ -5,7 +5,7 @@ use std::arch::aarch64::*;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{OCTET, Simd};
+use super::{Kernel, OCTET, Simd};
 
 /// The token of Advanced SIMD; exists where the processor has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,11 @@ impl Simd<f32> for Neon {
             [vmulq_f32(a[0], b[0]), vmulq_f32(a[1], b[1])];
         fn mul_add_octet(a: [float32x4_t; 2], b: [float32x4_t; 2], c: [float32x4_t; 2]) -> [float32x4_t; 2] =
             [vfmaq_f32(c[0], a[0], b[0]), vfmaq_f32(c[1], a[1], b[1])];
+    }
+
+    #[inline(never)]
+    fn call<K: Kernel<f32>>(self, kernel: K) -> K::Output {
+        kernel.run(self)
     }
 
     #[inline(always)]
@@ -204,6 +209,11 @@ impl Simd<f64> for Neon {
     fn mul_add_octet(self, a: [float64x2_t; 4], b: [float64x2_t; 4], c: [float64x2_t; 4]) -> [float64x2_t; 4] {
         // SAFETY: as for the one-line methods.
         std::array::from_fn(|k| unsafe { vfmaq_f64(c[k], a[k], b[k]) })
+    }
+
+    #[inline(never)]
+    fn call<K: Kernel<f64>>(self, kernel: K) -> K::Output {
+        kernel.run(self)
     }
 
     #[inline(always)]

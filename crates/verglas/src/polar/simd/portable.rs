@@ -1,6 +1,6 @@
 //! Plain Rust, which the compiler turns into whatever the target has at least.
 
-use super::{OCTET, Simd};
+use super::{Kernel, OCTET, Simd};
 
 /// The token of the portable set; anyone may have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,11 @@ macro_rules! portable {
             type Vector = [$real; $lanes];
             type Octet = [$real; OCTET];
             const LANES: usize = $lanes;
+
+            #[inline(never)]
+            fn call<K: Kernel<$real>>(self, kernel: K) -> K::Output {
+                kernel.run(self)
+            }
 
             #[inline(always)]
             fn load_twice(self, from: &[$real]) -> Self::Vector {

@@ -30,6 +30,7 @@ impl Avx2 {
     where
         Self: Simd<T>,
     {
+        #[inline(never)]
         #[target_feature(enable = "avx2,fma")]
         fn enter<T: Real, S: Simd<T>, K: Kernel<T>>(simd: S, kernel: K) -> K::Output {
             kernel.run(simd)
@@ -54,6 +55,7 @@ impl Avx512 {
     where
         Self: Simd<T>,
     {
+        #[inline(never)]
         #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq")]
         fn enter<T: Real, S: Simd<T>, K: Kernel<T>>(simd: S, kernel: K) -> K::Output {
             kernel.run(simd)
@@ -125,6 +127,11 @@ macro_rules! single {
                 fn mul_add_octet(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fmadd_ps(a, b, c);
                 fn reverse_octet(value: __m256) -> __m256 =
                     _mm256_castpd_ps(_mm256_permute4x64_pd::<0b00_01_10_11>(_mm256_castps_pd(value)));
+            }
+
+            #[inline(always)]
+            fn call<K: Kernel<f32>>(self, kernel: K) -> K::Output {
+                self.run(kernel)
             }
 
             #[inline(always)]
@@ -261,6 +268,11 @@ macro_rules! double {
                 fn mul_sub(a: F64x4, b: F64x4, c: F64x4) -> F64x4 = F64x4(_mm256_fmsub_pd(a.0, b.0, c.0));
                 fn neg_mul_add(a: F64x4, b: F64x4, c: F64x4) -> F64x4 = F64x4(_mm256_fnmadd_pd(a.0, b.0, c.0));
                 $($octets)*
+            }
+
+            #[inline(always)]
+            fn call<K: Kernel<f64>>(self, kernel: K) -> K::Output {
+                self.run(kernel)
             }
 
             #[inline(always)]
