@@ -158,10 +158,8 @@ impl<T: Real, P: Pixel> simd::Kernel<T> for TransformColumns<'_, T, P> {
             for ((pixels, &row_factor), lanes) in
                 image.chunks_exact(n).zip(&plan.row_factors).zip(&mut input[first..first + n])
             {
-                // The next batch's part of this row: rows are too far apart for the processor to see it coming.
-                if let Some(next) = pixels.get(start + 2 * S::LANES) {
-                    simd.prefetch(next);
-                }
+                // The end of the next batch's part of this row: rows are too far apart for the processor to see it coming.
+                simd.prefetch(&pixels[(start + 4 * S::LANES).min(n) - 1]);
                 let pixels = &pixels[start..start + n_columns];
                 let row_factor = simd.splat(row_factor);
                 if n_columns == 2 * S::LANES {

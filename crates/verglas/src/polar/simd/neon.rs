@@ -73,6 +73,7 @@ impl Simd<f32> for Neon {
     type Vector = F32x4;
     type Octet = [float32x4_t; 2];
     const LANES: usize = 4;
+    const OCTET_SUMS: usize = 7;
 
     #[inline(always)]
     fn prefetch<V>(self, _: &V) {}
@@ -169,6 +170,7 @@ impl Simd<f64> for Neon {
     type Vector = F64x2;
     type Octet = [float64x2_t; 4];
     const LANES: usize = 2;
+    const OCTET_SUMS: usize = 7;
 
     #[inline(always)]
     fn prefetch<V>(self, _: &V) {}

@@ -13,6 +13,7 @@ macro_rules! portable {
             type Vector = [$real; $lanes];
             type Octet = [$real; OCTET];
             const LANES: usize = $lanes;
+            const OCTET_SUMS: usize = 7;
 
             #[inline(never)]
             fn call<K: Kernel<$real>>(self, kernel: K) -> K::Output {

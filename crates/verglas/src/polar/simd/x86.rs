@@ -104,6 +104,7 @@ macro_rules! single {
             type Vector = F32x8;
             type Octet = __m256;
             const LANES: usize = 8;
+            const OCTET_SUMS: usize = 7;
 
             #[inline(always)]
             fn prefetch<V>(self, target: &V) {
@@ -247,11 +248,12 @@ single!(Avx2);
 single!(Avx512);
 
 macro_rules! double {
-    ($set:ty, $octet:ty, { $($octets:tt)* }) => {
+    ($set:ty, $octet:ty, $sums:literal, { $($octets:tt)* }) => {
         impl Simd<f64> for $set {
             type Vector = F64x4;
             type Octet = $octet;
             const LANES: usize = 4;
+            const OCTET_SUMS: usize = $sums;
 
             #[inline(always)]
             fn prefetch<V>(self, target: &V) {
@@ -340,7 +342,7 @@ macro_rules! double {
     };
 }
 
-double!(Avx2, [__m256d; 2], {
+double!(Avx2, [__m256d; 2], 7, {
     fn load_octet(from: &[f64; OCTET]) -> [__m256d; 2] =
         [_mm256_loadu_pd(from.as_ptr()), _mm256_loadu_pd(from[4..].as_ptr())];
     fn store_octet(value: [__m256d; 2], to: &mut [f64; OCTET]) -> () = {
@@ -365,7 +367,7 @@ double!(Avx2, [__m256d; 2], {
         [_mm256_permute2f128_pd::<0x01>(value[1], value[1]), _mm256_permute2f128_pd::<0x01>(value[0], value[0])];
 });
 
-double!(Avx512, __m512d, {
+double!(Avx512, __m512d, 14, {
     fn load_octet(from: &[f64; OCTET]) -> __m512d = _mm512_loadu_pd(from.as_ptr());
     fn store_octet(value: __m512d, to: &mut [f64; OCTET]) -> () = _mm512_storeu_pd(to.as_mut_ptr(), value);
     fn splat_octet(value: f64) -> __m512d = _mm512_set1_pd(value);
