@@ -107,51 +107,63 @@ impl<T: Real> HalfFilledFft<T> {
     ) {
         let quarter = self.len / 4;
         let (input, output, work) = (&input[..2 * quarter], &mut output[..self.len], &mut work[..quarter]);
-        for q in 0..4 {
-            match self.radices[0] {
-                16 => self.first_pass::<S, 16>(simd, q, input, work),
-                9 => self.first_pass::<S, 9>(simd, q, input, work),
-                8 => self.first_pass::<S, 8>(simd, q, input, work),
-                6 => self.first_pass::<S, 6>(simd, q, input, work),
-                5 => self.first_pass::<S, 5>(simd, q, input, work),
-                4 => self.first_pass::<S, 4>(simd, q, input, work),
-                3 => self.first_pass::<S, 3>(simd, q, input, work),
-                _ => self.first_pass::<S, 2>(simd, q, input, work),
+        self.transform_quarter::<S, 0>(simd, input, output, work);
+        self.transform_quarter::<S, 1>(simd, input, output, work);
+        self.transform_quarter::<S, 2>(simd, input, output, work);
+        self.transform_quarter::<S, 3>(simd, input, output, work);
+    }
+
+    /// The frequencies 4k + `Q`.
+    #[inline(always)]
+    fn transform_quarter<S: Simd<T>, const Q: usize>(
+        &self,
+        simd: S,
+        input: &[Lanes<S::Vector>],
+        output: &mut [Lanes<S::Vector>],
+        work: &mut [Lanes<S::Vector>],
+    ) {
+        match self.radices[0] {
+            16 => self.first_pass::<S, Q, 16>(simd, input, work),
+            9 => self.first_pass::<S, Q, 9>(simd, input, work),
+            8 => self.first_pass::<S, Q, 8>(simd, input, work),
+            6 => self.first_pass::<S, Q, 6>(simd, input, work),
+            5 => self.first_pass::<S, Q, 5>(simd, input, work),
+            4 => self.first_pass::<S, Q, 4>(simd, input, work),
+            3 => self.first_pass::<S, Q, 3>(simd, input, work),
+            _ => self.first_pass::<S, Q, 2>(simd, input, work),
+        }
+        let last = self.radices.len() - 1;
+        let mut block = work.len() / self.radices[0];
+        for (&radix, factors) in self.radices[1..last].iter().zip(&self.between[1..]) {
+            match radix {
+                16 => middle_pass::<T, S, 16>(simd, block, factors, work),
+                9 => middle_pass::<T, S, 9>(simd, block, factors, work),
+                8 => middle_pass::<T, S, 8>(simd, block, factors, work),
+                6 => middle_pass::<T, S, 6>(simd, block, factors, work),
+                5 => middle_pass::<T, S, 5>(simd, block, factors, work),
+                4 => middle_pass::<T, S, 4>(simd, block, factors, work),
+                3 => middle_pass::<T, S, 3>(simd, block, factors, work),
+                _ => middle_pass::<T, S, 2>(simd, block, factors, work),
             }
-            let last = self.radices.len() - 1;
-            let mut block = quarter / self.radices[0];
-            for (&radix, factors) in self.radices[1..last].iter().zip(&self.between[1..]) {
-                match radix {
-                    16 => middle_pass::<T, S, 16>(simd, block, factors, work),
-                    9 => middle_pass::<T, S, 9>(simd, block, factors, work),
-                    8 => middle_pass::<T, S, 8>(simd, block, factors, work),
-                    6 => middle_pass::<T, S, 6>(simd, block, factors, work),
-                    5 => middle_pass::<T, S, 5>(simd, block, factors, work),
-                    4 => middle_pass::<T, S, 4>(simd, block, factors, work),
-                    3 => middle_pass::<T, S, 3>(simd, block, factors, work),
-                    _ => middle_pass::<T, S, 2>(simd, block, factors, work),
-                }
-                block /= radix;
-            }
-            match self.radices[last] {
-                16 => self.last_pass::<S, 16>(simd, work, &mut output[q..]),
-                9 => self.last_pass::<S, 9>(simd, work, &mut output[q..]),
-                8 => self.last_pass::<S, 8>(simd, work, &mut output[q..]),
-                6 => self.last_pass::<S, 6>(simd, work, &mut output[q..]),
-                5 => self.last_pass::<S, 5>(simd, work, &mut output[q..]),
-                4 => self.last_pass::<S, 4>(simd, work, &mut output[q..]),
-                3 => self.last_pass::<S, 3>(simd, work, &mut output[q..]),
-                _ => self.last_pass::<S, 2>(simd, work, &mut output[q..]),
-            }
+            block /= radix;
+        }
+        match self.radices[last] {
+            16 => self.last_pass::<S, 16>(simd, work, &mut output[Q..]),
+            9 => self.last_pass::<S, 9>(simd, work, &mut output[Q..]),
+            8 => self.last_pass::<S, 8>(simd, work, &mut output[Q..]),
+            6 => self.last_pass::<S, 6>(simd, work, &mut output[Q..]),
+            5 => self.last_pass::<S, 5>(simd, work, &mut output[Q..]),
+            4 => self.last_pass::<S, 4>(simd, work, &mut output[Q..]),
+            3 => self.last_pass::<S, 3>(simd, work, &mut output[Q..]),
+            _ => self.last_pass::<S, 2>(simd, work, &mut output[Q..]),
         }
     }
 
-    /// From the input to the first pass's result in `work`, for the frequencies 4k + q.
+    /// From the input to the first pass's result in `work`, for the frequencies 4k + `Q`.
     #[inline(always)]
-    fn first_pass<S: Simd<T>, const R: usize>(
+    fn first_pass<S: Simd<T>, const Q: usize, const R: usize>(
         &self,
         simd: S,
-        q: usize,
         input: &[Lanes<S::Vector>],
         work: &mut [Lanes<S::Vector>],
     ) {
@@ -163,20 +175,20 @@ impl<T: Real> HalfFilledFft<T> {
         let mut work = work.chunks_exact_mut(stride);
         let work: [&mut [_]; R] = std::array::from_fn(|_| work.next().expect("as many parts as the radix"))
             .map(|part: &mut [_]| &mut part[..stride]);
-        let twiddles = self.first[q * self.len / 4..].chunks_exact(R);
+        let twiddles = self.first[Q * self.len / 4..].chunks_exact(R);
         let between = self.between[0].chunks_exact(R - 1);
         for (group, (twiddles, between)) in (0..stride).zip(twiddles.zip(between)) {
             let mut x = [positive[0][group]; R];
             for m in 0..R {
                 let (positive, negative) = (positive[m][group], negative[m][group]);
-                // i^q · negative
-                x[m] = match q {
+                // i^Q · negative
+                x[m] = match Q {
                     0 => add(simd, positive, negative),
                     1 => add_i(simd, positive, negative),
                     2 => sub(simd, positive, negative),
                     _ => sub_i(simd, positive, negative),
                 };
-                if q > 0 {
+                if Q > 0 {
                     x[m] = multiply(simd, x[m], twiddles[m]);
                 }
             }
