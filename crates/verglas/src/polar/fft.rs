@@ -11,7 +11,7 @@ use bytemuck::{Pod, Zeroable};
 use num_complex::Complex;
 
 use super::real::Real;
-use super::simd::Simd;
+use super::simd::{Kernel, Simd};
 
 /// One complex number per lane.
 #[derive(Debug, Clone, Copy)]
@@ -87,13 +87,18 @@ impl<T: Real> HalfFilledFft<T> {
         (len + 2 * len / 4) * size_of::<Complex<T>>() + len / 4 * size_of::<u32>()
     }
 
-    /// Transforms one batch.
+    /// Transforms one batch; the buffers are the numbers of [`Lanes`].
     ///
     /// * `input`: `[n/2]`, coordinate c at place c + n/4.
     /// * `output`: `[n]`, frequency k at place k.
     /// * `work`: `[n/4]`, overwritten.
     #[inline(always)]
-    pub(super) fn transform<S: Simd<T>>(
+    pub(super) fn transform<S: Simd<T>>(&self, simd: S, input: &[T], output: &mut [T], work: &mut [T]) {
+        simd.call(Batch { fft: self, input, output, work });
+    }
+
+    #[inline(always)]
+    fn transform_lanes<S: Simd<T>>(
         &self,
         simd: S,
         input: &[Lanes<S::Vector>],
@@ -102,51 +107,63 @@ impl<T: Real> HalfFilledFft<T> {
     ) {
         let quarter = self.len / 4;
         let (input, output, work) = (&input[..2 * quarter], &mut output[..self.len], &mut work[..quarter]);
-        for q in 0..4 {
-            match self.radices[0] {
-                16 => self.first_pass::<S, 16>(simd, q, input, work),
-                9 => self.first_pass::<S, 9>(simd, q, input, work),
-                8 => self.first_pass::<S, 8>(simd, q, input, work),
-                6 => self.first_pass::<S, 6>(simd, q, input, work),
-                5 => self.first_pass::<S, 5>(simd, q, input, work),
-                4 => self.first_pass::<S, 4>(simd, q, input, work),
-                3 => self.first_pass::<S, 3>(simd, q, input, work),
-                _ => self.first_pass::<S, 2>(simd, q, input, work),
+        self.transform_quarter::<S, 0>(simd, input, output, work);
+        self.transform_quarter::<S, 1>(simd, input, output, work);
+        self.transform_quarter::<S, 2>(simd, input, output, work);
+        self.transform_quarter::<S, 3>(simd, input, output, work);
+    }
+
+    /// The frequencies 4k + `Q`.
+    #[inline(always)]
+    fn transform_quarter<S: Simd<T>, const Q: usize>(
+        &self,
+        simd: S,
+        input: &[Lanes<S::Vector>],
+        output: &mut [Lanes<S::Vector>],
+        work: &mut [Lanes<S::Vector>],
+    ) {
+        match self.radices[0] {
+            16 => self.first_pass::<S, Q, 16>(simd, input, work),
+            9 => self.first_pass::<S, Q, 9>(simd, input, work),
+            8 => self.first_pass::<S, Q, 8>(simd, input, work),
+            6 => self.first_pass::<S, Q, 6>(simd, input, work),
+            5 => self.first_pass::<S, Q, 5>(simd, input, work),
+            4 => self.first_pass::<S, Q, 4>(simd, input, work),
+            3 => self.first_pass::<S, Q, 3>(simd, input, work),
+            _ => self.first_pass::<S, Q, 2>(simd, input, work),
+        }
+        let last = self.radices.len() - 1;
+        let mut block = work.len() / self.radices[0];
+        for (&radix, factors) in self.radices[1..last].iter().zip(&self.between[1..]) {
+            match radix {
+                16 => middle_pass::<T, S, 16>(simd, block, factors, work),
+                9 => middle_pass::<T, S, 9>(simd, block, factors, work),
+                8 => middle_pass::<T, S, 8>(simd, block, factors, work),
+                6 => middle_pass::<T, S, 6>(simd, block, factors, work),
+                5 => middle_pass::<T, S, 5>(simd, block, factors, work),
+                4 => middle_pass::<T, S, 4>(simd, block, factors, work),
+                3 => middle_pass::<T, S, 3>(simd, block, factors, work),
+                _ => middle_pass::<T, S, 2>(simd, block, factors, work),
             }
-            let last = self.radices.len() - 1;
-            let mut block = quarter / self.radices[0];
-            for (&radix, factors) in self.radices[1..last].iter().zip(&self.between[1..]) {
-                match radix {
-                    16 => middle_pass::<T, S, 16>(simd, block, factors, work),
-                    9 => middle_pass::<T, S, 9>(simd, block, factors, work),
-                    8 => middle_pass::<T, S, 8>(simd, block, factors, work),
-                    6 => middle_pass::<T, S, 6>(simd, block, factors, work),
-                    5 => middle_pass::<T, S, 5>(simd, block, factors, work),
-                    4 => middle_pass::<T, S, 4>(simd, block, factors, work),
-                    3 => middle_pass::<T, S, 3>(simd, block, factors, work),
-                    _ => middle_pass::<T, S, 2>(simd, block, factors, work),
-                }
-                block /= radix;
-            }
-            match self.radices[last] {
-                16 => self.last_pass::<S, 16>(simd, work, &mut output[q..]),
-                9 => self.last_pass::<S, 9>(simd, work, &mut output[q..]),
-                8 => self.last_pass::<S, 8>(simd, work, &mut output[q..]),
-                6 => self.last_pass::<S, 6>(simd, work, &mut output[q..]),
-                5 => self.last_pass::<S, 5>(simd, work, &mut output[q..]),
-                4 => self.last_pass::<S, 4>(simd, work, &mut output[q..]),
-                3 => self.last_pass::<S, 3>(simd, work, &mut output[q..]),
-                _ => self.last_pass::<S, 2>(simd, work, &mut output[q..]),
-            }
+            block /= radix;
+        }
+        match self.radices[last] {
+            16 => self.last_pass::<S, 16>(simd, work, &mut output[Q..]),
+            9 => self.last_pass::<S, 9>(simd, work, &mut output[Q..]),
+            8 => self.last_pass::<S, 8>(simd, work, &mut output[Q..]),
+            6 => self.last_pass::<S, 6>(simd, work, &mut output[Q..]),
+            5 => self.last_pass::<S, 5>(simd, work, &mut output[Q..]),
+            4 => self.last_pass::<S, 4>(simd, work, &mut output[Q..]),
+            3 => self.last_pass::<S, 3>(simd, work, &mut output[Q..]),
+            _ => self.last_pass::<S, 2>(simd, work, &mut output[Q..]),
         }
     }
 
-    /// From the input to the first pass's result in `work`, for the frequencies 4k + q.
+    /// From the input to the first pass's result in `work`, for the frequencies 4k + `Q`.
     #[inline(always)]
-    fn first_pass<S: Simd<T>, const R: usize>(
+    fn first_pass<S: Simd<T>, const Q: usize, const R: usize>(
         &self,
         simd: S,
-        q: usize,
         input: &[Lanes<S::Vector>],
         work: &mut [Lanes<S::Vector>],
     ) {
@@ -158,20 +175,20 @@ impl<T: Real> HalfFilledFft<T> {
         let mut work = work.chunks_exact_mut(stride);
         let work: [&mut [_]; R] = std::array::from_fn(|_| work.next().expect("as many parts as the radix"))
             .map(|part: &mut [_]| &mut part[..stride]);
-        let twiddles = self.first[q * self.len / 4..].chunks_exact(R);
+        let twiddles = self.first[Q * self.len / 4..].chunks_exact(R);
         let between = self.between[0].chunks_exact(R - 1);
         for (group, (twiddles, between)) in (0..stride).zip(twiddles.zip(between)) {
             let mut x = [positive[0][group]; R];
             for m in 0..R {
                 let (positive, negative) = (positive[m][group], negative[m][group]);
-                // i^q · negative
-                x[m] = match q {
+                // i^Q · negative
+                x[m] = match Q {
                     0 => add(simd, positive, negative),
                     1 => add_i(simd, positive, negative),
                     2 => sub(simd, positive, negative),
                     _ => sub_i(simd, positive, negative),
                 };
-                if q > 0 {
+                if Q > 0 {
                     x[m] = multiply(simd, x[m], twiddles[m]);
                 }
             }
@@ -199,6 +216,24 @@ impl<T: Real> HalfFilledFft<T> {
                 output[order[p] as usize] = x[p];
             }
         }
+    }
+}
+
+/// One batch to transform.
+struct Batch<'a, T> {
+    fft: &'a HalfFilledFft<T>,
+    input: &'a [T],
+    output: &'a mut [T],
+    work: &'a mut [T],
+}
+
+impl<T: Real> Kernel<T> for Batch<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let (input, output) = (bytemuck::cast_slice(self.input), bytemuck::cast_slice_mut(self.output));
+        self.fft.transform_lanes(simd, input, output, bytemuck::cast_slice_mut(self.work));
     }
 }
 
@@ -406,7 +441,8 @@ fn square_butterfly<T: Real, S: Simd<T>, const Q: usize, const R: usize>(simd: S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::polar::simd::{InstructionSet, Kernel};
+    use crate::polar::aligned::Aligned;
+    use crate::polar::simd::InstructionSet;
 
     /// Transforms `input` in lane 1, with something else in lane 0.
     struct Transform<'a, T>(&'a [Complex<f64>], &'a HalfFilledFft<T>);
@@ -417,24 +453,17 @@ mod tests {
         #[inline(always)]
         fn run<S: Simd<T>>(self, simd: S) -> Vec<Complex<f64>> {
             let Self(values, fft) = self;
-            let input: Vec<Lanes<S::Vector>> = values
-                .iter()
-                .map(|value| {
-                    let mut lanes = Lanes::zeroed();
-                    let numbers: &mut [T] = bytemuck::cast_slice_mut(std::slice::from_mut(&mut lanes));
-                    numbers[0] = T::rounded(1.0);
-                    (numbers[1], numbers[S::LANES + 1]) = (T::rounded(value.re), T::rounded(value.im));
-                    lanes
-                })
-                .collect();
-            let mut output = vec![Lanes::zeroed(); fft.len];
-            let mut work = vec![Lanes::zeroed(); fft.len / 4];
-            fft.transform(simd, &input, &mut output, &mut work);
-            let numbers: &[T] = bytemuck::cast_slice(&output);
-            numbers
-                .chunks_exact(2 * S::LANES)
-                .map(|lanes| Complex::new(lanes[1].widened(), lanes[S::LANES + 1].widened()))
-                .collect()
+            let vector = 2 * S::LANES;
+            let mut input = Aligned::new::<T>(fft.len / 2 * vector);
+            for (lanes, value) in input.get_mut::<T>().chunks_exact_mut(vector).zip(values) {
+                lanes[0] = T::rounded(1.0);
+                (lanes[1], lanes[S::LANES + 1]) = (T::rounded(value.re), T::rounded(value.im));
+            }
+            let mut output = Aligned::new::<T>(fft.len * vector);
+            let mut work = Aligned::new::<T>(fft.len / 4 * vector);
+            fft.transform(simd, input.get(), output.get_mut(), work.get_mut());
+            let lanes = output.get::<T>().chunks_exact(vector);
+            lanes.map(|lanes| Complex::new(lanes[1].widened(), lanes[S::LANES + 1].widened())).collect()
         }
     }
 

@@ -4,12 +4,11 @@ use num_complex::Complex;
 
 use super::TransformBytes;
 use super::aligned::Aligned;
-use super::gridding::SMALLEST_GRID;
 use super::kernel::Kernel;
 use super::octants::{Element, OctantGrid, OctantLayout};
 use super::real::{Pixel, Real};
-use super::simd::{self, InstructionSet, OCTET, Simd};
-use super::spectrum::{HalfPlane, HalfPlaneScratch, next_smooth};
+use super::simd::{self, InstructionSet, OCTET, Simd, weighted_square};
+use super::spectrum::{HalfPlane, HalfPlaneScratch, grid_side};
 use crate::grid::PolarGrid;
 
 /// Points are interpolated in tiles of so many angles and shells, whose kernels overlap in the first-level cache.
@@ -42,7 +41,7 @@ pub(super) struct FoldedScratch {
 impl<T: Real> Folded<T> {
     pub(super) fn plan(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Self {
         let kernel = Kernel::new(T::KERNEL_WIDTH, T::KERNEL_SHAPE);
-        let n_grid = next_smooth((2 * n_pixels).max(SMALLEST_GRID));
+        let n_grid = grid_side(n_pixels);
         let layout = OctantLayout::new(n_grid, T::KERNEL_WIDTH, set.lanes::<T>());
         let n_angles = octant_angles(grid.n_inplanes());
         let mut starts = Vec::with_capacity(grid.n_shells() * n_angles);
@@ -78,7 +77,7 @@ impl<T: Real> Folded<T> {
         n_shells: usize,
         n_inplanes: usize,
     ) -> TransformBytes {
-        let n_grid = next_smooth((2 * n_pixels).max(SMALLEST_GRID));
+        let n_grid = grid_side(n_pixels);
         let lanes = set.lanes::<T>();
         let n_points = n_shells * octant_angles(n_inplanes);
         TransformBytes {
@@ -133,7 +132,9 @@ impl<T: Real> Folded<T> {
                     let last_angle = (first_angle + TILE_ANGLES).min(n_angles);
                     let results = &mut results[s * n_angles + first_angle..s * n_angles + last_angle];
                     for (j, (result, (&start, weights))) in (first_angle..).zip(results.iter_mut().zip(&mut points)) {
-                        let value = weighted_sum::<T, S, W>(simd, &elements[start as usize..], stride, weights);
+                        let (along_a, along_b) = weights.split_at(W);
+                        let value =
+                            weighted_square::<T, S, W>(simd, elements, start as usize, stride, along_a, along_b);
                         simd.store_octet(value, result);
                         let square = simd.mul_octet(value, value);
                         let times = if j == 0 || j == last_edge { once } else { twice };
@@ -157,7 +158,12 @@ impl<T: Real> Folded<T> {
         let n_fours = (n.div_ceil(8) - 1) / 4;
         let plain = simd.splat_octet(factor);
         let conjugate = simd.load_octet(&[factor, -factor, factor, -factor, factor, -factor, factor, -factor]);
-        for (shell, results) in out.chunks_exact_mut(n).zip(results.chunks_exact(n_angles)) {
+        for (s, results) in results.chunks_exact(n_angles).take(self.n_shells).enumerate() {
+            let (shell, next) = out[s * n..].split_at_mut(n);
+            // The next shell is asked for ahead: its pieces are written in an order that no processor foresees.
+            for line in next[..next.len().min(n)].chunks(64 / size_of::<Complex<T>>()) {
+                simd.prefetch(&line[0]);
+            }
             unfold_one(results, 0, factor, shell);
             for first in (0..n_fours).map(|four| 1 + 4 * four) {
                 let four = &results[first..first + 4];
@@ -249,31 +255,6 @@ impl<T: Real, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
         plan.unfold(simd, results, T::rounded(factor), out);
         norm
     }
-}
-
-/// Σ_a Σ_b weight(a)·weight(b)·element(a, b) over a square of `W` × `W` elements.
-#[inline(always)]
-fn weighted_sum<T: Real, S: Simd<T>, const W: usize>(
-    simd: S,
-    elements: &[Element<T>],
-    stride: usize,
-    weights: &[T],
-) -> S::Octet {
-    let (along_a, along_b) = weights.split_at(W);
-    let mut weights_b = [simd.splat_octet(T::zero()); W];
-    for (splat, &weight) in weights_b.iter_mut().zip(along_b) {
-        *splat = simd.splat_octet(weight);
-    }
-    let mut sum = simd.splat_octet(T::zero());
-    for (line, &weight) in along_a.iter().enumerate() {
-        let line = &elements[line * stride..][..W];
-        let mut line_sum = simd.mul_octet(weights_b[0], simd.load_octet(&line[0]));
-        for k in 1..W {
-            line_sum = simd.mul_add_octet(weights_b[k], simd.load_octet(&line[k]), line_sum);
-        }
-        sum = simd.mul_add_octet(simd.splat_octet(weight), line_sum, sum);
-    }
-    sum
 }
 
 /// Number of angles from 0 to π/4.

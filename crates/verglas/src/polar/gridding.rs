@@ -1,152 +1,174 @@
-//! The transform by gridding: scale the image, transform it to an oversampled grid, interpolate there.
+//! The transform by gridding, for any polar grid: scale the image, transform it to an oversampled grid, interpolate there.
 //!
 //! Half of the grid is enough, since G(−a, −b) = conj G(a, b) for a real image, and with an even number of angles half of
-//! the points, since F(θ + π) = conj F(θ).
-
-use std::fmt;
-use std::sync::Arc;
+//! the points, since F(θ + π) = conj F(θ). [`folded`](super::folded) does better where 4 divides their number.
 
 use num_complex::Complex;
-use realfft::{RealFftPlanner, RealToComplex};
-use rustfft::{Fft, FftPlanner};
 
 use super::TransformBytes;
+use super::aligned::Aligned;
+use super::fft::Lanes;
 use super::kernel::Kernel;
 use super::real::{Pixel, Real};
+use super::simd::{self, InstructionSet, Simd};
+use super::spectrum::{HalfPlane, HalfPlaneScratch, grid_side};
 use crate::grid::PolarGrid;
 
+/// Reals that are read of a line: the widest kernel's complex numbers, and up to a full vector.
+const MAX_LINE_READ: usize = 32;
+
 /// All that the points and the box side determine.
+#[derive(Debug)]
 pub(super) struct Gridding<T: Real> {
-    n_pixels: usize,
+    set: InstructionSet,
     n_inplanes: usize,
-    layout: Layout,
-    /// 1/φ̂ at each pixel coordinate, by row and by column; the rows' also hold the factor 4π/N.
-    row_factors: Vec<T>,
-    column_factors: Vec<T>,
-    along_rows: Arc<dyn RealToComplex<T>>,
-    along_columns: Arc<dyn Fft<T>>,
+    half_plane: HalfPlane<T>,
+    layout: LineLayout,
     /// `[n_shells, computed angles]`
     taps: Vec<Taps>,
-    /// `[n_shells, computed angles, 2, w]`: kernel weights along axis 0, then along axis 1.
+    /// `[n_shells, computed angles, 2 w]`: kernel weights along axis 1, then along axis 0; and zeros, to read past the
+    /// last.
     weights: Vec<T>,
 }
 
 /// Where the kernel's square begins in the half plane, and whether the point was turned by π to lie there.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Taps {
     start: u32,
     conjugate: bool,
 }
 
-/// The oversampled half plane as it is stored: line b + halo holds G(a, b) for a = −(N_g/2 + halo) … N_g/2 + halo, for
-/// b = −halo … N_g/2 + halo.
+/// The oversampled half plane as it is stored: line b + N_g/2 + halo holds G(a, b) for a = −halo … N_g/2 + halo, for
+/// b = −(N_g/2 + halo) … N_g/2 + halo.
 #[derive(Debug, Clone, Copy)]
-struct Layout {
+struct LineLayout {
     n_grid: usize,
     halo: usize,
     n_lines: usize,
     line_len: usize,
 }
 
-/// Sides below this cost next to nothing.
-pub(super) const SMALLEST_GRID: usize = 64;
-
 /// Buffers for one image.
 #[derive(Debug)]
-pub(super) struct GriddingScratch<T: Real> {
-    /// One image row on the oversampled grid, and its transform.
-    row: Vec<T>,
-    row_spectrum: Vec<Complex<T>>,
-    /// One line of the grid while it is transformed.
-    line: Vec<Complex<T>>,
-    /// `[N_g/2 + 1, N]`: the rows' transforms, transposed.
-    columns: Vec<Complex<T>>,
-    half_plane: Vec<Complex<T>>,
-    fft: Vec<Complex<T>>,
+pub(super) struct GriddingScratch {
+    half_plane: HalfPlaneScratch,
+    lines: Aligned,
 }
 
-impl Layout {
-    fn new<T: Real>(n_pixels: usize) -> Self {
-        let width = T::KERNEL_WIDTH;
-        let halo = width / 2 + 1;
-        // Twice the box. A tiny box has too few pixels for the kernel's errors to average out, and its halo must not wrap
-        // around: it gets a wider one.
-        let n_grid = next_smooth_even((2 * n_pixels).max(SMALLEST_GRID));
-        Self { n_grid, halo, n_lines: n_grid / 2 + 1 + 2 * halo, line_len: n_grid + 1 + 2 * halo }
+impl LineLayout {
+    fn new<T: Real>(n_pixels: usize, lanes: usize) -> Self {
+        let halo = T::KERNEL_WIDTH / 2 + 1;
+        let n_grid = grid_side(n_pixels);
+        // Blocks of lanes are stored whole, and lines are read by whole vectors: both may reach past the end.
+        Self { n_grid, halo, n_lines: n_grid + 1 + 2 * halo, line_len: n_grid / 2 + 1 + 2 * halo + lanes }
+    }
+
+    fn len(&self) -> usize {
+        self.n_lines * self.line_len + MAX_LINE_READ
+    }
+
+    /// Line b of the grid.
+    fn line(&self, b: i64) -> usize {
+        (b + (self.n_grid / 2 + self.halo) as i64) as usize * self.line_len
+    }
+
+    /// Stores a block of the half plane: G(block·lanes + lane, b) from place b of `frequencies`.
+    #[inline(always)]
+    fn store_block<T: Real, S: Simd<T>>(
+        &self,
+        simd: S,
+        block: usize,
+        frequencies: &[Lanes<S::Vector>],
+        values: &mut [Complex<T>],
+    ) {
+        let half = self.n_grid / 2;
+        let (positive, negative) = frequencies[..self.n_grid].split_at(half);
+        // b = −N_g/2 … N_g/2 − 1
+        let lines = values.chunks_exact_mut(self.line_len).skip(self.halo);
+        for (line, lanes) in lines.zip(negative.iter().chain(positive)) {
+            let place = &mut line[self.halo + block * S::LANES..][..S::LANES];
+            bytemuck::cast_slice_mut(place)
+                .copy_from_slice(bytemuck::cast_slice::<_, T>(&simd.interleave(lanes.re, lanes.im)));
+        }
+    }
+
+    /// Fills what lies beyond the half plane from what lies within.
+    #[inline(always)]
+    fn fill_halo<T: Real>(&self, values: &mut [Complex<T>]) {
+        let half = (self.n_grid / 2) as i64;
+        // Along b the grid repeats after N_g.
+        for b in (-half - self.halo as i64..-half).chain(half..=half + self.halo as i64) {
+            let source = self.line(if b < 0 { b + 2 * half } else { b - 2 * half });
+            values.copy_within(source..source + self.line_len, self.line(b));
+        }
+        // G(−t, b) = conj G(t, −b), and N_g/2 + t is −(N_g/2 − t), a period on.
+        for b in -half - self.halo as i64..=half + self.halo as i64 {
+            let (target, source) = (self.line(b), self.line(-b));
+            let end = self.halo + self.n_grid / 2;
+            for t in 1..=self.halo {
+                values[target + self.halo - t] = values[source + self.halo + t].conj();
+                values[target + end + t] = values[source + end - t].conj();
+            }
+        }
     }
 }
 
 impl<T: Real> Gridding<T> {
-    pub(super) fn plan(n_pixels: usize, grid: &PolarGrid) -> Self {
-        let layout = Layout::new::<T>(n_pixels);
+    pub(super) fn plan(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Self {
+        let layout = LineLayout::new::<T>(n_pixels, set.lanes::<T>());
         let kernel = Kernel::new(T::KERNEL_WIDTH, T::KERNEL_SHAPE);
-        let factors = |scale: f64| -> Vec<T> {
-            (0..n_pixels)
-                .map(|a| a as f64 - (n_pixels / 2) as f64)
-                .map(|x| T::rounded(scale / kernel.transform(x, layout.n_grid)))
-                .collect()
-        };
         let n_angles = computed_angles(grid.n_inplanes());
         let mut taps = Vec::with_capacity(grid.n_shells() * n_angles);
-        let mut weights = Vec::with_capacity(taps.capacity() * 2 * T::KERNEL_WIDTH);
+        let mut weights = Vec::with_capacity(taps.capacity() * 2 * T::KERNEL_WIDTH + MAX_LINE_READ);
         // Grid coordinates: a turn of 4πr/N radians per pixel is 2r/N turns, 2r·N_g/N grid points.
         let scale = 2.0 * layout.n_grid as f64 / n_pixels as f64;
         for &radius in grid.radii() {
             for j in 0..n_angles {
                 let (cos, sin) = grid.direction(j);
-                let conjugate = sin < 0.0;
+                let conjugate = cos < 0.0;
                 let turned = if conjugate { -scale * radius } else { scale * radius };
                 let (u, v) = (turned * cos, turned * sin);
                 let (first_a, first_b) = (kernel.first_tap(u), kernel.first_tap(v));
-                let line = first_b + layout.halo as i64;
-                let column = first_a + (layout.n_grid / 2 + layout.halo) as i64;
-                taps.push(Taps { start: (line * layout.line_len as i64 + column) as u32, conjugate });
-                for (position, first) in [(u, first_a), (v, first_b)] {
+                let place = layout.line(first_b) + (first_a + layout.halo as i64) as usize;
+                taps.push(Taps { start: place as u32, conjugate });
+                for (position, first) in [(v, first_b), (u, first_a)] {
                     weights.extend(
                         (0..T::KERNEL_WIDTH as i64).map(|k| T::rounded(kernel.value(position - (first + k) as f64))),
                     );
                 }
             }
         }
+        weights.resize(weights.len() + MAX_LINE_READ, T::zero());
         Self {
-            n_pixels,
+            set,
             n_inplanes: grid.n_inplanes(),
+            half_plane: HalfPlane::plan(n_pixels, layout.n_grid, &kernel),
             layout,
-            row_factors: factors(4.0 * std::f64::consts::PI / n_pixels as f64),
-            column_factors: factors(1.0),
-            along_rows: RealFftPlanner::new().plan_fft_forward(layout.n_grid),
-            along_columns: FftPlanner::new().plan_fft_forward(layout.n_grid),
             taps,
             weights,
         }
     }
 
-    pub(super) fn estimate_bytes(n_pixels: usize, n_shells: usize, n_inplanes: usize) -> TransformBytes {
-        let layout = Layout::new::<T>(n_pixels);
-        let complex = size_of::<Complex<T>>();
+    pub(super) fn estimate_bytes(
+        set: InstructionSet,
+        n_pixels: usize,
+        n_shells: usize,
+        n_inplanes: usize,
+    ) -> TransformBytes {
+        let lanes = set.lanes::<T>();
+        let layout = LineLayout::new::<T>(n_pixels, lanes);
         let n_points = n_shells * computed_angles(n_inplanes);
         TransformBytes {
-            // The transforms' own tables hold about one factor per grid point along an axis, for each of the two.
             plan: n_points * (size_of::<Taps>() + 2 * T::KERNEL_WIDTH * size_of::<T>())
-                + 2 * n_pixels * size_of::<T>()
-                + 2 * layout.n_grid * complex,
-            scratch: layout.n_grid * size_of::<T>()
-                + (layout.n_grid / 2 + 1) * (1 + n_pixels) * complex
-                + (layout.n_lines * layout.line_len + 3 * layout.n_grid) * complex,
+                + HalfPlane::<T>::plan_bytes(n_pixels, layout.n_grid),
+            scratch: HalfPlane::<T>::scratch_bytes(layout.n_grid, lanes) + Aligned::bytes::<Complex<T>>(layout.len()),
         }
     }
 
-    pub(super) fn scratch(&self) -> GriddingScratch<T> {
-        let Layout { n_grid, n_lines, line_len, .. } = self.layout;
-        let zero = Complex::new(T::zero(), T::zero());
-        let fft_len = self.along_rows.get_scratch_len().max(self.along_columns.get_inplace_scratch_len());
+    pub(super) fn scratch(&self) -> GriddingScratch {
         GriddingScratch {
-            row: vec![T::zero(); n_grid],
-            row_spectrum: vec![zero; n_grid / 2 + 1],
-            line: vec![zero; n_grid],
-            columns: vec![zero; (n_grid / 2 + 1) * self.n_pixels],
-            half_plane: vec![zero; n_lines * line_len],
-            fft: vec![zero; fft_len],
+            half_plane: self.half_plane.scratch(self.set.lanes::<T>()),
+            lines: Aligned::new::<Complex<T>>(self.layout.len()),
         }
     }
 
@@ -157,96 +179,31 @@ impl<T: Real> Gridding<T> {
         out: &mut [Complex<T>],
         point_weights: &[f64],
         normalize: bool,
-        scratch: &mut GriddingScratch<T>,
+        scratch: &mut GriddingScratch,
     ) -> f64 {
-        self.transform_rows(image, scratch);
-        self.transform_columns(scratch);
-        self.fill_halo(&mut scratch.half_plane);
-        let mut square_norm = 0.0;
-        for (s, (shell, weight)) in out.chunks_exact_mut(self.n_inplanes).zip(point_weights).enumerate() {
-            square_norm += weight * self.interpolate_shell(s, &scratch.half_plane, shell);
-        }
-        let norm = square_norm.sqrt();
-        if normalize && norm.is_finite() && norm > 0.0 {
-            let factor = T::rounded(1.0 / norm);
-            for value in out.iter_mut() {
-                *value = *value * factor;
-            }
-        }
-        norm
-    }
-
-    /// Scales every image row and transforms it along axis 1, to frequencies b = 0 … N_g/2.
-    fn transform_rows<P: Pixel>(&self, image: &[P], scratch: &mut GriddingScratch<T>) {
-        let (n, half) = (self.n_pixels, self.n_pixels / 2);
-        for (a, pixels) in image.chunks_exact(n).enumerate() {
-            let row = &mut scratch.row;
-            // Coordinate 0 goes to index 0, negative ones to the end of the row.
-            row.fill(T::zero());
-            for (b, (&pixel, &factor)) in pixels.iter().zip(&self.column_factors).enumerate() {
-                row[if b < half { self.layout.n_grid + b - half } else { b - half }] =
-                    pixel.to_real::<T>() * factor * self.row_factors[a];
-            }
-            self.along_rows
-                .process_with_scratch(row, &mut scratch.row_spectrum, &mut scratch.fft)
-                .expect("the buffers have the planned lengths, and a real input makes real ends");
-            for (column, &value) in scratch.columns.chunks_exact_mut(n).zip(&scratch.row_spectrum) {
-                column[a] = value;
-            }
-        }
-    }
-
-    /// Transforms along axis 0, to frequencies a = −(N_g/2 + halo) … N_g/2 + halo of the lines b = 0 … N_g/2.
-    fn transform_columns(&self, scratch: &mut GriddingScratch<T>) {
-        let (n, half) = (self.n_pixels, self.n_pixels / 2);
-        let Layout { n_grid, halo, line_len, .. } = self.layout;
-        let stored = scratch.half_plane.chunks_exact_mut(line_len).skip(halo);
-        for (column, stored) in scratch.columns.chunks_exact(n).zip(stored) {
-            let line = &mut scratch.line;
-            line.fill(Complex::new(T::zero(), T::zero()));
-            line[..n - half].copy_from_slice(&column[half..]);
-            line[n_grid - half..].copy_from_slice(&column[..half]);
-            self.along_columns.process_with_scratch(line, &mut scratch.fft);
-            for (k, value) in stored.iter_mut().enumerate() {
-                // k = a + N_g/2 + halo; a is periodic, and the halo is no longer than half a period.
-                *value = line[(k + n_grid - halo + n_grid / 2) % n_grid];
-            }
-        }
-    }
-
-    /// Fills the lines b = −t and b = N_g/2 + t from G(−a, −b) = conj G(a, b) and the period N_g.
-    fn fill_halo(&self, half_plane: &mut [Complex<T>]) {
-        let Layout { n_grid, halo, line_len, .. } = self.layout;
-        for t in 1..=halo {
-            for (target, source) in [(halo - t, halo + t), (halo + n_grid / 2 + t, halo + n_grid / 2 - t)] {
-                for k in 0..line_len {
-                    half_plane[target * line_len + k] = half_plane[source * line_len + line_len - 1 - k].conj();
-                }
-            }
-        }
+        T::run(self.set, Apply { plan: self, image, out, point_weights, normalize, scratch })
     }
 
     /// Interpolates the points of shell `s`; returns Σ |F|².
-    fn interpolate_shell(&self, s: usize, half_plane: &[Complex<T>], shell: &mut [Complex<T>]) -> f64 {
-        let width = T::KERNEL_WIDTH;
+    #[inline(always)]
+    fn interpolate_shell<S: Simd<T>, const W: usize>(
+        &self,
+        simd: S,
+        s: usize,
+        values: &[Complex<T>],
+        shell: &mut [Complex<T>],
+    ) -> f64 {
         let n_angles = computed_angles(self.n_inplanes);
         let points = s * n_angles..(s + 1) * n_angles;
-        let weights = self.weights[points.start * 2 * width..points.end * 2 * width].chunks_exact(2 * width);
+        let numbers: &[T] = bytemuck::cast_slice(values);
         let mut square_norm = 0.0;
-        for (j, (taps, weights)) in self.taps[points].iter().zip(weights).enumerate() {
-            let (along_a, along_b) = weights.split_at(width);
-            let mut sum = Complex::new(T::zero(), T::zero());
-            for (line, &weight_b) in along_b.iter().enumerate() {
-                let start = taps.start as usize + line * self.layout.line_len;
-                let mut line_sum = Complex::new(T::zero(), T::zero());
-                for (value, &weight_a) in half_plane[start..start + width].iter().zip(along_a) {
-                    line_sum = line_sum + value * weight_a;
-                }
-                sum = sum + line_sum * weight_b;
-            }
-            let value = if taps.conjugate { sum.conj() } else { sum };
-            square_norm += value.re.widened() * value.re.widened() + value.im.widened() * value.im.widened();
-            shell[j] = value;
+        for (point, value) in points.zip(shell.iter_mut()) {
+            let taps = self.taps[point];
+            let weights = &self.weights[point * 2 * W..];
+            let sum =
+                weighted_sum::<T, S, W>(simd, &numbers[2 * taps.start as usize..], 2 * self.layout.line_len, weights);
+            *value = if taps.conjugate { sum.conj() } else { sum };
+            square_norm += sum.re.widened() * sum.re.widened() + sum.im.widened() * sum.im.widened();
         }
         if n_angles < self.n_inplanes {
             let (computed, mirrored) = shell.split_at_mut(n_angles);
@@ -259,40 +216,81 @@ impl<T: Real> Gridding<T> {
     }
 }
 
-impl<T: Real> fmt::Debug for Gridding<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gridding").field("layout", &self.layout).finish_non_exhaustive()
+struct Apply<'a, T: Real, P> {
+    plan: &'a Gridding<T>,
+    image: &'a [P],
+    out: &'a mut [Complex<T>],
+    point_weights: &'a [f64],
+    normalize: bool,
+    scratch: &'a mut GriddingScratch,
+}
+
+impl<T: Real, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) -> f64 {
+        let Self { plan, image, out, point_weights, normalize, scratch } = self;
+        let values = scratch.lines.get_mut::<Complex<T>>();
+        plan.half_plane.transform_columns(simd, image, &mut scratch.half_plane);
+        for block in 0..plan.half_plane.n_blocks(S::LANES) {
+            let frequencies = plan.half_plane.transform_block(simd, block, &mut scratch.half_plane);
+            plan.layout.store_block(simd, block, frequencies, values);
+        }
+        plan.layout.fill_halo(values);
+        let mut square_norm = 0.0;
+        for (s, (shell, weight)) in out.chunks_exact_mut(plan.n_inplanes).zip(point_weights).enumerate() {
+            square_norm += weight
+                * match T::KERNEL_WIDTH {
+                    7 => plan.interpolate_shell::<S, 7>(simd, s, values, shell),
+                    _ => plan.interpolate_shell::<S, 14>(simd, s, values, shell),
+                };
+        }
+        let norm = square_norm.sqrt();
+        if normalize && norm.is_finite() && norm > 0.0 {
+            let factor = T::rounded(1.0 / norm);
+            for value in out {
+                *value = Complex::new(value.re * factor, value.im * factor);
+            }
+        }
+        norm
     }
+}
+
+/// Σ_b Σ_a weight(b)·weight(a)·G(a, b) over a square of `W` × `W` complex numbers, lines `stride` reals apart.
+#[inline(always)]
+fn weighted_sum<T: Real, S: Simd<T>, const W: usize>(
+    simd: S,
+    numbers: &[T],
+    stride: usize,
+    weights: &[T],
+) -> Complex<T> {
+    const MAX_VECTORS: usize = 14;
+    let n_vectors = (2 * W).div_ceil(S::LANES);
+    let mut sums = [simd.splat(T::zero()); MAX_VECTORS];
+    for (line, &weight) in weights[..W].iter().enumerate() {
+        let line = &numbers[line * stride..][..n_vectors * S::LANES];
+        let weight = simd.splat(weight);
+        for k in 0..n_vectors {
+            sums[k] = simd.mul_add(weight, simd.load(&line[k * S::LANES..]), sums[k]);
+        }
+    }
+    // What has been read past the W-th number must not count, whatever follows the weights.
+    let mut along_a = [T::zero(); MAX_LINE_READ / 2];
+    along_a[..W].copy_from_slice(&weights[W..2 * W]);
+    let mut sum = simd.splat(T::zero());
+    for k in 0..n_vectors {
+        sum = simd.mul_add(simd.load_twice(&along_a[k * S::LANES / 2..]), sums[k], sum);
+    }
+    let lanes: &[T] = bytemuck::cast_slice(std::slice::from_ref(&sum));
+    let mut total = Complex::new(T::zero(), T::zero());
+    for pair in lanes.chunks_exact(2) {
+        total = Complex::new(total.re + pair[0], total.im + pair[1]);
+    }
+    total
 }
 
 /// Half of the angles when the other half lies opposite to them.
 fn computed_angles(n_inplanes: usize) -> usize {
     if n_inplanes.is_multiple_of(2) { n_inplanes / 2 } else { n_inplanes }
-}
-
-/// The smallest even 2^a·3^b·5^c that is not below `at_least`.
-fn next_smooth_even(at_least: usize) -> usize {
-    (at_least.max(2)..)
-        .find(|&n| {
-            let mut rest = n;
-            for factor in [2, 3, 5] {
-                while rest.is_multiple_of(factor) {
-                    rest /= factor;
-                }
-            }
-            rest == 1 && n.is_multiple_of(2)
-        })
-        .expect("there is a power of two above every box side")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn smooth_numbers() {
-        for (at_least, expected) in [(0, 2), (2, 2), (3, 4), (14, 16), (17, 18), (62, 64), (182, 192), (722, 750)] {
-            assert_eq!(next_smooth_even(at_least), expected);
-        }
-    }
 }

@@ -20,6 +20,8 @@ mod real;
 mod simd;
 mod spectrum;
 
+use std::marker::PhantomData;
+
 use num_complex::Complex;
 use thiserror::Error;
 
@@ -102,12 +104,13 @@ enum Method<T: Real> {
 /// The buffers that one thread needs to transform images; made by [`PolarTransform::scratch`] for its own plan.
 #[derive(Debug)]
 pub struct PolarScratch<T: Real> {
-    method: MethodScratch<T>,
+    method: MethodScratch,
+    precision: PhantomData<T>,
 }
 
 #[derive(Debug)]
-enum MethodScratch<T: Real> {
-    General(GriddingScratch<T>),
+enum MethodScratch {
+    General(GriddingScratch),
     Folded(FoldedScratch),
 }
 
@@ -128,7 +131,7 @@ impl<T: Real> PolarTransform<T> {
         let method = if grid.n_inplanes().is_multiple_of(4) {
             Method::Folded(Folded::plan(set, n_pixels, grid))
         } else {
-            Method::General(Gridding::plan(n_pixels, grid))
+            Method::General(Gridding::plan(set, n_pixels, grid))
         };
         Ok(Self {
             n_pixels,
@@ -155,6 +158,7 @@ impl<T: Real> PolarTransform<T> {
                 Method::General(gridding) => MethodScratch::General(gridding.scratch()),
                 Method::Folded(folded) => MethodScratch::Folded(folded.scratch()),
             },
+            precision: PhantomData,
         }
     }
 
@@ -265,9 +269,79 @@ fn bytes<T: Real>(n_pixels: usize, n_shells: usize, n_inplanes: usize) -> Transf
     let mut bytes = if n_inplanes.is_multiple_of(4) {
         Folded::<T>::estimate_bytes(fastest(), n_pixels, n_shells, n_inplanes)
     } else {
-        Gridding::<T>::estimate_bytes(n_pixels, n_shells, n_inplanes)
+        Gridding::<T>::estimate_bytes(fastest(), n_pixels, n_shells, n_inplanes)
     };
     bytes.plan += size_of::<PolarTransform<T>>() + n_shells * size_of::<f64>();
     bytes.scratch += size_of::<PolarScratch<T>>();
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Noise from a linear congruential generator, −0.5 … 0.5, exact in single precision.
+    fn noise(n_pixels: usize) -> Vec<f32> {
+        let mut state = n_pixels as u64;
+        (0..n_pixels * n_pixels)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 40) as f32 / (1 << 24) as f32 - 0.5
+            })
+            .collect()
+    }
+
+    fn apply<T: Real>(set: InstructionSet, image: &[f32], n_pixels: usize, grid: &PolarGrid) -> Vec<Complex<T>> {
+        let plan = PolarTransform::<T>::plan_with(set, n_pixels, grid).unwrap();
+        let mut out = vec![Complex::default(); plan.output_len()];
+        plan.apply(image, &mut out, &mut plan.scratch());
+        out
+    }
+
+    fn relative_error<T: Real>(values: &[Complex<T>], expected: &[Complex<f64>]) -> f64 {
+        let (mut error, mut norm) = (0.0, 0.0);
+        for (value, expected) in values.iter().zip(expected) {
+            error += (Complex::new(value.re.widened(), value.im.widened()) - expected).norm_sqr();
+            norm += expected.norm_sqr();
+        }
+        (error / norm).sqrt()
+    }
+
+    /// Boxes that fill whole vectors and such that do not, both methods, angles that fill whole fours and not.
+    const CASES: [(usize, usize); 8] = [(1, 4), (5, 12), (16, 32), (30, 60), (31, 62), (33, 61), (50, 100), (64, 128)];
+
+    #[test]
+    fn every_instruction_set_is_accurate() {
+        for (n_pixels, n_inplanes) in CASES {
+            let grid = PolarGrid::new(n_pixels as f64 / 4.0, 0.25, n_inplanes).unwrap();
+            let image = noise(n_pixels);
+            let wide: Vec<f64> = image.iter().map(|&pixel| f64::from(pixel)).collect();
+            let expected = direct::transform_directly(&wide, n_pixels, &grid);
+            for set in InstructionSet::available() {
+                let single = relative_error(&apply::<f32>(set, &image, n_pixels, &grid), &expected);
+                let double = relative_error(&apply::<f64>(set, &image, n_pixels, &grid), &expected);
+                // The promises; tests/polar_accuracy.rs has tighter ones and more of them, for the fastest set.
+                assert!(single <= 1e-6, "{}: N {n_pixels}, {n_inplanes} angles: {single:e}", set.name());
+                assert!(double <= 2e-13, "{}: N {n_pixels}, {n_inplanes} angles: {double:e}", set.name());
+            }
+        }
+    }
+
+    #[test]
+    fn instruction_sets_that_fuse_agree_to_the_last_bit() {
+        let sets = InstructionSet::available();
+        let fusing: Vec<_> = sets.into_iter().filter(|set| !matches!(set, InstructionSet::Portable(_))).collect();
+        for (n_pixels, n_inplanes) in CASES.into_iter().filter(|(_, n_inplanes)| n_inplanes % 4 == 0) {
+            let grid = PolarGrid::new(n_pixels as f64 / 4.0, 0.25, n_inplanes).unwrap();
+            let image = noise(n_pixels);
+            for pair in fusing.windows(2) {
+                let single = pair.iter().map(|&set| apply::<f32>(set, &image, n_pixels, &grid));
+                let [one, other]: [Vec<_>; 2] = single.collect::<Vec<_>>().try_into().unwrap();
+                assert_eq!(one, other);
+                let double = pair.iter().map(|&set| apply::<f64>(set, &image, n_pixels, &grid));
+                let [one, other]: [Vec<_>; 2] = double.collect::<Vec<_>>().try_into().unwrap();
+                assert_eq!(one, other);
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::aligned::Aligned;
 use super::fft::{HalfFilledFft, Lanes, add, sub};
 use super::kernel::Kernel;
 use super::real::{Pixel, Real};
-use super::simd::Simd;
+use super::simd::{self, Simd};
 
 /// Largest number of lanes of any instruction set.
 pub(super) const MAX_LANES: usize = 8;
@@ -79,36 +79,7 @@ impl<T: Real> HalfPlane<T> {
     /// Transforms the image's columns, to frequencies along axis 0.
     #[inline(always)]
     pub(super) fn transform_columns<S: Simd<T>, P: Pixel>(&self, simd: S, image: &[P], scratch: &mut HalfPlaneScratch) {
-        let n = self.n_pixels;
-        let first = self.n_grid / 4 - n / 2;
-        let input = scratch.columns.get_mut::<Lanes<S::Vector>>();
-        let output = scratch.frequencies.get_mut::<Lanes<S::Vector>>();
-        let work = scratch.work.get_mut::<Lanes<S::Vector>>();
-        let rows = scratch.rows.get_mut::<Lanes<S::Vector>>();
-        for start in (0..n).step_by(2 * S::LANES) {
-            // The real parts are the first half of the batch's columns, the imaginary parts the second.
-            let n_columns = (n - start).min(2 * S::LANES);
-            let factors = &self.column_factors[start..start + n_columns];
-            for ((pixels, &row_factor), lanes) in
-                image.chunks_exact(n).zip(&self.row_factors).zip(&mut input[first..first + n])
-            {
-                // The next batch's part of this row: rows are too far apart for the processor to see it coming.
-                if let Some(next) = pixels.get(start + 2 * S::LANES) {
-                    simd.prefetch(next);
-                }
-                let pixels = &pixels[start..start + n_columns];
-                let lanes: &mut [T] = bytemuck::cast_slice_mut(std::slice::from_mut(lanes));
-                if n_columns == 2 * S::LANES {
-                    // A length that the compiler knows.
-                    scale_pixels(&pixels[..2 * S::LANES], &factors[..2 * S::LANES], row_factor, lanes);
-                } else {
-                    scale_pixels(pixels, factors, row_factor, lanes);
-                    lanes[n_columns..].fill(T::zero());
-                }
-            }
-            self.fft.transform(simd, input, output, work);
-            self.separate(simd, start, output, rows);
-        }
+        simd.call(TransformColumns { plan: self, image, scratch });
     }
 
     /// Separates the transforms of paired columns and turns them, so that frequencies lie side by side.
@@ -156,24 +127,82 @@ impl<T: Real> HalfPlane<T> {
         block: usize,
         scratch: &'a mut HalfPlaneScratch,
     ) -> &'a [Lanes<S::Vector>] {
-        let rows = &scratch.rows.get::<Lanes<S::Vector>>()[block * self.n_grid / 2..][..self.n_grid / 2];
-        let output = &mut scratch.frequencies.get_mut::<Lanes<S::Vector>>()[..self.n_grid];
-        self.fft.transform(simd, rows, output, scratch.work.get_mut());
-        output
+        let row_len = self.n_grid * S::LANES;
+        let row = &scratch.rows.get::<T>()[block * row_len..][..row_len];
+        self.fft.transform(simd, row, scratch.frequencies.get_mut(), scratch.work.get_mut());
+        &scratch.frequencies.get()[..self.n_grid]
     }
 }
 
-/// pixel · column factor · row factor
+/// The first half of the work on an image, apart from the rest since only here pixels of either type are seen.
+struct TransformColumns<'a, T, P> {
+    plan: &'a HalfPlane<T>,
+    image: &'a [P],
+    scratch: &'a mut HalfPlaneScratch,
+}
+
+impl<T: Real, P: Pixel> simd::Kernel<T> for TransformColumns<'_, T, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let Self { plan, image, scratch } = self;
+        let n = plan.n_pixels;
+        let first = plan.n_grid / 4 - n / 2;
+        let rows = scratch.rows.get_mut::<Lanes<S::Vector>>();
+        for start in (0..n).step_by(2 * S::LANES) {
+            // The real parts are the first half of the batch's columns, the imaginary parts the second.
+            let n_columns = (n - start).min(2 * S::LANES);
+            let input = scratch.columns.get_mut::<Lanes<S::Vector>>();
+            let factors = &plan.column_factors[start..start + n_columns];
+            for ((pixels, &row_factor), lanes) in
+                image.chunks_exact(n).zip(&plan.row_factors).zip(&mut input[first..first + n])
+            {
+                // The end of the next batch's part of this row: rows are too far apart for the processor to see it coming.
+                simd.prefetch(&pixels[(start + 4 * S::LANES).min(n) - 1]);
+                let pixels = &pixels[start..start + n_columns];
+                let row_factor = simd.splat(row_factor);
+                if n_columns == 2 * S::LANES {
+                    // A length that the compiler knows.
+                    *lanes = scale_pixels(simd, &pixels[..2 * S::LANES], &factors[..2 * S::LANES], row_factor);
+                } else {
+                    *lanes = scale_pixels(simd, pixels, factors, row_factor);
+                }
+            }
+            plan.fft.transform(simd, scratch.columns.get(), scratch.frequencies.get_mut(), scratch.work.get_mut());
+            plan.separate(simd, start, scratch.frequencies.get(), rows);
+        }
+    }
+}
+
+/// pixel · column factor · row factor, for up to twice as many pixels as there are lanes; then zeros.
 #[inline(always)]
-fn scale_pixels<T: Real, P: Pixel>(pixels: &[P], factors: &[T], row_factor: T, to: &mut [T]) {
-    for ((value, &pixel), &factor) in to.iter_mut().zip(pixels).zip(factors) {
-        *value = pixel.to_real::<T>() * (factor * row_factor);
+fn scale_pixels<T: Real, S: Simd<T>, P: Pixel>(
+    simd: S,
+    pixels: &[P],
+    factors: &[T],
+    row_factor: S::Vector,
+) -> Lanes<S::Vector> {
+    let mut scaled = [[T::zero(); 2 * MAX_LANES]; 2];
+    let [values, column_factors] = &mut scaled;
+    for (value, pixel) in values.iter_mut().zip(pixels) {
+        *value = pixel.to_real();
+    }
+    column_factors[..factors.len()].copy_from_slice(factors);
+    Lanes {
+        re: simd.mul(simd.load(values), simd.mul(simd.load(column_factors), row_factor)),
+        im: simd.mul(simd.load(&values[S::LANES..]), simd.mul(simd.load(&column_factors[S::LANES..]), row_factor)),
     }
 }
 
-/// The smallest multiple of 4 that is not below `at_least` and has no prime factors but 2, 3 and 5.
-pub(super) fn next_smooth(at_least: usize) -> usize {
-    (at_least.max(4).next_multiple_of(4)..)
+/// The side N_g of the oversampled grid for boxes of `n_pixels`: twice as many or a few more, a multiple of 4 without
+/// prime factors but 2, 3 and 5.
+///
+/// A tiny box has too few pixels for the kernel's errors to average out, and its halo must not wrap around: it gets a
+/// wider one, which costs next to nothing.
+pub(super) fn grid_side(n_pixels: usize) -> usize {
+    const SMALLEST: usize = 64;
+    ((2 * n_pixels).max(SMALLEST).next_multiple_of(4)..)
         .step_by(4)
         .find(|&n| {
             let mut rest = n;
@@ -185,4 +214,16 @@ pub(super) fn next_smooth(at_least: usize) -> usize {
             rest == 1
         })
         .expect("there is a power of two above every box side")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grid_sides_are_smooth() {
+        for (n_pixels, side) in [(1, 64), (32, 64), (33, 72), (91, 192), (128, 256), (180, 360), (361, 768)] {
+            assert_eq!(grid_side(n_pixels), side);
+        }
+    }
 }

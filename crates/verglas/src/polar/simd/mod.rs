@@ -28,7 +28,22 @@ pub trait Simd<T: Real>: Copy {
     type Octet: Copy;
     /// Numbers in a vector; 8, 4 or 2.
     const LANES: usize;
+    /// Sums of octets that fit in the registers at once; 7 or 14.
+    const OCTET_SUMS: usize;
 
+    /// Runs a kernel in a function of its own, compiled once for this set: less to compile than the same code inlined
+    /// wherever it is needed.
+    fn call<K: Kernel<T>>(self, kernel: K) -> K::Output;
+
+    /// The first [`LANES`](Self::LANES) numbers of a slice.
+    #[inline(always)]
+    fn load(self, from: &[T]) -> Self::Vector {
+        bytemuck::pod_read_unaligned(bytemuck::cast_slice(&from[..Self::LANES]))
+    }
+    /// The first half as many numbers of a slice, each twice.
+    fn load_twice(self, from: &[T]) -> Self::Vector;
+    /// [a₀, b₀, a₁, b₁, …], in two vectors.
+    fn interleave(self, a: Self::Vector, b: Self::Vector) -> [Self::Vector; 2];
     /// All lanes the same.
     fn splat(self, value: T) -> Self::Vector;
     /// a + b
@@ -69,6 +84,49 @@ pub trait Simd<T: Real>: Copy {
     fn transpose_octets(self, square: [Self::Octet; 4]) -> [Self::Octet; 4];
     /// The four complex numbers in reverse order.
     fn reverse_octet(self, value: Self::Octet) -> Self::Octet;
+}
+
+/// Σ_a Σ_b along_a[a] · along_b[b] · elements[start + a·stride + b] over a square of `W` × `W` elements.
+///
+/// One sum per b runs along a, so that many are under way at once; as many as there are registers for.
+///
+/// # Panics
+/// When the square reaches past the end of `elements`, or the weights are fewer than `W`.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub fn weighted_square<T: Real, S: Simd<T>, const W: usize>(
+    simd: S,
+    elements: &[[T; OCTET]],
+    start: usize,
+    stride: usize,
+    along_a: &[T],
+    along_b: &[T],
+) -> S::Octet {
+    let (along_a, along_b) = (&along_a[..W], &along_b[..W]);
+    assert!(
+        start < elements.len() && (W - 1) * stride + W <= elements.len() - start,
+        "the square lies within the grid"
+    );
+    let mut total = simd.splat_octet(T::zero());
+    let mut first = 0;
+    while first < W {
+        let mut sums = [simd.splat_octet(T::zero()); W];
+        for (a, &weight) in along_a.iter().enumerate() {
+            let weight = simd.splat_octet(weight);
+            for b in first..W.min(first + S::OCTET_SUMS) {
+                // SAFETY: a and b are below W, and the place of the last of all, a = b = W − 1, has been checked. Checks
+                // of every line cost 6 % of the whole transform.
+                let element = simd.load_octet(unsafe { elements.get_unchecked(start + a * stride + b) });
+                sums[b] =
+                    if a == 0 { simd.mul_octet(weight, element) } else { simd.mul_add_octet(weight, element, sums[b]) };
+            }
+        }
+        for b in first..W.min(first + S::OCTET_SUMS) {
+            total = simd.mul_add_octet(simd.splat_octet(along_b[b]), sums[b], total);
+        }
+        first += S::OCTET_SUMS;
+    }
+    total
 }
 
 /// A computation that can be compiled for any instruction set.

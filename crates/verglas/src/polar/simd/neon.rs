@@ -5,7 +5,7 @@ use std::arch::aarch64::*;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{OCTET, Simd};
+use super::{Kernel, OCTET, Simd};
 
 /// The token of Advanced SIMD; exists where the processor has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,7 @@ impl Simd<f32> for Neon {
     type Vector = F32x4;
     type Octet = [float32x4_t; 2];
     const LANES: usize = 4;
+    const OCTET_SUMS: usize = 7;
 
     #[inline(always)]
     fn prefetch<V>(self, _: &V) {}
@@ -97,6 +98,27 @@ impl Simd<f32> for Neon {
             [vmulq_f32(a[0], b[0]), vmulq_f32(a[1], b[1])];
         fn mul_add_octet(a: [float32x4_t; 2], b: [float32x4_t; 2], c: [float32x4_t; 2]) -> [float32x4_t; 2] =
             [vfmaq_f32(c[0], a[0], b[0]), vfmaq_f32(c[1], a[1], b[1])];
+    }
+
+    #[inline(never)]
+    fn call<K: Kernel<f32>>(self, kernel: K) -> K::Output {
+        kernel.run(self)
+    }
+
+    #[inline(always)]
+    fn load_twice(self, from: &[f32]) -> F32x4 {
+        let from = &from[..2];
+        // SAFETY: as for the one-line methods.
+        unsafe {
+            let two = vld1_f32(from.as_ptr());
+            F32x4(vcombine_f32(vzip1_f32(two, two), vzip2_f32(two, two)))
+        }
+    }
+
+    #[inline(always)]
+    fn interleave(self, a: F32x4, b: F32x4) -> [F32x4; 2] {
+        // SAFETY: as for the one-line methods.
+        unsafe { [F32x4(vzip1q_f32(a.0, b.0)), F32x4(vzip2q_f32(a.0, b.0))] }
     }
 
     #[inline(always)]
@@ -148,6 +170,7 @@ impl Simd<f64> for Neon {
     type Vector = F64x2;
     type Octet = [float64x2_t; 4];
     const LANES: usize = 2;
+    const OCTET_SUMS: usize = 7;
 
     #[inline(always)]
     fn prefetch<V>(self, _: &V) {}
@@ -188,6 +211,22 @@ impl Simd<f64> for Neon {
     fn mul_add_octet(self, a: [float64x2_t; 4], b: [float64x2_t; 4], c: [float64x2_t; 4]) -> [float64x2_t; 4] {
         // SAFETY: as for the one-line methods.
         std::array::from_fn(|k| unsafe { vfmaq_f64(c[k], a[k], b[k]) })
+    }
+
+    #[inline(never)]
+    fn call<K: Kernel<f64>>(self, kernel: K) -> K::Output {
+        kernel.run(self)
+    }
+
+    #[inline(always)]
+    fn load_twice(self, from: &[f64]) -> F64x2 {
+        Simd::<f64>::splat(self, from[0])
+    }
+
+    #[inline(always)]
+    fn interleave(self, a: F64x2, b: F64x2) -> [F64x2; 2] {
+        // SAFETY: as for the one-line methods.
+        unsafe { [F64x2(vtrn1q_f64(a.0, b.0)), F64x2(vtrn2q_f64(a.0, b.0))] }
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Plain Rust, which the compiler turns into whatever the target has at least.
 
-use super::{OCTET, Simd};
+use super::{Kernel, OCTET, Simd};
 
 /// The token of the portable set; anyone may have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,28 @@ macro_rules! portable {
             type Vector = [$real; $lanes];
             type Octet = [$real; OCTET];
             const LANES: usize = $lanes;
+            const OCTET_SUMS: usize = 7;
+
+            #[inline(never)]
+            fn call<K: Kernel<$real>>(self, kernel: K) -> K::Output {
+                kernel.run(self)
+            }
+
+            #[inline(always)]
+            fn load_twice(self, from: &[$real]) -> Self::Vector {
+                let from = &from[..$lanes / 2];
+                std::array::from_fn(|lane| from[lane / 2])
+            }
+
+            #[inline(always)]
+            fn interleave(self, a: Self::Vector, b: Self::Vector) -> [Self::Vector; 2] {
+                std::array::from_fn(|half| {
+                    std::array::from_fn(|lane| {
+                        let from = half * $lanes / 2 + lane / 2;
+                        if lane % 2 == 0 { a[from] } else { b[from] }
+                    })
+                })
+            }
 
             #[inline(always)]
             fn splat(self, value: $real) -> Self::Vector {

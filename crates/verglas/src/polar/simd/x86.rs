@@ -30,6 +30,7 @@ impl Avx2 {
     where
         Self: Simd<T>,
     {
+        #[inline(never)]
         #[target_feature(enable = "avx2,fma")]
         fn enter<T: Real, S: Simd<T>, K: Kernel<T>>(simd: S, kernel: K) -> K::Output {
             kernel.run(simd)
@@ -54,6 +55,7 @@ impl Avx512 {
     where
         Self: Simd<T>,
     {
+        #[inline(never)]
         #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq")]
         fn enter<T: Real, S: Simd<T>, K: Kernel<T>>(simd: S, kernel: K) -> K::Output {
             kernel.run(simd)
@@ -102,6 +104,7 @@ macro_rules! single {
             type Vector = F32x8;
             type Octet = __m256;
             const LANES: usize = 8;
+            const OCTET_SUMS: usize = 7;
 
             #[inline(always)]
             fn prefetch<V>(self, target: &V) {
@@ -125,6 +128,30 @@ macro_rules! single {
                 fn mul_add_octet(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fmadd_ps(a, b, c);
                 fn reverse_octet(value: __m256) -> __m256 =
                     _mm256_castpd_ps(_mm256_permute4x64_pd::<0b00_01_10_11>(_mm256_castps_pd(value)));
+            }
+
+            #[inline(always)]
+            fn call<K: Kernel<f32>>(self, kernel: K) -> K::Output {
+                self.run(kernel)
+            }
+
+            #[inline(always)]
+            fn load_twice(self, from: &[f32]) -> F32x8 {
+                let from = &from[..4];
+                // SAFETY: as for the one-line methods.
+                unsafe {
+                    let four = _mm256_castps128_ps256(_mm_loadu_ps(from.as_ptr()));
+                    F32x8(_mm256_permutevar8x32_ps(four, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3)))
+                }
+            }
+
+            #[inline(always)]
+            fn interleave(self, a: F32x8, b: F32x8) -> [F32x8; 2] {
+                // SAFETY: as for the one-line methods.
+                unsafe {
+                    let (low, high) = (_mm256_unpacklo_ps(a.0, b.0), _mm256_unpackhi_ps(a.0, b.0));
+                    [F32x8(_mm256_permute2f128_ps::<0x20>(low, high)), F32x8(_mm256_permute2f128_ps::<0x31>(low, high))]
+                }
             }
 
             #[inline(always)]
@@ -221,11 +248,12 @@ single!(Avx2);
 single!(Avx512);
 
 macro_rules! double {
-    ($set:ty, $octet:ty, { $($octets:tt)* }) => {
+    ($set:ty, $octet:ty, $sums:literal, { $($octets:tt)* }) => {
         impl Simd<f64> for $set {
             type Vector = F64x4;
             type Octet = $octet;
             const LANES: usize = 4;
+            const OCTET_SUMS: usize = $sums;
 
             #[inline(always)]
             fn prefetch<V>(self, target: &V) {
@@ -242,6 +270,33 @@ macro_rules! double {
                 fn mul_sub(a: F64x4, b: F64x4, c: F64x4) -> F64x4 = F64x4(_mm256_fmsub_pd(a.0, b.0, c.0));
                 fn neg_mul_add(a: F64x4, b: F64x4, c: F64x4) -> F64x4 = F64x4(_mm256_fnmadd_pd(a.0, b.0, c.0));
                 $($octets)*
+            }
+
+            #[inline(always)]
+            fn call<K: Kernel<f64>>(self, kernel: K) -> K::Output {
+                self.run(kernel)
+            }
+
+            #[inline(always)]
+            fn load_twice(self, from: &[f64]) -> F64x4 {
+                let from = &from[..2];
+                // SAFETY: as for the one-line methods.
+                unsafe {
+                    let two = _mm256_castpd128_pd256(_mm_loadu_pd(from.as_ptr()));
+                    F64x4(_mm256_permute4x64_pd::<0b01_01_00_00>(two))
+                }
+            }
+
+            #[inline(always)]
+            fn interleave(self, a: F64x4, b: F64x4) -> [F64x4; 2] {
+                // SAFETY: as for the one-line methods.
+                unsafe {
+                    let (low, high) = (_mm256_unpacklo_pd(a.0, b.0), _mm256_unpackhi_pd(a.0, b.0));
+                    [
+                        F64x4(_mm256_permute2f128_pd::<0x20>(low, high)),
+                        F64x4(_mm256_permute2f128_pd::<0x31>(low, high)),
+                    ]
+                }
             }
 
             #[inline(always)]
@@ -287,7 +342,7 @@ macro_rules! double {
     };
 }
 
-double!(Avx2, [__m256d; 2], {
+double!(Avx2, [__m256d; 2], 7, {
     fn load_octet(from: &[f64; OCTET]) -> [__m256d; 2] =
         [_mm256_loadu_pd(from.as_ptr()), _mm256_loadu_pd(from[4..].as_ptr())];
     fn store_octet(value: [__m256d; 2], to: &mut [f64; OCTET]) -> () = {
@@ -312,7 +367,7 @@ double!(Avx2, [__m256d; 2], {
         [_mm256_permute2f128_pd::<0x01>(value[1], value[1]), _mm256_permute2f128_pd::<0x01>(value[0], value[0])];
 });
 
-double!(Avx512, __m512d, {
+double!(Avx512, __m512d, 14, {
     fn load_octet(from: &[f64; OCTET]) -> __m512d = _mm512_loadu_pd(from.as_ptr());
     fn store_octet(value: __m512d, to: &mut [f64; OCTET]) -> () = _mm512_storeu_pd(to.as_mut_ptr(), value);
     fn splat_octet(value: f64) -> __m512d = _mm512_set1_pd(value);
