@@ -42,8 +42,11 @@ fn the_demo_runs_twice_and_says_where_things_are() {
     assert!(set.path("here/stacks/fft/particles_fourier_stack_000002.npz").exists());
 }
 
+/// Metadata keys and the values of all images.
+type Values = Vec<(&'static str, Vec<f64>)>;
+
 /// Everything that a conversion of 30 particles in `out` says, image after image.
-fn images_and_values(set: &DataSet) -> (Vec<Vec<f32>>, Vec<(&'static str, Vec<f64>)>) {
+fn images_and_values(set: &DataSet) -> (Vec<Vec<f32>>, Values) {
     let keys = [
         "defocusU",
         "defocusV",
@@ -59,7 +62,7 @@ fn images_and_values(set: &DataSet) -> (Vec<Vec<f32>>, Vec<(&'static str, Vec<f6
         "amplitudeContrast",
     ];
     let mut images = Vec::new();
-    let mut values: Vec<(&str, Vec<f64>)> = keys.map(|key| (key, Vec::new())).to_vec();
+    let mut values: Values = keys.map(|key| (key, Vec::new())).to_vec();
     let mut stack = 0;
     while images.len() < 30 {
         images.extend(physical_images(&set.path(&format!("out/phys/particles_phys_stack_{stack:06}.pt"))));
