@@ -446,9 +446,9 @@ fn fraction(text: &str) -> Result<f64, String> {
     positive(text).ok().filter(|&number| number <= 1.0).ok_or_else(|| "expected a number in (0, 1]".to_owned())
 }
 
-/// A name and a file, as in `score=scores.npy`.
+/// A name and a file, as in `score=scores.npy`; the underscore before a STAR column's name is no part of it.
 fn named_file(text: &str) -> Result<(String, PathBuf), String> {
-    match text.split_once('=') {
+    match text.strip_prefix('_').unwrap_or(text).split_once('=') {
         Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), PathBuf::from(file))),
         _ => Err("expected NAME=FILE".to_owned()),
     }
@@ -492,6 +492,7 @@ mod tests {
     #[test]
     fn columns_have_a_name_and_a_file() {
         assert_eq!(named_file("score=a=b.npy"), Ok(("score".to_owned(), PathBuf::from("a=b.npy"))));
+        assert_eq!(named_file("_rlnScore=a.npy"), Ok(("rlnScore".to_owned(), PathBuf::from("a.npy"))));
         for bad in ["score", "=a.npy", "score=", ""] {
             assert!(named_file(bad).is_err(), "{bad}");
         }

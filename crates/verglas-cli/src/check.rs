@@ -7,7 +7,7 @@ use verglas::{Conversion, Error, Findings, Result};
 
 use crate::Failure;
 use crate::args::CheckArguments;
-use crate::convert::{input, settings};
+use crate::convert::{counted, input, settings};
 use crate::messages::Messages;
 
 /// Checks and tells; fails when something is wrong.
@@ -19,17 +19,18 @@ pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Resul
     messages.findings(&findings);
     let conversion = checked?;
     let n_warnings = findings.warnings.len();
-    let text = format!(
-        "nothing wrong: {} particles of {} image files would make {} stacks{}",
-        conversion.n_images(),
-        conversion.n_image_files(),
-        conversion.n_stacks(),
-        match n_warnings {
-            0 => String::new(),
-            1 => "; 1 warning".to_owned(),
-            n => format!("; {n} warnings"),
-        }
+    let mut text = format!(
+        "nothing wrong: {} of {} would make {}",
+        counted(conversion.n_images(), "particle"),
+        counted(conversion.n_image_files(), "image file"),
+        counted(conversion.n_stacks(), "stack"),
     );
+    if n_warnings > 0 {
+        text.push_str(&format!("; {}", counted(n_warnings, "warning")));
+    }
+    if !arguments.deep {
+        text.push_str("\npixels were not looked at; --deep does");
+    }
     messages.summary(&text, || {
         json!({
             "n_images": conversion.n_images(),

@@ -150,12 +150,12 @@ pub fn describe(summary: &Summary) -> String {
         ),
     };
     let mut text = format!(
-        "{} particles of {} image files in {} stacks below {}\n\
+        "{} of {} in {} below {}\n\
          {input}{downsampled}, {} precision, {} shells × {} angles\n\
          {:.1} s, {:.0} particles/s, {} written",
-        summary.n_images,
-        summary.n_image_files,
-        summary.n_stacks,
+        counted(summary.n_images, "particle"),
+        counted(summary.n_image_files, "image file"),
+        counted(summary.n_stacks, "stack"),
         summary.output.display(),
         summary.precision,
         summary.n_shells,
@@ -184,4 +184,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Run(error)
     }
+}
+
+/// A number and what it counts: `1 row`, `2 rows`.
+pub fn counted(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }

@@ -135,7 +135,10 @@ impl ImageDescriptor {
     /// # Errors
     /// When the file can't be read, a key is missing, or a value is out of its range.
     pub fn load(path: &Path) -> Result<Self> {
-        let mut npz = NpzReader::open(path).map_err(|error| Error::from_format(path, error))?;
+        let mut npz = NpzReader::open(path).map_err(|error| match error {
+            FormatError::Io(_) => Error::from_format(path, error),
+            error => Error::format(format!("`{}` is no image descriptor (.npz): {error}", path.display())),
+        })?;
         Self::read(&mut npz).map_err(|error| Error::from_format(path, error))
     }
 

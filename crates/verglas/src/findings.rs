@@ -14,6 +14,11 @@ pub struct Warning {
     pub message: String,
 }
 
+/// A number and what it counts: `1 row`, `2 rows`.
+pub(crate) fn counted(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
 /// Errors and warnings, collected so that a user sees all of them in one go.
 #[derive(Debug, Default)]
 pub struct Findings {

@@ -37,7 +37,13 @@ impl Column {
     /// Keeps only the particles at `kept`, in that order.
     pub fn select(&mut self, kept: &[u32]) {
         if let Self::PerParticle(values) = self {
-            *values = kept.iter().map(|&index| values[index as usize]).collect();
+            let selected: Vec<f64> = kept.iter().map(|&index| values[index as usize]).collect();
+            *self = match selected.split_first() {
+                Some((first, others)) if others.iter().all(|other| other.to_bits() == first.to_bits()) => {
+                    Self::Constant(*first)
+                }
+                _ => Self::PerParticle(selected),
+            };
         }
     }
 }
@@ -200,6 +206,8 @@ pub struct ParticleTable {
     pub pixel_size_angstrom: Option<f64>,
     /// 10⁴ · `rlnDetectorPixelSize` / `rlnMagnification`, Å, as before RELION 3.1.
     pub detector_pixel_size_angstrom: Option<f64>,
+    /// Where the detector's pixel sizes differ by more than 0.1 %: the sizes and their numbers of rows, one line each.
+    pub differing_detector_pixel_sizes: Option<String>,
 }
 
 impl ParticleTable {
@@ -259,6 +267,8 @@ mod tests {
         let mut column = Column::PerParticle(vec![1.0, 2.0, 3.0]);
         column.select(&[2, 0]);
         assert_eq!(column, Column::PerParticle(vec![3.0, 1.0]));
+        column.select(&[1]);
+        assert_eq!(column, Column::Constant(1.0));
         let mut constant = Column::Constant(4.0);
         constant.select(&[1]);
         constant.map_in_place(|value| value * 2.0);

@@ -30,7 +30,7 @@ impl PixelSizeSource {
             Self::Caller => "the command line",
             Self::Metadata => "the metadata",
             Self::Descriptor => "the descriptor",
-            Self::Detector => "rlnDetectorPixelSize and rlnMagnification",
+            Self::Detector => "rlnDetectorPixelSize/rlnMagnification",
             Self::MrcHeader => "the MRC header",
         }
     }
@@ -73,7 +73,8 @@ pub(crate) fn choose_pixel_size(
             );
         }
         Some(PixelSizeFrom::Metadata) => {
-            return Err(Error::value("the metadata's pixel size is to count, and they state none"));
+            return Err(Error::value("the metadata's pixel size is to count, and they state none")
+                .with_hint("leave --pixel-size-from out, or give --pixel-size"));
         }
         None => {}
     }

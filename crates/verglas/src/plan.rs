@@ -151,6 +151,7 @@ mod tests {
             blob_sign: None,
             pixel_size_angstrom: None,
             detector_pixel_size_angstrom: None,
+            differing_detector_pixel_sizes: None,
         }
     }
 

@@ -272,7 +272,7 @@ fn images_that_are_not_square() {
 fn boxes_that_differ_between_stacks() {
     let set = DataSet::usual();
     set.write_images("stacks/b.mrcs", 10, 10, &vec![vec![1.0; 100]; 3]);
-    set.assert_refused(&[], &["8 px: 1 files", "10 px: 1 files"]);
+    set.assert_refused(&[], &["8 px: 1 file,", "10 px: 1 file,"]);
 }
 
 #[test]
@@ -348,4 +348,36 @@ fn wrong_usage_is_exit_code_2() {
         assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.stderr);
     }
     assert!(!set.path("out").exists());
+}
+
+#[test]
+fn detector_pixel_sizes_that_differ_and_are_all_there_is() {
+    let set = DataSet::usual();
+    let head = "data_\nloop_\n_rlnVoltage\n_rlnDefocusU\n_rlnDefocusV\n_rlnDefocusAngle\n_rlnSphericalAberration\n\
+        _rlnDetectorPixelSize\n_rlnMagnification\n_rlnImageName\n";
+    let rows = "300 1 1 0 2.7 14 140000 1@stacks/a.mrcs\n300 1 1 0 2.7 14 100000 2@stacks/a.mrcs\n";
+    set.write_star("particles.star", &format!("{head}{rows}"));
+    set.assert_refused(&[], &["rlnMagnification", "1 Å, 1 row", "1.4 Å, 1 row"]);
+    let ran = set.convert(&["--pixel-size", "1"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(!ran.stderr.contains("1.4"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_optics_group_that_no_particle_is_in() {
+    let set = DataSet::usual();
+    set.assert_refused(&["--optics-group", "7"], &["no particle of `particles.star`", "7", "1 (opticsGroup1)"]);
+}
+
+#[test]
+fn an_image_directory_that_is_not_there() {
+    let set = DataSet::usual();
+    set.assert_refused(&["--image-dir", "gone"], &["the image directory `gone` does not exist"]);
+    set.assert_refused(&["--image-dir", "particles.star"], &["`particles.star` is no folder"]);
+}
+
+#[test]
+fn a_descriptor_that_is_none() {
+    let set = DataSet::usual();
+    set.assert_refused(&["-d", "particles.star"], &["`particles.star` is no image descriptor"]);
 }

@@ -188,7 +188,7 @@ fn max_stacks_stops_early_and_asks_only_for_what_it_needs() {
     set.write_star("particles.star", &star(&["1@stacks/a.mrcs", "2@stacks/a.mrcs", "1@gone.mrcs"]));
     let ran = set.convert(&["--batch-size", "2", "--max-stacks", "1"]);
     assert_converted(&ran);
-    assert!(ran.stdout.starts_with("2 particles of 1 image files in 1 stacks"), "{}", ran.stdout);
+    assert!(ran.stdout.starts_with("2 particles of 1 image file in 1 stack"), "{}", ran.stdout);
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn the_summary_repeats_defaults_and_what_was_dropped() {
     let ran = set.convert(&[]);
     assert_converted(&ran);
     for part in [
-        "6 particles of 2 image files in 1 stacks",
+        "6 particles of 2 image files in 1 stack",
         "pixel size 1.5 Å (from the metadata)",
         "particles/s",
         "default: rlnPhaseShift is missing",
@@ -431,4 +431,80 @@ fn messages_can_be_json_lines() {
     let summary: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(summary["n_images"], 6);
     assert_eq!(summary["n_pixels"], N_PIXELS);
+}
+
+#[test]
+fn optics_groups_are_chosen_across_pairs() {
+    let set = DataSet::usual();
+    let rows = star(&["1@x"; 3]);
+    set.write_star("a.star", &rows);
+    let two = rows.replace("1 opticsGroup1", "2 opticsGroup2").replace(" 1.0 1 ", " 1.0 2 ");
+    set.write_star("b.star", &two);
+    let pairs = ["convert", "a.star", "b.star", "--images", "stacks/a.mrcs", "stacks/b.mrcs", "--pixel-size", "1"];
+    for (chosen, files) in [(&["2"][..], &["stacks/b.mrcs"][..]), (&["1", "2"], &["stacks/a.mrcs", "stacks/b.mrcs"])] {
+        let options = ["-o", "out", "--overwrite", "--optics-group"];
+        assert_converted(&set.run(&[&pairs[..], &options, chosen].concat()));
+        for (stack, file) in files.iter().enumerate() {
+            assert_eq!(metadata(&set, stack).texts("files"), [*file; 3]);
+        }
+    }
+}
+
+#[test]
+fn a_number_chooses_a_group_before_a_name_that_looks_like_it() {
+    let set = DataSet::usual();
+    let mut text = optics("1 2 300.0 2.7 0.1 1.5\n2 1 200.0 2.7 0.1 1.7\n");
+    text.push_str(PARTICLES);
+    for (row, name) in USUAL_NAMES.iter().enumerate() {
+        text.push_str(&particle(row, name).replace(" 1.0 1 ", if row < 4 { " 1.0 1 " } else { " 1.0 2 " }));
+    }
+    set.write_star("particles.star", &text);
+    let ran = set.convert(&["--optics-group", "2"]);
+    assert_converted(&ran);
+    assert_eq!(metadata(&set, 0).numbers("row"), [4.0, 5.0]);
+    assert!(!ran.stderr.contains("varies"), "{}", ran.stderr);
+}
+
+#[test]
+fn corrected_images_and_lone_columns_are_told() {
+    let set = DataSet::usual();
+    let text = star(&USUAL_NAMES)
+        .replace("_rlnPhaseShift", "_rlnCtfDataArePhaseFlipped")
+        .replace("_rlnCtfBfactor", "_rlnOriginXAngst")
+        .replace(" 0.0 0.0 1.0 1 ", " 1 0.0 1.0 1 ");
+    set.write_star("particles.star", &text);
+    let ran = set.convert(&[]);
+    assert_converted(&ran);
+    for part in ["rlnCtfDataArePhaseFlipped", "only one of the two columns of origins"] {
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn an_image_under_two_names_is_counted_as_repeated() {
+    let set = DataSet::usual();
+    set.write_star("particles.star", &star(&["1@stacks/a.mrcs", "1@./stacks/../stacks/a.mrcs", "2@stacks/a.mrc"]));
+    let ran = set.convert(&[]);
+    assert_converted(&ran);
+    assert!(ran.stderr.contains("1 row names an image that an earlier row names too"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_linked_metadata_file_leads_to_its_projects_images() {
+    let set = DataSet::usual();
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(set.path("particles.star"), elsewhere.path().join("link.star")).unwrap();
+    let ran = crate::data_set::run_in(elsewhere.path(), &["convert", "link.star", "-o", "out"]);
+    assert_converted(&ran);
+}
+
+#[test]
+fn a_single_block_of_particles_may_have_any_name() {
+    let set = DataSet::usual();
+    let text = "data_optics\nloop_\n_rlnVoltage\n_rlnDefocusU\n_rlnDefocusV\n_rlnDefocusAngle\n\
+        _rlnSphericalAberration\n_rlnImagePixelSize\n_rlnImageName\n300 1 1 0 2.7 1 1@stacks/a.mrcs\n";
+    for name in ["data_optics", "data_particles", "data_", "data_anything"] {
+        set.write_star("particles.star", &text.replace("data_optics", name));
+        assert_converted(&set.convert(&["--overwrite"]));
+    }
 }

@@ -183,7 +183,7 @@ fn toy_projections_with_one_optics_group_and_none_in_the_rows() {
     let stack = shared.join("data/relion/toy_projections.mrcs");
     for precision in ["single", "double"] {
         let (dir, stderr) = convert(&shared, "toy_projections_13.star", &["--precision", precision]);
-        assert!(stderr.contains("no column rlnOpticsGroup") && stderr.contains("1 rows name an image"), "{stderr}");
+        assert!(stderr.contains("no column rlnOpticsGroup") && stderr.contains("1 row names an image"), "{stderr}");
         assert_exact(dir.path(), &stack, &sections, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
         let mut metadata = Metadata::open(&dir.path().join("out/fft/particles_fourier_stack_000000.npz"));
         assert_eq!(metadata.numbers("sphericalAberration"), [0.001]);
@@ -224,7 +224,7 @@ fn absent_images_fail_before_anything_is_written() {
     assert_eq!(ran.code, 1);
     let here = dir.path().display().to_string();
     let beside = shared.join("data/relion").display().to_string();
-    for part in ["1 of 1 image files not found", "`100parts.mrcs`", "looked in", &here, &beside] {
+    for part in ["1 of 1 image file not found", "`100parts.mrcs`", "looked in", &here, &beside] {
         assert!(ran.stderr.contains(part), "`{part}` is not in {}", ran.stderr);
     }
     assert!(!dir.path().join("out").exists());

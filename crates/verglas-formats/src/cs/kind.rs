@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::error::{FormatError, Place, Result};
 
 /// The first bytes of CryoSPARC's second `.cs` encoding, a compressed stream of columns.
-const CSDAT_MAGIC: &[u8] = b"\x95CSDAT";
+const CSDAT_MAGICS: [&[u8]; 2] = [b"\x95CSDAT", b"\x94CSDAT"];
 
 /// The longest `.csg` that is read; real ones take some kilobytes.
 pub(super) const MAX_CSG_BYTES: u64 = 1 << 20;
@@ -52,7 +52,7 @@ fn metafiles(text: &str) -> Vec<String> {
 /// Why a file that begins with `start` is not read as a `.cs`.
 pub(super) fn not_numpy(start: &[u8]) -> FormatError {
     let unsupported = |message: &str| FormatError::unsupported(Place::File, message);
-    if start.starts_with(CSDAT_MAGIC) {
+    if CSDAT_MAGICS.iter().any(|magic| start.starts_with(magic)) {
         return unsupported("a `.cs` file in the CSDAT encoding, expected a NumPy array")
             .with_hint("convert it with cryosparc-tools: `Dataset.load('in.cs').save('out.cs')` writes NumPy arrays");
     }

@@ -59,6 +59,13 @@ pub(super) fn choose_grids(
         mrc_header: header_pixel_size(&found.files),
     };
     let (pixel_size_angstrom, pixel_size_source) = choose_pixel_size(&stated, settings.pixel_size_from, findings)?;
+    if let (PixelSizeSource::Detector, Some(sizes)) = (pixel_size_source, &table.differing_detector_pixel_sizes) {
+        return Err(Error::value(format!(
+            "rlnDetectorPixelSize and rlnMagnification, which are all that states a pixel size, differ between rows, and \
+             one descriptor can hold one pixel size only\n{sizes}"
+        ))
+        .with_hint("if one size is right for all, give it with --pixel-size"));
+    }
     if pixel_size_source == PixelSizeSource::MrcHeader {
         refuse_differing_headers(&found.files, pixel_size_angstrom)?;
     }

@@ -86,7 +86,6 @@ impl Conversion {
             max_stacks: settings.max_stacks,
         };
         let plan = plan_stacks(&table, plan_settings);
-        report_plan(&table, &plan, findings);
         found(check_contrast(&table, &plan, settings.contrast, findings), findings);
 
         let mode0 = match settings.byte_sign {
@@ -94,6 +93,7 @@ impl Conversion {
             ByteSign::Unsigned => Mode0::Unsigned,
         };
         let images = find_images(&input, &settings, &table, &plan, mode0, findings);
+        report_plan(&table, &plan, &images, findings);
         // Without one box for all images, or with a descriptor that can't be read, there is nothing to compare further.
         let BoxSize(input_box) = images.box_size?;
         let given = given?;

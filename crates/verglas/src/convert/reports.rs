@@ -1,18 +1,20 @@
 //! What a user is told about particles that are converted all the same.
 
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+
+use super::images::FoundImages;
 use crate::descriptor::ImageDescriptor;
 use crate::findings::Findings;
 use crate::particle::ParticleTable;
 use crate::plan::StackPlan;
 
 /// Tells about images that several rows name, and about several sets of lens constants.
-pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, findings: &mut Findings) {
-    let n_repeated = count_repeated(table, plan);
+pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &FoundImages, findings: &mut Findings) {
+    let n_repeated = count_repeated(table, plan, images);
     if n_repeated > 0 {
-        findings.warn(
-            "image-repeated",
-            format!("{n_repeated} rows name an image that an earlier row names too; all are kept"),
-        );
+        let rows = if n_repeated == 1 { "1 row names".to_owned() } else { format!("{n_repeated} rows name") };
+        findings.warn("image-repeated", format!("{rows} an image that an earlier row names too; all are kept"));
     }
     if table.constants.len() > 1 {
         let mut text = format!(
@@ -38,8 +40,21 @@ pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, findings: &mu
 }
 
 /// How many rows name an image that another row named before.
-fn count_repeated(table: &ParticleTable, plan: &StackPlan) -> usize {
-    let key = |particle: usize| (u64::from(table.image[particle]) << 32) | u64::from(table.section[particle].0);
+fn count_repeated(table: &ParticleTable, plan: &StackPlan, images: &FoundImages) -> usize {
+    // Two names may lead to one file.
+    let mut first_with: HashMap<PathBuf, u32> = HashMap::new();
+    let mut file_of = Vec::with_capacity(images.files.len());
+    for (image, file) in images.files.iter().enumerate() {
+        let image = image as u32;
+        file_of.push(match file {
+            Ok(file) => *first_with.entry(plain_path(&file.path)).or_insert(image),
+            Err(_) => image,
+        });
+    }
+    let key = |particle: usize| {
+        let file = file_of[table.image[particle] as usize];
+        (u64::from(file) << 32) | u64::from(table.section[particle].0)
+    };
     // Most data sets go through their files in order, and then nothing needs to be sorted.
     let mut keys = plan.particles().map(key);
     let mut last = keys.next();
@@ -50,6 +65,20 @@ fn count_repeated(table: &ParticleTable, plan: &StackPlan) -> usize {
     let mut keys: Vec<u64> = plan.particles().map(key).collect();
     keys.sort_unstable();
     keys.windows(2).filter(|pair| pair[0] == pair[1]).count()
+}
+
+/// A path without `.` and `..`, absolute; links are not followed, for that would cost a call per file.
+fn plain_path(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
+        match component {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            component => plain.push(component),
+        }
+    }
+    plain
 }
 
 /// Tells about the defocus angle's axis where it matters: where the CTF's phase at the largest radius differs by more

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use verglas_formats::FormatError;
-use verglas_formats::mrc::{Mode0, MrcSummary, read_header};
+use verglas_formats::mrc::{Mode0, MrcOptions, MrcSummary, MrcWarning, read_header};
 
 use super::store::{ImageFile, Unreadable};
 use crate::error::Error;
-use crate::findings::Findings;
+use crate::findings::{Findings, counted};
 use crate::particle::{Pairing, ParticleTable};
 use crate::plan::StackPlan;
 
@@ -70,7 +70,8 @@ fn image_file(
     oddities: &mut Oddities,
     findings: &mut Findings,
 ) -> ImageFile {
-    for warning in &summary.warnings {
+    // The header was read as if 8-bit data were signed; whether IMOD's flags say otherwise depends on the settings.
+    for warning in summary.warnings.iter().filter(|warning| !matches!(warning, MrcWarning::ImodByteSign { .. })) {
         oddities.add(&path, warning.to_string());
     }
     if let Some(warning) = summary.header.byte_sign_warning(mode0) {
@@ -83,6 +84,15 @@ fn image_file(
         } else {
             findings.error(error);
         }
+    }
+    let claimed = summary.header.expected_file_bytes();
+    let limit = MrcOptions::default().max_decompressed_bytes;
+    if summary.compression.is_some() && claimed.is_none_or(|claimed| claimed > limit) {
+        findings.error(Error::format(format!(
+            "`{}`: compressed, and its header claims more than the {} GiB that are unpacked at most",
+            path.display(),
+            limit >> 30
+        )));
     }
     ImageFile { path, header: summary.header, compression: summary.compression }
 }
@@ -171,12 +181,16 @@ fn check_boxes(files: &[Result<ImageFile, Unreadable>], findings: &mut Findings)
     if boxes.len() > 1 {
         let mut error = Error::format("image files differ in box size, and one descriptor can hold one box only");
         for (side, path, n_files) in boxes.iter().take(MOST_LISTED) {
-            error = error.with_detail(format_args!("{side} px: {n_files} files, such as `{}`", path.display()));
+            error = error.with_detail(format_args!(
+                "{side} px: {}, such as `{}`",
+                counted(*n_files, "file"),
+                path.display()
+            ));
         }
         if boxes.len() > MOST_LISTED {
             error = error.with_detail(format_args!("and {} more sizes", boxes.len() - MOST_LISTED));
         }
-        findings.error(error.with_hint("convert the groups apart, with --optics-group"));
+        findings.error(error.with_hint("convert particles of different boxes apart"));
         return None;
     }
     boxes.first().and_then(|(side, ..)| usize::try_from(*side).ok()).map(BoxSize)

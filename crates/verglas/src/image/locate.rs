@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::findings::Findings;
+use crate::findings::{Findings, counted};
 
 /// How many missing files a message lists by name.
 const MOST_LISTED: usize = 10;
@@ -29,6 +29,11 @@ pub(crate) fn locate_images(
     findings: &mut Findings,
 ) -> Vec<Option<PathBuf>> {
     let (found, looked_in) = match image_dir {
+        Some(dir) if !dir.is_dir() => {
+            let what = if dir.exists() { "is no folder" } else { "does not exist" };
+            findings.error(Error::not_found(format!("the image directory `{}` {what}", dir.display())));
+            return vec![None; names.len()];
+        }
         Some(dir) => {
             refuse_equal_file_names(names, dir, findings);
             let found = names.iter().map(|name| find(&dir.join(file_name(name)))).collect();
@@ -37,7 +42,8 @@ pub(crate) fn locate_images(
         None => find_below_one_root(names, metadata_file, findings),
     };
     report_other_endings(names, &found, findings);
-    report_missing(names, &found, &looked_in, missing_is_allowed, findings);
+    let is_named_by_metadata = metadata_file.is_some() && image_dir.is_none();
+    report_missing(names, &found, &looked_in, missing_is_allowed, is_named_by_metadata, findings);
     found.into_iter().map(|found| found.map(|found| found.path)).collect()
 }
 
@@ -78,6 +84,10 @@ fn find_below_one_root(
     // A relative metadata path must be made absolute before its parents can be walked.
     if let Some(file) = metadata_file.and_then(|file| std::path::absolute(file).ok()) {
         roots.extend(file.ancestors().skip(1).map(Path::to_owned));
+        // Behind a symbolic link the project may be elsewhere.
+        if let Some(real) = file.canonicalize().ok().filter(|real| *real != file) {
+            roots.extend(real.ancestors().skip(1).map(Path::to_owned));
+        }
     }
     let working_dir = std::env::current_dir().ok();
     let mut best: Option<Vec<Option<Found>>> = None;
@@ -165,8 +175,8 @@ fn report_other_endings(names: &[&[u8]], found: &[Option<Found>], findings: &mut
         findings.warn(
             "other-ending",
             format!(
-                "{n_files} image files have the other of the endings .mrc and .mrcs than the metadata say \
-                 (`{}` is `{}`)",
+                "{} with the other of the endings .mrc and .mrcs than written (`{}` is `{}`)",
+                counted(n_files, "image file"),
                 as_path(name).display(),
                 path.display()
             ),
@@ -179,6 +189,7 @@ fn report_missing(
     found: &[Option<Found>],
     looked_in: &[PathBuf],
     missing_is_allowed: bool,
+    is_named_by_metadata: bool,
     findings: &mut Findings,
 ) {
     let missing: Vec<&[u8]> =
@@ -186,7 +197,7 @@ fn report_missing(
     if missing.is_empty() {
         return;
     }
-    let mut error = Error::not_found(format!("{} of {} image files not found", missing.len(), names.len()));
+    let mut error = Error::not_found(format!("{} of {} not found", missing.len(), counted(names.len(), "image file")));
     for name in missing.iter().take(MOST_LISTED) {
         error = error.with_detail(format_args!("`{}`", as_path(name).display()));
     }
@@ -194,11 +205,16 @@ fn report_missing(
         error = error.with_detail(format_args!("and {} more", missing.len() - MOST_LISTED));
     }
     let places: Vec<String> = looked_in.iter().map(|root| format!("`{}`", root.display())).collect();
-    error = error.with_detail(format_args!("looked in {}", places.join(", ")));
+    // Where an absolute path leads is no question of where it was looked for.
+    if missing.iter().any(|name| as_path(name).is_relative()) {
+        error = error.with_detail(format_args!("looked in {}", places.join(", ")));
+    }
     if missing_is_allowed {
         findings.warn("images-missing", error.to_string());
-    } else {
+    } else if is_named_by_metadata {
         findings.error(error.with_hint("name the folder that holds the image files with --image-dir"));
+    } else {
+        findings.error(error);
     }
 }
 
@@ -273,7 +289,7 @@ mod tests {
         let mut findings = Findings::new();
         locate_images(&names(&["gone/a.mrcs"]), Some(&star), None, false, &mut findings);
         let text = findings.errors[0].to_string();
-        assert!(text.starts_with("1 of 1 image files not found\n  `gone/a.mrcs`"), "{text}");
+        assert!(text.starts_with("1 of 1 image file not found\n  `gone/a.mrcs`"), "{text}");
         assert!(text.contains(&format!("`{}`", dir.path().display())), "{text}");
         assert!(findings.errors[0].hint().is_some());
     }

@@ -1,6 +1,6 @@
 //! Which defaults were used, and for how many rows; each is told once.
 
-use crate::findings::Findings;
+use crate::findings::{Findings, counted};
 
 /// Counts the rows that a default stood in for.
 #[derive(Debug, Default)]
@@ -24,7 +24,8 @@ impl Defaults {
     /// Tells each default once.
     pub(super) fn report(self, findings: &mut Findings) {
         for (column, default, n_rows) in self.used {
-            findings.warn("default-used", format!("{column} is missing: {default} used for {n_rows} rows"));
+            findings
+                .warn("default-used", format!("{column} is missing: {default} used for {}", counted(n_rows, "row")));
         }
     }
 }

@@ -29,12 +29,13 @@ pub(super) enum Field {
     MagMat10,
     MagMat11,
     CtfDataAreCtfPremultiplied,
+    CtfDataArePhaseFlipped,
     ImageDimensionality,
 }
 
 impl Field {
     /// Every field, in the order of the enumeration.
-    pub(super) const ALL: [Field; 27] = [
+    pub(super) const ALL: [Field; 28] = [
         Field::DefocusU,
         Field::DefocusV,
         Field::DefocusAngle,
@@ -61,6 +62,7 @@ impl Field {
         Field::MagMat10,
         Field::MagMat11,
         Field::CtfDataAreCtfPremultiplied,
+        Field::CtfDataArePhaseFlipped,
         Field::ImageDimensionality,
     ];
 
@@ -71,6 +73,22 @@ impl Field {
     /// What sequential input ignores even when it is there: the rows may describe other images of the same size.
     pub(super) const IGNORED_IN_SEQUENCE: [Field; 4] =
         [Field::AngleRot, Field::AngleTilt, Field::AnglePsi, Field::ImagePixelSize];
+
+    /// Whether the column is only looked at to tell that it is dropped; what it holds need not be a number.
+    pub(super) fn is_only_told(self) -> bool {
+        matches!(
+            self,
+            Field::BeamTiltX
+                | Field::BeamTiltY
+                | Field::MagMat00
+                | Field::MagMat01
+                | Field::MagMat10
+                | Field::MagMat11
+                | Field::CtfDataAreCtfPremultiplied
+                | Field::CtfDataArePhaseFlipped
+                | Field::ImageDimensionality
+        )
+    }
 
     /// The column's name without `rln`.
     pub(super) fn name(self) -> &'static str {
@@ -101,6 +119,7 @@ impl Field {
             Field::MagMat10 => "MagMat10",
             Field::MagMat11 => "MagMat11",
             Field::CtfDataAreCtfPremultiplied => "CtfDataAreCtfPremultiplied",
+            Field::CtfDataArePhaseFlipped => "CtfDataArePhaseFlipped",
             Field::ImageDimensionality => "ImageDimensionality",
         }
     }

@@ -70,7 +70,7 @@ pub(super) fn join_optics(star: &mut StarFile, ignored: &[Field], findings: &mut
             let (line, values) = &optics.rows[row];
             let text = values.get(at).map(Vec::as_slice).unwrap_or_default();
             let number = value::parse_f64(text).filter(|number| number.is_finite());
-            if number.is_none() {
+            if number.is_none() && !field.is_only_told() {
                 problems.add(field.name(), || {
                     Error::format(format!(
                         "line {line} of `{}`: rln{} is `{}`, expected a number",

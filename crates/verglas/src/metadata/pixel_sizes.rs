@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::findings::Findings;
+use crate::findings::{Findings, counted};
 use crate::particle::Column;
 
 /// Two pixel sizes are the same when they differ by no more than this, relatively.
@@ -50,12 +50,16 @@ pub(super) fn from_metadata(
                     "pixel-sizes-differ",
                     format!("`{}`: {name} differs between rows and is not used\n{listing}", path.display()),
                 );
+                return Ok(None);
             } else {
-                return Err(Error::format(format!(
+                let error = Error::format(format!(
                     "`{}`: {name} differs between rows, and one descriptor can hold one pixel size only\n{listing}",
                     path.display()
-                ))
-                .with_hint("convert the groups apart, with --optics-group"));
+                ));
+                return Err(match group_label {
+                    Some(_) => error.with_hint("convert the groups apart, with --optics-group"),
+                    None => error,
+                });
             }
         } else {
             findings.warn(
@@ -84,7 +88,7 @@ fn list_sizes(values: &[f64], group_label: Option<&dyn Fn(usize) -> String>) -> 
     let mut listing = String::new();
     for (size, label, count) in kinds {
         let group = label.map_or_else(String::new, |label| format!("optics group {label}: "));
-        let _ = writeln!(listing, "  {group}{size} Å, {count} rows");
+        let _ = writeln!(listing, "  {group}{size} Å, {}", counted(count, "row"));
     }
     if n_unlisted > 0 {
         let _ = writeln!(listing, "  and {n_unlisted} rows of further sizes");
@@ -93,31 +97,43 @@ fn list_sizes(values: &[f64], group_label: Option<&dyn Fn(usize) -> String>) -> 
     listing
 }
 
-/// RELION 3.0's pixel size: 10⁴ · `rlnDetectorPixelSize` (µm) / `rlnMagnification`, Å, of the first row.
+/// RELION 3.0's pixel size.
+#[derive(Debug, PartialEq)]
+pub(super) struct DetectorPixelSize {
+    /// 10⁴ · `rlnDetectorPixelSize` (µm) / `rlnMagnification` of the first row, Å.
+    pub(super) angstrom: f64,
+    /// The sizes and their numbers of rows, where they differ by more than 0.1 %. That matters only if nothing better
+    /// says the pixel size.
+    pub(super) differing: Option<String>,
+}
+
+/// The pixel size that `rlnDetectorPixelSize` and `rlnMagnification` amount to, if both are there and make sense.
 pub(super) fn from_detector(
     path: &Path,
     detector: Option<Column>,
     magnification: Option<Column>,
+    n_rows: usize,
     findings: &mut Findings,
-) -> Option<f64> {
+) -> Option<DetectorPixelSize> {
     let (detector, magnification) = (detector?, magnification?);
-    let size = 1e4 * detector.get(0) / magnification.get(0);
-    let n_rows = [&detector, &magnification]
-        .into_iter()
-        .map(|column| if let Column::PerParticle(values) = column { values.len() } else { 1 })
-        .max()
-        .unwrap_or(1);
-    let varies = (0..n_rows).any(|row| conflict(1e4 * detector.get(row) / magnification.get(row), size));
-    if varies {
+    let size = |row: usize| 1e4 * detector.get(row) / magnification.get(row);
+    let is_constant = matches!((&detector, &magnification), (Column::Constant(_), Column::Constant(_)));
+    let sizes: Vec<f64> = (0..if is_constant { 1 } else { n_rows }).map(size).collect();
+    if let Some(row) = sizes.iter().position(|size| !(size.is_finite() && *size > 0.0)) {
         findings.warn(
-            "pixel-sizes-differ",
+            "pixel-size-ignored",
             format!(
-                "`{}`: rlnDetectorPixelSize/rlnMagnification differs between rows; the first row says {size} Å",
-                path.display()
+                "`{}`: rlnDetectorPixelSize {} and rlnMagnification {} in row {row} make no pixel size; both ignored",
+                path.display(),
+                detector.get(row),
+                magnification.get(row)
             ),
         );
+        return None;
     }
-    (size.is_finite() && size > 0.0).then_some(size)
+    let first = *sizes.first()?;
+    let differing = sizes.iter().any(|&size| conflict(size, first)).then(|| list_sizes(&sizes, None));
+    Some(DetectorPixelSize { angstrom: first, differing })
 }
 
 #[cfg(test)]
@@ -135,13 +151,14 @@ mod tests {
     fn relion_3_0_pixel_size() {
         // 14 µm at 104089-fold magnification.
         let mut findings = Findings::new();
-        let size = from_detector(
-            Path::new("a"),
-            Some(Column::Constant(14.0)),
-            Some(Column::Constant(104089.0)),
-            &mut findings,
-        );
-        assert!((size.unwrap() - 1.345).abs() < 1e-4);
-        assert!(findings.warnings.is_empty());
+        let mut from = |detector: Column, magnification: Column| {
+            from_detector(Path::new("a"), Some(detector), Some(magnification), 2, &mut findings)
+        };
+        let size = from(Column::Constant(14.0), Column::Constant(104_089.0)).unwrap();
+        assert!((size.angstrom - 1.345).abs() < 1e-4 && size.differing.is_none());
+        let size = from(Column::Constant(14.0), Column::PerParticle(vec![140_000.0, 100_000.0])).unwrap();
+        assert_eq!((size.angstrom, size.differing.as_deref()), (1.0, Some("  1 Å, 1 row\n  1.4 Å, 1 row")));
+        assert_eq!(from(Column::Constant(14.0), Column::Constant(0.0)), None);
+        assert_eq!(findings.warnings.len(), 1);
     }
 }

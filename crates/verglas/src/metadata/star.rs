@@ -9,7 +9,7 @@ use super::optics::{JoinedColumns, OpticsGroups, join_optics};
 use super::star_file::{ImageColumns, StarFile, read_star_file};
 use super::{AngleUnit, ReadSettings, constants, pixel_sizes};
 use crate::error::{Error, Result};
-use crate::findings::Findings;
+use crate::findings::{Findings, counted};
 use crate::particle::{
     Column, MetadataSource, OriginColumns, OriginUnit, Pairing, ParticleTable, PoseColumns, SectionIndex,
 };
@@ -19,9 +19,11 @@ pub(super) fn read_indexed(path: &Path, settings: &ReadSettings, findings: &mut 
     let mut star = read_star_file(path, Pairing::Indexed, findings)?;
     let mut defaults = Defaults::new();
     let images = star.particles.images.take();
-    let table = assemble(star, images, Pairing::Indexed, settings, &mut defaults, findings)?;
+    let mut selection = GroupSelection::new(&settings.optics_groups);
+    let table = assemble(star, images, Pairing::Indexed, settings, &mut selection, &mut defaults, findings)?;
+    selection.finish()?;
     defaults.report(findings);
-    Ok(table)
+    table.ok_or_else(|| Error::value(format!("`{}`: no particles", path.display())))
 }
 
 /// Reads STAR files whose row k describes section k of an image file of their own.
@@ -31,6 +33,7 @@ pub(super) fn read_pairs(
     findings: &mut Findings,
 ) -> Result<ParticleTable> {
     let mut defaults = Defaults::new();
+    let mut selection = GroupSelection::new(&settings.optics_groups);
     let mut whole: Option<ParticleTable> = None;
     for (star_path, image_path) in pairs {
         let star = read_star_file(star_path, Pairing::Sequential, findings)?;
@@ -38,12 +41,16 @@ pub(super) fn read_pairs(
         images.files.distinct.push(path_bytes(image_path));
         images.files.of_row = vec![0; star.particles.n_rows];
         images.section = (0..star.particles.n_rows as u32).map(SectionIndex).collect();
-        let table = assemble(star, Some(images), Pairing::Sequential, settings, &mut defaults, findings)?;
-        match &mut whole {
-            None => whole = Some(table),
-            Some(whole) => append(whole, table),
+        let kind = Pairing::Sequential;
+        let table = assemble(star, Some(images), kind, settings, &mut selection, &mut defaults, findings)?;
+        match (&mut whole, table) {
+            // No particle of this pair is in a chosen optics group.
+            (_, None) => {}
+            (None, table) => whole = table,
+            (Some(whole), Some(table)) => append(whole, table),
         }
     }
+    selection.finish()?;
     defaults.report(findings);
     whole.ok_or_else(|| Error::value("no STAR file given"))
 }
@@ -54,9 +61,10 @@ fn assemble(
     images: Option<ImageColumns>,
     pairing: Pairing,
     settings: &ReadSettings,
+    selection: &mut GroupSelection,
     defaults: &mut Defaults,
     findings: &mut Findings,
-) -> Result<ParticleTable> {
+) -> Result<Option<ParticleTable>> {
     let path = star.path.clone();
     if star.particles.n_rows == 0 {
         return Err(Error::format(format!("`{}`: no particles: its particle block has no rows", path.display())));
@@ -66,7 +74,10 @@ fn assemble(
         Pairing::Sequential => &Field::IGNORED_IN_SEQUENCE,
     };
     let mut columns = join_optics(&mut star, ignored, findings)?;
-    let kept = select_groups(&path, columns.groups.as_ref(), &settings.optics_groups)?;
+    let kept = selection.select(&path, columns.groups.as_ref())?;
+    if kept.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(None);
+    }
     let required = take_required(&path, &star, &mut columns, images.is_none())?;
     let (Some(required), Some(mut images)) = (required, images) else {
         return Err(Error::format(format!("`{}`: rlnImageName is missing", path.display())));
@@ -132,15 +143,23 @@ fn assemble(
     let origin = match (angstrom, pixels) {
         ((Some(x), Some(y)), _) => Some(OriginColumns { x, y, unit: OriginUnit::Angstrom }),
         (_, (Some(x), Some(y))) => Some(OriginColumns { x, y, unit: OriginUnit::Pixel }),
-        _ => None,
+        ((None, None), (None, None)) => None,
+        _ => {
+            findings.warn(
+                "incomplete-origin",
+                format!("`{}`: only one of the two columns of origins is there; origins dropped", path.display()),
+            );
+            None
+        }
     };
-    let detector_pixel_size_angstrom =
-        pixel_sizes::from_detector(&path, take(Field::DetectorPixelSize), take(Field::Magnification), findings);
+    let detector_pixel_size =
+        pixel_sizes::from_detector(&path, take(Field::DetectorPixelSize), take(Field::Magnification), n_rows, findings);
     let image_pixel_size = take(Field::ImagePixelSize);
     let dropped = Dropped {
         beam_tilt: [take(Field::BeamTiltX), take(Field::BeamTiltY)],
         magnification: [Field::MagMat00, Field::MagMat01, Field::MagMat10, Field::MagMat11].map(&mut take),
         premultiplied: take(Field::CtfDataAreCtfPremultiplied),
+        phase_flipped: take(Field::CtfDataArePhaseFlipped),
     };
     let dimensionality = take(Field::ImageDimensionality);
     if (0..n_rows).any(|row| dimensionality.as_ref().is_some_and(|column| column.get(row) == 3.0)) {
@@ -165,7 +184,7 @@ fn assemble(
     )?;
 
     let (constants, constants_of) = constants::distinct(&voltage, &spherical_aberration, &amplitude_contrast, n_rows);
-    Ok(ParticleTable {
+    Ok(Some(ParticleTable {
         sources: vec![MetadataSource { path, lines: Some(star.particles.lines) }],
         pairing,
         row: rows,
@@ -185,8 +204,9 @@ fn assemble(
         uid: None,
         blob_sign: None,
         pixel_size_angstrom,
-        detector_pixel_size_angstrom,
-    })
+        detector_pixel_size_angstrom: detector_pixel_size.as_ref().map(|size| size.angstrom),
+        differing_detector_pixel_sizes: detector_pixel_size.and_then(|size| size.differing),
+    }))
 }
 
 /// Takes the required columns out, or says which are missing and which are there.
@@ -210,7 +230,7 @@ fn take_required(
         let mut error = Error::format(format!("`{}`: missing {}", path.display(), missing.join(", ")))
             .with_detail(format_args!("columns there: {}", star.particles.column_names.join(", ")));
         if let Some(optics) = &star.optics {
-            error = error.with_detail(format_args!("in the optics block: {}", optics.columns.join(", ")));
+            error = error.with_detail(format_args!("in the optics block: {}", optics.written_columns.join(", ")));
         }
         if missing == ["rlnImageName"] {
             error =
@@ -226,29 +246,75 @@ fn take_required(
 }
 
 /// The rows of the chosen optics groups, or `None` when all are wanted.
+///
+/// # Errors
+/// When a group is not in the file; of several files, [`GroupSelection`] tells what was found in any.
 pub(super) fn select_groups(path: &Path, groups: Option<&OpticsGroups>, wanted: &[String]) -> Result<Option<Vec<u32>>> {
-    if wanted.is_empty() {
-        return Ok(None);
+    let mut selection = GroupSelection::new(wanted);
+    let rows = selection.select(path, groups)?;
+    selection.finish()?;
+    Ok(rows)
+}
+
+/// Chooses rows by optics group, in one file or several.
+pub(super) struct GroupSelection<'a> {
+    wanted: &'a [String],
+    is_found: Vec<bool>,
+    /// The groups of all files, for a message about one that is in none of them.
+    there: Vec<String>,
+    first_path: Option<PathBuf>,
+}
+
+impl<'a> GroupSelection<'a> {
+    /// Chooses the groups `wanted`, by number or name; all when it is empty.
+    pub(super) fn new(wanted: &'a [String]) -> Self {
+        Self { wanted, is_found: vec![false; wanted.len()], there: Vec::new(), first_path: None }
     }
-    let Some(groups) = groups else {
-        return Err(Error::value(format!("`{}`: optics groups chosen, but the file has none", path.display())));
-    };
-    let matches = |label: &(String, Option<String>), name: &String| {
-        let same_number = matches!((label.0.parse::<f64>(), name.parse::<f64>()), (Ok(a), Ok(b)) if a == b);
-        same_number || label.0 == *name || label.1.as_ref() == Some(name)
-    };
-    if let Some(unknown) = wanted.iter().find(|name| !groups.labels.iter().any(|label| matches(label, name))) {
-        let there: Vec<String> = groups
-            .labels
-            .iter()
-            .map(|(id, name)| name.as_ref().map_or_else(|| id.clone(), |name| format!("{id} ({name})")))
-            .collect();
-        return Err(Error::value(format!("optics group {unknown} is not in `{}`", path.display()))
-            .with_detail(format_args!("groups of its particles: {}", there.join(", "))));
+
+    /// The rows of one file, or `None` when all are wanted.
+    pub(super) fn select(&mut self, path: &Path, groups: Option<&OpticsGroups>) -> Result<Option<Vec<u32>>> {
+        if self.wanted.is_empty() {
+            return Ok(None);
+        }
+        self.first_path.get_or_insert_with(|| path.to_owned());
+        let Some(groups) = groups else {
+            return Err(Error::value(format!("`{}`: optics groups chosen, but the file has none", path.display())));
+        };
+        let mut chosen = vec![false; groups.labels.len()];
+        for (name, is_found) in self.wanted.iter().zip(&mut self.is_found) {
+            let has_number = |label: &(String, Option<String>)| {
+                label.0 == *name || matches!((label.0.parse::<f64>(), name.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
+            };
+            // A group's number goes before another group's name that looks like it.
+            let by_number = groups.labels.iter().any(has_number);
+            for (label, chosen) in groups.labels.iter().zip(&mut chosen) {
+                if if by_number { has_number(label) } else { label.1.as_ref() == Some(name) } {
+                    *chosen = true;
+                    *is_found = true;
+                }
+            }
+        }
+        for (id, name) in &groups.labels {
+            let label = name.as_ref().map_or_else(|| id.clone(), |name| format!("{id} ({name})"));
+            if !self.there.contains(&label) {
+                self.there.push(label);
+            }
+        }
+        let rows = groups.of_row.iter().enumerate().filter(|(_, group)| chosen[**group as usize]);
+        Ok(Some(rows.map(|(row, _)| row as u32).collect()))
     }
-    let chosen: Vec<bool> = groups.labels.iter().map(|label| wanted.iter().any(|name| matches(label, name))).collect();
-    let rows = groups.of_row.iter().enumerate().filter(|(_, group)| chosen[**group as usize]);
-    Ok(Some(rows.map(|(row, _)| row as u32).collect()))
+
+    /// Makes sure that every group was found in some file.
+    pub(super) fn finish(self) -> Result<()> {
+        match self.wanted.iter().zip(&self.is_found).find(|(_, is_found)| !**is_found) {
+            None => Ok(()),
+            Some((unknown, _)) => {
+                let path = self.first_path.unwrap_or_default();
+                Err(Error::value(format!("no particle of `{}` is in optics group {unknown}", path.display()))
+                    .with_detail(format_args!("groups of its particles: {}", self.there.join(", "))))
+            }
+        }
+    }
 }
 
 /// Values that RELION knows and that have no place in CryoLike's files.
@@ -256,6 +322,7 @@ struct Dropped {
     beam_tilt: [Option<Column>; 2],
     magnification: [Option<Column>; 4],
     premultiplied: Option<Column>,
+    phase_flipped: Option<Column>,
 }
 
 impl Dropped {
@@ -268,7 +335,11 @@ impl Dropped {
             if n > 0 {
                 findings.warn(
                     "value-dropped",
-                    format!("`{}`: {what} in {n} rows has no place in CryoLike's files: dropped", path.display()),
+                    format!(
+                        "`{}`: {what} in {} has no place in CryoLike's files: dropped",
+                        path.display(),
+                        counted(n, "row")
+                    ),
                 );
             }
         };
@@ -279,21 +350,30 @@ impl Dropped {
         let identity = [1.0, 0.0, 0.0, 1.0];
         tell(
             "anisotropic magnification (rlnMagMat)",
-            count(&|row| self.magnification.iter().zip(identity).any(|(c, neutral)| differs(c, row, neutral))),
+            count(&|row| {
+                // All four zero is no magnification but a file that knows none.
+                self.magnification.iter().zip(identity).any(|(c, neutral)| differs(c, row, neutral))
+                    && self.magnification.iter().any(|c| differs(c, row, 0.0))
+            }),
         );
         if has_zernikes {
             tell("higher-order aberration (rlnOddZernike, rlnEvenZernike)", n_rows);
         }
-        let premultiplied = count(&|row| differs(&self.premultiplied, row, 0.0));
-        if premultiplied > 0 {
-            findings.warn(
-                "ctf-premultiplied",
-                format!(
-                    "`{}`: the images of {premultiplied} rows are multiplied by their CTF already \
-                     (rlnCtfDataAreCtfPremultiplied); CryoLike's files can't say so",
-                    path.display()
-                ),
-            );
+        for (column, name, what) in [
+            (&self.premultiplied, "rlnCtfDataAreCtfPremultiplied", "multiplied by their CTF"),
+            (&self.phase_flipped, "rlnCtfDataArePhaseFlipped", "corrected by flipping phases"),
+        ] {
+            let n = count(&|row| differs(column, row, 0.0));
+            if n > 0 {
+                findings.warn(
+                    "ctf-corrected",
+                    format!(
+                        "`{}`: the images of {} are {what} already ({name}); CryoLike's files can't say so",
+                        path.display(),
+                        counted(n, "row")
+                    ),
+                );
+            }
         }
     }
 }
@@ -339,7 +419,16 @@ fn append(whole: &mut ParticleTable, mut next: ParticleTable) {
     whole.row.extend(next.row);
     whole.section.extend(next.section);
     whole.sources.extend(next.sources);
-    whole.detector_pixel_size_angstrom = whole.detector_pixel_size_angstrom.or(next.detector_pixel_size_angstrom);
+    let (first, second) = (whole.detector_pixel_size_angstrom, next.detector_pixel_size_angstrom);
+    if let (Some(a), Some(b)) = (first, second)
+        && pixel_sizes::conflict(a, b)
+        && whole.differing_detector_pixel_sizes.is_none()
+    {
+        whole.differing_detector_pixel_sizes = Some(format!("  {a} Å and {b} Å in different files"));
+    }
+    whole.detector_pixel_size_angstrom = first.or(second);
+    whole.differing_detector_pixel_sizes =
+        whole.differing_detector_pixel_sizes.take().or(next.differing_detector_pixel_sizes.take());
 }
 
 /// A path as the raw bytes that the file system knows.

@@ -89,6 +89,8 @@ impl TextColumn {
 pub(super) struct OpticsBlock {
     /// Bare column names.
     pub(super) columns: Vec<String>,
+    /// The same as written.
+    pub(super) written_columns: Vec<String>,
     /// Line and values of each row.
     pub(super) rows: Vec<(u64, Vec<Vec<u8>>)>,
 }
@@ -101,39 +103,33 @@ pub(super) fn read_star_file(path: &Path, pairing: Pairing, findings: &mut Findi
     let in_file = |error| Error::from_format(path, error);
     let mut reader = StarReader::open(path).map_err(in_file)?;
     let mut names: Vec<String> = Vec::new();
-    let mut particles = None;
-    let mut only_block = None;
-    let mut optics = None;
+    let (mut particles, mut only_block, mut optics) = (None, None, None);
     while let Some(block) = reader.next_block().map_err(in_file)? {
-        let duplicate = names.contains(&block.name);
+        if matches!(block.name.as_str(), "particles" | "optics") && names.contains(&block.name) {
+            let (line, path, name) = (block.line, path.display(), block.name);
+            return Err(Error::format(format!("line {line} of `{path}`: a second block `data_{name}`")));
+        }
         match block.name.as_str() {
-            "particles" | "optics" if duplicate => {
-                return Err(Error::format(format!(
-                    "line {} of `{}`: a second block `data_{}`",
-                    block.line,
-                    path.display(),
-                    block.name
-                )));
-            }
             "particles" => particles = Some(read_particles(&mut reader, &block, path, pairing, findings)?),
-            "optics" if !names.is_empty() || particles.is_some() => {
-                optics = Some(read_optics(&mut reader, &block, path)?);
-            }
-            // The first block may turn out to be the only one, whatever its name.
             "optics" => optics = Some(read_optics(&mut reader, &block, path)?),
+            // The first block may turn out to be the only one, whatever its name.
             _ if names.is_empty() => only_block = Some(read_particles(&mut reader, &block, path, pairing, findings)?),
             _ => {}
         }
-        names.push(block.name.clone());
+        names.push(block.name);
     }
     let star = |particles, optics| StarFile { path: path.to_owned(), particles, optics };
     match (names.len(), particles, optics, only_block) {
         (1, Some(particles), None, None) | (1, None, None, Some(particles)) => Ok(star(particles, None)),
         (2.., Some(particles), Some(optics), _) => Ok(star(particles, Some(optics))),
-        (1, None, Some(_), _) => Err(Error::format(format!(
-            "`{}`: its only block is `data_optics`, expected a block with one row per particle",
-            path.display()
-        ))),
+        (1, None, Some(_), _) => {
+            // A single block is one of particles, even by this name.
+            let mut reader = StarReader::open(path).map_err(in_file)?;
+            let block = reader.next_block().map_err(in_file)?;
+            let block =
+                block.ok_or_else(|| Error::format(format!("`{}` changed while it was read", path.display())))?;
+            Ok(star(read_particles(&mut reader, &block, path, pairing, findings)?, None))
+        }
         _ => Err(Error::format(format!(
             "`{}`: of several blocks, expected `data_optics` and `data_particles`, found {}",
             path.display(),
@@ -150,9 +146,10 @@ fn position(block: &Block, name: &str, path: &Path) -> Result<Option<usize>> {
     let first = places.next();
     if let Some(second) = places.next() {
         return Err(Error::format(format!(
-            "line {} of `{}`: column rln{name} stands twice in block `data_{}`",
+            "line {} of `{}`: column {} is the second that means rln{name} in block `data_{}`",
             block.columns[second].line,
             path.display(),
+            block.columns[second].name,
             block.name
         )));
     }
@@ -170,7 +167,8 @@ fn read_optics(reader: &mut StarReader<BufReader<File>>, block: &Block, path: &P
         position(block, field.name(), path)?;
     }
     let columns = block.columns.iter().map(|column| strip_rln(&column.name).to_owned()).collect();
-    Ok(OpticsBlock { columns, rows })
+    let written_columns = block.columns.iter().map(|column| column.name.clone()).collect();
+    Ok(OpticsBlock { columns, written_columns, rows })
 }
 
 fn read_particles(
@@ -216,6 +214,7 @@ fn read_particles(
             let text = text(*at);
             match value::parse_f64(text).filter(|number| number.is_finite()) {
                 Some(number) => builder.push(number),
+                None if field.is_only_told() => builder.push(0.0),
                 None => {
                     let name = field.name();
                     problems.add(name, || {

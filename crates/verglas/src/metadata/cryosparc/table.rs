@@ -118,6 +118,7 @@ pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut
         blob_sign: take_one(&mut columns, Field::BlobSign),
         pixel_size_angstrom,
         detector_pixel_size_angstrom: None,
+        differing_detector_pixel_sizes: None,
     })
 }
 
