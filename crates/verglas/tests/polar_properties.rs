@@ -143,23 +143,52 @@ fn the_norm_is_that_of_the_pixels_of_a_band_limited_image() {
 
 #[test]
 fn a_norm_of_nothing_leaves_the_result_alone() {
-    let grid = grid(8, 1.0, 16);
-    let plan = PolarTransform::<f32>::plan(8, &grid).unwrap();
-    let mut scratch = plan.scratch();
-    let mut out = vec![Complex::new(7.0, 7.0); plan.output_len()];
-    assert_eq!(plan.apply_normalized(&[0.0_f32; 64], &mut out, &mut scratch), 0.0);
-    assert!(out.iter().all(|value| value.norm_sqr() == 0.0));
+    for n_inplanes in [15, 16] {
+        let grid = grid(8, 1.0, n_inplanes);
+        let plan = PolarTransform::<f32>::plan(8, &grid).unwrap();
+        let mut scratch = plan.scratch();
+        let mut out = vec![Complex::new(7.0, 7.0); plan.output_len()];
+        assert_eq!(plan.apply_normalized(&[0.0_f32; 64], &mut out, &mut scratch), 0.0);
+        assert!(out.iter().all(|value| value.norm_sqr() == 0.0));
 
-    let mut broken = [1.0_f32; 64];
-    broken[5] = f32::NAN;
-    assert!(plan.apply_normalized(&broken, &mut out, &mut scratch).is_nan());
-    broken[5] = f32::INFINITY;
-    assert!(!plan.apply_normalized(&broken, &mut out, &mut scratch).is_finite());
+        let mut broken = [1.0_f32; 64];
+        broken[5] = f32::NAN;
+        assert!(plan.apply_normalized(&broken, &mut out, &mut scratch).is_nan());
+        broken[5] = f32::INFINITY;
+        assert!(!plan.apply_normalized(&broken, &mut out, &mut scratch).is_finite());
 
-    // And nothing of it is left in the scratch.
-    let image: Vec<f32> = noise(8, 8).iter().map(|&value| value as f32).collect();
-    plan.apply(&image, &mut out, &mut scratch);
-    assert_eq!(out, transform::<f32, f32>(&image, 8, &grid));
+        // And nothing of it is left in the scratch.
+        let image: Vec<f32> = noise(8, 8).iter().map(|&value| value as f32).collect();
+        plan.apply(&image, &mut out, &mut scratch);
+        assert_eq!(out, transform::<f32, f32>(&image, 8, &grid));
+    }
+}
+
+#[test]
+fn the_norm_is_right_for_bright_and_faint_images() {
+    for n_inplanes in [62, 64] {
+        let grid = grid(32, 1.0, n_inplanes);
+        let plan = PolarTransform::<f32>::plan(32, &grid).unwrap();
+        let (mut scratch, mut out) = (plan.scratch(), vec![Complex::default(); plan.output_len()]);
+        let plain = plan.apply_normalized(&noise(32, 10), &mut out, &mut scratch);
+        // Their squares are out of single precision's range, 1e-38 to 3e38; they themselves are not.
+        for brightness in [1e-30, 1e-15, 1e15, 1e30] {
+            let image: Vec<f64> = noise(32, 10).iter().map(|value| value * brightness).collect();
+            let norm = plan.apply_normalized(&image, &mut out, &mut scratch);
+            assert!((norm / (plain * brightness) - 1.0).abs() < 1e-6, "{brightness:e}: {norm:e}");
+            let square: f64 =
+                out.iter().enumerate().map(|(k, v)| f64::from(v.norm_sqr()) * grid.point_weight(k / n_inplanes)).sum();
+            assert!((square - 1.0).abs() < 1e-6, "{brightness:e}: {square}");
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "a scratch of this plan")]
+fn a_scratch_of_another_plan_is_refused() {
+    let larger = PolarTransform::<f32>::plan(16, &grid(16, 1.0, 32)).unwrap();
+    let plan = PolarTransform::<f32>::plan(8, &grid(8, 1.0, 32)).unwrap();
+    plan.apply(&[0.0_f32; 64], &mut vec![Complex::default(); plan.output_len()], &mut larger.scratch());
 }
 
 #[test]

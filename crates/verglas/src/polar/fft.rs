@@ -419,10 +419,10 @@ fn square_butterfly<T: Real, S: Simd<T>, const Q: usize, const R: usize>(simd: S
             row[m] = x[i + m * Q];
         }
         butterfly::<T, S, Q>(simd, row);
-        for p in 1..Q {
+        for (p, value) in row.iter_mut().enumerate().skip(1) {
             if i > 0 {
                 let (sin, cos) = (2.0 * PI * (i * p) as f64 / R as f64).sin_cos();
-                row[p] = multiply(simd, row[p], Complex::new(T::rounded(cos), T::rounded(-sin)));
+                *value = multiply(simd, *value, Complex::new(T::rounded(cos), T::rounded(-sin)));
             }
         }
     }

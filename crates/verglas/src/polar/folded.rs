@@ -15,6 +15,10 @@ use crate::grid::PolarGrid;
 const TILE_ANGLES: usize = 16;
 const TILE_SHELLS: usize = 4;
 
+/// A square norm between this and its inverse is a sum of squares that are normal numbers in single precision, as far as
+/// they count.
+const SAFE_SQUARE_NORM: f64 = 1e-20;
+
 /// All that the points and the box side determine.
 #[derive(Debug)]
 pub(super) struct Folded<T: Real> {
@@ -149,6 +153,19 @@ impl<T: Real> Folded<T> {
         square_norm
     }
 
+    /// Σ |F|² · weight over the whole disc, all in double precision.
+    fn square_norm_in_double(&self, results: &[Element<T>], point_weights: &[f64]) -> f64 {
+        let n_angles = octant_angles(self.n_inplanes);
+        let mut square_norm = 0.0;
+        for (shell, weight) in results.chunks_exact(n_angles).zip(point_weights) {
+            for (j, result) in shell.iter().enumerate() {
+                let times = if j == 0 || 8 * j == self.n_inplanes { 1.0 } else { 2.0 };
+                square_norm += weight * times * result.iter().map(|value| value.widened().powi(2)).sum::<f64>();
+            }
+        }
+        square_norm
+    }
+
     /// Brings the results to their angles all around, times a factor.
     #[inline(always)]
     fn unfold<S: Simd<T>>(&self, simd: S, results: &[Element<T>], factor: T, out: &mut [Complex<T>]) {
@@ -249,6 +266,12 @@ impl<T: Real, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
         let square_norm = match T::KERNEL_WIDTH {
             7 => plan.interpolate::<S, 7>(simd, elements, results, point_weights),
             _ => plan.interpolate::<S, 14>(simd, elements, results, point_weights),
+        };
+        // Squares are formed in `T`, where those of very bright or very faint images do not fit.
+        let square_norm = if (SAFE_SQUARE_NORM..1.0 / SAFE_SQUARE_NORM).contains(&square_norm) {
+            square_norm
+        } else {
+            plan.square_norm_in_double(results, point_weights)
         };
         let norm = square_norm.sqrt();
         let factor = if normalize && norm.is_finite() && norm > 0.0 { 1.0 / norm } else { 1.0 };

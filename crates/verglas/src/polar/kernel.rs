@@ -11,19 +11,22 @@ pub(crate) struct Kernel {
     /// Number w of grid points that the kernel covers along each axis.
     width: usize,
     beta: f64,
+    /// I₀(β)
+    peak: f64,
 }
 
 impl Kernel {
     /// A kernel over `width` points; `shape` is the factor f, just below 1, found by trying.
     pub(crate) fn new(width: usize, shape: f64) -> Self {
-        Self { width, beta: shape * PI * width as f64 * 0.75 }
+        let beta = shape * PI * width as f64 * 0.75;
+        Self { width, beta, peak: bessel_i0(beta) }
     }
 
     /// φ(t), 0 outside of the kernel.
     pub(crate) fn value(&self, t: f64) -> f64 {
         let x = 2.0 * t / self.width as f64;
         let rest = (1.0 - x) * (1.0 + x);
-        if rest < 0.0 { 0.0 } else { bessel_i0(self.beta * rest.sqrt()) / bessel_i0(self.beta) }
+        if rest < 0.0 { 0.0 } else { bessel_i0(self.beta * rest.sqrt()) / self.peak }
     }
 
     /// φ̂(x) = w·sinh(s)/(s·I₀(β)), s = √(β² − (πwx/`n_grid`)²), the transform at pixel coordinate x.
@@ -32,7 +35,7 @@ impl Kernel {
         let q = PI * width * x / n_grid as f64;
         // Real for all pixels: |x| ≤ N/2 ≤ n_grid/4 makes q at most a third of β.
         let s = (self.beta * self.beta - q * q).sqrt();
-        width * s.sinh() / (s * bessel_i0(self.beta))
+        width * s.sinh() / (s * self.peak)
     }
 
     /// The first grid point that the kernel reaches from `u`: ⌈u − w/2⌉.

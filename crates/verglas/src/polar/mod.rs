@@ -105,6 +105,8 @@ enum Method<T: Real> {
 #[derive(Debug)]
 pub struct PolarScratch<T: Real> {
     method: MethodScratch,
+    /// Box side, shells and angles of its plan: other plans rely on zeros elsewhere.
+    shape: [usize; 3],
     precision: PhantomData<T>,
 }
 
@@ -158,6 +160,7 @@ impl<T: Real> PolarTransform<T> {
                 Method::General(gridding) => MethodScratch::General(gridding.scratch()),
                 Method::Folded(folded) => MethodScratch::Folded(folded.scratch()),
             },
+            shape: self.shape(),
             precision: PhantomData,
         }
     }
@@ -205,14 +208,15 @@ impl<T: Real> PolarTransform<T> {
     /// Pixels that are not finite make values that are not finite.
     ///
     /// # Panics
-    /// When `image` or `out` has another length, or `scratch` belongs to a plan of another size.
+    /// When `image` or `out` has another length, or `scratch` was made for a plan of another box or grid.
     pub fn apply<P: Pixel>(&self, image: &[P], out: &mut [Complex<T>], scratch: &mut PolarScratch<T>) {
         self.run(image, out, false, scratch);
     }
 
     /// Transforms one image and divides it by its norm, sqrt(Σ |F|² · integration weight), which it returns.
     ///
-    /// The norm is summed in double precision. When it is 0 or not finite, as it is for an empty image or one with
+    /// The norm is summed in double precision, and right for images of any brightness whose values are numbers of type
+    /// `T`. When it is 0 or not finite, as it is for an empty image or one with
     /// pixels that are not finite, `out` is left as [`apply`](Self::apply) makes it, and the caller decides.
     ///
     /// Arguments and panics are those of [`apply`](Self::apply).
@@ -225,6 +229,10 @@ impl<T: Real> PolarTransform<T> {
         self.run(image, out, true, scratch)
     }
 
+    fn shape(&self) -> [usize; 3] {
+        [self.n_pixels, self.n_shells, self.n_inplanes]
+    }
+
     /// Transforms one image, divided by its norm if asked; returns the norm.
     fn run<P: Pixel>(
         &self,
@@ -235,6 +243,7 @@ impl<T: Real> PolarTransform<T> {
     ) -> f64 {
         assert_eq!(image.len(), self.n_pixels * self.n_pixels, "an image of {0} × {0} pixels", self.n_pixels);
         assert_eq!(out.len(), self.output_len(), "a result of {} × {} values", self.n_shells, self.n_inplanes);
+        assert_eq!(scratch.shape, self.shape(), "a scratch of this plan");
         match (&self.method, &mut scratch.method) {
             (Method::General(gridding), MethodScratch::General(scratch)) => {
                 gridding.apply(image, out, &self.point_weights, normalize, scratch)
@@ -242,7 +251,7 @@ impl<T: Real> PolarTransform<T> {
             (Method::Folded(folded), MethodScratch::Folded(scratch)) => {
                 folded.apply(image, out, &self.point_weights, normalize, scratch)
             }
-            _ => panic!("the scratch belongs to a plan with another number of angles"),
+            _ => unreachable!("the number of angles decides the method"),
         }
     }
 }

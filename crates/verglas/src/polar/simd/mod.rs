@@ -108,23 +108,21 @@ pub fn weighted_square<T: Real, S: Simd<T>, const W: usize>(
         "the square lies within the grid"
     );
     let mut total = simd.splat_octet(T::zero());
-    let mut first = 0;
-    while first < W {
+    for first in (0..W).step_by(S::OCTET_SUMS) {
+        let columns = first..W.min(first + S::OCTET_SUMS);
         let mut sums = [simd.splat_octet(T::zero()); W];
         for (a, &weight) in along_a.iter().enumerate() {
             let weight = simd.splat_octet(weight);
-            for b in first..W.min(first + S::OCTET_SUMS) {
+            for (b, sum) in columns.clone().zip(&mut sums) {
                 // SAFETY: a and b are below W, and the place of the last of all, a = b = W − 1, has been checked. Checks
                 // of every line cost 6 % of the whole transform.
                 let element = simd.load_octet(unsafe { elements.get_unchecked(start + a * stride + b) });
-                sums[b] =
-                    if a == 0 { simd.mul_octet(weight, element) } else { simd.mul_add_octet(weight, element, sums[b]) };
+                *sum = if a == 0 { simd.mul_octet(weight, element) } else { simd.mul_add_octet(weight, element, *sum) };
             }
         }
-        for b in first..W.min(first + S::OCTET_SUMS) {
-            total = simd.mul_add_octet(simd.splat_octet(along_b[b]), sums[b], total);
+        for (&weight, &sum) in along_b[columns].iter().zip(&sums) {
+            total = simd.mul_add_octet(simd.splat_octet(weight), sum, total);
         }
-        first += S::OCTET_SUMS;
     }
     total
 }
