@@ -264,7 +264,7 @@ impl<T: Real, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
         plan.layout.fill_halo(scratch.grid.elements_mut::<T>());
         let (elements, results) = (scratch.grid.elements(), scratch.results.get_mut());
         let square_norm = match T::KERNEL_WIDTH {
-            7 => plan.interpolate::<S, 7>(simd, elements, results, point_weights),
+            8 => plan.interpolate::<S, 8>(simd, elements, results, point_weights),
             _ => plan.interpolate::<S, 14>(simd, elements, results, point_weights),
         };
         // Squares are formed in `T`, where those of very bright or very faint images do not fit.

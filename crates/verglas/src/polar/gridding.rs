@@ -242,7 +242,7 @@ impl<T: Real, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
         for (s, (shell, weight)) in out.chunks_exact_mut(plan.n_inplanes).zip(point_weights).enumerate() {
             square_norm += weight
                 * match T::KERNEL_WIDTH {
-                    7 => plan.interpolate_shell::<S, 7>(simd, s, values, shell),
+                    8 => plan.interpolate_shell::<S, 8>(simd, s, values, shell),
                     _ => plan.interpolate_shell::<S, 14>(simd, s, values, shell),
                 };
         }

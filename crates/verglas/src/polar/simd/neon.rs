@@ -73,7 +73,7 @@ impl Simd<f32> for Neon {
     type Vector = F32x4;
     type Octet = [float32x4_t; 2];
     const LANES: usize = 4;
-    const OCTET_SUMS: usize = 7;
+    const OCTET_SUMS: usize = 8;
 
     #[inline(always)]
     fn prefetch<V>(self, _: &V) {}

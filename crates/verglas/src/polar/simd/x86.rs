@@ -104,7 +104,7 @@ macro_rules! single {
             type Vector = F32x8;
             type Octet = __m256;
             const LANES: usize = 8;
-            const OCTET_SUMS: usize = 7;
+            const OCTET_SUMS: usize = 8;
 
             #[inline(always)]
             fn prefetch<V>(self, target: &V) {
