@@ -136,6 +136,76 @@ fn inputs_that_once_failed() {
     }
 }
 
+/// Files that take the most memory for their size, far larger than the damaged ones.
+#[test]
+fn wasteful_files() {
+    let many = |text: &str, n: usize| text.repeat(n);
+    let star = [
+        many("data_\n", 20_000),
+        format!("data_\nloop_\n{}", many("_a\n", 60_000)),
+        format!("data_\nloop_\n_a\n{}", many("b\n", 100_000)),
+        format!("data_\n{}", many("_k v\n", 40_000)),
+        many("data_\nloop_\n_a\nb\n", 10_000),
+    ];
+    let fields: String = (0..10_000).map(|n| format!("('{n:x}','S1'),")).collect();
+    let titled: String = (0..10_000).map(|n| format!("(('{n:x}t','{n:x}'),'S0',()),")).collect();
+    let cs = [
+        array(&format!("[{fields}]"), "1,", &[b'x'; 10_000]),
+        array(&format!("[{titled}('z','u1')]"), "1,", b"x"),
+        array(&format!("[{}('z','u1')]", many("('','V0'),", 20_000)), "9,", &[1; 9]),
+        array("[('a','u1')]", "300000,", &[1; 300_000]),
+        array("[('a','S0'),('b','u1')]", "300000,", &[1; 300_000]),
+        array("[('a','S2')]", "65536,", &(0..=u16::MAX).flat_map(u16::to_le_bytes).collect::<Vec<_>>()),
+    ];
+    let npy = [
+        array("'S1'", "300000,", &[b'x'; 300_000]),
+        array("'<U1'", "50000,", &many("x\0\0\0", 50_000).into_bytes()),
+        array("'S0'", "65536,", b""),
+        array(&format!("[{}]", many("(),", 50_000)), "", b""),
+        array(&format!("[{}]", many("(1,),", 50_000)), "", b""),
+        array(&format!("'{}'", many("\u{e9}", 50_000)), "", b""),
+    ];
+    let mut small_entries = ZipWriter::new(Vec::new());
+    for n in 0..4000 {
+        small_entries.add(&format!("{n:x}"), b"").expect("an entry");
+    }
+    let zip = [small_entries.finish().expect("an archive in memory")];
+    let mut wide_stack = std::fs::read(fixtures().join("mrc/mode101.mrcs")).expect("a fixture");
+    for (offset, n) in [(0, 1000_i32), (4, 500), (8, 2)] {
+        wide_stack[offset..offset + 4].copy_from_slice(&n.to_le_bytes());
+    }
+    wide_stack.resize(1024 + 500_000, 0x21);
+    let keys = (0..11_000u32).flat_map(|key| [&b"r"[..], &key.to_le_bytes()].concat());
+    let pickles: Vec<Vec<u8>> = [&b")"[..], b"(", b"\x88", b"K\x01", b"X\0\0\0\0", b")\x85", b"(t"]
+        .iter()
+        .map(|instruction| [&b"\x80\x02"[..], &instruction.repeat(65_000 / instruction.len()), b"\0\0"].concat())
+        .chain([b"\x80\x02)".iter().copied().chain(keys).chain(*b".\0\0").collect()])
+        .collect();
+
+    let texts = |files: &[String]| files.iter().map(|text| text.clone().into_bytes()).collect();
+    let all: [(&str, Vec<Vec<u8>>); 6] = [
+        ("star", texts(&star)),
+        ("cs", cs.to_vec()),
+        ("npy", npy.to_vec()),
+        ("zip", zip.to_vec()),
+        ("mrc", vec![wide_stack]),
+        ("pt_pickle", pickles),
+    ];
+    for (name, files) in all {
+        check_all(Reader::named(name), files.len() as u64, move |number| files[number as usize].clone());
+    }
+}
+
+/// A `.npy` of version 2.0.
+fn array(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header: Vec<u8> = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': ({shape}), }}\n")
+        // Latin-1, as the version has it.
+        .chars()
+        .map(|c| c as u8)
+        .collect();
+    [b"\x93NUMPY\x02\0", &(header.len() as u32).to_le_bytes()[..], &header, data].concat()
+}
+
 /// The counting works: without it, all tests here would pass whatever is allocated.
 #[test]
 fn memory_is_counted() {

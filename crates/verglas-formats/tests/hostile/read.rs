@@ -150,13 +150,11 @@ pub fn npy(input: &[u8]) -> u64 {
             assert_eq!((again.shape(), again.data_bytes()), (header.shape(), header.data_bytes()));
         }
     }
-    if let Ok(array) = read_npy_from(Cursor::new(input)) {
-        convert(&array);
-    }
-    0
+    read_npy_from(Cursor::new(input)).map_or(0, |array| convert(&array))
 }
 
-fn convert(array: &NpyArray) {
+/// Takes the items in each type; returns how many items have no bytes in the file, which NumPy allows, up to a limit here.
+fn convert(array: &NpyArray) -> u64 {
     let n_values: usize = array.shape().iter().product();
     assert_eq!(n_values, array.len());
     let lengths = [
@@ -168,6 +166,11 @@ fn convert(array: &NpyArray) {
     ];
     assert!(lengths.into_iter().flatten().all(|length| length == n_values));
     let _ = array.is_none();
+    if array.dtype().item_bytes() > 0 || n_values == 0 {
+        return 0;
+    }
+    assert!(n_values <= 1 << 16, "{n_values} items without bytes");
+    n_values as u64
 }
 
 fn holds_objects(dtype: &Dtype) -> bool {
@@ -182,13 +185,9 @@ pub fn npz(input: &[u8]) -> u64 {
     let Ok(npz) = NpzReader::new(Cursor::new(input)) else { return 0 };
     let mut npz = npz.with_limit(INFLATED_LIMIT_BYTES);
     let names: Vec<String> = npz.names().take(N_TRIED).map(str::to_owned).collect();
-    for name in &names {
-        if let Ok(array) = npz.read(name) {
-            convert(&array);
-        }
-    }
+    let n_empty = names.iter().map(|name| npz.read(name).map_or(0, |array| convert(&array))).max().unwrap_or(0);
     assert!(npz.read("no array of this name").is_err());
-    largest_inflated(input)
+    n_empty + largest_inflated(input)
 }
 
 /// Reads the entries of an archive.
