@@ -200,6 +200,10 @@ fn refuses_headers_that_lie() {
         let error = read_bytes(&npy(header, &vec![0; n_bytes])).unwrap_err().to_string();
         assert!(error.contains(expected), "{header}: {error}");
     }
+    // As many as NumPy has at most, and one more.
+    let many_axes = |n| npy(&format!("{{'descr': '|u1', 'fortran_order': True, 'shape': ({})}}", "1,".repeat(n)), &[7]);
+    assert_eq!(read_bytes(&many_axes(64)).unwrap().to_u64().unwrap(), [7]);
+    assert!(read_bytes(&many_axes(65)).unwrap_err().to_string().contains("65 axes, the limit is 64"));
     for n_bytes in 0..good.len() {
         assert!(read_bytes(&good[..n_bytes]).is_err(), "cut after {n_bytes} bytes");
     }

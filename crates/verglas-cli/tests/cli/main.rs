@@ -8,5 +8,6 @@ mod data_set;
 mod descriptor;
 mod export;
 mod inspect;
+mod mutated_input;
 mod shared_data;
 mod simulate;

@@ -1,5 +1,6 @@
 //! Tells what a file is that is no NumPy array, so that it can be refused by name.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -33,7 +34,7 @@ pub fn read_csg(path: impl AsRef<Path>) -> Result<Vec<String>> {
 
 /// The values of a group's `metafile:` lines. Of YAML that takes no more than quotes and comments.
 fn metafiles(text: &str) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
+    let (mut names, mut known) = (Vec::new(), HashSet::new());
     for line in text.lines() {
         let Some(value) = line.trim_start().strip_prefix("metafile:") else { continue };
         let value = value.trim();
@@ -42,7 +43,7 @@ fn metafiles(text: &str) -> Vec<String> {
             _ => value.split(" #").next().unwrap_or_default().trim_end(),
         };
         let name = name.strip_prefix('>').unwrap_or(name);
-        if !name.is_empty() && !names.iter().any(|known| known == name) {
+        if !name.is_empty() && known.insert(name) {
             names.push(name.to_owned());
         }
     }

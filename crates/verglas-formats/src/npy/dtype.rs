@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use super::MAX_AXES;
 use super::literal::{Literal, quote};
 use crate::error::{FormatError, Place, Result};
 
@@ -316,6 +317,9 @@ impl Field {
                 .collect::<Result<_>>()?,
             Some(_) => return Err(unknown()),
         };
+        if shape.len() > MAX_AXES {
+            return Err(malformed(format!("field {} has {} axes, the limit is {MAX_AXES}", quote(&name), shape.len())));
+        }
         // A product that overflows is an error of the record, found when it is laid out; zero extents must not hide it.
         if shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n.max(1))).is_none() {
             return Err(malformed(format!("field {} is larger than memory can be", quote(&name))));
@@ -423,6 +427,8 @@ mod tests {
         ] {
             assert!(dtype(text).is_err(), "{text}");
         }
+        let many_axes = |n: usize| dtype(&format!("[('a', '<f4', ({}))]", "1,".repeat(n)));
+        assert!(many_axes(MAX_AXES).is_ok() && many_axes(MAX_AXES + 1).is_err());
         let mut nested = "'<f4'".to_owned();
         for _ in 0..20 {
             nested = format!("[('a', {nested})]");

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use super::MAX_AXES;
 use super::dtype::{Dtype, tuple_literal};
 use super::literal::{Literal, parse_literal};
 use crate::error::{FormatError, Place, Result};
@@ -189,6 +190,10 @@ impl NpyHeader {
     }
 
     fn checked(dtype: Dtype, fortran_order: bool, shape: Vec<u64>, header_bytes: u64) -> Result<Self> {
+        if shape.len() > MAX_AXES {
+            let message = format!("an array of {} axes, the limit is {MAX_AXES}", shape.len());
+            return Err(FormatError::malformed(Place::File, message));
+        }
         // Extents of zero must not hide the overflow of the others: strides are computed from all.
         let reach = shape.iter().try_fold(dtype.item_bytes().max(1) as u64, |bytes, &n| bytes.checked_mul(n.max(1)));
         if reach.is_none_or(|bytes| i64::try_from(bytes).is_err()) {

@@ -3,6 +3,9 @@
 //! The format is that of NumPy's `numpy.lib.format`, versions 1.0 to 3.0: a magic string, a Python dict with type, order
 //! and shape, the items. Pickled objects are never unpickled; one that holds `None` is recognised by its bytes.
 
+/// Axes that an array, or a field of a record, may have: NumPy's own limit (`NPY_MAXDIMS` since version 2.0).
+pub const MAX_AXES: usize = 64;
+
 mod absent;
 mod array;
 mod dtype;

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::MAX_AXES;
 use super::tensor::{ElementType, PtTensor, contiguous_strides};
 use crate::error::{FormatError, Place, Result};
 
@@ -200,6 +201,14 @@ impl Value {
         match self {
             Self::Int(value) => u64::try_from(*value).ok(),
             _ => None,
+        }
+    }
+
+    /// Items of a tuple; 0 of anything else.
+    fn n_items(&self) -> usize {
+        match self {
+            Self::Tuple { items, .. } => items.len(),
+            _ => 0,
         }
     }
 
@@ -430,6 +439,11 @@ impl Machine<'_> {
             (Global::OrderedDict, []) => Ok(Value::EmptyOrderedDict),
             (Global::RebuildTensor, [storage, offset, shape, strides, Value::Bool, Value::EmptyOrderedDict]) => {
                 let Value::Storage(storage) = storage else { return Err(self.scrambled()) };
+                // Each tensor has extents of its own, though many can be made from one long tuple.
+                let n_axes = shape.n_items().max(strides.n_items());
+                if n_axes > MAX_AXES {
+                    return Err(malformed(&format!("the tensor has {n_axes} axes, the limit is {MAX_AXES}")));
+                }
                 let parts = (offset.unsigned(), shape.extents(), strides.extents());
                 let (Some(offset), Some(shape), Some(strides)) = parts else { return Err(self.scrambled()) };
                 Ok(Value::Tensor(Rc::new(Rebuilt { storage: Rc::clone(storage), offset, shape, strides })))
@@ -466,7 +480,6 @@ fn unsupported(message: &str) -> FormatError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::MAX_AXES;
     use super::*;
 
     fn message(pickle: &[u8]) -> String {

@@ -1,6 +1,5 @@
 //! What a tensor's values are and where they lie.
 
-use super::MAX_AXES;
 use crate::error::{FormatError, Place, Result};
 
 /// The type of a tensor's values.
@@ -178,9 +177,6 @@ impl PtTensor {
         let (shape, strides) = (&self.shape, &self.strides);
         if shape.len() != strides.len() {
             return wrong(format!("the tensor has {} axes and {} strides", shape.len(), strides.len()));
-        }
-        if shape.len() > MAX_AXES {
-            return wrong(format!("the tensor has {} axes, the limit is {MAX_AXES}", shape.len()));
         }
         let Some(n_values) = checked_values(self.element, shape) else {
             return wrong(format!("a tensor of shape {shape:?} is larger than a file can be"));
