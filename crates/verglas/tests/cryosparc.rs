@@ -264,10 +264,10 @@ fn optics_groups_are_exposure_groups() {
     assert_eq!(table.defocus_u_angstrom, Column::PerParticle(vec![10_000.0, 10_020.0]));
 
     let error = read_with(&one(&cs), &only(&["5"])).0.unwrap_err();
-    assert!(error.to_string().contains("optics group 5 is not in") && error.to_string().contains("4, 11"), "{error}");
+    assert!(error.to_string().contains("is in optics group 5") && error.to_string().contains("4, 11"), "{error}");
 
     let error = read(&one(&cs)).0.unwrap_err().to_string();
-    assert!(error.contains("optics group 4: 1 Å, 2 rows") && error.contains("optics group 11: 2 Å, 1 rows"), "{error}");
+    assert!(error.contains("optics group 4: 1 Å, 2 rows") && error.contains("optics group 11: 2 Å, 1 row"), "{error}");
 }
 
 #[test]

@@ -13,8 +13,9 @@ use verglas_formats::npz::NpzReader;
 use verglas_formats::pt::PtFile;
 
 const N_PARTICLES: usize = 40;
-const N_PIXELS: usize = 64;
-const PIXEL_SIZE_ANGSTROM: f64 = 1.5;
+// 256 Å: between neighbouring frequencies of the box the CTF's phase turns by less than a radian up to 8 Å.
+const N_PIXELS: usize = 128;
+const PIXEL_SIZE_ANGSTROM: f64 = 2.0;
 
 /// Converts simulated images of one defocus and gives their mean power on the polar grid and the correlation of this
 /// power with CryoLike's squared CTF.
@@ -44,7 +45,7 @@ fn correlation_with_cryolikes_ctf(folder: &Path, star: &Path, axis: DefocusAngle
     let (mut found, mut drawn) = (Vec::new(), Vec::new());
     for (shell, radius) in grid.radii().iter().enumerate() {
         let frequency = radius * 2.0 / (N_PIXELS as f64 * PIXEL_SIZE_ANGSTROM);
-        if !(1.0 / 50.0..1.0 / 4.0).contains(&frequency) {
+        if !(1.0 / 60.0..1.0 / 8.0).contains(&frequency) {
             continue;
         }
         // What the particle itself scatters at this radius is no matter of the CTF.
