@@ -3,11 +3,12 @@
 use std::sync::atomic::AtomicBool;
 
 use serde_json::json;
+use verglas::findings::counted;
 use verglas::{Conversion, Error, Findings, Result};
 
 use crate::Failure;
 use crate::args::CheckArguments;
-use crate::convert::{counted, input, settings};
+use crate::convert::{input, settings};
 use crate::messages::Messages;
 
 /// Checks and tells; fails when something is wrong.

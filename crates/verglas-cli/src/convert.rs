@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use verglas::findings::counted;
 use verglas::metadata::{AngleUnit, Input};
 use verglas::settings::{ConvertSettings, DescriptorSource, Downsampling, Existing};
 use verglas::{Conversion, Error, Findings, Result, Summary};
@@ -184,9 +185,4 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Run(error)
     }
-}
-
-/// A number and what it counts: `1 row`, `2 rows`.
-pub fn counted(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }

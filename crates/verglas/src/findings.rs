@@ -15,7 +15,7 @@ pub struct Warning {
 }
 
 /// A number and what it counts: `1 row`, `2 rows`.
-pub(crate) fn counted(n: usize, noun: &str) -> String {
+pub fn counted(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
