@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-RELEASE = Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")) / "release"
+BUILT = Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")) / "debug"
 
 
 def verglas(*arguments, cwd=None, expect=0):
     """Runs the command and returns what it said."""
-    ran = subprocess.run([RELEASE / "verglas", *map(str, arguments)], cwd=cwd, capture_output=True, text=True)
+    ran = subprocess.run([BUILT / "verglas", *map(str, arguments)], cwd=cwd, capture_output=True, text=True)
     assert ran.returncode == expect, ran.stderr
     return ran
 

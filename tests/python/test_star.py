@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import starfile
 
-from conftest import RELEASE
+from conftest import BUILT
 
 
 def parse(path):
-    ran = subprocess.run([RELEASE / "examples/star_to_json", path], capture_output=True, text=True)
+    ran = subprocess.run([BUILT / "examples/star_to_json", path], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
 

@@ -329,7 +329,7 @@ mod tests {
             for set in InstructionSet::available() {
                 let single = relative_error(&apply::<f32>(set, &image, n_pixels, &grid), &expected);
                 let double = relative_error(&apply::<f64>(set, &image, n_pixels, &grid), &expected);
-                // The promises; tests/polar_accuracy.rs has tighter ones and more of them, for the fastest set.
+                // The promises; tests/suite/polar_accuracy.rs has tighter ones and more of them, for the fastest set.
                 assert!(single <= 1e-6, "{}: N {n_pixels}, {n_inplanes} angles: {single:e}", set.name());
                 assert!(double <= 2e-13, "{}: N {n_pixels}, {n_inplanes} angles: {double:e}", set.name());
             }

@@ -1,8 +1,6 @@
 //! The fast transform against direct summation: at most 1e-6 of relative L2 error in single, 1e-12 in double precision.
 
-mod polar_common;
-
-use polar_common::{grid, noise, offset, relative_error, smooth, transform};
+use crate::polar_common::{grid, noise, offset, relative_error, smooth, transform};
 use verglas::polar::direct::transform_directly;
 
 /// The promises are 1e-6 and 1e-12; both are held to what they reach, over the kernel's own error of some 1e-7 (w = 8) and

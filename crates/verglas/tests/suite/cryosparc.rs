@@ -1,10 +1,8 @@
 //! Promise: `.cs` files, alone or joined on uid, become the particles that they describe, and nothing is lost unsaid.
 
-mod cryosparc_common;
-
 use std::path::{Path, PathBuf};
 
-use cryosparc_common::{Cs, convert, one, read, read_with, settings, told, two, write_stack};
+use crate::cryosparc_common::{Cs, convert, one, read, read_with, settings, told, two, write_stack};
 use verglas::metadata::ReadSettings;
 use verglas::particle::{Column, OriginUnit, SectionIndex};
 use verglas::settings::{Contrast, ConvertSettings};

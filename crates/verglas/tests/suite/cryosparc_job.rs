@@ -1,12 +1,10 @@
 //! Promise: in a CryoSPARC job directory an index decides which row describes which image, and only where there is none
 //! the order does; what is left out is told.
 
-mod cryosparc_common;
-
 use std::fs;
 use std::path::Path;
 
-use cryosparc_common::{Converted, Cs, convert, job, read, read_with, settings, told, write_stack};
+use crate::cryosparc_common::{Converted, Cs, convert, job, read, read_with, settings, told, write_stack};
 use verglas::metadata::ReadSettings;
 use verglas::settings::ConvertSettings;
 use verglas::{Error, ErrorKind, Warning};

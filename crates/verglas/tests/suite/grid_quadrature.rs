@@ -16,7 +16,7 @@ fn weight_tolerance(n_shells: usize) -> f64 {
 #[test]
 fn nodes_and_weights_are_exact_to_rounding() {
     let mut grid = PolarGrid::new(2.0, 2.0, 1).unwrap();
-    for line in include_str!("fixtures/gauss_jacobi.txt").lines() {
+    for line in include_str!("../fixtures/gauss_jacobi.txt").lines() {
         let mut fields = line.split(' ');
         let n: usize = fields.next().unwrap().parse().unwrap();
         let k: usize = fields.next().unwrap().parse().unwrap();

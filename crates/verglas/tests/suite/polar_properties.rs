@@ -1,12 +1,10 @@
 //! What the transform of any image must fulfil, whatever the method: symmetries, shifts, norms, and the same bytes for
 //! the same image.
 
-mod polar_common;
-
 use std::f64::consts::PI;
 
+use crate::polar_common::{grid, noise, relative_error, transform, widen};
 use num_complex::Complex;
-use polar_common::{grid, noise, relative_error, transform, widen};
 use verglas::grid::{CartesianGrid, GridError, PolarGrid, Precision};
 use verglas::polar::{PlanError, PolarTransform};
 

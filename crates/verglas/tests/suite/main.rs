@@ -1,0 +1,17 @@
+//! The promises of the library, one file each. One program holds all of them: building it takes longer than running it.
+
+mod cryosparc;
+mod cryosparc_common;
+mod cryosparc_job;
+mod ctf_of_simulated_images;
+mod defocus_angle_axis;
+mod downsample;
+mod downsample_conversion;
+mod export;
+mod export_round_trip;
+mod grid_quadrature;
+mod inspect;
+mod polar_accuracy;
+mod polar_common;
+mod polar_properties;
+mod simulate_layouts;
