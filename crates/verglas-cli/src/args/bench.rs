@@ -1,0 +1,27 @@
+//! `verglas bench`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::names::PrecisionName;
+
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// Box side, pixels
+    #[arg(long, value_name = "N", default_value = "256")]
+    pub n_pixels: NonZeroUsize,
+    /// Precision of the Fourier images
+    #[arg(long, value_enum, default_value_t = PrecisionName::Single, value_name = "PRECISION")]
+    pub precision: PrecisionName,
+    /// Threads [default: all cores]
+    #[arg(short = 'j', long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Where the whole run writes; a disk to be measured [default: the system's folder for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,93 @@
+//! The command line: what its words mean, and their help texts. Each command has its file.
+
+mod bench;
+mod convert;
+mod demo;
+mod descriptor;
+mod export;
+mod inspect;
+mod names;
+mod numbers;
+mod simulate;
+
+pub use bench::BenchArguments;
+pub use convert::{CheckArguments, ConvertArguments, InputArguments};
+pub use demo::DemoArguments;
+pub use descriptor::{DescriptorArguments, GridArguments};
+pub use export::ExportArguments;
+pub use inspect::InspectArguments;
+pub use names::{AngleUnitName, AtomShapeName, LayoutName, LogFormat, PixelSizeFromName};
+pub use simulate::SimulateArguments;
+
+use clap::{Args, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  verglas demo
+  verglas convert run_data.star -o stacks
+  verglas convert run_data.star --image-dir Particles/ -d parameters.npz -o stacks
+  verglas convert J24_particles.cs J24_passthrough_particles.cs -o stacks
+  verglas convert cryosparc/ --job 15 -o stacks
+  verglas convert a.star b.star --images a.mrcs b.mrcs --pixel-size 1.06 -o stacks";
+
+/// Converts cryo-EM particle stacks into the polar Fourier stacks that CryoLike scores
+#[derive(Debug, Parser)]
+#[command(name = "verglas", version, about, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub logging: Logging,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make an image descriptor: the grids that images are sampled on
+    Descriptor(DescriptorArguments),
+    /// Convert particle images into stacks that CryoLike loads
+    Convert(Box<ConvertArguments>),
+    /// Find everything that would stop a conversion, without writing anything
+    Check(Box<CheckArguments>),
+    /// Tell what is in a file: STAR, .cs, MRC, descriptor, stack (.npz, .pt), .npy
+    Inspect(InspectArguments),
+    /// Write chosen particles' original rows, with results as new columns
+    Export(ExportArguments),
+    /// Make a data set with known truth
+    Simulate(SimulateArguments),
+    /// Measure how fast this machine is: each step, and a whole run
+    Bench(BenchArguments),
+    /// Simulate a small data set and convert it: the whole thing on one line
+    Demo(DemoArguments),
+}
+
+/// What is told on the way.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Logging {
+    /// No progress and no summary; warnings are always shown
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Explain what was decided, and why
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// How messages on stderr look
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_default_batch_is_the_librarys() {
+        let arguments = Arguments::try_parse_from(["verglas", "check", "a.star"]).unwrap();
+        let Command::Check(check) = arguments.command else { panic!() };
+        assert_eq!(check.input.batch_size.get(), verglas::settings::DEFAULT_BATCH_SIZE);
+    }
+}
