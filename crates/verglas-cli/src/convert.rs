@@ -18,7 +18,12 @@ pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Res
     let input = input(&arguments.input)?;
     let settings = ConvertSettings {
         physical: !arguments.no_physical,
-        existing: if arguments.overwrite { Existing::Overwrite } else { Existing::Refuse },
+        existing: match (arguments.overwrite, arguments.resume) {
+            (true, _) => Existing::Overwrite,
+            (_, true) => Existing::Resume,
+            _ => Existing::Refuse,
+        },
+        shard: arguments.shard,
         ..settings(&arguments.input)
     };
     let summary = convert(input, settings, &arguments.output, messages)?;
@@ -29,7 +34,7 @@ pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Res
 /// Checks and converts, telling what there is to tell on the way.
 pub fn convert(input: Input, settings: ConvertSettings, output: &Path, messages: Messages) -> Result<Summary> {
     let mut findings = Findings::new();
-    let refused = Conversion::check_output(output, settings.existing).err();
+    let refused = Conversion::check_output(output, &settings).err();
     let prepared = Conversion::prepare(input, settings, &mut findings);
     messages.findings(&findings);
     let conversion = match (refused, prepared) {
@@ -150,8 +155,13 @@ pub fn describe(summary: &Summary) -> String {
             angstrom(summary.descriptor_pixel_size_angstrom)
         ),
     };
+    let shard = summary.shard.map_or(String::new(), |shard| format!("shard {shard}: "));
+    let kept = match summary.n_stacks_kept {
+        0 => String::new(),
+        n => format!("\n{} of an earlier run kept, {} made", counted(n, "stack"), summary.n_stacks - n),
+    };
     let mut text = format!(
-        "{} of {} in {} below {}\n\
+        "{shard}{} of {} in {} below {}{kept}\n\
          {input}{downsampled}, {} precision, {} shells × {} angles\n\
          {:.1} s, {:.0} particles/s, {} written",
         counted(summary.n_images, "particle"),

@@ -10,6 +10,7 @@ mod export;
 mod inspect;
 mod messages;
 mod simulate;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ pub enum Failure {
     Run(Error),
     /// The words on the command line don't go together: exit code 2.
     Usage(String),
+    /// What is wrong has been told: exit code 1.
+    Told,
 }
 
 fn main() -> ExitCode {
@@ -38,10 +41,12 @@ fn main() -> ExitCode {
         Command::Simulate(arguments) => simulate::run(arguments, messages).map_err(Failure::Run),
         Command::Demo(arguments) => demo::run(arguments, messages).map_err(Failure::Run),
         Command::Inspect(arguments) => inspect::run(arguments, messages),
+        Command::Verify(arguments) => verify::run(arguments, messages),
         Command::Export(arguments) => export::run(arguments, messages).map_err(Failure::Run),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Told) => ExitCode::from(1),
         Err(Failure::Run(error)) => {
             messages.error(&error);
             ExitCode::from(1)

@@ -84,7 +84,7 @@ impl Messages {
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
-        Progress(bar)
+        Progress { bar, messages: self }
     }
 
     fn line(self, label: &str, colour: &str, text: &str) {
@@ -108,17 +108,30 @@ pub fn result(text: &str) {
 }
 
 /// A progress bar.
-pub struct Progress(ProgressBar);
+pub struct Progress {
+    bar: ProgressBar,
+    messages: Messages,
+}
 
 impl Progress {
     /// Removes the bar.
     pub fn finish(&self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 
 impl Observer for Progress {
     fn images_done(&self, n: u64) {
-        self.0.inc(n);
+        self.bar.inc(n);
+    }
+
+    fn images_kept(&self, n: u64) {
+        // What is there already says nothing about how fast the rest will come.
+        self.bar.set_position(n);
+        self.bar.reset_eta();
+    }
+
+    fn warning(&self, warning: &Warning) {
+        self.bar.suspend(|| self.messages.warning(warning));
     }
 }

@@ -1,7 +1,6 @@
 //! The image descriptor: the grids and scales that a data set's images are interpreted with.
 
-use std::fs::File;
-use std::io::{BufWriter, Read, Seek, Write};
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -188,12 +187,18 @@ impl ImageDescriptor {
     /// # Errors
     /// When the file can't be written. The file appears under its name only when it is whole.
     pub fn save(&self, path: &Path) -> Result<()> {
-        crate::stack::write_atomically(path, |file: &mut File| {
-            let mut npz = NpzWriter::new(BufWriter::new(file));
-            self.write(&mut npz)?;
-            npz.finish()?.flush()?;
-            Ok(())
-        })
+        let bytes = self.to_bytes()?;
+        crate::stack::write_atomically(path, |file| Ok(file.write_all(&bytes)?))
+    }
+
+    /// The bytes of a descriptor file.
+    ///
+    /// # Errors
+    /// When a text is too long for an array.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut npz = NpzWriter::new(Vec::new());
+        let written = self.write(&mut npz).and_then(|()| npz.finish());
+        written.map_err(|error| Error::value(format!("no descriptor file can be made: {error}")))
     }
 
     /// Writes the descriptor's keys into an open archive.

@@ -13,6 +13,8 @@
 //! | `stack` | values and metadata reach their files, whole or not at all |
 //! | [`convert`] | runs these steps over all stacks |
 //!
+//! [`manifest`] is the record of a run, by which interrupted ones go on and [`verify()`] looks at an output folder.
+//!
 //! [`inspect`] describes files, and [`export`] leads from results back to the rows of the metadata.
 //!
 //! [`simulate`] makes data sets with known truth, on which all of it can be tried.
@@ -28,9 +30,11 @@ pub mod findings;
 pub mod grid;
 pub mod image;
 pub mod inspect;
+pub mod manifest;
 pub mod metadata;
 mod output;
 pub mod particle;
+mod paths;
 mod pixel_size;
 mod plan;
 pub mod polar;
@@ -39,8 +43,10 @@ pub mod preprocess;
 pub mod settings;
 pub mod simulate;
 mod stack;
+pub mod verify;
 
 pub use convert::{Conversion, Observer, Silent, StopFlag, Summary};
 pub use error::{Error, ErrorKind, Result};
 pub use findings::{Findings, Warning};
 pub use pixel_size::PixelSizeSource;
+pub use verify::{Verification, verify};

@@ -4,10 +4,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
+use verglas::settings::Shard;
 
 use super::descriptor::GridArguments;
 use super::names::{AngleUnitName, AxisName, ByteSignName, ContrastName, DownsampleMethodName, PixelSizeFromName};
-use super::numbers::{bytes, positive};
+use super::numbers::{bytes, positive, shard};
 
 /// What is read, and how it is meant.
 #[derive(Debug, Args)]
@@ -96,8 +97,14 @@ pub struct ConvertArguments {
     #[arg(long, help_heading = "Stacks")]
     pub no_plots: bool,
     /// Replace what an earlier run left in the output folder
-    #[arg(long, help_heading = "Stacks")]
+    #[arg(long, help_heading = "Stacks", conflicts_with_all = ["resume", "shard"])]
     pub overwrite: bool,
+    /// Finish what an earlier run left unfinished: keep its stacks that are whole and make the others
+    #[arg(long, help_heading = "Stacks")]
+    pub resume: bool,
+    /// Make only the K-th of N parts of the stacks, K from 1; any number of shards may run at once
+    #[arg(long, value_name = "K/N", value_parser = shard, help_heading = "Stacks")]
+    pub shard: Option<Shard>,
 }
 
 #[derive(Debug, Args)]

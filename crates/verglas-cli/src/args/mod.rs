@@ -9,6 +9,7 @@ mod inspect;
 mod names;
 mod numbers;
 mod simulate;
+mod verify;
 
 pub use bench::BenchArguments;
 pub use convert::{CheckArguments, ConvertArguments, InputArguments};
@@ -18,6 +19,7 @@ pub use export::ExportArguments;
 pub use inspect::InspectArguments;
 pub use names::{AngleUnitName, AtomShapeName, LayoutName, LogFormat, PixelSizeFromName};
 pub use simulate::SimulateArguments;
+pub use verify::VerifyArguments;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -48,6 +50,8 @@ pub enum Command {
     Convert(Box<ConvertArguments>),
     /// Find everything that would stop a conversion, without writing anything
     Check(Box<CheckArguments>),
+    /// Is this output folder complete and unaltered?
+    Verify(VerifyArguments),
     /// Tell what is in a file: STAR, .cs, MRC, descriptor, stack (.npz, .pt), .npy
     Inspect(InspectArguments),
     /// Write chosen particles' original rows, with results as new columns

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use verglas::settings::Shard;
+
 /// A positive finite number.
 pub fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
@@ -39,6 +41,13 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     let number: f64 = digits.trim().parse().map_err(|_| expected())?;
     let size = number * factor as f64;
     if size.is_finite() && (1.0..=1e18).contains(&size) { Ok(size as u64) } else { Err(expected()) }
+}
+
+/// A part of the stacks, as in `3/8`.
+pub fn shard(text: &str) -> Result<Shard, String> {
+    let parts = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+    let (number, of) = parts.ok_or_else(|| "expected K/N, such as 3/8".to_owned())?;
+    Shard::new(number, of).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -86,8 +86,8 @@ fn assert_converted(ran: &Ran) {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 
-/// Every file below a folder with its bytes, but for the manifest, which holds times of change.
-fn all_files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+/// Every file below a folder with its bytes, but for the manifests, which hold times of change.
+pub fn all_files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -95,7 +95,7 @@ fn all_files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if !path.ends_with("manifest.json") {
+            } else if path.extension().is_none_or(|ending| ending != "json") {
                 files.insert(path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap());
             }
         }

@@ -60,9 +60,13 @@ fn refusals_and_wrong_usage() {
     assert!(code == 1 && stderr.contains("run.star`, a STAR file"), "{stderr}");
     assert_eq!(exit(&["export", "out", "--add", "score", "-o", "p.star"]).0, 2);
     assert_eq!(exit(&["export", "out"]).0, 2);
-    // From elsewhere the source is not found: the manifest has its path as it was given.
+    // From elsewhere too: the manifest says where the conversion ran.
     let elsewhere = dir.path().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
     let (code, _, stderr) = verglas(&elsewhere, &["export", "../out", "-o", "o.star"]);
-    assert!(code == 1 && stderr.contains("hint: run this where the conversion was run"), "{stderr}");
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(fs::read(elsewhere.join("o.star")).unwrap(), fs::read(dir.path().join("o.star")).unwrap());
+    fs::rename(dir.path().join("run.star"), dir.path().join("moved.star")).unwrap();
+    let (code, _, stderr) = verglas(&elsewhere, &["export", "../out", "-o", "p.star"]);
+    assert!(code == 1 && stderr.contains("run.star`, from which the images were converted"), "{stderr}");
 }

@@ -9,5 +9,8 @@ mod descriptor;
 mod export;
 mod inspect;
 mod mutated_input;
+mod resume;
+mod shards;
 mod shared_data;
 mod simulate;
+mod verify;

@@ -35,7 +35,7 @@ impl Conversion {
             }
             self.look(&next, &all, observer, stop);
         });
-        if next.load(Ordering::Relaxed) < self.plan.n_images() {
+        if next.load(Ordering::Relaxed) < self.n_images() {
             return Err(Error::new(ErrorKind::Interrupted, "stopped before every image was looked at"));
         }
         let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -59,10 +59,8 @@ impl Conversion {
         let mut physical = vec![0.0; self.sides.n_pixels() * self.sides.n_pixels()];
         let mut mine = Degenerates::default();
         while !stop.load(Ordering::Relaxed) {
-            let position = next.fetch_add(1, Ordering::Relaxed);
-            if position >= self.plan.n_images() {
-                break;
-            }
+            let nth = next.fetch_add(1, Ordering::Relaxed);
+            let Some(position) = self.own_positions().nth(nth) else { break };
             let particle = self.plan.particle(position);
             let (file, section) = (self.table.image[particle], self.table.section[particle]);
             match self.images.read(file, section, 1, &mut raw, &mut bytes) {

@@ -2,6 +2,7 @@
 
 use verglas_formats::mrc::Mode0;
 
+use super::prepare::own_positions;
 use crate::error::{Error, Result};
 use crate::findings::Findings;
 use crate::image::{BoxSize, ImageFile, Unreadable, check_images, locate_images};
@@ -16,7 +17,7 @@ use crate::settings::ConvertSettings;
 #[derive(Debug)]
 pub(super) struct FoundImages {
     pub(super) files: Vec<std::result::Result<ImageFile, Unreadable>>,
-    /// How many images the plan asks each file for.
+    /// How many images the run asks each file for: of a shard, those of its own stacks.
     pub(super) n_images: Vec<u32>,
     /// The box that all share.
     pub(super) box_size: Option<BoxSize>,
@@ -31,12 +32,17 @@ pub(super) fn find_images(
     mode0: Mode0,
     findings: &mut Findings,
 ) -> FoundImages {
-    let mut n_images = vec![0_u32; table.image_names.len()];
+    let mut is_named = vec![false; table.image_names.len()];
     for particle in plan.particles() {
-        n_images[table.image[particle] as usize] += 1;
+        is_named[table.image[particle] as usize] = true;
     }
-    // A row whose image name is wrong has an empty one, and is an error already.
-    let is_needed = |&image: &usize| n_images[image] > 0 && !table.image_names[image].is_empty();
+    let mut n_images = vec![0_u32; table.image_names.len()];
+    for position in own_positions(plan, settings) {
+        n_images[table.image[plan.particle(position)] as usize] += 1;
+    }
+    // A row whose image name is wrong has an empty one, and is an error already. Where files are looked for depends on
+    // which are there, so a shard looks for all of them, as a run without shards does.
+    let is_needed = |&image: &usize| is_named[image] && !table.image_names[image].is_empty();
     let needed: Vec<usize> = (0..n_images.len()).filter(is_needed).collect();
     let names: Vec<&[u8]> = needed.iter().map(|&image| table.image_names[image].as_slice()).collect();
     let (root_of, image_dir) = match input {
@@ -53,7 +59,14 @@ pub(super) fn find_images(
     for (image, path) in needed.into_iter().zip(located) {
         paths[image] = path;
     }
-    let (files, box_size) = check_images(table, plan, paths, mode0, false, findings);
+    // The first file's header may decide the pixel size, of all shards alike.
+    let first = plan.stacks().first().map(|_| table.image[plan.particle(0)] as usize);
+    for (image, path) in paths.iter_mut().enumerate() {
+        if n_images[image] == 0 && Some(image) != first {
+            *path = None;
+        }
+    }
+    let (files, box_size) = check_images(table, plan, own_positions(plan, settings), paths, mode0, false, findings);
     FoundImages { files, n_images, box_size }
 }
 

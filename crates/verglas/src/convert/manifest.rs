@@ -1,150 +1,111 @@
-//! The record of a run: what was asked, what was read, what was told, and what was written.
+//! What the manifest of a conversion says before the first stack.
 
-use std::io::Write;
 use std::path::Path;
-use std::time::UNIX_EPOCH;
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use crc32fast::Hasher;
+use serde_json::{Map, Value, json};
 
 use super::prepare::Conversion;
-use super::stack_run::FinishedStack;
-use crate::error::Result;
 use crate::findings::Warning;
+use crate::manifest::{
+    FileRecord, InputFile, InputRecord, InputRole, Manifest, PlanRecord, RecordedPath, RecordedSettings, RunRecord,
+};
 use crate::metadata::Input;
-use crate::output::{MANIFEST, OutputFolder};
+use crate::output::DESCRIPTOR;
 use crate::settings::DescriptorSource;
-use crate::stack::write_atomically;
 
-/// The contents of `manifest.json`.
-#[derive(Debug, Serialize)]
-pub(super) struct Manifest {
-    /// `verglas` and its version.
-    program: &'static str,
-    version: &'static str,
-    /// Every setting, defaults included.
-    settings: Value,
-    /// The files that were read, with size and time of change.
-    inputs: Vec<InputFile>,
-    warnings: Vec<Warning>,
-    n_images: usize,
-    n_stacks: usize,
-    /// Whether all stacks of the plan are there.
-    pub(super) is_complete: bool,
-    stacks: Vec<StackRecord>,
-}
-
-#[derive(Debug, Serialize)]
-struct InputFile {
-    path: String,
-    bytes: Option<u64>,
-    /// Seconds since 1970, UTC.
-    modified: Option<f64>,
-}
-
-#[derive(Debug, Serialize)]
-struct StackRecord {
-    number: usize,
-    n_images: usize,
-    files: Vec<FileRecord>,
-}
-
-#[derive(Debug, Serialize)]
-struct FileRecord {
-    name: String,
-    bytes: u64,
-    crc32: String,
-}
-
-impl Manifest {
-    /// The record before the first stack.
-    pub(super) fn new(conversion: &Conversion, warnings: &[Warning]) -> Self {
-        let metadata = conversion.table.sources.iter().map(|source| source.path.as_path());
-        let images = conversion.images.files().iter().flatten().map(|file| file.path.as_path());
-        let descriptor = match &conversion.settings.descriptor {
-            DescriptorSource::File(path) => Some(path.as_path()),
-            _ => None,
-        };
-        Self {
-            program: "verglas",
-            version: env!("CARGO_PKG_VERSION"),
-            settings: settings(conversion),
-            inputs: metadata.chain(descriptor).chain(images).map(InputFile::of).collect(),
-            warnings: warnings.to_vec(),
-            n_images: conversion.plan.n_images(),
-            n_stacks: conversion.plan.stacks().len(),
-            is_complete: false,
-            stacks: Vec::new(),
-        }
-    }
-
-    /// Adds stacks that are whole, in the order of their numbers.
-    pub(super) fn add_finished(&mut self, finished: &[FinishedStack]) {
-        self.stacks.extend(finished.iter().map(|stack| {
-            StackRecord {
-                number: stack.number,
-                n_images: stack.n_images,
-                files: stack
-                    .files
-                    .iter()
-                    .map(|(name, file)| FileRecord {
-                        name: name.clone(),
-                        bytes: file.bytes,
-                        crc32: format!("{:08x}", file.crc32),
-                    })
-                    .collect(),
-            }
-        }));
-    }
-
-    /// Writes the record, replacing the one before.
-    pub(super) fn write(&self, output: &OutputFolder) -> Result<()> {
-        write_atomically(&output.path(MANIFEST), |file| {
-            let mut text = serde_json::to_vec_pretty(self).map_err(std::io::Error::other)?;
-            text.push(b'\n');
-            Ok(file.write_all(&text)?)
-        })
-    }
-}
-
-impl InputFile {
-    fn of(path: &Path) -> Self {
-        let metadata = std::fs::metadata(path).ok();
-        let modified = metadata.as_ref().and_then(|metadata| metadata.modified().ok());
-        Self {
-            path: path.to_string_lossy().into_owned(),
-            bytes: metadata.map(|metadata| metadata.len()),
-            modified: modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map(|time| time.as_secs_f64()),
-        }
-    }
-}
-
-fn settings(conversion: &Conversion) -> Value {
+/// The record before the first stack. `descriptor` holds the bytes of the descriptor's file.
+pub(super) fn new_manifest(conversion: &Conversion, warnings: &[Warning], descriptor: &[u8]) -> Manifest {
     let settings = &conversion.settings;
-    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let own_stacks = conversion.own_stacks();
+    Manifest {
+        program: "verglas".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        shard: settings.shard,
+        working_dir: std::env::current_dir().map(RecordedPath).unwrap_or_default(),
+        settings: recorded_settings(conversion, descriptor),
+        plan: plan_record(conversion),
+        inputs: inputs(conversion),
+        warnings: warnings.iter().map(Into::into).collect(),
+        n_images: conversion.n_images(),
+        n_stacks: own_stacks.len(),
+        is_complete: false,
+        descriptor: conversion
+            .descriptor_is_new
+            .then(|| FileRecord::new(DESCRIPTOR, descriptor.len() as u64, crc32fast::hash(descriptor))),
+        stacks: Vec::new(),
+        skipped_list: None,
+        skipped: Vec::new(),
+        run: RunRecord::default(),
+    }
+}
+
+fn inputs(conversion: &Conversion) -> Vec<InputFile> {
+    let metadata = conversion.table.sources.iter().map(|source| InputFile::of(&source.path, InputRole::Metadata));
+    let descriptor = match &conversion.settings.descriptor {
+        DescriptorSource::File(path) => Some(InputFile::of(path, InputRole::Descriptor)),
+        _ => None,
+    };
+    // Of a shard, the files that its own stacks are made from.
+    let is_read = |image: &usize| conversion.n_images_of_file[*image] > 0;
+    let files = conversion.images.files();
+    let images = (0..files.len()).filter(is_read).filter_map(|image| files[image].as_ref().ok());
+    metadata.chain(descriptor).chain(images.map(|file| InputFile::of(&file.path, InputRole::Images))).collect()
+}
+
+/// The plan in short, with all that decides which image comes where and with which constants.
+fn plan_record(conversion: &Conversion) -> PlanRecord {
+    let (plan, table) = (&conversion.plan, &conversion.table);
+    let mut hasher = Hasher::new();
+    let mut block = Vec::with_capacity(1 << 16);
+    let mut add = |numbers: &[u64]| {
+        block.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        if block.len() >= 1 << 16 {
+            hasher.update(&block);
+            block.clear();
+        }
+    };
+    for stack in plan.stacks() {
+        let constants = table.constants[stack.constants as usize];
+        add(&constants.key());
+        add(&[stack.n_images() as u64]);
+        for position in stack.positions.clone() {
+            let particle = plan.particle(position);
+            let (row, section) = (table.row[particle], table.section[particle].0);
+            add(&[u64::from(row) << 32 | u64::from(section), u64::from(table.image[particle])]);
+        }
+    }
+    hasher.update(&block);
+    for name in &table.image_names {
+        hasher.update(&(name.len() as u64).to_le_bytes());
+        hasher.update(name);
+    }
+    PlanRecord { n_images: plan.n_images(), n_stacks: plan.stacks().len(), crc32: format!("{:08x}", hasher.finalize()) }
+}
+
+fn recorded_settings(conversion: &Conversion, descriptor_bytes: &[u8]) -> RecordedSettings {
+    let settings = &conversion.settings;
+    let recorded = |path: &Path| RecordedPath::from(path);
     let input = match &conversion.input {
-        Input::IndexedStar(path) => json!({"kind": "indexed-star", "star": text(path)}),
-        Input::StarPairs(pairs) => json!({
-            "kind": "star-pairs",
-            "pairs": pairs.iter().map(|(star, images)| [text(star), text(images)]).collect::<Vec<_>>(),
-        }),
-        Input::IndexedCs { particles, passthrough } => json!({
-            "kind": "indexed-cs",
-            "cs": std::iter::once(particles).chain(passthrough).map(|path| text(path)).collect::<Vec<_>>(),
-        }),
-        Input::CryosparcJob { root, job_number } => json!({
-            "kind": "cryosparc-job",
-            "root": text(root),
-            "job": job_number,
-        }),
+        Input::IndexedStar(path) => InputRecord::IndexedStar { star: recorded(path) },
+        Input::StarPairs(pairs) => InputRecord::StarPairs {
+            pairs: pairs.iter().map(|(star, images)| [recorded(star), recorded(images)]).collect(),
+        },
+        Input::IndexedCs { particles, passthrough } => InputRecord::IndexedCs {
+            cs: std::iter::once(particles).chain(passthrough).map(|path| recorded(path)).collect(),
+        },
+        Input::CryosparcJob { root, job_number } => {
+            InputRecord::CryosparcJob { root: recorded(root), job: *job_number }
+        }
     };
     let descriptor = &conversion.descriptor;
-    json!({
-        "input": input,
+    let others = json!({
         "descriptor": match &settings.descriptor {
-            DescriptorSource::File(path) => Some(text(path)),
+            DescriptorSource::File(path) => Some(recorded(path)),
             _ => None,
         },
+        // Also of what is in it besides the grids.
+        "descriptor_crc32": format!("{:08x}", crc32fast::hash(descriptor_bytes)),
         "n_input_pixels": conversion.sides.n_input_pixels(),
         "n_pixels": descriptor.cartesian_grid.n_pixels(),
         "descriptor_pixel_size": descriptor.cartesian_grid.pixel_size_angstrom(),
@@ -152,7 +113,7 @@ fn settings(conversion: &Conversion) -> Value {
         "dist_radii": descriptor.polar_grid.dist_radii(),
         "n_inplanes": descriptor.polar_grid.n_inplanes(),
         "precision": descriptor.precision.as_str(),
-        "image_dir": settings.image_dir.as_deref().map(text),
+        "image_dir": settings.image_dir.as_deref().map(recorded),
         "batch_size": settings.batch_size,
         "max_stacks": settings.max_stacks,
         "pixel_size": conversion.pixel_size_angstrom,
@@ -169,5 +130,11 @@ fn settings(conversion: &Conversion) -> Value {
         "mode0": settings.byte_sign,
         "keep_files_apart": settings.keep_files_apart,
         "physical": settings.physical,
-    })
+        "skip_unreadable": settings.skip_unreadable,
+    });
+    let others = match others {
+        Value::Object(others) => others,
+        _ => Map::new(),
+    };
+    RecordedSettings { input, others }
 }

@@ -2,11 +2,13 @@
 
 mod contrast;
 mod deep;
+mod earlier;
 mod grids;
 mod images;
 mod manifest;
 mod memory;
 mod prepare;
+mod recorder;
 mod reports;
 mod run;
 mod stack_run;
@@ -17,11 +19,23 @@ pub use summary::Summary;
 
 use std::sync::atomic::AtomicBool;
 
+use crate::findings::Warning;
+
 /// Is told how a conversion goes on; called from several threads.
 pub trait Observer: Sync {
     /// `n` more images are computed and written to their place.
     fn images_done(&self, n: u64) {
         let _ = n;
+    }
+
+    /// `n` images are in the output folder already: an earlier run's stacks, which stay. Told once, before the others.
+    fn images_kept(&self, n: u64) {
+        let _ = n;
+    }
+
+    /// Something to tell came up on the way; it is in the summary and the manifest too.
+    fn warning(&self, warning: &Warning) {
+        let _ = warning;
     }
 }
 

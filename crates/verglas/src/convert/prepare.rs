@@ -1,5 +1,7 @@
 //! Everything that can be checked before the first byte is written.
 
+use std::ops::Range;
+
 use verglas_formats::mrc::{Mode0, MrcOptions};
 
 use super::contrast::check_contrast;
@@ -27,6 +29,8 @@ pub struct Conversion {
     pub(crate) table: ParticleTable,
     pub(crate) plan: StackPlan,
     pub(crate) images: ImageStore,
+    /// How many images of this run each file holds, in the order of the table's image names.
+    pub(crate) n_images_of_file: Vec<u32>,
     pub(crate) descriptor: ImageDescriptor,
     /// Whether the descriptor was made from the data and has to be written.
     pub(crate) descriptor_is_new: bool,
@@ -54,19 +58,40 @@ impl Conversion {
         }
     }
 
-    /// How many images will be converted.
+    /// How many images will be converted: those of the shard, if one is asked for.
     pub fn n_images(&self) -> usize {
-        self.plan.n_images()
+        self.own_positions().len()
     }
 
     /// How many stacks they will make.
     pub fn n_stacks(&self) -> usize {
-        self.plan.stacks().len()
+        self.own_stacks().len()
     }
 
     /// How many image files they come from.
     pub fn n_image_files(&self) -> usize {
-        self.images.files().iter().flatten().count()
+        self.images.files().iter().zip(&self.n_images_of_file).filter(|(file, n)| file.is_ok() && **n > 0).count()
+    }
+
+    /// The numbers of the stacks that this run makes.
+    pub(crate) fn own_stacks(&self) -> Range<usize> {
+        own_stacks(&self.plan, &self.settings)
+    }
+
+    /// The positions of their images in the output order.
+    pub(crate) fn own_positions(&self) -> Range<usize> {
+        own_positions(&self.plan, &self.settings)
+    }
+
+    /// How many images of the stacks `numbers` each image file holds.
+    pub(crate) fn count_images_of_files(&self, numbers: &[usize]) -> Vec<u32> {
+        let mut n_images = vec![0; self.table.image_names.len()];
+        for &number in numbers {
+            for position in self.plan.stacks()[number].positions.clone() {
+                n_images[self.table.image[self.plan.particle(position)] as usize] += 1;
+            }
+        }
+        n_images
     }
 
     /// Checks what can be checked, as much of it as possible: one thing that is wrong hides no other unless it must.
@@ -107,13 +132,15 @@ impl Conversion {
         }
         let buffers = found(plan_memory(&descriptor, sides, &settings, findings), findings)?;
         let options = MrcOptions { mode0, ..MrcOptions::default() };
-        let images = ImageStore::new(images.files, &images.n_images, options);
+        let n_images_of_file = images.n_images;
+        let images = ImageStore::new(images.files, &n_images_of_file, options);
         Some(Self {
             input,
             settings,
             table,
             plan,
             images,
+            n_images_of_file,
             descriptor,
             descriptor_is_new,
             sides,
@@ -121,6 +148,21 @@ impl Conversion {
             pixel_size_source,
             buffers,
         })
+    }
+}
+
+/// The numbers of the stacks that a run makes.
+pub(super) fn own_stacks(plan: &StackPlan, settings: &ConvertSettings) -> Range<usize> {
+    let n_stacks = plan.stacks().len();
+    settings.shard.map_or(0..n_stacks, |shard| shard.stacks(n_stacks))
+}
+
+/// The positions of their images in the output order.
+pub(super) fn own_positions(plan: &StackPlan, settings: &ConvertSettings) -> Range<usize> {
+    match plan.stacks().get(own_stacks(plan, settings)) {
+        Some([only]) => only.positions.clone(),
+        Some([first, .., last]) => first.positions.start..last.positions.end,
+        _ => 0..0,
     }
 }
 
@@ -139,6 +181,11 @@ fn check_settings(input: &Input, settings: &ConvertSettings, findings: &mut Find
             "batch size is {}, expected 1 to {MOST_PER_STACK} images per stack",
             settings.batch_size
         )));
+    }
+    if let Some(shard) = settings.shard
+        && !shard.is_valid()
+    {
+        findings.error(Error::value(format!("there is no shard {shard}")));
     }
     if settings.max_stacks == Some(0) {
         findings.error(Error::value("at most 0 stacks asked for, expected at least 1"));

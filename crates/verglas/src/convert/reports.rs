@@ -1,12 +1,13 @@
 //! What a user is told about particles that are converted all the same.
 
 use std::collections::HashMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 use super::images::FoundImages;
 use crate::descriptor::ImageDescriptor;
 use crate::findings::Findings;
 use crate::particle::ParticleTable;
+use crate::paths::plain_path;
 use crate::plan::StackPlan;
 
 /// Tells about images that several rows name, and about several sets of lens constants.
@@ -65,20 +66,6 @@ fn count_repeated(table: &ParticleTable, plan: &StackPlan, images: &FoundImages)
     let mut keys: Vec<u64> = plan.particles().map(key).collect();
     keys.sort_unstable();
     keys.windows(2).filter(|pair| pair[0] == pair[1]).count()
-}
-
-/// A path without `.` and `..`, absolute; links are not followed, for that would cost a call per file.
-fn plain_path(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for component in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
-        match component {
-            Component::ParentDir => {
-                plain.pop();
-            }
-            component => plain.push(component),
-        }
-    }
-    plain
 }
 
 /// Tells about the defocus angle's axis where it matters: where the CTF's phase at the largest radius differs by more

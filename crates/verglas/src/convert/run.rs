@@ -10,19 +10,22 @@ use crc32fast::hash as crc32;
 use num_complex::Complex;
 
 use super::contrast::is_inverted;
-use super::manifest::Manifest;
+use super::earlier::Earlier;
+use super::manifest::new_manifest;
 use super::prepare::Conversion;
-use super::stack_run::{ActiveStack, FinishedStack, ImageRecord};
+use super::recorder::{ChunkTimes, Recorder};
+use super::stack_run::{ActiveStack, ImageRecord};
 use super::summary::Summary;
 use super::{Observer, StopFlag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::findings::Warning;
 use crate::grid::Precision;
 use crate::image::{RawImage, ReadFailure};
-use crate::output::{DESCRIPTOR, OutputFolder};
+use crate::manifest::{Manifest, RunState};
+use crate::output::OutputFolder;
 use crate::polar::{PolarScratch, PolarTransform, Real};
 use crate::preprocess::{DownsampleScratch, Downsampler, apply_normalization};
-use crate::settings::Existing;
+use crate::settings::{ConvertSettings, Existing};
 use crate::stack::ImageScales;
 
 impl Conversion {
@@ -50,8 +53,8 @@ impl Conversion {
     ///
     /// # Errors
     /// When it is not empty and the settings say to refuse that, or when it can't be written.
-    pub fn check_output(output: &Path, existing: Existing) -> Result<()> {
-        OutputFolder::new(output).check(existing)
+    pub fn check_output(output: &Path, settings: &ConvertSettings) -> Result<()> {
+        OutputFolder::new(output, settings.shard).check(settings.existing)
     }
 
     fn run_in<T: Real>(
@@ -65,27 +68,49 @@ impl Conversion {
         Complex<T>: Pod,
     {
         let start = Instant::now();
-        let output = OutputFolder::new(output);
+        let output = OutputFolder::new(output, self.settings.shard);
         output.check(self.settings.existing)?;
         let transform =
             PolarTransform::<T>::plan(self.descriptor.cartesian_grid.n_pixels(), &self.descriptor.polar_grid)
                 .map_err(|error| Error::value(error.to_string()))?;
-        output.prepare(self.settings.existing, self.settings.physical)?;
-        let mut manifest = Manifest::new(self, warnings);
-        manifest.write(&output)?;
-        if self.descriptor_is_new {
-            self.descriptor.save(&output.path(DESCRIPTOR))?;
+        let (_lock, no_locks) = output.lock()?;
+        // Nobody else writes here from now on, so what is found now stays as it is.
+        output.check(self.settings.existing)?;
+        let mut warnings = warnings.to_vec();
+        if let Some(warning) = no_locks {
+            observer.warning(&warning);
+            warnings.push(warning);
         }
+        let descriptor = self.descriptor.to_bytes()?;
+        let mut manifest = new_manifest(self, &warnings, &descriptor);
+        if self.descriptor_is_new {
+            output.check_descriptor(&descriptor)?;
+        }
+        let earlier = self.clear_the_way(&output, &manifest)?;
+        let n_kept = earlier.stacks.len();
+        manifest.stacks = earlier.stacks;
+        manifest.skipped = earlier.skipped;
+        manifest.run.n_threads = self.buffers.n_threads;
+        manifest.run.memory_bytes = self.settings.memory_bytes;
+        let is_kept = |number: usize| manifest.stacks.binary_search_by_key(&number, |stack| stack.number).is_ok();
+        let to_do: Vec<usize> = self.own_stacks().filter(|&number| !is_kept(number)).collect();
+        observer.images_kept(manifest.n_images_written() as u64);
+        self.images.expect(&self.count_images_of_files(&to_do));
 
+        let recorder = Recorder::begin(manifest, &output, start)?;
+        output.make_folders(self.settings.physical)?;
+        if self.descriptor_is_new {
+            output.write_descriptor(&descriptor)?;
+        }
         let shared = Shared {
             conversion: self,
             output: &output,
             downsampler: Downsampler::plan(self.sides),
             transform: &transform,
-            cursor: Mutex::new(Cursor { next_stack: 0, current: None, n_chunks: 0 }),
+            cursor: Mutex::new(Cursor { to_do: to_do.into_iter(), current: None, n_chunks: 0 }),
             failure: Mutex::new(None),
             has_failed: AtomicBool::new(false),
-            finished: Mutex::new(Vec::new()),
+            recorder: &recorder,
             observer,
             stop,
         };
@@ -95,25 +120,46 @@ impl Conversion {
             }
             shared.work();
         });
-        let mut finished = shared.finished.into_inner().unwrap_or_else(PoisonError::into_inner);
-        finished.sort_by_key(|stack| stack.number);
-        let was_stopped = stop.load(Ordering::Relaxed) && finished.len() < self.plan.stacks().len();
         let failure = shared.failure.into_inner().unwrap_or_else(PoisonError::into_inner);
-        manifest.add_finished(&finished);
         if let Some((_, error)) = failure {
             // The first error counts: a manifest that can't be written either is most likely its consequence.
-            let _ = manifest.write(&output);
+            let _ = recorder.finish(RunState::Failed);
             return Err(error);
         }
-        manifest.is_complete = !was_stopped;
-        manifest.write(&output)?;
-        if was_stopped {
+        let n_whole = recorder.edit(|manifest| manifest.stacks.len());
+        let n_stacks = self.own_stacks().len();
+        if n_whole < n_stacks {
+            recorder.finish(RunState::Stopped).1?;
             return Err(Error::new(
                 ErrorKind::Interrupted,
-                format!("stopped: {} of {} stacks are whole", finished.len(), self.plan.stacks().len()),
-            ));
+                format!("stopped: {n_whole} of {n_stacks} stacks in `{}` are whole", output.root().display()),
+            )
+            .with_hint("the same command with --resume makes the others"));
         }
-        Ok(Summary::new(self, output.root(), &finished, warnings, start.elapsed()))
+        let (manifest, written) = recorder.finish(RunState::Complete);
+        written?;
+        Ok(Summary::new(self, output.root(), &manifest, n_kept, warnings, start.elapsed()))
+    }
+
+    /// Removes what must go, and finds the stacks that stay.
+    fn clear_the_way(&self, output: &OutputFolder, manifest: &Manifest) -> Result<Earlier> {
+        match (self.settings.existing, self.settings.shard) {
+            (Existing::Overwrite, _) => {
+                output.remove_earlier_run()?;
+                Ok(Earlier::default())
+            }
+            // The folder is empty but for what a run left that was killed right at its start.
+            (Existing::Refuse, None) => {
+                output.remove_unfinished(self.own_stacks())?;
+                Ok(Earlier::default())
+            }
+            // Stacks of the same plan are not in a shard's way, and need not be made twice.
+            (Existing::Resume, _) | (Existing::Refuse, Some(_)) => {
+                let earlier = self.find_earlier(output, manifest)?;
+                output.remove_unfinished(self.own_stacks())?;
+                Ok(earlier)
+            }
+        }
     }
 }
 
@@ -127,14 +173,15 @@ struct Shared<'a, T: Real> {
     /// The failure of the earliest chunk, whichever thread met it first.
     failure: Mutex<Option<(usize, Error)>>,
     has_failed: AtomicBool,
-    finished: Mutex<Vec<FinishedStack>>,
+    recorder: &'a Recorder<'a>,
     observer: &'a dyn Observer,
     stop: &'a StopFlag,
 }
 
 /// How far the plan has been handed out.
 struct Cursor {
-    next_stack: usize,
+    /// The stacks that have not begun.
+    to_do: std::vec::IntoIter<usize>,
     /// The stack being handed out and its next image.
     current: Option<(Arc<ActiveStack>, usize)>,
     n_chunks: usize,
@@ -184,13 +231,16 @@ where
             records: Vec::with_capacity(n_images),
         };
         while let Some(chunk) = self.next_chunk() {
-            let result = self.convert(&chunk, &mut buffers).and_then(|()| {
+            let result = self.convert(&chunk, &mut buffers).and_then(|mut times| {
                 self.observer.images_done(chunk.n_images as u64);
                 if chunk.stack.is_last(chunk.n_images) {
+                    let before = Instant::now();
                     let finished = chunk.stack.finish(self.conversion, self.output)?;
-                    self.finished.lock().unwrap_or_else(PoisonError::into_inner).push(finished);
+                    times.write += before.elapsed();
+                    times.bytes_written += finished.files.iter().map(|file| file.bytes).sum::<u64>();
+                    self.recorder.add(finished, Vec::new());
                 }
-                Ok(())
+                self.recorder.note(chunk.n_images, times)
             });
             if let Err(error) = result {
                 self.fail(chunk.number, error);
@@ -207,11 +257,7 @@ where
         let (stack, first) = match cursor.current.take() {
             Some(current) => current,
             None => {
-                let number = cursor.next_stack;
-                if number == self.conversion.plan.stacks().len() {
-                    return None;
-                }
-                cursor.next_stack += 1;
+                let number = cursor.to_do.next()?;
                 match ActiveStack::open(self.conversion, self.output, number) {
                     Ok(stack) => (Arc::new(stack), 0),
                     Err(error) => {
@@ -240,13 +286,18 @@ where
     }
 
     /// Reads, downsamples, normalises, transforms and writes the images of a chunk.
-    fn convert(&self, chunk: &Chunk, buffers: &mut Buffers<T>) -> Result<()> {
+    fn convert(&self, chunk: &Chunk, buffers: &mut Buffers<T>) -> Result<ChunkTimes> {
         let conversion = self.conversion;
+        let mut times = ChunkTimes::default();
+        let before = Instant::now();
         let n_pixels = self.transform.n_pixels() * self.transform.n_pixels();
         let n_values = self.transform.output_len();
         let first_position = chunk.stack.planned.positions.start + chunk.first;
         let n_raw_pixels = self.n_raw_pixels();
         self.read(chunk, first_position, n_raw_pixels, buffers)?;
+        times.read = before.elapsed();
+        times.bytes_read = self.bytes_of(chunk, first_position);
+        let before = Instant::now();
         buffers.records.clear();
         for image in 0..chunk.n_images {
             let particle = conversion.plan.particle(first_position + image);
@@ -271,12 +322,23 @@ where
                 scales,
             });
         }
+        times.compute = before.elapsed();
+        let before = Instant::now();
         chunk.stack.write_images(
             chunk.first,
             bytemuck::cast_slice(&buffers.fourier[..chunk.n_images * n_values]),
             bytemuck::cast_slice(&buffers.physical[..chunk.n_images * n_pixels]),
             &buffers.records,
-        )
+        )?;
+        times.write = before.elapsed();
+        Ok(times)
+    }
+
+    /// Bytes that the pixels of a chunk take in their files.
+    fn bytes_of(&self, chunk: &Chunk, first_position: usize) -> u64 {
+        let Conversion { images, table, plan, .. } = self.conversion;
+        let positions = first_position..first_position + chunk.n_images;
+        positions.map(|position| images.section_bytes(table.image[plan.particle(position)])).sum()
     }
 
     /// Reads the pixels of a chunk, consecutive sections of a file in one call.

@@ -1,5 +1,6 @@
 //! One output stack while workers fill it.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -8,6 +9,7 @@ use verglas_formats::pt::PtDtype;
 use super::prepare::Conversion;
 use crate::error::{Error, Result};
 use crate::grid::Precision;
+use crate::manifest::{FileRecord, StackRecord};
 use crate::output::OutputFolder;
 use crate::plan::PlannedStack;
 use crate::stack::{
@@ -34,12 +36,56 @@ pub(super) struct ImageRecord {
     pub(super) scales: ImageScales,
 }
 
-/// A stack that is whole, with its files' names relative to the output folder.
-#[derive(Debug, Clone)]
-pub(crate) struct FinishedStack {
-    pub(crate) number: usize,
-    pub(crate) n_images: usize,
-    pub(crate) files: Vec<(String, FinishedFile)>,
+/// What the tensors of all stacks have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StackShape {
+    pub(super) dtype: PtDtype,
+    /// Shells and angles of a Fourier image.
+    pub(super) polar: [u64; 2],
+    /// Sides of a physical image, if these are written.
+    pub(super) physical: Option<[u64; 2]>,
+}
+
+impl StackShape {
+    pub(super) fn of(conversion: &Conversion) -> Self {
+        let descriptor = &conversion.descriptor;
+        let dtype = match descriptor.precision {
+            Precision::Single => PtDtype::Complex64,
+            Precision::Double => PtDtype::Complex128,
+        };
+        let grid = &descriptor.polar_grid;
+        let side = descriptor.cartesian_grid.n_pixels() as u64;
+        Self {
+            dtype,
+            polar: [grid.n_shells() as u64, grid.n_inplanes() as u64],
+            physical: conversion.settings.physical.then_some([side, side]),
+        }
+    }
+}
+
+impl Conversion {
+    /// The particles of a stack, in order.
+    pub(super) fn particles_of(&self, stack: &PlannedStack) -> Vec<u32> {
+        stack.positions.clone().map(|position| self.plan.particle(position) as u32).collect()
+    }
+
+    /// What the metadata file of a stack says.
+    pub(super) fn stack_metadata<'a>(
+        &'a self,
+        stack: &PlannedStack,
+        particles: &'a [u32],
+        scales: &'a [ImageScales],
+    ) -> StackMetadata<'a> {
+        StackMetadata {
+            descriptor: &self.descriptor,
+            table: &self.table,
+            particles,
+            scales,
+            constants: stack.constants,
+            range_in_file: stack.range_in_file.as_ref().map(|range| (range.start, range.end)),
+            defocus_angle_axis: self.settings.defocus_angle_axis.as_str(),
+        }
+    }
 }
 
 impl ActiveStack {
@@ -47,19 +93,11 @@ impl ActiveStack {
     pub(super) fn open(conversion: &Conversion, output: &OutputFolder, number: usize) -> Result<Self> {
         let planned = conversion.plan.stacks()[number].clone();
         let names = StackNames::of(number);
-        let (descriptor, n_images) = (&conversion.descriptor, planned.n_images());
-        let dtype = match descriptor.precision {
-            Precision::Single => PtDtype::Complex64,
-            Precision::Double => PtDtype::Complex128,
-        };
-        let grid = &descriptor.polar_grid;
-        let polar_shape = [grid.n_shells() as u64, grid.n_inplanes() as u64];
-        let fourier = TensorFile::create(&output.path(&names.fourier), dtype, n_images, polar_shape)?;
-        let physical = if conversion.settings.physical {
-            let side = descriptor.cartesian_grid.n_pixels() as u64;
-            Some(TensorFile::create(&output.path(&names.physical), PtDtype::Float32, n_images, [side, side])?)
-        } else {
-            None
+        let (shape, n_images) = (StackShape::of(conversion), planned.n_images());
+        let fourier = TensorFile::create(&output.path(&names.fourier), shape.dtype, n_images, shape.polar)?;
+        let physical = match shape.physical {
+            Some(side) => Some(TensorFile::create(&output.path(&names.physical), PtDtype::Float32, n_images, side)?),
+            None => None,
         };
         Ok(Self {
             number,
@@ -96,7 +134,7 @@ impl ActiveStack {
     }
 
     /// Completes and publishes the files: tensors first, metadata last, so that a stack with metadata is whole.
-    pub(super) fn finish(&self, conversion: &Conversion, output: &OutputFolder) -> Result<FinishedStack> {
+    pub(super) fn finish(&self, conversion: &Conversion, output: &OutputFolder) -> Result<StackRecord> {
         let records = std::mem::take(&mut *self.records.lock().unwrap_or_else(PoisonError::into_inner));
         let records: Vec<ImageRecord> = records.into_iter().flatten().collect();
         if records.len() != self.planned.n_images() {
@@ -104,29 +142,20 @@ impl ActiveStack {
         }
         let names = StackNames::of(self.number);
         let mut files = Vec::with_capacity(3);
-        let name = |path: &std::path::Path| path.to_string_lossy().into_owned();
+        let record = |path: &Path, file: FinishedFile| FileRecord::new(path.to_string_lossy(), file.bytes, file.crc32);
         let fourier = self.fourier.finish(records.iter().map(|record| record.fourier_crc))?;
-        files.push((name(&names.fourier), fourier));
+        files.push(record(&names.fourier, fourier));
         if let Some(physical) = &self.physical {
             let physical = physical.finish(records.iter().map(|record| record.physical_crc))?;
             sync_folder(&output.path(PHYSICAL_FOLDER))?;
-            files.push((name(&names.physical), physical));
+            files.push(record(&names.physical, physical));
         }
         sync_folder(&output.path(FOURIER_FOLDER))?;
 
-        let particles: Vec<u32> =
-            self.planned.positions.clone().map(|position| conversion.plan.particle(position) as u32).collect();
+        let particles = conversion.particles_of(&self.planned);
         let scales: Vec<ImageScales> = records.iter().map(|record| record.scales).collect();
-        let metadata = StackMetadata {
-            descriptor: &conversion.descriptor,
-            table: &conversion.table,
-            particles: &particles,
-            scales: &scales,
-            constants: self.planned.constants,
-            range_in_file: self.planned.range_in_file.as_ref().map(|range| (range.start, range.end)),
-            defocus_angle_axis: conversion.settings.defocus_angle_axis.as_str(),
-        };
-        files.push((name(&names.metadata), metadata.write(&output.path(&names.metadata))?));
-        Ok(FinishedStack { number: self.number, n_images: records.len(), files })
+        let metadata = conversion.stack_metadata(&self.planned, &particles, &scales);
+        files.push(record(&names.metadata, metadata.write(&output.path(&names.metadata))?));
+        Ok(StackRecord { number: self.number, n_images: records.len(), files })
     }
 }

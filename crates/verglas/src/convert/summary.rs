@@ -7,21 +7,29 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::prepare::Conversion;
-use super::stack_run::FinishedStack;
 use crate::findings::Warning;
+use crate::manifest::Manifest;
 use crate::output::DESCRIPTOR;
 use crate::pixel_size::PixelSizeSource;
-use crate::settings::DownsampleMethod;
+use crate::settings::{DownsampleMethod, Shard};
 
 /// What a conversion did.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
     /// The output folder.
     pub output: PathBuf,
-    /// Images on disk.
+    /// Images on disk; with a shard, in its stacks.
     pub n_images: usize,
-    /// Stacks on disk.
+    /// Stacks on disk; with a shard, its own.
     pub n_stacks: usize,
+    /// Of these, stacks that an earlier run had made.
+    pub n_stacks_kept: usize,
+    /// Images that were left out, for they can't be read or normalised.
+    pub n_images_skipped: usize,
+    /// Images that this run computed.
+    pub n_images_computed: usize,
+    /// The part of the stacks that was asked for, if not all.
+    pub shard: Option<Shard>,
     /// Rows of the metadata that were asked for.
     pub n_rows: usize,
     /// Image files that they name.
@@ -50,7 +58,7 @@ pub struct Summary {
     pub new_descriptor: Option<PathBuf>,
     /// What there was to tell: defaults used, values dropped, choices made.
     pub warnings: Vec<Warning>,
-    /// Bytes written.
+    /// Bytes that this run wrote.
     pub bytes_written: u64,
     /// Time from the first to the last byte, s.
     pub seconds: f64,
@@ -60,16 +68,21 @@ impl Summary {
     pub(super) fn new(
         conversion: &Conversion,
         output: &Path,
-        finished: &[FinishedStack],
-        warnings: &[Warning],
+        manifest: &Manifest,
+        n_stacks_kept: usize,
+        warnings: Vec<Warning>,
         elapsed: Duration,
     ) -> Self {
         let (descriptor, downsampling) = (&conversion.descriptor, conversion.settings.downsampling);
         Self {
             output: output.to_owned(),
-            n_images: finished.iter().map(|stack| stack.n_images).sum(),
-            n_stacks: finished.len(),
-            n_rows: conversion.plan.n_images(),
+            n_images: manifest.n_images_written(),
+            n_stacks: manifest.stacks.len(),
+            n_stacks_kept,
+            n_images_skipped: manifest.skipped.len(),
+            n_images_computed: manifest.run.n_images_done,
+            shard: manifest.shard,
+            n_rows: conversion.n_images(),
             n_image_files: conversion.n_image_files(),
             n_input_pixels: conversion.sides.n_input_pixels(),
             n_pixels: descriptor.cartesian_grid.n_pixels(),
@@ -82,14 +95,14 @@ impl Summary {
             pixel_size_source: conversion.pixel_size_source,
             descriptor_pixel_size_angstrom: descriptor.cartesian_grid.pixel_size_angstrom(),
             new_descriptor: conversion.descriptor_is_new.then(|| output.join(DESCRIPTOR)),
-            warnings: warnings.to_vec(),
-            bytes_written: finished.iter().flat_map(|stack| &stack.files).map(|(_, file)| file.bytes).sum(),
+            warnings,
+            bytes_written: manifest.run.bytes_written,
             seconds: elapsed.as_secs_f64(),
         }
     }
 
-    /// Images per second.
+    /// Images that this run computed per second.
     pub fn images_per_second(&self) -> f64 {
-        self.n_images as f64 / self.seconds.max(1e-9)
+        self.n_images_computed as f64 / self.seconds.max(1e-9)
     }
 }

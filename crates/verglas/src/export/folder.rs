@@ -4,49 +4,15 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::BufReader;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use verglas_formats::npz::NpzReader;
 
 use super::source::Source;
 use crate::error::{Error, Result};
-use crate::output::MANIFEST;
+use crate::manifest::{FolderRecord, InputFile, InputRecord, Manifest, RecordedPath};
 use crate::stack::StackNames;
-
-/// What is needed of `manifest.json`.
-#[derive(Debug, Deserialize)]
-struct Manifest {
-    settings: Settings,
-    inputs: Vec<InputFile>,
-    n_stacks: usize,
-    is_complete: bool,
-    stacks: Vec<StackRecord>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Settings {
-    input: InputSettings,
-}
-
-#[derive(Debug, Deserialize)]
-struct InputSettings {
-    /// STAR files and image files of sequential input.
-    pairs: Option<Vec<[String; 2]>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct InputFile {
-    path: String,
-    bytes: Option<u64>,
-    modified: Option<f64>,
-}
-
-#[derive(Debug, Deserialize)]
-struct StackRecord {
-    number: usize,
-    n_images: usize,
-}
 
 /// Where one image comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,21 +50,32 @@ pub(super) fn image_identity(file: &[u8], section: u64) -> u64 {
 }
 
 impl ImageFolder {
-    /// Reads the manifest of the folder at `root` and the metadata of all its stacks.
+    /// Reads the manifest of the folder at `root`, or those of all its shards, and the metadata of all its stacks.
     ///
     /// # Errors
     /// When there is no manifest, when stacks are missing, or when they contradict the manifest.
     pub(super) fn open(root: &Path) -> Result<Self> {
-        let path = root.join(MANIFEST);
-        let manifest = read_manifest(root, &path)?;
-        let source_of_image_file = match &manifest.settings.input.pairs {
-            None => None,
-            Some(pairs) => Some(sources_of_pairs(pairs)?),
+        let record = FolderRecord::read(root)?;
+        let stacks = record.stacks();
+        let is_unbroken = stacks.iter().map(|stack| stack.number).eq(0..record.n_stacks());
+        if !record.is_complete() || !is_unbroken {
+            return Err(Error::value(format!(
+                "`{}` is not whole: {} of {} stacks are there",
+                root.display(),
+                stacks.len(),
+                record.n_stacks()
+            ))
+            .with_hint("finish the conversion first: results are counted over all images"));
+        }
+        let pairs = match &record.first().settings.input {
+            InputRecord::StarPairs { pairs } => Some(pairs.as_slice()),
+            _ => None,
         };
-        let sources = sources(&manifest, &path)?;
+        let source_of_image_file = pairs.map(sources_of_pairs).transpose()?;
+        let sources = sources(&record, pairs)?;
         let mut folder = Self { sources, origins: Vec::new(), identities: Identities::None };
         let (mut uids, mut images) = (Vec::new(), Vec::new());
-        for record in &manifest.stacks {
+        for record in stacks {
             let metadata = root.join(StackNames::of(record.number).metadata);
             let stack = StackRows::read(&metadata, record.n_images)?;
             let source = match &source_of_image_file {
@@ -139,53 +116,46 @@ impl ImageFolder {
     }
 }
 
-fn read_manifest(root: &Path, path: &Path) -> Result<Manifest> {
-    let text = std::fs::read(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::not_found(format!("`{}` has no {MANIFEST}", root.display()))
-            .with_hint("expected the output folder of `verglas convert`"),
-        _ => Error::io(format_args!("cannot read `{}`", path.display()), &error),
-    })?;
-    let mut manifest: Manifest = serde_json::from_slice(&text)
-        .map_err(|error| Error::format(format!("`{}` is no manifest of verglas: {error}", path.display())))?;
-    manifest.stacks.sort_by_key(|stack| stack.number);
-    let is_unbroken = manifest.stacks.iter().map(|stack| stack.number).eq(0..manifest.n_stacks);
-    if !manifest.is_complete || !is_unbroken {
-        return Err(Error::value(format!(
-            "`{}` is not whole: {} of {} stacks are there",
-            root.display(),
-            manifest.stacks.len(),
-            manifest.n_stacks
-        ))
-        .with_hint("finish the conversion first: results are counted over all images"));
+/// The metadata files: the STAR files of pairs, else the first input, which is the only one or the first of two.
+fn sources(record: &FolderRecord, pairs: Option<&[[RecordedPath; 2]]>) -> Result<Vec<Source>> {
+    let manifest = record.first();
+    let of = |input: &InputFile| Source {
+        path: locate(manifest, &input.path),
+        bytes: input.bytes,
+        modified: input.modified,
+    };
+    let no_input = || Error::format(format!("{} names no metadata file", manifest.file_name()));
+    match pairs {
+        None => Ok(vec![manifest.inputs.first().map(of).ok_or_else(no_input)?]),
+        Some(pairs) => {
+            let by_path: HashMap<&RecordedPath, &InputFile> =
+                manifest.inputs.iter().map(|input| (&input.path, input)).collect();
+            pairs.iter().map(|[star, _]| by_path.get(star).map(|input| of(input)).ok_or_else(no_input)).collect()
+        }
     }
-    Ok(manifest)
 }
 
-/// The metadata files: the STAR files of pairs, else the first input, which is the only one or the first of two.
-fn sources(manifest: &Manifest, path: &Path) -> Result<Vec<Source>> {
-    let of =
-        |input: &InputFile| Source { path: PathBuf::from(&input.path), bytes: input.bytes, modified: input.modified };
-    let no_input = || Error::format(format!("`{}` names no metadata file", path.display()));
-    match &manifest.settings.input.pairs {
-        None => Ok(vec![manifest.inputs.first().map(of).ok_or_else(no_input)?]),
-        Some(pairs) => pairs
-            .iter()
-            .map(|[star, _]| manifest.inputs.iter().find(|input| input.path == *star).map(of).ok_or_else(no_input))
-            .collect(),
-    }
+/// Where a source is now: seen from where the conversion ran, or from here if the project was moved since.
+fn locate(manifest: &Manifest, path: &RecordedPath) -> PathBuf {
+    let there = manifest.resolve(path);
+    let is_here = std::env::current_dir().is_ok_and(|here| here == *manifest.working_dir);
+    if is_here || (!there.exists() && path.exists()) { path.to_path_buf() } else { there }
 }
 
 /// Which pair each image file belongs to; stacks say their images' file, not their STAR file.
-fn sources_of_pairs(pairs: &[[String; 2]]) -> Result<HashMap<&str, u32>> {
-    let mut source_of: HashMap<&str, u32> = HashMap::new();
+fn sources_of_pairs(pairs: &[[RecordedPath; 2]]) -> Result<HashMap<&[u8], u32>> {
+    let mut source_of: HashMap<&[u8], u32> = HashMap::new();
     for (source, [star, images]) in (0_u32..).zip(pairs) {
-        if let Some(&earlier) = source_of.get(images.as_str())
+        let images = images.as_os_str().as_bytes();
+        if let Some(&earlier) = source_of.get(images)
             && let Some([earlier_star, _]) = pairs.get(earlier as usize)
             && earlier_star != star
         {
             return Err(Error::value(format!(
-                "`{images}` was converted with `{earlier_star}` and with `{star}`: whose rows its images are, the \
-                 stacks don't say"
+                "`{}` was converted with `{}` and with `{}`: whose rows its images are, the stacks don't say",
+                String::from_utf8_lossy(images),
+                earlier_star.display(),
+                star.display()
             )));
         }
         source_of.entry(images).or_insert(source);
@@ -193,12 +163,12 @@ fn sources_of_pairs(pairs: &[[String; 2]]) -> Result<HashMap<&str, u32>> {
     Ok(source_of)
 }
 
-fn source_of_stack(stack: &StackRows, source_of: &HashMap<&str, u32>, metadata: &Path) -> Result<u32> {
-    let file = String::from_utf8_lossy(&stack.file);
-    source_of.get(file.as_ref()).copied().ok_or_else(|| {
+fn source_of_stack(stack: &StackRows, source_of: &HashMap<&[u8], u32>, metadata: &Path) -> Result<u32> {
+    source_of.get(stack.file.as_slice()).copied().ok_or_else(|| {
         Error::format(format!(
-            "`{}`: its images are from `{file}`, which is none of the image files in the manifest",
-            metadata.display()
+            "`{}`: its images are from `{}`, which is none of the image files in the manifest",
+            metadata.display(),
+            String::from_utf8_lossy(&stack.file)
         ))
     })
 }

@@ -35,7 +35,9 @@ impl SourceKind {
         let read = File::open(path).and_then(|file| file.take(NPY_MAGIC.len() as u64).read_to_end(&mut start));
         read.map_err(|error| {
             Error::io(format_args!("cannot read `{}`, from which the images were converted", path.display()), &error)
-                .with_hint("run this where the conversion was run: the path is as it was given there")
+                .with_hint(
+                    "if it was moved, run this in a folder from which its path is as it was given to the conversion",
+                )
         })?;
         Ok(if start == NPY_MAGIC { Self::Cs } else { Self::Star })
     }

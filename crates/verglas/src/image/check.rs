@@ -1,5 +1,6 @@
 //! Compares every image file's header with what the metadata ask of it, before any pixel is read.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use verglas_formats::FormatError;
@@ -18,9 +19,9 @@ const MOST_LISTED: usize = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BoxSize(pub(crate) usize);
 
-/// Reads the header of every file that the plan asks for and checks it against the table; the box that all files share
-/// comes back, if there is one. `paths` has one element per image name of the table, `None` for files that are missing
-/// or not asked for.
+/// Reads the header of every file that a run asks for and checks it against the table; the box that all files share
+/// comes back, if there is one. `positions` are the run's, in the output order of the plan; `paths` has one element per
+/// image name of the table, `None` for files that are missing or not asked for.
 ///
 /// Files that can't be read, are cut, or hold fewer sections than asked for go to `findings` as errors; with
 /// `unreadable_is_allowed` as warnings. Non-square images, differing boxes, and pairs whose counts differ are always
@@ -28,6 +29,7 @@ pub(crate) struct BoxSize(pub(crate) usize);
 pub(crate) fn check_images(
     table: &ParticleTable,
     plan: &StackPlan,
+    positions: Range<usize>,
     paths: Vec<Option<PathBuf>>,
     mode0: Mode0,
     unreadable_is_allowed: bool,
@@ -57,7 +59,7 @@ pub(crate) fn check_images(
         });
     }
     oddities.report(findings);
-    check_sections(table, plan, &files, unreadable_is_allowed, findings);
+    check_sections(table, plan, positions, &files, unreadable_is_allowed, findings);
     let box_size = check_boxes(&files, findings);
     (files, box_size)
 }
@@ -101,6 +103,7 @@ fn image_file(
 fn check_sections(
     table: &ParticleTable,
     plan: &StackPlan,
+    positions: Range<usize>,
     files: &[Result<ImageFile, Unreadable>],
     unreadable_is_allowed: bool,
     findings: &mut Findings,
@@ -108,7 +111,7 @@ fn check_sections(
     // The first row that asks for a section past the end of each file, and how many do.
     let mut past_end: Vec<Option<(usize, usize)>> = vec![None; files.len()];
     let mut n_rows = vec![0_u64; files.len()];
-    for particle in plan.particles() {
+    for particle in positions.map(|position| plan.particle(position)) {
         let image = table.image[particle] as usize;
         n_rows[image] += 1;
         if let Ok(file) = &files[image]

@@ -63,6 +63,21 @@ impl ImageStore {
         &self.files
     }
 
+    /// Says how many images will be read from each file from now on.
+    pub(crate) fn expect(&self, n_images: &[u32]) {
+        for (remaining, &n) in self.remaining.iter().zip(n_images) {
+            remaining.store(n, Ordering::Release);
+        }
+    }
+
+    /// Bytes that an image takes in a file, unpacked.
+    pub(crate) fn section_bytes(&self, file: u32) -> u64 {
+        match &self.files[file as usize] {
+            Ok(file) => file.header.bytes_per_section().unwrap_or(0),
+            Err(_) => 0,
+        }
+    }
+
     /// Reads `pixels.len() / pixels per section` sections from `first` on, row-major each.
     ///
     /// When this fails, some of the sections may be readable all the same; read them one by one to find out.

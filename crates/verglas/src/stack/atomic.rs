@@ -33,7 +33,11 @@ impl PartialFile {
     /// # Errors
     /// When the folder can't be written.
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        let partial = partial_sibling(path);
+        Self::create_via(partial_sibling(path), path)
+    }
+
+    /// The same under another temporary name in the same folder.
+    fn create_via(partial: PathBuf, path: &Path) -> Result<Self> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -96,7 +100,19 @@ pub(crate) fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut File) -> std::result::Result<(), FormatError>,
 ) -> Result<()> {
-    let mut partial = PartialFile::create(path)?;
+    write_atomically_via(&partial_sibling(path), path, write)
+}
+
+/// The same by way of the temporary file `partial`, for files that several processes may write at once.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub(crate) fn write_atomically_via(
+    partial: &Path,
+    path: &Path,
+    write: impl FnOnce(&mut File) -> std::result::Result<(), FormatError>,
+) -> Result<()> {
+    let mut partial = PartialFile::create_via(partial.to_owned(), path)?;
     write(&mut partial.file).map_err(|error| match error {
         FormatError::Io(error) => cannot_write(path, &error),
         error => Error::from_format(path, error),

@@ -21,6 +21,7 @@ pub(crate) struct ImageScales {
 }
 
 /// Everything that a stack's metadata file says.
+#[derive(Clone, Copy)]
 pub(crate) struct StackMetadata<'a> {
     pub(crate) descriptor: &'a ImageDescriptor,
     pub(crate) table: &'a ParticleTable,
@@ -44,15 +45,19 @@ impl StackMetadata<'_> {
     pub(crate) fn write(&self, path: &Path) -> Result<FinishedFile> {
         let mut finished = FinishedFile { bytes: 0, crc32: 0 };
         write_atomically(path, |file| {
-            let counted = Counted { inner: BufWriter::with_capacity(1 << 16, file), bytes: 0, hasher: Hasher::new() };
-            let mut npz = NpzWriter::new(counted);
-            self.add_all(&mut npz)?;
-            let mut counted = npz.finish()?;
-            counted.flush()?;
-            finished = FinishedFile { bytes: counted.bytes, crc32: counted.hasher.finalize() };
+            finished = self.write_to(BufWriter::with_capacity(1 << 16, file))?.1;
             Ok(())
         })?;
         Ok(finished)
+    }
+
+    /// Writes the file's bytes to `inner`, and flushes it.
+    pub(super) fn write_to<W: Write>(&self, inner: W) -> verglas_formats::Result<(W, FinishedFile)> {
+        let mut npz = NpzWriter::new(Counted { inner, bytes: 0, hasher: Hasher::new() });
+        self.add_all(&mut npz)?;
+        let mut counted = npz.finish()?;
+        counted.flush()?;
+        Ok((counted.inner, FinishedFile { bytes: counted.bytes, crc32: counted.hasher.finalize() }))
     }
 
     fn add_all<W: Write>(&self, npz: &mut NpzWriter<W>) -> verglas_formats::Result<()> {

@@ -34,23 +34,22 @@ impl StackNames {
     }
 }
 
-/// Whether `name`, in the folder `folder` of an output folder, is a name that verglas gives: a stack's file, whole or
-/// partial. Nothing else is ever removed.
-pub(crate) fn is_stack_file_name(folder: &str, name: &str) -> bool {
+/// The number of the stack whose file `name`, in the folder `folder` of an output folder, is, whole or partial; `None` for
+/// names that verglas does not give. Nothing else is ever removed.
+pub(crate) fn stack_file_number(folder: &str, name: &str) -> Option<usize> {
     let whole = name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".partial")).unwrap_or(name);
     let kinds: &[(&str, &[&str])] = match folder {
         FOURIER_FOLDER => &[(FOURIER_STEM, &[".pt", ".npz"])],
         PHYSICAL_FOLDER => &[(PHYSICAL_STEM, &[".pt"])],
         PLOT_FOLDER => &[(FOURIER_STEM, &[".png"]), (PHYSICAL_STEM, &[".png"]), (POWER_STEM, &[".png"])],
-        _ => return false,
+        _ => return None,
     };
-    kinds.iter().any(|(stem, endings)| {
-        whole.strip_prefix(stem).is_some_and(|rest| {
-            endings.iter().any(|ending| {
-                rest.strip_suffix(ending)
-                    .is_some_and(|number| number.len() >= 6 && number.bytes().all(|digit| digit.is_ascii_digit()))
-            })
-        })
+    kinds.iter().find_map(|(stem, endings)| {
+        let rest = whole.strip_prefix(stem)?;
+        let digits = endings.iter().find_map(|ending| rest.strip_suffix(ending))?;
+        let number = digits.parse().ok().filter(|_| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
+        // `0000001` is nobody's.
+        (format!("{number:06}") == digits).then_some(number)
     })
 }
 
@@ -68,21 +67,25 @@ mod tests {
     #[test]
     fn only_our_own_names_are_ours() {
         for (folder, name) in [
-            ("fft", "particles_fourier_stack_000000.pt"),
-            ("fft", ".particles_fourier_stack_000000.npz.partial"),
+            ("fft", "particles_fourier_stack_1234567.pt"),
+            ("fft", ".particles_fourier_stack_1234567.npz.partial"),
             ("phys", "particles_phys_stack_1234567.pt"),
-            ("plots", "power_spectrum_stack_000001.png"),
+            ("plots", "power_spectrum_stack_1234567.png"),
         ] {
-            assert!(is_stack_file_name(folder, name), "{name}");
+            assert_eq!(stack_file_number(folder, name), Some(1_234_567), "{name}");
         }
+        assert_eq!(stack_file_number("fft", "particles_fourier_stack_000042.npz"), Some(42));
         for (folder, name) in [
             ("fft", "particles_fourier_stack_000000.txt"),
             ("fft", "particles_fourier_stack_best.pt"),
+            ("fft", "particles_fourier_stack_0000001.pt"),
+            ("fft", "particles_fourier_stack_00001.pt"),
+            ("fft", "particles_fourier_stack_+00001.pt"),
             ("fft", "notes.npz"),
             ("phys", "particles_fourier_stack_000000.pt"),
             ("mine", "particles_phys_stack_000000.pt"),
         ] {
-            assert!(!is_stack_file_name(folder, name), "{name}");
+            assert_eq!(stack_file_number(folder, name), None, "{name}");
         }
     }
 }

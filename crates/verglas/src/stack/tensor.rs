@@ -29,7 +29,7 @@ pub(crate) struct FinishedFile {
 impl TensorFile {
     /// Starts the file of `n_images` images; its room on the disk is claimed as the images come.
     pub(crate) fn create(path: &Path, dtype: PtDtype, n_images: usize, image_shape: [u64; 2]) -> Result<Self> {
-        let layout = layout(path, dtype, n_images, image_shape)?;
+        let layout = tensor_layout(path, dtype, n_images, image_shape)?;
         let image_bytes = layout.data_bytes() / n_images.max(1) as u64;
         let partial = PartialFile::create(path)?;
         partial.file().set_len(layout.file_bytes()).map_err(|error| cannot_write(path, &error))?;
@@ -45,7 +45,7 @@ impl TensorFile {
     /// Completes the file with `image_crcs.len()` images, whose checksums are given, and publishes it.
     pub(crate) fn finish(&self, image_crcs: impl ExactSizeIterator<Item = u32>) -> Result<FinishedFile> {
         let path = self.partial.path().to_owned();
-        let layout = layout(&path, self.dtype, image_crcs.len(), self.image_shape)?;
+        let layout = tensor_layout(&path, self.dtype, image_crcs.len(), self.image_shape)?;
         let mut data = Hasher::new();
         for crc in image_crcs {
             data.combine(&Hasher::new_with_initial_len(crc, self.image_bytes));
@@ -66,7 +66,11 @@ impl TensorFile {
     }
 }
 
-fn layout(path: &Path, dtype: PtDtype, n_images: usize, image_shape: [u64; 2]) -> Result<PtLayout> {
+/// The layout of a stack of images.
+///
+/// # Errors
+/// When it is larger than a file can be.
+pub(crate) fn tensor_layout(path: &Path, dtype: PtDtype, n_images: usize, image_shape: [u64; 2]) -> Result<PtLayout> {
     PtLayout::new(dtype, &[n_images as u64, image_shape[0], image_shape[1]])
         .map_err(|error| Error::from_format(path, error))
 }

@@ -1,0 +1,58 @@
+//! `verglas verify`: is an output folder complete and unaltered?
+
+use std::sync::atomic::AtomicBool;
+
+use verglas::findings::counted;
+use verglas::manifest::FolderRecord;
+use verglas::verify::verify_on;
+use verglas::{Error, Findings, Verification};
+
+use crate::Failure;
+use crate::args::VerifyArguments;
+use crate::messages::Messages;
+
+/// Looks and tells; fails when something is wrong.
+pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failure> {
+    let n_threads = match arguments.threads {
+        Some(n) => n.get(),
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    // What is wrong with the manifests is told in its place; here they are only asked how long the bar is.
+    let n_images = FolderRecord::read(&arguments.folder)
+        .map_or(0, |record| record.stacks().iter().map(|stack| stack.n_images as u64).sum());
+    let progress = messages.progress(n_images, "images");
+    let verified = verify_on(&arguments.folder, n_threads, &progress, &AtomicBool::new(false));
+    progress.finish();
+    let verified = verified?;
+    messages.findings(&Findings { warnings: verified.warnings.clone(), ..Findings::new() });
+    for problem in &verified.problems {
+        let error = Error::value(problem.message.clone());
+        messages.error(&match &problem.hint {
+            Some(hint) => error.with_hint(hint.clone()),
+            None => error,
+        });
+    }
+    messages.summary(&describe(&verified), || serde_json::to_value(&verified).unwrap_or_default());
+    if verified.is_sound() { Ok(()) } else { Err(Failure::Told) }
+}
+
+fn describe(verified: &Verification) -> String {
+    let folder = verified.folder.display();
+    let verdict = match verified.problems.len() {
+        0 => format!("{folder} is complete and unaltered"),
+        n => format!("{folder}: {}", counted(n, "problem")),
+    };
+    let shards = verified.n_shards.map_or(String::new(), |n| format!(", {}", counted(n, "shard")));
+    let skipped = match verified.n_images_skipped {
+        0 => String::new(),
+        n => format!(", {} left out as asked", counted(n, "image")),
+    };
+    format!(
+        "{verdict}: {} of {} sound, {}{skipped}{shards}; {} read in {:.1} s",
+        verified.n_stacks_sound,
+        counted(verified.n_stacks, "stack"),
+        counted(verified.n_images, "image"),
+        indicatif::HumanBytes(verified.n_bytes),
+        verified.seconds
+    )
+}

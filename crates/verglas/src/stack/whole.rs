@@ -1,0 +1,161 @@
+//! Whether files that an earlier run left are whole, to the last byte.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::Path;
+
+use crc32fast::Hasher;
+use verglas_formats::npz::NpzReader;
+use verglas_formats::pt::{PtDtype, PtLayout};
+
+use super::metadata::{ImageScales, StackMetadata};
+use super::tensor::{FinishedFile, tensor_layout};
+
+/// Bytes that are read at a time.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// What a file holds, in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Checksummed {
+    pub(crate) bytes: u64,
+    pub(crate) crc32: u32,
+}
+
+/// Reads the file at `path` from end to end, in pieces; `go_on` is asked before each.
+///
+/// # Errors
+/// What the system reports; [`io::ErrorKind::Interrupted`] when `go_on` says no.
+pub(crate) fn checksum_file(path: &Path, go_on: impl Fn() -> bool) -> io::Result<Checksummed> {
+    let mut file = File::open(path)?;
+    let mut hasher = Hasher::new();
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut bytes = 0;
+    loop {
+        if !go_on() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(Checksummed { bytes, crc32: hasher.finalize() }),
+            Ok(n) => {
+                hasher.update(&piece[..n]);
+                bytes += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The file at `path`, if it is byte by byte what [`super::TensorFile`] makes of a tensor of `n_images` images and the
+/// values in it; whether the values are right only their checksum in the file tells.
+pub(crate) fn whole_tensor(
+    path: &Path,
+    dtype: PtDtype,
+    n_images: usize,
+    image_shape: [u64; 2],
+) -> Option<FinishedFile> {
+    let layout = tensor_layout(path, dtype, n_images, image_shape).ok()?;
+    let mut file = File::open(path).ok()?;
+    if file.metadata().ok()?.len() != layout.file_bytes() {
+        return None;
+    }
+    let mut prefix = vec![0; PtLayout::DATA_OFFSET as usize];
+    file.read_exact(&mut prefix).ok()?;
+    let mut data = Hasher::new();
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut left = layout.data_bytes();
+    while left > 0 {
+        let n = left.min(PIECE_BYTES as u64) as usize;
+        file.read_exact(&mut piece[..n]).ok()?;
+        data.update(&piece[..n]);
+        left -= n as u64;
+    }
+    let data_crc32 = data.clone().finalize();
+    let mut suffix = Vec::new();
+    file.read_to_end(&mut suffix).ok()?;
+    if prefix != layout.prefix(data_crc32) || suffix != layout.suffix(data_crc32) {
+        return None;
+    }
+    let mut whole = Hasher::new();
+    whole.update(&prefix);
+    whole.combine(&data);
+    whole.update(&suffix);
+    Some(FinishedFile { bytes: layout.file_bytes(), crc32: whole.finalize() })
+}
+
+/// The file at `path`, if it is byte by byte the metadata of `stack` with the scales that it holds itself.
+pub(crate) fn whole_metadata(path: &Path, stack: &StackMetadata<'_>) -> Option<FinishedFile> {
+    let scales = read_scales(path)?;
+    if scales.len() != stack.particles.len() {
+        return None;
+    }
+    let file = BufReader::with_capacity(1 << 16, File::open(path).ok()?);
+    let (mut compared, finished) = StackMetadata { scales: &scales, ..*stack }.write_to(Comparing { file }).ok()?;
+    let is_at_end = compared.file.read(&mut [0]).ok()? == 0;
+    is_at_end.then_some(finished)
+}
+
+fn read_scales(path: &Path) -> Option<Vec<ImageScales>> {
+    let mut npz = NpzReader::open(path).ok()?;
+    let mut column = |name: &str| npz.read(name).and_then(|array| array.to_f64()).ok();
+    let (means, maxima, norms) = (column("image_mean")?, column("image_max")?, column("fourier_norm")?);
+    if means.len() != maxima.len() || means.len() != norms.len() {
+        return None;
+    }
+    let scales = means.into_iter().zip(maxima).zip(norms).map(|((mean, max), norm)| ImageScales { mean, max, norm });
+    // No image that was written has others.
+    let scales: Vec<ImageScales> = scales.collect();
+    let are_possible =
+        scales.iter().all(|s| s.mean.is_finite() && [s.max, s.norm].iter().all(|x| x.is_finite() && *x > 0.0));
+    are_possible.then_some(scales)
+}
+
+/// Takes what would be written and fails where the file holds something else.
+struct Comparing<R> {
+    file: R,
+}
+
+impl<R: Read> Write for Comparing<R> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut there = [0; 4096];
+        let n = bytes.len().min(there.len());
+        self.file.read_exact(&mut there[..n])?;
+        if there[..n] == bytes[..n] { Ok(n) } else { Err(io::Error::other("the file holds something else")) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::TensorFile;
+    use super::*;
+
+    #[test]
+    fn a_tensor_is_whole_only_if_no_byte_differs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.pt");
+        let values: Vec<f32> = (0..12).map(|value| value as f32).collect();
+        let bytes: &[u8] = bytemuck::cast_slice(&values);
+        let file = TensorFile::create(&path, PtDtype::Float32, 3, [2, 2]).unwrap();
+        file.write_images(0, bytes).unwrap();
+        let written = file.finish(bytes.chunks(16).map(crc32fast::hash)).unwrap();
+        let whole = |n_images, shape| whole_tensor(&path, PtDtype::Float32, n_images, shape);
+        assert_eq!(whole(3, [2, 2]), Some(written.clone()));
+        assert_eq!((whole(2, [2, 2]), whole(3, [4, 1])), (None, None));
+        let there = checksum_file(&path, || true).unwrap();
+        assert_eq!((there.bytes, there.crc32), (written.bytes, written.crc32));
+
+        let good = std::fs::read(&path).unwrap();
+        for byte in (0..good.len()).step_by(37).chain([good.len() - 1]) {
+            let mut bad = good.clone();
+            bad[byte] ^= 4;
+            std::fs::write(&path, &bad).unwrap();
+            assert_eq!(whole(3, [2, 2]), None, "byte {byte}");
+        }
+        std::fs::write(&path, &good[..good.len() - 1]).unwrap();
+        assert_eq!(whole(3, [2, 2]), None);
+    }
+}
