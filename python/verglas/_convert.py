@@ -37,6 +37,8 @@ def convert_particle_stacks_from_paired_star_and_mrc_files(
     skip_exist: bool = False,
     flag_plots: bool = True,
     overwrite: bool = False,
+    *,
+    n_stacks_max: int = -1,
     **options: Unpack[Options],
 ) -> Summary:
     """Converts image stacks whose rows stand in STAR files of their own: row k describes section k.
@@ -56,6 +58,7 @@ def convert_particle_stacks_from_paired_star_and_mrc_files(
         (skip_exist)
         flag_plots: Whether to plot images and power spectra (``plots/``).
         (overwrite)
+        (n_stacks_max)
         (options)
 
     Returns:
@@ -80,7 +83,10 @@ def convert_particle_stacks_from_paired_star_and_mrc_files(
         downsample_factor=downsample_factor,
         downsample_type=downsample_type,
         flag_plots=flag_plots,
-        **{**options, "skip_exist": skip_exist, "overwrite": overwrite},
+        n_stacks_max=n_stacks_max,
+        skip_exist=skip_exist,
+        overwrite=overwrite,
+        **options,
     )
 
 
@@ -95,6 +101,10 @@ def convert_particle_stacks_from_indexed_star_file(
     downsample_type: DownsampleType = "mean",
     pixel_size: float | npt.ArrayLike | None = None,
     flag_plots: bool = True,
+    *,
+    n_stacks_max: int = -1,
+    skip_exist: bool = False,
+    overwrite: bool = False,
     **options: Unpack[Options],
 ) -> Summary:
     """Converts the images that the rows of a STAR file name (``rlnImageName``).
@@ -111,6 +121,9 @@ def convert_particle_stacks_from_indexed_star_file(
         downsample_type: ``"mean"``, ``"max"`` or ``"fourier"``.
         pixel_size: Å per pixel of the input images, one number or two (y, x); ``None`` or ≤ 0: not given.
         flag_plots: Whether to plot images and power spectra (``plots/``).
+        (n_stacks_max)
+        (skip_exist)
+        (overwrite)
         (options)
 
     Returns and raises what :func:`convert_particle_stacks_from_paired_star_and_mrc_files` does.
@@ -125,6 +138,9 @@ def convert_particle_stacks_from_indexed_star_file(
         downsample_type=downsample_type,
         pixel_size=pixel_size,
         flag_plots=flag_plots,
+        n_stacks_max=n_stacks_max,
+        skip_exist=skip_exist,
+        overwrite=overwrite,
         **options,
     )
 
@@ -143,6 +159,7 @@ def convert_particle_stacks_from_indexed_cryosparc_file(
     skip_exist: bool = False,
     flag_plots: bool = True,
     *,
+    overwrite: bool = False,
     passthrough: PathLike | None = None,
     **options: Unpack[Options],
 ) -> Summary:
@@ -162,6 +179,7 @@ def convert_particle_stacks_from_indexed_cryosparc_file(
         downsample_type: ``"mean"``, ``"max"`` or ``"fourier"``.
         (skip_exist)
         flag_plots: Whether to plot images and power spectra (``plots/``).
+        (overwrite)
         passthrough: A second ``.cs`` (``…_passthrough_particles.cs``), joined to the first on ``uid``.
         (options)
 
@@ -178,7 +196,10 @@ def convert_particle_stacks_from_indexed_cryosparc_file(
         downsample_factor=downsample_factor,
         downsample_type=downsample_type,
         flag_plots=flag_plots,
-        **{**options, "n_stacks_max": n_stacks_max, "skip_exist": skip_exist},
+        n_stacks_max=n_stacks_max,
+        skip_exist=skip_exist,
+        overwrite=overwrite,
+        **options,
     )
 
 
@@ -195,6 +216,8 @@ def convert_particle_stacks_from_cryosparc_job_directory(
     downsample_type: DownsampleType = "mean",
     skip_exist: bool = False,
     flag_plots: bool = True,
+    *,
+    overwrite: bool = False,
     **options: Unpack[Options],
 ) -> Summary:
     """Converts the restacked or downsampled images of a CryoSPARC job.
@@ -213,6 +236,7 @@ def convert_particle_stacks_from_cryosparc_job_directory(
         downsample_type: ``"mean"``, ``"max"`` or ``"fourier"``.
         (skip_exist)
         flag_plots: Whether to plot images and power spectra (``plots/``).
+        (overwrite)
         (options)
 
     Returns and raises what :func:`convert_particle_stacks_from_paired_star_and_mrc_files` does.
@@ -226,7 +250,10 @@ def convert_particle_stacks_from_cryosparc_job_directory(
         downsample_factor=downsample_factor,
         downsample_type=downsample_type,
         flag_plots=flag_plots,
-        **{**options, "n_stacks_max": n_stacks_max, "skip_exist": skip_exist},
+        n_stacks_max=n_stacks_max,
+        skip_exist=skip_exist,
+        overwrite=overwrite,
+        **options,
     )
 
 
@@ -245,6 +272,7 @@ def check(
     phase_shift_is_degree: bool = True,
     downsample_factor: int = 1,
     downsample_type: DownsampleType = "mean",
+    n_stacks_max: int = -1,
     **options: Unpack[Options],
 ) -> Findings:
     """Finds everything that would stop a conversion, without writing anything; as ``verglas check``.
@@ -263,6 +291,7 @@ def check(
         phase_shift_is_degree: The same of the phase shift.
         downsample_factor: Integer factor that images are made smaller by; 1 or below: not at all.
         downsample_type: ``"mean"``, ``"max"`` or ``"fourier"``.
+        (n_stacks_max)
         (options)
 
     Returns:
@@ -280,13 +309,14 @@ def check(
         phase_shift_is_degree=phase_shift_is_degree,
         downsample_factor=downsample_factor,
         downsample_type=downsample_type,
+        n_stacks_max=n_stacks_max,
         **options,
     )
     preparation = Preparation(_any_input(_paths(inputs), _paths(images), job), settings)
-    with listener(options["progress"], " images") as progress:
-        if deep:
-            preparation.check_pixels(progress)
     n_images, n_image_files, n_stacks = preparation.counts
+    if deep:
+        with listener(options["progress"], n_images) as progress:
+            preparation.check_pixels(progress)
     return Findings(
         errors=tuple(preparation.errors),
         warnings=tuple(VerglasWarning(message, code) for code, message in preparation.warnings),
@@ -309,7 +339,7 @@ def _convert(
     error = preparation.exception()
     if error is not None:
         raise error
-    with listener(progress, " images") as tell:
+    with listener(progress, preparation.counts[0]) as tell:
         summary = Summary._of(json.loads(preparation.run(output, tell)))
     logger.info("%s: %d images in %d stacks", summary.output, summary.n_images, summary.n_stacks)
     return summary
@@ -366,19 +396,22 @@ def _settings(
     phase_shift_is_degree: bool = True,
     downsample_factor: int,
     downsample_type: str,
+    n_stacks_max: int,
+    skip_exist: bool = False,
+    overwrite: bool = False,
     flag_plots: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
     """Everything that is asked, in the words that the native part knows."""
-    if options["skip_exist"] and options["overwrite"]:
+    if skip_exist and overwrite:
         raise ValueError("skip_exist and overwrite are given, expected one of the two")
-    if options["skip_exist"]:
+    if skip_exist:
         raise NotImplementedError("skip_exist")
     descriptor = parameters(params_input)
     grids = ("precision", "resolution_factor", "n_inplanes")
     if descriptor is not None and any(options[name] != default for name, default in zip(grids, ("single", 1.0, None))):
         raise ValueError(f"{', '.join(grids)} are for params_input=None, where the grids are made from the data")
-    n_inplanes, n_stacks_max, threads = options["n_inplanes"], options["n_stacks_max"], options["threads"]
+    n_inplanes, threads = options["n_inplanes"], options["threads"]
     image_dir = os.fsdecode(image_dir)
     groups = options["optics_group"]
     return {
@@ -402,7 +435,7 @@ def _settings(
         "keep_files_apart": bool(options["keep_files_apart"]),
         "physical": bool(options["physical"]),
         "plots": bool(flag_plots),
-        "existing": "overwrite" if options["overwrite"] else "refuse",
+        "existing": "overwrite" if overwrite else "refuse",
         "threads": None if threads is None else _at_least_one(threads, "threads"),
         "memory": None if options["memory"] is None else _bytes(options["memory"]),
     }

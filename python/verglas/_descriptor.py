@@ -300,7 +300,7 @@ def _plain(value: Any) -> Any:
     """The value without the array, tensor, NumPy scalar or enum around it."""
     if isinstance(value, Enum):
         return _plain(value.value)
-    if hasattr(value, "__array__"):
+    if isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
         # The array of a tensor, of any device that gives its values away.
         value = np.asarray(value)
         values = np.unique(value) if value.size > 1 else value.reshape(-1)

@@ -96,10 +96,10 @@ class MrcStack(Sequence[Pixels]):
     def __iter__(self) -> Iterator[Pixels]:
         return (self._file.read(section, 1)[0] for section in range(len(self)))
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         if copy is False:
             raise ValueError("an MRC stack is in a file: its array is always a copy")
-        images = self[:]
+        images = self._several(range(len(self)))
         return images if dtype is None else images.astype(dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:

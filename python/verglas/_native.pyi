@@ -7,6 +7,20 @@ from typing import Any, Final, final
 import numpy as np
 import numpy.typing as npt
 
+__all__ = [
+    "CsFile",
+    "Descriptor",
+    "FormatError",
+    "MrcFile",
+    "Preparation",
+    "Transform",
+    "VERSION",
+    "read_npz",
+    "read_star",
+    "simulate",
+    "tensor_layout",
+]
+
 VERSION: Final[str]
 
 class FormatError(ValueError): ...
@@ -113,7 +127,7 @@ class CsFile:
     def read_text(self, name: str) -> tuple[npt.NDArray[np.uint32], list[str]]: ...
 
 def read_star(path: str | PathLike[str]) -> list[tuple[str, bool, list[tuple[str, npt.NDArray[Any]]]]]: ...
-def read_npz(path: str | PathLike[str]) -> dict[str, tuple[str, list[int], npt.NDArray[np.uint8]] | None]: ...
+def read_npz(path: str | PathLike[str]) -> list[tuple[str, tuple[str, list[int], npt.NDArray[np.uint8]] | None]]: ...
 def tensor_layout(path: str | PathLike[str]) -> tuple[str, list[int], list[int], int]: ...
 def simulate(
     output: str | PathLike[str], settings: dict[str, Any], progress: Callable[[int, int], Any] | None = None

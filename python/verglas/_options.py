@@ -21,11 +21,8 @@ OpticsGroup = Union[int, str, Sequence[Union[int, str]]]
 
 
 class Options(TypedDict, total=False):
-    """Keyword-only options; each has the name that it has on the command line, or in CryoLike where it has one."""
+    """Keyword-only options; each has the name that it has on the command line."""
 
-    n_stacks_max: int
-    skip_exist: bool
-    overwrite: bool
     pixel_size_from: Literal["caller", "metadata"] | None
     precision: str
     resolution_factor: float
@@ -42,9 +39,6 @@ class Options(TypedDict, total=False):
 
 
 DEFAULTS: Options = {
-    "n_stacks_max": -1,
-    "skip_exist": False,
-    "overwrite": False,
     "pixel_size_from": None,
     "precision": "single",
     "resolution_factor": 1.0,
@@ -84,11 +78,10 @@ MEANINGS = {
 def with_options(function: Callable[P, R]) -> Callable[P, R]:
     """Shows all options in the signature and docstring of a function that takes them as ``**options``.
 
-    The function gets every option that is no argument of its own, defaults included.
+    The function gets every option, defaults included.
     """
     signature = inspect.signature(function)
     own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    names = [name for name in DEFAULTS if name not in signature.parameters]
     added = [
         inspect.Parameter(
             name,
@@ -96,7 +89,7 @@ def with_options(function: Callable[P, R]) -> Callable[P, R]:
             default=DEFAULTS[name],  # type: ignore[literal-required]
             annotation=Options.__annotations__[name].__forward_arg__,
         )
-        for name in names
+        for name in DEFAULTS
     ]
 
     @functools.wraps(function)
@@ -104,13 +97,10 @@ def with_options(function: Callable[P, R]) -> Callable[P, R]:
         unknown = [name for name in kwargs if name not in DEFAULTS and name not in signature.parameters]
         if unknown:
             raise TypeError(f"{function.__name__}() got an unexpected keyword argument {unknown[0]!r}")
-        defaults = {name: DEFAULTS[name] for name in names}  # type: ignore[literal-required]
-        return function(*args, **{**defaults, **kwargs})  # type: ignore[arg-type]
+        return function(*args, **{**DEFAULTS, **kwargs})  # type: ignore[arg-type]
 
     call.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
-    lines = [f"    {name}: {MEANINGS[name]}" for name in names]
-    meanings = {name: f"    {name}: {MEANINGS[name]}" for name in MEANINGS}
     documentation = inspect.getdoc(function) or ""
-    documentation = documentation.replace("    (options)", "\n".join(lines))
-    call.__doc__ = re.sub(r"    \((\w+)\)", lambda found: meanings[found[1]], documentation)
+    documentation = documentation.replace("(options)", "\n    ".join(f"({name})" for name in DEFAULTS))
+    call.__doc__ = re.sub(r"^    \((\w+)\)$", lambda found: f"    {found[1]}: {MEANINGS[found[1]]}", documentation, flags=re.M)
     return call

@@ -98,6 +98,8 @@ class PolarTransform:
             raise ValueError("out is read-only")
         if not values.flags.aligned:
             raise ValueError("out is not aligned in memory")
+        if _overlaps_itself(values):
+            raise ValueError("several places of out share memory")
         if np.may_share_memory(values, images):
             raise ValueError("out and images share memory")
         return values
@@ -125,6 +127,17 @@ def _readable(stack: npt.NDArray[Any], places: npt.NDArray[Any]) -> Any:
     for first in range(0, len(stack), n_images):
         block = slice(first, first + n_images)
         yield stack[block].astype(wide), places[block]
+
+
+def _overlaps_itself(array: npt.NDArray[Any]) -> bool:
+    """Whether two places of an array may be one in memory, as in an array that was broadcast."""
+    reach = 0
+    for stride, length in sorted((abs(stride), length) for stride, length in zip(array.strides, array.shape)):
+        if length > 1:
+            if stride <= reach:
+                return array.size > 0
+            reach += (length - 1) * stride
+    return False
 
 
 def _n_cores() -> int:

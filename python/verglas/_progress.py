@@ -11,7 +11,7 @@ Progress = Union[bool, Callable[[int, int], Any], None]
 
 
 @contextmanager
-def listener(progress: Progress, unit: str) -> Iterator[Callable[[int, int], Any] | None]:
+def listener(progress: Progress, total: int) -> Iterator[Callable[[int, int], Any] | None]:
     """The function to call with what is done and the total; a bar is closed again, whatever happens."""
     if progress is None or progress is False:
         yield None
@@ -27,10 +27,5 @@ def listener(progress: Progress, unit: str) -> Iterator[Callable[[int, int], Any
         raise ImportError(
             "progress=True needs tqdm: pip install tqdm; or give a function of what is done and the total"
         ) from None
-    with tqdm(unit=unit) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show
+    with tqdm(total=total, unit=" images") as bar:
+        yield lambda done, _: bar.update(done - bar.n)

@@ -33,7 +33,7 @@ class VerglasWarning(UserWarning):
 
 def warn_all(found: Iterable[tuple[str, str]]) -> None:
     """Gives warnings, codes with messages, to ``warnings``, at the line that called into the package."""
-    level, frame = 1, sys._getframe(1)
+    level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
     for code, message in found:

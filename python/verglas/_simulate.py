@@ -67,6 +67,6 @@ def simulate(
         "seed": count(seed, "seed"),
         "threads": None if threads is None else count(threads, "threads"),
     }
-    with listener(progress, " images") as tell:
+    with listener(progress, particles) as tell:
         metadata, images, truth = _native.simulate(os.fsdecode(output), settings, tell)
     return SimulatedDataSet([Path(path) for path in metadata], [Path(path) for path in images], Path(truth))

@@ -88,7 +88,7 @@ def load_stack(path: PathLike, number: int | None = None) -> Stack:
 
 def _read_npz(path: Path) -> dict[str, npt.NDArray[Any] | None]:
     arrays: dict[str, npt.NDArray[Any] | None] = {}
-    for name, parts in _native.read_npz(os.fspath(path)).items():
+    for name, parts in _native.read_npz(os.fspath(path)):
         if parts is None:
             arrays[name] = None
             continue

@@ -155,15 +155,15 @@ def read_cryosparc(path: PathLike, columns: Sequence[str] | None = None) -> Tabl
     """
     path = os.fsdecode(path)
     file = _native.CsFile(path)
-    fields = {name: rest for name, *rest in file.fields}
+    fields = {field[0]: field for field in file.fields}
     wanted = list(fields) if columns is None else list(columns)
     missing = [name for name in wanted if name not in fields]
     if missing:
         raise FormatError(f"`{path}` has no {', '.join(f'`{name}`' for name in missing)}; it has {', '.join(fields)}")
-    return Table(path, [(name, _read_field(file, name, *fields[name])) for name in wanted])
+    return Table(path, [(name, _read_field(path, file, *fields[name])) for name in wanted])
 
 
-def _read_field(file: _native.CsFile, name: str, dtype: str, shape: list[int], is_text: bool) -> Column:
+def _read_field(path: str, file: _native.CsFile, name: str, dtype: str, shape: list[int], is_text: bool) -> Column:
     whole = (file.n_rows, *shape)
     if is_text:
         ids, texts = file.read_text(name)
@@ -171,6 +171,6 @@ def _read_field(file: _native.CsFile, name: str, dtype: str, shape: list[int], i
     try:
         values = np.empty(whole, np.dtype(dtype))
     except TypeError:
-        raise FormatError(f"`{name}` of `{file.path}` is {dtype}, expected values") from None
+        raise FormatError(f"`{name}` of `{path}` is {dtype}, expected values") from None
     file.read_bytes(name, values.reshape(-1).view(np.uint8))
     return values

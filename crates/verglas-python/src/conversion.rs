@@ -75,9 +75,9 @@ impl Preparation {
     /// How many images, image files and stacks there would be; zeros where something is wrong.
     #[getter]
     fn counts(&self) -> (usize, usize, usize) {
-        self.conversion.as_ref().map_or((0, 0, 0), |conversion| {
-            (conversion.n_images(), conversion.n_image_files(), conversion.n_stacks())
-        })
+        self.conversion
+            .as_ref()
+            .map_or((0, 0, 0), |conversion| (conversion.n_images(), conversion.n_image_files(), conversion.n_stacks()))
     }
 
     /// Looks at every pixel; what is wrong joins the errors.
@@ -105,9 +105,8 @@ impl Preparation {
         };
         let warnings = self.with_findings(|findings| findings.warnings.clone());
         let total = conversion.n_images() as u64;
-        let summary = watched(py, progress.as_ref(), total, |counter, stop| {
-            conversion.run(&output, &warnings, counter, stop)
-        })?;
+        let summary =
+            watched(py, progress.as_ref(), total, |counter, stop| conversion.run(&output, &warnings, counter, stop))?;
         let summary = summary.map_err(|error| exception(&error))?;
         serde_json::to_string(&summary).map_err(bad_value)
     }

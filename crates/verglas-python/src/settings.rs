@@ -102,20 +102,12 @@ impl SettingsValues {
             },
         };
         let pixel_size_from = self.pixel_size_from.as_deref().map(|word| {
-            choose(
-                "pixel_size_from",
-                word,
-                &[("caller", PixelSizeFrom::Caller), ("metadata", PixelSizeFrom::Metadata)],
-            )
+            choose("pixel_size_from", word, &[("caller", PixelSizeFrom::Caller), ("metadata", PixelSizeFrom::Metadata)])
         });
         let method = choose(
             "downsample_type",
             &self.downsample_method,
-            &[
-                ("mean", DownsampleMethod::Mean),
-                ("max", DownsampleMethod::Max),
-                ("fourier", DownsampleMethod::Fourier),
-            ],
+            &[("mean", DownsampleMethod::Mean), ("max", DownsampleMethod::Max), ("fourier", DownsampleMethod::Fourier)],
         )?;
         let factor = NonZeroUsize::new(self.downsample).unwrap_or(NonZeroUsize::MIN);
         let contrast = choose(
@@ -140,11 +132,7 @@ impl SettingsValues {
             downsampling: Downsampling { factor, method },
             contrast,
             optics_groups: self.optics_group,
-            byte_sign: choose(
-                "mode0",
-                &self.mode0,
-                &[("signed", ByteSign::Signed), ("unsigned", ByteSign::Unsigned)],
-            )?,
+            byte_sign: choose("mode0", &self.mode0, &[("signed", ByteSign::Signed), ("unsigned", ByteSign::Unsigned)])?,
             keep_files_apart: self.keep_files_apart,
             physical: self.physical,
             existing: choose(

@@ -53,9 +53,9 @@ pub fn simulate(
             looked = Instant::now();
             let told = Python::attach(|py| {
                 py.check_signals()?;
-                progress.as_ref().map_or(Ok(()), |progress| {
-                    progress.call1(py, (done, simulation.n_particles)).map(drop)
-                })
+                progress
+                    .as_ref()
+                    .map_or(Ok(()), |progress| progress.call1(py, (done, simulation.n_particles)).map(drop))
             });
             match told {
                 Ok(()) => ControlFlow::Continue(()),

@@ -35,10 +35,11 @@ fn read_tables(path: &Path) -> verglas_formats::Result<Vec<Table>> {
     let is_late = |values: &Values| matches!(values, Values::LateText);
     if tables.iter().any(|(_, columns)| columns.iter().any(is_late)) {
         // A column that began with numbers and turned out to be text: it is read again, as it was written.
-        let again = read_pass(path, |block, column| match tables.get(block).and_then(|(_, columns)| columns.get(column)) {
-            Some(Values::LateText) => Values::Text(Texts::default()),
-            _ => Values::Passed,
-        })?;
+        let again =
+            read_pass(path, |block, column| match tables.get(block).and_then(|(_, columns)| columns.get(column)) {
+                Some(Values::LateText) => Values::Text(Texts::default()),
+                _ => Values::Passed,
+            })?;
         for ((_, columns), (_, texts)) in tables.iter_mut().zip(again) {
             for (values, text) in columns.iter_mut().zip(texts) {
                 if is_late(values) {
@@ -56,8 +57,7 @@ fn read_pass(path: &Path, start: impl Fn(usize, usize) -> Values) -> verglas_for
     let mut row = Row::new();
     let mut tables: Vec<Table> = Vec::new();
     while let Some(block) = reader.next_block()? {
-        let mut columns: Vec<Values> =
-            (0..block.columns.len()).map(|column| start(tables.len(), column)).collect();
+        let mut columns: Vec<Values> = (0..block.columns.len()).map(|column| start(tables.len(), column)).collect();
         while reader.read_row(&mut row)? {
             for (values, text) in columns.iter_mut().zip(row.values()) {
                 values.push(text);

@@ -35,7 +35,7 @@ pub fn watched<T: Send>(
     work: impl FnOnce(&Counter, &StopFlag) -> T + Send,
 ) -> PyResult<T> {
     let (counter, stop) = (Counter::default(), AtomicBool::new(false));
-    let mut interruption = None;
+    let (mut interruption, mut told) = (None, 0);
     let outcome = py.detach(|| {
         thread::scope(|scope| {
             // Dropped when the work ends, be it by a panic.
@@ -45,7 +45,6 @@ pub fn watched<T: Send>(
                 let _is_running = is_running;
                 work(counter, stop)
             });
-            let mut told = 0;
             while let Err(RecvTimeoutError::Timeout) = end.recv_timeout(POLL) {
                 if interruption.is_some() {
                     continue;
@@ -62,20 +61,14 @@ pub fn watched<T: Send>(
     match interruption {
         Some(raised) => Err(raised),
         None => {
-            look(py, progress, &counter, total, &mut 0)?;
+            look(py, progress, &counter, total, &mut told)?;
             Ok(value)
         }
     }
 }
 
 /// Lets signal handlers run, and tells how far the work has come if that has changed.
-fn look(
-    py: Python<'_>,
-    progress: Option<&Py<PyAny>>,
-    counter: &Counter,
-    total: u64,
-    told: &mut u64,
-) -> PyResult<()> {
+fn look(py: Python<'_>, progress: Option<&Py<PyAny>>, counter: &Counter, total: u64, told: &mut u64) -> PyResult<()> {
     py.check_signals()?;
     let done = counter.0.load(Ordering::Relaxed);
     if let Some(progress) = progress
