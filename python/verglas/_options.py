@@ -97,7 +97,7 @@ def with_options(function: Callable[P, R]) -> Callable[P, R]:
         unknown = [name for name in kwargs if name not in DEFAULTS and name not in signature.parameters]
         if unknown:
             raise TypeError(f"{function.__name__}() got an unexpected keyword argument {unknown[0]!r}")
-        return function(*args, **{**DEFAULTS, **kwargs})  # type: ignore[arg-type]
+        return function(*args, **{**DEFAULTS, **kwargs})
 
     call.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
     documentation = inspect.getdoc(function) or ""
