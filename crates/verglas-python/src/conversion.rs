@@ -1,0 +1,113 @@
+//! A conversion, in the two steps of the library: everything is checked, then everything is written.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use verglas::{Conversion, Error, Findings};
+
+use crate::error::{bad_value, exception, flattened, one};
+use crate::settings::{InputValues, SettingsValues};
+use crate::watch::watched;
+
+/// What checking an input brought to light, and the conversion that can start if nothing is wrong.
+#[pyclass(frozen, module = "verglas._native")]
+pub struct Preparation {
+    conversion: Option<Conversion>,
+    findings: Mutex<Findings>,
+}
+
+impl Preparation {
+    fn with_findings<T>(&self, look: impl FnOnce(&mut Findings) -> T) -> T {
+        look(&mut self.findings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[pymethods]
+impl Preparation {
+    /// Reads the metadata and every image file's header; with `output` checks that it can be written to as well.
+    #[new]
+    #[pyo3(signature = (input, settings, output = None))]
+    fn new(py: Python<'_>, input: InputValues, settings: SettingsValues, output: Option<PathBuf>) -> PyResult<Self> {
+        let (input, settings) = (input.into_input()?, settings.into_settings()?);
+        watched(py, None, 0, move |_, _| {
+            let mut findings = Findings::new();
+            let refused = output.map(|output| Conversion::check_output(&output, settings.existing));
+            let prepared = Conversion::prepare(input, settings, &mut findings);
+            let conversion = match prepared {
+                Ok(conversion) => Some(conversion),
+                Err(error) => {
+                    findings.errors.push(error);
+                    None
+                }
+            };
+            // What is wrong with the folder is told first, as the command does.
+            findings.errors.splice(0..0, refused.and_then(Result::err));
+            Self { conversion, findings: Mutex::new(findings) }
+        })
+    }
+
+    /// Everything that is wrong, as one exception; `None` where nothing is.
+    fn exception(&self) -> Option<PyErr> {
+        self.with_findings(|findings| Error::all_of(findings.errors.clone()).map(|error| exception(&error)))
+    }
+
+    /// Everything that is wrong, one text each.
+    #[getter]
+    fn errors(&self) -> Vec<String> {
+        self.with_findings(|findings| findings.errors.iter().flat_map(flattened).map(one).collect())
+    }
+
+    /// What must be told: code and message.
+    #[getter]
+    fn warnings(&self) -> Vec<(&'static str, String)> {
+        self.with_findings(|findings| {
+            findings.warnings.iter().map(|warning| (warning.code, warning.message.clone())).collect()
+        })
+    }
+
+    /// What was decided, and why.
+    #[getter]
+    fn notes(&self) -> Vec<String> {
+        self.with_findings(|findings| findings.notes.clone())
+    }
+
+    /// How many images, image files and stacks there would be; zeros where something is wrong.
+    #[getter]
+    fn counts(&self) -> (usize, usize, usize) {
+        self.conversion
+            .as_ref()
+            .map_or((0, 0, 0), |conversion| (conversion.n_images(), conversion.n_image_files(), conversion.n_stacks()))
+    }
+
+    /// Looks at every pixel; what is wrong joins the errors.
+    #[pyo3(signature = (progress = None))]
+    fn check_pixels(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<()> {
+        let Some(conversion) = &self.conversion else { return Ok(()) };
+        let total = conversion.n_images() as u64;
+        let found = watched(py, progress.as_ref(), total, |counter, stop| {
+            let mut found = Findings::new();
+            conversion.check_pixels(counter, stop, &mut found).map(|()| found)
+        })?;
+        let found = found.map_err(|error| exception(&error))?;
+        self.with_findings(|findings| {
+            findings.errors.extend(found.errors);
+            findings.warnings.extend(found.warnings);
+        });
+        Ok(())
+    }
+
+    /// Converts everything and writes it below `output`; returns the summary as JSON.
+    #[pyo3(signature = (output, progress = None))]
+    fn run(&self, py: Python<'_>, output: PathBuf, progress: Option<Py<PyAny>>) -> PyResult<String> {
+        let Some(conversion) = &self.conversion else {
+            return Err(self.exception().unwrap_or_else(|| exception(&Error::value("nothing to convert"))));
+        };
+        let warnings = self.with_findings(|findings| findings.warnings.clone());
+        let total = conversion.n_images() as u64;
+        let summary =
+            watched(py, progress.as_ref(), total, |counter, stop| conversion.run(&output, &warnings, counter, stop))?;
+        let summary = summary.map_err(|error| exception(&error))?;
+        serde_json::to_string(&summary).map_err(bad_value)
+    }
+}

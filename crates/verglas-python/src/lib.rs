@@ -1,0 +1,48 @@
+//! The native part of the Python package `verglas`: arguments become the library's types, its results become Python's.
+//!
+//! Nothing here is public: the Python modules in `python/verglas` check what a user gives and document it. What is
+//! called from there may rely on it.
+
+mod choices;
+mod conversion;
+mod cs;
+mod descriptor;
+mod error;
+mod mrc;
+mod npz;
+mod polar;
+mod settings;
+mod simulate;
+mod star;
+mod tensor;
+mod text;
+mod watch;
+
+/// The module `verglas._native`.
+#[pyo3::pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::conversion::Preparation;
+    #[pymodule_export]
+    use crate::cs::CsFile;
+    #[pymodule_export]
+    use crate::descriptor::Descriptor;
+    #[pymodule_export]
+    use crate::error::FormatError;
+    #[pymodule_export]
+    use crate::mrc::MrcFile;
+    #[pymodule_export]
+    use crate::npz::read_npz;
+    #[pymodule_export]
+    use crate::polar::Transform;
+    #[pymodule_export]
+    use crate::simulate::simulate;
+    #[pymodule_export]
+    use crate::star::read_star;
+    #[pymodule_export]
+    use crate::tensor::tensor_layout;
+
+    /// The package's version, which stands in Cargo's workspace and nowhere else.
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+}

@@ -1,0 +1,147 @@
+//! What is asked of a conversion.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use verglas::grid::Precision;
+use verglas::metadata::{AngleUnit, Input};
+use verglas::settings::{
+    ByteSign, Contrast, ConvertSettings, DefocusAngleAxis, DescriptorSource, DownsampleMethod, Downsampling, Existing,
+    PixelSizeFrom,
+};
+
+use crate::choices::choose;
+use crate::descriptor::Descriptor;
+use crate::error::bad_value;
+
+/// What is read, as the Python modules say it: exactly one kind, with the paths that belong to it.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct InputValues {
+    kind: String,
+    paths: Vec<PathBuf>,
+    images: Vec<PathBuf>,
+    job: Option<u64>,
+}
+
+impl InputValues {
+    /// The library's input.
+    ///
+    /// # Errors
+    /// `ValueError` when the paths don't belong to the kind.
+    pub fn into_input(self) -> PyResult<Input> {
+        match (self.kind.as_str(), self.paths.as_slice(), self.job) {
+            ("star", [star], None) => Ok(Input::IndexedStar(star.clone())),
+            ("star-pairs", stars, None) if stars.len() == self.images.len() => {
+                Ok(Input::StarPairs(stars.iter().cloned().zip(self.images).collect()))
+            }
+            ("cs", [particles], None) => Ok(Input::IndexedCs { particles: particles.clone(), passthrough: None }),
+            ("cs", [particles, passthrough], None) => {
+                Ok(Input::IndexedCs { particles: particles.clone(), passthrough: Some(passthrough.clone()) })
+            }
+            ("job", [root], Some(job_number)) => Ok(Input::CryosparcJob { root: root.clone(), job_number }),
+            (kind, paths, _) => Err(bad_value(format!("{} paths as input of kind `{kind}`", paths.len()))),
+        }
+    }
+}
+
+/// Every setting, as the Python modules say it.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct SettingsValues {
+    descriptor: Option<DescriptorValue>,
+    precision: String,
+    resolution_factor: f64,
+    n_inplanes: Option<usize>,
+    image_dir: Option<PathBuf>,
+    batch_size: usize,
+    max_stacks: Option<usize>,
+    pixel_size: Option<(f64, f64)>,
+    pixel_size_from: Option<String>,
+    defocus_angle_unit: String,
+    phase_shift_unit: String,
+    defocus_angle_axis: String,
+    downsample: usize,
+    downsample_method: String,
+    contrast: String,
+    optics_group: Vec<String>,
+    mode0: String,
+    keep_files_apart: bool,
+    physical: bool,
+    existing: String,
+    threads: Option<usize>,
+    memory: Option<u64>,
+}
+
+/// A descriptor in a file or in memory.
+#[derive(FromPyObject)]
+pub enum DescriptorValue {
+    /// In memory.
+    Given(Py<Descriptor>),
+    /// In a file.
+    File(PathBuf),
+}
+
+const ANGLE_UNITS: [(&str, AngleUnit); 2] = [("degrees", AngleUnit::Degrees), ("radians", AngleUnit::Radians)];
+
+impl SettingsValues {
+    /// The library's settings.
+    ///
+    /// # Errors
+    /// `ValueError` for a word that stands for nothing.
+    pub fn into_settings(self) -> PyResult<ConvertSettings> {
+        let defaults = ConvertSettings::default();
+        let descriptor = match self.descriptor {
+            Some(DescriptorValue::Given(descriptor)) => DescriptorSource::Given(Box::new(descriptor.get().0.clone())),
+            Some(DescriptorValue::File(path)) => DescriptorSource::File(path),
+            None => DescriptorSource::FromData {
+                precision: self.precision.parse::<Precision>().map_err(bad_value)?,
+                resolution_factor: self.resolution_factor,
+                n_inplanes: self.n_inplanes,
+            },
+        };
+        let pixel_size_from = self.pixel_size_from.as_deref().map(|word| {
+            choose("pixel_size_from", word, &[("caller", PixelSizeFrom::Caller), ("metadata", PixelSizeFrom::Metadata)])
+        });
+        let method = choose(
+            "downsample_type",
+            &self.downsample_method,
+            &[("mean", DownsampleMethod::Mean), ("max", DownsampleMethod::Max), ("fourier", DownsampleMethod::Fourier)],
+        )?;
+        let factor = NonZeroUsize::new(self.downsample).unwrap_or(NonZeroUsize::MIN);
+        let contrast = choose(
+            "contrast",
+            &self.contrast,
+            &[("as-stored", Contrast::AsStored), ("blob-sign", Contrast::BlobSign), ("invert", Contrast::Invert)],
+        )?;
+        Ok(ConvertSettings {
+            descriptor,
+            image_dir: self.image_dir,
+            batch_size: self.batch_size,
+            max_stacks: self.max_stacks,
+            pixel_size_angstrom: self.pixel_size.map(Into::into),
+            pixel_size_from: pixel_size_from.transpose()?,
+            defocus_angle_unit: choose("defocus_angle_unit", &self.defocus_angle_unit, &ANGLE_UNITS)?,
+            phase_shift_unit: choose("phase_shift_unit", &self.phase_shift_unit, &ANGLE_UNITS)?,
+            defocus_angle_axis: choose(
+                "defocus_angle_axis",
+                &self.defocus_angle_axis,
+                &[("columns", DefocusAngleAxis::Columns), ("rows", DefocusAngleAxis::Rows)],
+            )?,
+            downsampling: Downsampling { factor, method },
+            contrast,
+            optics_groups: self.optics_group,
+            byte_sign: choose("mode0", &self.mode0, &[("signed", ByteSign::Signed), ("unsigned", ByteSign::Unsigned)])?,
+            keep_files_apart: self.keep_files_apart,
+            physical: self.physical,
+            existing: choose(
+                "existing",
+                &self.existing,
+                &[("refuse", Existing::Refuse), ("overwrite", Existing::Overwrite)],
+            )?,
+            n_threads: self.threads.unwrap_or(defaults.n_threads),
+            memory_bytes: self.memory.unwrap_or(defaults.memory_bytes),
+        })
+    }
+}

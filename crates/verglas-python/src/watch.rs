@@ -1,0 +1,81 @@
+//! Long work with the interpreter released, that Ctrl-C and the progress callback can stop.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use verglas::{Observer, StopFlag};
+
+/// How often the interpreter is asked whether to stop. Short for a person, long for a processor.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Counts what is done.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Observer for Counter {
+    fn images_done(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+}
+
+/// Runs `work` on a thread of its own, while this one looks for signals and calls `progress(done, total)`.
+///
+/// The interpreter is free but for these calls, which happen on the thread that called; Python delivers signals to the
+/// main thread only.
+///
+/// # Errors
+/// What a signal handler (`KeyboardInterrupt`) or `progress` raised. The work was asked to stop and has ended by then.
+pub fn watched<T: Send>(
+    py: Python<'_>,
+    progress: Option<&Py<PyAny>>,
+    total: u64,
+    work: impl FnOnce(&Counter, &StopFlag) -> T + Send,
+) -> PyResult<T> {
+    let (counter, stop) = (Counter::default(), AtomicBool::new(false));
+    let (mut interruption, mut told) = (None, 0);
+    let outcome = py.detach(|| {
+        thread::scope(|scope| {
+            // Dropped when the work ends, be it by a panic.
+            let (is_running, end) = mpsc::channel::<()>();
+            let (counter, stop) = (&counter, &stop);
+            let worker = scope.spawn(move || {
+                let _is_running = is_running;
+                work(counter, stop)
+            });
+            while let Err(RecvTimeoutError::Timeout) = end.recv_timeout(POLL) {
+                if interruption.is_some() {
+                    continue;
+                }
+                if let Err(raised) = Python::attach(|py| look(py, progress, counter, total, &mut told)) {
+                    stop.store(true, Ordering::Relaxed);
+                    interruption = Some(raised);
+                }
+            }
+            worker.join()
+        })
+    });
+    let value = outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    match interruption {
+        Some(raised) => Err(raised),
+        None => {
+            look(py, progress, &counter, total, &mut told)?;
+            Ok(value)
+        }
+    }
+}
+
+/// Lets signal handlers run, and tells how far the work has come if that has changed.
+fn look(py: Python<'_>, progress: Option<&Py<PyAny>>, counter: &Counter, total: u64, told: &mut u64) -> PyResult<()> {
+    py.check_signals()?;
+    let done = counter.0.load(Ordering::Relaxed);
+    if let Some(progress) = progress
+        && done > *told
+    {
+        progress.call1(py, (done, total))?;
+        *told = done;
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+"""What all conversions can be asked beyond CryoLike's own arguments: in one place, for signatures, types and docs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Union
+
+from ._progress import Progress
+
+if TYPE_CHECKING:
+    from typing_extensions import ParamSpec
+
+    P = ParamSpec("P")
+
+R = TypeVar("R")
+
+OpticsGroup = Union[int, str, Sequence[Union[int, str]]]
+
+
+class Options(TypedDict, total=False):
+    """Keyword-only options; each has the name that it has on the command line."""
+
+    pixel_size_from: Literal["caller", "metadata"] | None
+    precision: str
+    resolution_factor: float
+    n_inplanes: int | None
+    optics_group: OpticsGroup
+    contrast: Literal["as-stored", "blob-sign", "invert"]
+    mode0: Literal["signed", "unsigned"]
+    defocus_angle_axis: Literal["columns", "rows"]
+    keep_files_apart: bool
+    physical: bool
+    threads: int | None
+    memory: int | str | None
+    progress: Progress
+
+
+DEFAULTS: Options = {
+    "pixel_size_from": None,
+    "precision": "single",
+    "resolution_factor": 1.0,
+    "n_inplanes": None,
+    "optics_group": (),
+    "contrast": "as-stored",
+    "mode0": "signed",
+    "defocus_angle_axis": "columns",
+    "keep_files_apart": False,
+    "physical": True,
+    "threads": None,
+    "memory": None,
+    "progress": None,
+}
+
+#: What each of them means, in the words of a docstring.
+MEANINGS = {
+    "n_stacks_max": "Stop after so many stacks; 0 or below: no limit.",
+    "skip_exist": "Resume: what is whole in the output folder stays, what is missing is made.",
+    "overwrite": "Replace what an earlier run left in the output folder.",
+    "pixel_size_from": '``"caller"`` or ``"metadata"``: which pixel size counts where both are given and differ.',
+    "precision": "Of a descriptor made from the data (``params_input=None``), as are the next two.",
+    "resolution_factor": "Largest radius as a fraction of Nyquist, in (0, 1].",
+    "n_inplanes": "Angles per shell; twice the box if not given.",
+    "optics_group": "Only particles of these optics groups, by number or name.",
+    "contrast": '``"blob-sign"`` multiplies each image by its ``blob/sign``, ``"invert"`` by −1.',
+    "mode0": '``"unsigned"``: 8-bit MRC data are 0 to 255.',
+    "defocus_angle_axis": '``"rows"`` writes the defocus angle as CryoLike\'s CTF needs it for astigmatic images.',
+    "keep_files_apart": "No stack mixes image files.",
+    "physical": "Whether the physical images are written (``phys/``).",
+    "threads": "Threads that compute; all cores if not given.",
+    "memory": 'Upper bound for buffers: bytes, or a text such as ``"512M"``; 256 MiB if not given.',
+    "progress": "``True`` for a tqdm bar, or a function that is called with the images done and their total.",
+}
+
+
+def with_options(function: Callable[P, R]) -> Callable[P, R]:
+    """Shows all options in the signature and docstring of a function that takes them as ``**options``.
+
+    The function gets every option, defaults included.
+    """
+    signature = inspect.signature(function)
+    own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    added = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=DEFAULTS[name],  # type: ignore[literal-required]
+            annotation=Options.__annotations__[name].__forward_arg__,
+        )
+        for name in DEFAULTS
+    ]
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> R:
+        unknown = [name for name in kwargs if name not in DEFAULTS and name not in signature.parameters]
+        if unknown:
+            raise TypeError(f"{function.__name__}() got an unexpected keyword argument {unknown[0]!r}")
+        return function(*args, **{**DEFAULTS, **kwargs})
+
+    call.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+    documentation = inspect.getdoc(function) or ""
+    documentation = documentation.replace("(options)", "\n    ".join(f"({name})" for name in DEFAULTS))
+    call.__doc__ = re.sub(r"^    \((\w+)\)$", lambda found: f"    {found[1]}: {MEANINGS[found[1]]}", documentation, flags=re.M)
+    return call

@@ -1,0 +1,31 @@
+"""How far work has come, told to whoever wants to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Union
+
+#: ``True`` for a tqdm bar, a function that is called with what is done and the total, or neither.
+Progress = Union[bool, Callable[[int, int], Any], None]
+
+
+@contextmanager
+def listener(progress: Progress, total: int) -> Iterator[Callable[[int, int], Any] | None]:
+    """The function to call with what is done and the total; a bar is closed again, whatever happens."""
+    if progress is None or progress is False:
+        yield None
+        return
+    if progress is not True:
+        if not callable(progress):
+            raise TypeError(f"progress is {progress!r}, expected True, or a function of what is done and the total")
+        yield progress
+        return
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise ImportError(
+            "progress=True needs tqdm: pip install tqdm; or give a function of what is done and the total"
+        ) from None
+    with tqdm(total=total, unit=" images") as bar:
+        yield lambda done, _: bar.update(done - bar.n)

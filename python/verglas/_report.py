@@ -1,0 +1,138 @@
+"""What is told: warnings, findings, and what a conversion did."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+#: Decisions and their reasons.
+logger = logging.getLogger("verglas")
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+class VerglasWarning(UserWarning):
+    """Something that a user must be told, although the work goes on: a default that was used, a value that was dropped.
+
+    Attributes:
+        code: A fixed name for scripts, such as ``default-used``.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message, code)
+        self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def warn_all(found: Iterable[tuple[str, str]]) -> None:
+    """Gives warnings, codes with messages, to ``warnings``, at the line that called into the package."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    for code, message in found:
+        warnings.warn(VerglasWarning(message, code), stacklevel=level)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What looking at an input, or at an output folder, brought to light.
+
+    Attributes:
+        errors: What is wrong, with hints: one text each, the first as an exception would have it.
+        warnings: What must be told although nothing is wrong with it.
+        notes: What was decided, and why.
+        n_images: Images that would be converted; 0 where something is wrong.
+        n_image_files: Files that they are in.
+        n_stacks: Stacks that they would make.
+    """
+
+    errors: tuple[str, ...]
+    warnings: tuple[VerglasWarning, ...]
+    notes: tuple[str, ...] = field(default=(), repr=False)
+    n_images: int = 0
+    n_image_files: int = 0
+    n_stacks: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.errors
+
+    def __str__(self) -> str:
+        lines = [f"error: {error}" for error in self.errors]
+        lines += [f"warning: {warning}" for warning in self.warnings]
+        if self.ok:
+            lines.append(f"nothing wrong: {self.n_images} images of {self.n_image_files} files make {self.n_stacks} stacks")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a conversion did.
+
+    Attributes:
+        output: The output folder.
+        n_images: Images on disk.
+        n_stacks: Stacks on disk.
+        n_rows: Rows of the metadata that were asked for.
+        n_image_files: Image files that they name.
+        n_input_pixels: Box side of the input images.
+        n_pixels: Box side after downsampling.
+        downsample: The factor that the images were downsampled by; 1 where they were not.
+        downsample_method: How, if they were.
+        n_shells: Shells of the polar grid.
+        n_inplanes: Angles per shell.
+        precision: ``single`` or ``double``.
+        pixel_size_angstrom: Of the input images, along axis 0 (y) and axis 1 (x).
+        pixel_size_source: Where it came from.
+        descriptor_pixel_size_angstrom: The same after downsampling.
+        new_descriptor: The descriptor that was made from the data, if one was.
+        warnings: What there was to tell.
+        bytes_written: Bytes written.
+        seconds: Time from the first to the last byte.
+    """
+
+    output: Path
+    n_images: int
+    n_stacks: int
+    n_rows: int
+    n_image_files: int
+    n_input_pixels: int
+    n_pixels: int
+    downsample: int
+    downsample_method: str | None
+    n_shells: int
+    n_inplanes: int
+    precision: str
+    pixel_size_angstrom: tuple[float, float]
+    pixel_size_source: str
+    descriptor_pixel_size_angstrom: tuple[float, float]
+    new_descriptor: Path | None
+    warnings: tuple[VerglasWarning, ...] = field(repr=False)
+    bytes_written: int
+    seconds: float
+
+    @property
+    def images_per_second(self) -> float:
+        """Images per second."""
+        return self.n_images / max(self.seconds, 1e-9)
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> Summary:
+        new_descriptor = values["new_descriptor"]
+        values = {
+            **values,
+            "output": Path(values["output"]),
+            "new_descriptor": None if new_descriptor is None else Path(new_descriptor),
+            "pixel_size_angstrom": tuple(values["pixel_size_angstrom"]),
+            "descriptor_pixel_size_angstrom": tuple(values["descriptor_pixel_size_angstrom"]),
+            "warnings": tuple(VerglasWarning(found["message"], found["code"]) for found in values["warnings"]),
+        }
+        return cls(**{known.name: values[known.name] for known in fields(cls)})

@@ -1,0 +1,111 @@
+"""Output stacks, tensors mapped into memory."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _native
+from ._descriptor import ImageDescriptor, PathLike
+from ._native import FormatError
+
+
+class Stack:
+    """One output stack, ours or CryoLike's: Fourier images, physical images and metadata.
+
+    The tensors are mapped into memory, read-only: an image is read when it is looked at.
+
+    Attributes:
+        path: The file of the metadata, ``…/fft/particles_fourier_stack_COUNTER.npz``.
+        metadata: All arrays of the metadata by name, single values as arrays of no axes; absent ones are ``None``. Angles
+            are in radians, lengths in Å.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.metadata = _read_npz(path)
+        if self.metadata.get("n_images") is None:
+            raise FormatError(f"`{path}` has no `n_images`; is it a stack's metadata?")
+
+    @cached_property
+    def fourier(self) -> npt.NDArray[np.complexfloating[Any, Any]]:
+        """The Fourier images: (n, S, n_inplanes), complex64 or complex128, read-only."""
+        return self._tensor(self.path.with_suffix(".pt"))
+
+    @cached_property
+    def physical(self) -> npt.NDArray[np.float32] | None:
+        """The physical images: (n, N, N), float32, read-only; ``None`` where they were not written."""
+        name = self.path.name.replace("particles_fourier_stack", "particles_phys_stack")
+        path = (self.path.parent.parent / "phys" / name).with_suffix(".pt")
+        return self._tensor(path) if path.exists() else None
+
+    @cached_property
+    def descriptor(self) -> ImageDescriptor:
+        """The grids that the images are sampled on."""
+        return ImageDescriptor.load(self.path)
+
+    def _tensor(self, path: Path) -> npt.NDArray[Any]:
+        tensor = _map_tensor(path)
+        if tensor.ndim != 3 or len(tensor) != len(self):
+            raise FormatError(f"`{path}` holds a tensor of shape {tensor.shape}, expected {len(self)} images")
+        return tensor
+
+    def __len__(self) -> int:
+        n_images = self.metadata["n_images"]
+        assert n_images is not None
+        return int(n_images.item())
+
+    def __repr__(self) -> str:
+        return f"Stack({str(self.path)!r}, {len(self)} images)"
+
+
+def load_stack(path: PathLike, number: int | None = None) -> Stack:
+    """Opens an output stack.
+
+    Args:
+        path: Its metadata (``.npz``) or Fourier tensor (``.pt``); or, with ``number``, the output folder.
+        number: Which stack of the folder, from 0.
+
+    Raises:
+        FileNotFoundError, OSError: a file can't be read.
+        FormatError: a file is no part of a stack, or contradicts another.
+    """
+    file = Path(os.fsdecode(path))
+    if number is not None:
+        file = file / "fft" / f"particles_fourier_stack_{number:06}.npz"
+    elif file.is_dir():
+        raise ValueError(f"`{file}` is a folder; load_stack(folder, 0) opens its first stack")
+    if file.name.startswith("particles_phys_stack"):
+        name = file.name.replace("particles_phys_stack", "particles_fourier_stack")
+        file = file.parent.parent / "fft" / name
+    return Stack(file.with_suffix(".npz"))
+
+
+def _read_npz(path: Path) -> dict[str, npt.NDArray[Any] | None]:
+    arrays: dict[str, npt.NDArray[Any] | None] = {}
+    for name, parts in _native.read_npz(os.fspath(path)):
+        if parts is None:
+            arrays[name] = None
+            continue
+        dtype, shape, values = parts
+        array = np.empty(shape, np.dtype(dtype))
+        array.reshape(-1).view(np.uint8)[...] = values
+        arrays[name] = array
+    return arrays
+
+
+def _map_tensor(path: Path) -> npt.NDArray[Any]:
+    """The tensor in a ``.pt`` file, mapped read-only; its strides may be any."""
+    dtype, shape, strides, offset = _native.tensor_layout(os.fspath(path))
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    contiguous = np.empty(0, dtype).itemsize * np.cumprod([1, *shape[:0:-1]])[::-1]
+    if list(contiguous) == strides:
+        return np.memmap(path, dtype, mode="r", offset=offset, shape=tuple(shape))
+    whole = np.memmap(path, np.uint8, mode="r")
+    return np.ndarray(shape, dtype, buffer=whole, offset=offset, strides=strides)
