@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use verglas::descriptor::{BaseValues, ImageDescriptor, TemplateSettings};
 use verglas::grid::Precision;
+use verglas::manifest::{MANIFEST, Manifest, RunRecord};
 use verglas::metadata::Input;
 use verglas::settings::DownsampleMethod::{self, Fourier, Max, Mean};
 use verglas::settings::{Contrast, ConvertSettings, DescriptorSource, Downsampling};
@@ -251,7 +252,7 @@ fn a_factor_of_one_is_no_downsampling() {
     let input = DataSet::new(&images(13), 13, Some(1.5));
     input.convert(ConvertSettings::default(), "out").unwrap();
     let files = |folder: &Path| {
-        let mut files = vec!["manifest.json".to_owned(), "parameters.npz".to_owned()];
+        let mut files = vec!["parameters.npz".to_owned()];
         for kind in ["fft", "phys"] {
             let entries = fs::read_dir(folder.join(kind)).unwrap();
             files.extend(entries.map(|entry| format!("{kind}/{}", entry.unwrap().file_name().into_string().unwrap())));
@@ -259,12 +260,16 @@ fn a_factor_of_one_is_no_downsampling() {
         files.sort();
         files
     };
+    // All that was recorded but for when and how fast.
+    let manifest =
+        |folder: &Path| Manifest { run: RunRecord::default(), ..Manifest::read(&folder.join(MANIFEST)).unwrap() };
     let out = input.path("out");
     for method in [Mean, Max, Fourier] {
         let (summary, _) = input.convert(by(1, method), method.as_str()).unwrap();
         assert_eq!((summary.n_input_pixels, summary.n_pixels, summary.downsample_method), (13, 13, None));
         let other = input.path(method.as_str());
         assert_eq!(files(&out), files(&other));
+        assert_eq!(manifest(&out), manifest(&other));
         for file in files(&out) {
             assert!(fs::read(out.join(&file)).unwrap() == fs::read(other.join(&file)).unwrap(), "{method:?}: {file}");
         }

@@ -259,7 +259,7 @@ fn windows_lines_and_a_missing_last_line_end() {
     let text = "data_\r\nloop_\r\n_rlnImageName\r\n1@a.mrcs\r\n\r\n# between\r\n2@a.mrcs";
     fs::write(bench.path("run.star"), text).unwrap();
     bench.write_stack(0, &vec![(0, "a.mrcs", 0), (1, "a.mrcs", 1)], &[]);
-    bench.write_manifest(&bench.manifest(json!({}), &["run.star"], &[2]));
+    bench.write_manifest(&bench.manifest(json!({"kind": "indexed-star"}), &["run.star"], &[2]));
     let class = bench.i32s("class.npy", &[1, 2]);
     bench.export("o.star", None, &[("class", class)]).unwrap();
     let expected = "data_\r\nloop_\r\n_rlnImageName\r\n_class #2\r\n1@a.mrcs 1\r\n2@a.mrcs 2\r\n";
@@ -272,7 +272,7 @@ fn a_single_particle_as_keys_and_values() {
     let text = "data_particles\n\n_rlnImageName 1@a.mrcs\n_rlnDefocusU 9000 # Å\n\ndata_optics\n_rlnOpticsGroup 1\n";
     fs::write(bench.path("run.star"), text).unwrap();
     bench.write_stack(0, &vec![(0, "a.mrcs", 0)], &[]);
-    bench.write_manifest(&bench.manifest(json!({}), &["run.star"], &[1]));
+    bench.write_manifest(&bench.manifest(json!({"kind": "indexed-star"}), &["run.star"], &[1]));
     let class = bench.i32s("class.npy", &[4]);
     bench.export("o.star", None, &[("class", class)]).unwrap();
     let expected = text.replace("# Å\n", "# Å\n_class 4\n");
@@ -539,7 +539,7 @@ fn many_rows_in_any_order() {
     fs::write(bench.path("run.star"), text).unwrap();
     let stack: Stack = (0..N as i64).map(|row| (row, "a.mrcs", row)).collect();
     bench.write_stack(0, &stack, &[]);
-    bench.write_manifest(&bench.manifest(json!({}), &["run.star"], &[N]));
+    bench.write_manifest(&bench.manifest(json!({"kind": "indexed-star"}), &["run.star"], &[N]));
     // A walk through all rows with a step that has no divisor in common with their number.
     let order: Vec<i32> = (0..N).map(|at| (at * 7919 % N) as i32).collect();
     bench.export("o.star", Some(bench.i32s("rows.npy", &order)), &[]).unwrap();
