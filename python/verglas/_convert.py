@@ -335,8 +335,13 @@ def _convert(
     preparation = Preparation(inputs, _settings(params_input, **settings), output)
     for note in preparation.notes:
         logger.info(note)
-    warn_all(preparation.warnings)
     error = preparation.exception()
+    try:
+        warn_all(preparation.warnings)
+    except VerglasWarning:
+        # A warning made an error hides no other.
+        if error is None:
+            raise
     if error is not None:
         raise error
     with listener(progress, preparation.counts[0]) as tell:

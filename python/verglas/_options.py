@@ -71,7 +71,7 @@ MEANINGS = {
     "physical": "Whether the physical images are written (``phys/``).",
     "threads": "Threads that compute; all cores if not given.",
     "memory": 'Upper bound for buffers: bytes, or a text such as ``"512M"``; 256 MiB if not given.',
-    "progress": "``True`` for a tqdm bar, or a function that is called with the images done and their total.",
+    "progress": "``True`` for a tqdm bar, where tqdm is installed, or a function that is called with the images done and their total.",
 }
 
 
@@ -87,9 +87,9 @@ def with_options(function: Callable[P, R]) -> Callable[P, R]:
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=DEFAULTS[name],  # type: ignore[literal-required]
-            annotation=Options.__annotations__[name].__forward_arg__,
+            annotation=getattr(annotation, "__forward_arg__", annotation),
         )
-        for name in DEFAULTS
+        for name, annotation in Options.__annotations__.items()
     ]
 
     @functools.wraps(function)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Union
 
+from ._report import warn_all
+
 #: ``True`` for a tqdm bar, a function that is called with what is done and the total, or neither.
 Progress = Union[bool, Callable[[int, int], Any], None]
 
@@ -24,8 +26,8 @@ def listener(progress: Progress, total: int) -> Iterator[Callable[[int, int], An
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        raise ImportError(
-            "progress=True needs tqdm: pip install tqdm; or give a function of what is done and the total"
-        ) from None
+        warn_all([("no-progress-bar", "progress=True shows nothing: tqdm is not installed (`pip install tqdm`)")])
+        yield None
+        return
     with tqdm(total=total, unit=" images") as bar:
         yield lambda done, _: bar.update(done - bar.n)

@@ -72,11 +72,6 @@ def test_go_on_in_cryolike(simulated, torch_python, tmp_path):
         (site / "cryolike").mkdir()
         for name, text in CRYOLIKE.items():
             (site / f"cryolike/{name}.py").write_text(text)
-    has_tqdm = subprocess.run([torch_python, "-c", "import tqdm"], capture_output=True).returncode == 0
-    if not has_tqdm:
-        import tqdm
-
-        shutil.copytree(Path(tqdm.__file__).parent, site / "tqdm")
     told = run(
         "go_on_in_cryolike.py", simulated / "data/particles.star", "output", cwd=tmp_path, python=torch_python, path=site
     )
