@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import warnings
@@ -13,7 +14,8 @@ from typing import Any
 #: Decisions and their reasons.
 logger = logging.getLogger("verglas")
 
-_PACKAGE = str(Path(__file__).parent)
+#: Frames that are not the user's: the package, and what its context managers go through.
+_OURS = (str(Path(__file__).parent), contextlib.__file__)
 
 
 class VerglasWarning(UserWarning):
@@ -34,7 +36,7 @@ class VerglasWarning(UserWarning):
 def warn_all(found: Iterable[tuple[str, str]]) -> None:
     """Gives warnings, codes with messages, to ``warnings``, at the line that called into the package."""
     level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
         level, frame = level + 1, frame.f_back
     for code, message in found:
         warnings.warn(VerglasWarning(message, code), stacklevel=level)
