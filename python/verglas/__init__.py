@@ -10,7 +10,7 @@ CryoLike's own converters, with its names, arguments and defaults, so that a scr
 
 Beyond that:
 
-* :func:`check` finds everything that would stop a conversion
+* :func:`check` finds everything that would stop a conversion, :func:`verify` whether its output is complete and unaltered
 * :func:`read_star`, :func:`read_cryosparc`, :func:`read_mrc` and :func:`load_stack` read files as NumPy arrays
 * :class:`PolarTransform` is the transform itself, NumPy in and out
 * :func:`simulate` makes data with known truth
@@ -36,6 +36,7 @@ from ._report import Findings, Summary, VerglasWarning
 from ._simulate import SimulatedDataSet, simulate
 from ._stack import Stack, load_stack
 from ._tables import StarFile, Table, read_cryosparc, read_star
+from ._verify import verify
 
 __all__ = [
     "AtomShape",
@@ -62,4 +63,5 @@ __all__ = [
     "read_mrc",
     "read_star",
     "simulate",
+    "verify",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy.typing as npt
 
-from ._descriptor import PathLike, count, number, pair, parameters
+from ._descriptor import PathLike, at_least_one, count, number, pair, parameters
 from ._native import Preparation
 from ._options import Options, with_options
 from ._progress import listener
@@ -344,8 +345,16 @@ def _convert(
             raise
     if error is not None:
         raise error
-    with listener(progress, preparation.counts[0]) as tell:
-        summary = Summary._of(json.loads(preparation.run(output, tell)))
+    n_told = len(preparation.warnings)
+    try:
+        with listener(progress, preparation.counts[0]) as tell:
+            summary = Summary._of(json.loads(preparation.run(output, tell)))
+    except BaseException:
+        # What came up on the way is told all the same; made an error, it hides no other.
+        with contextlib.suppress(VerglasWarning):
+            warn_all(preparation.warnings[n_told:])
+        raise
+    warn_all(preparation.warnings[n_told:])
     logger.info("%s: %d images in %d stacks", summary.output, summary.n_images, summary.n_stacks)
     return summary
 
@@ -410,8 +419,8 @@ def _settings(
     """Everything that is asked, in the words that the native part knows."""
     if skip_exist and overwrite:
         raise ValueError("skip_exist and overwrite are given, expected one of the two")
-    if skip_exist:
-        raise NotImplementedError("skip_exist")
+    if overwrite and options["shard"] is not None:
+        raise ValueError("overwrite and a shard are given: the shards of one plan share the folder")
     descriptor = parameters(params_input)
     grids = ("precision", "resolution_factor", "n_inplanes")
     if descriptor is not None and any(options[name] != default for name, default in zip(grids, ("single", 1.0, None))):
@@ -440,8 +449,10 @@ def _settings(
         "keep_files_apart": bool(options["keep_files_apart"]),
         "physical": bool(options["physical"]),
         "plots": bool(flag_plots),
-        "existing": "overwrite" if overwrite else "refuse",
-        "threads": None if threads is None else _at_least_one(threads, "threads"),
+        "existing": "overwrite" if overwrite else "resume" if skip_exist else "refuse",
+        "shard": None if options["shard"] is None else _shard(options["shard"]),
+        "skip_unreadable": bool(options["skip_unreadable"]),
+        "threads": None if threads is None else at_least_one(threads, "threads"),
         "memory": None if options["memory"] is None else _bytes(options["memory"]),
     }
 
@@ -454,17 +465,20 @@ def _given_pixel_size(pixel_size: Any) -> tuple[float, float] | None:
     return None if all(side <= 0 for side in size) else size
 
 
-def _at_least_one(value: Any, name: str) -> int:
-    number = count(value, name)
-    if number == 0:
-        raise ValueError(f"{name} is 0, expected at least 1")
-    return number
+def _shard(shard: Any) -> tuple[int, int]:
+    """The k-th of n: a pair, or a text with a slash."""
+    parts = shard.split("/") if isinstance(shard, str) else shard
+    try:
+        number, of = (int(part) if isinstance(part, str) else count(part, "shard") for part in parts)
+    except (TypeError, ValueError):
+        raise ValueError(f"shard is {shard!r}, expected K/N, such as 3/8") from None
+    return number, of
 
 
 def _bytes(size: int | str) -> int:
     """A size in bytes, or one with an ending of K, M, G, T (powers of 1024), as on the command line."""
     if not isinstance(size, str):
-        return _at_least_one(size, "memory")
+        return at_least_one(size, "memory")
     found = re.fullmatch(r"([0-9.]+)\s*(?:([KMGT])(?:I?B)?|B)?", size.strip().upper())
     try:
         n_bytes = int(float(found[1]) * 1024 ** ("KMGT".find(found[2] or " ") + 1)) if found else 0

@@ -345,6 +345,14 @@ def count(value: Any, name: str) -> int:
     return whole
 
 
+def at_least_one(value: Any, name: str) -> int:
+    """One whole number above 0, whatever holds it."""
+    whole = count(value, name)
+    if whole == 0:
+        raise ValueError(f"{name} is 0, expected at least 1")
+    return whole
+
+
 def pair(value: Any, name: str) -> tuple[float, float]:
     """One number for both axes, or one for each."""
     numbers = _numbers(value, name)

@@ -15,10 +15,12 @@ __all__ = [
     "Preparation",
     "Transform",
     "VERSION",
+    "count_images",
     "read_npz",
     "read_star",
     "simulate",
     "tensor_layout",
+    "verify",
 ]
 
 VERSION: Final[str]
@@ -132,3 +134,7 @@ def tensor_layout(path: str | PathLike[str]) -> tuple[str, list[int], list[int],
 def simulate(
     output: str | PathLike[str], settings: dict[str, Any], progress: Callable[[int, int], Any] | None = None
 ) -> tuple[list[Path], list[Path], Path]: ...
+def count_images(folder: str | PathLike[str]) -> int: ...
+def verify(
+    folder: str | PathLike[str], n_threads: int, n_images: int, progress: Callable[[int, int], Any] | None = None
+) -> str: ...

@@ -33,6 +33,8 @@ class Options(TypedDict, total=False):
     defocus_angle_axis: Literal["columns", "rows"]
     keep_files_apart: bool
     physical: bool
+    skip_unreadable: bool
+    shard: tuple[int, int] | str | None
     threads: int | None
     memory: int | str | None
     progress: Progress
@@ -49,6 +51,8 @@ DEFAULTS: Options = {
     "defocus_angle_axis": "columns",
     "keep_files_apart": False,
     "physical": True,
+    "skip_unreadable": False,
+    "shard": None,
     "threads": None,
     "memory": None,
     "progress": None,
@@ -69,6 +73,8 @@ MEANINGS = {
     "defocus_angle_axis": '``"rows"`` writes the defocus angle as CryoLike\'s CTF needs it for astigmatic images.',
     "keep_files_apart": "No stack mixes image files.",
     "physical": "Whether the physical images are written (``phys/``).",
+    "skip_unreadable": "Leave out images that can't be read or normalised, and list them in ``skipped.star``.",
+    "shard": "``(k, n)`` or ``\"k/n\"``, k from 1: only the k-th of n parts of the stacks; all may run at once, anywhere.",
     "threads": "Threads that compute; all cores if not given.",
     "memory": 'Upper bound for buffers: bytes, or a text such as ``"512M"``; 256 MiB if not given.',
     "progress": "``True`` for a tqdm bar, where tqdm is installed, or a function that is called with the images done and their total.",

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
-from ._descriptor import ImageDescriptor, count, native_descriptor
+from ._descriptor import ImageDescriptor, at_least_one, native_descriptor
 from ._native import Transform
 
 Out = TypeVar("Out")
@@ -44,10 +44,8 @@ class PolarTransform:
     def __init__(self, descriptor: object, *, threads: int | None = None) -> None:
         if not isinstance(descriptor, ImageDescriptor):
             descriptor = ImageDescriptor._of(native_descriptor(descriptor))
-        if threads is not None and count(threads, "threads") == 0:
-            raise ValueError("threads is 0, expected at least 1")
         self.descriptor = descriptor
-        self.threads = threads
+        self.threads = None if threads is None else at_least_one(threads, "threads")
         self._transform = Transform(descriptor._native)
         self._dtype = np.dtype(np.complex128 if descriptor._native.is_double else np.complex64)
 
@@ -85,7 +83,7 @@ class PolarTransform:
         stack = array.reshape(1, *array.shape) if array.ndim == 2 else array
         places = values[np.newaxis] if values.ndim == 2 else values
         for block, place in _readable(stack, places):
-            self._transform.apply(block, place, self.threads or _n_cores())
+            self._transform.apply(block, place, self.threads or n_cores())
         return values if out is None else out
 
     def _checked_out(self, out: Any, shape: tuple[int, ...], images: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -140,7 +138,7 @@ def _overlaps_itself(array: npt.NDArray[Any]) -> bool:
     return False
 
 
-def _n_cores() -> int:
+def n_cores() -> int:
     """Cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))

@@ -47,12 +47,12 @@ class Findings:
     """What looking at an input, or at an output folder, brought to light.
 
     Attributes:
-        errors: What is wrong, with hints: one text each, the first as an exception would have it.
+        errors: What is wrong, with hints: one text each.
         warnings: What must be told although nothing is wrong with it.
         notes: What was decided, and why.
-        n_images: Images that would be converted; 0 where something is wrong.
-        n_image_files: Files that they are in.
-        n_stacks: Stacks that they would make.
+        n_images: Images that would be converted, or, of an output folder, that are in sound stacks.
+        n_image_files: Image files that they come from.
+        n_stacks: Stacks that they make.
     """
 
     errors: tuple[str, ...]
@@ -71,7 +71,7 @@ class Findings:
         lines = [f"error: {error}" for error in self.errors]
         lines += [f"warning: {warning}" for warning in self.warnings]
         if self.ok:
-            lines.append(f"nothing wrong: {self.n_images} images of {self.n_image_files} files make {self.n_stacks} stacks")
+            lines.append(f"nothing wrong: {self.n_images} images, {self.n_stacks} stacks")
         return "\n".join(lines)
 
 
@@ -81,8 +81,12 @@ class Summary:
 
     Attributes:
         output: The output folder.
-        n_images: Images on disk.
-        n_stacks: Stacks on disk.
+        n_images: Images on disk; with a shard, in its stacks.
+        n_stacks: Stacks on disk; with a shard, its own.
+        n_stacks_kept: Of these, stacks that an earlier run had made.
+        n_images_skipped: Images that were left out, for they can't be read or normalised.
+        n_images_computed: Images that this run computed.
+        shard: The part of the stacks that was asked for, if not all: (k, n), k from 1.
         n_rows: Rows of the metadata that were asked for.
         n_image_files: Image files that they name.
         n_input_pixels: Box side of the input images.
@@ -104,6 +108,10 @@ class Summary:
     output: Path
     n_images: int
     n_stacks: int
+    n_stacks_kept: int
+    n_images_skipped: int
+    n_images_computed: int
+    shard: tuple[int, int] | None
     n_rows: int
     n_image_files: int
     n_input_pixels: int
@@ -123,14 +131,15 @@ class Summary:
 
     @property
     def images_per_second(self) -> float:
-        """Images per second."""
-        return self.n_images / max(self.seconds, 1e-9)
+        """Images that this run computed per second."""
+        return self.n_images_computed / max(self.seconds, 1e-9)
 
     @classmethod
     def _of(cls, values: dict[str, Any]) -> Summary:
-        new_descriptor = values["new_descriptor"]
+        new_descriptor, shard = values["new_descriptor"], values["shard"]
         values = {
             **values,
+            "shard": None if shard is None else (shard["number"], shard["of"]),
             "output": Path(values["output"]),
             "new_descriptor": None if new_descriptor is None else Path(new_descriptor),
             "pixel_size_angstrom": tuple(values["pixel_size_angstrom"]),

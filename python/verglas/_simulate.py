@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from . import _native
-from ._descriptor import PathLike, count, number
+from ._descriptor import PathLike, at_least_one, count, number
 from ._progress import Progress, listener
 
 
@@ -65,7 +65,7 @@ def simulate(
         "stacks": None if stacks is None else count(stacks, "stacks"),
         "snr": number(snr, "snr"),
         "seed": count(seed, "seed"),
-        "threads": None if threads is None else count(threads, "threads"),
+        "threads": None if threads is None else at_least_one(threads, "threads"),
     }
     with listener(progress, particles) as tell:
         metadata, images, truth = _native.simulate(os.fsdecode(output), settings, tell)

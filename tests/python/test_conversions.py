@@ -434,7 +434,7 @@ def progress(done, total):
     print(done, flush=True)
 try:
     verglas.convert_particle_stacks_from_indexed_star_file(
-        descriptor, sys.argv[2], folder_output=sys.argv[3], batch_size=20, progress=progress, physical=False)
+        descriptor, sys.argv[2], folder_output=sys.argv[3], batch_size=20, n_stacks_max=40, progress=progress, physical=False)
 except KeyboardInterrupt as error:
     print("interrupted", flush=True)
     sys.exit(7)
@@ -452,7 +452,14 @@ def test_ctrl_c(slow, tmp_path):
     child.send_signal(signal.SIGINT)
     told = child.stdout.read()
     assert child.wait(timeout=60) == 7 and told.endswith("interrupted\n")
-    assert_stopped(tmp_path / "out", N_SLOW // 20)
+    assert_stopped(tmp_path / "out", 40)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        summary = indexed_star(
+            tmp_path / "descriptor.npz", star, folder_output=tmp_path / "out", batch_size=20, n_stacks_max=40, physical=False,
+            skip_exist=True,
+        )  # fmt: skip
+    assert summary.n_images == 800 and verglas.verify(tmp_path / "out").ok
 
 
 def test_ctrl_c_while_arrays_are_transformed():
@@ -527,6 +534,80 @@ def test_forked_processes(layouts, descriptor, tmp_path, quiet):
         assert data_files(folder) == data_files(tmp_path / "before")
 
 
+# Resuming, shards, and verifying
+
+
+def test_what_was_interrupted_is_finished(layouts, descriptor, tmp_path, quiet):
+    """A run that its callback stopped, and one that lost files, become what one run makes."""
+    star = layouts["star"][1].metadata[0]
+    indexed_star(descriptor, star, folder_output=tmp_path / "whole", batch_size=4)
+
+    def stop(done, total):
+        raise RuntimeError("enough")
+
+    arguments = {"folder_output": tmp_path / "out", "batch_size": 4, "skip_exist": True, "threads": 1}
+    # A folder that is not there yet is begun.
+    with pytest.raises(RuntimeError):
+        indexed_star(descriptor, star, progress=stop, **arguments)
+    assert (tmp_path / "out/manifest.json").is_file()
+    summary = indexed_star(descriptor, star, **arguments)
+    assert data_files(tmp_path / "out") == data_files(tmp_path / "whole") and verglas.verify(tmp_path / "out").ok
+    assert (summary.n_images, summary.n_stacks) == (N, 10)
+    for path in (tmp_path / "out").rglob("*_00000[37].*"):
+        path.unlink()
+    told = []
+    summary = indexed_star(descriptor, star, progress=lambda done, total: told.append(done), **arguments)
+    assert data_files(tmp_path / "out") == data_files(tmp_path / "whole") and verglas.verify(tmp_path / "out").ok
+    assert (summary.n_stacks, summary.n_stacks_kept, summary.n_images_computed) == (10, 8, 8) and told[-1] == N
+    with pytest.raises(ValueError, match="the run there was asked for something else"):
+        indexed_star(descriptor, star, contrast="invert", **arguments)
+
+
+@pytest.mark.parametrize("layout", ["cs", "cs-job", "star-pairs"])
+def test_skip_exist_everywhere(layouts, descriptor, tmp_path, quiet, layout):
+    folder, data = layouts[layout]
+    for number in range(2):
+        summary = CALLS[layout][0](folder, data, descriptor, tmp_path, skip_exist=True, batch_size=10)
+        assert summary.n_stacks_kept == number * 4 and summary.n_images == N
+
+
+def test_shards(layouts, descriptor, tmp_path, quiet):
+    star = layouts["star"][1].metadata[0]
+    indexed_star(descriptor, star, folder_output=tmp_path / "whole", batch_size=7)
+    for shard, told in [((2, 3), (2, 3)), ("1/3", (1, 3))]:
+        summary = indexed_star(descriptor, star, folder_output=tmp_path / "out", batch_size=7, shard=shard)
+        assert summary.shard == told
+    assert not verglas.verify(tmp_path / "out").ok
+    indexed_star(descriptor, star, folder_output=tmp_path / "out", batch_size=7, shard=[np.int64(3), 3])
+    assert data_files(tmp_path / "out") == data_files(tmp_path / "whole") and verglas.verify(tmp_path / "out").ok
+    for shard, message in [((4, 3), "shard 4/3, expected"), ("3", "expected K/N"), ("a/b", "expected K/N"), (3, "expected K/N")]:
+        with pytest.raises(ValueError, match=message):
+            indexed_star(descriptor, star, folder_output=tmp_path / "other", shard=shard)
+    with pytest.raises(ValueError, match="overwrite and a shard"):
+        indexed_star(descriptor, star, folder_output=tmp_path / "out", shard="1/3", overwrite=True)
+
+
+def test_verify(layouts, descriptor, tmp_path, quiet):
+    star = layouts["star"][1].metadata[0]
+    indexed_star(descriptor, star, folder_output=tmp_path / "out", batch_size=10)
+    told = []
+    findings = verglas.verify(tmp_path / "out", progress=lambda done, total: told.append((done, total)))
+    assert findings.ok and (findings.n_images, findings.n_stacks) == (N, 4) and told[-1] == (N, N)
+    path = tmp_path / "out/fft/particles_fourier_stack_000002.pt"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    (tmp_path / "out/phys/particles_phys_stack_000001.pt").unlink()
+    findings = verglas.verify(str(tmp_path / "out"), threads=1)
+    told = command("verify", tmp_path / "out", expect=1).stderr
+    assert "".join(f"error: {error}\n" for error in findings.errors) == told and len(findings.errors) >= 2
+    assert not findings.ok and findings.n_stacks == 2
+    with pytest.raises(FileNotFoundError):
+        verglas.verify(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="threads is 0"):
+        verglas.verify(tmp_path / "out", threads=0)
+
+
 # Check
 
 
@@ -545,7 +626,7 @@ def test_check(layouts, descriptor, tmp_path):
         expected = (N, 2, 4 if layout == "star-pairs" else 3)
         assert (findings.n_images, findings.n_image_files, findings.n_stacks) == expected
         assert any(note.startswith("pixel size ") for note in findings.notes)
-        assert str(findings).endswith(f"nothing wrong: {N} images of 2 files make {expected[2]} stacks")
+        assert str(findings).endswith(f"nothing wrong: {N} images, {expected[2]} stacks")
     assert not list(tmp_path.iterdir())
 
 

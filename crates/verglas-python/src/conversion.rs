@@ -32,7 +32,7 @@ impl Preparation {
         let (input, settings) = (input.into_input()?, settings.into_settings()?);
         watched(py, None, 0, move |_, _| {
             let mut findings = Findings::new();
-            let refused = output.map(|output| Conversion::check_output(&output, settings.existing));
+            let refused = output.map(|output| Conversion::check_output(&output, &settings));
             let prepared = Conversion::prepare(input, settings, &mut findings);
             let conversion = match prepared {
                 Ok(conversion) => Some(conversion),
@@ -97,7 +97,8 @@ impl Preparation {
         Ok(())
     }
 
-    /// Converts everything and writes it below `output`; returns the summary as JSON.
+    /// Converts everything and writes it below `output`; returns the summary as JSON. What must be told on the way joins
+    /// the warnings, whatever the end.
     #[pyo3(signature = (output, progress = None))]
     fn run(&self, py: Python<'_>, output: PathBuf, progress: Option<Py<PyAny>>) -> PyResult<String> {
         let Some(conversion) = &self.conversion else {
@@ -105,8 +106,11 @@ impl Preparation {
         };
         let warnings = self.with_findings(|findings| findings.warnings.clone());
         let total = conversion.n_images() as u64;
-        let summary =
-            watched(py, progress.as_ref(), total, |counter, stop| conversion.run(&output, &warnings, counter, stop))?;
+        let summary = watched(py, progress.as_ref(), total, |counter, stop| {
+            let summary = conversion.run(&output, &warnings, counter, stop);
+            self.with_findings(|findings| findings.warnings.extend(counter.take_warnings()));
+            summary
+        })?;
         let summary = summary.map_err(|error| exception(&error))?;
         serde_json::to_string(&summary).map_err(bad_value)
     }

@@ -16,6 +16,7 @@ mod simulate;
 mod star;
 mod tensor;
 mod text;
+mod verify;
 mod watch;
 
 /// The module `verglas._native`.
@@ -41,6 +42,8 @@ mod _native {
     use crate::star::read_star;
     #[pymodule_export]
     use crate::tensor::tensor_layout;
+    #[pymodule_export]
+    use crate::verify::{count_images, verify};
 
     /// The package's version, which stands in Cargo's workspace and nowhere else.
     #[pymodule_export]

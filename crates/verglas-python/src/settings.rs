@@ -8,12 +8,12 @@ use verglas::grid::Precision;
 use verglas::metadata::{AngleUnit, Input};
 use verglas::settings::{
     ByteSign, Contrast, ConvertSettings, DefocusAngleAxis, DescriptorSource, DownsampleMethod, Downsampling, Existing,
-    PixelSizeFrom,
+    PixelSizeFrom, Shard,
 };
 
 use crate::choices::choose;
 use crate::descriptor::Descriptor;
-use crate::error::bad_value;
+use crate::error::{bad_value, exception};
 
 /// What is read, as the Python modules say it: exactly one kind, with the paths that belong to it.
 #[derive(FromPyObject)]
@@ -70,6 +70,8 @@ pub struct SettingsValues {
     keep_files_apart: bool,
     physical: bool,
     existing: String,
+    shard: Option<(usize, usize)>,
+    skip_unreadable: bool,
     threads: Option<usize>,
     memory: Option<u64>,
 }
@@ -109,6 +111,7 @@ impl SettingsValues {
             &self.downsample_method,
             &[("mean", DownsampleMethod::Mean), ("max", DownsampleMethod::Max), ("fourier", DownsampleMethod::Fourier)],
         )?;
+        let shard = self.shard.map(|(number, of)| Shard::new(number, of));
         let factor = NonZeroUsize::new(self.downsample).unwrap_or(NonZeroUsize::MIN);
         let contrast = choose(
             "contrast",
@@ -138,8 +141,10 @@ impl SettingsValues {
             existing: choose(
                 "existing",
                 &self.existing,
-                &[("refuse", Existing::Refuse), ("overwrite", Existing::Overwrite)],
+                &[("refuse", Existing::Refuse), ("overwrite", Existing::Overwrite), ("resume", Existing::Resume)],
             )?,
+            shard: shard.transpose().map_err(|error| exception(&error))?,
+            skip_unreadable: self.skip_unreadable,
             n_threads: self.threads.unwrap_or(defaults.n_threads),
             memory_bytes: self.memory.unwrap_or(defaults.memory_bytes),
         })

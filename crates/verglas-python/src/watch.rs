@@ -2,22 +2,41 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use verglas::{Observer, StopFlag};
+use verglas::{Observer, StopFlag, Warning};
 
 /// How often the interpreter is asked whether to stop. Short for a person, long for a processor.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Counts what is done.
+/// Counts what is done, and keeps what is to be told.
 #[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
+pub struct Counter {
+    n_images: AtomicU64,
+    warnings: Mutex<Vec<Warning>>,
+}
+
+impl Counter {
+    /// What came up to be told.
+    pub fn take_warnings(&self) -> Vec<Warning> {
+        std::mem::take(&mut self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 impl Observer for Counter {
     fn images_done(&self, n: u64) {
-        self.0.fetch_add(n, Ordering::Relaxed);
+        self.n_images.fetch_add(n, Ordering::Relaxed);
+    }
+
+    fn images_kept(&self, n: u64) {
+        self.images_done(n);
+    }
+
+    fn warning(&self, warning: &Warning) {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning.clone());
     }
 }
 
@@ -70,7 +89,7 @@ pub fn watched<T: Send>(
 /// Lets signal handlers run, and tells how far the work has come if that has changed.
 fn look(py: Python<'_>, progress: Option<&Py<PyAny>>, counter: &Counter, total: u64, told: &mut u64) -> PyResult<()> {
     py.check_signals()?;
-    let done = counter.0.load(Ordering::Relaxed);
+    let done = counter.n_images.load(Ordering::Relaxed);
     if let Some(progress) = progress
         && done > *told
     {
