@@ -456,7 +456,7 @@ def test_ctrl_c(slow, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         summary = indexed_star(
-            tmp_path / "descriptor.npz", star, folder_output=tmp_path / "out", batch_size=20, n_stacks_max=40, physical=False,
+            descriptor, star, folder_output=tmp_path / "out", batch_size=20, n_stacks_max=40, physical=False,
             skip_exist=True,
         )  # fmt: skip
     assert summary.n_images == 800 and verglas.verify(tmp_path / "out").ok
