@@ -18,6 +18,7 @@ pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Res
     let input = input(&arguments.input)?;
     let settings = ConvertSettings {
         physical: !arguments.no_physical,
+        plots: !arguments.no_plots,
         existing: match (arguments.overwrite, arguments.resume) {
             (true, _) => Existing::Overwrite,
             (_, true) => Existing::Resume,

@@ -3,19 +3,22 @@
 mod args;
 mod bench;
 mod check;
+mod completions;
 mod convert;
 mod demo;
 mod descriptor;
 mod export;
 mod inspect;
 mod messages;
+mod report;
 mod simulate;
+mod suggest;
 mod verify;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use verglas::Error;
+use verglas::{Error, ErrorKind};
 
 use args::{Arguments, Command};
 use messages::Messages;
@@ -39,16 +42,23 @@ fn main() -> ExitCode {
         Command::Convert(arguments) => convert::run(arguments, messages),
         Command::Descriptor(arguments) => descriptor::run(arguments, messages).map_err(Failure::Run),
         Command::Simulate(arguments) => simulate::run(arguments, messages).map_err(Failure::Run),
-        Command::Demo(arguments) => demo::run(arguments, messages).map_err(Failure::Run),
+        Command::Demo(arguments) => demo::run(arguments, messages),
         Command::Inspect(arguments) => inspect::run(arguments, messages),
         Command::Verify(arguments) => verify::run(arguments, messages),
+        Command::Report(arguments) => report::run(arguments, messages).map_err(Failure::Run),
+        Command::Completions(arguments) => completions::print_completions(arguments).map_err(Failure::Run),
+        Command::Man(arguments) => completions::write_manual(arguments, messages).map_err(Failure::Run),
         Command::Export(arguments) => export::run(arguments, messages).map_err(Failure::Run),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Told) => ExitCode::from(1),
         Err(Failure::Run(error)) => {
-            messages.error(&error);
+            let hint = if error.kind() == ErrorKind::NotFound { suggest::misspelt(&arguments.command) } else { None };
+            match hint {
+                Some(hint) => messages.error(&error.with_hint(hint)),
+                None => messages.error(&error),
+            }
             ExitCode::from(1)
         }
         Err(Failure::Usage(message)) => {

@@ -1,5 +1,7 @@
 //! `verglas verify`: is an output folder complete and unaltered?
 
+use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use verglas::findings::counted;
@@ -13,15 +15,22 @@ use crate::messages::Messages;
 
 /// Looks and tells; fails when something is wrong.
 pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failure> {
-    let n_threads = match arguments.threads {
+    let verified = verify(&arguments.folder, arguments.threads, messages)?;
+    messages.summary(&describe(&verified), || serde_json::to_value(&verified).unwrap_or_default());
+    if verified.is_sound() { Ok(()) } else { Err(Failure::Told) }
+}
+
+/// Looks at an output folder and tells what is wrong.
+pub fn verify(folder: &Path, threads: Option<NonZeroUsize>, messages: Messages) -> verglas::Result<Verification> {
+    let n_threads = match threads {
         Some(n) => n.get(),
         None => std::thread::available_parallelism().map_or(1, usize::from),
     };
     // What is wrong with the manifests is told in its place; here they are only asked how long the bar is.
-    let n_images = FolderRecord::read(&arguments.folder)
-        .map_or(0, |record| record.stacks().iter().map(|stack| stack.n_images as u64).sum());
+    let n_images =
+        FolderRecord::read(folder).map_or(0, |record| record.stacks().iter().map(|stack| stack.n_images as u64).sum());
     let progress = messages.progress(n_images, "images");
-    let verified = verify_on(&arguments.folder, n_threads, &progress, &AtomicBool::new(false));
+    let verified = verify_on(folder, n_threads, &progress, &AtomicBool::new(false));
     progress.finish();
     let verified = verified?;
     messages.findings(&Findings { warnings: verified.warnings.clone(), ..Findings::new() });
@@ -32,11 +41,11 @@ pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failur
             None => error,
         });
     }
-    messages.summary(&describe(&verified), || serde_json::to_value(&verified).unwrap_or_default());
-    if verified.is_sound() { Ok(()) } else { Err(Failure::Told) }
+    Ok(verified)
 }
 
-fn describe(verified: &Verification) -> String {
+/// The closing words.
+pub fn describe(verified: &Verification) -> String {
     let folder = verified.folder.display();
     let verdict = match verified.problems.len() {
         0 => format!("{folder} is complete and unaltered"),

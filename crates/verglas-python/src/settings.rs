@@ -69,6 +69,7 @@ pub struct SettingsValues {
     mode0: String,
     keep_files_apart: bool,
     physical: bool,
+    plots: bool,
     existing: String,
     shard: Option<(usize, usize)>,
     skip_unreadable: bool,
@@ -138,6 +139,7 @@ impl SettingsValues {
             byte_sign: choose("mode0", &self.mode0, &[("signed", ByteSign::Signed), ("unsigned", ByteSign::Unsigned)])?,
             keep_files_apart: self.keep_files_apart,
             physical: self.physical,
+            plots: self.plots,
             existing: choose(
                 "existing",
                 &self.existing,

@@ -230,6 +230,8 @@ pub struct ConvertSettings {
     pub keep_files_apart: bool,
     /// Whether the physical stacks are written.
     pub physical: bool,
+    /// Whether three plots of each stack are written.
+    pub plots: bool,
     /// What happens when the output folder holds stacks already.
     pub existing: Existing,
     /// Make only this part of the stacks, under the names that they have in the whole.
@@ -269,6 +271,7 @@ impl Default for ConvertSettings {
             byte_sign: ByteSign::Signed,
             keep_files_apart: false,
             physical: true,
+            plots: true,
             existing: Existing::Refuse,
             shard: None,
             skip_unreadable: false,

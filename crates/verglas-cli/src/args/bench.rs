@@ -7,7 +7,13 @@ use clap::Args;
 
 use super::names::PrecisionName;
 
+const EXAMPLES: &str = "\
+Examples:
+  verglas bench
+  verglas bench --n-pixels 400 --precision double -j 8 --folder /scratch --json";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct BenchArguments {
     /// Box side, pixels
     #[arg(long, value_name = "N", default_value = "256")]

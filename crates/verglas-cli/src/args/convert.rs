@@ -82,32 +82,49 @@ pub struct InputArguments {
     pub memory: Option<u64>,
 }
 
+const CONVERT_EXAMPLES: &str = "\
+Examples:
+  verglas convert run_data.star -o stacks
+  verglas convert run_data.star --image-dir Particles/ -d parameters.npz -o stacks
+  verglas convert run_data.star -o stacks --downsample 2 --downsample-method fourier --defocus-angle-axis rows
+  verglas convert J24_particles.cs J24_passthrough_particles.cs -o stacks --contrast blob-sign
+  verglas convert cryosparc/ --job 15 -o stacks
+  verglas convert a.star b.star --images a.mrcs b.mrcs --pixel-size 1.06 -o stacks";
+
 #[derive(Debug, Args)]
+#[command(after_help = CONVERT_EXAMPLES)]
 pub struct ConvertArguments {
     #[command(flatten)]
     pub input: InputArguments,
     /// Folder to write to
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", help_heading = "Output")]
     pub output: PathBuf,
 
     /// Don't write the physical images (phys/)
-    #[arg(long, help_heading = "Stacks")]
+    #[arg(long, help_heading = "Output")]
     pub no_physical: bool,
-    /// Draw no plots; this version draws none
-    #[arg(long, help_heading = "Stacks")]
+    /// Draw no plots of the stacks (plots/)
+    #[arg(long, help_heading = "Output")]
     pub no_plots: bool,
     /// Replace what an earlier run left in the output folder
-    #[arg(long, help_heading = "Stacks", conflicts_with_all = ["resume", "shard"])]
+    #[arg(long, help_heading = "Output", conflicts_with_all = ["resume", "shard"])]
     pub overwrite: bool,
     /// Finish what an earlier run left unfinished: keep its stacks that are whole and make the others
-    #[arg(long, help_heading = "Stacks")]
+    #[arg(long, help_heading = "Output")]
     pub resume: bool,
     /// Make only the K-th of N parts of the stacks, K from 1; any number of shards may run at once
-    #[arg(long, value_name = "K/N", value_parser = shard, help_heading = "Stacks")]
+    #[arg(long, value_name = "K/N", value_parser = shard, help_heading = "Output")]
     pub shard: Option<Shard>,
 }
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  verglas check run_data.star
+  verglas check run_data.star --deep
+  verglas check cryosparc/ --job 15 -d parameters.npz";
+
 #[derive(Debug, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
 pub struct CheckArguments {
     #[command(flatten)]
     pub input: InputArguments,

@@ -8,7 +8,13 @@ use clap::Args;
 use super::names::{AtomShapeName, PrecisionName};
 use super::numbers::{fraction, positive};
 
+const EXAMPLES: &str = "\
+Examples:
+  verglas descriptor --n-pixels 256 --pixel-size 1.06 -o parameters.npz
+  verglas descriptor --n-pixels 128 --pixel-size 2.12 --precision double --resolution-factor 0.5 -o parameters.npz";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct DescriptorArguments {
     /// Box side of the images, pixels
     #[arg(long, value_name = "N")]

@@ -6,7 +6,13 @@ use clap::Args;
 
 use super::numbers::named_file;
 
+const EXAMPLES: &str = "\
+Examples:
+  verglas export stacks --rows chosen.npy -o chosen.star
+  verglas export stacks --add cryolikeScore=scores.pt -o scored.cs";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct ExportArguments {
     /// Output folder of a conversion
     #[arg(value_name = "DIR")]

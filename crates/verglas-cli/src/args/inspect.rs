@@ -4,7 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+const EXAMPLES: &str = "\
+Examples:
+  verglas inspect run_data.star
+  verglas inspect Extract/job007/mic_0042.mrcs parameters.npz
+  verglas inspect --json stacks/fft/particles_fourier_stack_000000.npz";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct InspectArguments {
     /// Files, recognised by what they hold
     #[arg(required = true, value_name = "FILE")]

@@ -1,6 +1,7 @@
 //! The command line: what its words mean, and their help texts. Each command has its file.
 
 mod bench;
+mod completions;
 mod convert;
 mod demo;
 mod descriptor;
@@ -8,16 +9,19 @@ mod export;
 mod inspect;
 mod names;
 mod numbers;
+mod report;
 mod simulate;
 mod verify;
 
 pub use bench::BenchArguments;
+pub use completions::{CompletionsArguments, ManArguments};
 pub use convert::{CheckArguments, ConvertArguments, InputArguments};
 pub use demo::DemoArguments;
 pub use descriptor::{DescriptorArguments, GridArguments};
 pub use export::ExportArguments;
 pub use inspect::InspectArguments;
 pub use names::{AngleUnitName, AtomShapeName, LayoutName, LogFormat, PixelSizeFromName};
+pub use report::ReportArguments;
 pub use simulate::SimulateArguments;
 pub use verify::VerifyArguments;
 
@@ -26,15 +30,16 @@ use clap::{Args, Parser, Subcommand};
 const EXAMPLES: &str = "\
 Examples:
   verglas demo
+  verglas check run_data.star
   verglas convert run_data.star -o stacks
-  verglas convert run_data.star --image-dir Particles/ -d parameters.npz -o stacks
   verglas convert J24_particles.cs J24_passthrough_particles.cs -o stacks
-  verglas convert cryosparc/ --job 15 -o stacks
-  verglas convert a.star b.star --images a.mrcs b.mrcs --pixel-size 1.06 -o stacks";
+  verglas report stacks
+
+`verglas COMMAND --help` has more of each command; the guides are in docs/.";
 
 /// Converts cryo-EM particle stacks into the polar Fourier stacks that CryoLike scores
 #[derive(Debug, Parser)]
-#[command(name = "verglas", version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "verglas", version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
@@ -54,18 +59,25 @@ pub enum Command {
     Verify(VerifyArguments),
     /// Tell what is in a file: STAR, .cs, MRC, descriptor, stack (.npz, .pt), .npy
     Inspect(InspectArguments),
+    /// Write one HTML page about an output folder: what was converted, examples, numbers, outliers
+    Report(ReportArguments),
     /// Write chosen particles' original rows, with results as new columns
     Export(ExportArguments),
     /// Make a data set with known truth
     Simulate(SimulateArguments),
     /// Measure how fast this machine is: each step, and a whole run
     Bench(BenchArguments),
-    /// Simulate a small data set and convert it: the whole thing on one line
+    /// Simulate, convert, verify, report: the whole thing on one line
     Demo(DemoArguments),
+    /// Print completions for a shell
+    Completions(CompletionsArguments),
+    /// Write manual pages
+    Man(ManArguments),
 }
 
 /// What is told on the way.
 #[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Messages")]
 pub struct Logging {
     /// No progress and no summary; warnings are always shown
     #[arg(short, long, global = true)]

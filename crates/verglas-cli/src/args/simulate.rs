@@ -8,7 +8,13 @@ use clap::Args;
 use super::names::LayoutName;
 use super::numbers::positive;
 
+const EXAMPLES: &str = "\
+Examples:
+  verglas simulate -o data --particles 1000 --n-pixels 128
+  verglas simulate -o data --particles 10000 --n-pixels 256 --layout cs-job --snr 0.05 --seed 7";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct SimulateArguments {
     /// Folder to write to
     #[arg(short, long, value_name = "DIR")]

@@ -5,7 +5,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+const EXAMPLES: &str = "\
+Examples:
+  verglas verify stacks
+  verglas verify stacks -j 1 --log-format json";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct VerifyArguments {
     /// Output folder of a conversion
     #[arg(value_name = "DIR")]

@@ -173,9 +173,9 @@ fn the_bytes_do_not_depend_on_threads_or_memory() {
     set.write_star("particles.star", &star(&names.iter().map(String::as_str).collect::<Vec<_>>()));
     assert_converted(&set.convert(&["-j", "1", "--batch-size", "30"]));
     let plain = all_files(&set.path("out"));
-    // Seven stacks of three files, and the descriptor.
-    assert_eq!(plain.len(), 7 * 3 + 1);
-    for arguments in [["-j", "2", "--memory", "256M"], ["-j", "7", "--memory", "600K"]] {
+    // Seven stacks of three files and three plots, and the descriptor.
+    assert_eq!(plain.len(), 7 * 6 + 1);
+    for arguments in [["-j", "2", "--memory", "256M"], ["-j", "7", "--memory", "30M"]] {
         assert_converted(&set.convert(&[&arguments[..], &["--batch-size", "30", "--overwrite"]].concat()));
         assert!(all_files(&set.path("out")) == plain, "{arguments:?}");
     }
@@ -383,7 +383,7 @@ fn the_manifest_records_checksums_of_whole_files() {
             n_files += 1;
         }
     }
-    assert_eq!((n_files, &manifest["is_complete"]), (6, &serde_json::Value::Bool(true)));
+    assert_eq!((n_files, &manifest["is_complete"]), (12, &serde_json::Value::Bool(true)));
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod cryosparc;
 mod data_set;
 mod descriptor;
 mod export;
+mod guides;
+mod help;
 mod inspect;
 mod mutated_input;
 mod resume;

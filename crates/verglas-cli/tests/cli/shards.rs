@@ -69,7 +69,11 @@ fn the_bytes_are_those_of_one_run_whatever_the_threads_and_the_shards() {
             .collect();
         there.sort();
         let parts = ["manifest-1-of-4.json", "manifest-2-of-4.json", "manifest-3-of-4.json", "manifest-4-of-4.json"];
-        assert_eq!(there, [&["fft"][..], &parts, &["parameters.npz", "phys"]].concat(), "something else is left");
+        assert_eq!(
+            there,
+            [&["fft"][..], &parts, &["parameters.npz", "phys", "plots"]].concat(),
+            "something else is left"
+        );
     }
 }
 

@@ -35,11 +35,12 @@ fn the_demo_runs_twice_and_says_where_things_are() {
     for _ in 0..2 {
         let ran = set.run(&["demo", "here"]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
-        for named in ["here/data", "here/stacks", "torch.load"] {
+        for named in ["here/data", "here/stacks", "torch.load", "complete and unaltered", "verglas export"] {
             assert!(ran.stdout.contains(named), "{}", ran.stdout);
         }
     }
     assert!(set.path("here/stacks/fft/particles_fourier_stack_000002.npz").exists());
+    assert!(set.path("here/stacks/report.html").exists());
 }
 
 /// Metadata keys and the values of all images.

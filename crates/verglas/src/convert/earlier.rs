@@ -11,7 +11,7 @@ use crate::manifest::{
     manifest_paths,
 };
 use crate::output::OutputFolder;
-use crate::stack::{StackNames, whole_metadata, whole_tensor};
+use crate::stack::{StackNames, whole_metadata, whole_png, whole_tensor};
 
 /// Stacks that stay as they are.
 #[derive(Debug, Default)]
@@ -92,6 +92,11 @@ impl Conversion {
             let path = output.path(&names.physical);
             let physical = whole_tensor(&path, verglas_formats::pt::PtDtype::Float32, n_images, side)?;
             files.push(record(&names.physical, physical));
+        }
+        if self.settings.plots {
+            for name in names.plots() {
+                files.push(record(name, whole_png(&output.path(name))?));
+            }
         }
         let particles = self.particles_of(planned);
         let metadata = whole_metadata(&output.path(&names.metadata), &self.stack_metadata(planned, &particles, &[]))?;

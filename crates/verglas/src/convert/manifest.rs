@@ -130,6 +130,7 @@ fn recorded_settings(conversion: &Conversion, descriptor_bytes: &[u8]) -> Record
         "mode0": settings.byte_sign,
         "keep_files_apart": settings.keep_files_apart,
         "physical": settings.physical,
+        "plots": settings.plots,
         "skip_unreadable": settings.skip_unreadable,
     });
     let others = match others {

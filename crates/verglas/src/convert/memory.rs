@@ -4,6 +4,7 @@ use crate::descriptor::ImageDescriptor;
 use crate::error::{Error, Result};
 use crate::findings::Findings;
 use crate::grid::Precision;
+use crate::plot::PlotPlan;
 use crate::polar::PolarTransform;
 use crate::preprocess::{DownsampledBox, Downsampler};
 use crate::settings::ConvertSettings;
@@ -18,6 +19,9 @@ pub(crate) struct WorkerBuffers {
 /// A chunk is written with one call; this many bytes make a call cheap without pushing the data out of the cache. Where
 /// much is downsampled, what is read for a chunk is more, and is what counts.
 const CHUNK_BYTES: u64 = 2 << 20;
+
+/// Images of tiny boxes.
+const MOST_PER_CHUNK: usize = 256;
 
 /// Chooses threads and chunk for images of the given `sides` so that tables and buffers stay below `memory_bytes`.
 ///
@@ -44,7 +48,14 @@ pub(crate) fn plan_memory(
     let polar_bytes = grid.n_points() as u64 * value_bytes;
     // Besides these, physical pixels and the Fourier image.
     let image_bytes = raw_bytes.saturating_add(pixel_bytes(n_pixels) + polar_bytes);
-    let fixed = (transform.plan as u64).saturating_add(downsampler.plan as u64);
+    let plots = if settings.plots {
+        // Two stacks are open at a time, one being finished and one begun; more only where stacks are smaller than chunks.
+        let n_stacks = if settings.batch_size < MOST_PER_CHUNK { 2 + settings.n_threads } else { 2 };
+        PlotPlan::estimate_bytes(n_stacks, settings.batch_size)
+    } else {
+        0
+    };
+    let fixed = (transform.plan as u64).saturating_add(downsampler.plan as u64).saturating_add(plots);
     let per_thread = (transform.scratch as u64).saturating_add(downsampler.scratch as u64);
     let left = settings.memory_bytes.saturating_sub(fixed);
     let least = per_thread.saturating_add(image_bytes);
@@ -70,6 +81,7 @@ pub(crate) fn plan_memory(
         );
     }
     let room = (left / n_threads as u64).saturating_sub(per_thread) / image_bytes;
-    let images_per_chunk = (CHUNK_BYTES / polar_bytes.max(raw_bytes)).clamp(1, room.max(1)).min(256) as usize;
+    let images_per_chunk =
+        (CHUNK_BYTES / polar_bytes.max(raw_bytes)).clamp(1, room.max(1)).min(MOST_PER_CHUNK as u64) as usize;
     Ok(WorkerBuffers { n_threads, images_per_chunk })
 }

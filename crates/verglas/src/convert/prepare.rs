@@ -1,6 +1,7 @@
 //! Everything that can be checked before the first byte is written.
 
 use std::ops::Range;
+use std::path::Path;
 
 use verglas_formats::mrc::{Mode0, MrcOptions};
 
@@ -12,7 +13,7 @@ use super::reports::{report_astigmatism, report_plan};
 use crate::defocus_axis::turn_to_rows;
 use crate::descriptor::ImageDescriptor;
 use crate::error::{Error, Result};
-use crate::findings::Findings;
+use crate::findings::{Findings, counted};
 use crate::image::{BoxSize, ImageStore};
 use crate::metadata::{Input, ReadSettings, read_particles};
 use crate::particle::ParticleTable;
@@ -94,6 +95,23 @@ impl Conversion {
         n_images
     }
 
+    /// What people call the data set: the metadata file's name, or the job's.
+    pub(crate) fn data_set_name(&self) -> String {
+        let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        match &self.input {
+            Input::IndexedStar(path) | Input::IndexedCs { particles: path, .. } => name(path),
+            Input::StarPairs(pairs) => match pairs.as_slice() {
+                [] => String::new(),
+                [(star, _)] => name(star),
+                [(first, _), rest @ ..] => format!("{} and {} more", name(first), rest.len()),
+            },
+            Input::CryosparcJob { root, job_number } => {
+                let root = std::path::absolute(root).unwrap_or_else(|_| root.clone());
+                format!("{} J{job_number}", name(&root))
+            }
+        }
+    }
+
     /// Checks what can be checked, as much of it as possible: one thing that is wrong hides no other unless it must.
     fn check(input: Input, settings: ConvertSettings, findings: &mut Findings) -> Option<Self> {
         check_settings(&input, &settings, findings);
@@ -131,6 +149,7 @@ impl Conversion {
             DefocusAngleAxis::Columns => report_astigmatism(&table, &plan, &descriptor, findings),
         }
         let buffers = found(plan_memory(&descriptor, sides, &settings, findings), findings)?;
+        note_decisions(&descriptor, descriptor_is_new, &plan, &settings, buffers, findings);
         let options = MrcOptions { mode0, ..MrcOptions::default() };
         let n_images_of_file = images.n_images;
         let images = ImageStore::new(images.files, &n_images_of_file, options);
@@ -169,6 +188,38 @@ pub(super) fn own_positions(plan: &StackPlan, settings: &ConvertSettings) -> Ran
 /// The value, or an error kept with what else was found.
 fn found<T>(result: Result<T>, findings: &mut Findings) -> Option<T> {
     result.map_err(|error| findings.error(error)).ok()
+}
+
+/// Tells a user who asks what will be made, and with what.
+fn note_decisions(
+    descriptor: &ImageDescriptor,
+    descriptor_is_new: bool,
+    plan: &StackPlan,
+    settings: &ConvertSettings,
+    buffers: WorkerBuffers,
+    findings: &mut Findings,
+) {
+    let grid = &descriptor.polar_grid;
+    findings.note(format!(
+        "grids {}: {} shells out to radius {}, {} angles, {} precision",
+        if descriptor_is_new { "made from the images' box and pixel size" } else { "of the descriptor that was given" },
+        grid.n_shells(),
+        grid.radius_max(),
+        grid.n_inplanes(),
+        descriptor.precision.as_str()
+    ));
+    findings.note(format!(
+        "{} in {}, at most {} each",
+        counted(plan.n_images(), "image"),
+        counted(plan.stacks().len(), "stack"),
+        settings.batch_size
+    ));
+    findings.note(format!(
+        "{}, each with {} at a time, within {} MiB",
+        counted(buffers.n_threads, "thread"),
+        counted(buffers.images_per_chunk, "image"),
+        settings.memory_bytes >> 20
+    ));
 }
 
 fn check_settings(input: &Input, settings: &ConvertSettings, findings: &mut Findings) {

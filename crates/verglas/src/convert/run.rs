@@ -23,6 +23,7 @@ use crate::grid::Precision;
 use crate::image::{RawImage, ReadFailure};
 use crate::manifest::{Manifest, RunState};
 use crate::output::OutputFolder;
+use crate::plot::{N_SHOWN, PlotPlan, PowerSum};
 use crate::polar::{PolarScratch, PolarTransform, Real};
 use crate::preprocess::{DownsampleScratch, Downsampler, apply_normalization};
 use crate::settings::{ConvertSettings, Existing};
@@ -98,7 +99,7 @@ impl Conversion {
         self.images.expect(&self.count_images_of_files(&to_do));
 
         let recorder = Recorder::begin(manifest, &output, start)?;
-        output.make_folders(self.settings.physical)?;
+        output.make_folders(self.settings.physical, self.settings.plots)?;
         if self.descriptor_is_new {
             output.write_descriptor(&descriptor)?;
         }
@@ -107,6 +108,7 @@ impl Conversion {
             output: &output,
             downsampler: Downsampler::plan(self.sides),
             transform: &transform,
+            plots: self.settings.plots.then(|| PlotPlan::new(&self.descriptor, &self.data_set_name())),
             cursor: Mutex::new(Cursor { to_do: to_do.into_iter(), current: None, n_chunks: 0 }),
             failure: Mutex::new(None),
             has_failed: AtomicBool::new(false),
@@ -169,6 +171,8 @@ struct Shared<'a, T: Real> {
     output: &'a OutputFolder,
     downsampler: Downsampler,
     transform: &'a PolarTransform<T>,
+    /// `None` when none are asked for.
+    plots: Option<PlotPlan>,
     cursor: Mutex<Cursor>,
     /// The failure of the earliest chunk, whichever thread met it first.
     failure: Mutex<Option<(usize, Error)>>,
@@ -205,6 +209,8 @@ struct Buffers<T: Real> {
     fourier: Vec<Complex<T>>,
     scratch: PolarScratch<T>,
     records: Vec<ImageRecord>,
+    /// The power of a chunk's images, where it is asked for.
+    power: Option<PowerSum>,
 }
 
 impl<T: Real> Shared<'_, T>
@@ -229,13 +235,14 @@ where
             fourier: vec![Complex::default(); n_images * self.transform.output_len()],
             scratch: self.transform.scratch(),
             records: Vec::with_capacity(n_images),
+            power: self.plots.as_ref().map(PlotPlan::start_power),
         };
         while let Some(chunk) = self.next_chunk() {
             let result = self.convert(&chunk, &mut buffers).and_then(|mut times| {
                 self.observer.images_done(chunk.n_images as u64);
                 if chunk.stack.is_last(chunk.n_images) {
                     let before = Instant::now();
-                    let finished = chunk.stack.finish(self.conversion, self.output)?;
+                    let finished = chunk.stack.finish(self.conversion, self.output, self.plots.as_ref())?;
                     times.write += before.elapsed();
                     times.bytes_written += finished.files.iter().map(|file| file.bytes).sum::<u64>();
                     self.recorder.add(finished, Vec::new());
@@ -258,7 +265,7 @@ where
             Some(current) => current,
             None => {
                 let number = cursor.to_do.next()?;
-                match ActiveStack::open(self.conversion, self.output, number) {
+                match ActiveStack::open(self.conversion, self.output, self.plots.as_ref(), number) {
                     Ok(stack) => (Arc::new(stack), 0),
                     Err(error) => {
                         self.fail(cursor.n_chunks, error);
@@ -316,11 +323,22 @@ where
                     .name_image(particle, "its Fourier image vanishes on the grid, so it can't be normalised"));
             }
             let scales = ImageScales { mean: normalization.mean, max: normalization.max, norm };
+            if let (Some(plots), Some(power)) = (&self.plots, &mut buffers.power) {
+                plots.add_power(fourier, power);
+                let index = chunk.first + image;
+                if index < N_SHOWN {
+                    chunk.stack.keep_picture(index, plots.show(physical, fourier));
+                }
+            }
             buffers.records.push(ImageRecord {
                 fourier_crc: crc32(bytemuck::cast_slice(fourier)),
                 physical_crc: if conversion.settings.physical { crc32(bytemuck::cast_slice(physical)) } else { 0 },
                 scales,
             });
+        }
+        if let Some(power) = &mut buffers.power {
+            chunk.stack.add_power(power);
+            power.clear();
         }
         times.compute = before.elapsed();
         let before = Instant::now();

@@ -12,8 +12,10 @@ use crate::grid::Precision;
 use crate::manifest::{FileRecord, StackRecord};
 use crate::output::OutputFolder;
 use crate::plan::PlannedStack;
+use crate::plot::{PlotPlan, PowerSum, ShownImage, StackPictures};
 use crate::stack::{
-    FOURIER_FOLDER, FinishedFile, ImageScales, PHYSICAL_FOLDER, StackMetadata, StackNames, TensorFile, sync_folder,
+    FOURIER_FOLDER, FinishedFile, ImageScales, PHYSICAL_FOLDER, PLOT_FOLDER, StackMetadata, StackNames, TensorFile,
+    sync_folder, write_whole,
 };
 
 /// A stack whose files are open under their temporary names.
@@ -26,6 +28,8 @@ pub(super) struct ActiveStack {
     /// One per image, `None` until it is done.
     records: Mutex<Vec<Option<ImageRecord>>>,
     n_left: AtomicUsize,
+    /// `None` when no plots are asked for.
+    pictures: Option<Mutex<StackPictures>>,
 }
 
 /// What remains of an image once its values are written.
@@ -90,7 +94,12 @@ impl Conversion {
 
 impl ActiveStack {
     /// Opens the files of stack `number`.
-    pub(super) fn open(conversion: &Conversion, output: &OutputFolder, number: usize) -> Result<Self> {
+    pub(super) fn open(
+        conversion: &Conversion,
+        output: &OutputFolder,
+        plots: Option<&PlotPlan>,
+        number: usize,
+    ) -> Result<Self> {
         let planned = conversion.plan.stacks()[number].clone();
         let names = StackNames::of(number);
         let (shape, n_images) = (StackShape::of(conversion), planned.n_images());
@@ -105,6 +114,7 @@ impl ActiveStack {
             physical,
             records: Mutex::new(vec![None; n_images]),
             n_left: AtomicUsize::new(n_images),
+            pictures: plots.map(|plots| Mutex::new(plots.start(n_images))),
             planned,
         })
     }
@@ -128,13 +138,32 @@ impl ActiveStack {
         Ok(())
     }
 
+    /// Keeps the picture of image `index` of the stack for its plots.
+    pub(super) fn keep_picture(&self, index: usize, picture: ShownImage) {
+        if let Some(pictures) = &self.pictures {
+            pictures.lock().unwrap_or_else(PoisonError::into_inner).keep(index, picture);
+        }
+    }
+
+    /// Adds the power of some images to the stack's.
+    pub(super) fn add_power(&self, power: &PowerSum) {
+        if let Some(pictures) = &self.pictures {
+            pictures.lock().unwrap_or_else(PoisonError::into_inner).add_power(power);
+        }
+    }
+
     /// Says that `n` more images are done with; true for the caller that reports the last of them.
     pub(super) fn is_last(&self, n: usize) -> bool {
         self.n_left.fetch_sub(n, Ordering::AcqRel) == n
     }
 
     /// Completes and publishes the files: tensors first, metadata last, so that a stack with metadata is whole.
-    pub(super) fn finish(&self, conversion: &Conversion, output: &OutputFolder) -> Result<StackRecord> {
+    pub(super) fn finish(
+        &self,
+        conversion: &Conversion,
+        output: &OutputFolder,
+        plots: Option<&PlotPlan>,
+    ) -> Result<StackRecord> {
         let records = std::mem::take(&mut *self.records.lock().unwrap_or_else(PoisonError::into_inner));
         let records: Vec<ImageRecord> = records.into_iter().flatten().collect();
         if records.len() != self.planned.n_images() {
@@ -151,6 +180,14 @@ impl ActiveStack {
             files.push(record(&names.physical, physical));
         }
         sync_folder(&output.path(FOURIER_FOLDER))?;
+        if let (Some(plots), Some(pictures)) = (plots, &self.pictures) {
+            let drawn = pictures.lock().unwrap_or_else(PoisonError::into_inner).draw(plots, self.number, records.len());
+            let pngs = [drawn.physical_png, drawn.fourier_png, drawn.power_png];
+            for (name, png) in names.plots().into_iter().zip(pngs) {
+                files.push(record(name, write_whole(&output.path(name), &png)?));
+            }
+            sync_folder(&output.path(PLOT_FOLDER))?;
+        }
 
         let particles = conversion.particles_of(&self.planned);
         let scales: Vec<ImageScales> = records.iter().map(|record| record.scales).collect();

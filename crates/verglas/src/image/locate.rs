@@ -36,6 +36,7 @@ pub(crate) fn locate_images(
         }
         Some(dir) => {
             refuse_equal_file_names(names, dir, findings);
+            findings.note(format!("image files are looked up by file name in `{}`, as asked", dir.display()));
             let found = names.iter().map(|name| find(&dir.join(file_name(name)))).collect();
             (found, vec![dir.to_owned()])
         }
@@ -111,6 +112,10 @@ fn find_below_one_root(
                     "image-root",
                     format!("image paths are relative to `{}`, not to the working directory", root.display()),
                 );
+            } else if is_relative {
+                findings.note("image paths are relative to the working directory, the first place that is tried");
+            } else {
+                findings.note("image paths are absolute");
             }
             return (found, vec![root.clone()]);
         }

@@ -297,6 +297,11 @@ impl Manifest {
         self.settings.others.get("physical").and_then(Value::as_bool).unwrap_or(true)
     }
 
+    /// Whether plots of the stacks are written; early versions drew none.
+    pub fn writes_plots(&self) -> bool {
+        self.settings.others.get("plots").and_then(Value::as_bool).unwrap_or(false)
+    }
+
     /// Images in the stacks that are whole.
     pub fn n_images_written(&self) -> usize {
         // A damaged manifest may hold any numbers.

@@ -153,10 +153,13 @@ impl OutputFolder {
     ///
     /// # Errors
     /// When one can't be made.
-    pub(crate) fn make_folders(&self, with_physical: bool) -> Result<()> {
+    pub(crate) fn make_folders(&self, with_physical: bool, with_plots: bool) -> Result<()> {
         make_folder(&self.path(FOURIER_FOLDER))?;
         if with_physical {
             make_folder(&self.path(PHYSICAL_FOLDER))?;
+        }
+        if with_plots {
+            make_folder(&self.path(PLOT_FOLDER))?;
         }
         Ok(())
     }
@@ -357,7 +360,7 @@ mod tests {
         fs::write(dir.path().join("notes.txt"), "mine").unwrap();
         let folder = OutputFolder::new(dir.path(), None);
         folder.check(Existing::Refuse).unwrap();
-        folder.make_folders(true).unwrap();
+        folder.make_folders(true, true).unwrap();
         fs::write(dir.path().join("fft/particles_fourier_stack_000000.pt"), "old").unwrap();
         fs::write(dir.path().join("fft/mine.pt"), "mine").unwrap();
         fs::write(dir.path().join("manifest.json"), "{}").unwrap();
@@ -366,7 +369,7 @@ mod tests {
         assert!(refused.to_string().contains("`fft`, `manifest.json`, `phys`"), "{refused}");
         folder.check(Existing::Overwrite).unwrap();
         folder.remove_earlier_run().unwrap();
-        folder.make_folders(false).unwrap();
+        folder.make_folders(false, false).unwrap();
         let names = |folder: &str| {
             let mut names: Vec<String> = fs::read_dir(dir.path().join(folder))
                 .unwrap()

@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use verglas_formats::FormatError;
 
+use super::tensor::FinishedFile;
 use crate::error::{Error, Result};
 
 /// A file being written beside its final name, removed again if it is dropped before [`PartialFile::publish`].
@@ -92,6 +93,17 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| cannot_write(folder, &error))
 }
 
+/// Writes `bytes` as a whole file; the caller syncs the folder, once for several files.
+///
+/// # Errors
+/// When writing fails; `path` is as it was then.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<FinishedFile> {
+    let partial = PartialFile::create(path)?;
+    partial.file().write_all(bytes).map_err(|error| cannot_write(path, &error))?;
+    partial.publish()?;
+    Ok(FinishedFile { bytes: bytes.len() as u64, crc32: crc32fast::hash(bytes) })
+}
+
 /// Writes a whole file with `write`; it appears under `path` only when it is whole and on the disk.
 ///
 /// # Errors
@@ -125,7 +137,6 @@ pub(crate) fn write_atomically_via(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     #[test]
     fn a_file_has_its_name_only_when_it_is_whole() {

@@ -19,6 +19,9 @@ pub(crate) struct StackNames {
     pub(crate) fourier: PathBuf,
     pub(crate) metadata: PathBuf,
     pub(crate) physical: PathBuf,
+    pub(crate) physical_plot: PathBuf,
+    pub(crate) fourier_plot: PathBuf,
+    pub(crate) power_plot: PathBuf,
 }
 
 impl StackNames {
@@ -30,7 +33,15 @@ impl StackNames {
             fourier: file(FOURIER_FOLDER, FOURIER_STEM, "pt"),
             metadata: file(FOURIER_FOLDER, FOURIER_STEM, "npz"),
             physical: file(PHYSICAL_FOLDER, PHYSICAL_STEM, "pt"),
+            physical_plot: file(PLOT_FOLDER, PHYSICAL_STEM, "png"),
+            fourier_plot: file(PLOT_FOLDER, FOURIER_STEM, "png"),
+            power_plot: file(PLOT_FOLDER, POWER_STEM, "png"),
         }
+    }
+
+    /// The three plots.
+    pub(crate) fn plots(&self) -> [&Path; 3] {
+        [&self.physical_plot, &self.fourier_plot, &self.power_plot]
     }
 }
 

@@ -95,6 +95,23 @@ pub(crate) fn whole_metadata(path: &Path, stack: &StackMetadata<'_>) -> Option<F
     is_at_end.then_some(finished)
 }
 
+/// The file at `path`, if it is a PNG file from its first to its last byte; each of its parts has a checksum.
+pub(crate) fn whole_png(path: &Path) -> Option<FinishedFile> {
+    // Plots are a few MiB at most.
+    const MOST_BYTES: u64 = 64 << 20;
+    if std::fs::metadata(path).ok()?.len() > MOST_BYTES {
+        return None;
+    }
+    let bytes = std::fs::read(path).ok()?;
+    let mut reader = png::Decoder::new(io::Cursor::new(&bytes)).read_info().ok()?;
+    let mut pixels = vec![0; reader.output_buffer_size()?];
+    reader.next_frame(&mut pixels).ok()?;
+    reader.finish().ok()?;
+    // The last part, which is always the same, and nothing behind it.
+    let ends = bytes.ends_with(b"\0\0\0\0IEND\xae\x42\x60\x82");
+    ends.then(|| FinishedFile { bytes: bytes.len() as u64, crc32: crc32fast::hash(&bytes) })
+}
+
 fn read_scales(path: &Path) -> Option<Vec<ImageScales>> {
     let mut npz = NpzReader::open(path).ok()?;
     let mut column = |name: &str| npz.read(name).and_then(|array| array.to_f64()).ok();
@@ -132,6 +149,26 @@ impl<R: Read> Write for Comparing<R> {
 mod tests {
     use super::super::TensorFile;
     use super::*;
+
+    #[test]
+    fn a_picture_is_whole_only_if_no_byte_differs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.png");
+        let good = crate::plot::encode_png(40, 30, png::ColorType::Grayscale, &[7; 1200]);
+        std::fs::write(&path, &good).unwrap();
+        let expected = FinishedFile { bytes: good.len() as u64, crc32: crc32fast::hash(&good) };
+        assert_eq!(whole_png(&path), Some(expected));
+        for byte in 0..good.len() {
+            let mut bad = good.clone();
+            bad[byte] ^= 4;
+            std::fs::write(&path, &bad).unwrap();
+            assert_eq!(whole_png(&path), None, "byte {byte}");
+            std::fs::write(&path, &good[..byte]).unwrap();
+            assert_eq!(whole_png(&path), None, "cut at {byte}");
+        }
+        std::fs::write(&path, [good.as_slice(), b"more"].concat()).unwrap();
+        assert_eq!(whole_png(&path), None);
+    }
 
     #[test]
     fn a_tensor_is_whole_only_if_no_byte_differs() {

@@ -45,6 +45,9 @@ pub(super) fn check_stack(
     if part.writes_physical() {
         needed.push(names.physical.clone());
     }
+    if part.writes_plots() {
+        needed.extend(names.plots().map(Path::to_owned));
+    }
     for name in needed {
         if !stack.files.iter().any(|file| Path::new(&file.name) == name) {
             let message = format!("{} does not record `{}`", part.file_name(), name.display());

@@ -89,7 +89,7 @@ impl DataSet {
 
 fn by(factor: usize, method: DownsampleMethod) -> ConvertSettings {
     let downsampling = Downsampling { factor: NonZeroUsize::new(factor).unwrap(), method };
-    ConvertSettings { downsampling, n_threads: 2, ..ConvertSettings::default() }
+    ConvertSettings { downsampling, n_threads: 2, plots: false, ..ConvertSettings::default() }
 }
 
 /// Whole numbers between 0 and 255 in no order.
@@ -250,7 +250,7 @@ fn box_and_pixel_sizes_are_those_of_the_smaller_images() {
 #[test]
 fn a_factor_of_one_is_no_downsampling() {
     let input = DataSet::new(&images(13), 13, Some(1.5));
-    input.convert(ConvertSettings::default(), "out").unwrap();
+    input.convert(ConvertSettings { plots: false, ..ConvertSettings::default() }, "out").unwrap();
     let files = |folder: &Path| {
         let mut files = vec!["parameters.npz".to_owned()];
         for kind in ["fft", "phys"] {

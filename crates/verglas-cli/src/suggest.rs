@@ -1,0 +1,81 @@
+//! Suggestions for files that are not there: what has a similar name beside them.
+
+use std::path::{Path, PathBuf};
+
+use crate::args::Command;
+
+/// The file or folder beside `path` whose name is most like it, if `path` is not there and one is alike.
+pub fn similar(path: &Path) -> Option<PathBuf> {
+    if path.exists() {
+        return None;
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let name = path.file_name()?.to_str()?.to_lowercase();
+    let mut best: Option<(f64, String)> = None;
+    for entry in std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?.flatten() {
+        let Ok(other) = entry.file_name().into_string() else { continue };
+        let likeness = strsim::normalized_damerau_levenshtein(&name, &other.to_lowercase());
+        if likeness >= LEAST_LIKENESS
+            // Equally like ones in the order of their names, whatever order the folder gives.
+            && best.as_ref().is_none_or(|(most, first)| likeness > *most || (likeness == *most && other < *first))
+        {
+            best = Some((likeness, other));
+        }
+    }
+    let (_, name) = best?;
+    Some(folder.map_or_else(|| PathBuf::from(&name), |folder| folder.join(&name)))
+}
+
+/// A third of the letters may differ.
+const LEAST_LIKENESS: f64 = 0.66;
+
+/// A hint about the first file on the command line that is not there and has one of a similar name beside it.
+pub fn misspelt(command: &Command) -> Option<String> {
+    let found = read_paths(command).into_iter().find_map(similar)?;
+    Some(format!("did you mean `{}`?", found.display()))
+}
+
+/// The files and folders that a command reads.
+fn read_paths(command: &Command) -> Vec<&Path> {
+    let paths: Vec<&PathBuf> = match command {
+        Command::Convert(arguments) => inputs(&arguments.input),
+        Command::Check(arguments) => inputs(&arguments.input),
+        Command::Inspect(arguments) => arguments.files.iter().collect(),
+        Command::Report(arguments) => vec![&arguments.folder],
+        Command::Verify(arguments) => vec![&arguments.folder],
+        Command::Export(arguments) => std::iter::once(&arguments.folder)
+            .chain(&arguments.rows)
+            .chain(arguments.add.iter().map(|(_, path)| path))
+            .collect(),
+        Command::Descriptor(_)
+        | Command::Simulate(_)
+        | Command::Bench(_)
+        | Command::Demo(_)
+        | Command::Completions(_)
+        | Command::Man(_) => Vec::new(),
+    };
+    paths.into_iter().map(PathBuf::as_path).collect()
+}
+
+fn inputs(arguments: &crate::args::InputArguments) -> Vec<&PathBuf> {
+    arguments.input.iter().chain(&arguments.images).chain(&arguments.image_dir).chain(&arguments.descriptor).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_similar_name_is_suggested() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["run_data.star", "run_model.star", "notes.txt"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let of = |name: &str| similar(&folder.path().join(name));
+        assert_eq!(of("run_dta.star"), Some(folder.path().join("run_data.star")));
+        assert_eq!(of("Run_Data.star"), Some(folder.path().join("run_data.star")));
+        assert_eq!(of("something_else.mrcs"), None);
+        assert_eq!(of("run_data.star"), None);
+        assert_eq!(of("gone/run_data.star"), None);
+    }
+}

@@ -1,0 +1,115 @@
+//! One self-contained HTML page about an output folder.
+//!
+//! The metadata of all stacks are streamed (`survey`), pixels and Fourier images of some are looked at, so memory does not
+//! grow with the number of particles, and neither does the page.
+
+mod directions;
+mod examples;
+mod html;
+mod outliers;
+mod page;
+mod pixels;
+mod quantity;
+mod rings;
+mod run;
+mod stack_table;
+mod statistics;
+mod survey;
+mod svg;
+#[cfg(test)]
+mod tests;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::descriptor::ImageDescriptor;
+use crate::error::{Error, Result};
+use crate::stack::{StackNames, write_atomically};
+use examples::FourierImages;
+use run::Run;
+use survey::{Stacks, survey};
+
+/// What a user can ask of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportSettings {
+    /// Example particles that are shown.
+    pub n_examples: usize,
+    /// Most images whose pixels are looked at, evenly spread; metadata are read of all.
+    pub most_looked_at: usize,
+    /// Most images whose power is averaged, evenly spread.
+    pub most_for_power: usize,
+}
+
+impl Default for ReportSettings {
+    fn default() -> Self {
+        // Some ten seconds of a disk's time for boxes of 256 pixels.
+        Self { n_examples: 12, most_looked_at: 50_000, most_for_power: 512 }
+    }
+}
+
+/// What a report told.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReportSummary {
+    /// The page.
+    pub path: PathBuf,
+    /// Its size, bytes.
+    pub bytes: usize,
+    /// Images that it is about.
+    pub n_images: usize,
+    /// Images whose pixels were looked at.
+    pub n_looked_at: usize,
+    /// Images that differ from the rest.
+    pub n_outliers: usize,
+}
+
+/// The name of the page in an output folder.
+pub const REPORT: &str = "report.html";
+
+/// Writes a page about the output folder `root` to `path`; it appears under its name only when it is whole.
+///
+/// # Errors
+/// When `root` is no output folder, when a stack that its manifest lists can't be read, or when the page can't be written.
+pub fn write_report(root: &Path, path: &Path, settings: &ReportSettings) -> Result<ReportSummary> {
+    let run = Run::read(root)?;
+    let entries = run.stacks();
+    let Some(first) = entries.first() else {
+        return Err(Error::value(format!("`{}` holds no whole stack yet", root.display()))
+            .with_hint("finish the conversion first"));
+    };
+    let descriptor = ImageDescriptor::load(&root.join(StackNames::of(first.number).metadata))?;
+    let n_pixels = descriptor.cartesian_grid.n_pixels();
+    let stacks = Stacks { root: root.to_owned(), entries, n_pixels };
+
+    let survey = survey(&stacks, settings.most_looked_at)?;
+    let outlier_sources = survey.outliers.sources(&stacks)?;
+    let fourier = FourierImages::new(&stacks, &descriptor);
+    let examples = fourier.examples(settings.n_examples)?;
+    let (mean_power, n_power_images) = fourier.mean_power(settings.most_for_power)?;
+    let [rows, columns] = descriptor.cartesian_grid.pixel_size_angstrom();
+    let contents = page::Contents {
+        root: root.display().to_string(),
+        run: &run,
+        survey: &survey,
+        outlier_sources,
+        examples: &examples,
+        frequencies: &fourier.frequencies(),
+        mean_power: &mean_power,
+        n_power_images,
+        n_pixels,
+        pixel_size_angstrom: (rows * columns).sqrt(),
+        n_shells: descriptor.polar_grid.n_shells(),
+        n_inplanes: descriptor.polar_grid.n_inplanes(),
+        precision: descriptor.precision.as_str(),
+    };
+    let page = contents.write();
+    write_atomically(path, |file| Ok(file.write_all(page.as_bytes())?))?;
+    Ok(ReportSummary {
+        path: path.to_owned(),
+        bytes: page.len(),
+        n_images: survey.n_images,
+        n_looked_at: survey.n_looked_at,
+        n_outliers: survey.outliers.n_found,
+    })
+}

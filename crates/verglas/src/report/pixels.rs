@@ -1,0 +1,135 @@
+//! What only an image's pixels show: blank edges, and particles of the other contrast.
+
+/// Finds what is odd in physical images (mean 0, largest absolute value 1).
+#[derive(Debug)]
+pub(super) struct PixelLook {
+    n_pixels: usize,
+    /// The ring of each pixel, by its distance from the centre.
+    rings: Vec<u16>,
+    /// Pixels in each ring.
+    ring_sizes: Vec<f64>,
+}
+
+/// Mean of an image on rings around its centre, in units of the image's standard deviation.
+pub(super) type RadialProfile = Vec<f64>;
+
+/// Rings: enough for a particle's shape, few enough that each holds many pixels.
+const N_RINGS: usize = 24;
+
+impl PixelLook {
+    pub(super) fn new(n_pixels: usize) -> Self {
+        let centre = (n_pixels / 2) as f64;
+        let rings: Vec<u16> = (0..n_pixels * n_pixels)
+            .map(|pixel| {
+                let radius = ((pixel / n_pixels) as f64 - centre).hypot((pixel % n_pixels) as f64 - centre);
+                // The last ring holds the corners.
+                ((radius / (n_pixels as f64 / 2.0).max(1.0) * (N_RINGS - 1) as f64) as usize).min(N_RINGS - 1) as u16
+            })
+            .collect();
+        let mut ring_sizes = vec![0.0; N_RINGS];
+        for &ring in &rings {
+            ring_sizes[ring as usize] += 1.0;
+        }
+        Self { n_pixels, rings, ring_sizes }
+    }
+
+    /// The image's mean on each ring.
+    pub(super) fn radial_profile(&self, image: &[f32]) -> RadialProfile {
+        let mut sums = [0.0; N_RINGS];
+        let mut squares = 0.0;
+        for (&pixel, &ring) in image.iter().zip(&self.rings) {
+            let pixel = f64::from(pixel);
+            sums[ring as usize] += pixel;
+            squares += pixel * pixel;
+        }
+        let deviation = (squares / image.len().max(1) as f64).sqrt().max(f64::MIN_POSITIVE);
+        sums.iter().zip(&self.ring_sizes).map(|(sum, size)| sum / size.max(1.0) / deviation).collect()
+    }
+
+    /// How well an image's profile goes with that of the mean particle: positive for the same contrast, negative for the
+    /// other one.
+    pub(super) fn likeness(&self, profile: &RadialProfile, mean: &RadialProfile) -> f64 {
+        let terms = profile.iter().zip(mean).zip(&self.ring_sizes);
+        let product: f64 = terms.map(|((value, mean), size)| value * mean * size).sum();
+        let norm: f64 = mean.iter().zip(&self.ring_sizes).map(|(mean, size)| mean * mean * size).sum();
+        product / norm.sqrt().max(f64::MIN_POSITIVE)
+    }
+
+    /// How many rows or columns at an edge are blank: all of their pixels alike, or a repetition of the line further in,
+    /// which is how programs fill what lies outside a micrograph. The edge with the most counts.
+    pub(super) fn blank_lines(&self, image: &[f32]) -> usize {
+        let n = self.n_pixels;
+        // Of one line: (index of its first pixel, step between pixels).
+        let row = |line: usize| (line * n, 1);
+        let column = |line: usize| (line, n);
+        let is_blank = |(first, step): (usize, usize), inner: (usize, usize)| {
+            let mut pixels = (0..n).map(|i| (image[first + i * step], image[inner.0 + i * inner.1]));
+            let start = image[first];
+            let (mut alike, mut repeated) = (true, true);
+            pixels.all(|(pixel, further_in)| {
+                alike &= pixel == start;
+                repeated &= pixel == further_in;
+                alike || repeated
+            })
+        };
+        let count = |line: &dyn Fn(usize) -> (usize, usize)| {
+            (0..n.saturating_sub(1)).take_while(|&at| is_blank(line(at), line(at + 1))).count()
+        };
+        let from_behind = |line: usize| n - 1 - line;
+        [count(&row), count(&column), count(&|line| row(from_behind(line))), count(&|line| column(from_behind(line)))]
+            .into_iter()
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(n: usize) -> Vec<f32> {
+        (0..n * n).map(|i| ((i * 7919 + 13) % 1009) as f32 / 1009.0 - 0.5).collect()
+    }
+
+    #[test]
+    fn blank_edges_are_counted_on_every_side() {
+        let n = 32;
+        let look = PixelLook::new(n);
+        assert_eq!(look.blank_lines(&noise(n)), 0);
+        for (lines, side) in [(1, 0), (5, 1), (9, 2), (4, 3)] {
+            let (mut even, mut repeated) = (noise(n), noise(n));
+            for line in (0..lines).rev() {
+                for i in 0..n {
+                    let at = |line: usize| match side {
+                        0 => line * n + i,
+                        1 => i * n + line,
+                        2 => (n - 1 - line) * n + i,
+                        _ => i * n + n - 1 - line,
+                    };
+                    even[at(line)] = 0.25;
+                    repeated[at(line)] = repeated[at(line + 1)];
+                }
+            }
+            assert_eq!(look.blank_lines(&even), lines, "side {side}");
+            assert_eq!(look.blank_lines(&repeated), lines, "side {side}, repeated");
+        }
+    }
+
+    #[test]
+    fn the_other_contrast_has_the_other_sign() {
+        let n = 32;
+        let look = PixelLook::new(n);
+        let disc: Vec<f32> = noise(n)
+            .iter()
+            .enumerate()
+            .map(|(pixel, noise)| {
+                let radius = ((pixel / n) as f64 - 16.0).hypot((pixel % n) as f64 - 16.0);
+                noise + if radius < 7.0 { 0.3 } else { -0.05 }
+            })
+            .collect();
+        let other: Vec<f32> = disc.iter().map(|pixel| -pixel).collect();
+        let mean = look.radial_profile(&disc);
+        let (same, opposite) = (look.likeness(&mean, &mean), look.likeness(&look.radial_profile(&other), &mean));
+        assert!(same > 5.0 && (same + opposite).abs() < 1e-9, "{same} {opposite}");
+    }
+}

@@ -1,0 +1,166 @@
+//! Promise: the report finds what is odd in a data set, says where it comes from, and is one file of bounded size.
+
+use std::fs::OpenOptions;
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use verglas::metadata::Input;
+use verglas::report::{ReportSettings, ReportSummary, write_report};
+use verglas::settings::ConvertSettings;
+use verglas::simulate::{SimulationSettings, simulate};
+use verglas::{Conversion, Findings, Silent};
+
+const N_PARTICLES: usize = 400;
+const N_PIXELS: usize = 64;
+/// The simulated stacks have MRC headers of this length and no extended ones.
+const HEADER_BYTES: u64 = 1024;
+
+fn simulated(folder: &Path, settings: &SimulationSettings) -> PathBuf {
+    simulate(settings, folder, |_| ControlFlow::Continue(())).unwrap();
+    folder.join("particles.star")
+}
+
+fn converted(star: &Path, output: &Path, settings: ConvertSettings) {
+    let settings = ConvertSettings { plots: false, ..settings };
+    let mut findings = Findings::new();
+    let conversion = Conversion::prepare(Input::IndexedStar(star.to_owned()), settings, &mut findings).unwrap();
+    conversion.run(output, &findings.warnings, &Silent, &AtomicBool::new(false)).unwrap();
+}
+
+fn reported(output: &Path) -> (ReportSummary, String) {
+    let path = output.join("report.html");
+    let summary = write_report(output, &path, &ReportSettings::default()).unwrap();
+    let page = std::fs::read_to_string(path).unwrap();
+    assert_eq!(summary.bytes, page.len());
+    (summary, page)
+}
+
+/// Changes the pixels of one section of an image file of 32-bit floats.
+fn change(file: &Path, section: u64, change: impl FnOnce(&mut [f32])) {
+    let file = OpenOptions::new().read(true).write(true).open(file).unwrap();
+    let n_pixels = N_PIXELS * N_PIXELS;
+    let (mut bytes, offset) = (vec![0; n_pixels * 4], HEADER_BYTES + section * n_pixels as u64 * 4);
+    file.read_exact_at(&mut bytes, offset).unwrap();
+    let mut pixels: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    change(&mut pixels);
+    let bytes: Vec<u8> = pixels.iter().flat_map(|pixel| pixel.to_le_bytes()).collect();
+    file.write_all_at(&bytes, offset).unwrap();
+}
+
+/// The rows of the table of outliers: file, section from 1, row from 0, what is odd.
+fn outliers(page: &str) -> Vec<[String; 4]> {
+    let section = page.split("id=\"outliers\"").nth(1).unwrap().split("</section>").next().unwrap();
+    let Some(body) = section.split("<tbody>").nth(1) else { return Vec::new() };
+    body.split("<tr>")
+        .skip(1)
+        .map(|row| {
+            let cells: Vec<&str> = row
+                .split("<td")
+                .skip(1)
+                .map(|cell| cell.split_once('>').unwrap().1.split("</td>").next().unwrap())
+                .collect();
+            [0, 1, 2, 3].map(|index| cells[index].to_owned())
+        })
+        .collect()
+}
+
+#[test]
+fn planted_outliers_are_listed_by_file_section_and_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let simulation = SimulationSettings { n_stacks: Some(2), ..SimulationSettings::new(N_PARTICLES, N_PIXELS) };
+    let star = simulated(folder.path(), &simulation);
+
+    // Without anything planted nothing is found.
+    let clean = folder.path().join("clean");
+    converted(&star, &clean, ConvertSettings { batch_size: 150, ..ConvertSettings::default() });
+    let (summary, page) = reported(&clean);
+    assert_eq!((summary.n_outliers, summary.n_looked_at), (0, N_PARTICLES), "{:?}", outliers(&page));
+
+    let mut data = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    data.retain(|path| path.is_dir() && path.file_name().unwrap() != "clean");
+    let mut files: Vec<PathBuf> = data
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .chain(std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "mrcs"))
+        .collect();
+    files.sort();
+    assert_eq!(files.len(), 2);
+    change(&files[0], 17, |pixels| pixels[30 * N_PIXELS + 11] = 60.0);
+    change(&files[0], 150, |pixels| {
+        pixels.chunks_exact_mut(N_PIXELS).for_each(|row| row[..9].fill(0.0));
+    });
+    change(&files[1], 3, |pixels| pixels.iter_mut().for_each(|pixel| *pixel = -*pixel));
+    change(&files[1], 77, |pixels| pixels.iter_mut().for_each(|pixel| *pixel *= 3.0));
+    change(&files[1], 120, |pixels| pixels.iter_mut().for_each(|pixel| *pixel += 5.0));
+
+    let output = folder.path().join("planted");
+    converted(&star, &output, ConvertSettings { batch_size: 150, ..ConvertSettings::default() });
+    let (summary, page) = reported(&output);
+    let found = outliers(&page);
+    // Rows go through the files in no order; the STAR file says which section each one names.
+    let text = std::fs::read_to_string(&star).unwrap();
+    let names: Vec<&str> = text.split_whitespace().filter(|word| word.contains('@')).collect();
+    assert_eq!(names.len(), N_PARTICLES);
+    let listed = |file: &Path, section: usize| {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let is_it = |word: &&str| word.starts_with(&format!("{section:06}@")) && word.ends_with(name);
+        let row = names.iter().position(is_it).unwrap();
+        found
+            .iter()
+            .find(|cells| cells[0].ends_with(name) && cells[1] == section.to_string() && cells[2] == row.to_string())
+            .map_or("", |cells| cells[3].as_str())
+    };
+    assert!(listed(&files[0], 18).contains("maximum high"), "hot pixel: {found:?}");
+    assert!(listed(&files[0], 151).contains("blank edge: 9 lines"), "blank edge: {found:?}");
+    assert!(listed(&files[1], 4).contains("other contrast"), "reversed: {found:?}");
+    assert!(listed(&files[1], 78).contains("contrast high"), "stronger: {found:?}");
+    assert!(listed(&files[1], 121).contains("mean high"), "brighter: {found:?}");
+    assert_eq!((summary.n_outliers, found.len()), (5, 5), "{found:?}");
+}
+
+#[test]
+fn the_page_stands_alone_and_says_what_was_asked_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let star = simulated(folder.path(), &SimulationSettings::new(40, 32));
+    // A name that would be part of the page, if it were not escaped.
+    let odd = folder.path().join("<img src=x onerror=alert(1)>&.star");
+    std::fs::rename(&star, &odd).unwrap();
+    let output = folder.path().join("out");
+    converted(&odd, &output, ConvertSettings { physical: false, batch_size: 16, ..ConvertSettings::default() });
+    let (summary, page) = reported(&output);
+    assert_eq!((summary.n_images, summary.n_looked_at), (40, 0));
+    assert!(!page.contains("<img src=x"), "a file's name is part of the page");
+    assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;&amp;.star"));
+    for needed in ["batch_size", "Lens constants", "Viewing directions", "default-src &#39;none&#39;", "<dialog"] {
+        let needed = needed.replace("&#39;", "'");
+        assert!(page.contains(&needed), "{needed}");
+    }
+    for address in ["http:", "https:", "//www", "@import", "url("] {
+        assert!(!page.contains(address), "the page asks for {address}");
+    }
+    // 12 examples with two pictures each; the rest is text.
+    assert!(page.len() < 2_000_000, "{} bytes", page.len());
+}
+
+#[test]
+fn a_folder_without_stacks_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |root: &Path| write_report(root, &folder.path().join("report.html"), &ReportSettings::default());
+    let error = write(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("has no manifest.json"), "{error}");
+    std::fs::write(folder.path().join("manifest.json"), "{\"stacks\": [").unwrap();
+    let error = write(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("is no manifest of verglas"), "{error}");
+
+    let star = simulated(&folder.path().join("data"), &SimulationSettings::new(20, 24));
+    let output = folder.path().join("out");
+    converted(&star, &output, ConvertSettings::default());
+    std::fs::remove_file(output.join("fft/particles_fourier_stack_000000.pt")).unwrap();
+    let error = write(&output).unwrap_err();
+    assert!(error.to_string().contains("particles_fourier_stack_000000.pt"), "{error}");
+    assert!(!folder.path().join("report.html").exists());
+}
