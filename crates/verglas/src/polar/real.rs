@@ -1,7 +1,7 @@
 //! The number types of the transform: what it computes in, and what pixels may be.
 
 use bytemuck::Pod;
-use rustfft::FftNum;
+use verglas_fft::FftNum;
 
 use super::simd::{InstructionSet, Kernel, run_in_any_set};
 use crate::grid::Precision;

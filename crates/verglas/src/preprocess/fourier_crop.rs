@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use num_complex::Complex;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use verglas_fft::{ComplexToReal, RealToComplex};
 
 use super::normalize::moments;
 use crate::polar::TransformBytes;
@@ -53,12 +53,11 @@ struct LineScratch {
 impl FourierCrop {
     pub(super) fn plan(n_input: usize, n_output: usize) -> Self {
         assert!(0 < n_output && n_output < n_input, "a crop makes images smaller");
-        let mut planner = RealFftPlanner::new();
         Self {
             n_input,
             n_output,
-            forward: planner.plan_fft_forward(n_input),
-            backward: planner.plan_fft_inverse(n_output),
+            forward: verglas_fft::plan_real_forward_f64(n_input),
+            backward: verglas_fft::plan_real_inverse_f64(n_output),
         }
     }
 

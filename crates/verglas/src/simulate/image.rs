@@ -7,9 +7,8 @@ use crate::ctf::Ctf;
 use num_complex::Complex32;
 use rand::RngExt;
 use rand_distr::StandardNormal;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
-use rustfft::{Fft, FftPlanner};
 use std::sync::Arc;
+use verglas_fft::{ComplexToReal, Fft, RealToComplex};
 
 /// Makes the images of a data set, in any order and on any number of threads: an image depends on the settings and its
 /// index alone.
@@ -45,8 +44,6 @@ impl ImageSimulator {
         settings.check()?;
         let n = settings.n_pixels;
         let box_angstrom = n as f64 * settings.pixel_size_angstrom;
-        let mut real_planner = RealFftPlanner::new();
-        let mut planner = FftPlanner::new();
         let column_frequencies = (0..n)
             .map(|index| if index <= n / 2 { index as f64 } else { index as f64 - n as f64 })
             .map(|index| index / box_angstrom)
@@ -54,10 +51,10 @@ impl ImageSimulator {
         Ok(Self {
             settings: settings.clone(),
             density: Density::of_known_particle(box_angstrom, settings.pixel_size_angstrom),
-            rows_forward: real_planner.plan_fft_forward(n),
-            rows_inverse: real_planner.plan_fft_inverse(n),
-            columns_forward: planner.plan_fft_forward(n),
-            columns_inverse: planner.plan_fft_inverse(n),
+            rows_forward: verglas_fft::plan_real_forward_f32(n),
+            rows_inverse: verglas_fft::plan_real_inverse_f32(n),
+            columns_forward: verglas_fft::plan_complex_forward_f32(n),
+            columns_inverse: verglas_fft::plan_complex_inverse_f32(n),
             column_frequencies,
         })
     }
