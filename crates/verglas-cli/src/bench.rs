@@ -26,28 +26,24 @@ pub fn run(arguments: &BenchArguments) -> Result<()> {
 }
 
 fn describe(report: &BenchReport) -> String {
-    format!(
-        "box {} px, {} precision, {} shells × {} angles, {} threads\n\
-         centre and scale   {:8.4} ms per image\n\
-         transform          {:8.4} ms per image\n\
-         checksums          {:8.4} ms per image\n\
-         whole run          {:8.4} ms per image, {:.2} GB/s written ({} images)\n\
-         bare loop          {:8.4} ms per image: reads and writes as many bytes\n\
-         whole run / bare   {:8.2}\n\
-         peak memory        {:8} MiB",
-        report.n_pixels,
-        report.precision,
-        report.n_shells,
-        report.n_inplanes,
-        report.n_threads,
-        report.normalize_ms_per_image,
-        report.transform_ms_per_image,
-        report.checksum_ms_per_image,
-        report.run_ms_per_image,
-        report.run_gb_per_second,
-        report.run_images,
-        report.bare_loop_ms_per_image,
-        report.run_over_bare_loop,
-        report.peak_memory_mib,
-    )
+    let mut lines = vec![
+        format!(
+            "box {} px, {} precision, {} shells × {} angles, {} threads",
+            report.n_pixels, report.precision, report.n_shells, report.n_inplanes, report.n_threads
+        ),
+        format!("{:<12} {:>13} {:>8} {:>10}", "", "ms per image", "GB/s", "× the disk"),
+    ];
+    let row = |name: &str, ms: f64, gb_per_second: f64, times: f64| {
+        format!("{name:<12} {ms:>13.4} {gb_per_second:>8.2} {times:>10.2}")
+    };
+    for step in &report.steps {
+        lines.push(row(step.step, step.ms_per_image, step.gb_per_second, step.over_bare_loop));
+    }
+    lines.push(row("whole run", report.run_ms_per_image, report.run_gb_per_second, report.run_over_bare_loop));
+    lines.push(row("the disk", report.bare_loop_ms_per_image, report.bare_loop_gb_per_second, 1.0));
+    lines.push(format!(
+        "{} images; the disk: one loop that reads and writes as many bytes, with fsync; peak memory {} MiB",
+        report.run_images, report.peak_memory_mib
+    ));
+    lines.join("\n")
 }

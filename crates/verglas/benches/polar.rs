@@ -1,10 +1,10 @@
 //! How long the transform takes: one thread, float32 pixels to finished normalised stack values in memory.
 //!
-//! Without arguments it prints medians for the default grids of a few box sides. With `--serve` it takes commands from
+//! Without arguments it prints medians for the default grids of a few box sides, on each instruction set. With `--serve` it takes commands from
 //! standard input, so that `finufft_compare.py` can time it and others in turns:
 //!
 //! ```text
-//! plan N FACTOR INPLANES single|double      plans; answers with the number of shells
+//! plan N FACTOR INPLANES single|double [SET]  plans, on an instruction set if named; answers `planned`
 //! time REPEATS [MS]                         answers with the milliseconds per image of each repeat, of 40 ms or MS
 //! apply IMAGE RESULT                        transforms a file of N² float32 values to a file of complex values
 //! ```
@@ -15,22 +15,25 @@ use std::time::Instant;
 
 use num_complex::Complex;
 use verglas::grid::PolarGrid;
-use verglas::polar::{PolarScratch, PolarTransform, Real};
+use verglas::polar::{PolarScratch, PolarTransform, Real, instruction_sets};
 
 fn main() -> Result<(), Box<dyn Error>> {
     if std::env::args().any(|argument| argument == "--serve") {
         return serve();
     }
-    for n_pixels in [64, 128, 256, 360, 400] {
-        print_medians::<f32>(n_pixels)?;
-        print_medians::<f64>(n_pixels)?;
+    for set in instruction_sets() {
+        println!("{set}");
+        for n_pixels in [128, 256, 360, 400] {
+            print_medians::<f32>(set, n_pixels)?;
+            print_medians::<f64>(set, n_pixels)?;
+        }
     }
     Ok(())
 }
 
-fn print_medians<T: Real>(n_pixels: usize) -> Result<(), Box<dyn Error>> {
+fn print_medians<T: Real>(set: &str, n_pixels: usize) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
-    let mut bench = Bench::<T>::new(n_pixels, 1.0, 2 * n_pixels)?;
+    let mut bench = Bench::<T>::new(set, n_pixels, 1.0, 2 * n_pixels)?;
     let plan_ms = start.elapsed().as_secs_f64() * 1e3;
     let mut times: Vec<f64> = (0..15).map(|_| bench.time(REPEAT_MS)).collect();
     times.sort_by(f64::total_cmp);
@@ -51,11 +54,12 @@ fn serve() -> Result<(), Box<dyn Error>> {
         let line = line?;
         let words: Vec<&str> = line.split_whitespace().collect();
         match (words.as_slice(), &mut bench) {
-            (["plan", n_pixels, factor, n_inplanes, precision], bench) => {
+            (["plan", n_pixels, factor, n_inplanes, precision, set @ ..], bench) => {
+                let set = set.first().copied().unwrap_or(instruction_sets()[0]);
                 let (n_pixels, factor, n_inplanes) = (n_pixels.parse()?, factor.parse()?, n_inplanes.parse()?);
                 *bench = Some(match *precision {
-                    "single" => Box::new(Bench::<f32>::new(n_pixels, factor, n_inplanes)?),
-                    _ => Box::new(Bench::<f64>::new(n_pixels, factor, n_inplanes)?),
+                    "single" => Box::new(Bench::<f32>::new(set, n_pixels, factor, n_inplanes)?),
+                    _ => Box::new(Bench::<f64>::new(set, n_pixels, factor, n_inplanes)?),
                 });
                 println!("planned");
             }
@@ -95,9 +99,9 @@ const N_IMAGES: usize = 4;
 const REPEAT_MS: f64 = 40.0;
 
 impl<T: Real> Bench<T> {
-    fn new(n_pixels: usize, factor: f64, n_inplanes: usize) -> Result<Self, Box<dyn Error>> {
+    fn new(set: &str, n_pixels: usize, factor: f64, n_inplanes: usize) -> Result<Self, Box<dyn Error>> {
         let grid = PolarGrid::new(factor * n_pixels as f64 / 4.0, 0.25, n_inplanes)?;
-        let transform = PolarTransform::<T>::plan(n_pixels, &grid)?;
+        let transform = PolarTransform::<T>::plan_on(set, n_pixels, &grid)?;
         let mut state = 1_u64;
         let mut noise = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

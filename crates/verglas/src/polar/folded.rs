@@ -7,7 +7,7 @@ use super::aligned::Aligned;
 use super::kernel::Kernel;
 use super::octants::{Element, OctantGrid, OctantLayout};
 use super::real::{Pixel, Real};
-use super::simd::{self, InstructionSet, OCTET, Simd, weighted_square};
+use super::simd::{self, InstructionSet, OCTET, Simd};
 use super::spectrum::{HalfPlane, HalfPlaneScratch, grid_side};
 use crate::grid::PolarGrid;
 
@@ -29,8 +29,8 @@ pub(super) struct Folded<T: Real> {
     layout: OctantLayout,
     /// Place of each point's first element, tile by tile.
     starts: Vec<u32>,
-    /// `[points, 2, w]`, in the same order: kernel weights along a, then along b.
-    weights: Vec<T>,
+    /// `[points, `[`weights_per_point`]`]`, in the same order: kernel weights along b, then along a.
+    weights: Aligned,
 }
 
 /// Buffers for one image.
@@ -46,22 +46,24 @@ impl<T: Real> Folded<T> {
     pub(super) fn plan(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Self {
         let kernel = Kernel::new(T::KERNEL_WIDTH, T::KERNEL_SHAPE);
         let n_grid = grid_side(n_pixels);
-        let layout = OctantLayout::new(n_grid, T::KERNEL_WIDTH, set.lanes::<T>());
+        let layout = octant_layout::<T>(set, n_grid);
+        let (along_a, along_b) = (kernel.fit(T::KERNEL_WIDTH), kernel.fit(T::FOLDED_WIDTH));
         let n_angles = octant_angles(grid.n_inplanes());
-        let mut starts = Vec::with_capacity(grid.n_shells() * n_angles);
-        let mut weights = Vec::with_capacity(starts.capacity() * 2 * T::KERNEL_WIDTH);
+        let n_points = grid.n_shells() * n_angles;
+        let mut starts = Vec::with_capacity(n_points);
+        let mut weights = Aligned::new::<T>(n_points * weights_per_point::<T>());
+        let places = weights.get_mut::<T>().chunks_exact_mut(weights_per_point::<T>());
         // Grid coordinates: a turn of 4πr/N radians per pixel is 2r/N turns, 2r·N_g/N grid points.
         let scale = 2.0 * n_grid as f64 / n_pixels as f64;
-        for (s, j) in tiles(grid.n_shells(), n_angles) {
+        for ((s, j), weights) in tiles(grid.n_shells(), n_angles).zip(places) {
             let (cos, sin) = grid.direction(j);
             let radius = scale * grid.radii()[s];
             let (u, v) = (radius * cos, radius * sin);
-            let (first_a, first_b) = (kernel.first_tap(u), kernel.first_tap(v));
+            let (first_a, first_b) = (along_a.first_tap(u, 1), along_b.first_tap(v, T::FOLDED_ALIGNMENT));
             starts.push(layout.place(first_a, first_b) as u32);
-            for (position, first) in [(u, first_a), (v, first_b)] {
-                weights.extend(
-                    (0..T::KERNEL_WIDTH as i64).map(|k| T::rounded(kernel.value(position - (first + k) as f64))),
-                );
+            let values = along_b.weights(v, first_b).into_iter().chain(along_a.weights(u, first_a));
+            for (weight, value) in weights.iter_mut().zip(values) {
+                *weight = T::rounded(value);
             }
         }
         Self {
@@ -85,10 +87,11 @@ impl<T: Real> Folded<T> {
         let lanes = set.lanes::<T>();
         let n_points = n_shells * octant_angles(n_inplanes);
         TransformBytes {
-            plan: n_points * (size_of::<u32>() + 2 * T::KERNEL_WIDTH * size_of::<T>())
+            plan: n_points * size_of::<u32>()
+                + Aligned::bytes::<T>(n_points * weights_per_point::<T>())
                 + HalfPlane::<T>::plan_bytes(n_pixels, n_grid),
             scratch: HalfPlane::<T>::scratch_bytes(n_grid, lanes)
-                + Aligned::bytes::<Element<T>>(OctantLayout::new(n_grid, T::KERNEL_WIDTH, lanes).len())
+                + Aligned::bytes::<Element<T>>(octant_layout::<T>(set, n_grid).len())
                 + Aligned::bytes::<Element<T>>(n_points),
         }
     }
@@ -115,7 +118,7 @@ impl<T: Real> Folded<T> {
 
     /// Interpolates all points of the octant; returns Σ |F|² · weight over the whole disc.
     #[inline(always)]
-    fn interpolate<S: Simd<T>, const W: usize>(
+    fn interpolate<S: Simd<T>, const A: usize, const B: usize>(
         &self,
         simd: S,
         elements: &[Element<T>],
@@ -128,7 +131,7 @@ impl<T: Real> Folded<T> {
         let (once, twice) = (simd.splat_octet(T::rounded(1.0)), simd.splat_octet(T::rounded(2.0)));
         let last_edge = if self.n_inplanes.is_multiple_of(8) { self.n_inplanes / 8 } else { usize::MAX };
         let mut square_norm = 0.0;
-        let mut points = self.starts.iter().zip(self.weights.chunks_exact(2 * W));
+        let mut points = self.starts.iter().zip(self.weights.get::<T>().chunks_exact(weights_per_point::<T>()));
         for first_shell in (0..self.n_shells).step_by(TILE_SHELLS).rev() {
             for first_angle in (0..n_angles).step_by(TILE_ANGLES) {
                 for s in first_shell..(first_shell + TILE_SHELLS).min(self.n_shells) {
@@ -136,9 +139,8 @@ impl<T: Real> Folded<T> {
                     let last_angle = (first_angle + TILE_ANGLES).min(n_angles);
                     let results = &mut results[s * n_angles + first_angle..s * n_angles + last_angle];
                     for (j, (result, (&start, weights))) in (first_angle..).zip(results.iter_mut().zip(&mut points)) {
-                        let (along_a, along_b) = weights.split_at(W);
-                        let value =
-                            weighted_square::<T, S, W>(simd, elements, start as usize, stride, along_a, along_b);
+                        let (along_b, along_a) = weights.split_at(B);
+                        let value = simd.weighted_square::<A, B>(elements, start as usize, stride, along_a, along_b);
                         simd.store_octet(value, result);
                         let square = simd.mul_octet(value, value);
                         let times = if j == 0 || j == last_edge { once } else { twice };
@@ -264,8 +266,8 @@ impl<T: Real, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
         plan.layout.fill_halo(scratch.grid.elements_mut::<T>());
         let (elements, results) = (scratch.grid.elements(), scratch.results.get_mut());
         let square_norm = match T::KERNEL_WIDTH {
-            8 => plan.interpolate::<S, 8>(simd, elements, results, point_weights),
-            _ => plan.interpolate::<S, 14>(simd, elements, results, point_weights),
+            7 => plan.interpolate::<S, 7, 8>(simd, elements, results, point_weights),
+            _ => plan.interpolate::<S, 14, 14>(simd, elements, results, point_weights),
         };
         // Squares are formed in `T`, where those of very bright or very faint images do not fit.
         let square_norm = if (SAFE_SQUARE_NORM..1.0 / SAFE_SQUARE_NORM).contains(&square_norm) {
@@ -278,6 +280,16 @@ impl<T: Real, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
         plan.unfold(simd, results, T::rounded(factor), out);
         norm
     }
+}
+
+/// How the octant grid is laid out for an instruction set.
+fn octant_layout<T: Real>(set: InstructionSet, n_grid: usize) -> OctantLayout {
+    OctantLayout::new(n_grid, T::FOLDED_WIDTH, T::FOLDED_ALIGNMENT, set.lanes::<T>())
+}
+
+/// Room for a point's weights: in single precision a cache line.
+const fn weights_per_point<T: Real>() -> usize {
+    (T::KERNEL_WIDTH + T::FOLDED_WIDTH).next_multiple_of(2)
 }
 
 /// Number of angles from 0 to π/4.

@@ -7,7 +7,7 @@ use num_complex::Complex;
 
 use super::TransformBytes;
 use super::aligned::Aligned;
-use super::fft::Lanes;
+use super::fft::{self, Lanes};
 use super::kernel::Kernel;
 use super::real::{Pixel, Real};
 use super::simd::{self, InstructionSet, Simd};
@@ -82,10 +82,11 @@ impl LineLayout {
         values: &mut [Complex<T>],
     ) {
         let half = self.n_grid / 2;
-        let (positive, negative) = frequencies[..self.n_grid].split_at(half);
+        let frequencies = &frequencies[..self.n_grid];
         // b = −N_g/2 … N_g/2 − 1
         let lines = values.chunks_exact_mut(self.line_len).skip(self.halo);
-        for (line, lanes) in lines.zip(negative.iter().chain(positive)) {
+        for (line, b) in lines.zip((half..self.n_grid).chain(0..half)) {
+            let lanes = frequencies[fft::place(self.n_grid, b)];
             let place = &mut line[self.halo + block * S::LANES..][..S::LANES];
             bytemuck::cast_slice_mut(place)
                 .copy_from_slice(bytemuck::cast_slice::<_, T>(&simd.interleave(lanes.re, lanes.im)));
@@ -117,6 +118,7 @@ impl<T: Real> Gridding<T> {
     pub(super) fn plan(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Self {
         let layout = LineLayout::new::<T>(n_pixels, set.lanes::<T>());
         let kernel = Kernel::new(T::KERNEL_WIDTH, T::KERNEL_SHAPE);
+        let fit = kernel.fit(T::KERNEL_WIDTH);
         let n_angles = computed_angles(grid.n_inplanes());
         let mut taps = Vec::with_capacity(grid.n_shells() * n_angles);
         let mut weights = Vec::with_capacity(taps.capacity() * 2 * T::KERNEL_WIDTH + MAX_LINE_READ);
@@ -128,13 +130,11 @@ impl<T: Real> Gridding<T> {
                 let conjugate = cos < 0.0;
                 let turned = if conjugate { -scale * radius } else { scale * radius };
                 let (u, v) = (turned * cos, turned * sin);
-                let (first_a, first_b) = (kernel.first_tap(u), kernel.first_tap(v));
+                let (first_a, first_b) = (fit.first_tap(u, 1), fit.first_tap(v, 1));
                 let place = layout.line(first_b) + (first_a + layout.halo as i64) as usize;
                 taps.push(Taps { start: place as u32, conjugate });
                 for (position, first) in [(v, first_b), (u, first_a)] {
-                    weights.extend(
-                        (0..T::KERNEL_WIDTH as i64).map(|k| T::rounded(kernel.value(position - (first + k) as f64))),
-                    );
+                    weights.extend(fit.weights(position, first).into_iter().map(T::rounded));
                 }
             }
         }
@@ -242,7 +242,7 @@ impl<T: Real, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
         for (s, (shell, weight)) in out.chunks_exact_mut(plan.n_inplanes).zip(point_weights).enumerate() {
             square_norm += weight
                 * match T::KERNEL_WIDTH {
-                    8 => plan.interpolate_shell::<S, 8>(simd, s, values, shell),
+                    7 => plan.interpolate_shell::<S, 7>(simd, s, values, shell),
                     _ => plan.interpolate_shell::<S, 14>(simd, s, values, shell),
                 };
         }
@@ -278,15 +278,17 @@ fn weighted_sum<T: Real, S: Simd<T>, const W: usize>(
     // What has been read past the W-th number must not count, whatever follows the weights.
     let mut along_a = [T::zero(); MAX_LINE_READ / 2];
     along_a[..W].copy_from_slice(&weights[W..2 * W]);
-    let mut sum = simd.splat(T::zero());
+    // Added up in an order that does not depend on the number of lanes: four numbers at a time.
+    let mut totals = [T::zero(); 4];
     for k in 0..n_vectors {
-        sum = simd.mul_add(simd.load_twice(&along_a[k * S::LANES / 2..]), sums[k], sum);
+        let products = simd.mul(simd.load_twice(&along_a[k * S::LANES / 2..]), sums[k]);
+        for four in bytemuck::cast_slice::<_, T>(std::slice::from_ref(&products)).chunks(4) {
+            for (total, &product) in totals.iter_mut().zip(four) {
+                *total = *total + product;
+            }
+        }
     }
-    let lanes: &[T] = bytemuck::cast_slice(std::slice::from_ref(&sum));
-    let mut total = Complex::new(T::zero(), T::zero());
-    for pair in lanes.chunks_exact(2) {
-        total = Complex::new(total.re + pair[0], total.im + pair[1]);
-    }
+    let total = Complex::new(totals[0] + totals[2], totals[1] + totals[3]);
     total
 }
 

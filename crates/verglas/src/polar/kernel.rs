@@ -1,89 +1,125 @@
-//! The interpolation kernel, a Kaiser–Bessel window, and its Fourier transform.
+//! The interpolation kernel: by what the image is divided, and the weights that make up for it.
 
 use std::f64::consts::PI;
 
-/// φ(t) = I₀(β√(1 − (2t/w)²))/I₀(β) on |t| ≤ w/2, with β = f·π·w·(1 − 1/(2σ)) for an oversampling of σ = 2.
+/// Wave numbers at which weights are fitted; a few more than there are weights.
+const N_NODES: usize = 24;
+/// Pixels lie within this many turns per grid point from 0, since the grid has at least twice as many points.
+const LAST_WAVE_NUMBER: f64 = 0.25;
+
+/// Interpolates a Fourier transform between the points of its grid.
 ///
-/// A sum of its values at integer distances from a point interpolates there what the grid holds, once the image has been
-/// divided by the kernel's transform; see `docs/math.md` for the error.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Kernel {
-    /// Number w of grid points that the kernel covers along each axis.
-    width: usize,
+/// A pixel at coordinate x makes a wave of wave number ξ = x/N_g along the grid. It is scaled by
+/// D(ξ) = s(ξ)/sinh s(ξ) · sinh β/β, s = √(β² − (γξ)²), which is 1 at the image's centre and rises to its rim. Then for
+/// each position weights c are such that Σ_k c_k · D(ξ) · exp(−2πiξ·k) is exp(−2πiξu) for |ξ| ≤ 1/4, in the sense of least
+/// squares. `docs/math.md` says why, and how well.
+#[derive(Debug, Clone)]
+pub(super) struct Kernel {
     beta: f64,
-    /// I₀(β)
-    peak: f64,
+    gamma: f64,
+}
+
+/// Fits the weights of a number of neighbouring grid points.
+#[derive(Debug, Clone)]
+pub(super) struct WeightFit {
+    n_taps: usize,
+    wave_numbers: Vec<f64>,
+    /// Householder vectors of the columns, below and on the diagonal; above it the triangle R.
+    columns: Vec<Vec<f64>>,
+    diagonal: Vec<f64>,
 }
 
 impl Kernel {
-    /// A kernel over `width` points; `shape` is the factor f, just below 1, found by trying.
-    pub(crate) fn new(width: usize, shape: f64) -> Self {
-        let beta = shape * PI * width as f64 * 0.75;
-        Self { width, beta, peak: bessel_i0(beta) }
+    /// `width` is the number of grid points that the scaling is meant for, `shape` and `stretch` are the factors in
+    /// β = shape·π·width·3/4 and γ = stretch·π·width; both are near 1, and found by trying.
+    pub(super) fn new(width: usize, [shape, stretch]: [f64; 2]) -> Self {
+        Self { beta: shape * PI * width as f64 * 0.75, gamma: stretch * PI * width as f64 }
     }
 
-    /// φ(t), 0 outside of the kernel.
-    pub(crate) fn value(&self, t: f64) -> f64 {
-        let x = 2.0 * t / self.width as f64;
-        let rest = (1.0 - x) * (1.0 + x);
-        if rest < 0.0 { 0.0 } else { bessel_i0(self.beta * rest.sqrt()) / self.peak }
+    /// D(ξ) at pixel coordinate x.
+    pub(super) fn scaling(&self, x: f64, n_grid: usize) -> f64 {
+        self.scaling_at(x / n_grid as f64)
     }
 
-    /// φ̂(x) = w·sinh(s)/(s·I₀(β)), s = √(β² − (πwx/`n_grid`)²), the transform at pixel coordinate x.
-    pub(crate) fn transform(&self, x: f64, n_grid: usize) -> f64 {
-        let width = self.width as f64;
-        let q = PI * width * x / n_grid as f64;
-        // Real for all pixels: |x| ≤ N/2 ≤ n_grid/4 makes q at most a third of β.
+    fn scaling_at(&self, wave_number: f64) -> f64 {
+        let q = self.gamma * wave_number;
+        // Real for all pixels: q is at most a third of β and some.
         let s = (self.beta * self.beta - q * q).sqrt();
-        width * s.sinh() / (s * self.peak)
+        s / s.sinh() * self.beta.sinh() / self.beta
     }
 
-    /// The first grid point that the kernel reaches from `u`: ⌈u − w/2⌉.
-    pub(crate) fn first_tap(&self, u: f64) -> i64 {
-        (u - self.width as f64 / 2.0).ceil() as i64
+    /// Prepares to fit weights for `n_taps` neighbouring grid points.
+    pub(super) fn fit(&self, n_taps: usize) -> WeightFit {
+        // Close together towards the rim, where the error would be largest.
+        let wave_numbers: Vec<f64> =
+            (0..N_NODES).map(|m| LAST_WAVE_NUMBER * (PI * (m as f64 + 0.5) / (2 * N_NODES) as f64).cos()).collect();
+        let mut columns: Vec<Vec<f64>> = (0..n_taps)
+            .map(|k| {
+                let place = k as f64 - middle(n_taps);
+                let waves = wave_numbers.iter().map(|&xi| (self.scaling_at(xi), (2.0 * PI * xi * place).sin_cos()));
+                waves.flat_map(|(scaling, (sin, cos))| [scaling * cos, scaling * sin]).collect()
+            })
+            .collect();
+        // Householder's QR: the weights are far from independent, and normal equations would lose twice the digits.
+        let mut diagonal = Vec::with_capacity(n_taps);
+        for k in 0..n_taps {
+            let (reflector, rest) = columns[k..].split_first_mut().expect("k is below the number of columns");
+            let norm = reflector[k..].iter().map(|value| value * value).sum::<f64>().sqrt();
+            let pivot = if reflector[k] > 0.0 { -norm } else { norm };
+            reflector[k] -= pivot;
+            diagonal.push(pivot);
+            for column in rest {
+                reflect(&reflector[k..], &mut column[k..]);
+            }
+        }
+        WeightFit { n_taps, wave_numbers, columns, diagonal }
     }
 }
 
-/// The modified Bessel function I₀(x) by its series Σ ((x/2)ᵏ/k!)², for 0 ≤ x ≤ 50: all terms are positive, and some 80
-/// of them count.
-fn bessel_i0(x: f64) -> f64 {
-    let quarter = x * x / 4.0;
-    let (mut sum, mut term, mut k) = (1.0, 1.0, 1.0);
-    while term > sum * 1e-18 {
-        term *= quarter / (k * k);
-        sum += term;
-        k += 1.0;
-    }
-    sum
+/// The middle of `n_taps` places from 0 on.
+fn middle(n_taps: usize) -> f64 {
+    (n_taps - 1) as f64 / 2.0
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bessel_i0_at_known_places() {
-        // Abramowitz & Stegun, table 9.8 and mpmath.
-        for (x, value) in [
-            (0.0, 1.0),
-            (1.0, 1.266_065_877_752_008_3),
-            (10.0, 2_815.716_628_466_254),
-            (32.0, 5.590_908_381_350_873e12),
-        ] {
-            assert!((bessel_i0(x) / value - 1.0).abs() < 1e-14, "I0({x}) = {}", bessel_i0(x));
+/// values − 2·v·(v · values)/(v · v)
+fn reflect(v: &[f64], values: &mut [f64]) {
+    let (mut product, mut square) = (0.0, 0.0);
+    for (a, b) in v.iter().zip(values.iter()) {
+        product += a * b;
+        square += a * a;
+    }
+    if square > 0.0 {
+        let factor = 2.0 * product / square;
+        for (value, a) in values.iter_mut().zip(v) {
+            *value -= factor * a;
         }
     }
+}
 
-    #[test]
-    fn the_transform_is_the_integral_of_the_kernel() {
-        let kernel = Kernel::new(7, 0.988);
-        let steps = 20_000;
-        for x in [0.0, 3.0, 16.0] {
-            let sum: f64 = (0..steps)
-                .map(|k| 7.0 * ((k as f64 + 0.5) / steps as f64 - 0.5))
-                .map(|t| kernel.value(t) * (2.0 * PI * x * t / 64.0).cos())
-                .sum();
-            assert!((sum * 7.0 / steps as f64 / kernel.transform(x, 64) - 1.0).abs() < 1e-6);
+impl WeightFit {
+    /// The first of the grid points that lie around `u`, a multiple of `alignment`; their middle is at most half of that
+    /// away from `u`.
+    pub(super) fn first_tap(&self, u: f64, alignment: usize) -> i64 {
+        let alignment = alignment as f64;
+        (((u - middle(self.n_taps)) / alignment).round() * alignment) as i64
+    }
+
+    /// The weights at `u` of the grid points from `first` on.
+    pub(super) fn weights(&self, u: f64, first: i64) -> Vec<f64> {
+        let place = u - first as f64 - middle(self.n_taps);
+        let waves = self.wave_numbers.iter().map(|&xi| (2.0 * PI * xi * place).sin_cos());
+        let mut values: Vec<f64> = waves.flat_map(|(sin, cos)| [cos, sin]).collect();
+        for (k, column) in self.columns.iter().enumerate() {
+            reflect(&column[k..], &mut values[k..]);
         }
+        values.truncate(self.n_taps);
+        for k in (0..self.n_taps).rev() {
+            values[k] /= self.diagonal[k];
+            let value = values[k];
+            for (other, coefficient) in values[..k].iter_mut().zip(&self.columns[k]) {
+                *other -= coefficient * value;
+            }
+        }
+        values
     }
 }

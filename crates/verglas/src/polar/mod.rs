@@ -48,6 +48,9 @@ pub enum PlanError {
         /// The box side.
         n_pixels: usize,
     },
+    /// An instruction set that this processor does not have, or none at all.
+    #[error("no instruction set `{0}` on this processor, expected one of {known}", known = instruction_sets().join(", "))]
+    InstructionSet(String),
 }
 
 /// How many bytes a plan takes, shared by all threads, and how many each thread's scratch takes.
@@ -84,6 +87,7 @@ pub struct TransformBytes {
 /// ```
 #[derive(Debug)]
 pub struct PolarTransform<T: Real> {
+    set: InstructionSet,
     n_pixels: usize,
     n_shells: usize,
     n_inplanes: usize,
@@ -105,8 +109,8 @@ enum Method<T: Real> {
 #[derive(Debug)]
 pub struct PolarScratch<T: Real> {
     method: MethodScratch,
-    /// Box side, shells and angles of its plan: other plans rely on zeros elsewhere.
-    shape: [usize; 3],
+    /// Box side, shells and angles of its plan, and the instruction set: other plans rely on zeros elsewhere.
+    shape: ([usize; 3], InstructionSet),
     precision: PhantomData<T>,
 }
 
@@ -128,6 +132,18 @@ impl<T: Real> PolarTransform<T> {
         Self::plan_with(fastest(), n_pixels, grid)
     }
 
+    /// Plans a transform that uses one of [`instruction_sets`], for tests and measurements.
+    ///
+    /// All but `portable` give the same bytes.
+    ///
+    /// # Errors
+    /// Those of [`plan`](Self::plan), and when this processor lacks the set.
+    pub fn plan_on(instruction_set: &str, n_pixels: usize, grid: &PolarGrid) -> Result<Self, PlanError> {
+        let set = InstructionSet::available().into_iter().find(|set| set.name() == instruction_set);
+        let set = set.ok_or_else(|| PlanError::InstructionSet(instruction_set.to_owned()))?;
+        Self::plan_with(set, n_pixels, grid)
+    }
+
     fn plan_with(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Result<Self, PlanError> {
         check(n_pixels, grid)?;
         let method = if grid.n_inplanes().is_multiple_of(4) {
@@ -136,6 +152,7 @@ impl<T: Real> PolarTransform<T> {
             Method::General(Gridding::plan(set, n_pixels, grid))
         };
         Ok(Self {
+            set,
             n_pixels,
             n_shells: grid.n_shells(),
             n_inplanes: grid.n_inplanes(),
@@ -150,7 +167,7 @@ impl<T: Real> PolarTransform<T> {
     /// Those of [`plan`](Self::plan).
     pub fn estimate_bytes(n_pixels: usize, grid: &PolarGrid) -> Result<TransformBytes, PlanError> {
         check(n_pixels, grid)?;
-        Ok(bytes::<T>(n_pixels, grid.n_shells(), grid.n_inplanes()))
+        Ok(bytes::<T>(fastest(), n_pixels, grid.n_shells(), grid.n_inplanes()))
     }
 
     /// New buffers for [`apply`](Self::apply).
@@ -192,12 +209,12 @@ impl<T: Real> PolarTransform<T> {
 
     /// Size of this plan in memory.
     pub fn plan_bytes(&self) -> usize {
-        bytes::<T>(self.n_pixels, self.n_shells, self.n_inplanes).plan
+        bytes::<T>(self.set, self.n_pixels, self.n_shells, self.n_inplanes).plan
     }
 
     /// Size in memory of one scratch.
     pub fn scratch_bytes(&self) -> usize {
-        bytes::<T>(self.n_pixels, self.n_shells, self.n_inplanes).scratch
+        bytes::<T>(self.set, self.n_pixels, self.n_shells, self.n_inplanes).scratch
     }
 
     /// Transforms one image, without normalising.
@@ -229,8 +246,8 @@ impl<T: Real> PolarTransform<T> {
         self.run(image, out, true, scratch)
     }
 
-    fn shape(&self) -> [usize; 3] {
-        [self.n_pixels, self.n_shells, self.n_inplanes]
+    fn shape(&self) -> ([usize; 3], InstructionSet) {
+        ([self.n_pixels, self.n_shells, self.n_inplanes], self.set)
     }
 
     /// Transforms one image, divided by its norm if asked; returns the norm.
@@ -268,17 +285,23 @@ fn check(n_pixels: usize, grid: &PolarGrid) -> Result<(), PlanError> {
     Ok(())
 }
 
+/// The names of the instruction sets that transforms can use on this processor, the fastest first; [`PolarTransform::plan`]
+/// takes that one.
+pub fn instruction_sets() -> Vec<&'static str> {
+    InstructionSet::available().into_iter().map(InstructionSet::name).collect()
+}
+
 /// The fastest instruction set of this processor.
 fn fastest() -> InstructionSet {
     InstructionSet::available()[0]
 }
 
 /// What plan and scratch take in memory.
-fn bytes<T: Real>(n_pixels: usize, n_shells: usize, n_inplanes: usize) -> TransformBytes {
+fn bytes<T: Real>(set: InstructionSet, n_pixels: usize, n_shells: usize, n_inplanes: usize) -> TransformBytes {
     let mut bytes = if n_inplanes.is_multiple_of(4) {
-        Folded::<T>::estimate_bytes(fastest(), n_pixels, n_shells, n_inplanes)
+        Folded::<T>::estimate_bytes(set, n_pixels, n_shells, n_inplanes)
     } else {
-        Gridding::<T>::estimate_bytes(fastest(), n_pixels, n_shells, n_inplanes)
+        Gridding::<T>::estimate_bytes(set, n_pixels, n_shells, n_inplanes)
     };
     bytes.plan += size_of::<PolarTransform<T>>() + n_shells * size_of::<f64>();
     bytes.scratch += size_of::<PolarScratch<T>>();
@@ -334,6 +357,17 @@ mod tests {
                 assert!(double <= 2e-13, "{}: N {n_pixels}, {n_inplanes} angles: {double:e}", set.name());
             }
         }
+    }
+
+    #[test]
+    fn instruction_sets_go_by_their_names() {
+        let grid = PolarGrid::new(2.0, 0.25, 16).unwrap();
+        assert!(instruction_sets().contains(&"portable"));
+        for set in instruction_sets() {
+            assert_eq!(PolarTransform::<f32>::plan_on(set, 8, &grid).unwrap().set.name(), set);
+        }
+        let error = PolarTransform::<f32>::plan_on("mmx", 8, &grid).unwrap_err().to_string();
+        assert!(error.starts_with("no instruction set `mmx` on this processor, expected one of "), "{error}");
     }
 
     #[test]

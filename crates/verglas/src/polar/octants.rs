@@ -4,7 +4,7 @@
 //! four values that take the same weight for them, so that one weighted sum over eight reals gives four results.
 
 use super::aligned::Aligned;
-use super::fft::Lanes;
+use super::fft::{Lanes, place};
 use super::real::Real;
 use super::simd::{OCTET, Simd};
 
@@ -26,18 +26,17 @@ pub(super) struct OctantLayout {
 }
 
 impl OctantLayout {
-    pub(super) fn new(n_grid: usize, width: usize, lanes: usize) -> Self {
-        let halo = width / 2 + 1;
-        let last_b = ((n_grid as f64 * 0.125_f64.sqrt() + width as f64 / 2.0).ceil() as usize).min(n_grid / 2);
+    /// `width` is the kernel's along b, which begins at multiples of `alignment`; along a it is no wider.
+    pub(super) fn new(n_grid: usize, width: usize, alignment: usize, lanes: usize) -> Self {
+        let halo = width / 2;
+        assert!(halo.is_multiple_of(alignment), "the halo keeps elements that belong together in one cache line");
+        let last_b = (n_grid as f64 * 0.125_f64.sqrt()).ceil() as usize + width / 2 + 1;
+        let last_b = last_b.min(n_grid / 2);
         // Blocks of lanes are stored whole, and may reach past the last b and past the last line.
-        Self {
-            n_grid,
-            width,
-            halo,
-            last_b,
-            stride: halo + last_b + 1 + lanes,
-            n_lines: n_grid / 2 + 1 + 2 * halo + lanes,
-        }
+        let stride = (halo + last_b + 1 + lanes).next_multiple_of(alignment);
+        // An odd number of cache lines keeps the lines of a kernel apart in the cache.
+        let stride = if (stride / alignment).is_multiple_of(2) { stride + alignment } else { stride };
+        Self { n_grid, width, halo, last_b, stride, n_lines: n_grid / 2 + 1 + 2 * halo + lanes }
     }
 
     /// Number of elements.
@@ -63,7 +62,7 @@ impl OctantLayout {
         ((rim * rim - a * a).max(0.0).sqrt().ceil() as usize).min(self.n_grid / 2)
     }
 
-    /// Stores a block of the half plane: G(block·lanes + lane, b) from place b of `frequencies`.
+    /// Stores a block of the half plane: G(block·lanes + lane, b) from place b of `frequencies`, as the transform leaves them.
     ///
     /// Both as the first two values of the elements (a, b) and, the axes exchanged, as the last two of (b, a).
     #[inline(always)]
@@ -79,20 +78,27 @@ impl OctantLayout {
         let reach = self.reach(first);
         // A kernel in the octant reaches w past the diagonal at most.
         for b in 0..=(first + S::LANES - 1 + self.width).min(self.last_b).min(reach) {
-            let (plus, minus) = (frequencies[b], frequencies[if b == 0 { 0 } else { self.n_grid - b }]);
-            let place = (first + self.halo) * self.stride + b + self.halo;
-            simd.store_quads([plus.re, plus.im, minus.re, minus.im], elements, place, self.stride, 0);
+            let (plus, minus) = self.plus_and_minus(frequencies, b);
+            let target = (first + self.halo) * self.stride + b + self.halo;
+            simd.store_quads([plus.re, plus.im, minus.re, minus.im], elements, target, self.stride, 0);
         }
         if first > self.last_b {
             return;
         }
         for a in first.saturating_sub(self.width)..=reach {
-            let (plus, minus) = (frequencies[a], frequencies[if a == 0 { 0 } else { self.n_grid - a }]);
+            let (plus, minus) = self.plus_and_minus(frequencies, a);
             // G(−b, a) = conj G(b, −a)
             let negated = simd.sub(simd.splat(T::zero()), minus.im);
-            let place = (a + self.halo) * self.stride + first + self.halo;
-            simd.store_quads([plus.re, plus.im, minus.re, negated], elements, place, 1, 4);
+            let target = (a + self.halo) * self.stride + first + self.halo;
+            simd.store_quads([plus.re, plus.im, minus.re, negated], elements, target, 1, 4);
         }
+    }
+
+    /// The frequencies k and −k.
+    #[inline(always)]
+    fn plus_and_minus<V: Copy>(&self, frequencies: &[Lanes<V>], k: usize) -> (Lanes<V>, Lanes<V>) {
+        let minus = if k == 0 { 0 } else { self.n_grid - k };
+        (frequencies[place(self.n_grid, k)], frequencies[place(self.n_grid, minus)])
     }
 
     /// Fills the elements beyond the octant's edges from those within.

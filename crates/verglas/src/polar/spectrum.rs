@@ -1,13 +1,13 @@
 //! From pixels to the oversampled half plane of Fourier space, by columns in vector lanes.
 
 use super::aligned::Aligned;
-use super::fft::{HalfFilledFft, Lanes, add, sub};
+use super::fft::{HalfFilledFft, Lanes, add, place, sub};
 use super::kernel::Kernel;
 use super::real::{Pixel, Real};
 use super::simd::{self, Simd};
 
 /// Largest number of lanes of any instruction set.
-pub(super) const MAX_LANES: usize = 8;
+pub(super) const MAX_LANES: usize = 16;
 
 /// The transform G(a, b) of a scaled image on a grid of N_g × N_g frequencies, for a ≥ 0.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(super) struct HalfPlane<T> {
     n_pixels: usize,
     n_grid: usize,
     fft: HalfFilledFft<T>,
-    /// 1/φ̂ at each pixel coordinate, by row and by column; the rows' also hold the factor 4π/N, and 1/2 for the
+    /// The scaling D at each pixel coordinate, by row and by column; the rows' also hold the factor 4π/N, and 1/2 for the
     /// separation of paired columns.
     row_factors: Vec<T>,
     column_factors: Vec<T>,
@@ -40,7 +40,7 @@ impl<T: Real> HalfPlane<T> {
         let factors = |scale: f64| -> Vec<T> {
             (0..n_pixels)
                 .map(|a| a as f64 - (n_pixels / 2) as f64)
-                .map(|x| T::rounded(scale / kernel.transform(x, n_grid)))
+                .map(|x| T::rounded(scale * kernel.scaling(x, n_grid)))
                 .collect()
         };
         Self {
@@ -94,14 +94,15 @@ impl<T: Real> HalfPlane<T> {
         rows: &mut [Lanes<S::Vector>],
     ) {
         let frequencies = &frequencies[..self.n_grid];
-        let first = self.n_grid / 4 - self.n_pixels / 2 + start;
+        let first = self.n_grid / 4 - self.n_pixels / 2;
         for (block, rows) in rows.chunks_exact_mut(self.n_grid / 2).enumerate() {
             let mut first_re = [simd.splat(T::zero()); MAX_LANES];
             let (mut first_im, mut second_re, mut second_im) = (first_re, first_re, first_re);
             for lane in 0..S::LANES {
                 // Past N_g/2 these are frequencies that nobody asks for.
                 let k = block * S::LANES + lane;
-                let (z, mirror) = (frequencies[k], frequencies[if k == 0 { 0 } else { self.n_grid - k }]);
+                let mirror = if k == 0 { 0 } else { self.n_grid - k };
+                let (z, mirror) = (frequencies[place(self.n_grid, k)], frequencies[place(self.n_grid, mirror)]);
                 let (sum, difference) = (add(simd, z, mirror), sub(simd, z, mirror));
                 (first_re[lane], first_im[lane]) = (sum.re, difference.im);
                 (second_re[lane], second_im[lane]) = (sum.im, simd.sub(simd.splat(T::zero()), difference.re));
@@ -109,17 +110,21 @@ impl<T: Real> HalfPlane<T> {
             for square in [&mut first_re, &mut first_im, &mut second_re, &mut second_im] {
                 simd.transpose(&mut square[..S::LANES]);
             }
-            let n_columns = self.n_pixels - start;
-            for lane in 0..S::LANES.min(n_columns) {
-                rows[first + lane] = Lanes { re: first_re[lane], im: first_im[lane] };
-            }
-            for lane in 0..S::LANES.min(n_columns.saturating_sub(S::LANES)) {
-                rows[first + S::LANES + lane] = Lanes { re: second_re[lane], im: second_im[lane] };
+            for lane in 0..S::LANES {
+                let distance = pair_distance::<T>();
+                let column = start + lane / distance * 2 * distance + lane % distance;
+                if column < self.n_pixels {
+                    rows[first + column] = Lanes { re: first_re[lane], im: first_im[lane] };
+                }
+                if column + distance < self.n_pixels {
+                    rows[first + column + distance] = Lanes { re: second_re[lane], im: second_im[lane] };
+                }
             }
         }
     }
 
-    /// Transforms one block along axis 1: G(block·lanes + lane, b) at place b of the result, for negative b at N_g + b.
+    /// Transforms one block along axis 1: G(block·lanes + lane, b) at [`place`]`(N_g, b)` of the result, for negative b that of
+    /// N_g + b.
     #[inline(always)]
     pub(super) fn transform_block<'a, S: Simd<T>>(
         &self,
@@ -151,7 +156,6 @@ impl<T: Real, P: Pixel> simd::Kernel<T> for TransformColumns<'_, T, P> {
         let first = plan.n_grid / 4 - n / 2;
         let rows = scratch.rows.get_mut::<Lanes<S::Vector>>();
         for start in (0..n).step_by(2 * S::LANES) {
-            // The real parts are the first half of the batch's columns, the imaginary parts the second.
             let n_columns = (n - start).min(2 * S::LANES);
             let input = scratch.columns.get_mut::<Lanes<S::Vector>>();
             let factors = &plan.column_factors[start..start + n_columns];
@@ -176,6 +180,9 @@ impl<T: Real, P: Pixel> simd::Kernel<T> for TransformColumns<'_, T, P> {
 }
 
 /// pixel · column factor · row factor, for up to twice as many pixels as there are lanes; then zeros.
+///
+/// Which column is paired with which does not depend on the number of lanes, so that neither does the rounding: they lie
+/// [`pair_distance`] apart.
 #[inline(always)]
 fn scale_pixels<T: Real, S: Simd<T>, P: Pixel>(
     simd: S,
@@ -189,10 +196,15 @@ fn scale_pixels<T: Real, S: Simd<T>, P: Pixel>(
         *value = pixel.to_real();
     }
     column_factors[..factors.len()].copy_from_slice(factors);
-    Lanes {
-        re: simd.mul(simd.load(values), simd.mul(simd.load(column_factors), row_factor)),
-        im: simd.mul(simd.load(&values[S::LANES..]), simd.mul(simd.load(&column_factors[S::LANES..]), row_factor)),
-    }
+    let low = simd.mul(simd.load(values), simd.mul(simd.load(column_factors), row_factor));
+    let high = simd.mul(simd.load(&values[S::LANES..]), simd.mul(simd.load(&column_factors[S::LANES..]), row_factor));
+    let [re, im] = simd.split_quads([low, high]);
+    Lanes { re, im }
+}
+
+/// The distance of two columns that are transformed together: as many as fill 128 bits.
+const fn pair_distance<T: Real>() -> usize {
+    16 / size_of::<T>()
 }
 
 /// The side N_g of the oversampled grid for boxes of `n_pixels`: twice as many or a few more, a multiple of 4 without

@@ -5,11 +5,13 @@
 //! set; every function below it is `#[inline(always)]`, and takes no closures, which would be compiled for the baseline.
 //! That is all the `unsafe` there is, and what it buys is in `docs/performance.md`.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
-#[cfg(target_arch = "x86_64")]
-mod x86;
 
 use bytemuck::Pod;
 
@@ -26,9 +28,9 @@ pub trait Simd<T: Real>: Copy {
     type Vector: Pod;
     /// Eight numbers: an element of the octant grid.
     type Octet: Copy;
-    /// Numbers in a vector; 8, 4 or 2.
+    /// Numbers in a vector; 16, 8, 4 or 2.
     const LANES: usize;
-    /// Sums of octets that fit in the registers at once; 7 or 14.
+    /// Sums of octets that fit in the registers at once; 7, 8 or 14.
     const OCTET_SUMS: usize;
 
     /// Runs a kernel in a function of its own, compiled once for this set: less to compile than the same code inlined
@@ -44,6 +46,8 @@ pub trait Simd<T: Real>: Copy {
     fn load_twice(self, from: &[T]) -> Self::Vector;
     /// [a₀, b₀, a₁, b₁, …], in two vectors.
     fn interleave(self, a: Self::Vector, b: Self::Vector) -> [Self::Vector; 2];
+    /// Of two vectors, one after the other, every other 128 bits from the first on, and from the second on.
+    fn split_quads(self, vectors: [Self::Vector; 2]) -> [Self::Vector; 2];
     /// All lanes the same.
     fn splat(self, value: T) -> Self::Vector;
     /// a + b
@@ -84,48 +88,59 @@ pub trait Simd<T: Real>: Copy {
     fn transpose_octets(self, square: [Self::Octet; 4]) -> [Self::Octet; 4];
     /// The four complex numbers in reverse order.
     fn reverse_octet(self, value: Self::Octet) -> Self::Octet;
-}
 
-/// Σ_a Σ_b along_a[a] · along_b[b] · elements[start + a·stride + b] over a square of `W` × `W` elements.
-///
-/// One sum per b runs along a, so that many are under way at once; as many as there are registers for.
-///
-/// # Panics
-/// When the square reaches past the end of `elements`, or the weights are fewer than `W`.
-#[inline(always)]
-#[allow(unsafe_code)]
-pub fn weighted_square<T: Real, S: Simd<T>, const W: usize>(
-    simd: S,
-    elements: &[[T; OCTET]],
-    start: usize,
-    stride: usize,
-    along_a: &[T],
-    along_b: &[T],
-) -> S::Octet {
-    let (along_a, along_b) = (&along_a[..W], &along_b[..W]);
-    assert!(
-        start < elements.len() && (W - 1) * stride + W <= elements.len() - start,
-        "the square lies within the grid"
-    );
-    let mut total = simd.splat_octet(T::zero());
-    for first in (0..W).step_by(S::OCTET_SUMS) {
-        let columns = first..W.min(first + S::OCTET_SUMS);
-        let mut sums = [simd.splat_octet(T::zero()); W];
-        for (a, &weight) in along_a.iter().enumerate() {
-            let weight = simd.splat_octet(weight);
-            for (b, sum) in columns.clone().zip(&mut sums) {
-                // SAFETY: a and b are below W, and the place of the last of all, a = b = W − 1, has been checked. With a
-                // check for every element the whole transform takes twice as long in single precision (N = 256: 0.83 ms
-                // against 0.42 ms), and 15 % longer in double.
-                let element = simd.load_octet(unsafe { elements.get_unchecked(start + a * stride + b) });
-                *sum = if a == 0 { simd.mul_octet(weight, element) } else { simd.mul_add_octet(weight, element, *sum) };
+    /// a + b
+    fn add_octet(self, a: Self::Octet, b: Self::Octet) -> Self::Octet;
+
+    /// Σ_a Σ_b along_a[a] · along_b[b] · elements[start + a·stride + b] over `A` × `B` elements.
+    ///
+    /// One sum per b runs along a, so that many are under way at once; as many as there are registers for. Those of even b
+    /// are added up, those of odd b, and then the two.
+    ///
+    /// # Panics
+    /// When the elements reach past the end of `elements`, or there are fewer weights than `A` and `B`.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn weighted_square<const A: usize, const B: usize>(
+        self,
+        elements: &[[T; OCTET]],
+        start: usize,
+        stride: usize,
+        along_a: &[T],
+        along_b: &[T],
+    ) -> Self::Octet {
+        let (along_a, along_b) = (&along_a[..A], &along_b[..B]);
+        assert_within::<A, B>(elements.len(), start, stride);
+        let mut totals = [self.splat_octet(T::zero()); 2];
+        for first in (0..B).step_by(Self::OCTET_SUMS) {
+            let columns = first..B.min(first + Self::OCTET_SUMS);
+            let mut sums = [self.splat_octet(T::zero()); B];
+            for (a, &weight) in along_a.iter().enumerate() {
+                let weight = self.splat_octet(weight);
+                for (b, sum) in columns.clone().zip(&mut sums) {
+                    // SAFETY: a is below A and b below B, and the place of the last of all has been checked. With a check
+                    // for every element the whole transform takes twice as long in single precision (N = 256: 0.83 ms
+                    // against 0.42 ms), and 15 % longer in double.
+                    let element = self.load_octet(unsafe { elements.get_unchecked(start + a * stride + b) });
+                    *sum = if a == 0 {
+                        self.mul_octet(weight, element)
+                    } else {
+                        self.mul_add_octet(weight, element, *sum)
+                    };
+                }
+            }
+            for (b, &sum) in columns.zip(&sums) {
+                totals[b % 2] = self.mul_add_octet(self.splat_octet(along_b[b]), sum, totals[b % 2]);
             }
         }
-        for (&weight, &sum) in along_b[columns].iter().zip(&sums) {
-            total = simd.mul_add_octet(simd.splat_octet(weight), sum, total);
-        }
+        self.add_octet(totals[0], totals[1])
     }
-    total
+}
+
+/// Panics unless `A` lines of `B` elements, `stride` apart from `start` on, lie within `len` elements.
+#[inline(always)]
+fn assert_within<const A: usize, const B: usize>(len: usize, start: usize, stride: usize) {
+    assert!(start < len && (A - 1) * stride + B <= len - start, "the square lies within the grid");
 }
 
 /// A computation that can be compiled for any instruction set.
@@ -143,10 +158,10 @@ pub enum InstructionSet {
     Portable(portable::Portable),
     /// AVX2 with FMA.
     #[cfg(target_arch = "x86_64")]
-    Avx2(x86::Avx2),
+    Avx2(avx2::Avx2),
     /// AVX-512 F, VL and DQ.
     #[cfg(target_arch = "x86_64")]
-    Avx512(x86::Avx512),
+    Avx512(avx512::Avx512),
     /// Advanced SIMD of AArch64.
     #[cfg(target_arch = "aarch64")]
     Neon(neon::Neon),
@@ -158,8 +173,8 @@ impl InstructionSet {
         let mut sets = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            sets.extend(x86::Avx512::detect().map(Self::Avx512));
-            sets.extend(x86::Avx2::detect().map(Self::Avx2));
+            sets.extend(avx512::Avx512::detect().map(Self::Avx512));
+            sets.extend(avx2::Avx2::detect().map(Self::Avx2));
         }
         #[cfg(target_arch = "aarch64")]
         sets.extend(neon::Neon::detect().map(Self::Neon));

@@ -94,6 +94,8 @@ impl Simd<f32> for Neon {
             vst1q_f32(to[4..].as_mut_ptr(), value[1]);
         };
         fn splat_octet(value: f32) -> [float32x4_t; 2] = [vdupq_n_f32(value); 2];
+        fn add_octet(a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] =
+            [vaddq_f32(a[0], b[0]), vaddq_f32(a[1], b[1])];
         fn mul_octet(a: [float32x4_t; 2], b: [float32x4_t; 2]) -> [float32x4_t; 2] =
             [vmulq_f32(a[0], b[0]), vmulq_f32(a[1], b[1])];
         fn mul_add_octet(a: [float32x4_t; 2], b: [float32x4_t; 2], c: [float32x4_t; 2]) -> [float32x4_t; 2] =
@@ -103,6 +105,11 @@ impl Simd<f32> for Neon {
     #[inline(never)]
     fn call<K: Kernel<f32>>(self, kernel: K) -> K::Output {
         kernel.run(self)
+    }
+
+    #[inline(always)]
+    fn split_quads(self, vectors: [F32x4; 2]) -> [F32x4; 2] {
+        vectors
     }
 
     #[inline(always)]
@@ -202,6 +209,12 @@ impl Simd<f64> for Neon {
     }
 
     #[inline(always)]
+    fn add_octet(self, a: [float64x2_t; 4], b: [float64x2_t; 4]) -> [float64x2_t; 4] {
+        // SAFETY: the token says that the processor has the instruction.
+        std::array::from_fn(|k| unsafe { vaddq_f64(a[k], b[k]) })
+    }
+
+    #[inline(always)]
     fn mul_octet(self, a: [float64x2_t; 4], b: [float64x2_t; 4]) -> [float64x2_t; 4] {
         // SAFETY: as for the one-line methods.
         std::array::from_fn(|k| unsafe { vmulq_f64(a[k], b[k]) })
@@ -216,6 +229,11 @@ impl Simd<f64> for Neon {
     #[inline(never)]
     fn call<K: Kernel<f64>>(self, kernel: K) -> K::Output {
         kernel.run(self)
+    }
+
+    #[inline(always)]
+    fn split_quads(self, vectors: [F64x2; 2]) -> [F64x2; 2] {
+        vectors
     }
 
     #[inline(always)]

@@ -13,7 +13,7 @@ macro_rules! portable {
             type Vector = [$real; $lanes];
             type Octet = [$real; OCTET];
             const LANES: usize = $lanes;
-            const OCTET_SUMS: usize = 7;
+            const OCTET_SUMS: usize = 8;
 
             #[inline(never)]
             fn call<K: Kernel<$real>>(self, kernel: K) -> K::Output {
@@ -34,6 +34,11 @@ macro_rules! portable {
                         if lane % 2 == 0 { a[from] } else { b[from] }
                     })
                 })
+            }
+
+            #[inline(always)]
+            fn split_quads(self, vectors: [Self::Vector; 2]) -> [Self::Vector; 2] {
+                vectors
             }
 
             #[inline(always)]
@@ -122,6 +127,11 @@ macro_rules! portable {
             #[inline(always)]
             fn mul_octet(self, a: Self::Octet, b: Self::Octet) -> Self::Octet {
                 std::array::from_fn(|k| a[k] * b[k])
+            }
+
+            #[inline(always)]
+            fn add_octet(self, a: Self::Octet, b: Self::Octet) -> Self::Octet {
+                std::array::from_fn(|k| a[k] + b[k])
             }
 
             #[inline(always)]
