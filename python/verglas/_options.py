@@ -69,7 +69,7 @@ MEANINGS = {
     "defocus_angle_axis": '``"rows"`` writes the defocus angle as CryoLike\'s CTF needs it for astigmatic images.',
     "keep_files_apart": "No stack mixes image files.",
     "physical": "Whether the physical images are written (``phys/``).",
-    "threads": "Threads that compute; all cores if not given.",
+    "threads": "Threads that compute; as many as processors are allotted to the process if not given.",
     "memory": 'Upper bound for buffers: bytes, or a text such as ``"512M"``; 256 MiB if not given.',
     "progress": "``True`` for a tqdm bar, or a function that is called with the images done and their total.",
 }

@@ -10,6 +10,7 @@ mod export;
 mod inspect;
 mod messages;
 mod simulate;
+mod status;
 mod verify;
 
 use std::process::ExitCode;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Simulate(arguments) => simulate::run(arguments, messages).map_err(Failure::Run),
         Command::Demo(arguments) => demo::run(arguments, messages).map_err(Failure::Run),
         Command::Inspect(arguments) => inspect::run(arguments, messages),
+        Command::Status(arguments) => status::run(arguments),
         Command::Verify(arguments) => verify::run(arguments, messages),
         Command::Export(arguments) => export::run(arguments, messages).map_err(Failure::Run),
     };

@@ -15,7 +15,7 @@ use crate::messages::Messages;
 pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failure> {
     let n_threads = match arguments.threads {
         Some(n) => n.get(),
-        None => std::thread::available_parallelism().map_or(1, usize::from),
+        None => verglas::default_threads(),
     };
     // What is wrong with the manifests is told in its place; here they are only asked how long the bar is.
     let n_images = FolderRecord::read(&arguments.folder)

@@ -9,6 +9,7 @@ mod inspect;
 mod names;
 mod numbers;
 mod simulate;
+mod status;
 mod verify;
 
 pub use bench::BenchArguments;
@@ -19,6 +20,7 @@ pub use export::ExportArguments;
 pub use inspect::InspectArguments;
 pub use names::{AngleUnitName, AtomShapeName, LayoutName, LogFormat, PixelSizeFromName};
 pub use simulate::SimulateArguments;
+pub use status::StatusArguments;
 pub use verify::VerifyArguments;
 
 use clap::{Args, Parser, Subcommand};
@@ -50,6 +52,8 @@ pub enum Command {
     Convert(Box<ConvertArguments>),
     /// Find everything that would stop a conversion, without writing anything
     Check(Box<CheckArguments>),
+    /// How far is a conversion, seen from outside: stacks done, rate, time left, of all shards together
+    Status(StatusArguments),
     /// Is this output folder complete and unaltered?
     Verify(VerifyArguments),
     /// Tell what is in a file: STAR, .cs, MRC, descriptor, stack (.npz, .pt), .npy

@@ -13,4 +13,5 @@ mod resume;
 mod shards;
 mod shared_data;
 mod simulate;
+mod status;
 mod verify;
