@@ -12,6 +12,7 @@ mod inspect;
 mod messages;
 mod report;
 mod simulate;
+mod status;
 mod suggest;
 mod verify;
 
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Simulate(arguments) => simulate::run(arguments, messages).map_err(Failure::Run),
         Command::Demo(arguments) => demo::run(arguments, messages),
         Command::Inspect(arguments) => inspect::run(arguments, messages),
+        Command::Status(arguments) => status::run(arguments),
         Command::Verify(arguments) => verify::run(arguments, messages),
         Command::Report(arguments) => report::run(arguments, messages).map_err(Failure::Run),
         Command::Completions(arguments) => completions::print_completions(arguments).map_err(Failure::Run),

@@ -24,7 +24,7 @@ pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failur
 pub fn verify(folder: &Path, threads: Option<NonZeroUsize>, messages: Messages) -> verglas::Result<Verification> {
     let n_threads = match threads {
         Some(n) => n.get(),
-        None => std::thread::available_parallelism().map_or(1, usize::from),
+        None => verglas::default_threads(),
     };
     // What is wrong with the manifests is told in its place; here they are only asked how long the bar is.
     let n_images =

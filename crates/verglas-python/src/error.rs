@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pyo3::PyErr;
-use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyValueError};
+use pyo3::exceptions::{PyBlockingIOError, PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyValueError};
 use verglas::{Error, ErrorKind};
 
 pyo3::create_exception!(
@@ -21,6 +21,7 @@ pub fn exception(error: &Error) -> PyErr {
         ErrorKind::Format => FormatError::new_err(text),
         ErrorKind::Value => PyValueError::new_err(text),
         ErrorKind::Io => PyOSError::new_err(text),
+        ErrorKind::Busy => PyBlockingIOError::new_err(text),
         ErrorKind::Interrupted => PyKeyboardInterrupt::new_err(text),
     }
 }

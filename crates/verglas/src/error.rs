@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Value,
     /// The operating system refused to read or write.
     Io,
+    /// Another run is at work on the same; later it may be done.
+    Busy,
     /// The user asked to stop.
     Interrupted,
 }

@@ -45,10 +45,13 @@ pub mod report;
 pub mod settings;
 pub mod simulate;
 mod stack;
+pub mod status;
+mod threads;
 pub mod verify;
 
 pub use convert::{Conversion, Observer, Silent, StopFlag, Summary};
 pub use error::{Error, ErrorKind, Result};
 pub use findings::{Findings, Warning};
 pub use pixel_size::PixelSizeSource;
+pub use threads::default_threads;
 pub use verify::{Verification, verify};

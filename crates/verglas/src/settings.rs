@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::grid::Precision;
 use crate::metadata::AngleUnit;
+use crate::threads::default_threads;
 
 /// The grids of the output.
 #[derive(Debug, Clone, PartialEq)]
@@ -275,7 +276,7 @@ impl Default for ConvertSettings {
             existing: Existing::Refuse,
             shard: None,
             skip_unreadable: false,
-            n_threads: std::thread::available_parallelism().map_or(1, usize::from),
+            n_threads: default_threads(),
             memory_bytes: DEFAULT_MEMORY_BYTES,
         }
     }

@@ -21,7 +21,7 @@ pub struct BenchArguments {
     /// Precision of the Fourier images
     #[arg(long, value_enum, default_value_t = PrecisionName::Single, value_name = "PRECISION")]
     pub precision: PrecisionName,
-    /// Threads [default: all cores]
+    /// Threads [default: all processors allotted to the process]
     #[arg(short = 'j', long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
     /// Where the whole run writes; a disk to be measured [default: the system's folder for temporary files]

@@ -74,7 +74,7 @@ pub struct InputArguments {
     /// No stack mixes image files
     #[arg(long, help_heading = "Stacks")]
     pub keep_files_apart: bool,
-    /// Threads [default: all cores]
+    /// Threads [default: all processors allotted to the process, by SLURM too]
     #[arg(short = 'j', long, value_name = "N", help_heading = "Machine")]
     pub threads: Option<NonZeroUsize>,
     /// Upper bound for buffers, such as 512M or 2G [default: 256M]

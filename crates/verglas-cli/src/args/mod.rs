@@ -11,6 +11,7 @@ mod names;
 mod numbers;
 mod report;
 mod simulate;
+mod status;
 mod verify;
 
 pub use bench::BenchArguments;
@@ -23,6 +24,7 @@ pub use inspect::InspectArguments;
 pub use names::{AngleUnitName, AtomShapeName, LayoutName, LogFormat, PixelSizeFromName};
 pub use report::ReportArguments;
 pub use simulate::SimulateArguments;
+pub use status::StatusArguments;
 pub use verify::VerifyArguments;
 
 use clap::{Args, Parser, Subcommand};
@@ -55,6 +57,8 @@ pub enum Command {
     Convert(Box<ConvertArguments>),
     /// Find everything that would stop a conversion, without writing anything
     Check(Box<CheckArguments>),
+    /// How far is a conversion, seen from outside: stacks done, rate, time left, of all shards together
+    Status(StatusArguments),
     /// Is this output folder complete and unaltered?
     Verify(VerifyArguments),
     /// Tell what is in a file: STAR, .cs, MRC, descriptor, stack (.npz, .pt), .npy

@@ -37,7 +37,7 @@ pub struct SimulateArguments {
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Threads; the bytes do not depend on it [default: all cores]
+    /// Threads; the bytes do not depend on it [default: all processors allotted to the process]
     #[arg(short = 'j', long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
 }

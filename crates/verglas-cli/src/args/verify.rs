@@ -16,7 +16,7 @@ pub struct VerifyArguments {
     /// Output folder of a conversion
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
-    /// Threads [default: all cores]
+    /// Threads [default: all processors allotted to the process]
     #[arg(short = 'j', long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
 }

@@ -15,4 +15,5 @@ mod resume;
 mod shards;
 mod shared_data;
 mod simulate;
+mod status;
 mod verify;

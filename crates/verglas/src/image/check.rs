@@ -37,13 +37,14 @@ pub(crate) fn check_images(
 ) -> (Vec<Result<ImageFile, Unreadable>>, Option<BoxSize>) {
     let mut oddities = Oddities::default();
     let mut files = Vec::with_capacity(paths.len());
-    for (name, path) in table.image_names.iter().zip(paths) {
-        let Some(path) = path else {
+    let headers = read_headers(&paths);
+    for ((name, path), header) in table.image_names.iter().zip(paths).zip(headers) {
+        let (Some(path), Some(header)) = (path, header) else {
             let name = String::from_utf8_lossy(name);
             files.push(Err(Unreadable(format!("`{name}` not found"))));
             continue;
         };
-        files.push(match read_header(&path) {
+        files.push(match header {
             Ok(summary) => Ok(image_file(path, summary, mode0, unreadable_is_allowed, &mut oddities, findings)),
             Err(error) => {
                 let may_be_left_out = unreadable_is_allowed && !matches!(error, FormatError::Unsupported(_));
@@ -62,6 +63,27 @@ pub(crate) fn check_images(
     check_sections(table, plan, positions, &files, unreadable_is_allowed, findings);
     let box_size = check_boxes(&files, findings);
     (files, box_size)
+}
+
+/// Reads headers, several at a time: on a shared file system each takes some waiting, and thousands of them minutes.
+fn read_headers(paths: &[Option<PathBuf>]) -> Vec<Option<Result<MrcSummary, FormatError>>> {
+    const FILES_PER_THREAD: usize = 64;
+    const MOST_THREADS: usize = 16;
+    let part = paths.len().div_ceil(MOST_THREADS).max(FILES_PER_THREAD);
+    let read = |paths: &[Option<PathBuf>]| -> Vec<Option<Result<MrcSummary, FormatError>>> {
+        paths.iter().map(|path| path.as_ref().map(read_header)).collect()
+    };
+    std::thread::scope(|scope| {
+        let mut parts = paths.chunks(part);
+        let own = parts.next().unwrap_or_default();
+        let others: Vec<_> = parts.map(|paths| (paths, scope.spawn(|| read(paths)))).collect();
+        let mut headers = read(own);
+        for (paths, other) in others {
+            // A thread that has died leaves its files to this one.
+            headers.extend(other.join().unwrap_or_else(|_| read(paths)));
+        }
+        headers
+    })
 }
 
 fn image_file(

@@ -1,7 +1,7 @@
 //! Finds the image files that metadata name: in a given directory by file name, or relative to one root for all rows.
 
-use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,10 @@ use crate::findings::{Findings, counted};
 const MOST_LISTED: usize = 10;
 /// When none of so many files is below a root, the rest need not be tried there.
 const PROBED_FILES: usize = 200;
+/// A folder is listed when at least so many of its files are asked for,
+const LEAST_LISTED: usize = 32;
+/// unless it holds more than so many times as many entries.
+const MOST_ENTRIES_PER_FILE: usize = 64;
 
 /// Finds each of `names`; `None` stands for a file that is missing.
 ///
@@ -37,7 +41,8 @@ pub(crate) fn locate_images(
         Some(dir) => {
             refuse_equal_file_names(names, dir, findings);
             findings.note(format!("image files are looked up by file name in `{}`, as asked", dir.display()));
-            let found = names.iter().map(|name| find(&dir.join(file_name(name)))).collect();
+            let known = KnownFiles::below(dir, names.iter().map(|name| Path::new(file_name(name))));
+            let found = names.iter().map(|name| find(&dir.join(file_name(name)), &known)).collect();
             (found, vec![dir.to_owned()])
         }
         None => find_below_one_root(names, metadata_file, findings),
@@ -63,9 +68,9 @@ fn file_name(name: &[u8]) -> &OsStr {
 }
 
 /// The file at `path`, or beside it with the other of the endings `.mrc` and `.mrcs`.
-fn find(path: &Path) -> Option<Found> {
+fn find(path: &Path, known: &KnownFiles) -> Option<Found> {
     // A folder is no image file, and so is a path without a file name.
-    if path.is_file() {
+    if known.contains(path) || path.is_file() {
         return Some(Found { path: path.to_owned(), has_other_ending: false });
     }
     let other = match path.extension()?.as_bytes() {
@@ -74,6 +79,54 @@ fn find(path: &Path) -> Option<Found> {
         _ => return None,
     };
     other.is_file().then_some(Found { path: other, has_other_ending: true })
+}
+
+/// Files that are known to be there because their folder was listed.
+///
+/// A data set has thousands of files in few folders. Listing a folder takes a call per some hundred files, asking for
+/// each file takes one per file: on a shared file system, and with as many processes as there are shards, that is what
+/// its metadata server feels.
+#[derive(Debug, Default)]
+struct KnownFiles {
+    of_folder: HashMap<PathBuf, HashSet<OsString>>,
+}
+
+impl KnownFiles {
+    /// Lists the folders below `root` that many of `names` are in.
+    fn below<'a>(root: &Path, names: impl Iterator<Item = &'a Path>) -> Self {
+        let mut n_wanted: HashMap<&Path, usize> = HashMap::new();
+        for folder in names.filter_map(Path::parent) {
+            *n_wanted.entry(folder).or_default() += 1;
+        }
+        let worth_listing = n_wanted.into_iter().filter(|(_, n_wanted)| *n_wanted >= LEAST_LISTED);
+        let listed = worth_listing.filter_map(|(folder, n_wanted)| {
+            let folder = root.join(folder);
+            let files = list_files(&folder, n_wanted.saturating_mul(MOST_ENTRIES_PER_FILE))?;
+            Some((folder, files))
+        });
+        Self { of_folder: listed.collect() }
+    }
+
+    /// Whether `path` is a file for certain; where it is not, only asking for it tells.
+    fn contains(&self, path: &Path) -> bool {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        self.of_folder.get(folder).is_some_and(|files| files.contains(name))
+    }
+}
+
+/// The plain files of a folder; `None` if it can't be listed or has more than `most` entries.
+fn list_files(folder: &Path, most: usize) -> Option<HashSet<OsString>> {
+    // The empty path is the working directory for files below it, but no folder that can be opened.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let mut files = HashSet::new();
+    for (nth, entry) in std::fs::read_dir(folder).ok()?.enumerate() {
+        let entry = entry.ok().filter(|_| nth < most)?;
+        // Where a link leads is another question.
+        if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            files.insert(entry.file_name());
+        }
+    }
+    Some(files)
 }
 
 fn find_below_one_root(
@@ -96,9 +149,14 @@ fn find_below_one_root(
         if nth > 0 && working_dir.as_ref() == Some(root) {
             continue;
         }
+        // Nothing is listed for a root that holds none of the files: most roots do.
+        let mut known = KnownFiles::default();
         let mut found = Vec::with_capacity(names.len());
         for name in names {
-            found.push(find(&root.join(as_path(name))));
+            if found.len() == PROBED_FILES {
+                known = KnownFiles::below(root, names.iter().map(|name| as_path(name)));
+            }
+            found.push(find(&root.join(as_path(name)), &known));
             if found.len() == PROBED_FILES && found.iter().all(Option::is_none) {
                 found.resize_with(names.len(), || None);
                 break;
@@ -308,5 +366,46 @@ mod tests {
         let found = locate_images(&names(&[image.to_str().unwrap()]), None, None, false, &mut findings);
         assert_eq!(found[0].as_deref(), Some(image.as_path()));
         assert!(findings.warnings.is_empty());
+    }
+
+    #[test]
+    fn listed_folders_tell_of_files_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let written: Vec<String> = (0..300).map(|n| format!("Extract/{n}.mrcs")).collect();
+        for name in &written[..295] {
+            touch(&path(name));
+        }
+        fs::create_dir(path("Extract/295.mrcs")).unwrap();
+        std::os::unix::fs::symlink(path("Extract/0.mrcs"), path("Extract/296.mrcs")).unwrap();
+        std::os::unix::fs::symlink(path("nowhere"), path("Extract/297.mrcs")).unwrap();
+        touch(&path("Extract/298.mrc"));
+        let known = KnownFiles::below(dir.path(), written.iter().map(Path::new));
+        assert!((0..300).all(|n| known.contains(&path(&written[n])) == (n < 295)));
+
+        // What a listing can't tell is asked for: the link that leads somewhere and the other ending are found.
+        let star = path("a.star");
+        let found = locate_images(
+            &names(&written.iter().map(String::as_str).collect::<Vec<_>>()),
+            Some(&star),
+            None,
+            false,
+            &mut Findings::new(),
+        );
+        let is_missing = |n: usize| [295, 297, 299].contains(&n);
+        assert!((0..300).all(|n| found[n].is_none() == is_missing(n)));
+        assert_eq!(found[298].as_deref(), Some(path("Extract/298.mrc").as_path()));
+    }
+
+    #[test]
+    fn folders_of_which_little_is_asked_are_not_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 0..200 {
+            touch(&dir.path().join(format!("{n}.mrcs")));
+        }
+        let few: Vec<String> = (0..LEAST_LISTED - 1).map(|n| format!("{n}.mrcs")).collect();
+        assert!(KnownFiles::below(dir.path(), few.iter().map(Path::new)).of_folder.is_empty());
+        assert!(list_files(dir.path(), 199).is_none());
+        assert_eq!(list_files(dir.path(), 200).map(|files| files.len()), Some(200));
     }
 }

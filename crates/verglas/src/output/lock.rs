@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::settings::Shard;
 
 /// The lock of the folder.
@@ -157,7 +157,7 @@ fn refuse(root: &Path, shard: Option<Shard>, file: &mut File) -> Error {
         _ => String::new(),
     };
     let what = shard.map_or(String::new(), |shard| format!("shard {shard} in "));
-    Error::value(format!("another run is writing {what}`{}`{who}", root.display()))
+    Error::new(ErrorKind::Busy, format!("another run is writing {what}`{}`{who}", root.display()))
         .with_hint("wait for it, or choose another folder")
 }
 

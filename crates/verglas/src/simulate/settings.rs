@@ -2,8 +2,9 @@
 
 use super::{Layout, SimulateError};
 use std::f64::consts::PI;
-use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
+
+use crate::threads::default_threads;
 
 /// Most particles of one data set; the truth of each is kept in memory.
 const MAX_PARTICLES: usize = 10_000_000;
@@ -81,7 +82,7 @@ impl SimulationSettings {
             defocus_angle_rad: -PI..=PI,
             phase_shift_rad: 0.0..=0.0,
             max_origin_angstrom: 3.0 * pixel_size_angstrom,
-            n_threads: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            n_threads: default_threads(),
         }
     }
 

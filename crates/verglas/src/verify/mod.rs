@@ -22,6 +22,7 @@ use crate::manifest::{FileRecord, FolderRecord, Manifest, RunState, StackRecord,
 use crate::output::{DESCRIPTOR, stack_files};
 use crate::settings::Shard;
 use crate::stack::checksum_file;
+use crate::threads::default_threads;
 use images::check_images;
 use stack::{StackFound, check_stack};
 
@@ -81,12 +82,12 @@ impl Verification {
     }
 }
 
-/// Looks at the output folder at `folder`, on all cores. `observer` is told of each stack's images.
+/// Looks at the output folder at `folder`, on all processors allotted to the process. `observer` is told of each stack's images.
 ///
 /// # Errors
 /// When the folder can't be read or holds no manifest. What is wrong with what it holds is told in the result.
 pub fn verify(folder: &Path, observer: &dyn Observer) -> Result<Verification> {
-    let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let n_threads = default_threads();
     verify_on(folder, n_threads, observer, &AtomicBool::new(false))
 }
 

@@ -1,0 +1,101 @@
+//! `verglas status`: how far a conversion is, seen from outside.
+
+use indicatif::HumanDuration;
+use verglas::findings::counted;
+use verglas::manifest::FolderRecord;
+use verglas::status::{FolderStatus, RunStatus, State, show_ranges};
+
+use crate::Failure;
+use crate::args::StatusArguments;
+use crate::messages::result;
+
+/// How many runs of one state are told of one by one.
+const MOST_LISTED: usize = 20;
+
+/// Reads the folder's manifests and tells what they amount to.
+pub fn run(arguments: &StatusArguments) -> Result<(), Failure> {
+    let record = FolderRecord::read(&arguments.folder)?;
+    let status = FolderStatus::of(&record);
+    if arguments.unfinished {
+        if status.n_shards.is_none() {
+            let folder = arguments.folder.display();
+            return Err(Failure::Usage(format!("`{folder}` is not made in shards, of which some could be unfinished")));
+        }
+        let unfinished = status.unfinished_shards();
+        if !unfinished.is_empty() {
+            result(&show_ranges(&unfinished));
+        }
+    } else if arguments.json {
+        result(&serde_json::to_string_pretty(&status).unwrap_or_default());
+    } else {
+        result(&describe(&status, &arguments.folder.display().to_string()));
+    }
+    Ok(())
+}
+
+fn describe(status: &FolderStatus, folder: &str) -> String {
+    let percent = 100.0 * status.n_images_done as f64 / status.n_images.max(1) as f64;
+    let mut text = format!(
+        "{folder}: {} of {}, {} of {} ({:.1} %)",
+        status.n_stacks_done,
+        counted(status.n_stacks, "stack"),
+        status.n_images_done,
+        counted(status.n_images, "particle"),
+        // No rounding up to what is not so.
+        (percent * 10.0).floor() / 10.0,
+    );
+    if let Some(n_shards) = status.n_shards {
+        text.push_str(&format!("\n{}: {}", counted(n_shards, "shard"), count_states(status)));
+    }
+    if let Some(seconds_left) = status.seconds_left {
+        let left = std::time::Duration::try_from_secs_f64(seconds_left).unwrap_or(std::time::Duration::MAX);
+        text.push_str(&format!(
+            "\n{:.0} particles/s, {} left at this rate",
+            status.images_per_second,
+            HumanDuration(left)
+        ));
+    }
+    for state in State::ALL.into_iter().filter(|state| *state != State::Complete) {
+        let runs: Vec<&RunStatus> = status.runs.iter().filter(|run| run.state == state).collect();
+        for run in runs.iter().take(MOST_LISTED) {
+            text.push_str(&format!("\n{}", describe_run(run)));
+        }
+        if runs.len() > MOST_LISTED {
+            text.push_str(&format!("\nand {} more that are {}", runs.len() - MOST_LISTED, state.as_str()));
+        }
+    }
+    if !status.shards_not_begun.is_empty() {
+        text.push_str(&format!("\nnot begun: {}", show_ranges(&status.shards_not_begun)));
+    }
+    text
+}
+
+/// How many shards are in each state that any is in.
+fn count_states(status: &FolderStatus) -> String {
+    let of_state = |state: State| status.runs.iter().filter(|run| run.state == state).count();
+    let begun = State::ALL.into_iter().map(|state| (of_state(state), state.as_str()));
+    let all = begun.chain([(status.shards_not_begun.len(), "not begun")]);
+    all.filter(|(n, _)| *n > 0).map(|(n, name)| format!("{n} {name}")).collect::<Vec<_>>().join(", ")
+}
+
+fn describe_run(run: &RunStatus) -> String {
+    let name = run.shard.map_or("the run".to_owned(), |shard| format!("shard {shard}"));
+    let place = match run.host.as_str() {
+        "" => format!("process {}", run.process),
+        host => format!("process {} on {host}", run.process),
+    };
+    let how = match run.state {
+        State::Running => format!("{:.0} particles/s", run.images_per_second),
+        State::Silent => {
+            let silence = std::time::Duration::try_from_secs_f64(run.seconds_since_word).unwrap_or_default();
+            format!("no word for {}; most likely killed", HumanDuration(silence))
+        }
+        State::Complete | State::Stopped | State::Failed => "its log says why".to_owned(),
+    };
+    format!(
+        "{} {name}: {} of {}, {how}; {place}",
+        run.state.as_str(),
+        run.n_stacks_done,
+        counted(run.n_stacks, "stack")
+    )
+}
