@@ -23,7 +23,7 @@ use crate::grid::Precision;
 use crate::image::{RawImage, ReadFailure};
 use crate::manifest::{Manifest, RunState};
 use crate::output::OutputFolder;
-use crate::plot::{N_SHOWN, PlotPlan, PowerSum};
+use crate::plot::{PlotPlan, PowerSum};
 use crate::polar::{PolarScratch, PolarTransform, Real};
 use crate::preprocess::{DownsampleScratch, Downsampler, apply_normalization};
 use crate::settings::{ConvertSettings, Existing};
@@ -326,7 +326,7 @@ where
             if let (Some(plots), Some(power)) = (&self.plots, &mut buffers.power) {
                 plots.add_power(fourier, power);
                 let index = chunk.first + image;
-                if index < N_SHOWN {
+                if chunk.stack.wants_picture(index) {
                     chunk.stack.keep_picture(index, plots.show(physical, fourier));
                 }
             }

@@ -114,7 +114,7 @@ impl ActiveStack {
             physical,
             records: Mutex::new(vec![None; n_images]),
             n_left: AtomicUsize::new(n_images),
-            pictures: plots.map(|plots| Mutex::new(plots.start(n_images))),
+            pictures: plots.map(|plots| Mutex::new(plots.start())),
             planned,
         })
     }
@@ -136,6 +136,13 @@ impl ActiveStack {
             *slot = Some(*record);
         }
         Ok(())
+    }
+
+    /// Whether image `index` of the stack is shown in its plots, as far as is known.
+    pub(super) fn wants_picture(&self, index: usize) -> bool {
+        let wants =
+            |pictures: &Mutex<StackPictures>| pictures.lock().unwrap_or_else(PoisonError::into_inner).wants(index);
+        self.pictures.as_ref().is_some_and(wants)
     }
 
     /// Keeps the picture of image `index` of the stack for its plots.

@@ -114,9 +114,8 @@ impl Canvas {
         }
     }
 
-    /// Draws a line through `points`, `width` pixels wide, with smooth edges, in shades or a colour's steps.
-    ///
-    /// `colour` gives the pixel for a coverage above 0 and up to 1.
+    /// Draws a line through `points`, `width` pixels wide, with smooth edges, in a palette that goes from paper to its colour;
+    /// `step`, 0 to 255, is the colour's.
     pub(super) fn line(&mut self, points: &[(f32, f32)], width: f32, step: u8) {
         let half = width / 2.0;
         for pair in points.windows(2) {

@@ -16,6 +16,8 @@ mod scale;
 mod shrink;
 mod spectrum;
 
+use std::collections::BTreeMap;
+
 use bytemuck::Pod;
 use num_complex::Complex;
 
@@ -30,7 +32,7 @@ use crate::descriptor::ImageDescriptor;
 use crate::polar::Real;
 
 /// How many images of a stack are shown.
-pub(crate) const N_SHOWN: usize = 16;
+const N_SHOWN: usize = 16;
 /// Side of one shown image, pixels; the pictures of small boxes are a whole multiple of the box instead.
 const TILE: usize = 160;
 
@@ -51,7 +53,8 @@ pub(crate) struct PlotPlan {
 /// What is kept of one stack until it is drawn; a few MiB, whatever the number of its images.
 #[derive(Debug)]
 pub(crate) struct StackPictures {
-    shown: Vec<Option<ShownImage>>,
+    /// The first images that there are, by their place in the plan; images that are left out are not among them.
+    shown: BTreeMap<usize, ShownImage>,
     power: PowerSum,
 }
 
@@ -100,9 +103,9 @@ impl PlotPlan {
         tile * 24 + n_stacks as u64 * n_images.min(N_SHOWN) as u64 * 2 * tile * 4
     }
 
-    /// Nothing seen yet of a stack of `n_images`.
-    pub(crate) fn start(&self, n_images: usize) -> StackPictures {
-        StackPictures { shown: vec![None; n_images.min(N_SHOWN)], power: self.power.start() }
+    /// Nothing seen yet of a stack.
+    pub(crate) fn start(&self) -> StackPictures {
+        StackPictures { shown: BTreeMap::new(), power: self.power.start() }
     }
 
     /// Nothing added up yet.
@@ -130,17 +133,23 @@ impl StackPictures {
         self.power.merge(sum);
     }
 
-    /// Keeps the picture of image `index` of the stack, below [`N_SHOWN`].
+    /// Whether image `index` of the plan is among the first [`N_SHOWN`], as far as is known.
+    pub(crate) fn wants(&self, index: usize) -> bool {
+        self.shown.len() < N_SHOWN || self.shown.last_key_value().is_some_and(|(&last, _)| index < last)
+    }
+
+    /// Keeps the picture of image `index` of the plan, if it is wanted: the same ones in whatever order they come.
     pub(crate) fn keep(&mut self, index: usize, image: ShownImage) {
-        if let Some(slot) = self.shown.get_mut(index) {
-            *slot = Some(image);
+        self.shown.insert(index, image);
+        if self.shown.len() > N_SHOWN {
+            self.shown.pop_last();
         }
     }
 
     /// Draws the pictures of stack `number`, which has `n_images`.
     pub(crate) fn draw(&self, plan: &PlotPlan, number: usize, n_images: usize) -> DrawnStack {
-        let shown: Vec<(usize, &ShownImage)> =
-            self.shown.iter().enumerate().filter_map(|(index, image)| Some((index, image.as_ref()?))).collect();
+        // Numbers are places in the stack as it is written.
+        let shown: Vec<(usize, &ShownImage)> = self.shown.values().enumerate().collect();
         let title = Title::new(plan, number, n_images);
         DrawnStack {
             physical_png: grid::draw_physical(&title, plan, &shown),
@@ -193,6 +202,27 @@ pub(crate) fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_images_are_kept_in_whatever_order_they_come() {
+        let grid = crate::grid::PolarGrid::new(2.0, 0.25, 8).unwrap();
+        let kept = |order: &mut dyn Iterator<Item = usize>| {
+            let mut pictures = StackPictures { shown: BTreeMap::new(), power: PowerPlan::new(&grid).start() };
+            for index in order {
+                if pictures.wants(index) {
+                    pictures.keep(index, ShownImage { physical: vec![index as f32], fourier: vec![] });
+                }
+            }
+            pictures.shown.into_keys().collect::<Vec<_>>()
+        };
+        // Image 3 is left out.
+        let expected: Vec<usize> = (0..17).filter(|&index| index != 3).collect();
+        let images = || (0..101).filter(|&index| index != 3);
+        assert_eq!(kept(&mut images()), expected);
+        assert_eq!(kept(&mut images().rev()), expected);
+        // A permutation of the same, as 101 is a prime.
+        assert_eq!(kept(&mut (0..101).map(|index| index * 37 % 101).filter(|&index| index != 3)), expected);
+    }
 
     #[test]
     fn numbers_are_short() {

@@ -96,13 +96,22 @@ impl<'a> FourierImages<'a> {
 
     /// At most `n` images, evenly spread.
     pub(super) fn examples(&self, n: usize) -> Result<Vec<Example>> {
+        self.show(chosen(self.stacks, n))
+    }
+
+    /// The images that are asked for, in their order.
+    pub(super) fn show_each(&self, images: impl Iterator<Item = (StackEntry, usize)>) -> Result<Vec<Example>> {
+        self.show(images.map(|(entry, image)| (entry, vec![image])).collect())
+    }
+
+    fn show(&self, images: Vec<(StackEntry, Vec<usize>)>) -> Result<Vec<Example>> {
         match self.descriptor.precision {
-            Precision::Single => self.examples_in::<f32>(n, PtFile::read_complex64),
-            Precision::Double => self.examples_in::<f64>(n, PtFile::read_complex128),
+            Precision::Single => self.show_in::<f32>(images, PtFile::read_complex64),
+            Precision::Double => self.show_in::<f64>(images, PtFile::read_complex128),
         }
     }
 
-    fn examples_in<T: Real>(&self, n: usize, read: ReadImages<T>) -> Result<Vec<Example>>
+    fn show_in<T: Real>(&self, images: Vec<(StackEntry, Vec<usize>)>, read: ReadImages<T>) -> Result<Vec<Example>>
     where
         Complex<T>: Pod,
     {
@@ -112,7 +121,7 @@ impl<'a> FourierImages<'a> {
         let rim = frequencies.last().copied().unwrap_or(0.0) * self.descriptor.polar_grid.radius_max()
             / self.descriptor.polar_grid.radii().last().copied().unwrap_or(1.0);
         let mut examples = Vec::new();
-        for (entry, images) in chosen(self.stacks, n) {
+        for (entry, images) in images {
             let table = self.stacks.table(entry)?;
             let sources = read_sources(&self.stacks.metadata(entry), &images)?;
             let mut physical = self.stacks.physical(entry)?;

@@ -36,6 +36,8 @@ use survey::{Stacks, survey};
 pub struct ReportSettings {
     /// Example particles that are shown.
     pub n_examples: usize,
+    /// Outliers that are shown, the oddest first.
+    pub n_odd: usize,
     /// Most images whose pixels are looked at, evenly spread; metadata are read of all.
     pub most_looked_at: usize,
     /// Most images whose power is averaged, evenly spread.
@@ -45,7 +47,7 @@ pub struct ReportSettings {
 impl Default for ReportSettings {
     fn default() -> Self {
         // Some ten seconds of a disk's time for boxes of 256 pixels.
-        Self { n_examples: 12, most_looked_at: 50_000, most_for_power: 512 }
+        Self { n_examples: 12, n_odd: 6, most_looked_at: 50_000, most_for_power: 512 }
     }
 }
 
@@ -86,6 +88,8 @@ pub fn write_report(root: &Path, path: &Path, settings: &ReportSettings) -> Resu
     let outlier_sources = survey.outliers.sources(&stacks)?;
     let fourier = FourierImages::new(&stacks, &descriptor);
     let examples = fourier.examples(settings.n_examples)?;
+    let oddest = survey.outliers.listed.iter().take(settings.n_odd).map(|odd| (odd.stack, odd.image));
+    let oddest = fourier.show_each(oddest)?;
     let (mean_power, n_power_images) = fourier.mean_power(settings.most_for_power)?;
     let [rows, columns] = descriptor.cartesian_grid.pixel_size_angstrom();
     let contents = page::Contents {
@@ -94,6 +98,7 @@ pub fn write_report(root: &Path, path: &Path, settings: &ReportSettings) -> Resu
         survey: &survey,
         outlier_sources,
         examples: &examples,
+        oddest: &oddest,
         frequencies: &fourier.frequencies(),
         mean_power: &mean_power,
         n_power_images,

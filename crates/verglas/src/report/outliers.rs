@@ -45,7 +45,7 @@ impl Reason {
     }
 
     /// In words.
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self) -> String {
         match self {
             Self::Number { quantity, value, distance } => {
                 let quantity = &QUANTITIES[*quantity];
@@ -70,6 +70,11 @@ pub(super) struct Outlier {
 }
 
 impl Outlier {
+    /// All reasons in words, a line each.
+    pub(super) fn describe(&self) -> String {
+        self.reasons.iter().map(Reason::describe).collect::<Vec<_>>().join("\n")
+    }
+
     fn weight(&self) -> f64 {
         self.reasons.iter().map(Reason::weight).fold(0.0, f64::max)
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::directions::DirectionMap;
 use super::examples::Example;
 use super::html::{Cell, data_address, escape, table};
-use super::outliers::{Reason, four_digits};
+use super::outliers::four_digits;
 use super::quantity::QUANTITIES;
 use super::run::{Run, show};
 use super::stack_table::Source;
@@ -23,6 +23,8 @@ pub(super) struct Contents<'a> {
     /// Where each listed outlier comes from.
     pub(super) outlier_sources: Vec<Source>,
     pub(super) examples: &'a [Example],
+    /// The first of the listed outliers.
+    pub(super) oddest: &'a [Example],
     pub(super) frequencies: &'a [f64],
     pub(super) mean_power: &'a [f64],
     pub(super) n_power_images: usize,
@@ -130,18 +132,20 @@ impl Contents<'_> {
              places.</p><div class=\"cards\">",
         );
         for example in self.examples {
-            self.example(page, example);
+            self.example(page, example, "");
         }
         page.push_str("</div></section>");
     }
 
-    fn example(&self, page: &mut String, example: &Example) {
+    /// One particle; `remark` says what is odd about it.
+    fn example(&self, page: &mut String, example: &Example, remark: &str) {
         let name = format!("{} of {}", example.source.section + 1, example.source.file);
         let place = format!("stack {:06}, image {}, row {}", example.stack.number, example.image, example.source.row);
         let _ = write!(
             page,
-            "<article class=\"card\"><h3>section {}</h3><div class=\"faint\">{place}</div><div class=\"pair\">",
-            escape(&name)
+            "<article class=\"card\"><h3>section {}</h3><div class=\"faint\">{place}</div>{}<div class=\"pair\">",
+            escape(&name),
+            if remark.is_empty() { String::new() } else { format!("<div class=\"odd\">{}</div>", escape(remark)) }
         );
         if let Some(png) = &example.physical_png {
             picture(page, png, &format!("image: section {name}"), "", "");
@@ -210,7 +214,7 @@ impl Contents<'_> {
                 Cell::text(source.file.clone()),
                 Cell::count((source.section + 1).max(0) as usize),
                 Cell::count(source.row.max(0) as usize),
-                Cell::text(outlier.reasons.iter().map(Reason::describe).collect::<Vec<_>>().join("\n")),
+                Cell::text(outlier.describe()),
                 Cell::Number(outlier.stack.number as f64, format!("{:06}", outlier.stack.number)),
                 Cell::count(outlier.image),
             ]
@@ -220,6 +224,13 @@ impl Contents<'_> {
             &["file", "section (from 1)", "row (from 0)", "what is odd", "stack", "image (from 0)"],
             rows,
         ));
+        if !self.oddest.is_empty() {
+            page.push_str("<h3 class=\"above\">The oddest of them</h3><div class=\"cards\">");
+            for (example, outlier) in self.oddest.iter().zip(listed) {
+                self.example(page, example, &outlier.describe());
+            }
+            page.push_str("</div>");
+        }
         page.push_str("</section>");
     }
 
