@@ -60,7 +60,7 @@ def quiet():
 
 def data_files(folder):
     """Every stack file's bytes."""
-    found = {path.relative_to(folder): path.read_bytes() for path in Path(folder).rglob("particles_*_stack_*")}
+    found = {path.relative_to(folder): path.read_bytes() for path in Path(folder).rglob("*_stack_*")}
     assert found
     return found
 
@@ -341,6 +341,13 @@ def test_sizes_of_memory():
             _bytes(size)
 
 
+def test_plots(layouts, descriptor, tmp_path, quiet):
+    star = layouts["star"][1].metadata[0]
+    indexed_star(descriptor, star, folder_output=tmp_path / "with")
+    indexed_star(descriptor, star, folder_output=tmp_path / "without", flag_plots=False)
+    assert len(list((tmp_path / "with/plots").glob("*.png"))) == 3 and not (tmp_path / "without/plots").exists()
+
+
 def test_overwrite(layouts, descriptor, tmp_path, quiet):
     star = layouts["star"][1].metadata[0]
     indexed_star(descriptor, star, folder_output=tmp_path / "out", batch_size=10)
@@ -349,7 +356,7 @@ def test_overwrite(layouts, descriptor, tmp_path, quiet):
         indexed_star(descriptor, star, folder_output=tmp_path / "out", contrast="invert")
     assert data_files(tmp_path / "out") == before
     indexed_star(descriptor, star, folder_output=tmp_path / "out", overwrite=True)
-    assert len(data_files(tmp_path / "out")) == 3
+    assert len(data_files(tmp_path / "out")) == 6
 
 
 # Progress and stopping
@@ -553,7 +560,7 @@ def test_what_was_interrupted_is_finished(layouts, descriptor, tmp_path, quiet):
     summary = indexed_star(descriptor, star, **arguments)
     assert data_files(tmp_path / "out") == data_files(tmp_path / "whole") and verglas.verify(tmp_path / "out").ok
     assert (summary.n_images, summary.n_stacks) == (N, 10)
-    for path in (tmp_path / "out").rglob("*_00000[37].*"):
+    for path in list((tmp_path / "out").rglob("*_00000[37].*")):
         path.unlink()
     told = []
     summary = indexed_star(descriptor, star, progress=lambda done, total: told.append(done), **arguments)
