@@ -41,6 +41,7 @@ fn read_paths(command: &Command) -> Vec<&Path> {
         Command::Convert(arguments) => inputs(&arguments.input),
         Command::Check(arguments) => inputs(&arguments.input),
         Command::Inspect(arguments) => arguments.files.iter().collect(),
+        Command::Status(arguments) => vec![&arguments.folder],
         Command::Report(arguments) => vec![&arguments.folder],
         Command::Verify(arguments) => vec![&arguments.folder],
         Command::Export(arguments) => std::iter::once(&arguments.folder)

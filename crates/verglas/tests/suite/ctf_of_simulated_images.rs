@@ -1,7 +1,6 @@
 //! Promise: simulated images carry the contrast transfer function that their metadata say, along the right axis.
 
-use rustfft::FftPlanner;
-use rustfft::num_complex::Complex64;
+use num_complex::Complex32;
 use std::f64::consts::{FRAC_PI_2, PI};
 use verglas::simulate::{ImageSimulator, SimulationSettings};
 
@@ -12,13 +11,13 @@ const N_PARTICLES: usize = 24;
 /// Adds the power of each frequency, `[N, N]`, rows (k_y) first, to `sum`.
 fn add_power(image: &[f32], sum: &mut [f64]) {
     let n = N_PIXELS;
-    let fft = FftPlanner::<f64>::new().plan_fft_forward(n);
-    let mut values: Vec<Complex64> = image.iter().map(|&value| Complex64::new(value.into(), 0.0)).collect();
+    let fft = verglas_fft::plan_complex_forward_f32(n);
+    let mut values: Vec<Complex32> = image.iter().map(|&value| Complex32::new(value, 0.0)).collect();
     for _ in 0..2 {
         fft.process(&mut values);
         values = (0..n * n).map(|index| values[index % n * n + index / n]).collect();
     }
-    sum.iter_mut().zip(&values).for_each(|(sum, value)| *sum += value.norm_sqr());
+    sum.iter_mut().zip(&values).for_each(|(sum, value)| *sum += f64::from(value.norm_sqr()));
 }
 
 /// The square of the function, from the defoci along and across the axis instead of their mean and difference.
