@@ -155,7 +155,7 @@ def convert(
     if params_input is not None and not isinstance(params_input, (str, bytes, os.PathLike, ImageDescriptor)):
         # Workers need not know CryoLike.
         params_input = ImageDescriptor._of(native_descriptor(params_input))
-    settings = {
+    settings: dict[str, Any] = {
         **options,
         "image_dir": image_dir,
         "batch_size": batch_size,
@@ -175,7 +175,7 @@ def convert(
     work = _Work(source, params_input, os.fsdecode(folder_output), settings, os.getcwd())
 
     token = uuid.uuid4().hex[:8]
-    futures = [client.submit(work.check, key=f"verglas-check-{token}", pure=False)]
+    futures: list[Any] = [client.submit(work.check, key=f"verglas-check-{token}", pure=False)]
     try:
         checked = _outcome(futures[0].result())
         warn_all(checked.warnings)

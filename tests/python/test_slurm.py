@@ -93,12 +93,13 @@ def test_a_job_array_in_which_a_task_is_killed(tmp_path):
 
         os.kill(killed["run"]["process"], signal.SIGKILL)
         # Its end lets the finishing job begin, which runs the shard again, and itself after it.
-        until(lambda: (stacks / "report.html").exists() or "error:" in logs(), "the report")
         until(lambda: slurm("squeue", "--noheader") == "", "the last job to end")
 
     said = logs()
     assert f"shards {number} run again" in said, said
     assert (tmp_path / f"verglas-finish-{finish}.log").exists(), said
+    assert "complete and unaltered" in said, said
+    assert (stacks / "report.html").exists(), said
     verglas("verify", stacks)
     assert files(stacks) == files(tmp_path / "plain"), said
     assert verglas("status", stacks, "--unfinished").stdout == ""
