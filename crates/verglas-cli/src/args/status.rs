@@ -4,7 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+const EXAMPLES: &str = "\
+Examples:
+  verglas status stacks
+  verglas status stacks --json
+  verglas status stacks --unfinished";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct StatusArguments {
     /// Output folder of a conversion, finished or not
     #[arg(value_name = "DIR")]
