@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use verglas_formats::FormatError;
 use verglas_formats::mrc::{Mode0, MrcOptions, MrcSummary, MrcWarning, read_header};
 
-use super::store::{ImageFile, Unreadable};
+use super::store::{FileStamp, ImageFile, Unreadable};
 use crate::error::Error;
 use crate::findings::{Findings, counted};
 use crate::particle::{Pairing, ParticleTable};
@@ -43,10 +43,15 @@ pub(crate) fn check_images(
             files.push(Err(Unreadable(format!("`{name}` not found"))));
             continue;
         };
-        files.push(match read_header(&path) {
-            Ok(summary) => Ok(image_file(path, summary, mode0, unreadable_is_allowed, &mut oddities, findings)),
+        // Before the header: what changes from now on is noticed.
+        let stamped = FileStamp::of(&path).map_err(FormatError::from);
+        files.push(match stamped.and_then(|stamp| Ok((stamp, read_header(&path)?))) {
+            Ok((stamp, summary)) => {
+                Ok(image_file(path, stamp, summary, mode0, unreadable_is_allowed, &mut oddities, findings))
+            }
             Err(error) => {
-                let may_be_left_out = unreadable_is_allowed && !matches!(error, FormatError::Unsupported(_));
+                // Damaged contents are the file's fault; that it can't be read at all, or not by this program, is not.
+                let may_be_left_out = unreadable_is_allowed && matches!(error, FormatError::Malformed(_));
                 let error = Error::from_format(&path, error);
                 let unreadable = Unreadable(error.to_string());
                 if may_be_left_out {
@@ -66,6 +71,7 @@ pub(crate) fn check_images(
 
 fn image_file(
     path: PathBuf,
+    stamp: FileStamp,
     summary: MrcSummary,
     mode0: Mode0,
     unreadable_is_allowed: bool,
@@ -96,7 +102,9 @@ fn image_file(
             limit >> 30
         )));
     }
-    ImageFile { path, header: summary.header, compression: summary.compression }
+    let n_sections_present =
+        summary.truncation.map_or(summary.header.n_sections, |truncation| truncation.n_sections_present);
+    ImageFile { path, header: summary.header, compression: summary.compression, n_sections_present, stamp }
 }
 
 /// Every section asked for must be there; in sequence, every section must be asked for.

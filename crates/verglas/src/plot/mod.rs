@@ -16,6 +16,8 @@ mod scale;
 mod shrink;
 mod spectrum;
 
+use std::collections::BTreeMap;
+
 use bytemuck::Pod;
 use num_complex::Complex;
 
@@ -51,7 +53,8 @@ pub(crate) struct PlotPlan {
 /// What is kept of one stack until it is drawn; a few MiB, whatever the number of its images.
 #[derive(Debug)]
 pub(crate) struct StackPictures {
-    shown: Vec<Option<ShownImage>>,
+    /// By their place in the plan; some images of a stack may be left out.
+    shown: BTreeMap<usize, ShownImage>,
     power: PowerSum,
 }
 
@@ -100,9 +103,9 @@ impl PlotPlan {
         tile * 24 + n_stacks as u64 * n_images.min(N_SHOWN) as u64 * 2 * tile * 4
     }
 
-    /// Nothing seen yet of a stack of `n_images`.
-    pub(crate) fn start(&self, n_images: usize) -> StackPictures {
-        StackPictures { shown: vec![None; n_images.min(N_SHOWN)], power: self.power.start() }
+    /// Nothing seen yet of a stack.
+    pub(crate) fn start(&self) -> StackPictures {
+        StackPictures { shown: BTreeMap::new(), power: self.power.start() }
     }
 
     /// Nothing added up yet.
@@ -130,17 +133,23 @@ impl StackPictures {
         self.power.merge(sum);
     }
 
-    /// Keeps the picture of image `index` of the stack, below [`N_SHOWN`].
+    /// Whether image `index` may be one of the first [`N_SHOWN`], as far as is known by now.
+    pub(crate) fn wants(&self, index: usize) -> bool {
+        self.shown.len() < N_SHOWN || self.shown.last_key_value().is_some_and(|(&last, _)| index < last)
+    }
+
+    /// Keeps the picture of image `index` of the stack, if it is one of the first [`N_SHOWN`].
     pub(crate) fn keep(&mut self, index: usize, image: ShownImage) {
-        if let Some(slot) = self.shown.get_mut(index) {
-            *slot = Some(image);
+        self.shown.insert(index, image);
+        if self.shown.len() > N_SHOWN {
+            self.shown.pop_last();
         }
     }
 
     /// Draws the pictures of stack `number`, which has `n_images`.
     pub(crate) fn draw(&self, plan: &PlotPlan, number: usize, n_images: usize) -> DrawnStack {
-        let shown: Vec<(usize, &ShownImage)> =
-            self.shown.iter().enumerate().filter_map(|(index, image)| Some((index, image.as_ref()?))).collect();
+        // Numbered as they stand in the stack, where nothing is left out between them.
+        let shown: Vec<(usize, &ShownImage)> = self.shown.values().enumerate().collect();
         let title = Title::new(plan, number, n_images);
         DrawnStack {
             physical_png: grid::draw_physical(&title, plan, &shown),
