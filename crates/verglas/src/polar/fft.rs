@@ -108,7 +108,7 @@ impl<T: Real> HalfFilledFft<T> {
         let quarter = self.len / 4;
         let (input, output, work) = (&input[..2 * quarter], &mut output[..self.len], &mut work[..quarter]);
         self.transform_quarter::<S, 0>(simd, input, &mut output[..quarter], work);
-        self.transform_quarter::<S, 1>(simd, input, &mut output[1 * quarter..][..quarter], work);
+        self.transform_quarter::<S, 1>(simd, input, &mut output[quarter..][..quarter], work);
         self.transform_quarter::<S, 2>(simd, input, &mut output[2 * quarter..][..quarter], work);
         self.transform_quarter::<S, 3>(simd, input, &mut output[3 * quarter..][..quarter], work);
     }

@@ -288,8 +288,7 @@ fn weighted_sum<T: Real, S: Simd<T>, const W: usize>(
             }
         }
     }
-    let total = Complex::new(totals[0] + totals[2], totals[1] + totals[3]);
-    total
+    Complex::new(totals[0] + totals[2], totals[1] + totals[3])
 }
 
 /// Half of the angles when the other half lies opposite to them.
