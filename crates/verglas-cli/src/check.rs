@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::json;
 use verglas::findings::counted;
-use verglas::{Conversion, Error, Findings, Result};
+use verglas::{Conversion, Findings, Result};
 
 use crate::Failure;
 use crate::args::CheckArguments;
@@ -18,8 +18,8 @@ pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Resul
     let mut findings = Findings::new();
     let checked = check(arguments.deep, || Conversion::prepare(input, settings, &mut findings), messages);
     messages.findings(&findings);
-    let conversion = checked?;
-    let n_warnings = findings.warnings.len();
+    let (conversion, n_deep_warnings) = checked?;
+    let n_warnings = findings.warnings.len() + n_deep_warnings;
     let mut text = format!(
         "nothing wrong: {} of {} would make {}",
         counted(conversion.n_images(), "particle"),
@@ -43,17 +43,19 @@ pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Resul
     Ok(())
 }
 
-fn check(deep: bool, prepare: impl FnOnce() -> Result<Conversion>, messages: Messages) -> Result<Conversion> {
+/// Also looks at the pixels if `deep` says so; returns how many warnings came of that.
+fn check(deep: bool, prepare: impl FnOnce() -> Result<Conversion>, messages: Messages) -> Result<(Conversion, usize)> {
     let conversion = prepare()?;
+    let mut findings = Findings::new();
     if deep {
-        let mut findings = Findings::new();
         let progress = messages.progress(conversion.n_images() as u64, "images");
         let looked = conversion.check_pixels(&progress, &AtomicBool::new(false), &mut findings);
         progress.finish();
+        messages.findings(&findings);
         looked?;
-        if let Some(error) = Error::all_of(findings.errors) {
+        if let Some(error) = findings.take_error() {
             return Err(error);
         }
     }
-    Ok(conversion)
+    Ok((conversion, findings.warnings.len()))
 }

@@ -2,16 +2,16 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use verglas::findings::counted;
 use verglas::metadata::{AngleUnit, Input};
 use verglas::settings::{ConvertSettings, DescriptorSource, Downsampling, Existing};
-use verglas::{Conversion, Error, Findings, Result, Summary};
+use verglas::{Conversion, Error, ErrorKind, Findings, Summary};
 
 use crate::Failure;
 use crate::args::{AngleUnitName, ConvertArguments, GridArguments, InputArguments, PixelSizeFromName};
 use crate::messages::Messages;
+use crate::signals::Signals;
 
 /// Runs the command.
 pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Result<(), Failure> {
@@ -29,24 +29,36 @@ pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Res
     };
     let summary = convert(input, settings, &arguments.output, messages)?;
     messages.summary(&describe(&summary), || serde_json::to_value(&summary).unwrap_or_default());
-    Ok(())
+    if summary.n_images_skipped > 0 { Err(Failure::Told(LEFT_OUT)) } else { Ok(()) }
 }
 
+/// It finished, but particles were left out, as the user allowed.
+const LEFT_OUT: u8 = 3;
+
 /// Checks and converts, telling what there is to tell on the way.
-pub fn convert(input: Input, settings: ConvertSettings, output: &Path, messages: Messages) -> Result<Summary> {
+pub fn convert(
+    input: Input,
+    settings: ConvertSettings,
+    output: &Path,
+    messages: Messages,
+) -> std::result::Result<Summary, Failure> {
     let mut findings = Findings::new();
     let refused = Conversion::check_output(output, &settings).err();
     let prepared = Conversion::prepare(input, settings, &mut findings);
     messages.findings(&findings);
     let conversion = match (refused, prepared) {
         (None, Ok(conversion)) => conversion,
-        (Some(error), Ok(_)) | (None, Err(error)) => return Err(error),
-        (Some(first), Err(second)) => return Err(first.with_other(second)),
+        (Some(error), Ok(_)) | (None, Err(error)) => return Err(error.into()),
+        (Some(first), Err(second)) => return Err(first.with_other(second).into()),
     };
+    let signals = Signals::listen().map_err(|error| Error::io("cannot listen for signals", &error))?;
     let progress = messages.progress(conversion.n_images() as u64, "images");
-    let summary = conversion.run(output, &findings.warnings, &progress, &AtomicBool::new(false));
+    let summary = conversion.run(output, &findings.warnings, &progress, &signals.stop);
     progress.finish();
-    summary
+    summary.map_err(|error| match (error.kind(), signals.exit_code()) {
+        (ErrorKind::Interrupted, Some(code)) => Failure::Stopped(error, code),
+        _ => error.into(),
+    })
 }
 
 /// The kind of input that the words on the command line amount to.
@@ -123,6 +135,7 @@ pub fn settings(arguments: &InputArguments) -> ConvertSettings {
         optics_groups: arguments.optics_group.clone(),
         byte_sign: arguments.mode0.into(),
         keep_files_apart: arguments.keep_files_apart,
+        skip_unreadable: arguments.skip_unreadable,
         n_threads: arguments.threads.map_or(defaults.n_threads, usize::from),
         memory_bytes: arguments.memory.unwrap_or(defaults.memory_bytes),
         ..defaults

@@ -58,5 +58,5 @@ pub fn run(arguments: &DemoArguments, messages: Messages) -> Result<(), Failure>
     );
     messages
         .summary(&text, || serde_json::json!({"conversion": summary, "verification": verified, "report": reported}));
-    if verified.is_sound() { Ok(()) } else { Err(Failure::Told) }
+    if verified.is_sound() { Ok(()) } else { Err(Failure::Told(1)) }
 }

@@ -11,6 +11,7 @@ mod export;
 mod inspect;
 mod messages;
 mod report;
+mod signals;
 mod simulate;
 mod status;
 mod suggest;
@@ -30,8 +31,10 @@ pub enum Failure {
     Run(Error),
     /// The words on the command line don't go together: exit code 2.
     Usage(String),
-    /// What is wrong has been told: exit code 1.
-    Told,
+    /// A signal stopped it, after what was whole was kept: the exit code says which.
+    Stopped(Error, u8),
+    /// All has been told that there is to tell; the exit code says it to scripts.
+    Told(u8),
 }
 
 fn main() -> ExitCode {
@@ -54,7 +57,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Told) => ExitCode::from(1),
+        Err(Failure::Told(code)) => ExitCode::from(code),
         Err(Failure::Run(error)) => {
             let hint = if error.kind() == ErrorKind::NotFound { suggest::misspelt(&arguments.command) } else { None };
             match hint {
@@ -62,6 +65,10 @@ fn main() -> ExitCode {
                 None => messages.error(&error),
             }
             ExitCode::from(1)
+        }
+        Err(Failure::Stopped(error, code)) => {
+            messages.error(&error);
+            ExitCode::from(code)
         }
         Err(Failure::Usage(message)) => {
             messages.error(&Error::value(message).with_hint("`verglas --help` lists what can be said"));

@@ -17,7 +17,7 @@ use crate::messages::Messages;
 pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failure> {
     let verified = verify(&arguments.folder, arguments.threads, messages)?;
     messages.summary(&describe(&verified), || serde_json::to_value(&verified).unwrap_or_default());
-    if verified.is_sound() { Ok(()) } else { Err(Failure::Told) }
+    if verified.is_sound() { Ok(()) } else { Err(Failure::Told(1)) }
 }
 
 /// Looks at an output folder and tells what is wrong.

@@ -34,6 +34,8 @@ pub struct Error {
     kind: ErrorKind,
     message: String,
     hint: Option<String>,
+    /// The operating system's number for it, if it is one of its own.
+    os_code: Option<i32>,
     /// What else is wrong, where several things were checked together.
     others: Vec<Error>,
 }
@@ -41,7 +43,7 @@ pub struct Error {
 impl Error {
     /// An error of the given kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, others: Vec::new() }
+        Self { kind, message: message.into(), hint: None, os_code: None, others: Vec::new() }
     }
 
     /// Something that is needed is not there.
@@ -65,7 +67,24 @@ impl Error {
             std::io::ErrorKind::NotFound => ErrorKind::NotFound,
             _ => ErrorKind::Io,
         };
-        Self::new(kind, format!("{doing}: {error}"))
+        let hint = match error.kind() {
+            std::io::ErrorKind::StorageFull => {
+                Some("make room on that disk; a conversion then goes on with --resume".to_owned())
+            }
+            std::io::ErrorKind::QuotaExceeded => {
+                Some("the quota is used up; when there is room, a conversion goes on with --resume".to_owned())
+            }
+            _ if error.raw_os_error().is_some_and(|code| TOO_MANY_FILES.contains(&code)) => {
+                Some("`ulimit -n` tells and raises the limit of open files".to_owned())
+            }
+            _ => None,
+        };
+        Self { hint, os_code: error.raw_os_error(), ..Self::new(kind, format!("{doing}: {error}")) }
+    }
+
+    /// Whether the operating system refused because too many files are open.
+    pub(crate) fn is_of_too_many_files(&self) -> bool {
+        self.os_code.is_some_and(|code| TOO_MANY_FILES.contains(&code))
     }
 
     /// An error from reading the file at `path`, which the text names.
@@ -127,6 +146,9 @@ impl Error {
         &self.others
     }
 }
+
+/// EMFILE and ENFILE: of this process, and of the whole system. The standard library has no name for them.
+const TOO_MANY_FILES: [i32; 2] = [24, 23];
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -74,6 +74,10 @@ pub struct InputArguments {
     /// No stack mixes image files
     #[arg(long, help_heading = "Stacks")]
     pub keep_files_apart: bool,
+    /// Leave out images that are missing, cut off or can't be normalised, list them in DIR/skipped.star, and end with
+    /// exit code 3
+    #[arg(long, help_heading = "Stacks")]
+    pub skip_unreadable: bool,
     /// Threads [default: all processors allotted to the process, by SLURM too]
     #[arg(short = 'j', long, value_name = "N", help_heading = "Machine")]
     pub threads: Option<NonZeroUsize>,

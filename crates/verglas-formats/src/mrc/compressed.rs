@@ -150,11 +150,9 @@ pub(super) fn unpack(
     }
     let limit = expected_bytes.saturating_add(BYTES_PAST_CLAIM).min(max_bytes);
 
-    let mut unpacked = match temp_dir {
-        Some(dir) => tempfile::tempfile_in(dir),
-        None => tempfile::tempfile(),
-    }
-    .map_err(in_temporary_file)?;
+    let folder = temp_dir.map_or_else(std::env::temp_dir, Path::to_owned);
+    let in_temporary_file = |error| in_temporary_file(&folder, &error);
+    let mut unpacked = tempfile::tempfile_in(&folder).map_err(in_temporary_file)?;
     unpacked.write_all(&header_bytes).map_err(in_temporary_file)?;
     let mut buffer = vec![0; BUFFER_BYTES];
     while unpacking.n_bytes < limit {
@@ -170,6 +168,11 @@ pub(super) fn unpack(
     Ok(Unpacked { file: unpacked, n_bytes: unpacking.n_bytes, header, warnings })
 }
 
-fn in_temporary_file(error: io::Error) -> FormatError {
-    io::Error::new(error.kind(), format!("unpacking to a temporary file: {error}")).into()
+/// Not the image file is what can't be had, so the kind of the error must not say that it is missing.
+fn in_temporary_file(folder: &Path, error: &io::Error) -> FormatError {
+    io::Error::other(format!(
+        "unpacking to a temporary file in `{}`, which the environment variable TMPDIR chooses: {error}",
+        folder.display()
+    ))
+    .into()
 }

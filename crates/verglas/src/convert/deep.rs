@@ -19,6 +19,8 @@ struct Degenerates {
     constant: Vec<usize>,
     not_finite: Vec<usize>,
     unreadable: Vec<(usize, Error)>,
+    /// What no option allows to leave out.
+    fatal: Vec<(usize, Error)>,
 }
 
 impl Conversion {
@@ -41,11 +43,13 @@ impl Conversion {
         let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.report(&mut all.constant, Degenerate::Constant, findings);
         self.report(&mut all.not_finite, Degenerate::NotFinite, findings);
-        all.unreadable.sort_by_key(|(position, _)| *position);
-        let n_more = all.unreadable.len().saturating_sub(MOST_LISTED);
-        findings.errors.extend(all.unreadable.into_iter().take(MOST_LISTED).map(|(_, error)| error));
-        if n_more > 0 {
-            findings.error(Error::format(format!("{n_more} more images can't be read")));
+        for (mut errors, may_be_left_out) in [(all.unreadable, true), (all.fatal, false)] {
+            errors.sort_by_key(|(position, _)| *position);
+            let n_more = errors.len().saturating_sub(MOST_LISTED);
+            let more = (n_more > 0).then(|| Error::format(format!("{n_more} more images can't be read")));
+            for error in errors.into_iter().take(MOST_LISTED).map(|(_, error)| error).chain(more) {
+                self.tell(error, may_be_left_out, findings);
+            }
         }
         Ok(())
     }
@@ -77,15 +81,18 @@ impl Conversion {
                         .with_detail(format_args!("needed by {}", self.table.place(particle)));
                     mine.unreadable.push((position, error));
                 }
-                Err(ReadFailure::Fatal(error)) => mine.unreadable.push((position, error)),
+                Err(ReadFailure::Fatal(error)) => mine.fatal.push((position, error)),
             }
-            self.images.done_with(file, 1);
+            if let Err(error) = self.images.done_with(file, 1) {
+                mine.fatal.push((position, error));
+            }
             observer.images_done(1);
         }
         let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
         all.constant.append(&mut mine.constant);
         all.not_finite.append(&mut mine.not_finite);
         all.unreadable.append(&mut mine.unreadable);
+        all.fatal.append(&mut mine.fatal);
     }
 
     /// One error for all images of a kind.
@@ -105,7 +112,16 @@ impl Conversion {
         if positions.len() > MOST_LISTED {
             error = error.with_detail(format_args!("and {} more", positions.len() - MOST_LISTED));
         }
-        findings.error(error);
+        self.tell(error, true, findings);
+    }
+
+    /// What may be left out, if the user says so, is a warning then.
+    fn tell(&self, error: Error, may_be_left_out: bool, findings: &mut Findings) {
+        if may_be_left_out && self.settings.skip_unreadable {
+            findings.warn("image-unreadable", format!("{error}\n  it would be left out"));
+        } else {
+            findings.error(error);
+        }
     }
 
     /// An error about one image, naming file, section and row.

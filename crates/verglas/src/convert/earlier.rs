@@ -19,6 +19,8 @@ pub(super) struct Earlier {
     pub(super) stacks: Vec<StackRecord>,
     /// Images that are missing in them.
     pub(super) skipped: Vec<SkippedImage>,
+    /// The list of such images that is there.
+    pub(super) skipped_list: Option<FileRecord>,
 }
 
 impl Conversion {
@@ -63,6 +65,7 @@ impl Conversion {
             earlier.stacks.extend(kept);
         }
         let is_kept = |number: usize| earlier.stacks.binary_search_by_key(&number, |stack| stack.number).is_ok();
+        earlier.skipped_list = old.skipped_list;
         earlier.skipped = old.skipped.into_iter().filter(|image| is_kept(image.stack)).collect();
         Ok(earlier)
     }

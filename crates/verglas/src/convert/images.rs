@@ -2,9 +2,9 @@
 
 use verglas_formats::mrc::Mode0;
 
-use super::prepare::own_positions;
+use super::prepare::{own_positions, own_stacks};
 use crate::error::{Error, Result};
-use crate::findings::Findings;
+use crate::findings::{Findings, counted};
 use crate::image::{BoxSize, ImageFile, Unreadable, check_images, locate_images};
 use crate::metadata::pixel_sizes::conflict;
 use crate::metadata::{Input, image_folder};
@@ -54,7 +54,7 @@ pub(super) fn find_images(
         // A job's images are in its folder, wherever its metadata say that the project once was.
         Input::CryosparcJob { root, job_number } => (None, image_folder(root, *job_number)),
     };
-    let located = locate_images(&names, root_of, image_dir.as_deref(), false, findings);
+    let located = locate_images(&names, root_of, image_dir.as_deref(), settings.skip_unreadable, findings);
     let mut paths = vec![None; n_images.len()];
     for (image, path) in needed.into_iter().zip(located) {
         paths[image] = path;
@@ -66,8 +66,43 @@ pub(super) fn find_images(
             *path = None;
         }
     }
-    let (files, box_size) = check_images(table, plan, own_positions(plan, settings), paths, mode0, false, findings);
+    let positions = own_positions(plan, settings);
+    let (files, box_size) = check_images(table, plan, positions, paths, mode0, settings.skip_unreadable, findings);
+    if settings.skip_unreadable {
+        refuse_empty_stacks(table, plan, settings, &files, findings);
+    }
     FoundImages { files, n_images, box_size }
+}
+
+/// Every stack needs an image: a number can't be left out.
+fn refuse_empty_stacks(
+    table: &ParticleTable,
+    plan: &StackPlan,
+    settings: &ConvertSettings,
+    files: &[std::result::Result<ImageFile, Unreadable>],
+    findings: &mut Findings,
+) {
+    let is_there = |particle: usize| match &files[table.image[particle] as usize] {
+        Ok(file) => u64::from(table.section[particle].0) < file.n_sections_present,
+        Err(_) => false,
+    };
+    let is_empty =
+        |&number: &usize| !plan.stacks()[number].positions.clone().any(|position| is_there(plan.particle(position)));
+    let mut empty = own_stacks(plan, settings).filter(is_empty);
+    let Some(first) = empty.next() else { return };
+    let first_particle = plan.particle(plan.stacks()[first].positions.start);
+    let others = match empty.count() {
+        0 => String::new(),
+        n => format!(", and none of {}", counted(n, "more stack")),
+    };
+    findings.error(
+        Error::value(format!(
+            "no image of stack {first} is left{others}: its {} would all be left out, and CryoLike needs unbroken numbers",
+            counted(plan.stacks()[first].n_images(), "image")
+        ))
+        .with_detail(format_args!("the first is that of {}", table.place(first_particle)))
+        .with_hint("take these rows out of the metadata, or make larger stacks with --batch-size"),
+    );
 }
 
 /// The first header's pixel size, if it means anything: zero and one are what programs write that know none.

@@ -11,6 +11,7 @@ mod prepare;
 mod recorder;
 mod reports;
 mod run;
+mod skipped;
 mod stack_run;
 mod summary;
 

@@ -152,7 +152,7 @@ impl Conversion {
         note_decisions(&descriptor, descriptor_is_new, &plan, &settings, buffers, findings);
         let options = MrcOptions { mode0, ..MrcOptions::default() };
         let n_images_of_file = images.n_images;
-        let images = ImageStore::new(images.files, &n_images_of_file, options);
+        let images = ImageStore::new(images.files, &n_images_of_file, options, buffers.n_threads);
         Some(Self {
             input,
             settings,

@@ -95,6 +95,14 @@ impl<'a> Recorder<'a> {
         if record.written.elapsed() < record.pause { Ok(()) } else { self.write(&mut record) }
     }
 
+    /// Writes the manifest as it is.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub(super) fn write_now(&self) -> Result<()> {
+        self.write(&mut self.lock())
+    }
+
     /// Writes the manifest for the last time, with how the run ended, and gives it back.
     ///
     /// # Errors

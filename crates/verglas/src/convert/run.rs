@@ -14,14 +14,14 @@ use super::earlier::Earlier;
 use super::manifest::new_manifest;
 use super::prepare::Conversion;
 use super::recorder::{ChunkTimes, Recorder};
-use super::stack_run::{ActiveStack, ImageRecord};
+use super::stack_run::{ActiveStack, ImageOutcome, ImageRecord};
 use super::summary::Summary;
 use super::{Observer, StopFlag};
 use crate::error::{Error, ErrorKind, Result};
-use crate::findings::Warning;
+use crate::findings::{Warning, counted};
 use crate::grid::Precision;
 use crate::image::{RawImage, ReadFailure};
-use crate::manifest::{Manifest, RunState};
+use crate::manifest::{FileRecord, Manifest, RunState};
 use crate::output::OutputFolder;
 use crate::plot::{PlotPlan, PowerSum};
 use crate::polar::{PolarScratch, PolarTransform, Real};
@@ -84,13 +84,13 @@ impl Conversion {
         }
         let descriptor = self.descriptor.to_bytes()?;
         let mut manifest = new_manifest(self, &warnings, &descriptor);
-        if self.descriptor_is_new {
-            output.check_descriptor(&descriptor)?;
-        }
+        output
+            .check_root_files(self.descriptor_is_new.then_some(descriptor.as_slice()), self.settings.skip_unreadable)?;
         let earlier = self.clear_the_way(&output, &manifest)?;
         let n_kept = earlier.stacks.len();
         manifest.stacks = earlier.stacks;
         manifest.skipped = earlier.skipped;
+        manifest.skipped_list = earlier.skipped_list;
         manifest.run.n_threads = self.buffers.n_threads;
         manifest.run.memory_bytes = self.settings.memory_bytes;
         let is_kept = |number: usize| manifest.stacks.binary_search_by_key(&number, |stack| stack.number).is_ok();
@@ -138,9 +138,47 @@ impl Conversion {
             )
             .with_hint("the same command with --resume makes the others"));
         }
+        if let Err(error) = self.list_left_out(&output, &recorder, observer, &mut warnings) {
+            let _ = recorder.finish(RunState::Failed);
+            return Err(error);
+        }
         let (manifest, written) = recorder.finish(RunState::Complete);
         written?;
         Ok(Summary::new(self, output.root(), &manifest, n_kept, warnings, start.elapsed()))
+    }
+
+    /// Lists the images that were left out, and tells of them, if there are any.
+    fn list_left_out(
+        &self,
+        output: &OutputFolder,
+        recorder: &Recorder<'_>,
+        observer: &dyn Observer,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<()> {
+        let skipped = recorder.edit(|manifest| std::mem::take(&mut manifest.skipped));
+        if skipped.is_empty() {
+            return Ok(());
+        }
+        let list = self.list_skipped(&skipped)?;
+        let warning = Warning {
+            code: "particles-left-out",
+            message: format!(
+                "{} of {} left out, for their images can't be read or normalised; `{}` lists them",
+                skipped.len(),
+                counted(self.n_images(), "particle"),
+                output.path(output.list_name()).display()
+            ),
+        };
+        observer.warning(&warning);
+        recorder.edit(|manifest| {
+            manifest.warnings.push((&warning).into());
+            manifest.skipped = skipped;
+            manifest.skipped_list = Some(FileRecord::new(output.list_name(), list.len() as u64, crc32(&list)));
+        });
+        warnings.push(warning);
+        // The manifest first: a list that no manifest knows would be taken for someone else's.
+        recorder.write_now()?;
+        output.write_list(&list)
     }
 
     /// Removes what must go, and finds the stacks that stay.
@@ -158,6 +196,9 @@ impl Conversion {
             // Stacks of the same plan are not in a shard's way, and need not be made twice.
             (Existing::Resume, _) | (Existing::Refuse, Some(_)) => {
                 let earlier = self.find_earlier(output, manifest)?;
+                if earlier.stacks.is_empty() && self.settings.shard.is_none() {
+                    output.remove_own_root_files()?;
+                }
                 output.remove_unfinished(self.own_stacks())?;
                 Ok(earlier)
             }
@@ -208,7 +249,9 @@ struct Buffers<T: Real> {
     physical: Vec<f32>,
     fourier: Vec<Complex<T>>,
     scratch: PolarScratch<T>,
-    records: Vec<ImageRecord>,
+    /// What can't be read of the chunk, and why; one per image.
+    unreadable: Vec<Option<String>>,
+    outcomes: Vec<ImageOutcome>,
     /// The power of a chunk's images, where it is asked for.
     power: Option<PowerSum>,
 }
@@ -234,18 +277,21 @@ where
             physical: vec![0.0; n_images * n_pixels],
             fourier: vec![Complex::default(); n_images * self.transform.output_len()],
             scratch: self.transform.scratch(),
-            records: Vec::with_capacity(n_images),
+            unreadable: Vec::with_capacity(n_images),
+            outcomes: Vec::with_capacity(n_images),
             power: self.plots.as_ref().map(PlotPlan::start_power),
         };
         while let Some(chunk) = self.next_chunk() {
-            let result = self.convert(&chunk, &mut buffers).and_then(|mut times| {
+            let result = self.convert(&chunk, &mut buffers).and_then(|times| {
+                // The user asked to stop: what was computed of this chunk is lost with its stack.
+                let Some(mut times) = times else { return Ok(()) };
                 self.observer.images_done(chunk.n_images as u64);
                 if chunk.stack.is_last(chunk.n_images) {
                     let before = Instant::now();
                     let finished = chunk.stack.finish(self.conversion, self.output, self.plots.as_ref())?;
                     times.write += before.elapsed();
-                    times.bytes_written += finished.files.iter().map(|file| file.bytes).sum::<u64>();
-                    self.recorder.add(finished, Vec::new());
+                    times.bytes_written += finished.record.files.iter().map(|file| file.bytes).sum::<u64>();
+                    self.recorder.add(finished.record, finished.skipped);
                 }
                 self.recorder.note(chunk.n_images, times)
             });
@@ -292,49 +338,33 @@ where
         self.has_failed.store(true, Ordering::Release);
     }
 
-    /// Reads, downsamples, normalises, transforms and writes the images of a chunk.
-    fn convert(&self, chunk: &Chunk, buffers: &mut Buffers<T>) -> Result<ChunkTimes> {
+    /// Reads, downsamples, normalises, transforms and writes the images of a chunk; `None` when the user asks to stop.
+    fn convert(&self, chunk: &Chunk, buffers: &mut Buffers<T>) -> Result<Option<ChunkTimes>> {
         let conversion = self.conversion;
         let mut times = ChunkTimes::default();
-        let before = Instant::now();
         let n_pixels = self.transform.n_pixels() * self.transform.n_pixels();
         let n_values = self.transform.output_len();
         let first_position = chunk.stack.planned.positions.start + chunk.first;
-        let n_raw_pixels = self.n_raw_pixels();
-        self.read(chunk, first_position, n_raw_pixels, buffers)?;
+        let before = Instant::now();
+        self.read(chunk, first_position, self.n_raw_pixels(), buffers)?;
         times.read = before.elapsed();
         times.bytes_read = self.bytes_of(chunk, first_position);
         let before = Instant::now();
-        buffers.records.clear();
+        buffers.outcomes.clear();
         for image in 0..chunk.n_images {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
             let particle = conversion.plan.particle(first_position + image);
-            let raw = &mut buffers.raw[image * n_raw_pixels..][..n_raw_pixels];
-            if is_inverted(&conversion.table, conversion.settings.contrast, particle) {
-                raw.iter_mut().for_each(|pixel| *pixel = -*pixel);
-            }
-            let downsampled = self.downsampler.apply(RawImage(raw), &mut buffers.downsample_scratch);
-            let physical = &mut buffers.physical[image * n_pixels..][..n_pixels];
-            let (centred, normalization) = apply_normalization(downsampled, physical)
-                .map_err(|degenerate| conversion.name_image(particle, degenerate.as_str()))?;
-            let fourier = &mut buffers.fourier[image * n_values..][..n_values];
-            let norm = self.transform.apply_normalized(centred.pixels(), fourier, &mut buffers.scratch);
-            if !(norm.is_finite() && norm > 0.0) {
-                return Err(conversion
-                    .name_image(particle, "its Fourier image vanishes on the grid, so it can't be normalised"));
-            }
-            let scales = ImageScales { mean: normalization.mean, max: normalization.max, norm };
-            if let (Some(plots), Some(power)) = (&self.plots, &mut buffers.power) {
-                plots.add_power(fourier, power);
-                let index = chunk.first + image;
-                if chunk.stack.wants_picture(index) {
-                    chunk.stack.keep_picture(index, plots.show(physical, fourier));
-                }
-            }
-            buffers.records.push(ImageRecord {
-                fourier_crc: crc32(bytemuck::cast_slice(fourier)),
-                physical_crc: if conversion.settings.physical { crc32(bytemuck::cast_slice(physical)) } else { 0 },
-                scales,
-            });
+            let outcome = match buffers.unreadable[image].take() {
+                Some(reason) => ImageOutcome::LeftOut(reason),
+                None => match self.compute(chunk, particle, image, buffers) {
+                    Ok(record) => ImageOutcome::Written(record),
+                    Err(reason) if conversion.settings.skip_unreadable => ImageOutcome::LeftOut(reason.to_owned()),
+                    Err(reason) => return Err(conversion.name_image(particle, reason)),
+                },
+            };
+            buffers.outcomes.push(outcome);
         }
         if let Some(power) = &mut buffers.power {
             chunk.stack.add_power(power);
@@ -346,10 +376,49 @@ where
             chunk.first,
             bytemuck::cast_slice(&buffers.fourier[..chunk.n_images * n_values]),
             bytemuck::cast_slice(&buffers.physical[..chunk.n_images * n_pixels]),
-            &buffers.records,
+            &mut buffers.outcomes,
         )?;
         times.write = before.elapsed();
-        Ok(times)
+        Ok(Some(times))
+    }
+
+    /// Computes one image of a chunk, that of `particle`; the error says why that can't be done.
+    fn compute(
+        &self,
+        chunk: &Chunk,
+        particle: usize,
+        image: usize,
+        buffers: &mut Buffers<T>,
+    ) -> std::result::Result<ImageRecord, &'static str> {
+        let conversion = self.conversion;
+        let n_raw_pixels = self.n_raw_pixels();
+        let n_pixels = self.transform.n_pixels() * self.transform.n_pixels();
+        let n_values = self.transform.output_len();
+        let raw = &mut buffers.raw[image * n_raw_pixels..][..n_raw_pixels];
+        if is_inverted(&conversion.table, conversion.settings.contrast, particle) {
+            raw.iter_mut().for_each(|pixel| *pixel = -*pixel);
+        }
+        let downsampled = self.downsampler.apply(RawImage(raw), &mut buffers.downsample_scratch);
+        let physical = &mut buffers.physical[image * n_pixels..][..n_pixels];
+        let (centred, normalization) =
+            apply_normalization(downsampled, physical).map_err(|degenerate| degenerate.as_str())?;
+        let fourier = &mut buffers.fourier[image * n_values..][..n_values];
+        let norm = self.transform.apply_normalized(centred.pixels(), fourier, &mut buffers.scratch);
+        if !(norm.is_finite() && norm > 0.0) {
+            return Err("its Fourier image vanishes on the grid, so it can't be normalised");
+        }
+        if let (Some(plots), Some(power)) = (&self.plots, &mut buffers.power) {
+            plots.add_power(fourier, power);
+            let index = chunk.first + image;
+            if chunk.stack.wants_picture(index) {
+                chunk.stack.keep_picture(index, plots.show(physical, fourier));
+            }
+        }
+        Ok(ImageRecord {
+            fourier_crc: crc32(bytemuck::cast_slice(fourier)),
+            physical_crc: if conversion.settings.physical { crc32(bytemuck::cast_slice(physical)) } else { 0 },
+            scales: ImageScales { mean: normalization.mean, max: normalization.max, norm },
+        })
     }
 
     /// Bytes that the pixels of a chunk take in their files.
@@ -359,9 +428,12 @@ where
         positions.map(|position| images.section_bytes(table.image[plan.particle(position)])).sum()
     }
 
-    /// Reads the pixels of a chunk, consecutive sections of a file in one call.
+    /// Reads the pixels of a chunk, consecutive sections of a file in one call. Images that can't be read, and may be
+    /// left out, are noted in the buffers.
     fn read(&self, chunk: &Chunk, first_position: usize, n_pixels: usize, buffers: &mut Buffers<T>) -> Result<()> {
-        let (plan, table) = (&self.conversion.plan, &self.conversion.table);
+        let Conversion { plan, table, images, settings, .. } = self.conversion;
+        buffers.unreadable.clear();
+        buffers.unreadable.resize(chunk.n_images, None);
         let mut image = 0;
         while image < chunk.n_images {
             let particle = plan.particle(first_position + image);
@@ -375,17 +447,35 @@ where
                 count += 1;
             }
             let pixels = &mut buffers.raw[image * n_pixels..][..count * n_pixels];
-            self.conversion.images.read(file, first, count, pixels, &mut buffers.bytes).map_err(
-                |failure| match failure {
-                    ReadFailure::Unreadable(unreadable) => {
-                        Error::format(unreadable.0).with_detail(format_args!("needed by {}", table.place(particle)))
+            match images.read(file, first, count, pixels, &mut buffers.bytes) {
+                Err(ReadFailure::Unreadable(_)) if settings.skip_unreadable => {
+                    // Some of them may be readable all the same.
+                    for (offset, pixels) in pixels.chunks_exact_mut(n_pixels).enumerate() {
+                        let particle = plan.particle(first_position + image + offset);
+                        match images.read(file, table.section[particle], 1, pixels, &mut buffers.bytes) {
+                            Err(ReadFailure::Unreadable(unreadable)) => {
+                                buffers.unreadable[image + offset] = Some(unreadable.0);
+                            }
+                            read => read.map_err(|failure| self.needed_by(particle, failure))?,
+                        }
                     }
-                    ReadFailure::Fatal(error) => error.with_detail(format_args!("needed by {}", table.place(particle))),
-                },
-            )?;
-            self.conversion.images.done_with(file, count as u32);
+                }
+                read => read.map_err(|failure| self.needed_by(particle, failure))?,
+            }
+            images
+                .done_with(file, count as u32)
+                .map_err(|error| self.needed_by(particle, ReadFailure::Fatal(error)))?;
             image += count;
         }
         Ok(())
+    }
+
+    /// The error for an image that can't be read.
+    fn needed_by(&self, particle: usize, failure: ReadFailure) -> Error {
+        let error = match failure {
+            ReadFailure::Unreadable(unreadable) => Error::format(unreadable.0),
+            ReadFailure::Fatal(error) => error,
+        };
+        error.with_detail(format_args!("needed by {}", self.conversion.table.place(particle)))
     }
 }

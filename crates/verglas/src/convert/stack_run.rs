@@ -1,5 +1,7 @@
 //! One output stack while workers fill it.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +11,7 @@ use verglas_formats::pt::PtDtype;
 use super::prepare::Conversion;
 use crate::error::{Error, Result};
 use crate::grid::Precision;
-use crate::manifest::{FileRecord, StackRecord};
+use crate::manifest::{FileRecord, RecordedPath, SkippedImage, StackRecord};
 use crate::output::OutputFolder;
 use crate::plan::PlannedStack;
 use crate::plot::{PlotPlan, PowerSum, ShownImage, StackPictures};
@@ -26,7 +28,7 @@ pub(super) struct ActiveStack {
     fourier: TensorFile,
     physical: Option<TensorFile>,
     /// One per image, `None` until it is done.
-    records: Mutex<Vec<Option<ImageRecord>>>,
+    outcomes: Mutex<Vec<Option<ImageOutcome>>>,
     n_left: AtomicUsize,
     /// `None` when no plots are asked for.
     pictures: Option<Mutex<StackPictures>>,
@@ -38,6 +40,22 @@ pub(super) struct ImageRecord {
     pub(super) fourier_crc: u32,
     pub(super) physical_crc: u32,
     pub(super) scales: ImageScales,
+}
+
+/// What came of an image.
+#[derive(Debug, Clone)]
+pub(super) enum ImageOutcome {
+    /// Its values are in their place.
+    Written(ImageRecord),
+    /// It can't be read or normalised, for this reason, and the user said to leave such images out.
+    LeftOut(String),
+}
+
+/// A stack that is whole.
+#[derive(Debug)]
+pub(super) struct FinishedStack {
+    pub(super) record: StackRecord,
+    pub(super) skipped: Vec<SkippedImage>,
 }
 
 /// What the tensors of all stacks have in common.
@@ -112,28 +130,29 @@ impl ActiveStack {
             number,
             fourier,
             physical,
-            records: Mutex::new(vec![None; n_images]),
+            outcomes: Mutex::new(vec![None; n_images]),
             n_left: AtomicUsize::new(n_images),
             pictures: plots.map(|plots| Mutex::new(plots.start())),
             planned,
         })
     }
 
-    /// Writes the values of consecutive images, from image `first` of the stack on.
+    /// Writes the values of consecutive images, from image `first` of the stack on. What stands in the place of those
+    /// that are left out does not matter.
     pub(super) fn write_images(
         &self,
         first: usize,
         fourier: &[u8],
         physical: &[u8],
-        records: &[ImageRecord],
+        outcomes: &mut Vec<ImageOutcome>,
     ) -> Result<()> {
         self.fourier.write_images(first, fourier)?;
         if let Some(file) = &self.physical {
             file.write_images(first, physical)?;
         }
-        let mut all = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        for (slot, record) in all[first..].iter_mut().zip(records) {
-            *slot = Some(*record);
+        let mut all = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        for (slot, outcome) in all[first..].iter_mut().zip(outcomes.drain(..)) {
+            *slot = Some(outcome);
         }
         Ok(())
     }
@@ -165,16 +184,38 @@ impl ActiveStack {
     }
 
     /// Completes and publishes the files: tensors first, metadata last, so that a stack with metadata is whole.
+    ///
+    /// # Errors
+    /// When the disk refuses, or when every image was left out.
     pub(super) fn finish(
         &self,
         conversion: &Conversion,
         output: &OutputFolder,
         plots: Option<&PlotPlan>,
-    ) -> Result<StackRecord> {
-        let records = std::mem::take(&mut *self.records.lock().unwrap_or_else(PoisonError::into_inner));
-        let records: Vec<ImageRecord> = records.into_iter().flatten().collect();
-        if records.len() != self.planned.n_images() {
-            return Err(Error::value(format!("stack {} lacks images", self.number)));
+    ) -> Result<FinishedStack> {
+        let outcomes = std::mem::take(&mut *self.outcomes.lock().unwrap_or_else(PoisonError::into_inner));
+        let planned = conversion.particles_of(&self.planned);
+        let (mut kept, mut records, mut particles) = (Vec::new(), Vec::new(), Vec::new());
+        let mut skipped = Vec::new();
+        for (nth, (outcome, &particle)) in outcomes.into_iter().zip(&planned).enumerate() {
+            match outcome {
+                Some(ImageOutcome::Written(record)) => {
+                    kept.push(nth);
+                    records.push(record);
+                    particles.push(particle);
+                }
+                Some(ImageOutcome::LeftOut(reason)) => {
+                    skipped.push(conversion.skipped_image(self.number, particle as usize, reason));
+                }
+                None => return Err(Error::value(format!("stack {} lacks images", self.number))),
+            }
+        }
+        if kept.is_empty() {
+            return Err(no_image_left(self.number, &skipped));
+        }
+        self.fourier.keep_images(&kept)?;
+        if let Some(physical) = &self.physical {
+            physical.keep_images(&kept)?;
         }
         let names = StackNames::of(self.number);
         let mut files = Vec::with_capacity(3);
@@ -196,10 +237,39 @@ impl ActiveStack {
             sync_folder(&output.path(PLOT_FOLDER))?;
         }
 
-        let particles = conversion.particles_of(&self.planned);
         let scales: Vec<ImageScales> = records.iter().map(|record| record.scales).collect();
         let metadata = conversion.stack_metadata(&self.planned, &particles, &scales);
         files.push(record(&names.metadata, metadata.write(&output.path(&names.metadata))?));
-        Ok(StackRecord { number: self.number, n_images: records.len(), files })
+        let record = StackRecord { number: self.number, n_images: records.len(), files };
+        Ok(FinishedStack { record, skipped })
     }
+}
+
+impl Conversion {
+    fn skipped_image(&self, stack: usize, particle: usize, reason: String) -> SkippedImage {
+        let table = &self.table;
+        SkippedImage {
+            stack,
+            row: table.row[particle],
+            file: RecordedPath::from(Path::new(OsStr::from_bytes(&table.image_names[table.image[particle] as usize]))),
+            section: table.section[particle].0,
+            reason,
+        }
+    }
+}
+
+/// CryoLike needs unbroken numbers, so a stack can't just be missing.
+fn no_image_left(number: usize, skipped: &[SkippedImage]) -> Error {
+    /// Images that are named.
+    const MOST_LISTED: usize = 3;
+    let error = Error::value(format!("no image of stack {number} is left, all {} can't be used", skipped.len()));
+    let listed = skipped
+        .iter()
+        .take(MOST_LISTED)
+        .fold(error, |error, image| error.with_detail(format_args!("row {}: {}", image.row, image.reason)));
+    match skipped.len().saturating_sub(MOST_LISTED) {
+        0 => listed,
+        n_more => listed.with_detail(format_args!("and {n_more} more")),
+    }
+    .with_hint("take these rows out of the metadata, or make larger stacks with --batch-size")
 }

@@ -35,6 +35,7 @@ use column::NewColumn;
 use folder::ImageFolder;
 use selection::select_images;
 use source::{SourceKind, check_unchanged};
+pub(crate) use star_source::particle_block;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -112,7 +112,7 @@ impl StarSource {
 }
 
 /// The number of the block with one row per particle: the only one, or `particles`.
-fn particle_block(path: &Path) -> Result<usize> {
+pub(crate) fn particle_block(path: &Path) -> Result<usize> {
     let in_file = |error| Error::from_format(path, error);
     let mut reader = StarReader::open(path).map_err(in_file)?;
     let (mut n_blocks, mut particles) = (0, None);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use verglas_formats::FormatError;
 use verglas_formats::mrc::{Mode0, MrcOptions, MrcSummary, MrcWarning, read_header};
 
-use super::store::{ImageFile, Unreadable};
+use super::store::{FileStamp, ImageFile, Unreadable};
 use crate::error::Error;
 use crate::findings::{Findings, counted};
 use crate::particle::{Pairing, ParticleTable};
@@ -45,9 +45,12 @@ pub(crate) fn check_images(
             continue;
         };
         files.push(match header {
-            Ok(summary) => Ok(image_file(path, summary, mode0, unreadable_is_allowed, &mut oddities, findings)),
+            Ok((stamp, summary)) => {
+                Ok(image_file(path, stamp, summary, mode0, unreadable_is_allowed, &mut oddities, findings))
+            }
             Err(error) => {
-                let may_be_left_out = unreadable_is_allowed && !matches!(error, FormatError::Unsupported(_));
+                // Damaged contents are the file's fault; that it can't be read at all, or not by this program, is not.
+                let may_be_left_out = unreadable_is_allowed && matches!(error, FormatError::Malformed(_));
                 let error = Error::from_format(&path, error);
                 let unreadable = Unreadable(error.to_string());
                 if may_be_left_out {
@@ -65,13 +68,17 @@ pub(crate) fn check_images(
     (files, box_size)
 }
 
+/// A header, and the file as it was before it was read: what changes from then on is noticed.
+type StampedHeader = (FileStamp, MrcSummary);
+
 /// Reads headers, several at a time: on a shared file system each takes some waiting, and thousands of them minutes.
-fn read_headers(paths: &[Option<PathBuf>]) -> Vec<Option<Result<MrcSummary, FormatError>>> {
+fn read_headers(paths: &[Option<PathBuf>]) -> Vec<Option<Result<StampedHeader, FormatError>>> {
     const FILES_PER_THREAD: usize = 64;
     const MOST_THREADS: usize = 16;
     let part = paths.len().div_ceil(MOST_THREADS).max(FILES_PER_THREAD);
-    let read = |paths: &[Option<PathBuf>]| -> Vec<Option<Result<MrcSummary, FormatError>>> {
-        paths.iter().map(|path| path.as_ref().map(read_header)).collect()
+    let read_one = |path: &PathBuf| Ok((FileStamp::of(path)?, read_header(path)?));
+    let read = |paths: &[Option<PathBuf>]| -> Vec<Option<Result<StampedHeader, FormatError>>> {
+        paths.iter().map(|path| path.as_ref().map(read_one)).collect()
     };
     std::thread::scope(|scope| {
         let mut parts = paths.chunks(part);
@@ -88,6 +95,7 @@ fn read_headers(paths: &[Option<PathBuf>]) -> Vec<Option<Result<MrcSummary, Form
 
 fn image_file(
     path: PathBuf,
+    stamp: FileStamp,
     summary: MrcSummary,
     mode0: Mode0,
     unreadable_is_allowed: bool,
@@ -118,7 +126,9 @@ fn image_file(
             limit >> 30
         )));
     }
-    ImageFile { path, header: summary.header, compression: summary.compression }
+    let n_sections_present =
+        summary.truncation.map_or(summary.header.n_sections, |truncation| truncation.n_sections_present);
+    ImageFile { path, header: summary.header, compression: summary.compression, n_sections_present, stamp }
 }
 
 /// Every section asked for must be there; in sequence, every section must be asked for.

@@ -11,7 +11,8 @@ use crate::findings::Warning;
 use crate::manifest::{FileRecord, Manifest, manifest_name, manifest_paths, parse_manifest_name};
 use crate::settings::{Existing, Shard};
 use crate::stack::{
-    FOURIER_FOLDER, PHYSICAL_FOLDER, PLOT_FOLDER, StackNames, partial_sibling, stack_file_number, write_atomically_via,
+    FOURIER_FOLDER, PHYSICAL_FOLDER, PLOT_FOLDER, StackNames, partial_sibling, stack_file_number, write_atomically,
+    write_atomically_via,
 };
 use lock::FolderLock;
 pub(crate) use lock::host_name;
@@ -26,6 +27,8 @@ pub(crate) struct OutputFolder {
 
 /// The name of the descriptor that is made from the data.
 pub(crate) const DESCRIPTOR: &str = "parameters.npz";
+/// The list of the images that were left out.
+const SKIPPED: &str = "skipped.star";
 /// The folders below an output folder.
 const FOLDERS: [&str; 3] = [FOURIER_FOLDER, PHYSICAL_FOLDER, PLOT_FOLDER];
 
@@ -170,12 +173,9 @@ impl OutputFolder {
     /// # Errors
     /// When a file can't be removed.
     pub(crate) fn remove_earlier_run(&self) -> Result<()> {
-        let has_own_descriptor = self.has_own_descriptor();
+        self.remove_own_root_files()?;
         remove_matching(&self.root, |name| is_manifest(whole_name(name)))?;
         self.remove_partial_root_files()?;
-        if has_own_descriptor {
-            remove_file(&self.path(DESCRIPTOR))?;
-        }
         for folder in FOLDERS {
             let path = self.path(folder);
             remove_matching(&path, |name| stack_file_number(folder, name).is_some())?;
@@ -202,13 +202,13 @@ impl OutputFolder {
     }
 
     fn remove_partial_root_files(&self) -> Result<()> {
-        let own = [manifest_name(self.shard), DESCRIPTOR.to_owned()].map(|name| self.partial(&name));
+        let own = [manifest_name(self.shard), DESCRIPTOR.to_owned(), self.list_name()].map(|name| self.partial(&name));
         remove_matching(&self.root, |name| match self.shard {
             Some(_) => own.iter().any(|own| own.file_name().is_some_and(|own| own == name)),
             None => {
-                name.starts_with('.')
-                    && (is_manifest(whole_name(name)) || whole_name(name).starts_with(DESCRIPTOR))
-                    && name.ends_with(".partial")
+                let whole = whole_name(name);
+                let is_list = whole.starts_with("skipped") && whole.ends_with(".star");
+                whole != name && (is_manifest(whole) || whole.starts_with(DESCRIPTOR) || is_list)
             }
         })
     }
@@ -233,22 +233,33 @@ impl OutputFolder {
         Ok(stack_files(&self.root)?.into_iter().filter(is_metadata).map(|file| file.number).collect())
     }
 
-    /// Checks that a descriptor of these bytes can be put into the folder without replacing someone else's file.
+    /// Checks that the descriptor, if one of these bytes is to be made, and the list of images left out, if there may be
+    /// one, can be put into the folder without replacing someone else's file.
     ///
     /// # Errors
     /// When there is another file of its name, which no earlier run here made.
-    pub(crate) fn check_descriptor(&self, bytes: &[u8]) -> Result<()> {
-        let path = self.path(DESCRIPTOR);
-        match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(Error::io(format_args!("cannot read `{}`", path.display()), &error)),
-            Ok(there) if there == bytes || self.has_own_descriptor() => Ok(()),
-            Ok(_) => Err(Error::value(format!(
-                "`{}` is there already, is no file of an earlier run, and holds something other than this run's descriptor",
-                path.display()
-            ))
-            .with_hint("choose another folder, or move the file away; to use its grids, give it with --descriptor")),
+    pub(crate) fn check_root_files(&self, descriptor: Option<&[u8]>, with_list: bool) -> Result<()> {
+        let mut names = Vec::new();
+        if let Some(bytes) = descriptor {
+            let path = self.path(DESCRIPTOR);
+            if read_if_there(&path)?.is_some_and(|there| there != bytes) {
+                names.push(DESCRIPTOR.to_owned());
+            }
         }
+        let list = self.list_name();
+        if with_list && read_if_there(&self.path(&list))?.is_some() {
+            names.push(list);
+        }
+        let Some(name) = names.iter().find(|name| !self.is_own(name)) else { return Ok(()) };
+        let hint = match name.as_str() {
+            DESCRIPTOR => "choose another folder, or move the file away; to use its grids, give it with --descriptor",
+            _ => "choose another folder, or move the file away",
+        };
+        Err(Error::value(format!(
+            "`{}` is there already, and no file of an earlier run: it is not replaced",
+            self.path(name).display()
+        ))
+        .with_hint(hint))
     }
 
     /// Writes the descriptor, unless it is there; several shards may do so at once.
@@ -263,12 +274,55 @@ impl OutputFolder {
         write_atomically_via(&self.partial(DESCRIPTOR), &path, |file| Ok(file.write_all(bytes)?))
     }
 
-    /// Whether `parameters.npz` is what a run made that has its manifest here.
-    fn has_own_descriptor(&self) -> bool {
-        let Ok(there) = fs::read(self.path(DESCRIPTOR)) else { return false };
-        let record = Some(FileRecord::new(DESCRIPTOR, there.len() as u64, crc32fast::hash(&there)));
+    /// The name of the list of the images that this run left out.
+    pub(crate) fn list_name(&self) -> String {
+        match self.shard {
+            None => SKIPPED.to_owned(),
+            Some(shard) => format!("skipped-{}-of-{}.star", shard.number(), shard.of()),
+        }
+    }
+
+    /// Writes the list of the images that were left out.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub(crate) fn write_list(&self, bytes: &[u8]) -> Result<()> {
+        write_atomically(&self.path(self.list_name()), |file| Ok(file.write_all(bytes)?))
+    }
+
+    /// Removes the descriptor and the lists that runs made which have their manifests here. To be called while they have.
+    ///
+    /// # Errors
+    /// When one can't be removed.
+    pub(crate) fn remove_own_root_files(&self) -> Result<()> {
+        let shards = manifest_paths(&self.root)?.into_iter().map(|(shard, _)| shard);
+        let lists = shards.map(|shard| Self { shard, ..self.clone() }.list_name());
+        for name in lists.chain([DESCRIPTOR.to_owned()]) {
+            if self.is_own(&name) {
+                remove_file(&self.path(&name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the file `name` is what a run made that has its manifest here.
+    fn is_own(&self, name: &str) -> bool {
+        let Ok(there) = fs::read(self.path(name)) else { return false };
+        let record = FileRecord::new(name, there.len() as u64, crc32fast::hash(&there));
         let manifests = manifest_paths(&self.root).unwrap_or_default();
-        manifests.iter().any(|(_, path)| Manifest::read(path).is_ok_and(|manifest| manifest.descriptor == record))
+        manifests.iter().any(|(_, path)| {
+            Manifest::read(path).is_ok_and(|manifest| {
+                manifest.descriptor.as_ref() == Some(&record) || manifest.skipped_list.as_ref() == Some(&record)
+            })
+        })
+    }
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io(format_args!("cannot read `{}`", path.display()), &error)),
+        Ok(bytes) => Ok(Some(bytes)),
     }
 }
 
@@ -343,9 +397,8 @@ fn remove_matching(folder: &Path, matches: impl Fn(&str) -> bool) -> Result<()> 
 
 /// Tries to make a file: permissions alone don't tell about read-only file systems and quotas.
 fn check_writable(folder: &Path) -> Result<()> {
-    tempfile::Builder::new()
-        .prefix(".verglas-")
-        .tempfile_in(folder)
+    // A file without a name: nothing is left of it, however this process ends.
+    tempfile::tempfile_in(folder)
         .map(drop)
         .map_err(|error| Error::io(format_args!("cannot write in `{}`", folder.display()), &error))
 }

@@ -42,6 +42,20 @@ impl TensorFile {
         self.partial.file().write_all_at(bytes, offset).map_err(|error| cannot_write(self.partial.path(), &error))
     }
 
+    /// Moves the images at `kept`, in ascending order, together at the front, so that none of the others is left between.
+    pub(crate) fn keep_images(&self, kept: &[usize]) -> Result<()> {
+        let file = self.partial.file();
+        let offset = |image: usize| PtLayout::DATA_OFFSET + image as u64 * self.image_bytes;
+        let mut image = Vec::new();
+        for (to, &from) in kept.iter().enumerate().filter(|(to, from)| to != *from) {
+            image.resize(self.image_bytes as usize, 0);
+            file.read_exact_at(&mut image, offset(from))
+                .and_then(|()| file.write_all_at(&image, offset(to)))
+                .map_err(|error| cannot_write(self.partial.path(), &error))?;
+        }
+        Ok(())
+    }
+
     /// Completes the file with `image_crcs.len()` images, whose checksums are given, and publishes it.
     pub(crate) fn finish(&self, image_crcs: impl ExactSizeIterator<Item = u32>) -> Result<FinishedFile> {
         let path = self.partial.path().to_owned();

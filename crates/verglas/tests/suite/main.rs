@@ -9,6 +9,7 @@ mod downsample;
 mod downsample_conversion;
 mod export;
 mod export_round_trip;
+mod faults;
 mod grid_quadrature;
 mod inspect;
 mod plots;
