@@ -86,8 +86,11 @@ fn names_in(folder: &Path) -> Vec<String> {
     names
 }
 
-/// What is done to an image file while it is read, and what is told of it.
-fn disturbances() -> Vec<(&'static str, Box<dyn Fn(&Path) + Sync>)> {
+/// What is told of a file, and what was done to it.
+type Disturbance = (&'static str, Box<dyn Fn(&Path) + Sync>);
+
+/// What may happen to an image file while it is read.
+fn disturbances() -> Vec<Disturbance> {
     vec![
         (
             "changed while it was read: it had",
