@@ -1,5 +1,6 @@
 //! Words for the user: results on stdout, everything else on stderr.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -88,6 +89,7 @@ impl Messages {
     }
 
     fn line(self, label: &str, colour: &str, text: &str) {
+        let text = printable_message(text);
         let mut stderr = std::io::stderr().lock();
         // There is nowhere left to complain if stderr is gone.
         let _ = if self.has_colours {
@@ -104,7 +106,36 @@ fn log(value: serde_json::Value) {
 
 /// Prints a line on stdout; a reader that has gone away is no error.
 pub fn result(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    let _ = writeln!(std::io::stdout().lock(), "{}", printable(text));
+}
+
+/// The text with its control characters written out, as `\\u{1b}`: names in files and of files may hold any, and a terminal
+/// would obey them. Lines and tabs are ours.
+fn printable(text: &str) -> Cow<'_, str> {
+    let is_obeyed = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
+    if !text.contains(is_obeyed) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().fold(String::with_capacity(text.len()), |mut shown, char| {
+        if is_obeyed(char) {
+            shown.extend(char.escape_debug());
+        } else {
+            shown.push(char);
+        }
+        shown
+    }))
+}
+
+/// A message's further lines are indented by two spaces; any other line break is part of a name, and would make the rest of
+/// it look like a message of its own.
+fn printable_message(text: &str) -> String {
+    let mut lines = text.split('\n');
+    let mut shown = printable(lines.next().unwrap_or_default()).into_owned();
+    for line in lines {
+        shown.push_str(if line.starts_with("  ") { "\n" } else { "\\n" });
+        shown.push_str(&printable(line));
+    }
+    shown
 }
 
 /// A progress bar.
@@ -133,5 +164,18 @@ impl Observer for Progress {
 
     fn warning(&self, warning: &Warning) {
         self.bar.suspend(|| self.messages.warning(warning));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_can_neither_command_the_terminal_nor_look_like_messages() {
+        assert_eq!(printable("a\tµ\nb"), "a\tµ\nb");
+        assert_eq!(printable("`\u{1b}[2J\r.mrc`"), "`\\u{1b}[2J\\r.mrc`");
+        let message = "cannot read `a\nerror: b`\n  needed by row 1";
+        assert_eq!(printable_message(message), "cannot read `a\\nerror: b`\n  needed by row 1");
     }
 }

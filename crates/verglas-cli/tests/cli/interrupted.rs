@@ -12,16 +12,19 @@ use crate::data_set::{DataSet, star};
 const N_IMAGES: usize = 300;
 /// 60 stacks.
 const BATCH: [&str; 2] = ["--batch-size", "5"];
+/// Drawing takes most of the time of images this small, and nothing here depends on it.
+const PLAIN: &[&str] = &["--no-plots"];
 
 /// 300 tiny images, and what an undisturbed run makes of them.
 struct Undisturbed {
     set: DataSet,
     files: BTreeMap<PathBuf, Vec<u8>>,
     took: Duration,
+    options: &'static [&'static str],
 }
 
 impl Undisturbed {
-    fn new() -> Self {
+    fn new(options: &'static [&'static str]) -> Self {
         let set = DataSet::empty();
         for file in 0..3 {
             set.write_stack(&format!("stacks/{file}.mrcs"), N_IMAGES / 3);
@@ -29,16 +32,17 @@ impl Undisturbed {
         let names: Vec<String> = (0..N_IMAGES).map(|row| format!("{}@stacks/{}.mrcs", row / 3 + 1, row % 3)).collect();
         set.write_star("particles.star", &star(&names.iter().map(String::as_str).collect::<Vec<_>>()));
         let start = Instant::now();
-        let ran = set.run(&[&["convert", "particles.star", "-o", "plain"], &BATCH[..]].concat());
+        let ran = set.run(&[&["convert", "particles.star", "-o", "plain"], &BATCH[..], options].concat());
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         let files = all_files(&set.path("plain"));
-        Self { took: start.elapsed(), files, set }
+        Self { took: start.elapsed(), files, set, options }
     }
 
     fn start(&self, output: &str, arguments: &[&str]) -> Child {
         Command::new(env!("CARGO_BIN_EXE_verglas"))
             .args(["convert", "particles.star", "-q", "-o", output])
             .args(BATCH)
+            .args(self.options)
             .args(arguments)
             .current_dir(self.set.dir.path())
             .stderr(Stdio::piped())
@@ -87,7 +91,7 @@ fn n_stacks_there(output: &Path) -> usize {
 #[test]
 fn killed_at_any_moment_and_resumed() {
     const N_KILLS: usize = 25;
-    let undisturbed = Undisturbed::new();
+    let undisturbed = Undisturbed::new(PLAIN);
     let output = undisturbed.set.path("out");
     let mut dice = Dice(1);
     let (mut n_kills, mut n_runs, mut progress) = (0, 0, Vec::new());
@@ -119,7 +123,7 @@ fn killed_at_any_moment_and_resumed() {
 
 #[test]
 fn shards_killed_at_any_moment_and_started_again() {
-    let undisturbed = Undisturbed::new();
+    let undisturbed = Undisturbed::new(PLAIN);
     let output = undisturbed.set.path("out");
     let shards = ["1/3", "2/3", "3/3"];
     let mut dice = Dice(2);
@@ -168,7 +172,7 @@ impl Drop for SmallDisk<'_> {
 
 #[test]
 fn a_disk_that_fills_up_and_is_enlarged() {
-    let undisturbed = Undisturbed::new();
+    let undisturbed = Undisturbed::new(PLAIN);
     let mount_point = undisturbed.set.path("disk");
     let Some(disk) = SmallDisk::mount(&mount_point, "64k") else {
         eprintln!("SKIPPED: this needs the rights to mount a tmpfs");
@@ -210,7 +214,7 @@ fn wait_for_stacks(output: &Path, n: usize) {
 
 #[test]
 fn signals_stop_between_images_and_leave_what_is_whole() {
-    let undisturbed = Undisturbed::new();
+    let undisturbed = Undisturbed::new(&[]);
     let output = undisturbed.set.path("out");
     for (name, code) in [("INT", 130), ("TERM", 143)] {
         let child = undisturbed.start("out", &["-j", "2"]);
@@ -239,7 +243,7 @@ fn signals_stop_between_images_and_leave_what_is_whole() {
 
 #[test]
 fn a_second_run_on_one_folder_is_refused_until_the_first_is_gone() {
-    let undisturbed = Undisturbed::new();
+    let undisturbed = Undisturbed::new(PLAIN);
     let output = undisturbed.set.path("out");
     let mut first = undisturbed.start("out", &["-j", "1"]);
     wait_for_stacks(&output, 1);
@@ -268,7 +272,7 @@ fn few_open_files_suffice_for_many_image_files_and_stacks() {
     set.write_star("particles.star", &star(&names.iter().map(String::as_str).collect::<Vec<_>>()));
     let convert = |output: &str, limit: &str| {
         let script =
-            format!("ulimit -n {limit}; exec \"$0\" convert particles.star -o {output} --batch-size 2 -j 2 -q");
+            format!("ulimit -n {limit}; exec \"$0\" convert particles.star -o {output} --batch-size 2 -j 2 -q --no-plots");
         Command::new("sh")
             .args(["-c", &script, env!("CARGO_BIN_EXE_verglas")])
             .current_dir(set.dir.path())
@@ -290,7 +294,7 @@ fn few_open_files_suffice_for_many_image_files_and_stacks() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let undisturbed = Undisturbed::new();
+    let undisturbed = Undisturbed::new(PLAIN);
     for arguments in [&["inspect", "particles.star"][..], &["verify", "plain"], &["--help"], &["convert", "--help"]] {
         let script = "\"$@\" | true; exit ${PIPESTATUS[0]}";
         let ran = Command::new("bash")

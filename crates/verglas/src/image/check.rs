@@ -68,14 +68,16 @@ pub(crate) fn check_images(
     (files, box_size)
 }
 
+/// A header, and the file as it was before it was read: what changes from then on is noticed.
+type StampedHeader = (FileStamp, MrcSummary);
+
 /// Reads headers, several at a time: on a shared file system each takes some waiting, and thousands of them minutes.
-fn read_headers(paths: &[Option<PathBuf>]) -> Vec<Option<Result<(FileStamp, MrcSummary), FormatError>>> {
+fn read_headers(paths: &[Option<PathBuf>]) -> Vec<Option<Result<StampedHeader, FormatError>>> {
     const FILES_PER_THREAD: usize = 64;
     const MOST_THREADS: usize = 16;
     let part = paths.len().div_ceil(MOST_THREADS).max(FILES_PER_THREAD);
-    // The stamp comes before the header: what changes from then on is noticed.
-    let read_one = |path: &PathBuf| Ok((FileStamp::of(path).map_err(FormatError::from)?, read_header(path)?));
-    let read = |paths: &[Option<PathBuf>]| -> Vec<Option<Result<(FileStamp, MrcSummary), FormatError>>> {
+    let read_one = |path: &PathBuf| Ok((FileStamp::of(path)?, read_header(path)?));
+    let read = |paths: &[Option<PathBuf>]| -> Vec<Option<Result<StampedHeader, FormatError>>> {
         paths.iter().map(|path| path.as_ref().map(read_one)).collect()
     };
     std::thread::scope(|scope| {

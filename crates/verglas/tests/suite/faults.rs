@@ -37,7 +37,7 @@ impl DataSet {
 
     fn convert(&self, settings: ConvertSettings, observer: &dyn Observer, stop: &AtomicBool) -> Result<Summary, Error> {
         let input = Input::IndexedStar(self.path("data/particles.star"));
-        let settings = ConvertSettings { batch_size: BATCH, n_threads: 1, ..settings };
+        let settings = ConvertSettings { batch_size: BATCH, n_threads: 1, plots: false, ..settings };
         let conversion = Conversion::prepare(input, settings, &mut Findings::new())?;
         conversion.run(&self.path("out"), &[], observer, stop)
     }
