@@ -269,7 +269,7 @@ def test_errors_are_the_commands(layouts, descriptor, descriptor_file, tmp_path,
     (tmp_path / "folder.star").mkdir()
     (tmp_path / "file").write_text("")
     for kind, path, settings, words, output in [
-        (FileNotFoundError, tmp_path / "none.star", {}, [], "out"),
+        (FileNotFoundError, tmp_path / "quite_another_name.star", {}, [], "out"),
         (FileNotFoundError, tmp_path / "absent.star", {}, [], "out"),
         (verglas.FormatError, tmp_path / "bad.star", {}, [], "out"),
         (verglas.FormatError, tmp_path / "poor.star", {}, [], "out"),
