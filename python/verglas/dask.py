@@ -33,7 +33,7 @@ import numpy.typing as npt
 from . import _convert
 from ._descriptor import ImageDescriptor, PathLike, native_descriptor
 from ._native import FormatError, Preparation
-from ._options import Options, with_options
+from ._options import Options, R, with_options
 from ._progress import listener
 from ._report import Summary, VerglasWarning, warn_all
 from ._stack import load_stack
@@ -250,7 +250,7 @@ class _Work:
         """Makes a shard, or what is missing of it."""
         return self._lasting(lambda: self._make(number, of))
 
-    def _lasting(self, work: Callable[[], Any]) -> Any:
+    def _lasting(self, work: Callable[[], R]) -> R | _Failed:
         try:
             here = os.getcwd()
             if here != self.working_dir:
