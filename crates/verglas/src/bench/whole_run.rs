@@ -65,6 +65,8 @@ impl WholeRun {
                 n_inplanes: None,
             },
             existing: Existing::Overwrite,
+            // The bare loop draws nothing either.
+            plots: false,
             n_threads: settings.n_threads,
             ..ConvertSettings::default()
         };
