@@ -271,8 +271,9 @@ fn few_open_files_suffice_for_many_image_files_and_stacks() {
     (0..100).for_each(|file| set.write_stack(&format!("stacks/{file}.mrcs"), 4));
     set.write_star("particles.star", &star(&names.iter().map(String::as_str).collect::<Vec<_>>()));
     let convert = |output: &str, limit: &str| {
-        let script =
-            format!("ulimit -n {limit}; exec \"$0\" convert particles.star -o {output} --batch-size 2 -j 2 -q --no-plots");
+        let script = format!(
+            "ulimit -n {limit}; exec \"$0\" convert particles.star -o {output} --batch-size 2 -j 2 -q --no-plots"
+        );
         Command::new("sh")
             .args(["-c", &script, env!("CARGO_BIN_EXE_verglas")])
             .current_dir(set.dir.path())
