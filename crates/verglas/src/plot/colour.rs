@@ -85,11 +85,14 @@ impl Contrast {
 /// A symmetric logarithmic scale: linear around 0, logarithmic further out, the same on both sides.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct SymmetricLog {
-    /// Where it turns from linear to logarithmic.
-    pub(crate) linear: f32,
     /// Where the colours end.
     pub(crate) end: f32,
+    /// Sizes at which the colour changes: looking them up is faster than a logarithm for each pixel.
+    bounds: [f32; N_SIDE],
 }
+
+/// Steps of a palette on either side of the middle.
+const N_SIDE: usize = 127;
 
 impl SymmetricLog {
     /// Half of all values lie in the linear part; one in 500 beyond the end.
@@ -98,21 +101,28 @@ impl SymmetricLog {
         let end = quantile(&mut values, 0.998);
         let end = if end > 0.0 { end } else { quantile(&mut values, 1.0) };
         if end <= 0.0 {
-            return Self { linear: 1.0, end: 1.0 };
+            return Self::new(1.0, 1.0);
         }
         // At most three decades are logarithmic: fainter values are noise of single precision.
-        Self { linear: quantile(&mut values, 0.5).max(end * 1e-3), end }
+        Self::new(quantile(&mut values, 0.5).max(end * 1e-3), end)
     }
 
-    /// −1 to 1.
-    pub(crate) fn position(&self, value: f32) -> f32 {
-        let scaled = (value.abs() / self.linear).ln_1p() / (self.end / self.linear).ln_1p();
-        scaled.min(1.0).copysign(value)
+    fn new(linear: f32, end: f32) -> Self {
+        let whole = f64::from(end / linear).ln_1p();
+        // ln(1 + size/linear) grows from 0 to this, and each step has its share; the middle one half of it on either side.
+        let bounds = std::array::from_fn(|step| {
+            let share = (step as f64 + 0.5) / N_SIDE as f64;
+            (f64::from(linear) * (share * whole).exp_m1()) as f32
+        });
+        Self { end, bounds }
     }
 
     /// The step of a palette for a value; 0 has the middle one.
     pub(crate) fn step(&self, value: f32) -> u8 {
-        (self.position(value) * 127.0 + 127.5) as u8
+        let size = value.abs();
+        let from_middle = self.bounds.partition_point(|&bound| bound <= size) as u8;
+        let middle = N_SIDE as u8;
+        if value < 0.0 { middle - from_middle } else { middle + from_middle }
     }
 }
 
@@ -164,10 +174,16 @@ mod tests {
     fn the_symmetric_scale_is_symmetric_and_zero_is_white() {
         let values: Vec<f32> = (-5000..=5000).map(|i| (i as f32 / 5000.0).powi(3)).collect();
         let scale = SymmetricLog::robust([values.as_slice()].into_iter());
-        assert_eq!(scale.position(0.0), 0.0);
-        assert_eq!(scale.position(0.3), -scale.position(-0.3));
-        assert!((scale.position(scale.end) - 1.0).abs() < 1e-6);
         assert_eq!(DIVERGING[scale.step(0.0) as usize], [247, 247, 247]);
         assert_eq!((scale.step(-9.0), scale.step(9.0)), (0, 254));
+        let (linear, end) = (0.02_f32, 0.7);
+        let scale = SymmetricLog::new(linear, end);
+        for value in [0.0, 1e-6, 0.001, 0.02, 0.3, 5.0] {
+            assert_eq!(scale.step(value) - 127, 127 - scale.step(-value), "{value}");
+            // By the scale's formula, up to rounding at the edge of a step.
+            let position = (value / linear).ln_1p() / (end / linear).ln_1p();
+            let expected = 127.0 * position.min(1.0);
+            assert!((f32::from(scale.step(value)) - 127.0 - expected).abs() < 0.51, "{value}");
+        }
     }
 }
