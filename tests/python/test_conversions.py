@@ -433,7 +433,10 @@ def assert_stopped(folder, n_planned):
         assert np.isfinite(stack.fourier[-1]).all()
 
 
-INTERRUPTED = """
+# Children of a suite that runs in the background would ignore the signal, as it does.
+HEED_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
+INTERRUPTED = HEED_CTRL_C + """
 import sys, warnings
 import verglas
 warnings.simplefilter("ignore")
@@ -472,7 +475,7 @@ def test_ctrl_c(slow, tmp_path):
 
 def test_ctrl_c_while_arrays_are_transformed():
     """A long call of PolarTransform ends soon after the signal."""
-    script = (
+    script = HEED_CTRL_C + (
         "import sys, numpy as np, verglas\n"
         "descriptor = verglas.ImageDescriptor.from_individual_values(400, 1.0, 'double', 0.01, n_inplanes=61)\n"
         "transform = verglas.PolarTransform(descriptor)\n"

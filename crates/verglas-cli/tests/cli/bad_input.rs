@@ -80,6 +80,9 @@ fn an_image_name_without_at_sign() {
     let set = DataSet::usual();
     set.write_star("particles.star", &star(&["stacks/a.mrcs", "stacks/b.mrcs", "1@stacks/a.mrcs"]));
     set.assert_refused(&[], &["row 0", "(line 28)", "`stacks/a.mrcs`", "expected `INDEX@PATH`", "and 1 more row"]);
+    // Names that are wrong are no images that stand twice.
+    let ran = set.convert(&[]);
+    assert!(!ran.stderr.contains("earlier row"), "{}", ran.stderr);
 }
 
 #[test]

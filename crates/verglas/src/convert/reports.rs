@@ -56,14 +56,16 @@ fn count_repeated(table: &ParticleTable, plan: &StackPlan, images: &FoundImages)
         let file = file_of[table.image[particle] as usize];
         (u64::from(file) << 32) | u64::from(table.section[particle].0)
     };
+    // A row whose image name is wrong has an empty one, and is an error already.
+    let is_named = |&particle: &usize| !table.image_names[table.image[particle] as usize].is_empty();
     // Most data sets go through their files in order, and then nothing needs to be sorted.
-    let mut keys = plan.particles().map(key);
+    let mut keys = plan.particles().filter(is_named).map(key);
     let mut last = keys.next();
     let in_order = keys.all(|key| last.replace(key).is_some_and(|before| before < key));
     if in_order {
         return 0;
     }
-    let mut keys: Vec<u64> = plan.particles().map(key).collect();
+    let mut keys: Vec<u64> = plan.particles().filter(is_named).map(key).collect();
     keys.sort_unstable();
     keys.windows(2).filter(|pair| pair[0] == pair[1]).count()
 }
