@@ -118,16 +118,16 @@ impl Error {
 
     /// All of `errors` as one, the first in front; `None` when there are none.
     pub fn all_of(errors: Vec<Error>) -> Option<Self> {
-        let mut errors = errors.into_iter();
-        let mut first = errors.next()?;
-        first.others.extend(errors);
-        Some(first)
+        errors.into_iter().reduce(Error::with_other)
     }
 
     /// The same error with one more behind it.
     #[must_use]
-    pub fn with_other(mut self, other: Error) -> Self {
+    pub fn with_other(mut self, mut other: Error) -> Self {
+        // One list, so that whoever goes through it meets all of them.
+        let behind = std::mem::take(&mut other.others);
         self.others.push(other);
+        self.others.extend(behind);
         self
     }
 
@@ -177,5 +177,8 @@ mod tests {
         let all = Error::all_of(vec![Error::value("a"), Error::not_found("b")]).unwrap();
         assert_eq!((all.to_string(), all.others().len()), ("a".to_owned(), 1));
         assert_eq!(Error::all_of(Vec::new()), None);
+        let nested = Error::value("first").with_other(Error::value("a").with_other(Error::value("b")));
+        let told: Vec<String> = nested.others().iter().map(Error::to_string).collect();
+        assert_eq!(told, ["a", "b"]);
     }
 }
