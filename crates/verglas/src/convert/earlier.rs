@@ -1,6 +1,6 @@
 //! What an earlier run left in the output folder, and how much of it stays.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::prepare::Conversion;
@@ -55,11 +55,12 @@ impl Conversion {
             .map_err(|error| error.with_hint("choose another folder, or start anew with --overwrite"))?;
         refuse_differences(output.root(), &old, new, true)?;
         let shape = StackShape::of(self);
+        let recorded: HashMap<usize, &StackRecord> =
+            old.stacks.iter().rev().map(|stack| (stack.number, stack)).collect();
         let mut earlier = Earlier::default();
         for number in here {
-            let recorded = old.stacks.iter().find(|stack| stack.number == number);
-            let kept = match recorded {
-                Some(stack) if has_its_sizes(output, stack) => Some(stack.clone()),
+            let kept = match recorded.get(&number) {
+                Some(&stack) if has_its_sizes(output, stack) => Some(stack.clone()),
                 _ => self.take_over(output, number, &shape),
             };
             earlier.stacks.extend(kept);
