@@ -1,5 +1,6 @@
 //! `.cs` files that NumPy wrote are read, column by column and row by row; anything else is refused by name.
 
+use crate::shared::shared;
 use std::collections::HashMap;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -10,12 +11,6 @@ use verglas_formats::{FormatError, Place};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cs").join(name)
-}
-
-fn shared(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("VERGLAS_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
-    Some(root.join(name)).filter(|path| path.exists())
 }
 
 fn column(path: &Path, name: &str) -> CsColumn {

@@ -6,6 +6,7 @@ mod mrc;
 mod mrc_writer;
 mod npz;
 mod pt;
+mod shared;
 mod star_fixtures;
 mod star_properties;
 mod star_real;

@@ -1,5 +1,6 @@
 //! Reading MRC stacks: against files that `mrcfile` wrote, real files, and files that claim what is not so.
 
+use crate::shared::shared;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -22,14 +23,6 @@ fn fixture(name: &str) -> PathBuf {
 fn expected(name: &str) -> Vec<f32> {
     let bytes = fs::read(fixture(&format!("{name}.f32"))).unwrap();
     bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
-}
-
-/// The folder with real files, if this machine has it.
-fn shared() -> Option<PathBuf> {
-    let root = std::env::var_os("VERGLAS_SHARED").map(PathBuf::from);
-    let root = root.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"));
-    let data = root.join("data");
-    data.exists().then_some(data)
 }
 
 fn open(path: impl AsRef<Path>) -> Result<MrcStack> {
@@ -582,7 +575,7 @@ fn what_is_no_regular_file_is_refused() {
 
 #[test]
 fn a_real_volume_reads_the_same_from_bzip2() {
-    let Some(data) = shared() else { return };
+    let Some(data) = shared("data") else { return };
     let plain = open(data.join("mrc/EMD-3197.map")).unwrap();
     let packed = open(data.join("mrc/EMD-3197.map.bz2")).unwrap();
     assert_eq!(plain.header(), packed.header());
@@ -600,7 +593,7 @@ fn a_real_volume_reads_the_same_from_bzip2() {
 
 #[test]
 fn real_particle_stacks_are_read_whole() {
-    let Some(data) = shared() else { return };
+    let Some(data) = shared("data") else { return };
     for (name, side, n_sections, has_map_stamp) in [
         ("relion31.mrcs", 256, 5, false),
         ("toy_images_a.mrcs", 30, 100, true),

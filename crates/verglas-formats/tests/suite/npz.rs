@@ -1,5 +1,6 @@
 //! Arrays that NumPy wrote are read, and what is written comes back; damaged ones are refused.
 
+use crate::shared::shared;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
@@ -10,12 +11,6 @@ use verglas_formats::npz::{NpzReader, NpzWriter};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/npz").join(name)
-}
-
-fn shared(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("VERGLAS_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
-    Some(root.join(name)).filter(|path| path.exists())
 }
 
 const NUMBERS: [f64; 6] = [0.0, 1.0, 2.0, 100.0, 3.0, 7.0];

@@ -1,5 +1,6 @@
 //! Tensors that PyTorch wrote are read, and what is written is what PyTorch has loaded; anything else is refused by name.
 
+use crate::shared::shared;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -11,12 +12,6 @@ use verglas_formats::zip::{ZipReader, ZipWriter};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pt").join(name)
-}
-
-fn shared(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("VERGLAS_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
-    Some(root.join(name)).filter(|path| path.exists())
 }
 
 #[test]

@@ -1,15 +1,13 @@
 //! Files that RELION, cryoDRGN, CryoLike and the `starfile` package hold; skipped where they are not at hand.
 
-use std::path::{Path, PathBuf};
+use crate::shared::shared;
+use std::path::PathBuf;
 
 use verglas_formats::star::value::{parse_f64, parse_u64};
 use verglas_formats::star::{BlockKind, StarFile};
 
 fn data(path: &str) -> Option<PathBuf> {
-    let shared = std::env::var_os("VERGLAS_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
-    let path = shared.join("data").join(path);
-    path.exists().then_some(path)
+    shared("data").map(|data| data.join(path)).filter(|path| path.exists())
 }
 
 /// Name, rows, columns.

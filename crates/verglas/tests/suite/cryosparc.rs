@@ -1,8 +1,7 @@
 //! Promise: `.cs` files, alone or joined on uid, become the particles that they describe, and nothing is lost unsaid.
 
-use std::path::{Path, PathBuf};
-
 use crate::cryosparc_common::{Cs, convert, one, read, read_with, settings, told, two, write_stack};
+use crate::shared::shared;
 use verglas::metadata::ReadSettings;
 use verglas::particle::{Column, OriginUnit, SectionIndex};
 use verglas::settings::{Contrast, ConvertSettings};
@@ -378,17 +377,9 @@ fn several_lens_constants_make_several_stacks() {
     assert!(told(&warnings, "constants-differ")[0].starts_with("2 sets of"), "{warnings:?}");
 }
 
-/// Real files that other programs wrote, where they are at hand.
-fn shared() -> Option<PathBuf> {
-    let folder = std::env::var_os("VERGLAS_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
-    folder.is_dir().then_some(folder)
-}
-
 #[test]
 fn a_real_file_is_read_as_numpy_reads_it() {
-    let Some(shared) = shared() else { return };
-    let cs = shared.join("data/cryosparc/cryosparc_P12_J24_001_particles.cs");
+    let Some(cs) = shared("data/cryosparc/cryosparc_P12_J24_001_particles.cs") else { return };
     let (table, warnings) = read(&one(&cs));
     let table = table.unwrap();
     // Numbers from NumPy: `a = np.load(path)`, `a[0]` and `np.unique(a['blob/path'])`.

@@ -1,5 +1,6 @@
 //! Promise: simulated images carry the contrast transfer function that their metadata say, along the right axis.
 
+use crate::correlation::correlation;
 use num_complex::Complex32;
 use std::f64::consts::{FRAC_PI_2, PI};
 use verglas::simulate::{ImageSimulator, SimulationSettings};
@@ -30,15 +31,6 @@ fn squared_ctf(u: f64, v: f64, angle: f64, kx: f64, ky: f64) -> f64 {
         - FRAC_PI_2 * 2.7e7 * f64::powi(wavelength, 3) * k2 * k2
         + f64::asin(0.1);
     phase.sin().powi(2)
-}
-
-fn correlation(a: &[f64], b: &[f64]) -> f64 {
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let (mean_a, mean_b) = (mean(a), mean(b));
-    let covariance = |a: &[f64], mean_a: f64, b: &[f64], mean_b: f64| -> f64 {
-        a.iter().zip(b).map(|(x, y)| (x - mean_a) * (y - mean_b)).sum()
-    };
-    covariance(a, mean_a, b, mean_b) / (covariance(a, mean_a, a, mean_a) * covariance(b, mean_b, b, mean_b)).sqrt()
 }
 
 #[test]

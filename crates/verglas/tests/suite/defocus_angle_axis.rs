@@ -1,5 +1,6 @@
 //! Promise: with `DefocusAngleAxis::Rows` the CTF that CryoLike draws from the written metadata is the one in the images.
 
+use crate::correlation::correlation;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -76,13 +77,6 @@ fn cryolikes_ctf([u, v, angle]: [f64; 3], [kilovolt, cs, contrast]: [f64; 3], fr
     let gamma =
         -PI * wavelength * frequency.powi(2) * defocus + PI / 2.0 * cs * 1e7 * wavelength.powi(3) * frequency.powi(4);
     -(1.0 - contrast * contrast).sqrt() * gamma.sin() + contrast * gamma.cos()
-}
-
-fn correlation(a: &[f64], b: &[f64]) -> f64 {
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let (mean_a, mean_b) = (mean(a), mean(b));
-    let sum = |f: &dyn Fn(f64, f64) -> f64| a.iter().zip(b).map(|(x, y)| f(x - mean_a, y - mean_b)).sum::<f64>();
-    sum(&|x, y| x * y) / (sum(&|x, _| x * x) * sum(&|_, y| y * y)).sqrt()
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What is told about files of every kind, sound and broken.
 
+use crate::shared::shared;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -387,13 +388,10 @@ fn no_damage_makes_it_panic() {
 /// The real particle file, if it is at hand: all 34 fields of all 2,019 rows.
 #[test]
 fn a_real_cs_file() {
-    let shared = std::env::var_os("VERGLAS_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
-    let path = shared.join("data/cryosparc/cryosparc_P12_J24_001_particles.cs");
-    if !path.exists() {
-        let _ = writeln!(std::io::stderr(), "skipped: no {}", path.display());
+    let Some(path) = shared("data/cryosparc/cryosparc_P12_J24_001_particles.cs") else {
+        let _ = writeln!(std::io::stderr(), "skipped: the file is not at hand");
         return;
-    }
+    };
     let Contents::Cs(cs) = inspect(&path).unwrap().contents else { panic!("no .cs") };
     assert_eq!((cs.n_rows, cs.fields.len()), (2019, 34));
     assert!(cs.fields.iter().all(|field| field.values.as_ref().is_some_and(|values| values.first.is_some())));

@@ -1,5 +1,6 @@
 //! The promises of the library, one file each. One program holds all of them: building it takes longer than running it.
 
+mod correlation;
 mod cryosparc;
 mod cryosparc_common;
 mod cryosparc_job;
@@ -17,4 +18,5 @@ mod polar_accuracy;
 mod polar_common;
 mod polar_properties;
 mod report;
+mod shared;
 mod simulate_layouts;
