@@ -125,6 +125,7 @@ fn grouped_order(table: &ParticleTable, apart: bool) -> Vec<u32> {
 mod tests {
     use super::*;
     use crate::particle::{Column, LensConstants, SectionIndex};
+    use proptest::prelude::*;
 
     /// A table whose particles have the given constants and image files.
     fn table(pairing: Pairing, constants_of: &[u32], image: &[u32]) -> ParticleTable {
@@ -207,5 +208,84 @@ mod tests {
         let table = table(Pairing::Indexed, &[], &[0; 3]);
         assert_eq!(particles(&plan_stacks(&table, settings(1000))), [vec![0, 1, 2]]);
         assert_eq!(plan_stacks(&table, settings(1)).stacks().len(), 3);
+    }
+
+    /// A stack's particles, its constants, and its range within its image file.
+    type SimpleStack = (Vec<usize>, u32, Option<Range<usize>>);
+
+    /// The plan by its definition: group after group is looked for among all rows, and cut into pieces.
+    fn plan_simply(table: &ParticleTable, settings: PlanSettings) -> Vec<SimpleStack> {
+        let apart = settings.keep_files_apart || table.pairing == Pairing::Sequential;
+        let mut stacks = Vec::new();
+        let mut done: Vec<usize> = Vec::new();
+        for constants in 0..table.constants.len() as u32 {
+            let of_set: Vec<usize> = (0..table.len()).filter(|&row| table.constants_index(row) == constants).collect();
+            while let Some(&first) = of_set.iter().find(|row| !done.contains(row)) {
+                let is_alike = |row: usize| !apart || table.image[row] == table.image[first];
+                let group: Vec<usize> = of_set.iter().copied().filter(|&row| is_alike(row)).collect();
+                for stack in group.chunks(settings.batch_size) {
+                    let n_before = done.iter().filter(|&&row| table.image[row] == table.image[first]).count();
+                    let range = apart.then(|| n_before..n_before + stack.len());
+                    done.extend(stack);
+                    stacks.push((stack.to_vec(), constants, range));
+                }
+            }
+        }
+        stacks.truncate(settings.max_stacks.unwrap_or(usize::MAX));
+        stacks
+    }
+
+    /// Sets of constants are numbered by their first row, as the readers do.
+    fn numbered_by_first_row(sets: &[u32]) -> Vec<u32> {
+        let mut seen: Vec<u32> = Vec::new();
+        sets.iter()
+            .map(|set| {
+                let known = seen.iter().position(|other| other == set);
+                known.unwrap_or_else(|| {
+                    seen.push(*set);
+                    seen.len() - 1
+                }) as u32
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn is_what_its_definition_says(
+            rows in prop::collection::vec((0..2_u32, 0..3_u32), 0..40),
+            one_set: bool,
+            in_pairs: bool,
+            batch_size in 1..12_usize,
+            keep_files_apart: bool,
+            max_stacks in prop::option::of(1..6_usize),
+        ) {
+            let (sets, mut image): (Vec<u32>, Vec<u32>) = rows.into_iter().unzip();
+            if in_pairs {
+                image.sort_unstable();
+            }
+            let sets = if one_set { Vec::new() } else { numbered_by_first_row(&sets) };
+            let pairing = if in_pairs { Pairing::Sequential } else { Pairing::Indexed };
+            let (table, asked) =
+                (table(pairing, &sets, &image), PlanSettings { batch_size, keep_files_apart, max_stacks });
+            let plan = plan_stacks(&table, asked);
+            let constants_and_range =
+                plan.stacks().iter().map(|stack| (stack.constants, stack.range_in_file.clone()));
+            let found: Vec<SimpleStack> = particles(&plan)
+                .into_iter()
+                .zip(constants_and_range)
+                .map(|(particles, (constants, range))| (particles, constants, range))
+                .collect();
+            prop_assert_eq!(found, plan_simply(&table, asked));
+
+            // Nothing is lost and nothing doubled.
+            let mut all: Vec<usize> = plan.particles().collect();
+            prop_assert_eq!(all.len(), plan.n_images());
+            all.sort_unstable();
+            if max_stacks.is_none() {
+                prop_assert_eq!(all, (0..table.len()).collect::<Vec<_>>());
+            } else {
+                prop_assert!(all.windows(2).all(|pair| pair[0] < pair[1]));
+            }
+        }
     }
 }

@@ -18,5 +18,6 @@ mod polar_accuracy;
 mod polar_common;
 mod polar_properties;
 mod report;
+mod restacking;
 mod shared;
 mod simulate_layouts;
