@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 /// What a shell says of a process that a signal ended, less the signal's number.
@@ -26,6 +26,9 @@ impl Signals {
             flag::register_usize(signal, Arc::clone(&signals.received), signal as usize)?;
             flag::register(signal, Arc::clone(&signals.stop))?;
         }
+        // A file that may not grow (`ulimit -f`): with anything at all to listen for the signal, the write that was refused
+        // comes back with an error that can be told.
+        flag::register(SIGXFSZ, Arc::default())?;
         Ok(signals)
     }
 

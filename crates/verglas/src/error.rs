@@ -74,6 +74,9 @@ impl Error {
             std::io::ErrorKind::QuotaExceeded => {
                 Some("the quota is used up; when there is room, a conversion goes on with --resume".to_owned())
             }
+            std::io::ErrorKind::FileTooLarge => {
+                Some("`ulimit -f` tells and raises the limit of a file's size, if the file system has none".to_owned())
+            }
             _ if error.raw_os_error().is_some_and(|code| TOO_MANY_FILES.contains(&code)) => {
                 Some("`ulimit -n` tells and raises the limit of open files".to_owned())
             }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::conversion::all_files;
 use crate::data_set::{DataSet, star};
+use crate::small_disk::SmallDisk;
 
 const N_IMAGES: usize = 300;
 /// 60 stacks.
@@ -147,37 +148,11 @@ fn shards_killed_at_any_moment_and_started_again() {
     undisturbed.assert_finished(&output);
 }
 
-/// A file system of a size of our choosing; needs the rights to mount one.
-struct SmallDisk<'a>(&'a Path);
-
-impl<'a> SmallDisk<'a> {
-    fn mount(path: &'a Path, size: &str) -> Option<Self> {
-        fs::create_dir_all(path).unwrap();
-        let options = format!("size={size}");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(path).output();
-        mounted.is_ok_and(|output| output.status.success()).then_some(Self(path))
-    }
-
-    fn enlarge(&self, size: &str) {
-        let options = format!("remount,size={size}");
-        assert!(Command::new("mount").args(["-o", &options]).arg(self.0).status().unwrap().success());
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0).status();
-    }
-}
-
 #[test]
 fn a_disk_that_fills_up_and_is_enlarged() {
     let undisturbed = Undisturbed::new(PLAIN);
     let mount_point = undisturbed.set.path("disk");
-    let Some(disk) = SmallDisk::mount(&mount_point, "64k") else {
-        eprintln!("SKIPPED: this needs the rights to mount a tmpfs");
-        return;
-    };
+    let Some(disk) = SmallDisk::mount(&mount_point, "64k") else { return };
     let output = mount_point.join("out");
     let total: usize = undisturbed.files.values().map(Vec::len).sum();
     let mut n_failures = 0;
@@ -239,6 +214,48 @@ fn signals_stop_between_images_and_leave_what_is_whole() {
         undisturbed.assert_finished(&output);
         fs::remove_dir_all(&output).unwrap();
     }
+}
+
+#[test]
+fn a_second_interrupt_ends_the_process_at_once() {
+    const N_PIXELS: usize = 1024;
+    let set = DataSet::empty();
+    let image = |seed: usize| (0..N_PIXELS * N_PIXELS).map(|at| ((at * 7919 + seed) % 1009) as f32).collect();
+    set.write_images("a.mrcs", N_PIXELS, N_PIXELS, &[image(1), image(2), image(3), image(4)]);
+    set.write_star("particles.star", &star(&["1@a.mrcs", "2@a.mrcs", "3@a.mrcs", "4@a.mrcs"]));
+    // Each of these images takes so long that no run would stop between two signals by itself.
+    let start = |options: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_verglas"))
+            .args(["convert", "particles.star", "-o", "out", "--precision", "double", "--no-plots", "-q", "-j", "1"])
+            .args(options)
+            .current_dir(set.dir.path())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let mut child = start(&[]);
+    let output = set.path("out");
+    let begun = Instant::now();
+    while !output.join("manifest.json").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no manifest appeared");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // Signals of one kind that come at once are one, so it takes two or a few more.
+    while child.try_wait().unwrap().is_none() {
+        signal(&child, "INT");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let end = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&end.stderr);
+    assert_eq!(end.status.code(), Some(130), "{told}");
+    assert!(!told.contains("stopped: "), "it stopped between images: {told}");
+    assert!(fs::read_dir(output.join("fft")).unwrap().all(|entry| {
+        let name = entry.unwrap().file_name();
+        name.as_encoded_bytes().starts_with(b".")
+    }));
+    let end = start(&["--resume"]).wait_with_output().unwrap();
+    assert!(end.status.success(), "{}", String::from_utf8_lossy(&end.stderr));
+    assert!(verglas::verify(&output, &verglas::Silent).unwrap().is_sound());
 }
 
 #[test]

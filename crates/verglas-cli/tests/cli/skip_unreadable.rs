@@ -2,10 +2,11 @@
 
 use std::fs;
 
+use verglas::manifest::{FolderRecord, Manifest};
 use verglas_formats::star::{Row, StarReader};
 
 use crate::conversion::{all_files, fourier_images, metadata};
-use crate::data_set::{DataSet, N_PIXELS, pixels, star};
+use crate::data_set::{DataSet, N_PIXELS, Ran, pixels, star};
 
 /// Stacks `a` of eight images, the third of them constant and the sixth with a NaN, and `b`, of which two of five images
 /// are there; `gone` is missing. Rows go through all three, and one asks for a section that no file ever had.
@@ -127,19 +128,87 @@ fn threads_shards_and_interruptions_leave_the_same_out() {
     let refused = set.convert(&["--batch-size", "6", "--resume"]);
     assert_eq!(refused.code, 1);
 
-    let mut list = Vec::new();
-    for shard in ["1/2", "2/2"] {
-        let ran = set.run(&[&["convert", "particles.star", "-o", "sh", "--shard", shard], &arguments[..]].concat());
-        assert_eq!(ran.code, 3, "{}", ran.stderr);
-        list.extend(listed(&set, &format!("sh/skipped-{}-of-2.star", &shard[..1])));
+    for order in [["1/2", "2/2"], ["2/2", "1/2"]] {
+        for shard in order {
+            let ran = convert_shard(&set, shard);
+            assert_eq!(ran.code, 3, "{}", ran.stderr);
+            assert!(ran.stderr.contains("`sh/skipped.star` lists them"), "{}", ran.stderr);
+            // Whatever has been left out so far is listed.
+            let n_listed = listed(&set, "sh/skipped.star").len();
+            let n_skipped = shards_of(&set).iter().map(|part| part.skipped.len()).sum::<usize>();
+            assert_eq!(n_listed, n_skipped);
+        }
+        // Nothing but what a run without shards leaves, to the last byte of the list.
+        assert!(all_files(&set.path("sh")) == plain);
+        assert_eq!(set.run(&["verify", "sh"]).code, 0);
+        fs::remove_dir_all(set.path("sh")).unwrap();
     }
-    assert_eq!(list, listed(&set, "out/skipped.star"));
-    assert_eq!(set.run(&["verify", "sh"]).code, 0);
     assert_eq!(set.convert(&[&arguments[..], &["--overwrite"]].concat()).code, 3);
     // A later run that leaves nothing out takes the list with it.
     set.write_star("particles.star", &star(&["000001@stacks/a.mrcs"]));
     assert_eq!(set.convert(&["--overwrite"]).code, 0);
     assert!(!set.path("out/skipped.star").exists());
+}
+
+fn convert_shard(set: &DataSet, shard: &str) -> Ran {
+    let arguments = ["--batch-size", "6", "--skip-unreadable", "-j", "1", "--shard", shard];
+    set.run(&[&["convert", "particles.star", "-o", "sh"], &arguments[..]].concat())
+}
+
+fn shards_of(set: &DataSet) -> Vec<Manifest> {
+    FolderRecord::read(&set.path("sh")).unwrap().parts
+}
+
+#[test]
+fn shards_that_end_at_once_and_start_again_keep_one_list_of_all() {
+    let (set, _) = damaged();
+    assert_eq!(set.convert(&["--batch-size", "6", "--skip-unreadable"]).code, 3);
+    let plain = all_files(&set.path("out"));
+    for _ in 0..5 {
+        std::thread::scope(|scope| {
+            let all = ["3/3", "1/3", "2/3"].map(|shard| scope.spawn(|| convert_shard(&set, shard)));
+            for shard in all {
+                let ran = shard.join().unwrap();
+                assert_eq!(ran.code, 3, "{}", ran.stderr);
+            }
+        });
+        assert!(all_files(&set.path("sh")) == plain);
+        fs::remove_dir_all(set.path("sh")).unwrap();
+    }
+    for shard in ["1/3", "2/3", "3/3"] {
+        assert_eq!(convert_shard(&set, shard).code, 3);
+    }
+    // A shard whose stacks are gone, and one that finds all of its own there.
+    let first = verglas::settings::Shard::new(1, 3).unwrap().stacks(shards_of(&set)[0].plan.n_stacks);
+    for number in first {
+        fs::remove_file(set.path(&format!("sh/fft/particles_fourier_stack_{number:06}.npz"))).unwrap();
+    }
+    for shard in ["1/3", "3/3"] {
+        let ran = convert_shard(&set, shard);
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        assert!(all_files(&set.path("sh")) == plain);
+    }
+    // Another's list of another time: its rows are not all.
+    let list = fs::read_to_string(set.path("sh/skipped.star")).unwrap();
+    let line = list.trim_end().rfind('\n').unwrap() + 1;
+    let shorter = &list[..line];
+    fs::write(set.path("sh/skipped.star"), shorter).unwrap();
+    let altered = set.run(&["verify", "sh"]);
+    assert!(altered.code == 1 && altered.stderr.contains("skipped.star"), "{}", altered.stderr);
+    let path = set.path("sh/manifest-2-of-3.json");
+    let mut part = Manifest::read(&path).unwrap();
+    part.skipped_list[0].bytes = shorter.len() as u64;
+    part.skipped_list[0].crc32 = format!("{:08x}", crc32fast::hash(shorter.as_bytes()));
+    fs::write(&path, serde_json::to_vec(&part).unwrap()).unwrap();
+    let altered = set.run(&["verify", "sh"]);
+    let n = shards_of(&set).iter().map(|part| part.skipped.len()).sum::<usize>();
+    let expected = format!("`sh/skipped.star` lists {} images, and the manifests count {n} left out", n - 1);
+    assert!(altered.code == 1 && altered.stderr.contains(&expected), "{}", altered.stderr);
+    // Somebody else's file is not replaced.
+    fs::write(set.path("sh/skipped.star"), "mine").unwrap();
+    let refused = convert_shard(&set, "1/3");
+    assert!(refused.code == 1 && refused.stderr.contains("skipped.star` is there already"), "{}", refused.stderr);
+    assert_eq!(fs::read(set.path("sh/skipped.star")).unwrap(), b"mine");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::manifest::{
     manifest_paths,
 };
 use crate::output::OutputFolder;
+use crate::settings::Shard;
 use crate::stack::{StackNames, whole_metadata, whole_png, whole_tensor};
 
 /// Stacks that stay as they are.
@@ -19,8 +20,8 @@ pub(super) struct Earlier {
     pub(super) stacks: Vec<StackRecord>,
     /// Images that are missing in them.
     pub(super) skipped: Vec<SkippedImage>,
-    /// The list of such images that is there.
-    pub(super) skipped_list: Option<FileRecord>,
+    /// The lists of such images that were written.
+    pub(super) skipped_list: Vec<FileRecord>,
 }
 
 impl Conversion {
@@ -38,11 +39,15 @@ impl Conversion {
         let published: BTreeSet<usize> = output.published_stacks()?;
         let here: Vec<usize> = published.into_iter().filter(|number| own.contains(number)).collect();
         self.refuse_other_shards(output, new)?;
-        if here.is_empty() {
-            // Nothing was finished, so it does not matter what was asked.
-            return Ok(Earlier::default());
-        }
         let path = output.path(manifest_name(new.shard));
+        if here.is_empty() {
+            // Nothing was finished, so it does not matter what was asked. The list is every shard's, and stays.
+            let skipped_list = match new.shard {
+                Some(_) => Manifest::read(&path).map(|old| old.skipped_list).unwrap_or_default(),
+                None => Vec::new(),
+            };
+            return Ok(Earlier { skipped_list, ..Earlier::default() });
+        }
         if !path.exists() {
             return Err(Error::value(format!(
                 "cannot go on in `{}`: it holds stacks, and no {} that says what they were made from",
@@ -71,15 +76,16 @@ impl Conversion {
         Ok(earlier)
     }
 
-    /// Shards of one plan only may share a folder.
+    /// Shards of one plan only may share a folder. One other is all there is to compare with: it was compared, too.
     fn refuse_other_shards(&self, output: &OutputFolder, new: &Manifest) -> Result<()> {
-        for (shard, path) in manifest_paths(output.root())? {
-            if shard != new.shard && shard.is_some() && new.shard.is_some() {
-                let other = Manifest::read(&path)?;
-                refuse_differences(output.root(), &other, new, false)?;
-            }
+        if new.shard.is_none() {
+            return Ok(());
         }
-        Ok(())
+        let is_other = |shard: Option<Shard>| shard.is_some() && shard != new.shard;
+        match manifest_paths(output.root())?.into_iter().find(|(shard, _)| is_other(*shard)) {
+            Some((_, path)) => refuse_differences(output.root(), &Manifest::read(&path)?, new, false),
+            None => Ok(()),
+        }
     }
 
     /// The record of a stack whose files are whole, although no manifest says so.

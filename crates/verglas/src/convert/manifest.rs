@@ -34,7 +34,7 @@ pub(super) fn new_manifest(conversion: &Conversion, warnings: &[Warning], descri
             .descriptor_is_new
             .then(|| FileRecord::new(DESCRIPTOR, descriptor.len() as u64, crc32fast::hash(descriptor))),
         stacks: Vec::new(),
-        skipped_list: None,
+        skipped_list: Vec::new(),
         skipped: Vec::new(),
         run: RunRecord::default(),
     }

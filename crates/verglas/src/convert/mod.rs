@@ -16,6 +16,7 @@ mod stack_run;
 mod summary;
 
 pub use prepare::Conversion;
+pub(crate) use skipped::ROW as SKIPPED_ROW_COLUMN;
 pub use summary::Summary;
 
 use std::sync::atomic::AtomicBool;

@@ -18,7 +18,7 @@ use crate::metadata::Input;
 use crate::particle::Pairing;
 
 /// The row of the image in the metadata file, from 0.
-const ROW: &str = "verglasRow";
+pub(crate) const ROW: &str = "verglasRow";
 /// Why the image was left out.
 const REASON: &str = "verglasReason";
 /// The metadata file, where there are several.

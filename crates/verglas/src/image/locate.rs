@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::findings::{Findings, counted};
 
 /// How many missing files a message lists by name.
@@ -24,7 +24,8 @@ const MOST_ENTRIES_PER_FILE: usize = 64;
 /// files. A name in `.mrc` or `.mrcs` is also tried with the other ending.
 ///
 /// Missing files, and names that can't be told apart, go to `findings` as errors; with `missing_is_allowed` the
-/// missing ones go there as a warning.
+/// missing ones go there as a warning. A place where the system refuses to look is an error either way: the file may
+/// be there, and one that is found elsewhere may be another.
 pub(crate) fn locate_images(
     names: &[&[u8]],
     metadata_file: Option<&Path>,
@@ -32,26 +33,25 @@ pub(crate) fn locate_images(
     missing_is_allowed: bool,
     findings: &mut Findings,
 ) -> Vec<Option<PathBuf>> {
-    let (found, looked_in) = match image_dir {
-        Some(dir) if !dir.is_dir() => {
-            let what = if dir.exists() { "is no folder" } else { "does not exist" };
-            findings.error(Error::not_found(format!("the image directory `{}` {what}", dir.display())));
+    let located = match image_dir {
+        Some(dir) => find_in_dir(names, dir, findings),
+        None => Ok(find_below_one_root(names, metadata_file, findings)),
+    };
+    let (found, looked_in) = match located {
+        Ok(located) => located,
+        Err(error) => {
+            findings.error(error);
             return vec![None; names.len()];
         }
-        Some(dir) => {
-            refuse_equal_file_names(names, dir, findings);
-            findings.note(format!("image files are looked up by file name in `{}`, as asked", dir.display()));
-            let known = KnownFiles::below(dir, names.iter().map(|name| Path::new(file_name(name))));
-            let found = names.iter().map(|name| find(&dir.join(file_name(name)), &known)).collect();
-            (found, vec![dir.to_owned()])
-        }
-        None => find_below_one_root(names, metadata_file, findings),
     };
     report_other_endings(names, &found, findings);
     let is_named_by_metadata = metadata_file.is_some() && image_dir.is_none();
     report_missing(names, &found, &looked_in, missing_is_allowed, is_named_by_metadata, findings);
     found.into_iter().map(|found| found.map(|found| found.path)).collect()
 }
+
+/// The files, in the order of their names, and where they were looked for.
+type Located = (Vec<Option<Found>>, Vec<PathBuf>);
 
 /// A file that is there.
 struct Found {
@@ -68,17 +68,46 @@ fn file_name(name: &[u8]) -> &OsStr {
 }
 
 /// The file at `path`, or beside it with the other of the endings `.mrc` and `.mrcs`.
-fn find(path: &Path, known: &KnownFiles) -> Option<Found> {
+fn find(path: &Path, known: &KnownFiles) -> Result<Option<Found>> {
     // A folder is no image file, and so is a path without a file name.
-    if known.contains(path) || path.is_file() {
-        return Some(Found { path: path.to_owned(), has_other_ending: false });
+    if known.contains(path) || is_file(path)? {
+        return Ok(Some(Found { path: path.to_owned(), has_other_ending: false }));
     }
-    let other = match path.extension()?.as_bytes() {
-        b"mrc" => path.with_extension("mrcs"),
-        b"mrcs" => path.with_extension("mrc"),
-        _ => return None,
+    let other = match path.extension().map(OsStr::as_bytes) {
+        Some(b"mrc") => path.with_extension("mrcs"),
+        Some(b"mrcs") => path.with_extension("mrc"),
+        _ => return Ok(None),
     };
-    other.is_file().then_some(Found { path: other, has_other_ending: true })
+    Ok(is_file(&other)?.then_some(Found { path: other, has_other_ending: true }))
+}
+
+/// Whether there is a file at `path`; an error if the system won't tell.
+fn is_file(path: &Path) -> Result<bool> {
+    use std::io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+    match std::fs::metadata(path) {
+        Ok(there) => Ok(there.is_file()),
+        // No such path, or a name that no file can have.
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput) => Ok(false),
+        Err(error) => Err(Error::io(format_args!("cannot look for the image file `{}`", path.display()), &error)),
+    }
+}
+
+fn find_in_dir(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<Located> {
+    match std::fs::metadata(dir) {
+        Ok(there) if there.is_dir() => {}
+        Ok(_) => return Err(Error::not_found(format!("the image directory `{}` is no folder", dir.display()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Error::not_found(format!("the image directory `{}` does not exist", dir.display())));
+        }
+        Err(error) => {
+            return Err(Error::io(format_args!("cannot use the image directory `{}`", dir.display()), &error));
+        }
+    }
+    refuse_equal_file_names(names, dir, findings)?;
+    findings.note(format!("image files are looked up by file name in `{}`, as asked", dir.display()));
+    let known = KnownFiles::below(dir, names.iter().map(|name| Path::new(file_name(name))));
+    let found: Result<Vec<_>> = names.iter().map(|name| find(&dir.join(file_name(name)), &known)).collect();
+    Ok((found?, vec![dir.to_owned()]))
 }
 
 /// Files that are known to be there because their folder was listed.
@@ -129,11 +158,7 @@ fn list_files(folder: &Path, most: usize) -> Option<HashSet<OsString>> {
     Some(files)
 }
 
-fn find_below_one_root(
-    names: &[&[u8]],
-    metadata_file: Option<&Path>,
-    findings: &mut Findings,
-) -> (Vec<Option<Found>>, Vec<PathBuf>) {
+fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: &mut Findings) -> Located {
     let mut roots = vec![PathBuf::new()];
     // A relative metadata path must be made absolute before its parents can be walked.
     if let Some(file) = metadata_file.and_then(|file| std::path::absolute(file).ok()) {
@@ -145,6 +170,7 @@ fn find_below_one_root(
     }
     let working_dir = std::env::current_dir().ok();
     let mut best: Option<Vec<Option<Found>>> = None;
+    let mut refused = None;
     for (nth, root) in roots.iter().enumerate() {
         if nth > 0 && working_dir.as_ref() == Some(root) {
             continue;
@@ -156,7 +182,10 @@ fn find_below_one_root(
             if found.len() == PROBED_FILES {
                 known = KnownFiles::below(root, names.iter().map(|name| as_path(name)));
             }
-            found.push(find(&root.join(as_path(name)), &known));
+            found.push(find(&root.join(as_path(name)), &known).unwrap_or_else(|error| {
+                refused.get_or_insert(error);
+                None
+            }));
             if found.len() == PROBED_FILES && found.iter().all(Option::is_none) {
                 found.resize_with(names.len(), || None);
                 break;
@@ -175,6 +204,7 @@ fn find_below_one_root(
             } else {
                 findings.note("image paths are absolute");
             }
+            findings.errors.extend(refused);
             return (found, vec![root.clone()]);
         }
         if best.as_ref().is_none_or(|best| n_found > count(best)) {
@@ -191,6 +221,7 @@ fn find_below_one_root(
             distinct.push(root);
         }
     }
+    findings.errors.extend(refused);
     (best.unwrap_or_default(), distinct)
 }
 
@@ -199,7 +230,7 @@ fn count(found: &[Option<Found>]) -> usize {
 }
 
 /// With only file names looked up, two paths with one file name would silently become one stack.
-fn refuse_equal_file_names(names: &[&[u8]], dir: &Path, findings: &mut Findings) {
+fn refuse_equal_file_names(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<()> {
     let mut first_with: HashMap<Vec<u8>, &[u8]> = HashMap::new();
     for name in names {
         // `a.mrc` and `a.mrcs` may both come to lead to the one that is there.
@@ -210,7 +241,7 @@ fn refuse_equal_file_names(names: &[&[u8]], dir: &Path, findings: &mut Findings)
         if let Some(other) = first_with.get(&key) {
             let same_name = file_name(other) == file_name(name);
             let distinct_files =
-                !same_name && dir.join(file_name(other)).is_file() && dir.join(file_name(name)).is_file();
+                !same_name && is_file(&dir.join(file_name(other)))? && is_file(&dir.join(file_name(name)))?;
             if distinct_files {
                 continue;
             }
@@ -227,6 +258,7 @@ fn refuse_equal_file_names(names: &[&[u8]], dir: &Path, findings: &mut Findings)
             first_with.insert(key, name);
         }
     }
+    Ok(())
 }
 
 fn report_other_endings(names: &[&[u8]], found: &[Option<Found>], findings: &mut Findings) {
@@ -310,6 +342,28 @@ mod tests {
         assert_eq!(found[0].as_deref(), Some(dir.path().join("Extract/a.mrcs").as_path()));
         assert!(findings.errors.is_empty());
         assert_eq!(findings.warnings[0].code, "image-root");
+    }
+
+    #[test]
+    fn where_the_system_refuses_to_look_is_an_error_whether_or_not_files_may_be_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        touch(&dir.path().join("job/run_data.star"));
+        touch(&dir.path().join("stacks/a.mrcs"));
+        touch(&dir.path().join("stacks/b.mrcs"));
+        // A link to itself leads nowhere, whoever asks.
+        std::os::unix::fs::symlink("stacks", dir.path().join("job/stacks")).unwrap();
+        let star = dir.path().join("job/run_data.star");
+        let asked = names(&["stacks/a.mrcs", "stacks/b.mrcs"]);
+        for image_dir in [None, Some(dir.path().join("job/stacks"))] {
+            for missing_is_allowed in [false, true] {
+                let mut findings = Findings::new();
+                locate_images(&asked, Some(&star), image_dir.as_deref(), missing_is_allowed, &mut findings);
+                // Those in `stacks` may be others than the ones that can't be looked at.
+                assert_eq!(findings.errors.len(), 1);
+                let text = findings.errors[0].to_string();
+                assert!(text.contains("job/stacks") && text.contains("Too many levels of symbolic links"), "{text}");
+            }
+        }
     }
 
     #[test]

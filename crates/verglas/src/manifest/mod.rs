@@ -68,9 +68,10 @@ pub struct Manifest {
     pub descriptor: Option<FileRecord>,
     /// The stacks that are whole, in the order of their numbers.
     pub stacks: Vec<StackRecord>,
-    /// The list of the images that were left out (`skipped.star`), if there is one.
+    /// The list of the images that were left out (`skipped.star`), as this run wrote it; shards write it anew as more
+    /// of them end, so it may be any of these or another shard's. Empty if this run left none out.
     #[serde(default)]
-    pub skipped_list: Option<FileRecord>,
+    pub skipped_list: Vec<FileRecord>,
     /// The images of whole stacks that were left out because they can't be read or normalised.
     #[serde(default)]
     pub skipped: Vec<SkippedImage>,
@@ -332,6 +333,13 @@ pub(crate) fn unix_seconds(time: SystemTime) -> Option<f64> {
 impl From<&Warning> for RecordedWarning {
     fn from(warning: &Warning) -> Self {
         Self { code: warning.code.to_owned(), message: warning.message.clone() }
+    }
+}
+
+impl SkippedImage {
+    /// Where it would stand: by this, lists are in order.
+    pub(crate) fn place(&self) -> (usize, u32) {
+        (self.stack, self.row)
     }
 }
 

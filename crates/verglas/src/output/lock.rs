@@ -108,6 +108,8 @@ impl HeldLock {
                 Err(TryLockError::WouldBlock) => return Err(refuse(root, shard, &mut file)),
                 Err(TryLockError::Error(error)) => {
                     *unsupported = Some(error.to_string());
+                    // A file that locks nothing is in nobody's way, and is not to be taken for a lock.
+                    let _ = fs::remove_file(&path);
                     return Ok(Self { file, path, kind });
                 }
             }

@@ -11,8 +11,7 @@ use crate::findings::Warning;
 use crate::manifest::{FileRecord, Manifest, manifest_name, manifest_paths, parse_manifest_name};
 use crate::settings::{Existing, Shard};
 use crate::stack::{
-    FOURIER_FOLDER, PHYSICAL_FOLDER, PLOT_FOLDER, StackNames, partial_sibling, stack_file_number, write_atomically,
-    write_atomically_via,
+    FOURIER_FOLDER, PHYSICAL_FOLDER, PLOT_FOLDER, StackNames, partial_sibling, stack_file_number, write_atomically_via,
 };
 use lock::FolderLock;
 pub(crate) use lock::host_name;
@@ -27,8 +26,8 @@ pub(crate) struct OutputFolder {
 
 /// The name of the descriptor that is made from the data.
 pub(crate) const DESCRIPTOR: &str = "parameters.npz";
-/// The list of the images that were left out.
-const SKIPPED: &str = "skipped.star";
+/// The list of the images that were left out, by all shards together.
+pub(crate) const SKIPPED: &str = "skipped.star";
 /// The folders below an output folder.
 const FOLDERS: [&str; 3] = [FOURIER_FOLDER, PHYSICAL_FOLDER, PLOT_FOLDER];
 
@@ -202,13 +201,13 @@ impl OutputFolder {
     }
 
     fn remove_partial_root_files(&self) -> Result<()> {
-        let own = [manifest_name(self.shard), DESCRIPTOR.to_owned(), self.list_name()].map(|name| self.partial(&name));
+        let own = [&manifest_name(self.shard), DESCRIPTOR, SKIPPED].map(|name| self.partial(name));
         remove_matching(&self.root, |name| match self.shard {
             Some(_) => own.iter().any(|own| own.file_name().is_some_and(|own| own == name)),
             None => {
                 let whole = whole_name(name);
-                let is_list = whole.starts_with("skipped") && whole.ends_with(".star");
-                whole != name && (is_manifest(whole) || whole.starts_with(DESCRIPTOR) || is_list)
+                let is_own = is_manifest(whole) || [DESCRIPTOR, SKIPPED].iter().any(|own| whole.starts_with(own));
+                whole != name && is_own
             }
         })
     }
@@ -217,7 +216,7 @@ impl OutputFolder {
     fn partial(&self, name: &str) -> PathBuf {
         let path = self.path(name);
         match self.shard {
-            Some(shard) if name == DESCRIPTOR => {
+            Some(shard) if [DESCRIPTOR, SKIPPED].contains(&name) => {
                 self.path(format!(".{name}.{}-of-{}.partial", shard.number(), shard.of()))
             }
             _ => partial_sibling(&path),
@@ -243,15 +242,14 @@ impl OutputFolder {
         if let Some(bytes) = descriptor {
             let path = self.path(DESCRIPTOR);
             if read_if_there(&path)?.is_some_and(|there| there != bytes) {
-                names.push(DESCRIPTOR.to_owned());
+                names.push(DESCRIPTOR);
             }
         }
-        let list = self.list_name();
-        if with_list && read_if_there(&self.path(&list))?.is_some() {
-            names.push(list);
+        if with_list && read_if_there(&self.path(SKIPPED))?.is_some() {
+            names.push(SKIPPED);
         }
-        let Some(name) = names.iter().find(|name| !self.is_own(name)) else { return Ok(()) };
-        let hint = match name.as_str() {
+        let Some(name) = names.into_iter().find(|name| !self.is_own(name)) else { return Ok(()) };
+        let hint = match name {
             DESCRIPTOR => "choose another folder, or move the file away; to use its grids, give it with --descriptor",
             _ => "choose another folder, or move the file away",
         };
@@ -274,47 +272,54 @@ impl OutputFolder {
         write_atomically_via(&self.partial(DESCRIPTOR), &path, |file| Ok(file.write_all(bytes)?))
     }
 
-    /// The name of the list of the images that this run left out.
-    pub(crate) fn list_name(&self) -> String {
-        match self.shard {
-            None => SKIPPED.to_owned(),
-            Some(shard) => format!("skipped-{}-of-{}.star", shard.number(), shard.of()),
-        }
-    }
-
-    /// Writes the list of the images that were left out.
+    /// Writes the list of the images that were left out; several shards may do so at once.
     ///
     /// # Errors
     /// When it can't be written.
     pub(crate) fn write_list(&self, bytes: &[u8]) -> Result<()> {
-        write_atomically(&self.path(self.list_name()), |file| Ok(file.write_all(bytes)?))
+        write_atomically_via(&self.partial(SKIPPED), &self.path(SKIPPED), |file| Ok(file.write_all(bytes)?))
     }
 
-    /// Removes the descriptor and the lists that runs made which have their manifests here. To be called while they have.
+    /// Removes the list of the images that were left out, if a run made it.
+    ///
+    /// # Errors
+    /// When it can't be removed.
+    pub(crate) fn remove_own_list(&self) -> Result<()> {
+        if self.is_own(SKIPPED) { remove_file(&self.path(SKIPPED)) } else { Ok(()) }
+    }
+
+    /// Removes the descriptor and the list that runs made which have their manifests here. To be called while they have.
     ///
     /// # Errors
     /// When one can't be removed.
     pub(crate) fn remove_own_root_files(&self) -> Result<()> {
-        let shards = manifest_paths(&self.root)?.into_iter().map(|(shard, _)| shard);
-        let lists = shards.map(|shard| Self { shard, ..self.clone() }.list_name());
-        for name in lists.chain([DESCRIPTOR.to_owned()]) {
-            if self.is_own(&name) {
-                remove_file(&self.path(&name))?;
-            }
+        if self.is_own(DESCRIPTOR) {
+            remove_file(&self.path(DESCRIPTOR))?;
         }
-        Ok(())
+        self.remove_own_list()
     }
 
     /// Whether the file `name` is what a run made that has its manifest here.
     fn is_own(&self, name: &str) -> bool {
-        let Ok(there) = fs::read(self.path(name)) else { return false };
-        let record = FileRecord::new(name, there.len() as u64, crc32fast::hash(&there));
-        let manifests = manifest_paths(&self.root).unwrap_or_default();
-        manifests.iter().any(|(_, path)| {
-            Manifest::read(path).is_ok_and(|manifest| {
-                manifest.descriptor.as_ref() == Some(&record) || manifest.skipped_list.as_ref() == Some(&record)
-            })
-        })
+        let record = || {
+            let there = fs::read(self.path(name)).ok()?;
+            Some(FileRecord::new(name, there.len() as u64, crc32fast::hash(&there)))
+        };
+        let mut there = record();
+        while let Some(found) = there {
+            let manifests = manifest_paths(&self.root).unwrap_or_default();
+            let is_recorded = manifests.iter().any(|(_, path)| {
+                Manifest::read(path).is_ok_and(|manifest| {
+                    manifest.descriptor.as_ref() == Some(&found) || manifest.skipped_list.contains(&found)
+                })
+            });
+            if is_recorded {
+                return true;
+            }
+            // Another shard may just have replaced it, and may have been the only one to know it.
+            there = record().filter(|now| *now != found);
+        }
+        false
     }
 }
 

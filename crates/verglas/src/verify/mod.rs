@@ -5,6 +5,7 @@
 //! other stacks. Nothing is written.
 
 mod images;
+mod list;
 mod stack;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ use crate::settings::Shard;
 use crate::stack::checksum_file;
 use crate::threads::default_threads;
 use images::check_images;
+use list::check_list;
 use stack::{StackFound, check_stack};
 
 /// How many things of one kind are listed.
@@ -129,7 +131,7 @@ pub fn verify_on(folder: &Path, n_threads: usize, observer: &dyn Observer, stop:
         }
         check_images(&parts, &records, &stacks, &mut found);
         check_descriptor(folder, &parts, &stacks, &mut found);
-        check_lists(folder, &parts, &mut found);
+        check_list(folder, &parts, &mut found);
         report_strays(folder, &parts, &records, &mut found)?;
         report_changed_inputs(&parts, &mut found);
     }
@@ -305,22 +307,6 @@ fn check_descriptor(
         if stack.descriptor != first.descriptor {
             let message = format!("stack {number} has another descriptor than the first");
             found.problems.push(Problem::new("descriptor-differs", message));
-        }
-    }
-}
-
-/// The lists of images that were left out.
-fn check_lists(folder: &Path, parts: &[Manifest], found: &mut Verification) {
-    for part in parts {
-        match (&part.skipped_list, part.skipped.len()) {
-            (None, 0) => {}
-            (Some(record), _) => check_file(folder, record, found),
-            (None, n) if part.is_complete => {
-                let message =
-                    format!("{} counts {} left out, and names no list of them", part.file_name(), counted(n, "image"));
-                found.problems.push(Problem::new("manifest-damaged", message));
-            }
-            (None, _) => {}
         }
     }
 }

@@ -1,0 +1,227 @@
+//! The system refuses: every call that a conversion makes fails once, with the errors that disks, quotas and file systems
+//! give. `strace` injects them, where it is there and allowed to.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::conversion::all_files;
+use crate::data_set::{DataSet, star};
+use crate::small_disk::SmallDisk;
+
+/// What the system refuses is never left out, so that option changes nothing.
+const CONVERT: [&str; 9] =
+    ["convert", "particles.star", "--batch-size", "3", "-j", "1", "--no-plots", "-q", "--skip-unreadable"];
+
+/// The command with faults; `None`, and a word, where nothing can be traced.
+fn run_with_faults(dir: &Path, faults: &[&str], arguments: &[&str]) -> Option<Output> {
+    let strace = || {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "--seccomp-bpf", "-o", "trace", "-e", "signal=none"]).current_dir(dir);
+        strace
+    };
+    if !strace().arg("true").output().is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: this needs strace, and the right to trace");
+        return None;
+    }
+    Some(strace().args(faults).arg(env!("CARGO_BIN_EXE_verglas")).args(arguments).output().unwrap())
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Six images of two files in two stacks, and what an undisturbed run makes of them.
+fn undisturbed() -> (DataSet, BTreeMap<PathBuf, Vec<u8>>) {
+    let set = DataSet::usual();
+    let ran = set.run(&[&CONVERT[..], &["-o", "plain"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let files = all_files(&set.path("plain"));
+    (set, files)
+}
+
+#[test]
+fn whichever_call_fails_nothing_is_broken_and_resuming_makes_the_rest() {
+    let (set, files) = undisturbed();
+    let output = set.path("out");
+    let convert = [&CONVERT[..], &["-o", "out"]].concat();
+    let (mut n_refused, mut n_survived) = (0, 0);
+    for (call, error) in [
+        ("openat", "EIO"),
+        ("read", "EIO"),
+        ("pread64", "EIO"),
+        ("write", "ENOSPC"),
+        ("pwrite64", "EDQUOT"),
+        ("ftruncate", "EFBIG"),
+        ("fsync", "EIO"),
+        ("rename", "EACCES"),
+        ("mkdir", "EROFS"),
+        ("unlink", "EPERM"),
+        ("getdents64", "EIO"),
+        ("statx", "ESTALE"),
+        ("flock", "EIO"),
+    ] {
+        // Until no call of this number is made any more.
+        for nth in 1.. {
+            assert!(nth < 1000, "{call} is called without end");
+            // The others are not even stopped at.
+            let traced = format!("trace={call}");
+            let injected = format!("inject={call}:error={error}:when={nth}");
+            let Some(ran) = run_with_faults(set.dir.path(), &["-e", &traced, "-e", &injected], &convert) else {
+                return;
+            };
+            let told = told(&ran);
+            let what = format!("{call} number {nth} fails with {error}, exit code {:?}: {told}", ran.status.code());
+            if output.exists() {
+                for (name, bytes) in all_files(&output) {
+                    if !name.file_name().unwrap().as_encoded_bytes().starts_with(b".") {
+                        assert!(files.get(&name) == Some(&bytes), "`{}` is broken: {what}", name.display());
+                    }
+                }
+            }
+            let is_traced = fs::read_to_string(set.path("trace")).unwrap().contains("(INJECTED)");
+            if ran.status.success() {
+                if ["unlink", "statx"].contains(&call) {
+                    // What can't be looked at or removed stays: a lock that nobody holds.
+                    let _ = fs::remove_file(output.join(".verglas.lock"));
+                }
+                assert!(all_files(&output) == files, "something is missing: {what}");
+                n_survived += usize::from(is_traced);
+            } else {
+                n_refused += 1;
+                // The loader, which can't open a library, says 127.
+                assert!(matches!(ran.status.code(), Some(1 | 127)), "{what}");
+                assert!(!told.is_empty() && !told.contains("panicked"), "{what}");
+                let resumed = set.run(&[&convert[..], &["--resume"]].concat());
+                assert_eq!(resumed.code, 0, "{what}then: {}", resumed.stderr);
+                assert!(all_files(&output) == files, "resumed, after {what}");
+            }
+            fs::remove_dir_all(&output).unwrap();
+            if !is_traced {
+                break;
+            }
+        }
+    }
+    println!("{n_refused} refused, {n_survived} survived");
+    assert!(n_refused > 100 && n_survived > 0, "{n_refused} refused, {n_survived} survived");
+}
+
+#[test]
+fn an_error_in_the_midst_of_a_stack_names_file_and_row_and_is_never_left_out() {
+    let (set, files) = undisturbed();
+    let stack = fs::canonicalize(set.path("stacks/b.mrcs")).unwrap();
+    let path = stack.to_str().unwrap();
+    // Two calls each read the beginning when it is checked and when it is opened; the images follow.
+    let faults = ["-P", path, "-e", "inject=pread64:error=EIO:when=6"];
+    for arguments in [&CONVERT[..], &CONVERT[..8]] {
+        let arguments = [arguments, &["-o", "out"]].concat();
+        let Some(ran) = run_with_faults(set.dir.path(), &faults, &arguments) else { return };
+        let told = told(&ran);
+        assert_eq!(ran.status.code(), Some(1), "{told}");
+        assert!(told.contains("stacks/b.mrcs`: Input/output error"), "{told}");
+        assert!(told.contains("needed by row 3 of `particles.star` (line "), "{told}");
+        assert!(!set.path("out/skipped.star").exists());
+        let resumed = set.run(&[&arguments[..], &["--resume"]].concat());
+        assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+        assert!(all_files(&set.path("out")) == files);
+        fs::remove_dir_all(set.path("out")).unwrap();
+    }
+}
+
+#[test]
+fn a_quota_that_is_used_up_is_called_so() {
+    let (set, files) = undisturbed();
+    let convert = [&CONVERT[..], &["-o", "out"]].concat();
+    let faults = ["-e", "inject=pwrite64:error=EDQUOT:when=5+"];
+    let Some(ran) = run_with_faults(set.dir.path(), &faults, &convert) else { return };
+    let told = told(&ran);
+    assert_eq!(ran.status.code(), Some(1), "{told}");
+    assert!(told.contains("cannot write `out/") && told.contains("uota exceeded"), "{told}");
+    assert!(
+        told.contains("hint: the quota is used up; when there is room, a conversion goes on with --resume"),
+        "{told}"
+    );
+    let resumed = set.run(&[&convert[..], &["--resume"]].concat());
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    assert!(all_files(&set.path("out")) == files);
+}
+
+#[test]
+fn a_file_system_without_locks_is_warned_of() {
+    for error in ["ENOLCK", "EOPNOTSUPP"] {
+        let (set, files) = undisturbed();
+        let faults = ["-e", &format!("inject=flock:error={error}")];
+        let convert = [&CONVERT[..], &["-o", "out"]].concat();
+        let Some(ran) = run_with_faults(set.dir.path(), &faults, &convert) else { return };
+        let plain_told = told(&ran);
+        assert_eq!(ran.status.code(), Some(0), "{plain_told}");
+        let expected = "warning: the file system of `out` can't lock files (";
+        assert_eq!(plain_told.matches(expected).count(), 1, "{plain_told}");
+        assert!(plain_told.contains("nothing stops a second run from writing there"), "{plain_told}");
+        for shard in ["1/2", "2/2"] {
+            let convert = [&CONVERT[..], &["-o", "shards", "--shard", shard]].concat();
+            let ran = run_with_faults(set.dir.path(), &faults, &convert).unwrap();
+            assert_eq!(ran.status.code(), Some(0), "{}", told(&ran));
+            assert!(told(&ran).contains("can't lock files"), "{}", told(&ran));
+        }
+        // No lock file either.
+        assert!(all_files(&set.path("out")) == files && all_files(&set.path("shards")) == files);
+    }
+}
+
+#[test]
+fn no_room_to_unpack_a_compressed_stack() {
+    let set = DataSet::usual();
+    set.write_stack("stacks/large.mrcs", 2000);
+    let packed = fs::File::create(set.path("stacks/b.mrcs.gz")).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
+    std::io::copy(&mut fs::File::open(set.path("stacks/large.mrcs")).unwrap(), &mut packed).unwrap();
+    packed.finish().unwrap();
+    let names = ["1@stacks/a.mrcs", "7@stacks/b.mrcs.gz", "2@stacks/a.mrcs"];
+    set.write_star("particles.star", &star(&names));
+    let folder = set.path("small");
+    let Some(disk) = SmallDisk::mount(&folder, "64k") else { return };
+    let convert = |options: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_verglas"));
+        command.args(CONVERT).args(["-o", "out"]).args(options);
+        command.env("TMPDIR", &folder).current_dir(set.dir.path()).output().unwrap()
+    };
+    for options in [&[][..], &["--overwrite"]] {
+        let ran = convert(options);
+        let told = told(&ran);
+        assert_eq!(ran.status.code(), Some(1), "{told}");
+        for part in ["stacks/b.mrcs.gz`", "No space left on device", "small`, which the environment variable TMPDIR"] {
+            assert!(told.contains(part), "`{part}` is not in: {told}");
+        }
+        assert!(told.contains("needed by row 1 of `particles.star`"), "{told}");
+        assert_eq!(fs::read_dir(set.path("out/fft")).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "something is left in TMPDIR");
+    }
+    disk.enlarge("4m");
+    let ran = convert(&["--resume"]);
+    assert!(ran.status.success(), "{}", told(&ran));
+    assert!(verglas::verify(&set.path("out"), &verglas::Silent).unwrap().is_sound());
+}
+
+#[test]
+fn files_that_may_not_grow_beyond_a_limit() {
+    let (set, files) = undisturbed();
+    let total: usize = files.values().map(Vec::len).max().unwrap();
+    let convert = |limit_blocks: usize, options: &str| {
+        let script = format!("ulimit -f {limit_blocks}; exec \"$0\" {} -o out {options}", CONVERT.join(" "));
+        Command::new("bash")
+            .args(["-c", &script, env!("CARGO_BIN_EXE_verglas")])
+            .current_dir(set.dir.path())
+            .output()
+            .unwrap()
+    };
+    // In bash a block is 1024 bytes.
+    let ran = convert(total / 2048, "");
+    let told = told(&ran);
+    assert_eq!(ran.status.code(), Some(1), "{told}");
+    assert!(told.contains("cannot write `out/fft/") && told.contains("File too large"), "{told}");
+    assert!(told.contains("ulimit -f"), "{told}");
+    assert!(convert(total.div_ceil(1024), "--resume").status.success());
+    assert!(all_files(&set.path("out")) == files);
+}
