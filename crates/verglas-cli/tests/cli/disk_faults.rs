@@ -87,6 +87,9 @@ fn whichever_call_fails_nothing_is_broken_and_resuming_makes_the_rest() {
                     let _ = fs::remove_file(output.join(".verglas.lock"));
                 }
                 assert!(all_files(&output) == files, "something is missing: {what}");
+                // Nobody may believe to have on the disk what is not.
+                let is_of_writing = ["pwrite64", "fsync", "rename", "mkdir"].contains(&call);
+                assert!(!(is_traced && is_of_writing), "overlooked: {what}");
                 n_survived += usize::from(is_traced);
             } else {
                 n_refused += 1;
