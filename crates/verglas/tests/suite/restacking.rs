@@ -16,6 +16,8 @@ use verglas_formats::mrc::{Mode, MrcLayout, MrcWriter};
 use verglas_formats::npz::NpzReader;
 use verglas_formats::pt::PtFile;
 
+use crate::cryosparc_common::{Cs, two};
+
 const BOX: usize = 8;
 const N_FILES: usize = 3;
 const N_SECTIONS: usize = 6;
@@ -147,13 +149,48 @@ fn read_stack(out: &Path, number: usize) -> Vec<(usize, f64, Values)> {
         .collect()
 }
 
+/// Everything that holds of the stacks made from `rows`.
+fn check(folder: &Path, rows: &[AskedRow], batch_size: usize, keep_files_apart: bool) -> Result<(), TestCaseError> {
+    let stacks = read_stacks(folder);
+    let mut seen = BTreeSet::new();
+    let mut group_of_stack = Vec::new();
+    for stack in &stacks {
+        prop_assert!((1..=batch_size).contains(&stack.len()));
+        let group = |row: usize| (rows[row].2, keep_files_apart.then_some(rows[row].0));
+        let of_stack = group(stack[0].0);
+        group_of_stack.push(of_stack);
+        for (row, voltage_kv, values) in stack {
+            let (file, section, is_second) = rows[*row];
+            prop_assert!(seen.insert(*row), "row {} comes twice", row);
+            prop_assert_eq!(*voltage_kv, if is_second { 200.0 } else { 300.0 });
+            prop_assert_eq!(group(*row), of_stack);
+            prop_assert!(values == &images().values[&(file, section)], "row {} has another image's values", row);
+        }
+        prop_assert!(stack.windows(2).all(|pair| pair[0].0 < pair[1].0), "not in the order of the rows");
+    }
+    prop_assert_eq!(seen, (0..rows.len()).collect::<BTreeSet<_>>(), "rows are missing");
+    // Only the last stack of a group may be smaller.
+    for (number, stack) in stacks.iter().enumerate() {
+        let goes_on = group_of_stack.get(number + 1) == Some(&group_of_stack[number]);
+        prop_assert!(!goes_on || stack.len() == batch_size);
+    }
+    let verified = verglas::verify(&folder.join("out"), &Silent).unwrap();
+    prop_assert!(verified.is_sound(), "{:?}", verified.problems);
+    Ok(())
+}
+
+/// Rows of any images, in any order; one image may stand in several.
+fn asked_rows() -> impl Strategy<Value = Vec<AskedRow>> {
+    prop::collection::vec((0..N_FILES, 0..N_SECTIONS, prop::bool::weighted(0.3)), 1..60)
+}
+
 proptest! {
     // Each case is a few runs.
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 50, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_image_comes_once_with_its_own_metadata_and_values(
-        rows in prop::collection::vec((0..N_FILES, 0..N_SECTIONS, prop::bool::weighted(0.3)), 1..60),
+        rows in asked_rows(),
         batch_size in 1..20_usize,
         n_threads in 1..5_usize,
         // From one image at a time to all.
@@ -162,9 +199,8 @@ proptest! {
         n_shards in prop::option::of(1..5_usize),
         first_shard: Index,
     ) {
-        let images = images();
         let folder = tempfile::tempdir().unwrap();
-        write_star(images.dir.path(), folder.path(), &rows);
+        write_star(images().dir.path(), folder.path(), &rows);
         let asked = ConvertSettings { batch_size, n_threads, memory_bytes, keep_files_apart, ..settings() };
         match n_shards {
             None => convert(folder.path(), asked),
@@ -176,30 +212,39 @@ proptest! {
                 }
             }
         }
+        check(folder.path(), &rows, batch_size, keep_files_apart)?;
+    }
 
-        let stacks = read_stacks(folder.path());
-        let mut seen = BTreeSet::new();
-        let mut group_of_stack = Vec::new();
-        for stack in &stacks {
-            prop_assert!((1..=batch_size).contains(&stack.len()));
-            let group = |row: usize| (rows[row].2, keep_files_apart.then_some(rows[row].0));
-            group_of_stack.push(group(stack[0].0));
-            for (row, voltage_kv, values) in stack {
-                let (file, section, is_second) = rows[*row];
-                prop_assert!(seen.insert(*row), "row {} comes twice", row);
-                prop_assert_eq!(*voltage_kv, if is_second { 200.0 } else { 300.0 });
-                prop_assert_eq!(group(*row), group_of_stack[group_of_stack.len() - 1]);
-                prop_assert!(values == &images.values[&(file, section)], "row {} has another image's values", row);
-            }
-            prop_assert!(stack.windows(2).all(|pair| pair[0].0 < pair[1].0), "not in the order of the rows");
-        }
-        prop_assert_eq!(seen, (0..rows.len()).collect::<BTreeSet<_>>(), "rows are missing");
-        // Only the last stack of a group may be smaller.
-        for (number, stack) in stacks.iter().enumerate() {
-            let goes_on = group_of_stack.get(number + 1) == Some(&group_of_stack[number]);
-            prop_assert!(!goes_on || stack.len() == batch_size);
-        }
-        let verified = verglas::verify(&folder.path().join("out"), &Silent).unwrap();
-        prop_assert!(verified.is_sound(), "{:?}", verified.problems);
+    #[test]
+    fn rows_that_are_joined_on_uid_get_what_was_measured_of_them(
+        rows in asked_rows(),
+        // In the second file the rows stand in the order of these, with others between them.
+        order in prop::collection::vec(any::<u64>(), 70),
+        n_others in 0..10_usize,
+        batch_size in 1..20_usize,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let n = rows.len() + n_others;
+        let uid = |row: usize| (row as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let paths: Vec<String> =
+            rows.iter().map(|(file, ..)| images().dir.path().join(format!("{file}.mrcs")).display().to_string()).collect();
+        let named: Vec<(&str, u32)> =
+            paths.iter().zip(&rows).map(|(path, (_, section, _))| (path.as_str(), *section as u32)).collect();
+        let uids: Vec<u64> = (0..rows.len()).map(uid).collect();
+        let particles = Cs::default().with_uids(&uids).with_images(&named).write(folder.path().join("particles.cs"));
+
+        let mut in_second: Vec<usize> = (0..n).collect();
+        in_second.sort_by_key(|&row| order[row]);
+        let of_row = |value: &dyn Fn(usize) -> f32| in_second.iter().map(|&row| value(row)).collect::<Vec<f32>>();
+        let passthrough = Cs::with_ctf(n)
+            .f32("ctf/df1_A", &of_row(&|row| defocus_u_angstrom(row) as f32))
+            .f32("ctf/accel_kv", &of_row(&|row| if rows.get(row).is_some_and(|row| row.2) { 200.0 } else { 300.0 }))
+            .with_uids(&in_second.iter().copied().map(uid).collect::<Vec<_>>())
+            .write(folder.path().join("passthrough.cs"));
+
+        let asked = ConvertSettings { batch_size, n_threads: 2, ..settings() };
+        let conversion = Conversion::prepare(two(particles, passthrough), asked, &mut Findings::new()).unwrap();
+        conversion.run(&folder.path().join("out"), &[], &Silent, &AtomicBool::new(false)).unwrap();
+        check(folder.path(), &rows, batch_size, false)?;
     }
 }
