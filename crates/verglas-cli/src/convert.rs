@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use verglas::findings::counted;
 use verglas::metadata::{AngleUnit, Input};
 use verglas::settings::{ConvertSettings, DescriptorSource, Downsampling, Existing};
-use verglas::{Conversion, Error, ErrorKind, Findings, Summary};
+use verglas::{Conversion, Error, Findings, Summary};
 
 use crate::Failure;
 use crate::args::{AngleUnitName, ConvertArguments, GridArguments, InputArguments, PixelSizeFromName};
@@ -51,14 +51,11 @@ pub fn convert(
         (Some(error), Ok(_)) | (None, Err(error)) => return Err(error.into()),
         (Some(first), Err(second)) => return Err(first.with_other(second).into()),
     };
-    let signals = Signals::listen().map_err(|error| Error::io("cannot listen for signals", &error))?;
+    let signals = Signals::listen()?;
     let progress = messages.progress(conversion.n_images() as u64, "images");
     let summary = conversion.run(output, &findings.warnings, &progress, &signals.stop);
     progress.finish();
-    summary.map_err(|error| match (error.kind(), signals.exit_code()) {
-        (ErrorKind::Interrupted, Some(code)) => Failure::Stopped(error, code),
-        _ => error.into(),
-    })
+    summary.map_err(|error| signals.failure(error))
 }
 
 /// The kind of input that the words on the command line amount to.

@@ -17,13 +17,13 @@ const BATCH_SIZE: usize = 400;
 pub fn run(arguments: &DemoArguments, messages: Messages) -> Result<(), Failure> {
     let (data, stacks) = (arguments.output.join("data"), arguments.output.join("stacks"));
     let simulation = SimulationSettings::new(N_PARTICLES, N_PIXELS);
-    match simulate::write(&simulation, &data, messages) {
+    let star = data.join("particles.star");
+    match simulate::write(&simulation, &data, messages)? {
         Ok(_) => {}
-        // An earlier demo's data set: made from the same seed, so it is the same.
-        Err(SimulateError::Exists(_)) => {}
+        // An earlier demo's data set: made from the same seed, so it is the same. The metadata come last.
+        Err(SimulateError::Exists(_)) if star.exists() => {}
         Err(error) => return Err(simulate::into_error(error).into()),
     }
-    let star = data.join("particles.star");
     let settings =
         ConvertSettings { batch_size: BATCH_SIZE, existing: Existing::Overwrite, ..ConvertSettings::default() };
     let summary = convert::convert(Input::IndexedStar(star.clone()), settings, &stacks, messages)?;

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments, messages),
         Command::Convert(arguments) => convert::run(arguments, messages),
         Command::Descriptor(arguments) => descriptor::run(arguments, messages).map_err(Failure::Run),
-        Command::Simulate(arguments) => simulate::run(arguments, messages).map_err(Failure::Run),
+        Command::Simulate(arguments) => simulate::run(arguments, messages),
         Command::Demo(arguments) => demo::run(arguments, messages),
         Command::Inspect(arguments) => inspect::run(arguments, messages),
         Command::Status(arguments) => status::run(arguments),

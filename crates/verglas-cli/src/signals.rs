@@ -1,16 +1,20 @@
-//! SIGINT and SIGTERM: the first asks a conversion to stop between images, a SIGINT after that ends the process at once.
+//! SIGINT and SIGTERM: the first asks a command to stop where nothing is lost, a SIGINT after that ends the process at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
+use verglas::{Error, ErrorKind, Result};
+
+use crate::Failure;
 
 /// What a shell says of a process that a signal ended, less the signal's number.
 const ENDED_BY_SIGNAL: i32 = 128;
 
 /// Listens for signals from now on; until then they end the process as they do by default, which is right while nothing
 /// is being written.
+#[derive(Debug, Default)]
 pub struct Signals {
     /// Set when it is time to stop.
     pub stop: Arc<AtomicBool>,
@@ -18,8 +22,21 @@ pub struct Signals {
 }
 
 impl Signals {
-    pub fn listen() -> std::io::Result<Self> {
-        let signals = Self { stop: Arc::default(), received: Arc::default() };
+    /// The process's own: whoever asks first starts to listen.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn listen() -> Result<&'static Self> {
+        static SIGNALS: OnceLock<Signals> = OnceLock::new();
+        if let Some(signals) = SIGNALS.get() {
+            return Ok(signals);
+        }
+        let signals = Self::register().map_err(|error| Error::io("cannot listen for signals", &error))?;
+        Ok(SIGNALS.get_or_init(|| signals))
+    }
+
+    fn register() -> std::io::Result<Self> {
+        let signals = Self::default();
         // In this order: the first SIGINT finds the flag unset, sets it, and goes on.
         flag::register_conditional_shutdown(SIGINT, ENDED_BY_SIGNAL + SIGINT, Arc::clone(&signals.stop))?;
         for signal in [SIGINT, SIGTERM] {
@@ -32,9 +49,13 @@ impl Signals {
         Ok(signals)
     }
 
-    /// The exit code of a process that was asked to stop, if this one was.
-    pub fn exit_code(&self) -> Option<u8> {
-        let received = self.received.load(Ordering::Relaxed);
-        (received > 0).then(|| u8::try_from(ENDED_BY_SIGNAL as usize + received).unwrap_or(u8::MAX))
+    /// The failure of a command that ended with `error`: by a signal, if one stopped it.
+    pub fn failure(&self, error: Error) -> Failure {
+        match self.received.load(Ordering::Relaxed) {
+            received if received > 0 && error.kind() == ErrorKind::Interrupted => {
+                Failure::Stopped(error, u8::try_from(ENDED_BY_SIGNAL as usize + received).unwrap_or(u8::MAX))
+            }
+            _ => Failure::Run(error),
+        }
     }
 }

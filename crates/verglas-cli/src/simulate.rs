@@ -2,16 +2,19 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use verglas::simulate::{Layout, SimulateError, SimulatedDataSet, SimulationSettings, simulate};
-use verglas::{Error, Observer, Result};
+use verglas::{Error, ErrorKind, Observer};
 
+use crate::Failure;
 use crate::args::{LayoutName, SimulateArguments};
 use crate::messages::Messages;
+use crate::signals::Signals;
 
 /// Makes a data set.
-pub fn run(arguments: &SimulateArguments, messages: Messages) -> Result<()> {
+pub fn run(arguments: &SimulateArguments, messages: Messages) -> Result<(), Failure> {
     let mut settings = SimulationSettings::new(arguments.particles, arguments.n_pixels);
     settings.layout = match arguments.layout {
         LayoutName::Star => Layout::Star,
@@ -26,7 +29,7 @@ pub fn run(arguments: &SimulateArguments, messages: Messages) -> Result<()> {
         settings.n_threads = threads.get();
     }
     let start = Instant::now();
-    let data_set = write(&settings, &arguments.output, messages).map_err(into_error)?;
+    let data_set = write(&settings, &arguments.output, messages)?.map_err(into_error)?;
     let seconds = start.elapsed().as_secs_f64();
     messages.summary(&describe(&settings, &data_set, seconds), || {
         let paths =
@@ -45,20 +48,30 @@ pub fn run(arguments: &SimulateArguments, messages: Messages) -> Result<()> {
 }
 
 /// Writes a data set, showing how far it has come.
+///
+/// # Errors
+/// When a signal stops it; what else may fail is in the result.
 pub fn write(
     settings: &SimulationSettings,
     output: &Path,
     messages: Messages,
-) -> std::result::Result<SimulatedDataSet, SimulateError> {
+) -> Result<Result<SimulatedDataSet, SimulateError>, Failure> {
+    let signals = Signals::listen()?;
     let progress = messages.progress(settings.n_particles as u64, "particles simulated");
     let mut shown = 0;
     let written = simulate(settings, output, |done| {
         progress.images_done((done - shown) as u64);
         shown = done;
-        ControlFlow::Continue(())
+        if signals.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     progress.finish();
-    written
+    match written {
+        Err(SimulateError::Stopped) => {
+            let message = format!("stopped: nothing of the data set is left in `{}`", output.display());
+            Err(signals.failure(Error::new(ErrorKind::Interrupted, message)))
+        }
+        written => Ok(written),
+    }
 }
 
 fn describe(settings: &SimulationSettings, data_set: &SimulatedDataSet, seconds: f64) -> String {

@@ -2,7 +2,6 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use verglas::findings::counted;
 use verglas::manifest::FolderRecord;
@@ -12,6 +11,7 @@ use verglas::{Error, Findings, Verification};
 use crate::Failure;
 use crate::args::VerifyArguments;
 use crate::messages::Messages;
+use crate::signals::Signals;
 
 /// Looks and tells; fails when something is wrong.
 pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failure> {
@@ -21,7 +21,10 @@ pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failur
 }
 
 /// Looks at an output folder and tells what is wrong.
-pub fn verify(folder: &Path, threads: Option<NonZeroUsize>, messages: Messages) -> verglas::Result<Verification> {
+///
+/// # Errors
+/// When it can't be looked at, and when a signal stops that.
+pub fn verify(folder: &Path, threads: Option<NonZeroUsize>, messages: Messages) -> Result<Verification, Failure> {
     let n_threads = match threads {
         Some(n) => n.get(),
         None => verglas::default_threads(),
@@ -30,9 +33,10 @@ pub fn verify(folder: &Path, threads: Option<NonZeroUsize>, messages: Messages) 
     let n_images =
         FolderRecord::read(folder).map_or(0, |record| record.stacks().iter().map(|stack| stack.n_images as u64).sum());
     let progress = messages.progress(n_images, "images");
-    let verified = verify_on(folder, n_threads, &progress, &AtomicBool::new(false));
+    let signals = Signals::listen()?;
+    let verified = verify_on(folder, n_threads, &progress, &signals.stop);
     progress.finish();
-    let verified = verified?;
+    let verified = verified.map_err(|error| signals.failure(error))?;
     messages.findings(&Findings { warnings: verified.warnings.clone(), ..Findings::new() });
     for problem in &verified.problems {
         let error = Error::value(problem.message.clone());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -256,6 +257,79 @@ fn a_second_interrupt_ends_the_process_at_once() {
     let end = start(&["--resume"]).wait_with_output().unwrap();
     assert!(end.status.success(), "{}", String::from_utf8_lossy(&end.stderr));
     assert!(verglas::verify(&output, &verglas::Silent).unwrap().is_sound());
+}
+
+#[test]
+fn unpacking_a_large_stack_is_given_up() {
+    const N_SECTIONS: i32 = 1 << 20;
+    let set = DataSet::empty();
+    let mut header = vec![0; 1024];
+    for (at, word) in [(0, 8), (4, 8), (8, N_SECTIONS), (12, 2)] {
+        header[at..at + 4].copy_from_slice(&word.to_le_bytes());
+    }
+    header[208..212].copy_from_slice(b"MAP ");
+    header[212..216].copy_from_slice(&[0x44, 0x44, 0, 0]);
+    let file = fs::File::create(set.path("large.mrcs.gz")).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    packed.write_all(&header).unwrap();
+    std::io::copy(&mut std::io::repeat(0).take(N_SECTIONS as u64 * 256), &mut packed).unwrap();
+    packed.finish().unwrap();
+    set.write_star("particles.star", &star(&["1@large.mrcs.gz", "2@large.mrcs.gz"]));
+    let child = Command::new(env!("CARGO_BIN_EXE_verglas"))
+        .args(["convert", "particles.star", "-o", "out", "-q", "-j", "1"])
+        .current_dir(set.dir.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while !set.path("out/manifest.json").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no manifest appeared");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    signal(&child, "INT");
+    let end = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&end.stderr);
+    // Its images are constant: had it come to them, that would be told.
+    assert_eq!(end.status.code(), Some(130), "{told}");
+    assert!(told.contains("stopped: 0 of 1 stacks in `out` are whole"), "{told}");
+    assert_eq!(fs::read_dir(set.path("out/fft")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_simulation_that_is_stopped_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let child = Command::new(env!("CARGO_BIN_EXE_verglas"))
+            .args([
+                "simulate",
+                "-o",
+                "data",
+                "--particles",
+                "100000",
+                "--n-pixels",
+                "64",
+                "--stacks",
+                "1000",
+                "-j",
+                "2",
+            ])
+            .current_dir(dir.path())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        let stacks = dir.path().join("data/stacks");
+        while fs::read_dir(&stacks).map(Iterator::count).unwrap_or(0) < 3 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "no stack appeared");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        signal(&child, name);
+        let end = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&end.stderr);
+        assert_eq!(end.status.code(), Some(code), "{told}");
+        assert!(told.contains("stopped: nothing of the data set is left in `data`"), "{told}");
+        assert!(all_files(&dir.path().join("data")).is_empty());
+    }
 }
 
 #[test]

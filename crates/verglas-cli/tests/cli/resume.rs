@@ -215,3 +215,29 @@ fn words_that_exclude_each_other() {
     }
     assert!(!set.path("out").exists());
 }
+
+#[test]
+fn descriptors_are_the_same_when_what_they_say_is() {
+    let set = DataSet::usual();
+    let make = |name: &str, pixel_size: &str| {
+        let ran = set.run(&["descriptor", "--n-pixels", "8", "--pixel-size", pixel_size, "-o", name]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    };
+    make("a.npz", "1.5");
+    make("other.npz", "1.6");
+    for output in ["plain", "out"] {
+        let ran = set.run(&["convert", "particles.star", "-o", output, "--batch-size", "2", "-d", "a.npz"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    }
+    fs::copy(set.path("a.npz"), set.path("copy.npz")).unwrap();
+    fs::remove_file(set.path(&stack_file(1, "npz"))).unwrap();
+    let ran = set.convert(&["--batch-size", "2", "--resume", "-d", "copy.npz"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_same(&set);
+    let given_now = ["--batch-size", "2", "--pixel-size", "1.6", "--pixel-size-from", "caller", "-d", "other.npz"];
+    assert_not_resumed(
+        &set,
+        &given_now,
+        &["descriptor: `", "copy.npz` before, `", "other.npz` now", "descriptor_crc32"],
+    );
+}

@@ -127,12 +127,13 @@ pub(super) struct Unpacked {
 ///
 /// # Errors
 /// [`FormatError::Unsupported`] if the header claims more than `max_bytes`, before anything is written;
-/// [`FormatError::Malformed`] for damaged data.
+/// [`FormatError::Malformed`] for damaged data; [`io::ErrorKind::Interrupted`] when `go_on` says to give up.
 pub(super) fn unpack(
     file: File,
     compression: Compression,
     max_bytes: u64,
     temp_dir: Option<&Path>,
+    go_on: &dyn Fn() -> bool,
 ) -> Result<Unpacked> {
     let mut unpacking = compression.reader(file)?;
     let (header_bytes, header, warnings) = unpacking.read_header()?;
@@ -156,6 +157,9 @@ pub(super) fn unpack(
     unpacked.write_all(&header_bytes).map_err(in_temporary_file)?;
     let mut buffer = vec![0; BUFFER_BYTES];
     while unpacking.n_bytes < limit {
+        if !go_on() {
+            return Err(io::Error::from(io::ErrorKind::Interrupted).into());
+        }
         let n_wanted = usize::try_from(limit - unpacking.n_bytes).map_or(BUFFER_BYTES, |n| n.min(BUFFER_BYTES));
         let n_bytes = unpacking.fill(&mut buffer[..n_wanted])?;
         unpacked.write_all(&buffer[..n_bytes]).map_err(in_temporary_file)?;

@@ -134,12 +134,20 @@ impl MrcStack {
     ///   to be larger than the limit.
     /// * [`FormatError::Malformed`]: no MRC file, impossible dimensions, damaged compressed data.
     pub fn open(path: impl AsRef<Path>, options: &MrcOptions) -> Result<Self> {
+        Self::open_while(path, options, &|| true)
+    }
+
+    /// The same, given up when `go_on` says so while a compressed file is unpacked: large ones take minutes.
+    ///
+    /// # Errors
+    /// As [`MrcStack::open`]; [`FormatError::Io`] of the kind [`io::ErrorKind::Interrupted`] when it is given up.
+    pub fn open_while(path: impl AsRef<Path>, options: &MrcOptions, go_on: &dyn Fn() -> bool) -> Result<Self> {
         let file = open_regular_file(path.as_ref())?;
         let compression = sniff(&file)?;
         let (file, header, warnings, file_bytes) = match compression {
             Some(compression) => {
                 let temp_dir = options.temp_dir.as_deref();
-                let unpacked = compressed::unpack(file, compression, options.max_decompressed_bytes, temp_dir)?;
+                let unpacked = compressed::unpack(file, compression, options.max_decompressed_bytes, temp_dir, go_on)?;
                 (unpacked.file, unpacked.header, unpacked.warnings, unpacked.n_bytes)
             }
             None => {

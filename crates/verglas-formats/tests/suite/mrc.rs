@@ -67,6 +67,27 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn unpacking_is_given_up_when_it_is_no_longer_wanted() {
+    let n_sections = 100_000;
+    let mut bytes = header(5, 4, n_sections, 2).to_vec();
+    bytes.resize(bytes.len() + n_sections as usize * N_PIXELS * 4, 1);
+    let (file, folder) = (temporary(&gzip(&bytes)), tempfile::tempdir().unwrap());
+    let options = MrcOptions { temp_dir: Some(folder.path().to_owned()), ..MrcOptions::default() };
+    let asked = std::cell::Cell::new(0);
+    let go_on = |most| {
+        asked.set(asked.get() + 1);
+        asked.get() <= most
+    };
+    match MrcStack::open_while(file.path(), &options, &|| go_on(3)) {
+        Err(FormatError::Io(error)) => assert_eq!(error.kind(), std::io::ErrorKind::Interrupted),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(asked.get(), 4, "it is asked as it goes on, not at the end");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(MrcStack::open_while(file.path(), &options, &|| true).unwrap().n_sections_present(), 100_000);
+}
+
+#[test]
 fn every_mode_and_byte_order_reads_as_the_reference_reads_it() {
     for (name, mode) in [
         ("mode0", Mode::Int8),

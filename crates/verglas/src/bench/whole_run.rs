@@ -114,7 +114,7 @@ impl WholeRun {
             let part = &mut pixels[done * side * side..][..n * side * side];
             conversion
                 .images
-                .read(file, section, n, part, bytes)
+                .read(file, section, n, part, bytes, &AtomicBool::new(false))
                 .map_err(|_| Error::value("the simulated images can't be read"))?;
             done += n;
         }

@@ -67,7 +67,7 @@ impl Conversion {
             let Some(position) = self.own_positions().nth(nth) else { break };
             let particle = self.plan.particle(position);
             let (file, section) = (self.table.image[particle], self.table.section[particle]);
-            match self.images.read(file, section, 1, &mut raw, &mut bytes) {
+            match self.images.read(file, section, 1, &mut raw, &mut bytes, stop) {
                 Ok(()) => {
                     let image = downsampler.apply(RawImage(&raw), &mut scratch);
                     match apply_normalization(image, &mut physical) {

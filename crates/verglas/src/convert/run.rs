@@ -390,7 +390,10 @@ where
         let n_values = self.transform.output_len();
         let first_position = chunk.stack.planned.positions.start + chunk.first;
         let before = Instant::now();
-        self.read(chunk, first_position, self.n_raw_pixels(), buffers)?;
+        match self.read(chunk, first_position, self.n_raw_pixels(), buffers) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(None),
+            read => read?,
+        }
         times.read = before.elapsed();
         times.bytes_read = self.bytes_of(chunk, first_position);
         let before = Instant::now();
@@ -491,12 +494,12 @@ where
                 count += 1;
             }
             let pixels = &mut buffers.raw[image * n_pixels..][..count * n_pixels];
-            match images.read(file, first, count, pixels, &mut buffers.bytes) {
+            match images.read(file, first, count, pixels, &mut buffers.bytes, self.stop) {
                 Err(ReadFailure::Unreadable(_)) if settings.skip_unreadable => {
                     // Some of them may be readable all the same.
                     for (offset, pixels) in pixels.chunks_exact_mut(n_pixels).enumerate() {
                         let particle = plan.particle(first_position + image + offset);
-                        match images.read(file, table.section[particle], 1, pixels, &mut buffers.bytes) {
+                        match images.read(file, table.section[particle], 1, pixels, &mut buffers.bytes, self.stop) {
                             Err(ReadFailure::Unreadable(unreadable)) => {
                                 buffers.unreadable[image + offset] = Some(unreadable.0);
                             }

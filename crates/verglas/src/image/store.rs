@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use verglas_formats::FormatError;
 use verglas_formats::mrc::{Compression, MrcHeader, MrcOptions, MrcStack};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::particle::SectionIndex;
 
 /// Most plain files open at once. Unpacked ones stay open until their last image is read: unpacking is paid once.
@@ -136,7 +136,8 @@ impl ImageStore {
 
     /// Reads `pixels.len() / pixels per section` sections from `first` on, row-major each.
     ///
-    /// When this fails, some of the sections may be readable all the same; read them one by one to find out.
+    /// When this fails, some of the sections may be readable all the same; read them one by one to find out. With `stop`
+    /// set, unpacking a file ends with an error of the kind [`ErrorKind::Interrupted`].
     pub(crate) fn read(
         &self,
         file: u32,
@@ -144,43 +145,18 @@ impl ImageStore {
         count: usize,
         pixels: &mut [f32],
         scratch: &mut Vec<u8>,
+        stop: &AtomicBool,
     ) -> Result<(), ReadFailure> {
         let image_file = match &self.files[file as usize] {
             Ok(image_file) => image_file,
             Err(unreadable) => return Err(ReadFailure::Unreadable(unreadable.clone())),
         };
-        self.read_from(file, image_file, first, count, pixels, scratch).map_err(|failure| match failure {
+        let stack = self.stack(file, image_file, stop);
+        let read = stack.and_then(|stack| read_from(&stack, image_file, first, count, pixels, scratch));
+        read.map_err(|failure| match failure {
             // What was there when it was checked can't be called unreadable.
             ReadFailure::Unreadable(_) => image_file.check_unchanged().err().map_or(failure, ReadFailure::Fatal),
             fatal => fatal,
-        })
-    }
-
-    fn read_from(
-        &self,
-        file: u32,
-        image_file: &ImageFile,
-        first: SectionIndex,
-        count: usize,
-        pixels: &mut [f32],
-        scratch: &mut Vec<u8>,
-    ) -> Result<(), ReadFailure> {
-        let stack = self.stack(file, image_file)?;
-        let first = u64::from(first.0);
-        let present = stack.n_sections_present();
-        if first + count as u64 > present {
-            return Err(ReadFailure::Unreadable(Unreadable(format!(
-                "section {} of `{}` asked for, the stack holds {present}",
-                (first + 1).max(present + 1),
-                image_file.path.display()
-            ))));
-        }
-        stack.read_sections(first, count, pixels, scratch).map_err(|error| match error {
-            FormatError::Io(ref io) if io.kind() == io::ErrorKind::UnexpectedEof => {
-                ReadFailure::Unreadable(Unreadable(error.describe(&image_file.path.display().to_string())))
-            }
-            FormatError::Io(_) => ReadFailure::Fatal(Error::from_format(&image_file.path, error)),
-            error => ReadFailure::Unreadable(Unreadable(error.describe(&image_file.path.display().to_string()))),
         })
     }
 
@@ -200,7 +176,7 @@ impl ImageStore {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stack(&self, file: u32, image_file: &ImageFile) -> Result<Arc<MrcStack>, ReadFailure> {
+    fn stack(&self, file: u32, image_file: &ImageFile, stop: &AtomicBool) -> Result<Arc<MrcStack>, ReadFailure> {
         {
             let mut open = self.lock();
             open.clock += 1;
@@ -211,10 +187,10 @@ impl ImageStore {
             }
             // Unpacking a file twice at once would waste more than waiting does; plain files open outside the lock.
             if image_file.compression.is_some() {
-                let stack = match self.open_checked(image_file) {
+                let stack = match self.open_checked(image_file, stop) {
                     Err(ReadFailure::Fatal(error)) if error.is_of_too_many_files() => {
                         open.stacks.clear();
-                        self.open_checked(image_file)
+                        self.open_checked(image_file, stop)
                     }
                     opened => opened,
                 };
@@ -223,11 +199,11 @@ impl ImageStore {
                 return Ok(stack);
             }
         }
-        let opened = match self.open_checked(image_file) {
+        let opened = match self.open_checked(image_file, stop) {
             // The system's limit is lower than ours, or others need files too: let go of all that nobody reads from.
             Err(ReadFailure::Fatal(error)) if error.is_of_too_many_files() => {
                 self.lock().stacks.clear();
-                self.open_checked(image_file)
+                self.open_checked(image_file, stop)
             }
             opened => opened,
         };
@@ -251,9 +227,13 @@ impl ImageStore {
     }
 
     /// Opens a file and makes sure that it is still the one that was checked.
-    fn open_checked(&self, image_file: &ImageFile) -> Result<MrcStack, ReadFailure> {
+    fn open_checked(&self, image_file: &ImageFile, stop: &AtomicBool) -> Result<MrcStack, ReadFailure> {
         image_file.check_unchanged().map_err(ReadFailure::Fatal)?;
-        let stack = MrcStack::open(&image_file.path, &self.options).map_err(|error| match error {
+        let go_on = || !stop.load(Ordering::Relaxed);
+        let stack = MrcStack::open_while(&image_file.path, &self.options, &go_on).map_err(|error| match error {
+            FormatError::Io(io) if io.kind() == io::ErrorKind::Interrupted => {
+                ReadFailure::Fatal(Error::new(ErrorKind::Interrupted, "stopped"))
+            }
             FormatError::Io(_) => ReadFailure::Fatal(Error::from_format(&image_file.path, error)),
             error => ReadFailure::Unreadable(Unreadable(error.describe(&image_file.path.display().to_string()))),
         })?;
@@ -263,4 +243,30 @@ impl ImageStore {
         }
         Ok(stack)
     }
+}
+
+fn read_from(
+    stack: &MrcStack,
+    image_file: &ImageFile,
+    first: SectionIndex,
+    count: usize,
+    pixels: &mut [f32],
+    scratch: &mut Vec<u8>,
+) -> Result<(), ReadFailure> {
+    let first = u64::from(first.0);
+    let present = stack.n_sections_present();
+    if first + count as u64 > present {
+        return Err(ReadFailure::Unreadable(Unreadable(format!(
+            "section {} of `{}` asked for, the stack holds {present}",
+            (first + 1).max(present + 1),
+            image_file.path.display()
+        ))));
+    }
+    stack.read_sections(first, count, pixels, scratch).map_err(|error| match error {
+        FormatError::Io(ref io) if io.kind() == io::ErrorKind::UnexpectedEof => {
+            ReadFailure::Unreadable(Unreadable(error.describe(&image_file.path.display().to_string())))
+        }
+        FormatError::Io(_) => ReadFailure::Fatal(Error::from_format(&image_file.path, error)),
+        error => ReadFailure::Unreadable(Unreadable(error.describe(&image_file.path.display().to_string()))),
+    })
 }

@@ -8,8 +8,11 @@ use serde_json::Value;
 use super::{InputFile, InputRecord, InputRole, Manifest, RecordedPath};
 use crate::paths::plain_path;
 
+/// Where the grids were read from, if they were read; they are the same when what was read is, which its checksum says.
+const DESCRIPTOR: &str = "descriptor";
+const DESCRIPTOR_CHECKSUM: &str = "descriptor_crc32";
 /// Settings that are paths: they are the same when they lead to the same place, however they are written.
-const PATH_SETTINGS: [&str; 2] = ["descriptor", "image_dir"];
+const PATH_SETTINGS: [&str; 2] = [DESCRIPTOR, "image_dir"];
 /// Times of change that differ by less are the same: they are kept as seconds in double precision.
 const SAME_TIME_S: f64 = 1e-6;
 /// How many inputs of one kind are listed.
@@ -26,7 +29,9 @@ pub(crate) fn differing_settings(old: &Manifest, new: &Manifest) -> Vec<String> 
     compare("version of verglas", old.version.clone(), new.version.clone());
     compare("input", show_input(old), show_input(new));
     let names: BTreeSet<&String> = old.settings.others.keys().chain(new.settings.others.keys()).collect();
-    for name in names {
+    let checksum = |manifest: &Manifest| manifest.settings.others.get(DESCRIPTOR_CHECKSUM).cloned();
+    let has_same_grids = checksum(old).is_some() && checksum(old) == checksum(new);
+    for name in names.into_iter().filter(|name| !(has_same_grids && *name == DESCRIPTOR)) {
         let value = |manifest: &Manifest| match manifest.settings.others.get(name) {
             None => "not given".to_owned(),
             Some(Value::Null) => "none".to_owned(),
@@ -67,8 +72,13 @@ fn show_input(manifest: &Manifest) -> String {
 }
 
 /// The files that were read before and are others now, one line each; `with_images` says whether image files count.
+/// A descriptor counts among the settings.
 pub(crate) fn differing_inputs(old: &Manifest, new: &Manifest, with_images: bool) -> Vec<String> {
-    let counts = |input: &&InputFile| with_images || input.role != Some(InputRole::Images);
+    let counts = |input: &&InputFile| match input.role {
+        Some(InputRole::Images) => with_images,
+        Some(InputRole::Descriptor) => false,
+        Some(InputRole::Metadata) | None => true,
+    };
     let mut differences = Vec::new();
     let mut now: HashMap<PathBuf, &InputFile> =
         new.inputs.iter().filter(counts).map(|input| (plain_path(&new.resolve(&input.path)), input)).collect();
