@@ -5,6 +5,7 @@ mod deep;
 mod earlier;
 mod grids;
 mod images;
+mod left_out;
 mod manifest;
 mod memory;
 mod prepare;
