@@ -1,5 +1,6 @@
 //! `verglas demo`: the whole way on one line, on data that it makes itself.
 
+use verglas::Error;
 use verglas::metadata::Input;
 use verglas::report::{REPORT, ReportSettings, write_report};
 use verglas::settings::{ConvertSettings, Existing};
@@ -22,7 +23,7 @@ pub fn run(arguments: &DemoArguments, messages: Messages) -> Result<(), Failure>
         Ok(_) => {}
         // An earlier demo's data set: made from the same seed, so it is the same. The metadata come last.
         Err(SimulateError::Exists(_)) if star.exists() => {}
-        Err(error) => return Err(simulate::into_error(error).into()),
+        Err(error) => return Err(Error::from(error).into()),
     }
     let settings =
         ConvertSettings { batch_size: BATCH_SIZE, existing: Existing::Overwrite, ..ConvertSettings::default() };

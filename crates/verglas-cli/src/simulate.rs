@@ -29,7 +29,7 @@ pub fn run(arguments: &SimulateArguments, messages: Messages) -> Result<(), Fail
         settings.n_threads = threads.get();
     }
     let start = Instant::now();
-    let data_set = write(&settings, &arguments.output, messages)?.map_err(into_error)?;
+    let data_set = write(&settings, &arguments.output, messages)?.map_err(Error::from)?;
     let seconds = start.elapsed().as_secs_f64();
     messages.summary(&describe(&settings, &data_set, seconds), || {
         let paths =
@@ -90,13 +90,4 @@ fn describe(settings: &SimulationSettings, data_set: &SimulatedDataSet, seconds:
         first(&data_set.stack_files),
         data_set.truth_file.display()
     )
-}
-
-/// The simulator's error as the library's.
-pub fn into_error(error: SimulateError) -> Error {
-    match &error {
-        SimulateError::Settings(_) => Error::value(error.to_string()),
-        SimulateError::Exists(_) => Error::value(error.to_string()).with_hint("choose another folder"),
-        _ => Error::new(verglas::ErrorKind::Io, error.to_string()),
-    }
 }

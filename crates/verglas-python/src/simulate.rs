@@ -4,12 +4,11 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
-use verglas::simulate::{Layout, SimulateError, SimulationSettings};
+use verglas::simulate::{Layout, SimulationSettings};
 
 use crate::choices::choose;
-use crate::error::bad_value;
+use crate::error::exception;
 
 /// How often the interpreter is asked whether to go on.
 const POLL: Duration = Duration::from_millis(100);
@@ -69,7 +68,6 @@ pub fn simulate(
     match (raised, written) {
         (Some(raised), _) => Err(raised),
         (None, Ok(data_set)) => Ok((data_set.metadata_files, data_set.stack_files, data_set.truth_file)),
-        (None, Err(error @ (SimulateError::Settings(_) | SimulateError::Exists(_)))) => Err(bad_value(error)),
-        (None, Err(error)) => Err(PyOSError::new_err(error.to_string())),
+        (None, Err(error)) => Err(exception(&error.into())),
     }
 }

@@ -1,6 +1,25 @@
-//! How many threads this process may keep busy.
+//! How many threads this process may keep busy, and starting them.
 
 use std::num::NonZeroUsize;
+use std::thread::{self, Builder};
+
+/// The stack of a thread that computes. The transform holds its vectors on it: a tenth of this where it is compiled with
+/// optimisation, and more than the usual 2 MiB where it is not.
+pub(crate) const STACK_BYTES: usize = 8 << 20;
+
+/// Runs `work` on this thread and on others, `n_threads` in all, until each has returned.
+///
+/// Where the system allows fewer, those that there are do the work of all, so each call must take what is left to do.
+pub(crate) fn share_work(n_threads: usize, work: impl Fn() + Sync) {
+    thread::scope(|scope| {
+        for _ in 1..n_threads {
+            if Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, &work).is_err() {
+                break;
+            }
+        }
+        work();
+    });
+}
 
 /// How many threads compute unless told otherwise: as many as processors were allotted to this process, which may be
 /// fewer than the machine has.
@@ -11,7 +30,7 @@ use std::num::NonZeroUsize;
 /// on clusters that keep jobs apart by neither affinity nor control groups: there a job on one processor would otherwise
 /// start a thread for each one of the node.
 pub fn default_threads() -> usize {
-    let of_system = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let of_system = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     allotted(of_system, |name| std::env::var(name).ok())
 }
 

@@ -174,6 +174,38 @@ fn a_file_system_without_locks_is_warned_of() {
 }
 
 #[test]
+fn fewer_threads_than_asked_for_do_the_work_of_all() {
+    let (set, files) = undisturbed();
+    for (error, first) in [("EAGAIN", "1+"), ("ENOMEM", "2")] {
+        let faults = ["-e", "trace=clone,clone3", "-e", &format!("inject=clone,clone3:error={error}:when={first}")];
+        for arguments in [
+            &[&CONVERT[..4], &["-j", "4"], &CONVERT[6..], &["-o", "out", "--overwrite"]].concat()[..],
+            &["check", "particles.star", "--deep", "-j", "4", "-q"],
+        ] {
+            let Some(ran) = run_with_faults(set.dir.path(), &faults, arguments) else { return };
+            assert_eq!(ran.status.code(), Some(0), "{arguments:?}: {}", told(&ran));
+            assert!(fs::read_to_string(set.path("trace")).unwrap().contains("(INJECTED)"), "{arguments:?}");
+        }
+        assert!(all_files(&set.path("out")) == files);
+    }
+    let none = ["-e", "trace=clone,clone3", "-e", "inject=clone,clone3:error=EAGAIN"];
+    let verify = ["verify", "out", "-j", "4", "-q"];
+    let ran = run_with_faults(set.dir.path(), &none, &verify).unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{}", told(&ran));
+    let simulate = ["simulate", "-o", "data", "--particles", "9", "--n-pixels", "16", "-j", "4", "-q"];
+    let few = ["-e", "trace=clone,clone3", "-e", "inject=clone,clone3:error=EAGAIN:when=2+"];
+    let ran = run_with_faults(set.dir.path(), &few, &simulate).unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{}", told(&ran));
+    let ran = run_with_faults(set.dir.path(), &none, &[&simulate[..2], &["other"], &simulate[3..]].concat()).unwrap();
+    assert!(
+        ran.status.code() == Some(1)
+            && told(&ran).starts_with("error: cannot start a thread: Resource temporarily unavailable"),
+        "{}",
+        told(&ran)
+    );
+}
+
+#[test]
 fn no_room_to_unpack_a_compressed_stack() {
     let set = DataSet::usual();
     set.write_stack("stacks/large.mrcs", 2000);

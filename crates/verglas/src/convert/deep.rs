@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::findings::Findings;
 use crate::image::{RawImage, ReadFailure};
 use crate::preprocess::{Degenerate, Downsampler, apply_normalization};
+use crate::threads::share_work;
 
 /// How many images of one kind are named.
 const MOST_LISTED: usize = 10;
@@ -31,12 +32,7 @@ impl Conversion {
     pub fn check_pixels(&self, observer: &dyn Observer, stop: &StopFlag, findings: &mut Findings) -> Result<()> {
         let next = AtomicUsize::new(0);
         let all = Mutex::new(Degenerates::default());
-        std::thread::scope(|scope| {
-            for _ in 1..self.buffers.n_threads {
-                scope.spawn(|| self.look(&next, &all, observer, stop));
-            }
-            self.look(&next, &all, observer, stop);
-        });
+        share_work(self.buffers.n_threads, || self.look(&next, &all, observer, stop));
         if next.load(Ordering::Relaxed) < self.n_images() {
             return Err(Error::new(ErrorKind::Interrupted, "stopped before every image was looked at"));
         }

@@ -28,6 +28,7 @@ use crate::polar::{PolarScratch, PolarTransform, Real};
 use crate::preprocess::{DownsampleScratch, Downsampler, apply_normalization};
 use crate::settings::{ConvertSettings, Existing};
 use crate::stack::ImageScales;
+use crate::threads::share_work;
 
 impl Conversion {
     /// Converts everything and writes it below `output`.
@@ -116,12 +117,7 @@ impl Conversion {
             observer,
             stop,
         };
-        std::thread::scope(|scope| {
-            for _ in 1..self.buffers.n_threads {
-                scope.spawn(|| shared.work());
-            }
-            shared.work();
-        });
+        share_work(self.buffers.n_threads, || shared.work());
         let failure = shared.failure.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, error)) = failure {
             // The first error counts: a manifest that can't be written either is most likely its consequence.

@@ -83,11 +83,12 @@ fn read_headers(paths: &[Option<PathBuf>]) -> Vec<Option<Result<StampedHeader, F
     std::thread::scope(|scope| {
         let mut parts = paths.chunks(part);
         let own = parts.next().unwrap_or_default();
-        let others: Vec<_> = parts.map(|paths| (paths, scope.spawn(|| read(paths)))).collect();
+        let start = |paths| std::thread::Builder::new().spawn_scoped(scope, move || read(paths)).ok();
+        let others: Vec<_> = parts.map(|paths| (paths, start(paths))).collect();
         let mut headers = read(own);
         for (paths, other) in others {
-            // A thread that has died leaves its files to this one.
-            headers.extend(other.join().unwrap_or_else(|_| read(paths)));
+            // A thread that has died, or could not be started, leaves its files to this one.
+            headers.extend(other.and_then(|other| other.join().ok()).unwrap_or_else(|| read(paths)));
         }
         headers
     })

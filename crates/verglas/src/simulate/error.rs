@@ -2,7 +2,10 @@
 
 use std::io;
 use std::path::PathBuf;
+
 use verglas_formats::FormatError;
+
+use crate::error::{Error, ErrorKind};
 
 /// Why a data set could not be simulated.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +32,26 @@ pub enum SimulateError {
         /// What is wrong; part of this error's text.
         cause: FormatError,
     },
+    /// The system allows no thread to be started.
+    #[error("cannot start a thread")]
+    Thread(#[source] io::Error),
     /// The caller's progress function asked to stop.
     #[error("stopped on request")]
     Stopped,
+}
+
+impl From<SimulateError> for Error {
+    /// In the words that every command uses, cause and hint included.
+    fn from(error: SimulateError) -> Self {
+        let told = error.to_string();
+        match error {
+            SimulateError::Settings(_) => Self::value(told),
+            SimulateError::Exists(_) => Self::value(told).with_hint("choose another folder"),
+            SimulateError::Io { source, .. } | SimulateError::Thread(source) => Self::io(told, &source),
+            SimulateError::Format { path, cause } => Self::from_format(&path, cause),
+            SimulateError::Stopped => Self::new(ErrorKind::Interrupted, told),
+        }
+    }
 }
 
 impl SimulateError {

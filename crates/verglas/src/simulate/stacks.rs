@@ -60,10 +60,10 @@ pub(super) fn write_stacks(
     let stopped = AtomicBool::new(false);
     let (sender, receiver) = mpsc::channel::<Result<usize, SimulateError>>();
     thread::scope(|scope| {
-        for _ in 0..settings.n_threads.min(tasks.len()) {
+        for nth in 0..settings.n_threads.min(tasks.len()) {
             let sender = sender.clone();
             let (tasks, stacks, next_task, stopped) = (&tasks, &stacks, &next_task, &stopped);
-            scope.spawn(move || {
+            let thread = thread::Builder::new().spawn_scoped(scope, move || {
                 let mut scratch = simulator.scratch();
                 let mut image = vec![0.0; settings.n_pixels.pow(2)];
                 while !stopped.load(Ordering::Relaxed) {
@@ -76,6 +76,12 @@ pub(super) fn write_stacks(
                     let _ = sender.send(written);
                 }
             });
+            match thread {
+                Err(error) if nth == 0 => return Err(SimulateError::Thread(error)),
+                // The others do its share.
+                Err(_) => break,
+                Ok(_) => {}
+            }
         }
         drop(sender);
         let mut n_written = 0;

@@ -23,7 +23,7 @@ use crate::manifest::{FileRecord, FolderRecord, Manifest, RunState, StackRecord,
 use crate::output::{DESCRIPTOR, stack_files};
 use crate::settings::Shard;
 use crate::stack::checksum_file;
-use crate::threads::default_threads;
+use crate::threads::{default_threads, share_work};
 use images::check_images;
 use list::check_list;
 use stack::{StackFound, check_stack};
@@ -264,12 +264,7 @@ fn check_stacks(
             observer.images_done(stack.n_images as u64);
         }
     };
-    std::thread::scope(|scope| {
-        for _ in 1..n_threads.clamp(1, work.len().max(1)) {
-            scope.spawn(look);
-        }
-        look();
-    });
+    share_work(n_threads.min(work.len()), look);
     if stop.load(Ordering::Relaxed) {
         return Err(Error::new(ErrorKind::Interrupted, "stopped before every stack was looked at"));
     }
