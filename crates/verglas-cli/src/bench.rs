@@ -1,14 +1,15 @@
 //! `verglas bench`.
 
-use verglas::Result;
 use verglas::bench::{BenchReport, BenchSettings, DEFAULT_RUN_BYTES, run_bench};
 use verglas::settings::ConvertSettings;
 
+use crate::Failure;
 use crate::args::BenchArguments;
 use crate::messages::result;
+use crate::signals::Signals;
 
 /// Measures and prints.
-pub fn run(arguments: &BenchArguments) -> Result<()> {
+pub fn run(arguments: &BenchArguments) -> Result<(), Failure> {
     let settings = BenchSettings {
         n_pixels: arguments.n_pixels.get(),
         precision: arguments.precision.into(),
@@ -16,7 +17,8 @@ pub fn run(arguments: &BenchArguments) -> Result<()> {
         run_bytes: DEFAULT_RUN_BYTES,
     };
     let folder = arguments.folder.clone().unwrap_or_else(std::env::temp_dir);
-    let report = run_bench(&settings, &folder)?;
+    let signals = Signals::listen()?;
+    let report = run_bench(&settings, &folder, &signals.stop).map_err(|error| signals.failure(error))?;
     if arguments.json {
         result(&serde_json::to_string_pretty(&report).unwrap_or_default());
     } else {

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let messages = Messages::new(arguments.logging);
     let result = match &arguments.command {
-        Command::Bench(arguments) => bench::run(arguments).map_err(Failure::Run),
+        Command::Bench(arguments) => bench::run(arguments),
         Command::Check(arguments) => check::run(arguments, messages),
         Command::Convert(arguments) => convert::run(arguments, messages),
         Command::Descriptor(arguments) => descriptor::run(arguments, messages).map_err(Failure::Run),

@@ -20,7 +20,10 @@ fn main() {
         let n_pixels = n_pixels.parse().expect("a box side");
         let settings =
             BenchSettings { n_pixels, precision: Precision::Single, n_threads, run_bytes: DEFAULT_RUN_BYTES };
-        return print(&run_bench(&settings, &folder).expect("a folder with room for some gigabytes"));
+        return print(
+            &run_bench(&settings, &folder, &verglas::StopFlag::new(false))
+                .expect("a folder with room for some gigabytes"),
+        );
     }
     for n_pixels in ["128", "256", "400"] {
         let this = std::env::current_exe().expect("this program");

@@ -333,6 +333,26 @@ fn a_simulation_that_is_stopped_leaves_nothing() {
 }
 
 #[test]
+fn a_benchmark_that_is_stopped_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_verglas"))
+        .args(["bench", "--n-pixels", "64", "-j", "1"])
+        .env("TMPDIR", dir.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while fs::read_dir(dir.path()).unwrap().count() == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing was begun");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    signal(&child, "INT");
+    let end = child.wait_with_output().unwrap();
+    assert_eq!(end.status.code(), Some(130), "{}", String::from_utf8_lossy(&end.stderr));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_second_run_on_one_folder_is_refused_until_the_first_is_gone() {
     let undisturbed = Undisturbed::new(PLAIN);
     let output = undisturbed.set.path("out");

@@ -5,11 +5,13 @@ mod whole_run;
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use num_complex::Complex;
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::convert::StopFlag;
+use crate::error::{Error, ErrorKind, Result};
 use crate::grid::Precision;
 use crate::polar::Real;
 use whole_run::WholeRun;
@@ -85,24 +87,32 @@ pub const N_RUNS: usize = 5;
 /// Bytes that a whole run writes unless told otherwise, about.
 pub const DEFAULT_RUN_BYTES: usize = 1 << 30;
 
-/// Measures everything; the whole run works in a temporary folder below `folder`.
+/// Measures everything; the whole run works in a temporary folder below `folder`, of which nothing is left.
 ///
 /// # Errors
-/// When the settings make no sense, or the folder can't be written.
-pub fn run_bench(settings: &BenchSettings, folder: &Path) -> Result<BenchReport> {
+/// When the settings make no sense, when the folder can't be written, or when it is stopped.
+pub fn run_bench(settings: &BenchSettings, folder: &Path, stop: &StopFlag) -> Result<BenchReport> {
     match settings.precision {
-        Precision::Single => bench_in::<f32>(settings, folder),
-        Precision::Double => bench_in::<f64>(settings, folder),
+        Precision::Single => bench_in::<f32>(settings, folder, stop),
+        Precision::Double => bench_in::<f64>(settings, folder, stop),
     }
 }
 
-fn bench_in<T: Real>(settings: &BenchSettings, folder: &Path) -> Result<BenchReport>
+/// An error once it is time to stop.
+fn unless_stopped(stop: &StopFlag) -> Result<()> {
+    match stop.load(Ordering::Relaxed) {
+        true => Err(Error::new(ErrorKind::Interrupted, "stopped before everything was measured")),
+        false => Ok(()),
+    }
+}
+
+fn bench_in<T: Real>(settings: &BenchSettings, folder: &Path, stop: &StopFlag) -> Result<BenchReport>
 where
     Complex<T>: bytemuck::Pod,
 {
-    let run = WholeRun::prepare(settings, folder)?;
-    let steps = steps::measure::<T>(settings, &run)?;
-    let measured = run.measure()?;
+    let run = WholeRun::prepare(settings, folder, stop)?;
+    let steps = steps::measure::<T>(settings, &run, stop)?;
+    let measured = run.measure(stop)?;
     let grid = &run.descriptor().polar_grid;
     let per_image = |seconds: f64| seconds * 1e3 / run.n_images() as f64;
     let bytes = (run.bytes_read() + measured.bytes_written) as f64;
@@ -162,7 +172,7 @@ mod tests {
     fn a_small_box_is_measured_from_end_to_end() {
         let folder = tempfile::tempdir().unwrap();
         let settings = BenchSettings { n_pixels: 32, precision: Precision::Single, n_threads: 2, run_bytes: 1 << 20 };
-        let report = run_bench(&settings, folder.path()).unwrap();
+        let report = run_bench(&settings, folder.path(), &StopFlag::new(false)).unwrap();
         let steps: Vec<_> = report.steps.iter().map(|step| step.step).collect();
         assert_eq!(steps, ["read", "normalise", "transform", "checksum", "write"]);
         assert!(report.steps.iter().all(|step| step.ms_per_image > 0.0 && step.gb_per_second > 0.0));

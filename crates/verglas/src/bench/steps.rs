@@ -6,7 +6,8 @@ use std::time::Instant;
 use num_complex::Complex;
 
 use super::whole_run::WholeRun;
-use super::{BenchSettings, median};
+use super::{BenchSettings, median, unless_stopped};
+use crate::convert::StopFlag;
 use crate::error::{Error, Result};
 use crate::image::RawImage;
 use crate::polar::{PolarTransform, Real};
@@ -51,7 +52,7 @@ impl Steps {
 }
 
 /// Measures each step on images of the run's data set.
-pub(super) fn measure<T: Real>(settings: &BenchSettings, run: &WholeRun) -> Result<Steps>
+pub(super) fn measure<T: Real>(settings: &BenchSettings, run: &WholeRun, stop: &StopFlag) -> Result<Steps>
 where
     Complex<T>: bytemuck::Pod,
 {
@@ -82,6 +83,7 @@ where
     if has_failed.into_inner() {
         return Err(Error::value("the simulated images can't be read"));
     }
+    unless_stopped(stop)?;
     let normalize_ms = time_step(n_threads, || {
         let downsampler = Downsampler::plan(run.sides());
         let mut scratch = downsampler.scratch();
@@ -92,6 +94,7 @@ where
             let _ = std::hint::black_box(apply_normalization(image, &mut physical));
         }
     });
+    unless_stopped(stop)?;
     let transform_ms = time_step(n_threads, || {
         let mut scratch = transform.scratch();
         let mut out = vec![Complex::default(); transform.output_len()];
@@ -100,6 +103,7 @@ where
             std::hint::black_box(transform.apply_normalized(raw[n % N_IMAGES].as_slice(), &mut out, &mut scratch));
         }
     });
+    unless_stopped(stop)?;
     let checksum_ms = time_step(n_threads, || {
         let values: Vec<Complex<T>> = vec![Complex::default(); transform.output_len()];
         let raw = &raw;
@@ -108,7 +112,8 @@ where
             std::hint::black_box(crc32fast::hash(bytemuck::cast_slice(&raw[n % N_IMAGES])));
         }
     });
-    let write_seconds: Vec<f64> = (0..N_WRITES).map(|_| run.write(value_bytes, pixel_bytes)).collect::<Result<_>>()?;
+    let write = |_| unless_stopped(stop).and_then(|()| run.write(value_bytes, pixel_bytes));
+    let write_seconds: Vec<f64> = (0..N_WRITES).map(write).collect::<Result<_>>()?;
     Ok(Steps {
         read: Timing { ms_per_image: read_ms / per_call as f64, bytes_per_image: pixel_bytes },
         normalize: Timing { ms_per_image: normalize_ms, bytes_per_image: pixel_bytes },

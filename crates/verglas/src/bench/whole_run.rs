@@ -10,8 +10,8 @@ use std::time::Instant;
 use tempfile::TempDir;
 use verglas_formats::pt::PtDtype;
 
-use super::{BenchSettings, N_RUNS, median};
-use crate::convert::{Conversion, Silent};
+use super::{BenchSettings, N_RUNS, median, unless_stopped};
+use crate::convert::{Conversion, Silent, StopFlag};
 use crate::descriptor::ImageDescriptor;
 use crate::error::{Error, Result};
 use crate::findings::Findings;
@@ -44,7 +44,7 @@ pub(super) struct Measured {
 
 impl WholeRun {
     /// Makes the data set below `folder`; all of it is gone when this is dropped.
-    pub(super) fn prepare(settings: &BenchSettings, folder: &Path) -> Result<Self> {
+    pub(super) fn prepare(settings: &BenchSettings, folder: &Path, stop: &StopFlag) -> Result<Self> {
         let n_pixels = settings.n_pixels;
         let value_bytes = match settings.precision {
             Precision::Single => 8,
@@ -56,8 +56,10 @@ impl WholeRun {
         let cannot = |error: std::io::Error| Error::io(format_args!("cannot write in `{}`", folder.display()), &error);
         let folder = tempfile::Builder::new().prefix("verglas-bench-").tempdir_in(folder).map_err(cannot)?;
         let data = SimulationSettings { n_threads: settings.n_threads, ..SimulationSettings::new(n_images, n_pixels) };
-        let data_set = simulate(&data, &folder.path().join("data"), |_| ControlFlow::Continue(()))
-            .map_err(|error| Error::value(error.to_string()))?;
+        let data_set = simulate(&data, &folder.path().join("data"), |_| match stop.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        })?;
         let convert_settings = ConvertSettings {
             descriptor: DescriptorSource::FromData {
                 precision: settings.precision,
@@ -169,7 +171,7 @@ impl WholeRun {
     }
 
     /// Converts and lets the disk alone do as much, in turn.
-    pub(super) fn measure(&self) -> Result<Measured> {
+    pub(super) fn measure(&self, stop: &StopFlag) -> Result<Measured> {
         let output = self.folder.path().join("out");
         let mut bytes_written = 0;
         let mut pairs = Vec::new();
@@ -178,13 +180,14 @@ impl WholeRun {
             let _ = fs::remove_dir_all(&output);
             let start = Instant::now();
             let conversion = Conversion::prepare(self.input.clone(), self.settings.clone(), &mut Findings::new())?;
-            let summary = conversion.run(&output, &[], &Silent, &AtomicBool::new(false))?;
+            let summary = conversion.run(&output, &[], &Silent, stop)?;
             let seconds = start.elapsed().as_secs_f64();
             bytes_written = summary.bytes_written;
             let _ = fs::remove_dir_all(&output);
             let bare = bare_loop(&self.stack_files, bytes_written, &self.folder.path().join("bare"))
                 .map_err(|error| Error::io("cannot write beside the simulated data", &error))?;
             pairs.push((seconds, bare));
+            unless_stopped(stop)?;
         }
         Ok(Measured {
             bytes_written,
