@@ -14,6 +14,7 @@ pub mod direct;
 mod fft;
 mod folded;
 mod gridding;
+mod in_double;
 mod kernel;
 mod octants;
 mod real;
@@ -28,6 +29,7 @@ use thiserror::Error;
 use crate::grid::{MAX_PIXELS, PolarGrid, Precision};
 use folded::{Folded, FoldedScratch};
 use gridding::{Gridding, GriddingScratch};
+use in_double::InDouble;
 pub use real::{Pixel, Real};
 use simd::InstructionSet;
 
@@ -94,6 +96,8 @@ pub struct PolarTransform<T: Real> {
     /// Integration weight of a point, by shell.
     point_weights: Vec<f64>,
     method: Method<T>,
+    /// For a result in single precision, which not every image leaves as exact as promised.
+    in_double: Option<InDouble>,
 }
 
 /// How the points are reached.
@@ -158,6 +162,7 @@ impl<T: Real> PolarTransform<T> {
             n_inplanes: grid.n_inplanes(),
             point_weights: (0..grid.n_shells()).map(|s| grid.point_weight(s)).collect(),
             method,
+            in_double: (T::PRECISION == Precision::Single).then(|| InDouble::new(n_pixels, grid)),
         })
     }
 
@@ -261,7 +266,7 @@ impl<T: Real> PolarTransform<T> {
         assert_eq!(image.len(), self.n_pixels * self.n_pixels, "an image of {0} × {0} pixels", self.n_pixels);
         assert_eq!(out.len(), self.output_len(), "a result of {} × {} values", self.n_shells, self.n_inplanes);
         assert_eq!(scratch.shape, self.shape(), "a scratch of this plan");
-        match (&self.method, &mut scratch.method) {
+        let norm = match (&self.method, &mut scratch.method) {
             (Method::General(gridding), MethodScratch::General(scratch)) => {
                 gridding.apply(image, out, &self.point_weights, normalize, scratch)
             }
@@ -269,6 +274,10 @@ impl<T: Real> PolarTransform<T> {
                 folded.apply(image, out, &self.point_weights, normalize, scratch)
             }
             _ => unreachable!("the number of angles decides the method"),
+        };
+        match &self.in_double {
+            Some(in_double) if in_double.is_needed(image, norm) => in_double.apply(image, out, normalize),
+            _ => norm,
         }
     }
 }
@@ -304,6 +313,9 @@ fn bytes<T: Real>(set: InstructionSet, n_pixels: usize, n_shells: usize, n_inpla
         Gridding::<T>::estimate_bytes(set, n_pixels, n_shells, n_inplanes)
     };
     bytes.plan += size_of::<PolarTransform<T>>() + n_shells * size_of::<f64>();
+    if T::PRECISION == Precision::Single {
+        bytes.plan += InDouble::bytes(n_pixels, [n_shells, n_inplanes]);
+    }
     bytes.scratch += size_of::<PolarScratch<T>>();
     bytes
 }

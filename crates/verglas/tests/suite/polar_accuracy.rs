@@ -88,3 +88,59 @@ fn hot_pixels_at_the_rim_and_small_parts_of_the_disc() {
         }
     }
 }
+
+/// Plane waves beyond the grid's reach, of which it sees what the box's edge makes of them, and noise without its low
+/// frequencies.
+fn hardly_seen(n_pixels: usize) -> Vec<(String, Vec<f64>)> {
+    let wave = |turns_a: f64, turns_b: f64| -> Vec<f64> {
+        (0..n_pixels * n_pixels)
+            .map(|at| {
+                let turns = turns_a * (at / n_pixels) as f64 + turns_b * (at % n_pixels) as f64;
+                f64::from((std::f64::consts::TAU * turns + 0.3).cos() as f32)
+            })
+            .collect()
+    };
+    let mut images = vec![
+        ("checkerboard".to_owned(), wave(0.5, 0.5)),
+        ("stripes along rows".to_owned(), wave(0.5, 0.0)),
+        ("stripes along columns".to_owned(), wave(0.0, 0.5)),
+    ];
+    for (a, b) in [(0.45, 0.45), (0.4, 0.41), (0.31, -0.49), (0.2, 0.3)] {
+        images.push((format!("wave {a} {b}"), wave(a, b)));
+    }
+    // Differences of neighbours, over and over: a high-pass filter.
+    let mut noise = noise(n_pixels, 3);
+    for _ in 0..6 {
+        let before = noise.clone();
+        for (at, value) in noise.iter_mut().enumerate() {
+            let (a, b) = (at / n_pixels, at % n_pixels);
+            *value = before[at]
+                - before[a * n_pixels + (b + 1) % n_pixels] / 2.0
+                - before[(a + 1) % n_pixels * n_pixels + b] / 2.0;
+        }
+    }
+    images.push(("high-pass noise".to_owned(), noise.into_iter().map(|value| f64::from(value as f32)).collect()));
+    images
+}
+
+#[test]
+fn images_of_which_the_grid_sees_little() {
+    for n_pixels in [16, 31, 32, 64] {
+        for factor in [1.0, 0.5, 0.2, 0.1, 0.05, 0.02] {
+            for n_inplanes in [2 * n_pixels, 2 * n_pixels - 1] {
+                let grid = grid(n_pixels, factor, n_inplanes);
+                let mut images = hardly_seen(n_pixels);
+                images.push(("noise".to_owned(), noise(n_pixels, 5)));
+                for (kind, image) in images {
+                    let expected = transform_directly(&image, n_pixels, &grid);
+                    let single = relative_error(&transform::<f32, f64>(&image, n_pixels, &grid), &expected);
+                    let double = relative_error(&transform::<f64, f64>(&image, n_pixels, &grid), &expected);
+                    let what = format!("N {n_pixels}, F {factor}, {n_inplanes} angles, {kind}");
+                    println!("{what}: single {single:.2e}, double {double:.2e}");
+                    assert!(single <= 1e-6, "{what}: single {single:e}");
+                    assert!(double <= 1e-12, "{what}: double {double:e}");
+                }
+            }
+        }
+    }
+}
