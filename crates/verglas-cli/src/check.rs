@@ -21,7 +21,8 @@ pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Resul
     let (conversion, n_deep_warnings) = checked?;
     let n_warnings = findings.warnings.len() + n_deep_warnings;
     let mut text = format!(
-        "nothing wrong: {} of {} would make {}",
+        "nothing wrong{}: {} of {} would make {}",
+        if arguments.deep { "" } else { " with metadata and headers" },
         counted(conversion.n_images(), "particle"),
         counted(conversion.n_image_files(), "image file"),
         counted(conversion.n_stacks(), "stack"),

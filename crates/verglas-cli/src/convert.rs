@@ -186,7 +186,7 @@ pub fn describe(summary: &Summary) -> String {
         summary.images_per_second(),
         indicatif::HumanBytes(summary.bytes_written),
     );
-    for (code, label) in [("default-used", "default"), ("value-dropped", "dropped")] {
+    for (code, label) in [("default-used", "default"), ("value-dropped", "dropped"), ("defocus-angle-axis", "note")] {
         for warning in summary.warnings.iter().filter(|warning| warning.code == code) {
             text.push_str(&format!("\n{label}: {}", warning.message));
         }

@@ -53,7 +53,8 @@ pub(crate) struct StatedPixelSizes {
 /// Chooses the pixel size of the input images, along rows and columns.
 ///
 /// In this order: caller, metadata, descriptor, RELION 3.0's pair, MRC header. The first three are compared pairwise,
-/// and a difference beyond 0.1 % is an error; `prefer` drops the other of caller and metadata. The last two only warn.
+/// and a difference beyond 0.1 % is an error; `prefer` drops the other of caller and metadata. RELION 3.0's pair only
+/// warns, and so do MRC headers, which are compared elsewhere, all of them.
 ///
 /// # Errors
 /// When sizes contradict each other, or there is none.
@@ -83,8 +84,8 @@ pub(crate) fn choose_pixel_size(
         (metadata, PixelSizeSource::Metadata),
         (stated.descriptor, PixelSizeSource::Descriptor),
     ];
-    let lenient =
-        [(stated.detector.map(both), PixelSizeSource::Detector), (stated.mrc_header, PixelSizeSource::MrcHeader)];
+    let detector = stated.detector.map(both);
+    let lenient = [(detector, PixelSizeSource::Detector), (stated.mrc_header, PixelSizeSource::MrcHeader)];
     for (nth, (first, first_source)) in strict.iter().enumerate() {
         for (second, second_source) in &strict[nth + 1..] {
             if let (Some(a), Some(b)) = (first, second)
@@ -118,27 +119,23 @@ pub(crate) fn choose_pixel_size(
         return Err(Error::value("the pixel size is not known: neither metadata nor MRC header state it")
             .with_hint("give it with --pixel-size"));
     };
-    for (other, other_source) in lenient {
-        if let Some(other) = other
-            && source != other_source
-            && differ(size, other)
-        {
-            findings.warn(
-                "pixel-size-differs",
-                format!(
-                    "{} says {} Å per pixel; {} Å from {} is used",
-                    other_source.as_str(),
-                    show(other),
-                    show(size),
-                    source.as_str()
-                ),
-            );
-        }
+    if let Some(detector) = detector
+        && source != PixelSizeSource::Detector
+        && differ(size, detector)
+    {
+        let other = PixelSizeSource::Detector.as_str();
+        findings
+            .warn("pixel-size-differs", format!("{other} says {} Å per pixel; {}", show(detector), used(size, source)));
     }
     Ok((size, source))
 }
 
-fn differ(a: [f64; 2], b: [f64; 2]) -> bool {
+/// The end of a warning about another size.
+pub(crate) fn used(size: [f64; 2], source: PixelSizeSource) -> String {
+    format!("{} Å from {} is used", show(size), source.as_str())
+}
+
+pub(crate) fn differ(a: [f64; 2], b: [f64; 2]) -> bool {
     conflict(a[0], b[0]) || conflict(a[1], b[1])
 }
 
@@ -224,15 +221,12 @@ mod tests {
     }
 
     #[test]
-    fn detector_and_header_only_warn() {
-        let stated = StatedPixelSizes {
-            metadata: Some(1.0),
-            detector: Some(1.3),
-            mrc_header: Some([2.0, 2.0]),
-            ..Default::default()
-        };
+    fn the_detector_only_warns() {
+        let stated = StatedPixelSizes { metadata: Some(1.0), detector: Some(1.3), ..Default::default() };
         let (chosen, findings) = choose(stated, None);
         assert_eq!(chosen.unwrap().1, PixelSizeSource::Metadata);
-        assert_eq!(findings.warnings.len(), 2);
+        assert_eq!(findings.warnings.len(), 1);
+        let text = "rlnDetectorPixelSize/rlnMagnification says 1.3 Å per pixel; 1 Å from the metadata is used";
+        assert_eq!(findings.warnings[0].message, text);
     }
 }

@@ -12,7 +12,7 @@ fn a_good_data_set_has_nothing_wrong() {
         (ran.code, ran.stdout.as_str()),
         (
             0,
-            "nothing wrong: 6 particles of 2 image files would make 2 stacks\npixels were not looked at; --deep does\n"
+            "nothing wrong with metadata and headers: 6 particles of 2 image files would make 2 stacks\npixels were not looked at; --deep does\n"
         )
     );
     let ran = set.run(&["check", "particles.star", "--deep", "-q"]);

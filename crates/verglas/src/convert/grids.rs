@@ -1,11 +1,11 @@
 //! The pixel size that counts, and the grids that follow from it.
 
-use super::images::{FoundImages, header_pixel_size, refuse_differing_headers};
+use super::images::{FoundImages, compare_headers, header_pixel_size};
 use crate::descriptor::{BaseValues, ImageDescriptor, TemplateSettings};
 use crate::error::{Error, Result};
 use crate::findings::Findings;
 use crate::particle::{OriginUnit, ParticleTable};
-use crate::pixel_size::{PixelSizeSource, StatedPixelSizes, choose_pixel_size, show};
+use crate::pixel_size::{PixelSizeSource, StatedPixelSizes, choose_pixel_size, show, used};
 use crate::preprocess::DownsampledBox;
 use crate::settings::{ConvertSettings, DescriptorSource};
 
@@ -66,9 +66,15 @@ pub(super) fn choose_grids(
         ))
         .with_hint("if one size is right for all, give it with --pixel-size"));
     }
-    if pixel_size_source == PixelSizeSource::MrcHeader {
-        refuse_differing_headers(&found.files, pixel_size_angstrom)?;
+    if let (Some(sizes), true) = (&table.differing_detector_pixel_sizes, pixel_size_source != PixelSizeSource::Detector)
+    {
+        let used = used(pixel_size_angstrom, pixel_size_source);
+        findings.warn(
+            "pixel-size-differs",
+            format!("rlnDetectorPixelSize and rlnMagnification differ between rows; {used}\n{sizes}"),
+        );
     }
+    compare_headers(&found.files, pixel_size_angstrom, pixel_size_source, findings)?;
     findings.note(format!("pixel size {} Å, from {}", show(pixel_size_angstrom), pixel_size_source.as_str()));
     let descriptor = match given {
         Some(descriptor) => descriptor,

@@ -6,10 +6,9 @@ use super::prepare::{own_positions, own_stacks};
 use crate::error::{Error, Result};
 use crate::findings::{Findings, counted};
 use crate::image::{BoxSize, ImageFile, Unreadable, check_images, locate_images};
-use crate::metadata::pixel_sizes::conflict;
 use crate::metadata::{Input, image_folder};
 use crate::particle::ParticleTable;
-use crate::pixel_size::show;
+use crate::pixel_size::{PixelSizeSource, differ, used};
 use crate::plan::StackPlan;
 use crate::settings::ConvertSettings;
 
@@ -116,21 +115,56 @@ fn meaningful_pixel_size(file: &ImageFile) -> Option<[f64; 2]> {
     (x > 0.0 && y > 0.0 && x != 1.0 && y != 1.0).then_some([y, x])
 }
 
-pub(super) fn refuse_differing_headers(
+/// Compares the pixel size that was chosen with what the headers state. Where they are all that states one, they must
+/// agree; else those that differ are only told of.
+///
+/// # Errors
+/// When headers are all there is, and they differ.
+pub(super) fn compare_headers(
     files: &[std::result::Result<ImageFile, Unreadable>],
     chosen: [f64; 2],
+    source: PixelSizeSource,
+    findings: &mut Findings,
 ) -> Result<()> {
-    for file in files.iter().flatten() {
-        let size = file.header.pixel_size_angstrom.map_or([0.0; 2], |[x, y]| [y, x]);
-        if conflict(size[0], chosen[0]) || conflict(size[1], chosen[1]) {
+    let stated = || files.iter().flatten().filter_map(|file| Some((file, meaningful_pixel_size(file)?)));
+    let mut others = stated().filter(|(_, size)| differ(chosen, *size));
+    if let Some((file, size)) = others.next() {
+        let (path, size) = (file.path.display(), show_of_header(size));
+        if source == PixelSizeSource::MrcHeader {
+            let first = stated().next().map_or(String::new(), |(first, _)| format!(" in `{}`", first.path.display()));
             return Err(Error::value(format!(
-                "the MRC headers are all that states a pixel size, and they differ: {} Å in others, {} Å in `{}`",
-                show(chosen),
-                show(size),
-                file.path.display()
+                "the MRC headers are all that states a pixel size, and they differ: {} Å{first}, {size} Å in `{path}`",
+                show_of_header(chosen),
             ))
             .with_hint("give the pixel size with --pixel-size"));
         }
+        let more = match others.count() {
+            0 => "",
+            1 => " (another header differs, too)",
+            _ => " (others differ, too)",
+        };
+        let used = used(chosen, source);
+        findings
+            .warn("pixel-size-differs", format!("the MRC header of `{path}` says {size} Å per pixel{more}; {used}"));
+    }
+    if source == PixelSizeSource::MrcHeader {
+        let mut silent = files.iter().flatten().filter(|file| meaningful_pixel_size(file).is_none());
+        if let Some(first) = silent.next() {
+            let n_files = counted(1 + silent.count(), "image file");
+            findings.warn(
+                "pixel-size-not-stated",
+                format!(
+                    "the MRC headers of {n_files} state no pixel size (first: `{}`); {} Å, that of the others, is used",
+                    first.path.display(),
+                    show_of_header(chosen)
+                ),
+            );
+        }
     }
     Ok(())
+}
+
+/// A header holds single precision: further digits are none of its own.
+fn show_of_header([y, x]: [f64; 2]) -> String {
+    if y == x { (y as f32).to_string() } else { format!("{} × {}", y as f32, x as f32) }
 }

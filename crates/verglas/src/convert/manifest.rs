@@ -106,6 +106,10 @@ fn recorded_settings(conversion: &Conversion, descriptor_bytes: &[u8]) -> Record
         },
         // Also of what is in it besides the grids.
         "descriptor_crc32": format!("{:08x}", crc32fast::hash(descriptor_bytes)),
+        "resolution_factor": match &settings.descriptor {
+            DescriptorSource::FromData { resolution_factor, .. } => Some(resolution_factor),
+            _ => None,
+        },
         "n_input_pixels": conversion.sides.n_input_pixels(),
         "n_pixels": descriptor.cartesian_grid.n_pixels(),
         "descriptor_pixel_size": descriptor.cartesian_grid.pixel_size_angstrom(),

@@ -52,21 +52,30 @@ impl DownsampledBox {
     /// How many times larger a pixel is afterwards: f for blocks of f × f; N/n for a Fourier crop, as that keeps the
     /// field of view.
     pub fn pixel_size_factor(self) -> f64 {
+        let [multiplier, divisor] = self.pixel_size_ratio();
+        multiplier / divisor
+    }
+
+    /// [`Self::pixel_size_factor`] as a fraction, by which a size is multiplied and then divided: rounded in this order, as
+    /// whoever computes p·N/n does.
+    fn pixel_size_ratio(self) -> [f64; 2] {
         match self.downsampling.method {
-            _ if self.downsampling.is_none() => 1.0,
-            DownsampleMethod::Mean | DownsampleMethod::Max => self.downsampling.factor.get() as f64,
-            DownsampleMethod::Fourier => self.n_input_pixels as f64 / self.n_pixels as f64,
+            _ if self.downsampling.is_none() => [1.0, 1.0],
+            DownsampleMethod::Mean | DownsampleMethod::Max => [self.downsampling.factor.get() as f64, 1.0],
+            DownsampleMethod::Fourier => [self.n_input_pixels as f64, self.n_pixels as f64],
         }
     }
 
     /// The pixel size after downsampling, of images that had `input_angstrom` before.
     pub fn pixel_size_after(self, input_angstrom: [f64; 2]) -> [f64; 2] {
-        input_angstrom.map(|size| size * self.pixel_size_factor())
+        let [multiplier, divisor] = self.pixel_size_ratio();
+        input_angstrom.map(|size| size * multiplier / divisor)
     }
 
     /// The pixel size before downsampling, of images that have `output_angstrom` afterwards.
     pub fn pixel_size_before(self, output_angstrom: [f64; 2]) -> [f64; 2] {
-        output_angstrom.map(|size| size / self.pixel_size_factor())
+        let [multiplier, divisor] = self.pixel_size_ratio();
+        output_angstrom.map(|size| size * divisor / multiplier)
     }
 }
 
