@@ -15,6 +15,10 @@ use crate::error::{Error, Result};
 use crate::findings::Findings;
 use crate::particle::{Column, Pairing, RowLines, SectionIndex};
 
+/// What an image name is.
+const NAME_HINT: &str =
+    "an image is named NUMBER@FILE, its section counted from 1, like `000012@Extract/job007/mic_0042.mrcs`";
+
 /// A STAR file's particles and, apart from them, its optics groups.
 #[derive(Debug)]
 pub(super) struct StarFile {
@@ -247,7 +251,7 @@ fn read_particles(
                         let found = String::from_utf8_lossy(text);
                         Error::format(format!("{}: rln{name} is `{found}`, expected a number", here()))
                     });
-                    builder.push(0.0);
+                    builder.push_unread();
                 }
             }
         }
@@ -256,8 +260,7 @@ fn read_particles(
             let (section, file) = parse_image_name(name).unwrap_or_else(|expected| {
                 problems.add(IMAGE_NAME, || {
                     let found = String::from_utf8_lossy(name);
-                    Error::format(format!("{}: rlnImageName is `{found}`, {expected}", here()))
-                        .with_hint("an image is named like `000012@Extract/job007/mic_0042.mrcs`; was the file cut?")
+                    Error::format(format!("{}: rlnImageName is `{found}`, {expected}", here())).with_hint(NAME_HINT)
                 });
                 (SectionIndex(0), b"")
             });
@@ -284,7 +287,12 @@ fn read_particles(
         column_names: block.columns.iter().map(|column| column.name.clone()).collect(),
         lines,
         n_rows: n_rows as usize,
-        numbers: numbers.into_iter().map(|(field, _, builder)| (field, builder.finish())).collect(),
+        numbers: numbers
+            .into_iter()
+            // No pixel size is better than one that nobody wrote.
+            .filter(|(field, _, builder)| !(field.is_pixel_size() && builder.is_unread()))
+            .map(|(field, _, builder)| (field, builder.finish()))
+            .collect(),
         images,
         groups,
         has_zernikes,
