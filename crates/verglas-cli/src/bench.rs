@@ -1,6 +1,7 @@
 //! `verglas bench`.
 
 use verglas::bench::{BenchReport, BenchSettings, DEFAULT_RUN_BYTES, run_bench};
+use verglas::findings::counted;
 use verglas::settings::ConvertSettings;
 
 use crate::Failure;
@@ -44,8 +45,9 @@ fn describe(report: &BenchReport) -> String {
     lines.push(row("whole run", report.run_ms_per_image, report.run_gb_per_second, report.run_over_bare_loop));
     lines.push(row("the disk", report.bare_loop_ms_per_image, report.bare_loop_gb_per_second, 1.0));
     lines.push(format!(
-        "{} images; the disk: one loop that reads and writes as many bytes, with fsync; peak memory {} MiB",
-        report.run_images, report.peak_memory_mib
+        "{}; the disk: one loop that reads and writes as many bytes, with fsync; peak memory {} MiB",
+        counted(report.run_images, "image"),
+        report.peak_memory_mib
     ));
     lines.join("\n")
 }

@@ -1,6 +1,7 @@
 //! `verglas export`.
 
 use verglas::export::{Export, export};
+use verglas::findings::counted;
 use verglas::{Findings, Result};
 
 use crate::args::ExportArguments;
@@ -20,10 +21,10 @@ pub fn run(arguments: &ExportArguments, messages: Messages) -> Result<()> {
     messages.findings(&findings);
     let exported = exported?;
     let mut text = format!(
-        "{}: {} of {} rows of {}",
+        "{}: {} of {} of {}",
         exported.output,
         exported.n_rows,
-        exported.n_images,
+        counted(exported.n_images, "row"),
         exported.sources.join(", ")
     );
     if !exported.columns.is_empty() {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use verglas::findings::counted;
 use verglas::simulate::{Layout, SimulateError, SimulatedDataSet, SimulationSettings, simulate};
 use verglas::{Error, ErrorKind, Observer};
 
@@ -81,8 +82,8 @@ fn describe(settings: &SimulationSettings, data_set: &SimulatedDataSet, seconds:
         [] => String::new(),
     };
     format!(
-        "{} particles of {} px, {} Å per pixel, in {:.1} s\nmetadata: {}\nimages: {}\ntruth: {}",
-        settings.n_particles,
+        "{} of {} px, {} Å per pixel, in {:.1} s\nmetadata: {}\nimages: {}\ntruth: {}",
+        counted(settings.n_particles, "particle"),
         settings.n_pixels,
         settings.pixel_size_angstrom,
         seconds,

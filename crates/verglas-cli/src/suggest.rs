@@ -14,7 +14,7 @@ pub fn similar(path: &Path) -> Option<PathBuf> {
     let mut best: Option<(f64, String)> = None;
     for entry in std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?.flatten() {
         let Ok(other) = entry.file_name().into_string() else { continue };
-        let likeness = strsim::normalized_damerau_levenshtein(&name, &other.to_lowercase());
+        let likeness = likeness(&name, &other.to_lowercase());
         if likeness >= LEAST_LIKENESS
             // Equally like ones in the order of their names, whatever order the folder gives.
             && best.as_ref().is_none_or(|(most, first)| likeness > *most || (likeness == *most && other < *first))
@@ -24,6 +24,13 @@ pub fn similar(path: &Path) -> Option<PathBuf> {
     }
     let (_, name) = best?;
     Some(folder.map_or_else(|| PathBuf::from(&name), |folder| folder.join(&name)))
+}
+
+/// How much two names have in common, from 0 to 1: as a whole and without their endings, which are often the same.
+fn likeness(name: &str, other: &str) -> f64 {
+    let stem = |name: &str| Path::new(name).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into());
+    let alike = strsim::normalized_damerau_levenshtein;
+    alike(name, other).min(alike(&stem(name), &stem(other)))
 }
 
 /// A third of the letters may differ.
@@ -77,6 +84,9 @@ mod tests {
         assert_eq!(of("Run_Data.star"), Some(folder.path().join("run_data.star")));
         assert_eq!(of("something_else.mrcs"), None);
         assert_eq!(of("run_data.star"), None);
+        // A common ending is no likeness.
+        std::fs::write(folder.path().join("e.star"), "").unwrap();
+        assert_eq!(of("none.star"), None);
         assert_eq!(of("gone/run_data.star"), None);
     }
 }

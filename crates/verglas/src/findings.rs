@@ -19,6 +19,11 @@ pub fn counted(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
+/// The same with what they do: `1 row names`, `2 rows name`.
+pub(crate) fn counted_do(n: usize, noun: &str, one_does: &str, several_do: &str) -> String {
+    format!("{} {}", counted(n, noun), if n == 1 { one_does } else { several_do })
+}
+
 /// Errors and warnings, collected so that a user sees all of them in one go.
 #[derive(Debug, Default)]
 pub struct Findings {

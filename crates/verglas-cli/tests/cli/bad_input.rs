@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::data_set::{DataSet, N_PIXELS, PARTICLES, USUAL_NAMES, optics, particle, pixels, star};
+use crate::data_set::{DataSet, N_PIXELS, PARTICLES, Ran, USUAL_NAMES, optics, particle, pixels, star};
 
 #[test]
 fn voltage_missing_everywhere() {
@@ -68,11 +68,95 @@ fn a_value_that_is_no_number() {
     }
 }
 
+/// The lines of stderr that tell of an error or a warning.
+fn told(ran: &Ran) -> Vec<&str> {
+    ran.stderr.lines().filter(|line| line.contains("error: ") || line.contains("warning")).collect()
+}
+
+#[test]
+fn a_value_that_is_no_number_makes_one_error_only() {
+    let set = DataSet::usual();
+    let bad_group = format!("{}{PARTICLES}{}", optics("1 o 300.0 2.7 0.1 nan\n"), particle(0, USUAL_NAMES[0]));
+    let two_groups = format!(
+        "{}{PARTICLES}{}{}",
+        optics("1 o 300.0 2.7 0.1 1.5\n2 p abc 2.7 0.1 nan\n"),
+        particle(0, USUAL_NAMES[0]),
+        particle(1, USUAL_NAMES[1]).replace(" 0.0 1.0 1 ", " 0.0 1.0 2 ")
+    );
+    let old = |detector: &str, magnification: &str| {
+        format!(
+            "data_\n\nloop_\n_rlnImageName\n_rlnDefocusU\n_rlnDefocusV\n_rlnDefocusAngle\n_rlnVoltage\n\
+             _rlnSphericalAberration\n_rlnAmplitudeContrast\n_rlnPhaseShift\n_rlnCtfBfactor\n_rlnCtfScalefactor\n\
+             _rlnDetectorPixelSize\n_rlnMagnification\n\
+             1@stacks/a.mrcs 10000 9990 0 300 2.7 0.1 0 0 1 {detector} {magnification}\n\
+             2@stacks/a.mrcs 10000 9990 0 300 2.7 0.1 0 0 1 {detector} 50000\n"
+        )
+    };
+    for (text, expected) in [
+        (bad_group, &["rlnImagePixelSize is `nan`"][..]),
+        (two_groups, &["rlnVoltage is `abc`", "rlnImagePixelSize is `nan`"]),
+        (old("abc", "50000"), &["rlnDetectorPixelSize is `abc`"]),
+        (old("7", "abc"), &["rlnMagnification is `abc`"]),
+    ] {
+        set.write_star("particles.star", &text);
+        let ran = set.convert(&[]);
+        let told = told(&ran);
+        assert_eq!((ran.code, told.len()), (1, expected.len()), "{}", ran.stderr);
+        assert!(told.iter().zip(expected).all(|(told, expected)| told.contains(expected)), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn blocks_without_content_and_text_before_the_first_block() {
+    let set = DataSet::usual();
+    let usual = star(&USUAL_NAMES);
+    let particles = usual.replace("data_particles", "data_foo\n\ndata_particles");
+    set.write_star("particles.star", &format!("version 3 blah\ndata_bar\n{particles}\ndata_end\n"));
+    let ran = set.convert(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("line 1 of `particles.star`: text before"), "{}", ran.stderr);
+
+    let set = DataSet::usual();
+    for (text, expected) in [
+        ("version 3 blah\n", "line 1 of `particles.star`: expected a line that starts with `data_`"),
+        ("data_foo\n\ndata_particles\n", "no particles: nothing follows `data_foo`, `data_particles`"),
+        (&format!("{}data_particles\n", optics("1 o 300.0 2.7 0.1 1.5\n")), "nothing follows `data_particles`"),
+    ] {
+        set.write_star("particles.star", text);
+        set.assert_refused(&[], &[expected]);
+    }
+}
+
+#[test]
+fn numbers_of_one_take_the_singular() {
+    let set = DataSet::usual();
+    let text = star(&["1@stacks/a.mrcs", "4@stacks/a.mrcs", "9@stacks/a.mrcs"]);
+    set.write_star("particles.star", &text);
+    set.assert_refused(&[], &["and by 1 more row that asks for sections past its end"]);
+    let text = text.replacen(" 0.0 1.0 1 ", " 0.0 1.0 7 ", 1);
+    set.write_star("particles.star", &text);
+    set.assert_refused(
+        &[],
+        &["optics group 7 is not in the optics block", "1 row names this group", "groups there: 1"],
+    );
+    set.write_star("particles.star", &text.replace("1 opticsGroup1 300.0 2.7 0.1 1.5\n", ""));
+    set.assert_refused(&[], &["the optics block has no rows"]);
+
+    let optics = optics("1 one 300.0 2.7 0.1 1.5\n2 two 200.0 2.7 0.07 1.5\n");
+    let second = particle(1, USUAL_NAMES[1]).replace(" 1.0 1 ", " 1.0 2 ").replace("9991.25", "3000");
+    set.write_star("particles.star", &format!("{optics}{PARTICLES}{}{second}", particle(0, USUAL_NAMES[0])));
+    let ran = set.convert(&[]);
+    for part in ["200 kV, 2.7 mm, 0.07: 1 particle\n", "1 particle is astigmatic"] {
+        assert!(ran.stderr.contains(part), "`{part}` is not in {}", ran.stderr);
+    }
+}
+
 #[test]
 fn section_zero() {
     let set = DataSet::usual();
     set.write_star("particles.star", &star(&["000001@stacks/a.mrcs", "0@stacks/a.mrcs"]));
     set.assert_refused(&[], &["row 1 of `particles.star` (line 29)", "`0@stacks/a.mrcs`", "count from 1"]);
+    assert!(!set.convert(&[]).stderr.contains("cut"));
 }
 
 #[test]

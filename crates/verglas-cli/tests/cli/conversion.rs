@@ -280,6 +280,7 @@ fn the_summary_repeats_defaults_and_what_was_dropped() {
     ] {
         assert!(ran.stdout.contains(part), "`{part}` is not in {}", ran.stdout);
     }
+    assert_eq!(ran.stdout.matches("dropped").count(), 1, "{}", ran.stdout);
 }
 
 #[test]
@@ -296,6 +297,7 @@ fn several_sets_of_constants_get_stacks_of_their_own() {
     let ran = set.convert(&[]);
     assert_converted(&ran);
     assert!(ran.stderr.contains("2 sets of voltage"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("200 kV, 2.7 mm, 0.1: 3 particles"), "{}", ran.stderr);
     let (mut first, mut second) = (metadata(&set, 0), metadata(&set, 1));
     assert_eq!((first.numbers("voltage"), first.numbers("row")), (vec![200.0], vec![0.0, 2.0, 4.0]));
     assert_eq!((second.numbers("voltage"), second.numbers("row")), (vec![300.0], vec![1.0, 3.0, 5.0]));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Chain, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::header::{HEADER_BYTES, MrcHeader};
@@ -13,6 +13,8 @@ use crate::error::{FormatError, Place, Result};
 /// since what is behind the last section may be of any length.
 const BYTES_PAST_CLAIM: u64 = 64 << 10;
 const BUFFER_BYTES: usize = 256 << 10;
+/// As many bytes tell whether a further member follows.
+const MAGIC_BYTES: u64 = 3;
 
 /// How a file is compressed, as its first bytes tell; its name does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,15 +37,22 @@ impl Compression {
         }
     }
 
+    /// Whether a member may start like this; the file may end within its first bytes.
+    fn may_start_with(self, first_bytes: &[u8]) -> bool {
+        let magic: &[u8] = match self {
+            Self::Gzip => &[0x1f, 0x8b, 8],
+            Self::Bzip2 => b"BZh",
+        };
+        first_bytes.starts_with(magic) || magic.starts_with(first_bytes)
+    }
+
     /// The unpacked bytes of `file`, from its start.
     pub(super) fn reader(self, mut file: File) -> Result<Unpacking> {
         file.seek(SeekFrom::Start(0))?;
         let packed = BufReader::with_capacity(BUFFER_BYTES, file);
-        let unpacked: Box<dyn Read> = match self {
-            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
-            Self::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(packed)),
-        };
-        Ok(Unpacking { compression: self, unpacked, n_bytes: 0 })
+        let members =
+            Members { compression: self, member: Some(Member::start(self, Vec::new(), packed)), is_followed: false };
+        Ok(Unpacking { compression: self, members, n_bytes: 0, claimed_bytes: None })
     }
 }
 
@@ -56,11 +65,83 @@ impl fmt::Display for Compression {
     }
 }
 
+/// The packed bytes from a member's start; its first ones may have been looked at.
+type Packed = Chain<Cursor<Vec<u8>>, BufReader<File>>;
+
+/// One gzip member or bzip2 stream.
+enum Member {
+    Gzip(flate2::bufread::GzDecoder<Packed>),
+    Bzip2(bzip2::bufread::BzDecoder<Packed>),
+}
+
+impl Member {
+    fn start(compression: Compression, first_bytes: Vec<u8>, rest: BufReader<File>) -> Self {
+        let packed = Cursor::new(first_bytes).chain(rest);
+        match compression {
+            Compression::Gzip => Self::Gzip(flate2::bufread::GzDecoder::new(packed)),
+            Compression::Bzip2 => Self::Bzip2(bzip2::bufread::BzDecoder::new(packed)),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Gzip(member) => member.read(buffer),
+            Self::Bzip2(member) => member.read(buffer),
+        }
+    }
+
+    /// What follows a member that was read to its end.
+    fn into_rest(self) -> BufReader<File> {
+        // The shortest member is longer than the bytes that were looked at.
+        let packed = match self {
+            Self::Gzip(member) => member.into_inner(),
+            Self::Bzip2(member) => member.into_inner(),
+        };
+        packed.into_inner().1
+    }
+}
+
+/// The members of a file, one after the other, as one stream.
+struct Members {
+    compression: Compression,
+    /// `None` at the end, and after an error between two members.
+    member: Option<Member>,
+    /// Whether what follows the last member is no further one.
+    is_followed: bool,
+}
+
+impl Members {
+    /// Reads on; where what follows a member is no further one, that is an error and [`Members::is_followed`] is set.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let n_bytes = member.read(buffer)?;
+            if n_bytes > 0 || buffer.is_empty() {
+                return Ok(n_bytes);
+            }
+            let Some(mut rest) = self.member.take().map(Member::into_rest) else { break };
+            let mut first_bytes = Vec::new();
+            // Interruptions are dealt with there.
+            rest.by_ref().take(MAGIC_BYTES).read_to_end(&mut first_bytes)?;
+            if first_bytes.is_empty() {
+                break;
+            }
+            if !self.compression.may_start_with(&first_bytes) {
+                self.is_followed = true;
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            self.member = Some(Member::start(self.compression, first_bytes, rest));
+        }
+        Ok(0)
+    }
+}
+
 /// A compressed file that is being read.
 pub(super) struct Unpacking {
     compression: Compression,
-    unpacked: Box<dyn Read>,
+    members: Members,
     n_bytes: u64,
+    /// What the header claims, once it is read.
+    claimed_bytes: Option<u64>,
 }
 
 impl Unpacking {
@@ -68,7 +149,7 @@ impl Unpacking {
     fn fill(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let mut n_filled = 0;
         while n_filled < buffer.len() {
-            match self.unpacked.read(&mut buffer[n_filled..]) {
+            match self.members.read(&mut buffer[n_filled..]) {
                 Ok(0) => break,
                 Ok(n) => n_filled += n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -85,12 +166,32 @@ impl Unpacking {
             return error.into();
         }
         let n_bytes = self.n_bytes + n_filled as u64;
+        if self.members.is_followed {
+            return self.followed_by_something_else(n_bytes);
+        }
         let what = if error.kind() == io::ErrorKind::UnexpectedEof { "end too early" } else { "are damaged" };
         FormatError::malformed(
             Place::File,
             format!("the {} data {what}, after {n_bytes} bytes were unpacked ({error})", self.compression),
         )
         .with_hint("was the file cut while copying?")
+    }
+
+    /// A sound member with something behind it that is no further one.
+    fn followed_by_something_else(&self, n_bytes: u64) -> FormatError {
+        let compression = self.compression;
+        let is_whole = self.claimed_bytes.is_some_and(|claimed| n_bytes >= claimed);
+        FormatError::malformed(
+            Place::File,
+            format!(
+                "what follows the {compression} data is no {compression} data, after {n_bytes} bytes were unpacked"
+            ),
+        )
+        .with_hint(if is_whole {
+            format!("all that the header claims is there: was something appended? unpack the file with {compression}")
+        } else {
+            "was the file damaged while copying?".to_owned()
+        })
     }
 
     /// Reads the header, which must come first.
@@ -101,6 +202,7 @@ impl Unpacking {
             return Err(too_short_for_header(n_bytes as u64));
         }
         let (header, warnings) = MrcHeader::parse(&bytes)?;
+        self.claimed_bytes = header.expected_file_bytes();
         Ok((bytes, header, warnings))
     }
 }

@@ -57,12 +57,15 @@ impl MrcHeader {
     /// Returns it with what is odd about it. The header is not compared with the file: see [`super::MrcStack::open`].
     ///
     /// # Errors
-    /// * [`FormatError::Unsupported`]: a mode that is not read here; see [`Mode::from_code`].
+    /// * [`FormatError::Unsupported`]: a mode that is not read here, see [`Mode::from_code`]; another format.
     /// * [`FormatError::Malformed`]: dimensions that are negative, zero (except NZ), or claim more than 2⁶⁴ bytes; a
     ///   negative NSYMBT.
     pub fn parse(bytes: &[u8; HEADER_BYTES]) -> Result<(Self, Vec<MrcWarning>)> {
         // Three letters, as in the paper: some programs write a zero in place of the blank.
         let has_map_stamp = bytes[208..].starts_with(b"MAP");
+        if !has_map_stamp && let Some(format) = foreign_format(bytes) {
+            return Err(FormatError::unsupported(Place::File, format!("is {format}, no MRC file")));
+        }
         let (order, mut warnings) = byte_order::decide(bytes, has_map_stamp);
         let words = Words { bytes, order };
 
@@ -152,14 +155,37 @@ impl MrcHeader {
     /// What the header claims, for error messages: `412 sections of 256 × 256 pixels in mode 2 (32-bit floats)`.
     pub(super) fn claim(&self) -> String {
         format!(
-            "{} section{} of {} × {} pixels in {}",
-            self.n_sections,
-            if self.n_sections == 1 { "" } else { "s" },
+            "{} of {} × {} pixels in {}",
+            counted(self.n_sections, "section"),
             self.n_columns,
             self.n_rows,
             self.mode
         )
     }
+}
+
+/// A number and what it counts: `1 section`, `2 sections`.
+pub(super) fn counted(n: u64, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// What a file is that starts like this, if it is one of the formats that get mistaken for MRC files.
+///
+/// As the start of an MRC header, each would mean images that are negative or more than half a million pixels wide.
+fn foreign_format(start: &[u8]) -> Option<&'static str> {
+    const SIGNATURES: [(&[u8], &str); 10] = [
+        (b"\x89PNG", "a PNG file"),
+        (b"II*\0", "a TIFF file"),
+        (b"MM\0*", "a TIFF file"),
+        (b"II+\0", "a BigTIFF file, as EER movies are"),
+        (b"MM\0+", "a BigTIFF file"),
+        (b"\xff\xd8\xff", "a JPEG file"),
+        (b"\x89HDF", "an HDF5 file"),
+        (b"\x93NUM", "a NumPy array"),
+        (b"PK\x03\x04", "a ZIP archive"),
+        (b"%PDF", "a PDF file"),
+    ];
+    SIGNATURES.iter().find(|(signature, _)| start.starts_with(signature)).map(|(_, format)| *format)
 }
 
 fn positive(value: i32, offset: u64, what: &str) -> Result<u64> {

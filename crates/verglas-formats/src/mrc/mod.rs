@@ -20,8 +20,10 @@
 //! | no `MAP ` stamp; unknown or wrong machine stamp | byte order by mode and dimensions, [`MrcWarning`] |
 //! | nz = 0 | one image, warning; an error if there is not enough data for one |
 //! | other dimensions below 1, negative NSYMBT, more than 2⁶⁴ bytes, NSYMBT beyond the file | error |
+//! | no `MAP ` stamp, and the first bytes of a PNG, TIFF, JPEG or HDF5 file | refused by name |
 //! | a file longer than claimed | warning |
 //! | a file shorter than claimed | [`MrcStack::truncation`]; the whole sections can be read |
+//! | packed data with something behind them that is no packed data | error |
 //! | voxel size zero, negative or not finite | not known: `None` |
 
 mod byte_order;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::compressed::{self, Compression};
 use super::decode;
-use super::header::{HEADER_BYTES, MrcHeader};
+use super::header::{HEADER_BYTES, MrcHeader, counted};
 use super::mode::{Mode, Mode0};
 use super::warning::MrcWarning;
 use crate::error::{FormatError, Place, Result};
@@ -57,8 +57,11 @@ impl fmt::Display for Truncation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the header claims {} sections, {} bytes, found {} bytes, which hold {} whole sections",
-            self.n_sections, self.expected_bytes, self.found_bytes, self.n_sections_present
+            "the header claims {}, {} bytes, found {} bytes, which hold {}",
+            counted(self.n_sections, "section"),
+            self.expected_bytes,
+            self.found_bytes,
+            counted(self.n_sections_present, "whole section")
         )
     }
 }
@@ -319,7 +322,8 @@ impl MrcStack {
             Place::File,
             format!(
                 "section {section} (counted from 0) asked for, the file is cut short: \
-                 {n_sections_present} of {n_sections} sections are wholly there"
+                 {n_sections_present} of {} wholly there",
+                counted(n_sections, "section")
             ),
         )
     }

@@ -46,6 +46,7 @@ pub struct StarReader<R> {
     tokens: Tokens,
     stage: Stage,
     n_blocks: u64,
+    text_before_blocks: Option<u64>,
 }
 
 /// What comes next in the file.
@@ -82,6 +83,7 @@ impl<R: BufRead> StarReader<R> {
             tokens,
             stage: Stage::Block,
             n_blocks: 0,
+            text_before_blocks: None,
         }
     }
 
@@ -91,53 +93,86 @@ impl<R: BufRead> StarReader<R> {
     ///
     /// # Errors
     /// [`FormatError::Malformed`] for text where none belongs, for a head that is out of order, and for a file without
-    /// any data block; [`FormatError::Unsupported`] for parts of the STAR language that are not read (see the module)
+    /// any data block, with the first line of what is there instead; [`FormatError::Unsupported`] for parts of the STAR language that are not read (see the module)
     /// and for other formats; [`FormatError::Io`].
     pub fn next_block(&mut self) -> Result<Option<Block>> {
         if let Stage::Rows(_) = std::mem::replace(&mut self.stage, Stage::Block) {
             self.skip_rows()?;
         }
-        loop {
-            if !self.next_line()? {
-                if self.n_blocks == 0 {
-                    return Err(FormatError::malformed(Place::File, "expected a data block (`data_`), found none"));
-                }
-                return Ok(None);
-            }
+        if !self.find_block()? {
+            return Ok(None);
+        }
+        let word = self.tokens.bare(0, &self.line).unwrap_or_default();
+        let mut block = Block {
+            name: String::from_utf8_lossy(word.strip_prefix(b"data_").unwrap_or(word)).into_owned(),
+            line: self.line.number,
+            kind: BlockKind::Empty,
+            columns: Vec::new(),
+            start_offset: self.line.start,
+            rows_offset: 0,
+        };
+        self.n_blocks += 1;
+        self.read_head(&mut block)?;
+        Ok(Some(block))
+    }
+
+    /// The first line before the first block that is neither blank nor a comment; such lines are passed over.
+    pub fn text_before_blocks(&self) -> Option<u64> {
+        self.text_before_blocks
+    }
+
+    /// Goes to the next `data_` line; `false` at the end.
+    ///
+    /// Whatever stands before the first block is passed over, unless none follows: then it is told what is there.
+    fn find_block(&mut self) -> Result<bool> {
+        let mut misplaced = None;
+        while self.next_line()? {
             if self.line.number == 1
                 && let Some(error) = fault::foreign_format(self.line.text())
             {
                 return Err(error);
             }
-            self.cut()?;
-            if self.tokens.found() == 0 {
-                continue;
+            match self.is_block_line() {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(error) if self.n_blocks == 0 && self.may_be_passed_over() => {
+                    misplaced.get_or_insert(error);
+                    self.text_before_blocks.get_or_insert(self.line.number);
+                }
+                Err(error) => return Err(error),
             }
-            if let Some(error) = self.refused() {
-                return Err(error);
-            }
-            let first = self.tokens.bare(0, &self.line).unwrap_or_default();
-            let Some(name) = first.strip_prefix(b"data_") else {
-                return Err(self.misplaced("expected a line that starts with `data_`"));
-            };
-            let name = String::from_utf8_lossy(name).into_owned();
-            if self.tokens.found() > 1 {
-                return Err(self.misplaced("expected nothing after the block's name").with_hint(
-                    "a block's name can't hold white space; a value that starts with `data_` needs quotes",
-                ));
-            }
-            let mut block = Block {
-                name,
-                line: self.line.number,
-                kind: BlockKind::Empty,
-                columns: Vec::new(),
-                start_offset: self.line.start,
-                rows_offset: 0,
-            };
-            self.n_blocks += 1;
-            self.read_head(&mut block)?;
-            return Ok(Some(block));
         }
+        if self.n_blocks > 0 {
+            return Ok(false);
+        }
+        Err(misplaced
+            .unwrap_or_else(|| FormatError::malformed(Place::File, "expected a data block (`data_`), found none")))
+    }
+
+    /// Whether the current line starts a block; `false` for a blank line and a comment, anything else is an error.
+    fn is_block_line(&mut self) -> Result<bool> {
+        self.cut()?;
+        if self.tokens.found() == 0 {
+            return Ok(false);
+        }
+        if let Some(error) = self.refused() {
+            return Err(error);
+        }
+        if !self.tokens.bare(0, &self.line).is_some_and(|word| word.starts_with(b"data_")) {
+            return Err(self.misplaced("expected a line that starts with `data_`"));
+        }
+        if self.tokens.found() > 1 {
+            return Err(self
+                .misplaced("expected nothing after the block's name")
+                .with_hint("a block's name can't hold white space; a value that starts with `data_` needs quotes"));
+        }
+        Ok(true)
+    }
+
+    /// Whether the current line is text, and not meant to start a block.
+    fn may_be_passed_over(&self) -> bool {
+        let text = self.line.text();
+        !trim_start(text).starts_with(b"data_") && memchr::memchr(0, text).is_none()
     }
 
     /// Reads the next row of the current block; `false` at the block's end, and before the first block.

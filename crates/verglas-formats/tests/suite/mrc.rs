@@ -537,6 +537,60 @@ fn checksums_are_compared_at_the_limit_too() {
 }
 
 #[test]
+fn what_follows_sound_packed_data_is_told_apart_from_damage() {
+    let plain = fs::read(fixture("mode2.mrcs")).unwrap();
+    for (name, compression) in [("mode2.mrcs.gz", "gzip"), ("mode2.mrcs.bz2", "bzip2")] {
+        let packed = fs::read(fixture(name)).unwrap();
+        for junk in [&b"junk"[..], b"x", b"\0\0\0\0\0\0\0\0\0\0\0\0", b"a longer piece of junk, past any header"] {
+            let error = open(temporary(&[&packed, junk].concat()).path()).unwrap_err();
+            let n_bytes = plain.len();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "what follows the {compression} data is no {compression} data, after {n_bytes} bytes were unpacked"
+                )
+            );
+            assert!(error.hint().unwrap().starts_with("all that the header claims is there"), "{error}");
+        }
+    }
+    // Less than the header claims, then something else; a further member that is cut; a bad checksum before junk.
+    let error = open(temporary(&[gzip(&plain[..1100]), b"junk".to_vec()].concat()).path()).unwrap_err();
+    assert!(error.to_string().ends_with("no gzip data, after 1100 bytes were unpacked"), "{error}");
+    assert_eq!(error.hint(), Some("was the file damaged while copying?"));
+    let error = open(temporary(&[gzip(&plain), gzip(&plain)[..12].to_vec()].concat()).path()).unwrap_err();
+    assert!(error.to_string().contains("end too early"), "{error}");
+    let mut packed = gzip(&plain);
+    let position = packed.len() - 8;
+    packed[position] ^= 1;
+    packed.extend(b"junk");
+    let error = open(temporary(&packed).path()).unwrap_err();
+    assert!(error.to_string().contains("are damaged"), "{error}");
+}
+
+#[test]
+fn other_formats_under_an_mrc_name_are_refused_by_name() {
+    let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10";
+    for (start, text) in [
+        (&png[..], "is a PNG file, no MRC file"),
+        (b"II*\0\x08\0\0\0", "is a TIFF file, no MRC file"),
+        (b"MM\0*\0\0\0\x08", "is a TIFF file, no MRC file"),
+        (b"II+\0\x08\0\0\0", "is a BigTIFF file, as EER movies are, no MRC file"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "is a JPEG file, no MRC file"),
+        (b"\x89HDF\r\n\x1a\n", "is an HDF5 file, no MRC file"),
+    ] {
+        let mut bytes = vec![0; 2000];
+        bytes[..start.len()].copy_from_slice(start);
+        let error = open(temporary(&bytes).path()).unwrap_err();
+        assert!(matches!(error, FormatError::Unsupported(_)), "{error}");
+        assert_eq!(error.to_string(), text);
+        assert_eq!(read_header(temporary(&bytes).path()).unwrap_err().to_string(), text);
+        // The stamp of MRC2014 outweighs what the width looks like.
+        bytes[208..212].copy_from_slice(b"MAP ");
+        assert!(open(temporary(&bytes).path()).map_or_else(|error| error.to_string() != text, |_| true));
+    }
+}
+
+#[test]
 fn bombs_are_not_unpacked() {
     // 64 MiB of zeros behind one section of 80 bytes: 64 KiB and one byte past the claim are looked at.
     let mut bytes = header(5, 4, 1, 2).to_vec();

@@ -48,6 +48,26 @@ fn reading_on_after_a_bad_row() {
 }
 
 #[test]
+fn text_before_the_first_block_is_passed_over() {
+    let block = b"data_x\nloop_\n_a\n_b\n1 2\n";
+    for text in [&b"version 3 blah\n"[..], b"# c\n\nloop_\n_c\n5\n", b"it's 'open\nglobal_\n;x\n", b"_c 1\nsave_y\n"] {
+        assert_eq!(rows(&[text, block].concat()), [[b"1", b"2"]], "{}", text.escape_ascii());
+    }
+    let text = [b"# c\n\nversion 3 blah\nmore\n", &block[..]].concat();
+    let mut reader = StarReader::new(&text[..]);
+    let found = reader.next_block().unwrap().unwrap();
+    assert_eq!((found.line, found.start_offset, reader.text_before_blocks()), (5, 25, Some(3)));
+    let mut reader = StarReader::new(&block[..]);
+    reader.next_block().unwrap();
+    assert_eq!(reader.text_before_blocks(), None);
+    // What is no text stays an error, and so does a block's line that can't be read.
+    assert!(message(&[&b"\0\n"[..], block].concat()).starts_with("line 1: expected text, found a zero byte"));
+    assert!(message(b"text\ndata_y z\n").starts_with("line 2: expected nothing after the block's name"));
+    // Without a block, the first such line is named.
+    assert_eq!(message(b"\nit's\n;x\n"), "line 2: expected a line that starts with `data_`, found `it's`");
+}
+
+#[test]
 fn garbage_is_no_empty_file() {
     assert_eq!(message(b""), "expected a data block (`data_`), found none");
     assert_eq!(message(b"\n \n# only a comment\n"), "expected a data block (`data_`), found none");

@@ -1,7 +1,7 @@
 //! The sign of the images: as stored, as `blob/sign` says, or inverted.
 
 use crate::error::{Error, Result};
-use crate::findings::Findings;
+use crate::findings::{Findings, counted};
 use crate::particle::ParticleTable;
 use crate::plan::StackPlan;
 use crate::settings::Contrast;
@@ -41,8 +41,8 @@ pub(super) fn check_contrast(
         findings.warn(
             "blob-sign",
             format!(
-                "blob/sign is -1 for {n_negative} of {} particles, which are stored with the other contrast: {what}",
-                plan.n_images()
+                "blob/sign is -1 for {n_negative} of {}, stored with the other contrast: {what}",
+                counted(plan.n_images(), "particle")
             ),
         );
     }

@@ -122,7 +122,9 @@ impl Conversion {
             optics_groups: settings.optics_groups.clone(),
             ignore_metadata_pixel_size: settings.pixel_size_from == Some(PixelSizeFrom::Caller),
         };
+        let n_errors = findings.errors.len();
         let mut table = found(read_particles(&input, &read_settings, findings), findings)?;
+        let has_unread_rows = findings.errors.len() > n_errors;
         let plan_settings = PlanSettings {
             batch_size: settings.batch_size,
             keep_files_apart: settings.keep_files_apart,
@@ -141,6 +143,11 @@ impl Conversion {
         let BoxSize(input_box) = images.box_size?;
         let given = given?;
         let descriptor_is_new = given.is_none();
+        // The pixel size may be what can't be read: that nothing else says it is no error of its own.
+        let size_is_stated = table.pixel_size_angstrom.is_some() || table.detector_pixel_size_angstrom.is_some();
+        if has_unread_rows && !size_is_stated && descriptor_is_new && settings.pixel_size_angstrom.is_none() {
+            return None;
+        }
         let grids = choose_grids(&table, &images, input_box, given, &settings, findings);
         let Grids { descriptor, sides, pixel_size_angstrom, pixel_size_source } = found(grids, findings)?;
         resolve_origins(&mut table, pixel_size_angstrom);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::images::FoundImages;
 use crate::descriptor::ImageDescriptor;
-use crate::findings::Findings;
+use crate::findings::{Findings, counted, counted_do};
 use crate::particle::ParticleTable;
 use crate::paths::plain_path;
 use crate::plan::StackPlan;
@@ -14,7 +14,7 @@ use crate::plan::StackPlan;
 pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &FoundImages, findings: &mut Findings) {
     let n_repeated = count_repeated(table, plan, images);
     if n_repeated > 0 {
-        let rows = if n_repeated == 1 { "1 row names".to_owned() } else { format!("{n_repeated} rows name") };
+        let rows = counted_do(n_repeated, "row", "names", "name");
         findings.warn("image-repeated", format!("{rows} an image that an earlier row names too; all are kept"));
     }
     if table.constants.len() > 1 {
@@ -29,12 +29,15 @@ pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &Foun
         const MOST: usize = 10;
         for (set, n) in table.constants.iter().zip(counts).take(MOST) {
             text.push_str(&format!(
-                "\n  {} kV, {} mm, {}: {n} particles",
-                set.voltage_kv, set.spherical_aberration_mm, set.amplitude_contrast
+                "\n  {} kV, {} mm, {}: {}",
+                set.voltage_kv,
+                set.spherical_aberration_mm,
+                set.amplitude_contrast,
+                counted(n, "particle")
             ));
         }
         if table.constants.len() > MOST {
-            text.push_str(&format!("\n  and {} more sets", table.constants.len() - MOST));
+            text.push_str(&format!("\n  and {}", counted(table.constants.len() - MOST, "more set")));
         }
         findings.warn("constants-differ", text);
     }
@@ -95,9 +98,10 @@ pub(super) fn report_astigmatism(
         findings.warn(
             "defocus-angle-axis",
             format!(
-                "{n_astigmatic} particles are astigmatic; the defocus angle is written as read, from the columns' \
+                "{} astigmatic; the defocus angle is written as read, from the columns' \
                  direction, and CryoLike measures it from the rows': `--defocus-angle-axis rows` writes what makes \
-                 its CTF right"
+                 its CTF right",
+                counted_do(n_astigmatic, "particle", "is", "are")
             ),
         );
     }

@@ -98,7 +98,7 @@ fn with_own_rows(path: &Path, skipped: &[SkippedImage]) -> Result<Option<Vec<u8>
                 Some(vec![image.row.to_string(), plain_text(&image.reason)])
             });
             copied.map_err(in_file)?;
-        } else if block.name == "optics" {
+        } else if block.name == "optics" && block.kind != BlockKind::Empty {
             writer.write_comment(RELION_VERSION).map_err(in_file)?;
             writer.start_loop("optics", &names).map_err(in_file)?;
             copy_rows(&mut reader, &mut writer, |_| Some(Vec::new())).map_err(in_file)?;
@@ -118,7 +118,7 @@ fn with_own_rows(path: &Path, skipped: &[SkippedImage]) -> Result<Option<Vec<u8>
 fn has_block(path: &Path, name: &str) -> verglas_formats::Result<bool> {
     let mut reader = StarReader::open(path)?;
     while let Some(block) = reader.next_block()? {
-        if block.name == name {
+        if block.name == name && block.kind != BlockKind::Empty {
             return Ok(true);
         }
     }

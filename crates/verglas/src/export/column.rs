@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::vector::Vector;
 use crate::error::{Error, Result};
+use crate::findings::counted;
 
 /// A new column with the values of the chosen images, in their order.
 #[derive(Debug)]
@@ -31,9 +32,10 @@ impl NewColumn {
         let values = Vector::read(path, n_images)?;
         if values.len() != n_images {
             let error = Error::value(format!(
-                "`{}`: {} values for the new column `{name}`, the folder holds {n_images} images",
+                "`{}`: {} for the new column `{name}`, the folder holds {}",
                 path.display(),
-                values.len()
+                counted(values.len(), "value"),
+                counted(n_images, "image")
             ));
             return Err(match values.len() == chosen.len() {
                 true => error.with_hint("a new column has one value for each image of the folder, chosen or not"),

@@ -11,6 +11,7 @@ use verglas_formats::npz::NpzReader;
 
 use super::source::Source;
 use crate::error::{Error, Result};
+use crate::findings::{counted, counted_do};
 use crate::manifest::{FolderRecord, InputFile, InputRecord, Manifest, RecordedPath};
 use crate::stack::StackNames;
 
@@ -60,10 +61,10 @@ impl ImageFolder {
         let is_unbroken = stacks.iter().map(|stack| stack.number).eq(0..record.n_stacks());
         if !record.is_complete() || !is_unbroken {
             return Err(Error::value(format!(
-                "`{}` is not whole: {} of {} stacks are there",
+                "`{}` is not whole: {} of {} there",
                 root.display(),
                 stacks.len(),
-                record.n_stacks()
+                counted_do(record.n_stacks(), "stack", "is", "are")
             ))
             .with_hint("finish the conversion first: results are counted over all images"));
         }
@@ -203,8 +204,10 @@ impl StackRows {
         for (name, len) in [("row", rows.len()), ("files", files.len()), ("idxs", sections.len())] {
             if len != n_images {
                 return Err(Error::format(format!(
-                    "`{}`: its `{name}` has {len} values, the manifest counts {n_images} images",
-                    path.display()
+                    "`{}`: its `{name}` has {}, the manifest counts {}",
+                    path.display(),
+                    counted(len, "value"),
+                    counted(n_images, "image")
                 ))
                 .with_hint("the folder was altered since the conversion"));
             }

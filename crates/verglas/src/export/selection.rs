@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::vector::Vector;
 use crate::error::{Error, Result};
+use crate::findings::counted;
 
 /// Reads a mask over all images, or indices of images, and returns the chosen ones in the order of the output.
 ///
@@ -20,16 +21,17 @@ pub(super) fn select_images(path: &Path, n_images: usize) -> Result<Vec<u32>> {
         }
         Vector::Bool(mask) => {
             return Err(Error::value(format!(
-                "`{}`: a mask of {} values, the folder holds {n_images} images",
+                "`{}`: a mask of {}, the folder holds {}",
                 path.display(),
-                mask.len()
+                counted(mask.len(), "value"),
+                counted(n_images, "image")
             ))
             .with_hint("a mask has one value for each image of the folder, in its order"));
         }
         indices => chosen_indices(path, &indices, n_images)?,
     };
     if chosen.is_empty() {
-        return Err(Error::value(format!("`{}` chooses none of the {n_images} images", path.display())));
+        return Err(Error::value(format!("`{}` chooses none of the images", path.display())));
     }
     Ok(chosen)
 }

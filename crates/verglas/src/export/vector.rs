@@ -8,6 +8,7 @@ use verglas_formats::npy::{Dtype, Kind, NPY_MAGIC, NpyArray, read_npy};
 use verglas_formats::pt::{ElementType, PtFile};
 
 use crate::error::{Error, Result};
+use crate::findings::counted;
 
 /// The values of an array, in the narrowest of these types that holds all of its type's.
 #[derive(Debug, Clone, PartialEq)]
@@ -153,7 +154,12 @@ impl Vector {
 fn check_shape(path: &Path, shape: &[u64], most: usize) -> Result<()> {
     match shape {
         &[n] if n <= most as u64 => Ok(()),
-        &[n] => Err(Error::value(format!("`{}` holds {n} values, the folder {most} images", path.display()))),
+        &[n] => Err(Error::value(format!(
+            "`{}` holds {}, the folder {}",
+            path.display(),
+            counted(n as usize, "value"),
+            counted(most, "image")
+        ))),
         shape => Err(Error::value(format!("`{}` has the shape {shape:?}, expected one axis", path.display()))
             .with_hint("flatten the array before it is saved")),
     }

@@ -8,7 +8,7 @@ use verglas_formats::mrc::{Mode0, MrcOptions, MrcSummary, MrcWarning, read_heade
 
 use super::store::{FileStamp, ImageFile, Unreadable};
 use crate::error::Error;
-use crate::findings::{Findings, counted};
+use crate::findings::{Findings, counted, counted_do};
 use crate::particle::{Pairing, ParticleTable};
 use crate::plan::StackPlan;
 
@@ -163,9 +163,11 @@ fn check_sections(
             if n_rows != n_sections {
                 findings.error(
                     Error::format(format!(
-                        "`{}` has {n_rows} rows and `{}` has {n_sections} sections, expected as many of both",
+                        "`{}` has {} and `{}` has {}, expected as many of both",
                         source.display(),
-                        file.path.display()
+                        counted(n_rows as usize, "row"),
+                        file.path.display(),
+                        counted(n_sections as usize, "section")
                     ))
                     .with_hint("are these two files a pair?"),
                 );
@@ -178,8 +180,10 @@ fn check_sections(
             ))
             .with_detail(format_args!("by {}", table.place(particle)));
             if n_past > 1 {
-                error = error
-                    .with_detail(format_args!("and by {} more rows that ask for sections past its end", n_past - 1));
+                error = error.with_detail(format_args!(
+                    "and by {} for sections past its end",
+                    counted_do(n_past - 1, "more row", "that asks", "that ask")
+                ));
             }
             if unreadable_is_allowed {
                 findings.warn("section-past-end", error.to_string());
@@ -211,8 +215,10 @@ fn check_boxes(files: &[Result<ImageFile, Unreadable>], findings: &mut Findings)
         }
     }
     if n_not_square > MOST_LISTED {
-        findings
-            .error(Error::format(format!("{} more files hold images that are not square", n_not_square - MOST_LISTED)));
+        findings.error(Error::format(format!(
+            "{} images that are not square",
+            counted_do(n_not_square - MOST_LISTED, "more file", "holds", "hold")
+        )));
     }
     if boxes.len() > 1 {
         let mut error = Error::format("image files differ in box size, and one descriptor can hold one box only");

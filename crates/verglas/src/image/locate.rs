@@ -37,7 +37,7 @@ pub(crate) fn locate_images(
         Some(dir) => find_in_dir(names, dir, findings),
         None => Ok(find_below_one_root(names, metadata_file, findings)),
     };
-    let (found, looked_in) = match located {
+    let Located { found, looked_in, split } = match located {
         Ok(located) => located,
         Err(error) => {
             findings.error(error);
@@ -46,12 +46,34 @@ pub(crate) fn locate_images(
     };
     report_other_endings(names, &found, findings);
     let is_named_by_metadata = metadata_file.is_some() && image_dir.is_none();
-    report_missing(names, &found, &looked_in, missing_is_allowed, is_named_by_metadata, findings);
+    if let Some(error) = missing_error(names, &found, &looked_in, split.as_ref()) {
+        if missing_is_allowed {
+            findings.warn("images-missing", error.to_string());
+        } else if is_named_by_metadata {
+            findings.error(error.with_hint("name the folder that holds the image files with --image-dir"));
+        } else {
+            findings.error(error);
+        }
+    }
     found.into_iter().map(|found| found.map(|found| found.path)).collect()
 }
 
-/// The files, in the order of their names, and where they were looked for.
-type Located = (Vec<Option<Found>>, Vec<PathBuf>);
+/// What a search came to.
+#[derive(Default)]
+struct Located {
+    /// In the order of the names.
+    found: Vec<Option<Found>>,
+    looked_in: Vec<PathBuf>,
+    split: Option<Split>,
+}
+
+/// Files that are there, below different roots.
+struct Split {
+    /// The root that holds most of them, whose files are those that were found.
+    root: PathBuf,
+    /// Per name: a further root that holds a file which is not below `root`.
+    other_root: Vec<Option<PathBuf>>,
+}
 
 /// A file that is there.
 struct Found {
@@ -107,7 +129,7 @@ fn find_in_dir(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<L
     findings.note(format!("image files are looked up by file name in `{}`, as asked", dir.display()));
     let known = KnownFiles::below(dir, names.iter().map(|name| Path::new(file_name(name))));
     let found: Result<Vec<_>> = names.iter().map(|name| find(&dir.join(file_name(name)), &known)).collect();
-    Ok((found?, vec![dir.to_owned()]))
+    Ok(Located { found: found?, looked_in: vec![dir.to_owned()], split: None })
 }
 
 /// Files that are known to be there because their folder was listed.
@@ -169,7 +191,14 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
         }
     }
     let working_dir = std::env::current_dir().ok();
-    let mut best: Option<Vec<Option<Found>>> = None;
+    let shown = |root: &Path| match &working_dir {
+        _ if !root.as_os_str().is_empty() => root.to_owned(),
+        Some(working_dir) => working_dir.clone(),
+        None => PathBuf::from("."),
+    };
+    let mut best: Option<(usize, Vec<Option<Found>>)> = None;
+    // Per name: the first root below which it is.
+    let mut root_of: Vec<Option<usize>> = vec![None; names.len()];
     let mut refused = None;
     for (nth, root) in roots.iter().enumerate() {
         if nth > 0 && working_dir.as_ref() == Some(root) {
@@ -205,24 +234,32 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
                 findings.note("image paths are absolute");
             }
             findings.errors.extend(refused);
-            return (found, vec![root.clone()]);
+            return Located { found, looked_in: vec![root.clone()], split: None };
         }
-        if best.as_ref().is_none_or(|best| n_found > count(best)) {
-            best = Some(found);
+        for (root_of, _) in root_of.iter_mut().zip(&found).filter(|(_, found)| found.is_some()) {
+            root_of.get_or_insert(nth);
+        }
+        if best.as_ref().is_none_or(|(_, best)| n_found > count(best)) {
+            best = Some((nth, found));
         }
     }
-    let looked_in = roots
-        .into_iter()
-        .map(|root| if root.as_os_str().is_empty() { working_dir.clone().unwrap_or(".".into()) } else { root })
-        .collect::<Vec<_>>();
-    let mut distinct: Vec<PathBuf> = Vec::new();
-    for root in looked_in {
-        if !distinct.contains(&root) {
-            distinct.push(root);
+    let mut looked_in: Vec<PathBuf> = Vec::new();
+    for root in &roots {
+        let root = shown(root);
+        if !looked_in.contains(&root) {
+            looked_in.push(root);
         }
     }
     findings.errors.extend(refused);
-    (best.unwrap_or_default(), distinct)
+    let Some((best, found)) = best else { return Located { looked_in, ..Located::default() } };
+    let other_root: Vec<Option<PathBuf>> = root_of
+        .into_iter()
+        .zip(&found)
+        .map(|(root, found)| root.filter(|_| found.is_none()).map(|root| shown(&roots[root])))
+        .collect();
+    let is_split = other_root.iter().any(Option::is_some);
+    let split = is_split.then(|| Split { root: shown(&roots[best]), other_root });
+    Located { found, looked_in, split }
 }
 
 fn count(found: &[Option<Found>]) -> usize {
@@ -279,38 +316,44 @@ fn report_other_endings(names: &[&[u8]], found: &[Option<Found>], findings: &mut
     }
 }
 
-fn report_missing(
+/// Tells which files were not found, if any, and where they were looked for.
+fn missing_error(
     names: &[&[u8]],
     found: &[Option<Found>],
     looked_in: &[PathBuf],
-    missing_is_allowed: bool,
-    is_named_by_metadata: bool,
-    findings: &mut Findings,
-) {
-    let missing: Vec<&[u8]> =
-        names.iter().zip(found).filter(|(_, found)| found.is_none()).map(|(name, _)| *name).collect();
+    split: Option<&Split>,
+) -> Option<Error> {
+    let missing: Vec<usize> = (0..names.len()).filter(|&nth| found[nth].is_none()).collect();
     if missing.is_empty() {
-        return;
+        return None;
     }
-    let mut error = Error::not_found(format!("{} of {} not found", missing.len(), counted(names.len(), "image file")));
-    for name in missing.iter().take(MOST_LISTED) {
-        error = error.with_detail(format_args!("`{}`", as_path(name).display()));
+    let n_files = counted(names.len(), "image file");
+    let mut error = Error::not_found(match split {
+        None => format!("{} of {n_files} not found", missing.len()),
+        Some(Split { root, .. }) => format!(
+            "{} of {n_files} not found below `{}`, which holds {}; one folder must hold all of them",
+            missing.len(),
+            root.display(),
+            names.len() - missing.len()
+        ),
+    });
+    for &nth in missing.iter().take(MOST_LISTED) {
+        let name = as_path(names[nth]).display();
+        error = match split.map(|split| &split.other_root[nth]) {
+            None => error.with_detail(format_args!("`{name}`")),
+            Some(None) => error.with_detail(format_args!("`{name}`, not seen elsewhere")),
+            Some(Some(other)) => error.with_detail(format_args!("`{name}`, which is below `{}`", other.display())),
+        };
     }
     if missing.len() > MOST_LISTED {
         error = error.with_detail(format_args!("and {} more", missing.len() - MOST_LISTED));
     }
-    let places: Vec<String> = looked_in.iter().map(|root| format!("`{}`", root.display())).collect();
     // Where an absolute path leads is no question of where it was looked for.
-    if missing.iter().any(|name| as_path(name).is_relative()) {
+    if missing.iter().any(|&nth| as_path(names[nth]).is_relative()) {
+        let places: Vec<String> = looked_in.iter().map(|root| format!("`{}`", root.display())).collect();
         error = error.with_detail(format_args!("looked in {}", places.join(", ")));
     }
-    if missing_is_allowed {
-        findings.warn("images-missing", error.to_string());
-    } else if is_named_by_metadata {
-        findings.error(error.with_hint("name the folder that holds the image files with --image-dir"));
-    } else {
-        findings.error(error);
-    }
+    Some(error)
 }
 
 #[cfg(test)]
@@ -409,6 +452,33 @@ mod tests {
         assert!(text.starts_with("1 of 1 image file not found\n  `gone/a.mrcs`"), "{text}");
         assert!(text.contains(&format!("`{}`", dir.path().display())), "{text}");
         assert!(findings.errors[0].hint().is_some());
+    }
+
+    #[test]
+    fn files_below_different_roots_are_told_with_their_roots() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let star = path("proj/job/run_data.star");
+        touch(&path("proj/job/flat/a.mrcs"));
+        touch(&path("proj/job/flat/b.mrcs"));
+        touch(&path("proj/Extract/c.mrcs"));
+        for missing_is_allowed in [false, true] {
+            let mut findings = Findings::new();
+            let asked = names(&["flat/a.mrcs", "Extract/c.mrcs", "gone.mrcs", "flat/b.mrcs"]);
+            let found = locate_images(&asked, Some(&star), None, missing_is_allowed, &mut findings);
+            assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false, true]);
+            let text = match missing_is_allowed {
+                false => findings.errors[0].to_string(),
+                true => findings.warnings[0].message.clone(),
+            };
+            let expected = format!(
+                "2 of 4 image files not found below `{}`, which holds 2; one folder must hold all of them\n  \
+                 `Extract/c.mrcs`, which is below `{}`\n  `gone.mrcs`, not seen elsewhere\n  looked in `",
+                path("proj/job").display(),
+                path("proj").display()
+            );
+            assert!(text.starts_with(&expected), "{text}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::values::{NumberRange, RangeBuilder};
 use super::{Contents, Found};
 use crate::descriptor::ImageDescriptor;
 use crate::error::{Error, Result};
+use crate::findings::counted;
 
 /// Image files past this many are counted, not listed.
 const MOST_FILES: usize = 1000;
@@ -100,7 +101,11 @@ pub(super) fn inspect_stack<R: Read + Seek>(path: &Path, npz: &mut NpzReader<R>)
         // CTF values that hold for all images are single numbers.
         let may_be_single = name.starts_with("ctf") && values.len() == 1;
         if values.len() as u64 != n_images && !may_be_single {
-            warnings.push(format!("`{name}` has {} values for {n_images} images", values.len()));
+            warnings.push(format!(
+                "`{name}` has {} for {}",
+                counted(values.len(), "value"),
+                counted(n_images as usize, "image")
+            ));
         }
         let mut range = RangeBuilder::default();
         values.iter().for_each(|&value| range.add_float(value));
@@ -108,7 +113,11 @@ pub(super) fn inspect_stack<R: Read + Seek>(path: &Path, npz: &mut NpzReader<R>)
     }
     let names = arrays.texts("files")?;
     if names.len() as u64 != n_images && !names.is_empty() {
-        warnings.push(format!("`files` has {} values for {n_images} images", names.len()));
+        warnings.push(format!(
+            "`files` has {} for {}",
+            counted(names.len(), "value"),
+            counted(n_images as usize, "image")
+        ));
     }
     let (n_files, files) = count_files(&names);
     let range_in_file = match (arrays.single("stack_start")?, arrays.single("stack_end")?) {

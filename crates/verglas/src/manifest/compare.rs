@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::{InputFile, InputRecord, InputRole, Manifest, RecordedPath};
+use crate::findings::counted;
 use crate::paths::plain_path;
 
 /// Where the grids were read from, if they were read; they are the same when what was read is, which its checksum says.
@@ -46,8 +47,9 @@ pub(crate) fn differing_settings(old: &Manifest, new: &Manifest) -> Vec<String> 
         compare(name, value(old), value(new));
     }
     if differences.is_empty() && old.plan != new.plan {
-        let show =
-            |manifest: &Manifest| format!("{} images in {} stacks", manifest.plan.n_images, manifest.plan.n_stacks);
+        let show = |manifest: &Manifest| {
+            format!("{} in {}", counted(manifest.plan.n_images, "image"), counted(manifest.plan.n_stacks, "stack"))
+        };
         match (show(old), show(new)) {
             (old, new) if old != new => differences.push(format!("rows of the metadata: {old} before, {new} now")),
             _ => differences.push("rows of the metadata: other images, or in another order, than before".to_owned()),

@@ -90,6 +90,11 @@ impl Field {
         )
     }
 
+    /// Whether the column says, alone or with another, how large pixels are.
+    pub(super) fn is_pixel_size(self) -> bool {
+        matches!(self, Field::ImagePixelSize | Field::DetectorPixelSize | Field::Magnification)
+    }
+
     /// The column's name without `rln`.
     pub(super) fn name(self) -> &'static str {
         match self {

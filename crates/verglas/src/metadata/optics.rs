@@ -9,7 +9,7 @@ use super::fields::{Field, OPTICS_GROUP, OPTICS_GROUP_NAME, ZERNIKES};
 use super::problems::RowProblems;
 use super::star_file::{OpticsBlock, ParticleBlock, StarFile, has_nonzero_number};
 use crate::error::{Error, Result};
-use crate::findings::Findings;
+use crate::findings::{Findings, counted, counted_do};
 use crate::particle::Column;
 
 /// The joined columns of one STAR file.
@@ -80,10 +80,12 @@ pub(super) fn join_optics(star: &mut StarFile, ignored: &[Field], findings: &mut
                     ))
                 });
             }
-            by_group.push(number.unwrap_or(0.0));
+            by_group.push(if field.is_only_told() { number.or(Some(0.0)) } else { number });
         }
         match numbers.iter().find(|(there, _)| *there == field) {
             Some((_, column)) => report_differing(&star.path, field, column, &groups, &by_group, findings),
+            // No pixel size is better than one that nobody wrote.
+            None if field.is_pixel_size() && by_group.iter().all(Option::is_none) => {}
             None => numbers.push((field, spread(&by_group, &groups))),
         }
     }
@@ -120,17 +122,17 @@ fn match_groups(
     let Some(groups) = particles.groups.take() else {
         if optics.rows.len() != 1 {
             return Err(Error::format(format!(
-                "`{}`: the particles have no column rlnOpticsGroup, and the optics block has {} groups",
+                "`{}`: the particles have no column rlnOpticsGroup, and the optics block has {}",
                 path.display(),
-                optics.rows.len()
+                counted(optics.rows.len(), "group")
             )));
         }
         findings.warn(
             "optics-group-assumed",
             format!(
-                "`{}`: the particles have no column rlnOpticsGroup; all {} rows taken as of the only group, {}",
+                "`{}`: the particles have no column rlnOpticsGroup; {} taken as of the only group, {}",
                 path.display(),
-                particles.n_rows,
+                counted(particles.n_rows, "row"),
                 label(0).0
             ),
         );
@@ -171,10 +173,13 @@ fn match_groups(
             path.display(),
             String::from_utf8_lossy(&groups.distinct[group])
         ))
-        .with_detail(format_args!("{n_rows} rows name this group"));
+        .with_detail(format_args!("{} this group", counted_do(n_rows, "row", "names", "name")));
         if missing.len() > 1 {
             let others = missing[1..].iter().map(|&group| String::from_utf8_lossy(&groups.distinct[group]));
             error = error.with_detail(format_args!("also missing: {}", others.collect::<Vec<_>>().join(", ")));
+        }
+        if optics.rows.is_empty() {
+            return Err(error.with_detail("the optics block has no rows"));
         }
         let there = (0..optics.rows.len()).map(|row| label(row).0).collect::<Vec<_>>().join(", ");
         return Err(error.with_detail(format_args!("groups there: {there}")));
@@ -199,15 +204,15 @@ impl GroupId {
     }
 }
 
-/// One value per group as one value per particle.
-fn spread(by_group: &[f64], groups: &OpticsGroups) -> Column {
-    match by_group {
-        [] => Column::Constant(0.0),
-        [first, others @ ..] if others.iter().all(|value| value.to_bits() == first.to_bits()) => {
-            Column::Constant(*first)
-        }
-        _ => Column::PerParticle(groups.of_row.iter().map(|&group| by_group[group as usize]).collect()),
+/// One value per group as one value per particle. A group whose value can't be read, which is an error already, gets
+/// another's, so that nothing further seems to be wrong with it.
+fn spread(by_group: &[Option<f64>], groups: &OpticsGroups) -> Column {
+    let fallback = by_group.iter().find_map(|value| *value).unwrap_or(0.0);
+    let of_group = |group: usize| by_group[group].unwrap_or(fallback);
+    if (0..by_group.len()).all(|group| of_group(group).to_bits() == fallback.to_bits()) {
+        return Column::Constant(fallback);
     }
+    Column::PerParticle(groups.of_row.iter().map(|&group| of_group(group as usize)).collect())
 }
 
 fn report_differing(
@@ -215,22 +220,24 @@ fn report_differing(
     field: Field,
     column: &Column,
     groups: &OpticsGroups,
-    by_group: &[f64],
+    by_group: &[Option<f64>],
     findings: &mut Findings,
 ) {
-    let differs = |row: &usize| column.get(*row) != by_group[groups.of_row[*row] as usize];
-    let mut rows = (0..groups.of_row.len()).filter(differs);
-    if let Some(first) = rows.next() {
+    let mut rows = (0..groups.of_row.len()).filter_map(|row| {
+        let of_group = by_group[groups.of_row[row] as usize]?;
+        (column.get(row) != of_group).then_some((row, of_group))
+    });
+    if let Some((first, of_group)) = rows.next() {
         let n_rows = 1 + rows.count();
         findings.warn(
             "differs-between-blocks",
             format!(
-                "`{}`: rln{} differs between particles and optics in {n_rows} rows (row {first}: {} and {}); \
+                "`{}`: rln{} differs between particles and optics in {} (row {first}: {} and {of_group}); \
                  the particle row counts",
                 path.display(),
                 field.name(),
-                column.get(first),
-                by_group[groups.of_row[first] as usize]
+                counted(n_rows, "row"),
+                column.get(first)
             ),
         );
     }

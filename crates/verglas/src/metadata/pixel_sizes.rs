@@ -91,7 +91,7 @@ fn list_sizes(values: &[f64], group_label: Option<&dyn Fn(usize) -> String>) -> 
         let _ = writeln!(listing, "  {group}{size} Å, {}", counted(count, "row"));
     }
     if n_unlisted > 0 {
-        let _ = writeln!(listing, "  and {n_unlisted} rows of further sizes");
+        let _ = writeln!(listing, "  and {} of further sizes", counted(n_unlisted, "row"));
     }
     listing.truncate(listing.trim_end().len());
     listing

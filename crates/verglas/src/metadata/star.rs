@@ -335,11 +335,7 @@ impl Dropped {
             if n > 0 {
                 findings.warn(
                     "value-dropped",
-                    format!(
-                        "`{}`: {what} in {} has no place in CryoLike's files: dropped",
-                        path.display(),
-                        counted(n, "row")
-                    ),
+                    format!("`{}`: {what} in {} has no place in CryoLike's files", path.display(), counted(n, "row")),
                 );
             }
         };

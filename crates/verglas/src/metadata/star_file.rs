@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use verglas_formats::star::{Block, Row, StarReader, strip_rln, value};
+use verglas_formats::star::{Block, BlockKind, Row, StarReader, strip_rln, value};
 
 use super::columns::ColumnBuilder;
 use super::fields::{Field, IMAGE_NAME, OPTICS_GROUP, TOMOGRAPHY, ZERNIKES};
@@ -14,6 +14,10 @@ use super::problems::RowProblems;
 use crate::error::{Error, Result};
 use crate::findings::Findings;
 use crate::particle::{Column, Pairing, RowLines, SectionIndex};
+
+/// What an image name is.
+const NAME_HINT: &str =
+    "an image is named NUMBER@FILE, its section counted from 1, like `000012@Extract/job007/mic_0042.mrcs`";
 
 /// A STAR file's particles and, apart from them, its optics groups.
 #[derive(Debug)]
@@ -98,13 +102,17 @@ pub(super) struct OpticsBlock {
 /// Reads a STAR file in one pass, decoding only the columns that a conversion needs.
 ///
 /// Of several blocks, `optics` and `particles` must both be there, in any order; further blocks are passed over. A
-/// single block may have any name.
+/// single block may have any name. A block that is nothing but its name is none of several.
 pub(super) fn read_star_file(path: &Path, pairing: Pairing, findings: &mut Findings) -> Result<StarFile> {
     let in_file = |error| Error::from_format(path, error);
     let mut reader = StarReader::open(path).map_err(in_file)?;
-    let mut names: Vec<String> = Vec::new();
+    let (mut names, mut empty): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     let (mut particles, mut only_block, mut optics) = (None, None, None);
     while let Some(block) = reader.next_block().map_err(in_file)? {
+        if block.kind == BlockKind::Empty {
+            empty.push(block.name);
+            continue;
+        }
         if matches!(block.name.as_str(), "particles" | "optics") && names.contains(&block.name) {
             let (line, path, name) = (block.line, path.display(), block.name);
             return Err(Error::format(format!("line {line} of `{path}`: a second block `data_{name}`")));
@@ -118,6 +126,18 @@ pub(super) fn read_star_file(path: &Path, pairing: Pairing, findings: &mut Findi
         }
         names.push(block.name);
     }
+    if let Some(line) = reader.text_before_blocks() {
+        let path = path.display();
+        findings.warn(
+            "text-before-blocks",
+            format!("line {line} of `{path}`: text before the first line that starts with `data_`; it is passed over"),
+        );
+    }
+    if names.is_empty() || (names == ["optics"] && empty.iter().any(|name| name == "particles")) {
+        let empty: Vec<String> = empty.iter().map(|name| format!("`data_{name}`")).collect();
+        let message = format!("`{}`: no particles: nothing follows {}", path.display(), empty.join(", "));
+        return Err(Error::format(message));
+    }
     let star = |particles, optics| StarFile { path: path.to_owned(), particles, optics };
     match (names.len(), particles, optics, only_block) {
         (1, Some(particles), None, None) | (1, None, None, Some(particles)) => Ok(star(particles, None)),
@@ -125,7 +145,7 @@ pub(super) fn read_star_file(path: &Path, pairing: Pairing, findings: &mut Findi
         (1, None, Some(_), _) => {
             // A single block is one of particles, even by this name.
             let mut reader = StarReader::open(path).map_err(in_file)?;
-            let block = reader.next_block().map_err(in_file)?;
+            let block = first_with_content(&mut reader).map_err(in_file)?;
             let block =
                 block.ok_or_else(|| Error::format(format!("`{}` changed while it was read", path.display())))?;
             Ok(star(read_particles(&mut reader, &block, path, pairing, findings)?, None))
@@ -136,6 +156,16 @@ pub(super) fn read_star_file(path: &Path, pairing: Pairing, findings: &mut Findi
             names.iter().map(|name| format!("`data_{name}`")).collect::<Vec<_>>().join(", ")
         ))
         .with_hint("give the file with one row per particle: RELION calls it `run_data.star` or `particles.star`")),
+    }
+}
+
+/// Goes to the first block that is more than its name.
+fn first_with_content(reader: &mut StarReader<BufReader<File>>) -> verglas_formats::Result<Option<Block>> {
+    loop {
+        match reader.next_block()? {
+            Some(block) if block.kind == BlockKind::Empty => {}
+            found => return Ok(found),
+        }
     }
 }
 
@@ -221,7 +251,7 @@ fn read_particles(
                         let found = String::from_utf8_lossy(text);
                         Error::format(format!("{}: rln{name} is `{found}`, expected a number", here()))
                     });
-                    builder.push(0.0);
+                    builder.push_unread();
                 }
             }
         }
@@ -230,8 +260,7 @@ fn read_particles(
             let (section, file) = parse_image_name(name).unwrap_or_else(|expected| {
                 problems.add(IMAGE_NAME, || {
                     let found = String::from_utf8_lossy(name);
-                    Error::format(format!("{}: rlnImageName is `{found}`, {expected}", here()))
-                        .with_hint("an image is named like `000012@Extract/job007/mic_0042.mrcs`; was the file cut?")
+                    Error::format(format!("{}: rlnImageName is `{found}`, {expected}", here())).with_hint(NAME_HINT)
                 });
                 (SectionIndex(0), b"")
             });
@@ -258,7 +287,12 @@ fn read_particles(
         column_names: block.columns.iter().map(|column| column.name.clone()).collect(),
         lines,
         n_rows: n_rows as usize,
-        numbers: numbers.into_iter().map(|(field, _, builder)| (field, builder.finish())).collect(),
+        numbers: numbers
+            .into_iter()
+            // No pixel size is better than one that nobody wrote.
+            .filter(|(field, _, builder)| !(field.is_pixel_size() && builder.is_unread()))
+            .map(|(field, _, builder)| (field, builder.finish()))
+            .collect(),
         images,
         groups,
         has_zernikes,

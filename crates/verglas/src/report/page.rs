@@ -13,6 +13,7 @@ use super::run::{Run, show};
 use super::stack_table::Source;
 use super::survey::{FAR, Survey};
 use super::svg;
+use crate::findings::counted_do;
 use crate::plot::grouped;
 
 /// Everything that the page shows.
@@ -106,10 +107,14 @@ impl Contents<'_> {
         let mut warnings = Vec::new();
         let (n_here, n_asked) = (self.run.stacks().len(), self.run.n_stacks_asked());
         if !self.run.is_complete() {
-            warnings.push(format!("not whole: {n_here} of {n_asked} stacks are there, and this page is about them"));
+            warnings.push(format!(
+                "not whole: {n_here} of {} there, and this page is about what is there",
+                counted_do(n_asked, "stack", "is", "are")
+            ));
         }
         match self.run.n_skipped() {
             0 => {}
+            1 => warnings.push("1 image was left out; skipped.star lists it".to_owned()),
             n => warnings.push(format!("{} images were left out; skipped.star lists them", grouped(n))),
         }
         warnings.extend(self.run.warnings());
@@ -170,9 +175,10 @@ impl Contents<'_> {
     fn power(&self, page: &mut String) {
         let _ = write!(
             page,
-            "<section><h2>Mean power</h2><p>|F|² over the angles and over {} images, evenly spread.</p>\
+            "<section><h2>Mean power</h2><p>|F|² over the angles and over {} image{}, evenly spread.</p>\
              <div class=\"card\">{}</div></section>",
             grouped(self.n_power_images),
+            if self.n_power_images == 1 { "" } else { "s" },
             svg::mean_power(self.frequencies, self.mean_power, self.longest_wave(), 2.0 * self.pixel_size_angstrom)
         );
     }
@@ -355,8 +361,9 @@ impl Contents<'_> {
         let bytes: u64 = inputs.iter().filter_map(|input| input.bytes).fold(0, u64::saturating_add);
         let _ = write!(
             page,
-            "<section><h2>Files that were read</h2><p>{} files, {}{}.</p>",
+            "<section><h2>Files that were read</h2><p>{} file{}, {}{}.</p>",
             grouped(inputs.len()),
+            if inputs.len() == 1 { "" } else { "s" },
             size(bytes as f64),
             if inputs.len() > MOST_INPUTS { format!("; the first {MOST_INPUTS} are listed") } else { String::new() }
         );

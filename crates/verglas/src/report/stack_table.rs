@@ -8,6 +8,7 @@ use verglas_formats::npz::NpzReader;
 
 use crate::ctf::Ctf;
 use crate::error::{Error, Result};
+use crate::findings::counted;
 
 /// The values of one stack, one per image.
 #[derive(Debug)]
@@ -147,9 +148,10 @@ fn many(npz: &mut Npz, path: &Path, name: &str, n_images: usize) -> Result<Vec<f
         return Ok(values);
     }
     Err(Error::format(format!(
-        "`{}`: its `{name}` has {} values, the manifest counts {n_images} images",
+        "`{}`: its `{name}` has {}, the manifest counts {}",
         path.display(),
-        values.len()
+        counted(values.len(), "value"),
+        counted(n_images, "image")
     ))
     .with_hint("the folder was altered since the conversion"))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::stack::StackContents;
 use super::{Problem, Verification};
+use crate::findings::{counted, counted_do};
 use crate::manifest::{Manifest, StackRecord};
 
 /// Counts images, and finds rows that stand in two stacks.
@@ -17,8 +18,9 @@ pub(super) fn check_images(
         let (n_written, n_skipped) = (part.n_images_written(), part.skipped.len());
         if n_written.checked_add(n_skipped) != Some(part.n_images) {
             let message = format!(
-                "{} counts {n_written} images in stacks and {n_skipped} left out, expected {} in all",
+                "{} counts {} in stacks and {n_skipped} left out, expected {} in all",
                 part.file_name(),
+                counted(n_written, "image"),
                 part.n_images
             );
             found.problems.push(Problem::new("count-differs", message));
@@ -29,7 +31,7 @@ pub(super) fn check_images(
         let n_images = parts.iter().fold(0, |sum: usize, part| sum.saturating_add(part.n_images));
         let planned = parts.first().map_or(0, |part| part.plan.n_images);
         if n_images != planned {
-            let message = format!("the shards count {n_images} images, expected {planned}");
+            let message = format!("the shards count {}, expected {planned}", counted(n_images, "image"));
             found.problems.push(Problem::new("count-differs", message));
         }
     }
@@ -52,7 +54,8 @@ pub(super) fn check_images(
     }
     let unknown = skipped.filter(|image| !records.contains_key(&image.stack)).count();
     if unknown > 0 {
-        let message = format!("{unknown} images were left out of stacks that are not recorded");
+        let message =
+            format!("{} left out of stacks that are not recorded", counted_do(unknown, "image", "was", "were"));
         found.problems.push(Problem::new("manifest-damaged", message));
     }
 }

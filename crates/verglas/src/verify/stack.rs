@@ -10,6 +10,7 @@ use super::{Problem, checksum_file};
 use crate::convert::StopFlag;
 use crate::descriptor::ImageDescriptor;
 use crate::error::{Error, Result};
+use crate::findings::counted;
 use crate::grid::Precision;
 use crate::manifest::{FileRecord, Manifest, StackRecord};
 use crate::stack::{StackNames, stack_file_number};
@@ -139,7 +140,12 @@ fn check_contents(
     let n_images = stack.n_images as u64;
     let mut expect = |what: &str, n: u64| {
         if n != n_images {
-            let message = format!("stack {}: {what} {n} images, {} counts {n_images}", stack.number, part.file_name());
+            let message = format!(
+                "stack {}: {what} {}, {} counts {n_images}",
+                stack.number,
+                counted(n as usize, "image"),
+                part.file_name()
+            );
             problems.push(Problem::new("count-differs", message));
         }
     };

@@ -141,11 +141,9 @@ fn values_without_a_place_are_told_where_they_are_not_zero() {
     let warnings = read(&one(&cs)).1;
     let path = cs.display();
     let expected = [
-        format!("`{path}`: beam tilt (ctf/tilt_A) in 2 rows has no place in CryoLike's files: dropped"),
-        format!("`{path}`: tetrafoil (ctf/tetra_A) in 1 rows has no place in CryoLike's files: dropped"),
-        format!(
-            "`{path}`: anisotropic magnification (ctf/anisomag) in 3 rows has no place in CryoLike's files: dropped"
-        ),
+        format!("`{path}`: beam tilt (ctf/tilt_A) in 2 rows has no place in CryoLike's files"),
+        format!("`{path}`: tetrafoil (ctf/tetra_A) in 1 row has no place in CryoLike's files"),
+        format!("`{path}`: anisotropic magnification (ctf/anisomag) in 3 rows has no place in CryoLike's files"),
     ];
     assert_eq!(told(&warnings, "value-dropped"), expected);
 }
@@ -279,6 +277,14 @@ fn values_that_are_no_numbers_are_named_by_column_and_row() {
     assert_eq!(error.to_string(), text);
     let other = format!("row 1 of `{}`: blob/path is empty, expected an image file", path.display());
     assert_eq!(error.others()[0].to_string(), other);
+
+    // No second error about a size that nobody wrote.
+    for sizes in [[f32::NAN; 3], [f32::NAN, 1.5, 1.5]] {
+        let cs = Cs::with_ctf(3).with_images(&[("a.mrc", 0), ("a.mrc", 1), ("b.mrc", 2)]);
+        let error = read(&one(&cs.f32("blob/psize_A", &sizes).write(dir.path().join("b.cs")))).0.unwrap_err();
+        assert!(error.to_string().contains("blob/psize_A is NaN, expected a number"), "{error}");
+        assert_eq!(error.others().len(), 0);
+    }
 }
 
 #[test]

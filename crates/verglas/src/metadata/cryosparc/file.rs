@@ -172,8 +172,10 @@ impl Decoder {
                     for (builder, &value) in builders.iter_mut().zip(of_row) {
                         if !value.is_finite() {
                             problem(row, &value, "a number");
+                            builder.push_unread();
+                            continue;
                         }
-                        builder.push(if value.is_finite() { value } else { 0.0 });
+                        builder.push(value);
                     }
                 }
             }
@@ -196,6 +198,9 @@ impl Decoder {
             Self::Paths(texts) => columns.paths = Some(PathColumn::of(texts)),
             Self::Sections(sections) => columns.sections = Some(sections),
             Self::Groups(groups, _) => columns.groups = Some(groups),
+            // No pixel size is better than one that nobody wrote.
+            Self::Numbers(builders)
+                if field == Field::BlobPixelSize && builders.iter().any(ColumnBuilder::is_unread) => {}
             Self::Numbers(builders) => {
                 columns.numbers.push((field, builders.into_iter().map(ColumnBuilder::finish).collect()));
             }

@@ -11,7 +11,7 @@ use super::file::CsFile;
 use super::table::{ImagedRows, assemble};
 use super::{ReadSettings, Reading, read_joined, sources};
 use crate::error::{Error, Result};
-use crate::findings::Findings;
+use crate::findings::{Findings, counted};
 use crate::particle::{ParticleTable, SectionIndex};
 
 /// Reads `J<N>/J<N>_passthrough_particles.cs` below `root`, whose rows describe the images of the job's batches.
@@ -126,23 +126,28 @@ fn pair_in_sequence(
     let n_sections = count_sections(batches)?;
     let n_images: u64 = n_sections.iter().sum();
     let (n_rows, path) = (columns.n_rows, files[0].path.display());
+    let counts = |n_images: u64| {
+        let n_files = batches.file_names.len();
+        format!(
+            "`{path}` has {} and the {} in `{}` {} {}",
+            counted(n_rows, "row"),
+            counted(n_files, "image file"),
+            batches.folder.display(),
+            if n_files == 1 { "holds" } else { "hold" },
+            counted(usize::try_from(n_images).unwrap_or(usize::MAX), "image")
+        )
+    };
     if (n_rows as u64) < n_images {
-        return Err(Error::format(format!(
-            "`{path}` has {n_rows} rows and the {} image files in `{}` hold {n_images} images, expected at least as many \
-             rows",
-            batches.file_names.len(),
-            batches.folder.display()
-        ))
-        .with_hint("its rows describe the images in sequence, and the last images would have none"));
+        return Err(Error::format(format!("{}, expected at least as many rows", counts(n_images)))
+            .with_hint("its rows describe the images in sequence, and the last images would have none"));
     }
     if n_rows as u64 > n_images {
         findings.warn(
             "rows-without-image",
             format!(
-                "`{path}` has {n_rows} rows and the {} image files in `{}` hold {n_images} images: only the first \
-                 {n_images} rows are used",
-                batches.file_names.len(),
-                batches.folder.display()
+                "{}: only {} used",
+                counts(n_images),
+                if n_images == 1 { "the first row is".to_owned() } else { format!("the first {n_images} rows are") }
             ),
         );
     }
@@ -216,12 +221,11 @@ fn pair_by_index(
     }
     if let Some((at, path)) = first_without {
         let text = format!(
-            "{} of {} rows of `{}` describe images that are not among the {} image files converted of `{}` (first: row \
-             {at}, `{}`)",
+            "{} of {} of `{}` describe images that are not among the {} converted of `{}` (first: row {at}, `{}`)",
             columns.n_rows - row.len(),
-            columns.n_rows,
+            counted(columns.n_rows, "row"),
             first.display(),
-            batches.file_names.len(),
+            counted(batches.file_names.len(), "image file"),
             batches.folder.display(),
             String::from_utf8_lossy(&paths.distinct[path as usize])
         );
@@ -257,9 +261,10 @@ fn report_unnamed_images(
         findings.warn(
             "images-without-row",
             format!(
-                "{n_unnamed} of {n_images} images in `{}` are named by no row of `{}` and are not converted",
-                batches.folder.display(),
-                index.display()
+                "no row of `{}` names {n_unnamed} of {} in `{}`: not converted",
+                index.display(),
+                counted(usize::try_from(n_images).unwrap_or(usize::MAX), "image"),
+                batches.folder.display()
             ),
         );
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::findings::Findings;
+use crate::findings::{Findings, counted, counted_do};
 
 /// The uids of one file, in the order of its rows.
 #[derive(Debug, Clone, Copy)]
@@ -55,16 +55,20 @@ pub(super) fn match_uids(first: Uids, second: Uids, findings: &mut Findings) -> 
             first.path.display(),
             second.path.display()
         ))
-        .with_detail(format_args!("{} of {} rows have no partner there", missing.n_rows, first.of_row.len()))
+        .with_detail(format_args!(
+            "{} of {} no partner there",
+            missing.n_rows,
+            counted_do(first.of_row.len(), "row", "has", "have")
+        ))
         .with_hint("both files must come from one job, or the first from a subset of the second"));
     }
     if let Some(row) = unused.first {
         findings.warn(
             "passthrough-unmatched",
             format!(
-                "{} of {} rows of `{}` have no partner in `{}` and are not used (first: row {row}, uid {})",
+                "{} of {} of `{}` have no partner in `{}` and are not used (first: row {row}, uid {})",
                 unused.n_rows,
-                second.of_row.len(),
+                counted(second.of_row.len(), "row"),
                 second.path.display(),
                 first.path.display(),
                 second.of_row[row as usize]
@@ -88,7 +92,10 @@ fn repeated(uids: Uids, sorted: &[(u64, u32)]) -> Option<Error> {
     let [(uid, row), (_, second_row)] = [earliest[0], earliest[1]];
     Some(
         Error::format(format!("rows {row} and {second_row} of `{}` have one uid, {uid}", uids.path.display()))
-            .with_detail(format_args!("{} rows repeat the uid of an earlier row", repeats().count())),
+            .with_detail(format_args!(
+                "{} the uid of an earlier row",
+                counted_do(repeats().count(), "row", "repeats", "repeat")
+            )),
     )
 }
 

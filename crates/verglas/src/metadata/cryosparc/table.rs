@@ -3,7 +3,7 @@
 use super::columns::{Columns, GroupColumn};
 use super::fields::Field;
 use crate::error::{Error, Result};
-use crate::findings::Findings;
+use crate::findings::{Findings, counted};
 use crate::metadata::columns::ColumnBuilder;
 use crate::metadata::defaults::Defaults;
 use crate::metadata::optics::OpticsGroups;
@@ -173,7 +173,11 @@ fn report_dropped(columns: &mut Columns, path: &str, n_rows: usize, findings: &m
             };
             findings.warn(
                 "value-dropped",
-                format!("`{path}`: {what} ({}) in {n} rows has no place in CryoLike's files: dropped", field.name()),
+                format!(
+                    "`{path}`: {what} ({}) in {} has no place in CryoLike's files",
+                    field.name(),
+                    counted(n, "row")
+                ),
             );
         }
     }
