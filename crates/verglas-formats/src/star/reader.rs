@@ -93,8 +93,8 @@ impl<R: BufRead> StarReader<R> {
     ///
     /// # Errors
     /// [`FormatError::Malformed`] for text where none belongs, for a head that is out of order, and for a file without
-    /// any data block, with the first line of what is there instead; [`FormatError::Unsupported`] for parts of the STAR language that are not read (see the module)
-    /// and for other formats; [`FormatError::Io`].
+    /// any data block, with the first line of what is there instead; [`FormatError::Unsupported`] for parts of the STAR
+    /// language that are not read (see the module) and for other formats; [`FormatError::Io`].
     pub fn next_block(&mut self) -> Result<Option<Block>> {
         if let Stage::Rows(_) = std::mem::replace(&mut self.stage, Stage::Block) {
             self.skip_rows()?;
@@ -123,7 +123,7 @@ impl<R: BufRead> StarReader<R> {
 
     /// Goes to the next `data_` line; `false` at the end.
     ///
-    /// Whatever stands before the first block is passed over, unless none follows: then it is told what is there.
+    /// Text before the first block is passed over, unless none follows: then it is told what is there.
     fn find_block(&mut self) -> Result<bool> {
         let mut misplaced = None;
         while self.next_line()? {
@@ -169,10 +169,12 @@ impl<R: BufRead> StarReader<R> {
         Ok(true)
     }
 
-    /// Whether the current line is text, and not meant to start a block.
+    /// Whether the current line is text, and not meant to start a block or to stand in one: of a head whose `data_` line is
+    /// lost, rows would be lost with it.
     fn may_be_passed_over(&self) -> bool {
         let text = self.line.text();
-        !trim_start(text).starts_with(b"data_") && memchr::memchr(0, text).is_none()
+        let is_of_block = [&b"data_"[..], b"loop_", b"_"].iter().any(|start| trim_start(text).starts_with(start));
+        !is_of_block && memchr::memchr(0, text).is_none()
     }
 
     /// Reads the next row of the current block; `false` at the block's end, and before the first block.

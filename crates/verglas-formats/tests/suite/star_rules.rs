@@ -50,7 +50,7 @@ fn reading_on_after_a_bad_row() {
 #[test]
 fn text_before_the_first_block_is_passed_over() {
     let block = b"data_x\nloop_\n_a\n_b\n1 2\n";
-    for text in [&b"version 3 blah\n"[..], b"# c\n\nloop_\n_c\n5\n", b"it's 'open\nglobal_\n;x\n", b"_c 1\nsave_y\n"] {
+    for text in [&b"version 3 blah\n"[..], b"# c\n\n5\n", b"it's 'open\nglobal_\n;x\n", b"c 1\nsave_y\n"] {
         assert_eq!(rows(&[text, block].concat()), [[b"1", b"2"]], "{}", text.escape_ascii());
     }
     let text = [b"# c\n\nversion 3 blah\nmore\n", &block[..]].concat();
@@ -60,6 +60,11 @@ fn text_before_the_first_block_is_passed_over() {
     let mut reader = StarReader::new(&block[..]);
     reader.next_block().unwrap();
     assert_eq!(reader.text_before_blocks(), None);
+    // A head whose `data_` line is lost would lose its rows.
+    for (text, line) in [(&b"loop_\n_c\n5\n"[..], 1), (b"text\n _c 1\n", 2)] {
+        let expected = format!("line {line}: expected a line that starts with `data_`");
+        assert!(message(&[text, block].concat()).starts_with(&expected));
+    }
     // What is no text stays an error, and so does a block's line that can't be read.
     assert!(message(&[&b"\0\n"[..], block].concat()).starts_with("line 1: expected text, found a zero byte"));
     assert!(message(b"text\ndata_y z\n").starts_with("line 2: expected nothing after the block's name"));

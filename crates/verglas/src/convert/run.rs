@@ -18,7 +18,7 @@ use super::stack_run::{ActiveStack, ImageOutcome, ImageRecord};
 use super::summary::Summary;
 use super::{Observer, StopFlag};
 use crate::error::{Error, ErrorKind, Result};
-use crate::findings::{Warning, counted};
+use crate::findings::Warning;
 use crate::grid::Precision;
 use crate::image::{RawImage, ReadFailure};
 use crate::manifest::{Manifest, RunState};
@@ -130,7 +130,7 @@ impl Conversion {
             recorder.finish(RunState::Stopped).1?;
             return Err(Error::new(
                 ErrorKind::Interrupted,
-                format!("stopped: {n_whole} of {} in `{}` whole", counted(n_stacks, "stack"), output.root().display()),
+                format!("stopped: {n_whole} of {n_stacks} stacks in `{}` are whole", output.root().display()),
             )
             .with_hint("the same command with --resume makes the others"));
         }
