@@ -21,9 +21,9 @@ pub fn run(arguments: &BenchArguments) -> Result<(), Failure> {
     let signals = Signals::listen()?;
     let report = run_bench(&settings, &folder, &signals.stop).map_err(|error| signals.failure(error))?;
     if arguments.json {
-        result(&serde_json::to_string_pretty(&report).unwrap_or_default());
+        result(&serde_json::to_string_pretty(&report).unwrap_or_default())?;
     } else {
-        result(&describe(&report));
+        result(&describe(&report))?;
     }
     Ok(())
 }

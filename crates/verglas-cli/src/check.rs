@@ -1,24 +1,25 @@
 //! `verglas check`: everything that would stop a conversion, in one go.
 
-use std::sync::atomic::AtomicBool;
-
 use serde_json::json;
 use verglas::findings::counted;
-use verglas::{Conversion, Findings, Result};
+use verglas::{Conversion, Findings, Result, StopFlag};
 
 use crate::Failure;
 use crate::args::CheckArguments;
 use crate::convert::{input, settings};
 use crate::messages::Messages;
+use crate::signals::Signals;
 
 /// Checks and tells; fails when something is wrong.
 pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Result<(), Failure> {
     let input = input(&arguments.input)?;
     let settings = settings(&arguments.input);
     let mut findings = Findings::new();
-    let checked = check(arguments.deep, || Conversion::prepare(input, settings, &mut findings), messages);
+    let signals = Signals::listen()?;
+    let checked =
+        check(arguments.deep, || Conversion::prepare(input, settings, &mut findings), &signals.stop, messages);
     messages.findings(&findings);
-    let (conversion, n_deep_warnings) = checked?;
+    let (conversion, n_deep_warnings) = checked.map_err(|error| signals.failure(error))?;
     let n_warnings = findings.warnings.len() + n_deep_warnings;
     let mut text = format!(
         "nothing wrong{}: {} of {} would make {}",
@@ -45,12 +46,17 @@ pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Resul
 }
 
 /// Also looks at the pixels if `deep` says so; returns how many warnings came of that.
-fn check(deep: bool, prepare: impl FnOnce() -> Result<Conversion>, messages: Messages) -> Result<(Conversion, usize)> {
+fn check(
+    deep: bool,
+    prepare: impl FnOnce() -> Result<Conversion>,
+    stop: &StopFlag,
+    messages: Messages,
+) -> Result<(Conversion, usize)> {
     let conversion = prepare()?;
     let mut findings = Findings::new();
     if deep {
         let progress = messages.progress(conversion.n_images() as u64, "images");
-        let looked = conversion.check_pixels(&progress, &AtomicBool::new(false), &mut findings);
+        let looked = conversion.check_pixels(&progress, stop, &mut findings);
         progress.finish();
         messages.findings(&findings);
         looked?;

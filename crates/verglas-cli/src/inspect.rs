@@ -22,7 +22,7 @@ pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Res
                 if arguments.json {
                     objects.push(serde_json::to_value(&inspection).unwrap_or_default());
                 } else {
-                    result(&describe(&inspection));
+                    result(&describe(&inspection))?;
                 }
                 for warning in &inspection.warnings {
                     let message = format!("`{}`: {warning}", inspection.path);
@@ -48,7 +48,7 @@ pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Res
             (1, Some(only)) => only,
             (_, last) => Value::Array(objects.into_iter().chain(last).collect()),
         };
-        result(&format!("{document:#}"));
+        result(&format!("{document:#}"))?;
     }
     match Error::all_of(errors) {
         None => Ok(()),

@@ -38,7 +38,8 @@ pub enum Failure {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    signals::survive_file_limits();
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| messages::usage_error(&error));
     let messages = Messages::new(arguments.logging);
     let result = match &arguments.command {
         Command::Bench(arguments) => bench::run(arguments),

@@ -1,11 +1,11 @@
 //! Words for the user: results on stdout, everything else on stderr.
 
 use std::borrow::Cow;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde_json::json;
-use verglas::{Error, Findings, Observer, Warning};
+use verglas::{Error, Findings, Observer, Result, Warning};
 
 use crate::args::{LogFormat, Logging};
 
@@ -70,9 +70,11 @@ impl Messages {
             return;
         }
         match self.logging.log_format {
-            LogFormat::Text => result(text),
-            LogFormat::Json => result(&value().to_string()),
+            LogFormat::Text => write_result(text),
+            LogFormat::Json => write_result(&value().to_string()),
         }
+        // What was asked for is done, whether or not this can be said.
+        .unwrap_or_default();
     }
 
     /// A progress bar on a terminal, and nothing elsewhere.
@@ -81,9 +83,12 @@ impl Messages {
             !self.logging.quiet && self.logging.log_format == LogFormat::Text && std::io::stderr().is_terminal();
         let target = if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total), target);
-        let template = format!("{{bar:40}} {{human_pos}}/{{human_len}} {unit}  {{per_sec}}  {{eta}} left");
+        let template = format!("{{bar:40}} {{human_pos}}/{{human_len}} {unit}  {{rate}}/s  {{eta}} left");
         if let Ok(style) = ProgressStyle::with_template(&template) {
-            bar.set_style(style);
+            let rate = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+                let _ = write!(text, "{}", HumanCount(state.per_sec().round() as u64));
+            };
+            bar.set_style(style.with_key("rate", rate));
         }
         Progress { bar, messages: self }
     }
@@ -100,13 +105,41 @@ impl Messages {
     }
 }
 
+/// Tells what is wrong with the words on the command line, in the form that they ask for, and ends the process; or prints
+/// the help that they ask for.
+pub fn usage_error(error: &clap::Error) -> ! {
+    let mut words = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .skip_while(|word| word != "--log-format" && !word.starts_with("--log-format="));
+    let form = words.next().map(|word| word.strip_prefix("--log-format=").map(str::to_owned).or_else(|| words.next()));
+    if error.use_stderr() && form.flatten().is_some_and(|form| form == "json") {
+        let text = error.render().to_string();
+        log(json!({"level": "error", "message": text.trim().trim_start_matches("error: "), "hint": null}));
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
+}
+
 fn log(value: serde_json::Value) {
     let _ = writeln!(std::io::stderr().lock(), "{value}");
 }
 
-/// Prints a line on stdout; a reader that has gone away is no error.
-pub fn result(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{}", printable(text));
+/// Prints what was asked for on stdout.
+///
+/// # Errors
+/// When it can't be written; a reader that has gone away is no error.
+pub fn result(text: &str) -> Result<()> {
+    match write_result(text) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::io("cannot write to standard output", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write_result(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{}", printable(text)).and_then(|()| stdout.flush())
 }
 
 /// The text with its control characters written out, as `\\u{1b}`: names in files and of files may hold any, and a terminal

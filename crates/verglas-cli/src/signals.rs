@@ -21,6 +21,12 @@ pub struct Signals {
     received: Arc<AtomicUsize>,
 }
 
+/// A file that may not grow (`ulimit -f`): with anything at all to listen for its signal, the write that was refused comes
+/// back with an error that can be told. Where the system refuses even that, the signal ends the process.
+pub fn survive_file_limits() {
+    let _ = flag::register(SIGXFSZ, Arc::default());
+}
+
 impl Signals {
     /// The process's own: whoever asks first starts to listen.
     ///
@@ -43,9 +49,6 @@ impl Signals {
             flag::register_usize(signal, Arc::clone(&signals.received), signal as usize)?;
             flag::register(signal, Arc::clone(&signals.stop))?;
         }
-        // A file that may not grow (`ulimit -f`): with anything at all to listen for the signal, the write that was refused
-        // comes back with an error that can be told.
-        flag::register(SIGXFSZ, Arc::default())?;
         Ok(signals)
     }
 

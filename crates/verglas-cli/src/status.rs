@@ -23,12 +23,12 @@ pub fn run(arguments: &StatusArguments) -> Result<(), Failure> {
         }
         let unfinished = status.unfinished_shards();
         if !unfinished.is_empty() {
-            result(&show_ranges(&unfinished));
+            result(&show_ranges(&unfinished))?;
         }
     } else if arguments.json {
-        result(&serde_json::to_string_pretty(&status).unwrap_or_default());
+        result(&serde_json::to_string_pretty(&status).unwrap_or_default())?;
     } else {
-        result(&describe(&status, &arguments.folder.display().to_string()));
+        result(&describe(&status, &arguments.folder.display().to_string()))?;
     }
     Ok(())
 }

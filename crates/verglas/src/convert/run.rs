@@ -326,7 +326,10 @@ where
                 None => match self.compute(chunk, particle, image, buffers) {
                     Ok(record) => ImageOutcome::Written(record),
                     Err(reason) if conversion.settings.skip_unreadable => ImageOutcome::LeftOut(reason.to_owned()),
-                    Err(reason) => return Err(conversion.name_image(particle, reason)),
+                    Err(reason) => {
+                        let hint = "--skip-unreadable leaves such images out and lists them";
+                        return Err(conversion.name_image(particle, reason).with_hint(hint));
+                    }
                 },
             };
             buffers.outcomes.push(outcome);

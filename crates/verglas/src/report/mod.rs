@@ -19,7 +19,8 @@ mod svg;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -74,6 +75,7 @@ pub const REPORT: &str = "report.html";
 /// # Errors
 /// When `root` is no output folder, when a stack that its manifest lists can't be read, or when the page can't be written.
 pub fn write_report(root: &Path, path: &Path, settings: &ReportSettings) -> Result<ReportSummary> {
+    refuse_other_files(path)?;
     let run = Run::read(root)?;
     let entries = run.stacks();
     let Some(first) = entries.first() else {
@@ -117,4 +119,23 @@ pub fn write_report(root: &Path, path: &Path, settings: &ReportSettings) -> Resu
         n_looked_at: survey.n_looked_at,
         n_outliers: survey.outliers.n_found,
     })
+}
+
+/// An earlier page is replaced, which its head tells; a file of someone else's is not.
+///
+/// # Errors
+/// When there is such a file at `path`.
+fn refuse_other_files(path: &Path) -> Result<()> {
+    /// The head of a page is within so many bytes.
+    const HEAD_BYTES: u64 = 1024;
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
+    match read {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Ok(0) => Ok(()),
+        Ok(_) if head.windows(page::GENERATOR.len()).any(|part| part == page::GENERATOR.as_bytes()) => Ok(()),
+        Ok(_) => Err(Error::value(format!("`{}` is there already, and no report: it is not replaced", path.display()))
+            .with_hint("choose another name")),
+        Err(error) => Err(Error::io(format_args!("cannot write `{}`", path.display()), &error)),
+    }
 }

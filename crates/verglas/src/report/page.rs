@@ -38,6 +38,8 @@ pub(super) struct Contents<'a> {
 
 /// Input files that are listed.
 const MOST_INPUTS: usize = 200;
+/// By this, in its head, a page is known again.
+pub(super) const GENERATOR: &str = "name=\"generator\" content=\"verglas";
 
 impl Contents<'_> {
     /// The page as one text that needs no other file.
@@ -50,7 +52,7 @@ impl Contents<'_> {
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; \
              style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\
-             <meta name=\"generator\" content=\"verglas {version}\">\
+             <meta {GENERATOR} {version}\">\
              <title>{title} – verglas</title><link rel=\"icon\" href=\"data:,\"><style>\n{style}</style></head><body>\
              <a class=\"skip\" href=\"#examples\">Skip to the examples</a>",
             version = env!("CARGO_PKG_VERSION"),

@@ -98,7 +98,9 @@ impl Batches {
     pub(super) fn find(&self, path: &[u8]) -> Named {
         let mut parts = path.rsplit(|&byte| byte == b'/');
         let name = parts.next().and_then(|name| std::str::from_utf8(name).ok());
-        let Some(number) = name.and_then(|name| batch_number(name, self.kind.1)) else { return Named::Other };
+        // With either ending, as everywhere.
+        let name = name.map(|name| name.strip_suffix(".mrcs").map_or(name.to_owned(), |stem| format!("{stem}.mrc")));
+        let Some(number) = name.and_then(|name| batch_number(&name, self.kind.1)) else { return Named::Other };
         for expected in [self.kind.0, self.job.as_str()] {
             if parts.next().is_some_and(|part| part != expected.as_bytes()) {
                 return Named::Other;

@@ -119,10 +119,10 @@ fn refuse_incomplete(files: &[CsFile], reading: Reading) -> Result<()> {
     let image_fields: &[Field] = if reading.is_indexed { &Field::IMAGE } else { &[] };
     let has = |field: &Field| files.iter().any(|file| file.has(*field));
     let required = image_fields.iter().chain(&Field::REQUIRED_CTF);
-    let mut missing: Vec<&str> = required.filter(|field| !has(field)).map(|field| field.name()).collect();
-    let lacks_uid = files.len() > 1 && !files.iter().all(|file| file.has(Field::Uid));
-    if lacks_uid {
-        missing.push("uid in both files, by which they are joined");
+    let mut missing: Vec<String> = required.filter(|field| !has(field)).map(|field| field.name().to_owned()).collect();
+    if files.len() > 1 {
+        let without_uid = files.iter().filter(|file| !file.has(Field::Uid));
+        missing.extend(without_uid.map(|file| format!("uid in `{}`, by which they are joined", file.path.display())));
     }
     if missing.is_empty() {
         return Ok(());
