@@ -72,26 +72,44 @@ impl LensConstants {
     }
 }
 
-/// Orientations in RELION's convention, radians.
-#[derive(Debug, Clone, PartialEq)]
+/// Orientations in RELION's convention, radians. Each angle may be there without the others: particles that were picked
+/// with templates often have an in-plane angle only.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PoseColumns {
     /// First rotation, about z (`rlnAngleRot`).
-    pub rot: Column,
+    pub rot: Option<Column>,
     /// Second rotation, about the new y (`rlnAngleTilt`).
-    pub tilt: Column,
+    pub tilt: Option<Column>,
     /// Third rotation, about the new z (`rlnAnglePsi`).
-    pub psi: Column,
+    pub psi: Option<Column>,
 }
 
-/// In-plane origins, the shift that centres the particle.
-#[derive(Debug, Clone, PartialEq)]
+/// In-plane origins, the shift that centres the particle. Each axis may be there without the other.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct OriginColumns {
     /// Along the fast axis.
-    pub x: Column,
+    pub x: Option<OriginColumn>,
     /// Along the slow axis.
-    pub y: Column,
-    /// What the two are counted in.
+    pub y: Option<OriginColumn>,
+}
+
+/// The origins along one axis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OriginColumn {
+    /// One value per particle, in `unit`.
+    pub values: Column,
+    /// What the values are counted in.
     pub unit: OriginUnit,
+}
+
+impl OriginColumn {
+    /// Turns pixels into ångströms, given the pixel size along this axis, Å; ångströms stay as they are.
+    pub fn resolve(&mut self, pixel_size_angstrom: f64) {
+        if self.unit == OriginUnit::Pixel {
+            self.values.map_in_place(|pixels| pixels * pixel_size_angstrom);
+            self.unit = OriginUnit::Angstrom;
+        }
+    }
 }
 
 /// What an origin is counted in.
@@ -194,10 +212,10 @@ pub struct ParticleTable {
     pub constants: Vec<LensConstants>,
     /// Per particle: index into `constants`; empty when there is only one set.
     pub constants_of: Vec<u32>,
-    /// Orientations, if the metadata have them.
-    pub pose: Option<PoseColumns>,
-    /// Origins, if the metadata have them.
-    pub origin: Option<OriginColumns>,
+    /// Orientations, as far as the metadata have them.
+    pub pose: PoseColumns,
+    /// Origins, as far as the metadata have them.
+    pub origin: OriginColumns,
     /// CryoSPARC's identifiers, if there are any.
     pub uid: Option<Vec<u64>>,
     /// CryoSPARC's `blob/sign`, if there is one: −1 where the image is stored with the other contrast, else 1.
@@ -260,6 +278,20 @@ mod tests {
         assert_eq!([0, 1, 2, 3].map(|row| lines.line(row).unwrap()), [27, 28, 31, 32]);
         assert_eq!(lines.line(4), None);
         assert_eq!(lines.runs.len(), 2);
+    }
+
+    #[test]
+    fn only_origins_in_pixels_are_multiplied_by_the_pixel_size() {
+        let values = Column::PerParticle(vec![2.0, -3.0]);
+        let mut pixels = OriginColumn { values: values.clone(), unit: OriginUnit::Pixel };
+        let mut angstrom = OriginColumn { values, unit: OriginUnit::Angstrom };
+        let expected = OriginColumn { values: Column::PerParticle(vec![3.0, -4.5]), unit: OriginUnit::Angstrom };
+        pixels.resolve(1.5);
+        assert_eq!(pixels, expected);
+        pixels.resolve(1.5);
+        assert_eq!(pixels, expected);
+        angstrom.resolve(1.5);
+        assert_eq!(angstrom.values, Column::PerParticle(vec![2.0, -3.0]));
     }
 
     #[test]

@@ -124,7 +124,7 @@ fn grouped_order(table: &ParticleTable, apart: bool) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::particle::{Column, LensConstants, SectionIndex};
+    use crate::particle::{Column, LensConstants, OriginColumns, PoseColumns, SectionIndex};
     use proptest::prelude::*;
 
     /// A table whose particles have the given constants and image files.
@@ -146,8 +146,8 @@ mod tests {
             ctf_scale_factor: None,
             constants: vec![set(300.0), set(200.0)],
             constants_of: constants_of.to_vec(),
-            pose: None,
-            origin: None,
+            pose: PoseColumns::default(),
+            origin: OriginColumns::default(),
             uid: None,
             blob_sign: None,
             pixel_size_angstrom: None,

@@ -82,7 +82,7 @@ pub fn relative_error(image: &[Complex<f64>], reference: &[Complex<f64>]) -> f64
 }
 
 #[track_caller]
-fn assert_converted(ran: &Ran) {
+pub fn assert_converted(ran: &Ran) {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 
@@ -468,18 +468,15 @@ fn a_number_chooses_a_group_before_a_name_that_looks_like_it() {
 }
 
 #[test]
-fn corrected_images_and_lone_columns_are_told() {
+fn corrected_images_are_told() {
     let set = DataSet::usual();
     let text = star(&USUAL_NAMES)
         .replace("_rlnPhaseShift", "_rlnCtfDataArePhaseFlipped")
-        .replace("_rlnCtfBfactor", "_rlnOriginXAngst")
         .replace(" 0.0 0.0 1.0 1 ", " 1 0.0 1.0 1 ");
     set.write_star("particles.star", &text);
     let ran = set.convert(&[]);
     assert_converted(&ran);
-    for part in ["rlnCtfDataArePhaseFlipped", "only one of the two columns of origins"] {
-        assert!(ran.stderr.contains(part), "{}", ran.stderr);
-    }
+    assert!(ran.stderr.contains("rlnCtfDataArePhaseFlipped"), "{}", ran.stderr);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod help;
 mod inspect;
 mod interrupted;
 mod mutated_input;
+mod partial_alignments;
 mod pixel_sizes;
 mod resume;
 mod shards;

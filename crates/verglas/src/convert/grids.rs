@@ -4,7 +4,7 @@ use super::images::{FoundImages, compare_headers, header_pixel_size};
 use crate::descriptor::{BaseValues, ImageDescriptor, TemplateSettings};
 use crate::error::{Error, Result};
 use crate::findings::Findings;
-use crate::particle::{OriginUnit, ParticleTable};
+use crate::particle::ParticleTable;
 use crate::pixel_size::{PixelSizeSource, StatedPixelSizes, choose_pixel_size, show, used};
 use crate::preprocess::DownsampledBox;
 use crate::settings::{ConvertSettings, DescriptorSource};
@@ -116,13 +116,11 @@ fn check_box(sides: DownsampledBox, descriptor: &ImageDescriptor, findings: &mut
 
 /// Origins in pixels become ångströms.
 pub(super) fn resolve_origins(table: &mut ParticleTable, pixel_size_angstrom: [f64; 2]) {
-    if let Some(origin) = &mut table.origin
-        && origin.unit == OriginUnit::Pixel
-    {
-        let [along_rows, along_columns] = pixel_size_angstrom;
-        origin.x.map_in_place(|x| x * along_columns);
-        origin.y.map_in_place(|y| y * along_rows);
-        origin.unit = OriginUnit::Angstrom;
+    let [along_rows, along_columns] = pixel_size_angstrom;
+    for (origin, size) in [(&mut table.origin.x, along_columns), (&mut table.origin.y, along_rows)] {
+        if let Some(origin) = origin {
+            origin.resolve(size);
+        }
     }
 }
 

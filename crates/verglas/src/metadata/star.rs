@@ -11,7 +11,7 @@ use super::{AngleUnit, ReadSettings, constants, pixel_sizes};
 use crate::error::{Error, Result};
 use crate::findings::{Findings, counted};
 use crate::particle::{
-    Column, MetadataSource, OriginColumns, OriginUnit, Pairing, ParticleTable, PoseColumns, SectionIndex,
+    Column, MetadataSource, OriginColumn, OriginColumns, OriginUnit, Pairing, ParticleTable, PoseColumns, SectionIndex,
 };
 
 /// Reads one STAR file whose rows name their images (`rlnImageName`).
@@ -35,6 +35,7 @@ pub(super) fn read_pairs(
     let mut defaults = Defaults::new();
     let mut selection = GroupSelection::new(&settings.optics_groups);
     let mut whole: Option<ParticleTable> = None;
+    let mut has_origin = [false; 2];
     for (star_path, image_path) in pairs {
         let star = read_star_file(star_path, Pairing::Sequential, findings)?;
         let mut images = ImageColumns::default();
@@ -43,6 +44,9 @@ pub(super) fn read_pairs(
         images.section = (0..star.particles.n_rows as u32).map(SectionIndex).collect();
         let kind = Pairing::Sequential;
         let table = assemble(star, Some(images), kind, settings, &mut selection, &mut defaults, findings)?;
+        if let Some(OriginColumns { x, y }) = table.as_ref().map(|table| &table.origin) {
+            has_origin = [has_origin[0] || x.is_some(), has_origin[1] || y.is_some()];
+        }
         match (&mut whole, table) {
             // No particle of this pair is in a chosen optics group.
             (_, None) => {}
@@ -52,7 +56,14 @@ pub(super) fn read_pairs(
     }
     selection.finish()?;
     defaults.report(findings);
-    whole.ok_or_else(|| Error::value("no STAR file given"))
+    let whole = whole.ok_or_else(|| Error::value("no STAR file given"))?;
+    if has_origin != [whole.origin.x.is_some(), whole.origin.y.is_some()] {
+        findings.warn(
+            "incomplete-origin",
+            "not all STAR files have the same columns of origins; those that some lack, or have in another unit, dropped",
+        );
+    }
+    Ok(whole)
 }
 
 /// One STAR file as a table of particles.
@@ -121,37 +132,8 @@ fn assemble(
         }
         column
     };
-    let pose = match (take(Field::AngleRot), take(Field::AngleTilt), take(Field::AnglePsi)) {
-        (Some(rot), Some(tilt), Some(psi)) => {
-            let [rot, tilt, psi] = [rot, tilt, psi].map(|column| radians(column, AngleUnit::Degrees));
-            Some(PoseColumns { rot, tilt, psi })
-        }
-        (None, None, None) => None,
-        _ => {
-            findings.warn(
-                "incomplete-pose",
-                format!(
-                    "`{}`: only some of rlnAngleRot, rlnAngleTilt and rlnAnglePsi are there; orientations dropped",
-                    path.display()
-                ),
-            );
-            None
-        }
-    };
-    let angstrom = (take(Field::OriginXAngst), take(Field::OriginYAngst));
-    let pixels = (take(Field::OriginX), take(Field::OriginY));
-    let origin = match (angstrom, pixels) {
-        ((Some(x), Some(y)), _) => Some(OriginColumns { x, y, unit: OriginUnit::Angstrom }),
-        (_, (Some(x), Some(y))) => Some(OriginColumns { x, y, unit: OriginUnit::Pixel }),
-        ((None, None), (None, None)) => None,
-        _ => {
-            findings.warn(
-                "incomplete-origin",
-                format!("`{}`: only one of the two columns of origins is there; origins dropped", path.display()),
-            );
-            None
-        }
-    };
+    let pose = take_pose(&path, &mut take, findings);
+    let origin = take_origin(&path, &mut take, findings);
     let detector_pixel_size =
         pixel_sizes::from_detector(&path, take(Field::DetectorPixelSize), take(Field::Magnification), n_rows, findings);
     let image_pixel_size = take(Field::ImagePixelSize);
@@ -207,6 +189,47 @@ fn assemble(
         detector_pixel_size_angstrom: detector_pixel_size.as_ref().map(|size| size.angstrom),
         differing_detector_pixel_sizes: detector_pixel_size.and_then(|size| size.differing),
     }))
+}
+
+/// Takes out the angles that are there, as radians; if some are missing, a note says which are there.
+fn take_pose(path: &Path, mut take: impl FnMut(Field) -> Option<Column>, findings: &mut Findings) -> PoseColumns {
+    let fields = [Field::AngleRot, Field::AngleTilt, Field::AnglePsi];
+    let angles = fields.map(|field| {
+        take(field).map(|mut angle| {
+            angle.map_in_place(f64::to_radians);
+            angle
+        })
+    });
+    let there = fields.iter().zip(&angles).filter(|(_, angle)| angle.is_some());
+    let names: Vec<String> = there.map(|(field, _)| format!("rln{}", field.name())).collect();
+    if (1..fields.len()).contains(&names.len()) {
+        findings.note(format!(
+            "`{}`: of the three angles of an orientation only {} there",
+            path.display(),
+            if let [name] = &names[..] { format!("{name} is") } else { format!("{} are", names.join(" and ")) },
+        ));
+    }
+    let [rot, tilt, psi] = angles;
+    PoseColumns { rot, tilt, psi }
+}
+
+/// Takes out the origins that are there, of each axis those in Å before those in pixels; a note tells of a lone axis.
+fn take_origin(path: &Path, mut take: impl FnMut(Field) -> Option<Column>, findings: &mut Findings) -> OriginColumns {
+    let mut axis = |angstrom: Field, pixels: Field| {
+        let pixels = take(pixels).map(|values| OriginColumn { values, unit: OriginUnit::Pixel });
+        take(angstrom).map(|values| OriginColumn { values, unit: OriginUnit::Angstrom }).or(pixels)
+    };
+    let x = axis(Field::OriginXAngst, Field::OriginX);
+    let y = axis(Field::OriginYAngst, Field::OriginY);
+    let lone = match (&x, &y) {
+        (Some(_), None) => Some("X"),
+        (None, Some(_)) => Some("Y"),
+        _ => None,
+    };
+    if let Some(lone) = lone {
+        findings.note(format!("`{}`: of the origins only those along {lone} are there", path.display()));
+    }
+    OriginColumns { x, y }
 }
 
 /// Takes the required columns out, or says which are missing and which are there.
@@ -395,13 +418,15 @@ fn append(whole: &mut ParticleTable, mut next: ParticleTable) {
     join(&mut whole.phase_shift_rad, &next.phase_shift_rad);
     join_optional(&mut whole.ctf_bfactor, next.ctf_bfactor.take(), 0.0);
     join_optional(&mut whole.ctf_scale_factor, next.ctf_scale_factor.take(), 1.0);
-    whole.origin = match (whole.origin.take(), next.origin.take()) {
-        (Some(mut first), Some(second)) if first.unit == second.unit => {
-            join(&mut first.x, &second.x);
-            join(&mut first.y, &second.y);
-            Some(first)
-        }
-        _ => None,
+    // Pixels have no size yet, so that different units can't be joined.
+    let join_origin = |first: Option<OriginColumn>, second: Option<OriginColumn>| {
+        let (mut first, second) = first.zip(second).filter(|(first, second)| first.unit == second.unit)?;
+        join(&mut first.values, &second.values);
+        Some(first)
+    };
+    whole.origin = OriginColumns {
+        x: join_origin(whole.origin.x.take(), next.origin.x.take()),
+        y: join_origin(whole.origin.y.take(), next.origin.y.take()),
     };
     let new_ids: Vec<u32> = next.constants.iter().map(|set| constants::intern(&mut whole.constants, *set)).collect();
     if whole.constants.len() > 1 {

@@ -76,13 +76,9 @@ impl StackMetadata<'_> {
         npz.add_f64("amplitudeContrast", &[], &[constants.amplitude_contrast])?;
 
         let optional = |column: Option<&Column>| column.map(values).unwrap_or_default();
-        let pose = table.pose.as_ref();
-        for (name, column) in [
-            ("angleRotation", pose.map(|pose| &pose.rot)),
-            ("angleTilt", pose.map(|pose| &pose.tilt)),
-            ("anglePsi", pose.map(|pose| &pose.psi)),
-        ] {
-            let angles = optional(column);
+        let pose = &table.pose;
+        for (name, column) in [("angleRotation", &pose.rot), ("angleTilt", &pose.tilt), ("anglePsi", &pose.psi)] {
+            let angles = optional(column.as_ref());
             npz.add_f64(name, &[angles.len()], &angles)?;
         }
         let ref_pixel_size = table.pixel_size_angstrom.map_or(vec![], |size| vec![size, size]);
@@ -111,12 +107,9 @@ impl StackMetadata<'_> {
         let uids: Vec<u64> =
             table.uid.as_ref().map_or(vec![], |uids| particles.iter().map(|&p| uids[p as usize]).collect());
         npz.add_u64("uid", &[uids.len()], &uids)?;
-        debug_assert!(table.origin.as_ref().is_none_or(|origin| origin.unit == OriginUnit::Angstrom));
-        for (name, column) in [
-            ("originX", table.origin.as_ref().map(|origin| &origin.x)),
-            ("originY", table.origin.as_ref().map(|origin| &origin.y)),
-        ] {
-            let origins = optional(column);
+        for (name, origin) in [("originX", &table.origin.x), ("originY", &table.origin.y)] {
+            debug_assert!(origin.as_ref().is_none_or(|origin| origin.unit == OriginUnit::Angstrom));
+            let origins = optional(origin.as_ref().map(|origin| &origin.values));
             npz.add_f64(name, &[origins.len()], &origins)?;
         }
         let scale = |of: fn(&ImageScales) -> f64| -> Vec<f64> { self.scales.iter().map(of).collect() };

@@ -3,7 +3,7 @@
 use crate::cryosparc_common::{Cs, convert, one, read, read_with, settings, told, two, write_stack};
 use crate::shared::shared;
 use verglas::metadata::ReadSettings;
-use verglas::particle::{Column, OriginUnit, SectionIndex};
+use verglas::particle::{Column, OriginColumn, OriginColumns, OriginUnit, PoseColumns, SectionIndex};
 use verglas::settings::{Contrast, ConvertSettings};
 use verglas::{Conversion, ErrorKind, Findings};
 
@@ -63,13 +63,26 @@ fn each_default_is_told_once_with_its_rows() {
     let (table, warnings) = read(&one(&cs));
     let table = table.unwrap();
     assert_eq!(table.phase_shift_rad, Column::Constant(0.0));
-    assert!(table.ctf_bfactor.is_none() && table.pose.is_none() && table.origin.is_none() && table.uid.is_none());
+    assert!(table.ctf_bfactor.is_none() && table.uid.is_none());
+    assert_eq!((table.pose, table.origin), (PoseColumns::default(), OriginColumns::default()));
     let expected = [
         "ctf/phase_shift_rad is missing: 0 used for 3 rows",
         "ctf/bfactor is missing: 0 used for 3 rows",
         "ctf/scale is missing: 1 used for 3 rows",
     ];
     assert_eq!(told(&warnings, "default-used"), expected);
+}
+
+/// Rot, tilt and psi of one row, radians.
+fn angles(pose: &PoseColumns, row: usize) -> [f64; 3] {
+    [&pose.rot, &pose.tilt, &pose.psi].map(|angle| angle.as_ref().unwrap().get(row))
+}
+
+/// Origins of all rows along one axis, Å.
+fn angstroms(origin: Option<OriginColumn>) -> Column {
+    let origin = origin.unwrap();
+    assert_eq!(origin.unit, OriginUnit::Angstrom);
+    origin.values
 }
 
 /// The rotation by a vector (axis times angle), after Rodrigues: I + sin t·K + (1 − cos t)·K².
@@ -89,12 +102,10 @@ fn poses_are_the_same_rotations_in_relions_angles() {
     let vectors = [[2.338_663_3, -0.255_955_67, -1.223_676_8_f32], [0.1, -0.2, 0.3], [-3.0, 0.5, -0.4]];
     let dir = tempfile::tempdir().unwrap();
     let cs = Cs::with_ctf(3).with_images(&THREE).f32s("alignments3D/pose", &vectors).write(dir.path().join("a.cs"));
-    let pose = read(&one(&cs)).0.unwrap().pose.unwrap();
+    let pose = read(&one(&cs)).0.unwrap().pose;
     for (row, vector) in vectors.iter().enumerate() {
         let turned = rotation(vector.map(f64::from));
-        let (sa, ca) = pose.rot.get(row).sin_cos();
-        let (sb, cb) = pose.tilt.get(row).sin_cos();
-        let (sg, cg) = pose.psi.get(row).sin_cos();
+        let [(sa, ca), (sb, cb), (sg, cg)] = angles(&pose, row).map(f64::sin_cos);
         // RELION's Euler_angles2matrix; CryoSPARC's rotation is its transpose.
         let relion = [
             [cg * cb * ca - sg * sa, cg * cb * sa + sg * ca, -cg * sb],
@@ -117,13 +128,13 @@ fn shifts_become_angstroms_with_the_pixel_size_of_their_alignment() {
         .f32("blob/psize_A", &[1.0, 1.0])
         .f32s("alignments3D/shift", &[[1.5, -2.0], [0.25, 4.0]])
         .f32("alignments3D/psize_A", &[2.0, 2.0]);
-    let origin = read(&one(cs.write(dir.path().join("a.cs")))).0.unwrap().origin.unwrap();
-    assert_eq!(origin.unit, OriginUnit::Angstrom);
-    assert_eq!((origin.x, origin.y), (Column::PerParticle(vec![3.0, 0.5]), Column::PerParticle(vec![-4.0, 8.0])));
+    let origin = read(&one(cs.write(dir.path().join("a.cs")))).0.unwrap().origin;
+    assert_eq!(angstroms(origin.x), Column::PerParticle(vec![3.0, 0.5]));
+    assert_eq!(angstroms(origin.y), Column::PerParticle(vec![-4.0, 8.0]));
 
     let path = cs.without("alignments3D/psize_A").write(dir.path().join("b.cs"));
     let (table, warnings) = read(&one(&path));
-    assert!(table.unwrap().origin.is_none());
+    assert_eq!(table.unwrap().origin, OriginColumns::default());
     assert_eq!(told(&warnings, "incomplete-origin").len(), 1);
 }
 
@@ -189,7 +200,7 @@ fn two_files_are_joined_on_uid_in_the_order_of_the_first() {
     assert_eq!(table.uid, Some(vec![30, 10, 20]));
     assert_eq!(table.section, [4, 0, 2].map(SectionIndex));
     assert_eq!(table.defocus_u_angstrom, Column::PerParticle(vec![10_030.0, 10_000.0, 10_010.0]));
-    let turns: Vec<f64> = (0..3).map(|row| table.pose.as_ref().unwrap().psi.get(row)).collect();
+    let turns: Vec<f64> = (0..3).map(|row| angles(&table.pose, row)[2]).collect();
     assert!(turns.iter().zip([0.3, 0.1, 0.2]).all(|(found, expected)| (found - expected).abs() < 1e-7), "{turns:?}");
     assert_eq!(
         table.sources.iter().map(|source| source.path.clone()).collect::<Vec<_>>(),
@@ -399,12 +410,11 @@ fn a_real_file_is_read_as_numpy_reads_it() {
     assert_eq!(table.defocus_u_angstrom.get(0), f64::from(45_591.37_f32));
     assert_eq!(table.defocus_angle_rad.get(0), f64::from(-1.363_644_8_f32));
     assert_eq!(table.pixel_size_angstrom, Some(f64::from(2.95_f32)));
-    let origin = table.origin.unwrap();
+    let [x, y] = [table.origin.x, table.origin.y].map(|origin| angstroms(origin).get(0));
     let size = f64::from(2.95_f32);
-    assert_eq!((origin.x.get(0), origin.y.get(0)), (f64::from(11.334_375_f32) * size, -1.828_125 * size));
+    assert_eq!((x, y), (f64::from(11.334_375_f32) * size, -1.828_125 * size));
     // pyem's angles for this row's vector, degrees; see the tests of `pose`.
-    let pose = table.pose.unwrap();
-    let found = [pose.rot.get(0), pose.tilt.get(0), pose.psi.get(0)].map(f64::to_degrees);
+    let found = angles(&table.pose, 0).map(f64::to_degrees);
     for (found, expected) in found.into_iter().zip([-157.808_488, 118.790_969, 34.683_299]) {
         assert!((found - expected).abs() < 1e-5, "{found}, expected {expected}");
     }

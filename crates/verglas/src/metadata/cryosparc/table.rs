@@ -10,7 +10,7 @@ use crate::metadata::optics::OpticsGroups;
 use crate::metadata::star::select_groups;
 use crate::metadata::{ReadSettings, constants, pixel_sizes};
 use crate::particle::{
-    Column, MetadataSource, OriginColumns, OriginUnit, Pairing, ParticleTable, PoseColumns, SectionIndex,
+    Column, MetadataSource, OriginColumn, OriginColumns, OriginUnit, Pairing, ParticleTable, PoseColumns, SectionIndex,
 };
 use crate::pose::Pose;
 
@@ -94,7 +94,7 @@ pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut
         settings.ignore_metadata_pixel_size,
         findings,
     )?;
-    let pose = columns.take::<3>(Field::Pose).map(|vector| relion_angles(&vector, n_rows));
+    let pose = columns.take::<3>(Field::Pose).map(|vector| relion_angles(&vector, n_rows)).unwrap_or_default();
     let origin = take_origin(&mut columns, &path.display().to_string(), n_rows, findings);
     let (constants, constants_of) = constants::distinct(&voltage, &spherical_aberration, &amplitude_contrast, n_rows);
     Ok(ParticleTable {
@@ -135,27 +135,27 @@ fn relion_angles(vector: &[Column; 3], n_rows: usize) -> PoseColumns {
         tilt.push(pose.tilt);
         psi.push(pose.psi);
     }
-    PoseColumns { rot: rot.finish(), tilt: tilt.finish(), psi: psi.finish() }
+    PoseColumns { rot: Some(rot.finish()), tilt: Some(tilt.finish()), psi: Some(psi.finish()) }
 }
 
 /// Shifts are in pixels of the images that were aligned, which need not be those that are converted: only with their
 /// own pixel size do they become Å. The sign is RELION's, see [`crate::pose`].
-fn take_origin(columns: &mut Columns, path: &str, n_rows: usize, findings: &mut Findings) -> Option<OriginColumns> {
-    let shift = columns.take::<2>(Field::Shift)?;
+fn take_origin(columns: &mut Columns, path: &str, n_rows: usize, findings: &mut Findings) -> OriginColumns {
+    let Some(shift) = columns.take::<2>(Field::Shift) else { return OriginColumns::default() };
     let size = take_one(columns, Field::AlignmentPixelSize);
     let Some(size) = size.filter(|size| (0..n_rows).all(|row| size.get(row) > 0.0)) else {
         findings.warn(
             "incomplete-origin",
             format!("`{path}`: alignments3D/shift is there without a positive alignments3D/psize_A; origins dropped"),
         );
-        return None;
+        return OriginColumns::default();
     };
     let [x, y] = shift.map(|shift| {
         let mut origin = ColumnBuilder::default();
         (0..n_rows).for_each(|row| origin.push(shift.get(row) * size.get(row)));
-        origin.finish()
+        Some(OriginColumn { values: origin.finish(), unit: OriginUnit::Angstrom })
     });
-    Some(OriginColumns { x, y, unit: OriginUnit::Angstrom })
+    OriginColumns { x, y }
 }
 
 /// Tells what CryoSPARC knows and CryoLike's files have no place for.
