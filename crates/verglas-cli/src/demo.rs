@@ -1,6 +1,9 @@
 //! `verglas demo`: the whole way on one line, on data that it makes itself.
 
+use std::path::Path;
+
 use verglas::Error;
+use verglas::manifest::FolderRecord;
 use verglas::metadata::Input;
 use verglas::report::{REPORT, ReportSettings, write_report};
 use verglas::settings::{ConvertSettings, Existing};
@@ -14,15 +17,33 @@ const N_PARTICLES: usize = 1000;
 const N_PIXELS: usize = 64;
 const BATCH_SIZE: usize = 400;
 
+/// How many images a STAR file names; `None` without one.
+fn n_images_named(star: &Path) -> Option<usize> {
+    Some(std::fs::read(star).ok()?.iter().filter(|&&byte| byte == b'@').count())
+}
+
+/// Only an earlier demo's stacks are made anew.
+fn refuse_other_runs(stacks: &Path) -> Result<(), Error> {
+    let Ok(record) = FolderRecord::read(stacks) else { return Ok(()) };
+    let first = record.first();
+    let batch_size = first.settings.others.get("batch_size").and_then(serde_json::Value::as_u64);
+    if first.shard.is_none() && first.plan.n_images == N_PARTICLES && batch_size == Some(BATCH_SIZE as u64) {
+        return Ok(());
+    }
+    Err(Error::value(format!("`{}` holds stacks that no demo made", stacks.display()))
+        .with_hint("choose another folder: `verglas demo FOLDER`"))
+}
+
 /// Simulates, converts, verifies and reports, and says what lies where.
 pub fn run(arguments: &DemoArguments, messages: Messages) -> Result<(), Failure> {
     let (data, stacks) = (arguments.output.join("data"), arguments.output.join("stacks"));
     let simulation = SimulationSettings::new(N_PARTICLES, N_PIXELS);
+    refuse_other_runs(&stacks)?;
     let star = data.join("particles.star");
     match simulate::write(&simulation, &data, messages)? {
         Ok(_) => {}
         // An earlier demo's data set: made from the same seed, so it is the same. The metadata come last.
-        Err(SimulateError::Exists(_)) if star.exists() => {}
+        Err(SimulateError::Exists(_)) if n_images_named(&star) == Some(N_PARTICLES) => {}
         Err(error) => return Err(Error::from(error).into()),
     }
     let settings =

@@ -19,7 +19,13 @@ pub fn counted(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
-/// The same with what they do: `1 row names`, `2 rows name`.
+/// A number for people: one that single precision holds exactly with no more digits than that needs, as files store many so.
+pub(crate) fn shown(number: f64) -> String {
+    let single = number as f32;
+    if f64::from(single) == number { single.to_string() } else { number.to_string() }
+}
+
+/// [`counted`] with what they do: `1 row names`, `2 rows name`.
 pub(crate) fn counted_do(n: usize, noun: &str, one_does: &str, several_do: &str) -> String {
     format!("{} {}", counted(n, noun), if n == 1 { one_does } else { several_do })
 }

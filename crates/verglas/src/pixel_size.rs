@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::findings::Findings;
+use crate::findings::{Findings, shown};
 use crate::metadata::pixel_sizes::conflict;
 use crate::settings::PixelSizeFrom;
 
@@ -141,7 +141,7 @@ pub(crate) fn differ(a: [f64; 2], b: [f64; 2]) -> bool {
 
 /// A pixel size for messages: one number where both axes have the same.
 pub(crate) fn show(size: [f64; 2]) -> String {
-    if size[0] == size[1] { size[0].to_string() } else { format!("{} × {}", size[0], size[1]) }
+    if size[0] == size[1] { shown(size[0]) } else { format!("{} × {}", shown(size[0]), shown(size[1])) }
 }
 
 #[cfg(test)]

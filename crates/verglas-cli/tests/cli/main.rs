@@ -8,6 +8,7 @@ mod data_set;
 mod descriptor;
 mod disk_faults;
 mod export;
+mod files_of_others;
 mod guides;
 mod help;
 mod inspect;

@@ -8,7 +8,7 @@ use crate::findings::{Findings, counted};
 use crate::image::{BoxSize, ImageFile, Unreadable, check_images, locate_images};
 use crate::metadata::{Input, image_folder};
 use crate::particle::ParticleTable;
-use crate::pixel_size::{PixelSizeSource, differ, used};
+use crate::pixel_size::{PixelSizeSource, differ, show, used};
 use crate::plan::StackPlan;
 use crate::settings::ConvertSettings;
 
@@ -129,12 +129,12 @@ pub(super) fn compare_headers(
     let stated = || files.iter().flatten().filter_map(|file| Some((file, meaningful_pixel_size(file)?)));
     let mut others = stated().filter(|(_, size)| differ(chosen, *size));
     if let Some((file, size)) = others.next() {
-        let (path, size) = (file.path.display(), show_of_header(size));
+        let (path, size) = (file.path.display(), show(size));
         if source == PixelSizeSource::MrcHeader {
             let first = stated().next().map_or(String::new(), |(first, _)| format!(" in `{}`", first.path.display()));
             return Err(Error::value(format!(
                 "the MRC headers are all that states a pixel size, and they differ: {} Å{first}, {size} Å in `{path}`",
-                show_of_header(chosen),
+                show(chosen),
             ))
             .with_hint("give the pixel size with --pixel-size"));
         }
@@ -156,15 +156,10 @@ pub(super) fn compare_headers(
                 format!(
                     "the MRC headers of {n_files} state no pixel size (first: `{}`); {} Å, that of the others, is used",
                     first.path.display(),
-                    show_of_header(chosen)
+                    show(chosen)
                 ),
             );
         }
     }
     Ok(())
-}
-
-/// A header holds single precision: further digits are none of its own.
-fn show_of_header([y, x]: [f64; 2]) -> String {
-    if y == x { (y as f32).to_string() } else { format!("{} × {}", y as f32, x as f32) }
 }

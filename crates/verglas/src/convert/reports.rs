@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::images::FoundImages;
 use crate::descriptor::ImageDescriptor;
-use crate::findings::{Findings, counted, counted_do};
+use crate::findings::{Findings, counted, counted_do, shown};
 use crate::particle::ParticleTable;
 use crate::paths::plain_path;
 use crate::plan::StackPlan;
@@ -30,9 +30,9 @@ pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &Foun
         for (set, n) in table.constants.iter().zip(counts).take(MOST) {
             text.push_str(&format!(
                 "\n  {} kV, {} mm, {}: {}",
-                set.voltage_kv,
-                set.spherical_aberration_mm,
-                set.amplitude_contrast,
+                shown(set.voltage_kv),
+                shown(set.spherical_aberration_mm),
+                shown(set.amplitude_contrast),
                 counted(n, "particle")
             ));
         }

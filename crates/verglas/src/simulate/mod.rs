@@ -26,6 +26,7 @@ pub use layout::{Dealing, Layout, Place};
 pub use particle::SimulatedParticle;
 pub use settings::{SimulatedOptics, SimulationSettings};
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -84,6 +85,7 @@ pub fn simulate(
     mut progress: impl FnMut(usize) -> ControlFlow<()>,
 ) -> Result<SimulatedDataSet, SimulateError> {
     let simulator = ImageSimulator::new(settings)?;
+    let was_there = directory.exists();
     let n_stacks = settings.n_stacks();
     let dealing = Dealing::new(settings.layout, settings.n_particles, n_stacks);
     let in_directory = |path: PathBuf| directory.join(path);
@@ -109,6 +111,13 @@ pub fn simulate(
         for path in data_set.files() {
             // Most are not there, and the first error is the one to tell.
             let _ = fs::remove_file(path);
+        }
+        // And the folders, as far as nothing else is in them.
+        let folders: BTreeSet<&Path> = data_set.files().flat_map(|path| path.ancestors().skip(1)).collect();
+        for folder in folders.into_iter().rev().filter(|folder| folder.starts_with(directory)) {
+            if !(was_there && folder == directory) {
+                let _ = fs::remove_dir(folder);
+            }
         }
         return Err(error);
     }

@@ -164,6 +164,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn paths_are_known_by_their_ends_and_with_either_ending() {
+        let batches = Batches {
+            job: "J7".to_owned(),
+            kind: ("restack", "restacked"),
+            folder: PathBuf::new(),
+            file_names: vec!["batch_0_restacked.mrc".to_owned()],
+        };
+        for path in
+            ["J7/restack/batch_000000_restacked.mrc", "J7/restack/batch_0_restacked.mrcs", "batch_0_restacked.mrc"]
+        {
+            assert_eq!(batches.find(path.as_bytes()), Named::Batch(0), "{path}");
+        }
+        assert_eq!(batches.find(b"J7/restack/batch_1_restacked.mrcs"), Named::PastGap);
+        for path in ["J8/restack/batch_0_restacked.mrcs", "J7/restack/batch_0_restacked.mrcss", "J7/restack/a.mrcs"] {
+            assert_eq!(batches.find(path.as_bytes()), Named::Other, "{path}");
+        }
+    }
+
+    #[test]
     fn numbers_have_six_digits_or_no_padding() {
         for (name, number) in [
             ("batch_0_restacked.mrc", Some(0)),
