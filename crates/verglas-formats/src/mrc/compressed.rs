@@ -70,7 +70,7 @@ type Packed = Chain<Cursor<Vec<u8>>, BufReader<File>>;
 
 /// One gzip member or bzip2 stream.
 enum Member {
-    Gzip(flate2::bufread::GzDecoder<Packed>),
+    Gzip(Box<flate2::bufread::GzDecoder<Packed>>),
     Bzip2(bzip2::bufread::BzDecoder<Packed>),
 }
 
@@ -78,7 +78,7 @@ impl Member {
     fn start(compression: Compression, first_bytes: Vec<u8>, rest: BufReader<File>) -> Self {
         let packed = Cursor::new(first_bytes).chain(rest);
         match compression {
-            Compression::Gzip => Self::Gzip(flate2::bufread::GzDecoder::new(packed)),
+            Compression::Gzip => Self::Gzip(Box::new(flate2::bufread::GzDecoder::new(packed))),
             Compression::Bzip2 => Self::Bzip2(bzip2::bufread::BzDecoder::new(packed)),
         }
     }

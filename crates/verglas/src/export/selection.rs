@@ -31,7 +31,7 @@ pub(super) fn select_images(path: &Path, n_images: usize) -> Result<Vec<u32>> {
         indices => chosen_indices(path, &indices, n_images)?,
     };
     if chosen.is_empty() {
-        return Err(Error::value(format!("`{}` chooses none of the images", path.display())));
+        return Err(Error::value(format!("`{}` chooses none of the {}", path.display(), counted(n_images, "image"))));
     }
     Ok(chosen)
 }

@@ -292,7 +292,7 @@ fn values_that_are_no_numbers_are_named_by_column_and_row() {
     // No second error about a size that nobody wrote.
     for sizes in [[f32::NAN; 3], [f32::NAN, 1.5, 1.5]] {
         let cs = Cs::with_ctf(3).with_images(&[("a.mrc", 0), ("a.mrc", 1), ("b.mrc", 2)]);
-        let error = read(&one(&cs.f32("blob/psize_A", &sizes).write(dir.path().join("b.cs")))).0.unwrap_err();
+        let error = read(&one(cs.f32("blob/psize_A", &sizes).write(dir.path().join("b.cs")))).0.unwrap_err();
         assert!(error.to_string().contains("blob/psize_A is NaN, expected a number"), "{error}");
         assert_eq!(error.others().len(), 0);
     }

@@ -180,7 +180,7 @@ fn files_past_a_gap_are_told_and_not_converted() {
     let (converted, warnings) = convert_job(dir.path());
     assert_eq!(converted.unwrap().means.len(), 5);
     let gap = told(&warnings, "batch-missing");
-    assert!(gap[0].contains("batch 2 is missing; 1 image files past it") && gap[0].contains("`batch_3_"), "{gap:?}");
+    assert!(gap[0].contains("batch 2 is missing; 1 image file past it is") && gap[0].contains("`batch_3_"), "{gap:?}");
     assert!(told(&warnings, "rows-without-image")[0].contains("has 9 rows"), "{warnings:?}");
 
     // With an index the rows of the images past the gap are left out, wherever they stand.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::findings::Findings;
+use crate::findings::{Findings, counted};
 
 /// The two kinds of folders, in the order in which they count, and the last word of their files' names.
 const KINDS: [(&str, &str); 2] = [("restack", "restacked"), ("downsample", "downsample")];
@@ -136,10 +136,11 @@ impl Batches {
         findings.warn(
             "batch-missing",
             format!(
-                "`{}`: batch {} is missing; {} image files past it are not converted: {}",
+                "`{}`: batch {} is missing; {} past it {} not converted: {}",
                 self.folder.display(),
                 self.file_names.len(),
-                past_gap.len(),
+                counted(past_gap.len(), "image file"),
+                if past_gap.len() == 1 { "is" } else { "are" },
                 listed.join(", ")
             ),
         );

@@ -261,10 +261,11 @@ fn report_unnamed_images(
         findings.warn(
             "images-without-row",
             format!(
-                "no row of `{}` names {n_unnamed} of {} in `{}`: not converted",
-                index.display(),
+                "{n_unnamed} of {} in `{}` {} named by no row of `{}` and not converted",
                 counted(usize::try_from(n_images).unwrap_or(usize::MAX), "image"),
-                batches.folder.display()
+                batches.folder.display(),
+                if n_unnamed == 1 { "is" } else { "are" },
+                index.display()
             ),
         );
     }
