@@ -160,7 +160,7 @@ impl<R: Read + Seek> CsReader<R> {
         let mut rows = rows.into_iter().peekable();
         while let Some(first_row) = rows.next() {
             if first_row >= self.n_rows {
-                let message = format!("row {first_row} asked for, the file has {} in all", self.n_rows);
+                let message = format!("row {first_row} asked for, the file holds {} rows", self.n_rows);
                 return Err(FormatError::malformed(Place::File, message));
             }
             let most = self.rows_per_block().min(self.n_rows - first_row);
