@@ -76,7 +76,7 @@ MEANINGS = {
     "skip_unreadable": "Leave out images that can't be read or normalised, and list them in ``skipped.star``.",
     "shard": "``(k, n)`` or ``\"k/n\"``, k from 1: only the k-th of n parts of the stacks; all may run at once, anywhere.",
     "threads": "Threads that compute; as many as processors are allotted to the process if not given.",
-    "memory": 'Upper bound for buffers: bytes, or a text such as ``"512M"``; 256 MiB if not given.',
+    "memory": 'Upper bound for buffers: bytes, or a text such as ``"512M"``; 320 MiB if not given.',
     "progress": "``True`` for a tqdm bar, where tqdm is installed, or a function that is called with the images done and their total.",
 }
 

@@ -220,6 +220,8 @@ pub struct ParticleTable {
     pub uid: Option<Vec<u64>>,
     /// CryoSPARC's `blob/sign`, if there is one: −1 where the image is stored with the other contrast, else 1.
     pub blob_sign: Option<Column>,
+    /// CryoSPARC's `blob/shape`, if there is one: rows and columns that the images are said to have, pixels.
+    pub stated_box: Option<[Column; 2]>,
     /// The metadata's own pixel size (`rlnImagePixelSize` or `blob/psize_A`), Å.
     pub pixel_size_angstrom: Option<f64>,
     /// 10⁴ · `rlnDetectorPixelSize` / `rlnMagnification`, Å, as before RELION 3.1.

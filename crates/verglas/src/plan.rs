@@ -150,6 +150,7 @@ mod tests {
             origin: OriginColumns::default(),
             uid: None,
             blob_sign: None,
+            stated_box: None,
             pixel_size_angstrom: None,
             detector_pixel_size_angstrom: None,
             differing_detector_pixel_sizes: None,

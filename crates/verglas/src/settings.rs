@@ -248,7 +248,7 @@ pub struct ConvertSettings {
 /// Images per stack unless told otherwise.
 pub const DEFAULT_BATCH_SIZE: usize = 1024;
 /// Upper bound for buffers unless told otherwise, bytes.
-pub const DEFAULT_MEMORY_BYTES: u64 = 256 << 20;
+pub const DEFAULT_MEMORY_BYTES: u64 = 320 << 20;
 
 impl Default for ConvertSettings {
     fn default() -> Self {

@@ -81,7 +81,7 @@ pub struct InputArguments {
     /// Threads [default: all processors allotted to the process, by SLURM too]
     #[arg(short = 'j', long, value_name = "N", help_heading = "Machine")]
     pub threads: Option<NonZeroUsize>,
-    /// Upper bound for buffers, such as 512M or 2G [default: 256M]
+    /// Upper bound for buffers, such as 512M or 2G [default: 320M]
     #[arg(long, value_name = "SIZE", value_parser = bytes, help_heading = "Machine")]
     pub memory: Option<u64>,
 }

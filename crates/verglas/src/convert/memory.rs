@@ -62,10 +62,10 @@ pub(crate) fn plan_memory(
     let fitting = left / least;
     if fitting == 0 {
         return Err(Error::value(format!(
-            "{} MiB for buffers are too few: images of {} px take {} MiB on one thread",
-            settings.memory_bytes >> 20,
+            "{} for buffers are too few: images of {} px take {} on one thread",
+            mebibytes(settings.memory_bytes),
             sides.n_input_pixels(),
-            fixed.saturating_add(least).div_ceil(1 << 20)
+            mebibytes(fixed.saturating_add(least))
         ))
         .with_hint("allow more with --memory"));
     }
@@ -74,8 +74,8 @@ pub(crate) fn plan_memory(
         findings.warn(
             "fewer-threads",
             format!(
-                "{} MiB for buffers suffice for {n_threads} of {} threads; allow more with --memory",
-                settings.memory_bytes >> 20,
+                "{} for buffers suffice for {n_threads} of {} threads; allow more with --memory",
+                mebibytes(settings.memory_bytes),
                 settings.n_threads
             ),
         );
@@ -84,4 +84,14 @@ pub(crate) fn plan_memory(
     let images_per_chunk =
         (CHUNK_BYTES / polar_bytes.max(raw_bytes)).clamp(1, room.max(1)).min(MOST_PER_CHUNK as u64) as usize;
     Ok(WorkerBuffers { n_threads, images_per_chunk })
+}
+
+/// A size for people, rounded up.
+fn mebibytes(bytes: u64) -> String {
+    const MIB: u64 = 1 << 20;
+    if bytes < 10 * MIB {
+        format!("{:.1} MiB", (bytes * 10).div_ceil(MIB) as f64 / 10.0)
+    } else {
+        format!("{} MiB", bytes.div_ceil(MIB))
+    }
 }

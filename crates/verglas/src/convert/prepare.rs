@@ -9,7 +9,7 @@ use super::contrast::check_contrast;
 use super::grids::{Grids, choose_grids, given_descriptor, resolve_origins};
 use super::images::find_images;
 use super::memory::{WorkerBuffers, plan_memory};
-use super::reports::{report_astigmatism, report_plan};
+use super::reports::{report_astigmatism, report_plan, report_stated_box};
 use crate::defocus_axis::turn_to_rows;
 use crate::descriptor::ImageDescriptor;
 use crate::error::{Error, Result};
@@ -148,6 +148,7 @@ impl Conversion {
         if has_unread_rows && !size_is_stated && descriptor_is_new && settings.pixel_size_angstrom.is_none() {
             return None;
         }
+        report_stated_box(&table, input_box, findings);
         let grids = choose_grids(&table, &images, input_box, given, &settings, findings);
         let Grids { descriptor, sides, pixel_size_angstrom, pixel_size_source } = found(grids, findings)?;
         resolve_origins(&mut table, pixel_size_angstrom);

@@ -43,6 +43,28 @@ pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &Foun
     }
 }
 
+/// Tells where the metadata say another box than the images have: then their pixel size may be that of other images, too,
+/// as after a job that made these smaller.
+pub(super) fn report_stated_box(table: &ParticleTable, n_pixels: usize, findings: &mut Findings) {
+    let Some([rows, columns]) = &table.stated_box else { return };
+    let n_pixels = n_pixels as f64;
+    let differs = |particle: &usize| rows.get(*particle) != n_pixels || columns.get(*particle) != n_pixels;
+    let mut differing = (0..table.len()).filter(differs);
+    if let Some(first) = differing.next() {
+        findings.warn(
+            "blob-shape-differs",
+            format!(
+                "blob/shape says {} × {} px in {} (first: {}), and the images are {n_pixels} px wide: were they resized \
+                 since, and is the pixel size that counts theirs?",
+                rows.get(first),
+                columns.get(first),
+                counted(1 + differing.count(), "row"),
+                table.place(first)
+            ),
+        );
+    }
+}
+
 /// How many rows name an image that another row named before.
 fn count_repeated(table: &ParticleTable, plan: &StackPlan, images: &FoundImages) -> usize {
     // Two names may lead to one file.

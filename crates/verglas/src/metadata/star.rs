@@ -185,6 +185,7 @@ fn assemble(
         origin,
         uid: None,
         blob_sign: None,
+        stated_box: None,
         pixel_size_angstrom,
         detector_pixel_size_angstrom: detector_pixel_size.as_ref().map(|size| size.angstrom),
         differing_detector_pixel_sizes: detector_pixel_size.and_then(|size| size.differing),

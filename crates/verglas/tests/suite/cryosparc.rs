@@ -247,7 +247,8 @@ fn uids_that_stand_twice_or_nowhere_stop_a_join() {
     assert!(read(&two(&first, ctf(&[3, 2, 1]))).0.is_ok());
     let bare = blob(&[1, 2, 3]).without("uid").write(dir.path().join("a.cs"));
     let error = read(&two(&bare, ctf(&[3, 2, 1]))).0.unwrap_err();
-    assert!(error.to_string().contains("missing uid in both files"), "{error}");
+    let expected = format!("missing uid in `{}`, by which they are joined", bare.display());
+    assert!(error.to_string().contains(&expected), "{error}");
 }
 
 #[test]
@@ -426,4 +427,27 @@ fn a_real_file_is_read_as_numpy_reads_it() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().starts_with("50 of 50 image files not found"), "{error}");
     assert!(told(&findings.warnings, "blob-sign")[0].starts_with("blob/sign is -1 for 2019 of 2019"));
+}
+
+#[test]
+fn a_box_that_the_metadata_state_otherwise_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    write_stack(dir.path().join("s.mrcs"), 3, 0.0);
+    let images = [("s.mrcs", 0), ("s.mrcs", 1), ("s.mrcs", 2)];
+    let told_of = |name: &str, shapes: &[[u32; 2]; 3]| {
+        let cs = Cs::with_ctf(3)
+            .with_images(&images)
+            .f32("blob/psize_A", &[1.5; 3])
+            .u32s("blob/shape", shapes)
+            .write(dir.path().join(format!("{name}.cs")));
+        let mut findings = Findings::new();
+        Conversion::prepare(one(&cs), settings(), &mut findings).unwrap();
+        told(&findings.warnings, "blob-shape-differs").into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(told_of("same", &[[8, 8]; 3]).is_empty());
+    let [text] = told_of("one", &[[8, 8], [16, 8], [8, 8]]).try_into().unwrap();
+    assert!(text.starts_with("blob/shape says 16 × 8 px in 1 row (first: row 1 of `"), "{text}");
+    assert!(text.contains("and the images are 8 px wide"), "{text}");
+    let [text] = told_of("all", &[[16, 16]; 3]).try_into().unwrap();
+    assert!(text.starts_with("blob/shape says 16 × 16 px in 3 rows (first: row 0 of `"), "{text}");
 }

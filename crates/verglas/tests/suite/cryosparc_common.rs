@@ -65,6 +65,11 @@ impl Cs {
         self.add(name, &[], Values::U32(values.to_vec()))
     }
 
+    /// Two whole numbers per row.
+    pub fn u32s(self, name: &str, values: &[[u32; 2]]) -> Self {
+        self.add(name, &[2], Values::U32(values.concat()))
+    }
+
     pub fn text(self, name: &str, values: &[&str]) -> Self {
         self.add(name, &[], Values::Text(values.iter().map(|text| text.as_bytes().to_vec()).collect()))
     }

@@ -113,7 +113,7 @@ fn an_index_that_can_not_be_joined_stops_the_run() {
         .with_images(&REVERSED)
         .write(dir.path().join("J15/restacked_particles.cs"));
     let error = convert_job(dir.path()).0.unwrap_err().to_string();
-    assert!(error.contains("missing uid in both files"), "{error}");
+    assert!(error.contains("J15_passthrough_particles.cs`, by which they are joined"), "{error}");
 }
 
 #[test]

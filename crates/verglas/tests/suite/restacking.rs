@@ -194,7 +194,7 @@ proptest! {
         batch_size in 1..20_usize,
         n_threads in 1..5_usize,
         // From one image at a time to all.
-        memory_bytes in prop::sample::select(vec![1_u64 << 17, 1 << 20, 1 << 26]),
+        memory_bytes in prop::sample::select(vec![400_u64 << 10, 1 << 20, 1 << 26]),
         keep_files_apart: bool,
         n_shards in prop::option::of(1..5_usize),
         first_shard: Index,

@@ -282,7 +282,7 @@ fn progress_counts_up_and_can_stop_the_run() {
     assert!(counts.is_sorted() && counts.last().is_some_and(|&n| n >= 20) && counts[counts.len() - 2] < 20);
     assert!(!folder.path().join("particles.star").exists());
     // Nothing stays behind, under whatever name: the same run can start anew.
-    assert_eq!(fs::read_dir(folder.path().join("stacks")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     assert_eq!(run(&settings, folder.path()).particles.len(), N_PARTICLES);
 }
 

@@ -8,6 +8,7 @@ pub(super) enum Field {
     BlobIndex,
     BlobPixelSize,
     BlobSign,
+    BlobShape,
     DefocusU,
     DefocusV,
     DefocusAngle,
@@ -30,12 +31,13 @@ pub(super) enum Field {
 
 impl Field {
     /// Every field, in the order of the enumeration.
-    pub(super) const ALL: [Field; 23] = [
+    pub(super) const ALL: [Field; 24] = [
         Field::Uid,
         Field::BlobPath,
         Field::BlobIndex,
         Field::BlobPixelSize,
         Field::BlobSign,
+        Field::BlobShape,
         Field::DefocusU,
         Field::DefocusV,
         Field::DefocusAngle,
@@ -81,6 +83,7 @@ impl Field {
             Field::BlobIndex => "blob/idx",
             Field::BlobPixelSize => "blob/psize_A",
             Field::BlobSign => "blob/sign",
+            Field::BlobShape => "blob/shape",
             Field::DefocusU => "ctf/df1_A",
             Field::DefocusV => "ctf/df2_A",
             Field::DefocusAngle => "ctf/df_angle_rad",
@@ -107,6 +110,8 @@ impl Field {
         match self {
             Field::Pose => Some(3),
             Field::Shift => Some(2),
+            // Only compared with the images.
+            Field::BlobShape => None,
             dropped if Field::DROPPED.contains(&dropped) => None,
             _ => Some(1),
         }
@@ -114,7 +119,7 @@ impl Field {
 
     /// Whether it is about the stored image, and not about the particle.
     pub(super) fn is_blob(self) -> bool {
-        matches!(self, Field::BlobPath | Field::BlobIndex | Field::BlobPixelSize | Field::BlobSign)
+        matches!(self, Field::BlobPath | Field::BlobIndex | Field::BlobPixelSize | Field::BlobSign | Field::BlobShape)
     }
 }
 

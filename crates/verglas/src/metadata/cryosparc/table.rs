@@ -116,6 +116,7 @@ pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut
         origin,
         uid: columns.uid.take(),
         blob_sign: take_one(&mut columns, Field::BlobSign),
+        stated_box: columns.take(Field::BlobShape),
         pixel_size_angstrom,
         detector_pixel_size_angstrom: None,
         differing_detector_pixel_sizes: None,
