@@ -33,7 +33,7 @@ impl Conversion {
         let next = AtomicUsize::new(0);
         let all = Mutex::new(Degenerates::default());
         share_work(self.buffers.n_threads, || self.look(&next, &all, observer, stop));
-        if next.load(Ordering::Relaxed) < self.n_images() {
+        if stop.load(Ordering::Relaxed) {
             return Err(Error::new(ErrorKind::Interrupted, "stopped before every image was looked at"));
         }
         let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
