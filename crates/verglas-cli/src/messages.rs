@@ -69,12 +69,11 @@ impl Messages {
         if self.logging.quiet {
             return;
         }
-        match self.logging.log_format {
+        // What was asked for is done, whether or not this can be said.
+        let _ = match self.logging.log_format {
             LogFormat::Text => write_result(text),
             LogFormat::Json => write_result(&value().to_string()),
-        }
-        // What was asked for is done, whether or not this can be said.
-        .unwrap_or_default();
+        };
     }
 
     /// A progress bar on a terminal, and nothing elsewhere.

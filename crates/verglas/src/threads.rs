@@ -5,7 +5,7 @@ use std::thread::{self, Builder};
 
 /// The stack of a thread that computes. The transform holds its vectors on it: a tenth of this where it is compiled with
 /// optimisation, and more than the usual 2 MiB where it is not.
-pub(crate) const STACK_BYTES: usize = 8 << 20;
+const STACK_BYTES: usize = 8 << 20;
 
 /// Runs `work` on this thread and on others, `n_threads` in all, until each has returned.
 ///

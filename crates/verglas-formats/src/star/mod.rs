@@ -18,7 +18,8 @@
 //!   here; `starfile` turns every `'` into `"` first.)
 //! - **Blocks** start at a line that holds nothing but `data_NAME`; the name may be empty and may come twice. Text before
 //!   the first one is passed over ([`StarReader::text_before_blocks`]), unless it is the head of a loop or of pairs, whose
-//!   `data_` line must be lost; a file without any block is an error: garbage never reads as an empty file. (`starfile` takes a block without content for the next one's name.)
+//!   `data_` line must be lost; a file without any block is an error: garbage never reads as an empty file. (`starfile`
+//!   takes a block without content for the next one's name.)
 //! - **Loops**: `loop_` and then names that start with `_`, one a line, what follows them in the line ignored (`#1`). Each
 //!   further line is a row. A row with too few or too many values is an error; `starfile` fills short rows with NaN.
 //!   After blank lines or comments, a line `_a b` is a row and `_a` still a name. A line of several values is a row even

@@ -22,6 +22,7 @@ use crate::preprocess::DownsampledBox;
 use crate::settings::{ConvertSettings, DescriptorSource, Existing};
 use crate::simulate::{SimulationSettings, simulate};
 use crate::stack::TensorFile;
+use crate::threads::share_work;
 
 /// A simulated data set in a folder of its own, and its conversion.
 pub(super) struct WholeRun {
@@ -139,24 +140,20 @@ impl WholeRun {
         let fourier = TensorFile::create(&paths[0], dtype, self.n_images, shape)?;
         let physical = TensorFile::create(&paths[1], PtDtype::Float32, self.n_images, [side, side])?;
         let next = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..self.settings.n_threads {
-                scope.spawn(|| {
-                    let (values, pixels) = (vec![1_u8; per_call * value_bytes], vec![1_u8; per_call * pixel_bytes]);
-                    loop {
-                        let first = next.fetch_add(per_call, Ordering::Relaxed);
-                        if first >= self.n_images {
-                            break;
-                        }
-                        let n = per_call.min(self.n_images - first);
-                        let written = fourier
-                            .write_images(first, &values[..n * value_bytes])
-                            .and_then(|()| physical.write_images(first, &pixels[..n * pixel_bytes]));
-                        if let (Err(error), Ok(mut failure)) = (written, failure.lock()) {
-                            *failure = Err(error);
-                        }
-                    }
-                });
+        share_work(self.settings.n_threads, || {
+            let (values, pixels) = (vec![1_u8; per_call * value_bytes], vec![1_u8; per_call * pixel_bytes]);
+            loop {
+                let first = next.fetch_add(per_call, Ordering::Relaxed);
+                if first >= self.n_images {
+                    break;
+                }
+                let n = per_call.min(self.n_images - first);
+                let written = fourier
+                    .write_images(first, &values[..n * value_bytes])
+                    .and_then(|()| physical.write_images(first, &pixels[..n * pixel_bytes]));
+                if let (Err(error), Ok(mut failure)) = (written, failure.lock()) {
+                    *failure = Err(error);
+                }
             }
         });
         failure.into_inner().unwrap_or(Ok(()))?;

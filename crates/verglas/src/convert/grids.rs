@@ -59,15 +59,14 @@ pub(super) fn choose_grids(
         mrc_header: header_pixel_size(&found.files),
     };
     let (pixel_size_angstrom, pixel_size_source) = choose_pixel_size(&stated, settings.pixel_size_from, findings)?;
-    if let (PixelSizeSource::Detector, Some(sizes)) = (pixel_size_source, &table.differing_detector_pixel_sizes) {
-        return Err(Error::value(format!(
-            "rlnDetectorPixelSize and rlnMagnification, which are all that states a pixel size, differ between rows, and \
-             one descriptor can hold one pixel size only\n{sizes}"
-        ))
-        .with_hint("if one size is right for all, give it with --pixel-size"));
-    }
-    if let (Some(sizes), true) = (&table.differing_detector_pixel_sizes, pixel_size_source != PixelSizeSource::Detector)
-    {
+    if let Some(sizes) = &table.differing_detector_pixel_sizes {
+        if pixel_size_source == PixelSizeSource::Detector {
+            return Err(Error::value(format!(
+                "rlnDetectorPixelSize and rlnMagnification, which are all that states a pixel size, differ between rows, \
+                 and one descriptor can hold one pixel size only\n{sizes}"
+            ))
+            .with_hint("if one size is right for all, give it with --pixel-size"));
+        }
         let used = used(pixel_size_angstrom, pixel_size_source);
         findings.warn(
             "pixel-size-differs",

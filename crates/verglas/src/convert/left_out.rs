@@ -1,7 +1,5 @@
 //! What becomes of the images that were left out when all stacks are there: they are told of, and listed for all shards.
 
-use crc32fast::hash as crc32;
-
 use super::Observer;
 use super::prepare::Conversion;
 use super::recorder::Recorder;
@@ -47,8 +45,7 @@ impl Conversion {
         if own.is_empty() && !was_written {
             return Ok(());
         }
-        let of_others = || if shard.is_some() { left_out_by_others(output, shard) } else { Ok(Vec::new()) };
-        let mut others = of_others()?;
+        let mut others = left_out_by_others(output, shard)?;
         loop {
             let mut all = [&own[..], &others[..]].concat();
             all.sort_by_key(SkippedImage::place);
@@ -58,7 +55,7 @@ impl Conversion {
                 recorder.edit(|manifest| manifest.skipped_list.clear());
             } else {
                 let list = self.list_skipped(&all)?;
-                let record = FileRecord::new(SKIPPED, list.len() as u64, crc32(&list));
+                let record = FileRecord::of(SKIPPED, &list);
                 recorder.edit(|manifest| {
                     if !manifest.skipped_list.contains(&record) {
                         manifest.skipped_list.push(record);
@@ -68,7 +65,7 @@ impl Conversion {
                 recorder.write_now()?;
                 output.write_list(&list)?;
             }
-            let now = of_others()?;
+            let now = left_out_by_others(output, shard)?;
             if now == others {
                 return Ok(());
             }
@@ -77,7 +74,7 @@ impl Conversion {
     }
 }
 
-/// What other shards left out, of those that have come to list it.
+/// What other shards left out, of those that have come to list it; a run without shards has no others.
 fn left_out_by_others(output: &OutputFolder, own: Option<Shard>) -> Result<Vec<SkippedImage>> {
     let mut left_out = Vec::new();
     for (shard, path) in manifest_paths(output.root())? {

@@ -30,9 +30,7 @@ pub(super) fn new_manifest(conversion: &Conversion, warnings: &[Warning], descri
         n_images: conversion.n_images(),
         n_stacks: own_stacks.len(),
         is_complete: false,
-        descriptor: conversion
-            .descriptor_is_new
-            .then(|| FileRecord::new(DESCRIPTOR, descriptor.len() as u64, crc32fast::hash(descriptor))),
+        descriptor: conversion.descriptor_is_new.then(|| FileRecord::of(DESCRIPTOR, descriptor)),
         stacks: Vec::new(),
         skipped_list: Vec::new(),
         skipped: Vec::new(),

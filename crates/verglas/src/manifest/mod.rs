@@ -344,6 +344,11 @@ impl SkippedImage {
 }
 
 impl FileRecord {
+    /// A file that holds `contents`.
+    pub(crate) fn of(name: impl Into<String>, contents: &[u8]) -> Self {
+        Self::new(name, contents.len() as u64, crc32fast::hash(contents))
+    }
+
     /// A file of `bytes` bytes with the given CRC-32.
     pub(crate) fn new(name: impl Into<String>, bytes: u64, crc32: u32) -> Self {
         Self { name: name.into(), bytes, crc32: format!("{crc32:08x}") }

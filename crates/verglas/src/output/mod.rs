@@ -301,10 +301,7 @@ impl OutputFolder {
 
     /// Whether the file `name` is what a run made that has its manifest here.
     fn is_own(&self, name: &str) -> bool {
-        let record = || {
-            let there = fs::read(self.path(name)).ok()?;
-            Some(FileRecord::new(name, there.len() as u64, crc32fast::hash(&there)))
-        };
+        let record = || Some(FileRecord::of(name, &fs::read(self.path(name)).ok()?));
         let mut there = record();
         while let Some(found) = there {
             let manifests = manifest_paths(&self.root).unwrap_or_default();

@@ -52,8 +52,7 @@ impl InDouble {
     }
 
     /// Bytes that it takes once an image needs it.
-    pub(super) fn bytes(n_pixels: usize, grid: [usize; 2]) -> usize {
-        let [n_shells, n_inplanes] = grid;
+    pub(super) fn bytes(n_pixels: usize, n_shells: usize, n_inplanes: usize) -> usize {
         let planned = super::bytes::<f64>(super::fastest(), n_pixels, n_shells, n_inplanes);
         planned.plan + planned.scratch + n_shells * n_inplanes * size_of::<Complex<f64>>()
     }

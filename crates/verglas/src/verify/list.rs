@@ -25,24 +25,20 @@ pub(super) fn check_list(folder: &Path, parts: &[Manifest], found: &mut Verifica
         found.problems.push(Problem::new("manifest-damaged", message));
         return;
     }
-    // Shards write the list one after the other: it is what one of them wrote, of that size if any is.
+    let Some(last) = records.last() else { return };
+    // Shards write the list one after the other: it is what any one of them wrote.
     let path = folder.join(SKIPPED);
-    let there = std::fs::read(&path).ok();
-    let is_it = |record: &&&FileRecord| {
-        there
-            .as_ref()
-            .is_some_and(|bytes| ***record == FileRecord::new(SKIPPED, bytes.len() as u64, crc32fast::hash(bytes)))
+    let list = match std::fs::read(&path) {
+        Ok(list) if records.contains(&&FileRecord::of(SKIPPED, &list)) => list,
+        _ => return check_file(folder, last, found),
     };
-    let Some(record) = records.iter().find(is_it).or(records.last()) else { return };
-    let n_problems = found.problems.len();
-    check_file(folder, record, found);
-    let is_whole = parts.iter().all(|part| part.is_complete);
-    if found.problems.len() > n_problems || !is_whole {
+    found.n_bytes += list.len() as u64;
+    if !parts.iter().all(|part| part.is_complete) {
         return;
     }
     let mut expected: Vec<u64> = parts.iter().flat_map(|part| &part.skipped).map(|image| image.row.into()).collect();
     expected.sort_unstable();
-    match listed_rows(&path) {
+    match listed_rows(&list) {
         Ok(listed) if listed == expected => {}
         Ok(listed) => {
             let message = format!(
@@ -59,8 +55,8 @@ pub(super) fn check_list(folder: &Path, parts: &[Manifest], found: &mut Verifica
 }
 
 /// The rows of the metadata that a list names, sorted.
-fn listed_rows(path: &Path) -> verglas_formats::Result<Vec<u64>> {
-    let mut reader = StarReader::open(path)?;
+fn listed_rows(list: &[u8]) -> verglas_formats::Result<Vec<u64>> {
+    let mut reader = StarReader::new(list);
     let mut rows = Vec::new();
     while let Some(block) = reader.next_block()? {
         let Some(column) = block.position(SKIPPED_ROW_COLUMN)? else { continue };
