@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use verglas::findings::counted;
-use verglas::{Conversion, Findings, Result, StopFlag};
+use verglas::{Conversion, Findings, Result};
 
 use crate::Failure;
 use crate::args::CheckArguments;
@@ -15,11 +15,9 @@ pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Resul
     let input = input(&arguments.input)?;
     let settings = settings(&arguments.input);
     let mut findings = Findings::new();
-    let signals = Signals::listen()?;
-    let checked =
-        check(arguments.deep, || Conversion::prepare(input, settings, &mut findings), &signals.stop, messages);
+    let checked = check(arguments.deep, || Conversion::prepare(input, settings, &mut findings), messages);
     messages.findings(&findings);
-    let (conversion, n_deep_warnings) = checked.map_err(|error| signals.failure(error))?;
+    let (conversion, n_deep_warnings) = checked?;
     let n_warnings = findings.warnings.len() + n_deep_warnings;
     let mut text = format!(
         "nothing wrong{}: {} of {} would make {}",
@@ -49,19 +47,19 @@ pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Resul
 fn check(
     deep: bool,
     prepare: impl FnOnce() -> Result<Conversion>,
-    stop: &StopFlag,
     messages: Messages,
-) -> Result<(Conversion, usize)> {
+) -> std::result::Result<(Conversion, usize), Failure> {
     let conversion = prepare()?;
     let mut findings = Findings::new();
     if deep {
+        let signals = Signals::listen()?;
         let progress = messages.progress(conversion.n_images() as u64, "images");
-        let looked = conversion.check_pixels(&progress, stop, &mut findings);
+        let looked = conversion.check_pixels(&progress, &signals.stop, &mut findings);
         progress.finish();
         messages.findings(&findings);
-        looked?;
+        looked.map_err(|error| signals.failure(error))?;
         if let Some(error) = findings.take_error() {
-            return Err(error);
+            return Err(error.into());
         }
     }
     Ok((conversion, findings.warnings.len()))
