@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use verglas::findings::counted;
+use verglas::hint::CommandWords;
 use verglas::metadata::{AngleUnit, Input};
 use verglas::settings::{ConvertSettings, DescriptorSource, Downsampling, Existing};
 use verglas::{Conversion, Error, Findings, Summary};
@@ -154,7 +155,7 @@ pub fn describe(summary: &Summary) -> String {
         "box {} px, pixel size {} Å (from {})",
         summary.n_input_pixels,
         angstrom(summary.pixel_size_angstrom),
-        summary.pixel_size_source.as_str()
+        summary.pixel_size_source.said().said_in(&CommandWords)
     );
     let downsampled = match summary.downsample_method {
         None => String::new(),
@@ -188,7 +189,7 @@ pub fn describe(summary: &Summary) -> String {
     );
     for (code, label) in [("default-used", "default"), ("value-dropped", "dropped"), ("defocus-angle-axis", "note")] {
         for warning in summary.warnings.iter().filter(|warning| warning.code == code) {
-            text.push_str(&format!("\n{label}: {}", warning.message));
+            text.push_str(&format!("\n{label}: {}", warning.message.said_in(&CommandWords)));
         }
     }
     if let Some(path) = &summary.new_descriptor {

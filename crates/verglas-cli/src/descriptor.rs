@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use verglas::descriptor::{AtomShape, BaseValues, ImageDescriptor, TemplateSettings};
-use verglas::{Error, Result};
+use verglas::{Error, Hint, Result};
 
 use crate::args::{AtomShapeName, DescriptorArguments};
 use crate::messages::Messages;
@@ -33,7 +33,7 @@ pub fn run(arguments: &DescriptorArguments, messages: Messages) -> Result<()> {
     let path = &arguments.output;
     if path.exists() && !arguments.overwrite {
         return Err(Error::value(format!("`{}` is there already", path.display()))
-            .with_hint("choose another name, or replace it with --overwrite"));
+            .with_hint("choose another name, or replace it with " + Hint::Overwrite));
     }
     descriptor.save(path)?;
     let grid = &descriptor.polar_grid;

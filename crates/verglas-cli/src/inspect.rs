@@ -26,7 +26,7 @@ pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Res
                 }
                 for warning in &inspection.warnings {
                     let message = format!("`{}`: {warning}", inspection.path);
-                    messages.warning(&Warning { code: "file-odd", message });
+                    messages.warning(&Warning { code: "file-odd", message: message.into() });
                 }
                 let problems = inspection.problems.iter();
                 errors.extend(problems.map(|problem| Error::format(format!("`{}`: {problem}", inspection.path))));
@@ -35,7 +35,7 @@ pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Res
                 if arguments.json {
                     objects.push(json!({
                         "path": path.to_string_lossy(),
-                        "error": error.to_string(),
+                        "error": error.message(),
                         "hint": error.hint(),
                     }));
                 }

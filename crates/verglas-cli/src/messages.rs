@@ -5,6 +5,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde_json::json;
+use verglas::hint::CommandWords;
 use verglas::{Error, Findings, Observer, Result, Warning};
 
 use crate::args::{LogFormat, Logging};
@@ -27,13 +28,13 @@ impl Messages {
         for error in std::iter::once(error).chain(error.others()) {
             match self.logging.log_format {
                 LogFormat::Text => {
-                    self.line("error", "31", &error.to_string());
+                    self.line("error", "31", &error.message().said_in(&CommandWords));
                     if let Some(hint) = error.hint() {
-                        self.line("hint", "36", hint);
+                        self.line("hint", "36", &hint.said_in(&CommandWords));
                     }
                 }
                 LogFormat::Json => {
-                    log(json!({"level": "error", "message": error.to_string(), "hint": error.hint()}));
+                    log(json!({"level": "error", "message": error.message(), "hint": error.hint()}));
                 }
             }
         }
@@ -42,7 +43,7 @@ impl Messages {
     /// Prints a warning; nothing silences these.
     pub fn warning(self, warning: &Warning) {
         match self.logging.log_format {
-            LogFormat::Text => self.line("warning", "33", &warning.message),
+            LogFormat::Text => self.line("warning", "33", &warning.message.said_in(&CommandWords)),
             LogFormat::Json => {
                 log(json!({"level": "warning", "code": warning.code, "message": warning.message}));
             }
@@ -57,7 +58,7 @@ impl Messages {
         if self.logging.verbose {
             for note in &findings.notes {
                 match self.logging.log_format {
-                    LogFormat::Text => self.line("note", "2", note),
+                    LogFormat::Text => self.line("note", "2", &note.said_in(&CommandWords)),
                     LogFormat::Json => log(json!({"level": "note", "message": note})),
                 }
             }

@@ -5,6 +5,8 @@ use pyo3::exceptions::{PyBlockingIOError, PyFileNotFoundError, PyKeyboardInterru
 use std::path::Path;
 use verglas::{Error, ErrorKind};
 
+use crate::words::PythonWords;
+
 pyo3::create_exception!(
     verglas,
     FormatError,
@@ -14,7 +16,7 @@ pyo3::create_exception!(
 
 /// The exception for an error and all that came with it.
 pub fn exception(error: &Error) -> PyErr {
-    let text = text(error);
+    let text = error.said_in(&PythonWords);
     match error.kind() {
         ErrorKind::NotFound => PyFileNotFoundError::new_err(text),
         ErrorKind::Format => FormatError::new_err(text),
@@ -25,12 +27,6 @@ pub fn exception(error: &Error) -> PyErr {
     }
 }
 
-/// What the command prints, without the word in front of the first error.
-fn text(error: &Error) -> String {
-    let texts: Vec<String> = flattened(error).into_iter().map(one).collect();
-    texts.join("\nerror: ")
-}
-
 /// An error and all that came with it.
 pub fn flattened(error: &Error) -> Vec<&Error> {
     std::iter::once(error).chain(error.others().iter().flat_map(flattened)).collect()
@@ -38,9 +34,10 @@ pub fn flattened(error: &Error) -> Vec<&Error> {
 
 /// One error with its hint.
 pub fn one(error: &Error) -> String {
+    let message = error.message().said_in(&PythonWords);
     match error.hint() {
-        Some(hint) => format!("{error}\nhint: {hint}"),
-        None => error.to_string(),
+        Some(hint) => format!("{message}\nhint: {}", hint.said_in(&PythonWords)),
+        None => message,
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use verglas_core::atomic::FinishedFile;
 use verglas_core::error::{Error, Result};
+use verglas_core::hint::Hint;
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::{
     FileRecord, Manifest, SkippedImage, StackRecord, differing_inputs, differing_settings, manifest_name,
@@ -58,10 +59,10 @@ impl Conversion {
                 output.root().display(),
                 new.file_name()
             ))
-            .with_hint("choose another folder, or start anew with --overwrite"));
+            .with_hint("choose another folder, or start anew with " + Hint::Overwrite));
         }
         let old = Manifest::read(&path)
-            .map_err(|error| error.with_hint("choose another folder, or start anew with --overwrite"))?;
+            .map_err(|error| error.with_hint("choose another folder, or start anew with " + Hint::Overwrite))?;
         refuse_differences(output.root(), &old, new, true)?;
         let shape = StackShape::of(self);
         let recorded: HashMap<usize, &StackRecord> =
@@ -126,8 +127,8 @@ fn has_its_sizes(output: &OutputFolder, stack: &StackRecord) -> bool {
 
 fn refuse_differences(root: &Path, old: &Manifest, new: &Manifest, with_images: bool) -> Result<()> {
     let hint = match new.shard {
-        None => "choose another folder, or start anew with --overwrite",
-        Some(_) => "choose another folder, or remove this one and start all shards anew",
+        None => "choose another folder, or start anew with " + Hint::Overwrite,
+        Some(_) => "choose another folder, or remove this one and start all shards anew".into(),
     };
     let what = match old.shard {
         Some(shard) if old.shard != new.shard => format!("shard {shard} there"),
@@ -135,7 +136,7 @@ fn refuse_differences(root: &Path, old: &Manifest, new: &Manifest, with_images: 
     };
     let refuse = |why: String, differences: Vec<String>| {
         let error = Error::value(format!("cannot go on in `{}`: {why}", root.display()));
-        Err(differences.into_iter().fold(error, Error::with_detail).with_hint(hint))
+        Err(differences.into_iter().fold(error, Error::with_detail).with_hint(hint.clone()))
     };
     let settings = differing_settings(old, new);
     if !settings.is_empty() {

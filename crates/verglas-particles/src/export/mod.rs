@@ -34,6 +34,7 @@ use serde::Serialize;
 use source::{SourceKind, check_unchanged};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
+use verglas_core::hint::Hint;
 
 pub(crate) use star_source::particle_block;
 
@@ -125,7 +126,7 @@ fn check_output(export: &Export) -> Result<()> {
     }
     if output.symlink_metadata().is_ok() && !export.overwrite {
         return Err(Error::value(format!("`{}` is there already", output.display()))
-            .with_hint("choose another name, or replace it with --overwrite"));
+            .with_hint("choose another name, or replace it with " + Hint::Overwrite));
     }
     Ok(())
 }

@@ -54,7 +54,7 @@ pub(crate) fn check_images(
                 let error = Error::from_format(&path, error);
                 let unreadable = Unreadable(error.to_string());
                 if may_be_left_out {
-                    findings.warn("image-unreadable", error.to_string());
+                    findings.warn("image-unreadable", error.message().clone());
                 } else {
                     findings.error(error);
                 }
@@ -113,7 +113,7 @@ fn image_file(
     if let Some(truncation) = &summary.truncation {
         let error = Error::from_format(&path, truncation.to_error());
         if unreadable_is_allowed {
-            findings.warn("image-cut", error.to_string());
+            findings.warn("image-cut", error.message().clone());
         } else {
             findings.error(error);
         }
@@ -186,7 +186,7 @@ fn check_sections(
                 ));
             }
             if unreadable_is_allowed {
-                findings.warn("section-past-end", error.to_string());
+                findings.warn("section-past-end", error.message().clone());
             } else {
                 findings.error(error.with_hint("the metadata and the stack may come from different extraction jobs"));
             }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
+use verglas_core::hint::{Hint, Setting};
 
 /// How many missing files a message lists by name.
 const MOST_LISTED: usize = 10;
@@ -48,9 +49,9 @@ pub(crate) fn locate_images(
     let is_named_by_metadata = metadata_file.is_some() && image_dir.is_none();
     if let Some(error) = missing_error(names, &found, &looked_in, split.as_ref()) {
         if missing_is_allowed {
-            findings.warn("images-missing", error.to_string());
+            findings.warn("images-missing", error.message().clone());
         } else if is_named_by_metadata {
-            findings.error(error.with_hint("name the folder that holds the image files with --image-dir"));
+            findings.error(error.with_hint("name the folder that holds the image files with " + Hint::Give(Setting::ImageDir)));
         } else {
             findings.error(error);
         }

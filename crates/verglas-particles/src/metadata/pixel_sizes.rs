@@ -5,6 +5,7 @@ use std::path::Path;
 
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
+use verglas_core::hint::{Hint, Setting};
 
 use crate::particle::Column;
 
@@ -58,7 +59,7 @@ pub(super) fn from_metadata(
                     path.display()
                 ));
                 return Err(match group_label {
-                    Some(_) => error.with_hint("convert the groups apart, with --optics-group"),
+                    Some(_) => error.with_hint("convert the groups apart, with " + Hint::Give(Setting::OpticsGroup)),
                     None => error,
                 });
             }

@@ -71,7 +71,7 @@ pub(super) fn check_stack(
                 found.contents = Some(contents);
                 found.problems = problems;
             }
-            Err(error) => found.problems.push(Problem::new("stack-damaged", error.to_string())),
+            Err(error) => found.problems.push(Problem::new("stack-damaged", error.message().clone())),
         }
     }
     found

@@ -10,6 +10,7 @@ use lock::FolderLock;
 use verglas_core::atomic::{partial_sibling, write_atomically_via};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Warning;
+use verglas_core::hint::{Hint, Setting};
 
 use crate::manifest::{FileRecord, Manifest, manifest_name, manifest_paths, parse_manifest_name};
 use crate::names::{FOURIER_FOLDER, PHYSICAL_FOLDER, PLOT_FOLDER, StackNames, stack_file_number};
@@ -89,7 +90,10 @@ impl OutputFolder {
                     found.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
                 ))
                 .with_hint(
-                    "choose another folder, finish what is missing with --resume, or start anew with --overwrite",
+                    "choose another folder, finish what is missing with "
+                        + Hint::Resume
+                        + ", or start anew with "
+                        + Hint::Overwrite,
                 ));
             }
             (None, Existing::Refuse | Existing::Overwrite) => {}
@@ -146,7 +150,8 @@ impl OutputFolder {
             message: format!(
                 "the file system of `{}` can't lock files ({why}): nothing stops a second run from writing there",
                 self.root.display()
-            ),
+            )
+            .into(),
         });
         Ok((locked.lock, warning))
     }
@@ -250,8 +255,11 @@ impl OutputFolder {
         }
         let Some(name) = names.into_iter().find(|name| !self.is_own(name)) else { return Ok(()) };
         let hint = match name {
-            DESCRIPTOR => "choose another folder, or move the file away; to use its grids, give it with --descriptor",
-            _ => "choose another folder, or move the file away",
+            DESCRIPTOR => {
+                "choose another folder, or move the file away; to use its grids, give it with "
+                    + Hint::Give(Setting::Descriptor)
+            }
+            _ => "choose another folder, or move the file away".into(),
         };
         Err(Error::value(format!(
             "`{}` is there already, and no file of an earlier run: it is not replaced",

@@ -17,3 +17,4 @@ mod report;
 mod restacking;
 mod shared;
 mod simulate_layouts;
+mod words;
