@@ -13,7 +13,7 @@ use crate::signals::Signals;
 pub fn run(arguments: &BenchArguments) -> Result<(), Failure> {
     let settings = BenchSettings {
         n_pixels: arguments.n_pixels.get(),
-        precision: arguments.precision.into(),
+        precision: arguments.precision,
         n_threads: arguments.threads.map_or(ConvertSettings::default().n_threads, usize::from),
         run_bytes: DEFAULT_RUN_BYTES,
     };

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use verglas::findings::counted;
 use verglas::hint::CommandWords;
 use verglas::metadata::{AngleUnit, Input};
-use verglas::settings::{ConvertSettings, DescriptorSource, Downsampling, Existing};
+use verglas::settings::{ConvertSettings, DescriptorSource, Downsampling, Existing, PixelSizeFrom};
 use verglas::{Conversion, Error, Findings, Summary};
 
 use crate::Failure;
-use crate::args::{AngleUnitName, ConvertArguments, GridArguments, InputArguments, PixelSizeFromName};
+use crate::args::{ConvertArguments, GridArguments, InputArguments};
 use crate::messages::Messages;
 use crate::signals::Signals;
 
@@ -64,13 +64,13 @@ pub fn input(arguments: &InputArguments) -> std::result::Result<Input, Failure> 
     let has_ending =
         |path: &PathBuf, ending: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
     let usage = |message: String| Err(Failure::Usage(message));
-    let is_radians = |unit| unit == AngleUnitName::Radians;
+    let is_radians = |unit| unit == AngleUnit::Radians;
     if arguments.images.is_empty()
         && (is_radians(arguments.defocus_angle_unit) || is_radians(arguments.phase_shift_unit))
     {
         return usage("units of angles can be chosen for .star files with --images only".to_owned());
     }
-    if matches!(arguments.pixel_size_from, Some(PixelSizeFromName::Caller)) && arguments.pixel_size.is_none() {
+    if arguments.pixel_size_from == Some(PixelSizeFrom::Caller) && arguments.pixel_size.is_none() {
         return usage("--pixel-size-from caller, and no --pixel-size".to_owned());
     }
     if let Some(job_number) = arguments.job {
@@ -124,14 +124,14 @@ pub fn settings(arguments: &InputArguments) -> ConvertSettings {
         batch_size: arguments.batch_size.get(),
         max_stacks: arguments.max_stacks.map(NonZeroUsize::get),
         pixel_size_angstrom: arguments.pixel_size.map(|size| [size, size]),
-        pixel_size_from: arguments.pixel_size_from.map(Into::into),
-        defocus_angle_unit: AngleUnit::from(arguments.defocus_angle_unit),
-        phase_shift_unit: arguments.phase_shift_unit.into(),
-        defocus_angle_axis: arguments.defocus_angle_axis.into(),
-        downsampling: Downsampling { factor: arguments.downsample, method: arguments.downsample_method.into() },
-        contrast: arguments.contrast.into(),
+        pixel_size_from: arguments.pixel_size_from,
+        defocus_angle_unit: arguments.defocus_angle_unit,
+        phase_shift_unit: arguments.phase_shift_unit,
+        defocus_angle_axis: arguments.defocus_angle_axis,
+        downsampling: Downsampling { factor: arguments.downsample, method: arguments.downsample_method },
+        contrast: arguments.contrast,
         optics_groups: arguments.optics_group.clone(),
-        byte_sign: arguments.mode0.into(),
+        byte_sign: arguments.mode0,
         keep_files_apart: arguments.keep_files_apart,
         skip_unreadable: arguments.skip_unreadable,
         n_threads: arguments.threads.map_or(defaults.n_threads, usize::from),
@@ -143,7 +143,7 @@ pub fn settings(arguments: &InputArguments) -> ConvertSettings {
 /// Grids to be made from the data.
 pub fn grids(grids: &GridArguments) -> DescriptorSource {
     DescriptorSource::FromData {
-        precision: grids.precision.map(Into::into).unwrap_or_default(),
+        precision: grids.precision.unwrap_or_default(),
         resolution_factor: grids.resolution_factor.unwrap_or(1.0),
         n_inplanes: grids.n_inplanes.map(NonZeroUsize::get),
     }

@@ -2,10 +2,10 @@
 
 use std::num::NonZeroUsize;
 
-use verglas::descriptor::{AtomShape, BaseValues, ImageDescriptor, TemplateSettings};
+use verglas::descriptor::{BaseValues, ImageDescriptor, TemplateSettings};
 use verglas::{Error, Hint, Result};
 
-use crate::args::{AtomShapeName, DescriptorArguments};
+use crate::args::DescriptorArguments;
 use crate::messages::Messages;
 
 /// Makes and writes a descriptor.
@@ -17,15 +17,12 @@ pub fn run(arguments: &DescriptorArguments, messages: Messages) -> Result<()> {
         atom_radii: arguments.atom_radii,
         atom_selection: Some(arguments.atom_selection.clone()),
         use_protein_residue_model: !arguments.no_protein_residue_model,
-        atom_shape: match arguments.atom_shape {
-            AtomShapeName::Gaussian => AtomShape::Gaussian,
-            AtomShapeName::HardSphere => AtomShape::HardSphere,
-        },
+        atom_shape: arguments.atom_shape,
     };
     let values = BaseValues {
         n_pixels: arguments.n_pixels.get(),
         pixel_size_angstrom: [arguments.pixel_size; 2],
-        precision: arguments.grids.precision.map(Into::into).unwrap_or_default(),
+        precision: arguments.grids.precision.unwrap_or_default(),
         resolution_factor,
         n_inplanes: arguments.grids.n_inplanes.map(NonZeroUsize::get),
     };

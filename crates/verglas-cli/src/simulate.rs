@@ -6,23 +6,18 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use verglas::findings::counted;
-use verglas::simulate::{Layout, SimulateError, SimulatedDataSet, SimulationSettings, simulate};
+use verglas::simulate::{SimulateError, SimulatedDataSet, SimulationSettings, simulate};
 use verglas::{Error, ErrorKind, Observer};
 
 use crate::Failure;
-use crate::args::{LayoutName, SimulateArguments};
+use crate::args::SimulateArguments;
 use crate::messages::Messages;
 use crate::signals::Signals;
 
 /// Makes a data set.
 pub fn run(arguments: &SimulateArguments, messages: Messages) -> Result<(), Failure> {
     let mut settings = SimulationSettings::new(arguments.particles, arguments.n_pixels);
-    settings.layout = match arguments.layout {
-        LayoutName::Star => Layout::Star,
-        LayoutName::StarPairs => Layout::StarPairs,
-        LayoutName::Cs => Layout::Cs,
-        LayoutName::CsJob => Layout::CsJob,
-    };
+    settings.layout = arguments.layout;
     settings.n_stacks = arguments.stacks;
     settings.signal_to_noise = Some(arguments.snr);
     settings.seed = arguments.seed;

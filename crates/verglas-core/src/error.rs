@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use verglas_choice::UnknownName;
 use verglas_formats::FormatError;
 
 use crate::hint::{Hint, LibraryWords, Text, Words};
@@ -212,6 +213,12 @@ impl PartialEq for Error {
 }
 
 impl Eq for Error {}
+
+impl From<UnknownName> for Error {
+    fn from(error: UnknownName) -> Self {
+        Self::value(error.to_string())
+    }
+}
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {

@@ -79,7 +79,7 @@ pub enum Hint {
     Overwrite,
     /// Give this setting; one that is either on or off: turn it on.
     Give(Setting),
-    /// Give this setting this value, one of its [choices](crate::choice::Choice).
+    /// Give this setting this value, the name of one of its [choices](crate::Choice).
     Choose(Setting, &'static str),
 }
 

@@ -9,6 +9,8 @@ pub mod paths;
 pub mod progress;
 pub mod threads;
 
+pub use verglas_choice::{self as choice, Choice, UnknownName};
+
 pub use error::{Error, ErrorKind, Result};
 pub use findings::{Findings, Warning};
 pub use hint::{Hint, Setting, Text};

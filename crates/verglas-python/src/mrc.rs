@@ -6,6 +6,7 @@ use numpy::{PyArray3, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use verglas::Error;
+use verglas::settings::ByteSign;
 use verglas_formats::mrc::{Mode0, MrcOptions, MrcStack};
 
 use crate::choices::choose;
@@ -22,7 +23,10 @@ pub struct MrcFile {
 impl MrcFile {
     #[new]
     fn new(py: Python<'_>, path: PathBuf, mode0: &str) -> PyResult<Self> {
-        let mode0 = choose("mode0", mode0, &[("signed", Mode0::Signed), ("unsigned", Mode0::Unsigned)])?;
+        let mode0 = match choose("mode0", mode0)? {
+            ByteSign::Signed => Mode0::Signed,
+            ByteSign::Unsigned => Mode0::Unsigned,
+        };
         let options = MrcOptions { mode0, ..MrcOptions::default() };
         let stack = py.detach(|| MrcStack::open(&path, &options)).map_err(in_file(&path))?;
         Ok(Self { path, stack })

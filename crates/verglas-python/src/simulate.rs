@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use verglas::simulate::{Layout, SimulationSettings};
+use verglas::simulate::SimulationSettings;
 
 use crate::choices::choose;
 use crate::error::exception;
@@ -35,10 +35,8 @@ pub fn simulate(
     settings: SimulationValues,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(Vec<PathBuf>, Vec<PathBuf>, PathBuf)> {
-    let layouts =
-        [("star", Layout::Star), ("star-pairs", Layout::StarPairs), ("cs", Layout::Cs), ("cs-job", Layout::CsJob)];
     let mut simulation = SimulationSettings::new(settings.particles, settings.n_pixels);
-    simulation.layout = choose("layout", &settings.layout, &layouts)?;
+    simulation.layout = choose("layout", &settings.layout)?;
     simulation.n_stacks = settings.stacks;
     simulation.signal_to_noise = Some(settings.snr);
     simulation.seed = settings.seed;

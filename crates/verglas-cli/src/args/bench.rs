@@ -4,8 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
+use verglas::grid::Precision;
 
-use super::names::PrecisionName;
+use super::values::choice;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,8 +20,8 @@ pub struct BenchArguments {
     #[arg(long, value_name = "N", default_value = "256")]
     pub n_pixels: NonZeroUsize,
     /// Precision of the Fourier images
-    #[arg(long, value_enum, default_value_t = PrecisionName::Single, value_name = "PRECISION")]
-    pub precision: PrecisionName,
+    #[arg(long, value_parser = choice::<Precision>(), default_value_t, value_name = "PRECISION")]
+    pub precision: Precision,
     /// Threads [default: all processors allotted to the process]
     #[arg(short = 'j', long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,

@@ -4,11 +4,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use verglas::settings::Shard;
+use verglas::metadata::AngleUnit;
+use verglas::settings::{ByteSign, Contrast, DefocusAngleAxis, DownsampleMethod, PixelSizeFrom, Shard};
 
 use super::descriptor::GridArguments;
-use super::names::{AngleUnitName, AxisName, ByteSignName, ContrastName, DownsampleMethodName, PixelSizeFromName};
-use super::numbers::{bytes, positive, shard};
+use super::values::{bytes, choice, positive, shard};
 
 /// What is read, and how it is meant.
 #[derive(Debug, Args)]
@@ -37,33 +37,33 @@ pub struct InputArguments {
     #[arg(long, value_name = "A", value_parser = positive, help_heading = "Images")]
     pub pixel_size: Option<f64>,
     /// Which pixel size counts where --pixel-size and the metadata differ
-    #[arg(long, value_enum, value_name = "SOURCE", help_heading = "Images")]
-    pub pixel_size_from: Option<PixelSizeFromName>,
+    #[arg(long, value_parser = choice::<PixelSizeFrom>(), value_name = "SOURCE", help_heading = "Images")]
+    pub pixel_size_from: Option<PixelSizeFrom>,
     /// Make images smaller by this integer factor, first of all; the grids are those of the smaller images
     #[arg(long, value_name = "F", default_value = "1", help_heading = "Images")]
     pub downsample: NonZeroUsize,
     /// How images are made smaller
-    #[arg(long, value_enum, default_value_t = DownsampleMethodName::Mean, value_name = "METHOD", help_heading = "Images")]
-    pub downsample_method: DownsampleMethodName,
+    #[arg(long, value_parser = choice::<DownsampleMethod>(), default_value_t, value_name = "METHOD", help_heading = "Images")]
+    pub downsample_method: DownsampleMethod,
     /// What is done to the sign of the images
-    #[arg(long, value_enum, default_value_t = ContrastName::AsStored, value_name = "CONTRAST", help_heading = "Images")]
-    pub contrast: ContrastName,
+    #[arg(long, value_parser = choice::<Contrast>(), default_value_t, value_name = "CONTRAST", help_heading = "Images")]
+    pub contrast: Contrast,
     /// How 8-bit MRC data are meant
-    #[arg(long, value_enum, default_value_t = ByteSignName::Signed, value_name = "SIGN", help_heading = "Images")]
-    pub mode0: ByteSignName,
+    #[arg(long, value_parser = choice::<ByteSign>(), default_value_t, value_name = "SIGN", help_heading = "Images")]
+    pub mode0: ByteSign,
 
     /// Only particles of these optics groups, by number or name; in .cs files ctf/exp_group_id
     #[arg(long, value_name = "ID", num_args = 1.., help_heading = "Metadata")]
     pub optics_group: Vec<String>,
     /// Unit of the defocus angle (with --images only)
-    #[arg(long, value_enum, default_value_t = AngleUnitName::Degrees, value_name = "UNIT", help_heading = "Metadata")]
-    pub defocus_angle_unit: AngleUnitName,
+    #[arg(long, value_parser = choice::<AngleUnit>(), default_value_t, value_name = "UNIT", help_heading = "Metadata")]
+    pub defocus_angle_unit: AngleUnit,
     /// Unit of the phase shift (with --images only)
-    #[arg(long, value_enum, default_value_t = AngleUnitName::Degrees, value_name = "UNIT", help_heading = "Metadata")]
-    pub phase_shift_unit: AngleUnitName,
+    #[arg(long, value_parser = choice::<AngleUnit>(), default_value_t, value_name = "UNIT", help_heading = "Metadata")]
+    pub phase_shift_unit: AngleUnit,
     /// From which axis the defocus angle is written; `rows` makes CryoLike's CTF right for astigmatic images
-    #[arg(long, value_enum, default_value_t = AxisName::Columns, value_name = "AXIS", help_heading = "Metadata")]
-    pub defocus_angle_axis: AxisName,
+    #[arg(long, value_parser = choice::<DefocusAngleAxis>(), default_value_t, value_name = "AXIS", help_heading = "Metadata")]
+    pub defocus_angle_axis: DefocusAngleAxis,
 
     /// Images per stack
     #[arg(long, value_name = "N", default_value = "1024", help_heading = "Stacks")]

@@ -4,9 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
+use verglas::descriptor::AtomShape;
+use verglas::grid::Precision;
 
-use super::names::{AtomShapeName, PrecisionName};
-use super::numbers::{fraction, positive};
+use super::values::{choice, fraction, positive};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -40,8 +41,8 @@ pub struct DescriptorArguments {
     #[arg(long, help_heading = "Templates")]
     pub no_protein_residue_model: bool,
     /// Shape of an atom in templates
-    #[arg(long, value_enum, default_value_t = AtomShapeName::Gaussian, value_name = "SHAPE", help_heading = "Templates")]
-    pub atom_shape: AtomShapeName,
+    #[arg(long, value_parser = choice::<AtomShape>(), default_value_t, value_name = "SHAPE", help_heading = "Templates")]
+    pub atom_shape: AtomShape,
     /// Replace the file if it is there
     #[arg(long)]
     pub overwrite: bool,
@@ -52,8 +53,8 @@ pub struct DescriptorArguments {
 #[command(next_help_heading = "Grids")]
 pub struct GridArguments {
     /// Precision of the Fourier images [default: single]
-    #[arg(long, value_enum, value_name = "PRECISION")]
-    pub precision: Option<PrecisionName>,
+    #[arg(long, value_parser = choice::<Precision>(), value_name = "PRECISION")]
+    pub precision: Option<Precision>,
     /// Largest radius as a fraction of Nyquist, in (0, 1] [default: 1]
     #[arg(long, value_name = "F", value_parser = fraction)]
     pub resolution_factor: Option<f64>,

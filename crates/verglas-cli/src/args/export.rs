@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::numbers::named_file;
+use super::values::named_file;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -7,11 +7,10 @@ mod demo;
 mod descriptor;
 mod export;
 mod inspect;
-mod names;
-mod numbers;
 mod report;
 mod simulate;
 mod status;
+mod values;
 mod verify;
 
 pub use bench::BenchArguments;
@@ -21,13 +20,12 @@ pub use demo::DemoArguments;
 pub use descriptor::{DescriptorArguments, GridArguments};
 pub use export::ExportArguments;
 pub use inspect::InspectArguments;
-pub use names::{AngleUnitName, AtomShapeName, LayoutName, LogFormat, PixelSizeFromName};
 pub use report::ReportArguments;
 pub use simulate::SimulateArguments;
 pub use status::StatusArguments;
 pub use verify::VerifyArguments;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -94,14 +92,38 @@ pub struct Logging {
     pub log_format: LogFormat,
 }
 
+/// How messages look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+    use verglas::hint::{CommandWords, Words};
+    use verglas::{Hint, Setting};
 
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn whatever_a_hint_names_is_an_option() {
+        let command = Arguments::command();
+        let is_option = |name: &str| {
+            command.get_subcommands().flat_map(|command| command.get_arguments()).any(|option| option.get_long() == Some(name))
+        };
+        for hint in Setting::ALL.iter().map(|&setting| Hint::Give(setting)).chain([Hint::Resume, Hint::Overwrite]) {
+            let said = CommandWords.hint(hint);
+            let name = said.strip_prefix("--").unwrap().split(' ').next().unwrap();
+            assert!(is_option(name), "{said}");
+        }
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
+use verglas::simulate::Layout;
 
-use super::names::LayoutName;
-use super::numbers::positive;
+use super::values::{choice, positive};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,8 +26,8 @@ pub struct SimulateArguments {
     #[arg(long, value_name = "N")]
     pub n_pixels: usize,
     /// Which files hold it
-    #[arg(long, value_enum, default_value_t = LayoutName::Star, value_name = "LAYOUT")]
-    pub layout: LayoutName,
+    #[arg(long, value_parser = choice::<Layout>(), default_value_t, value_name = "LAYOUT")]
+    pub layout: Layout,
     /// Image files [default: one per 1,000 particles, at least two]
     #[arg(long, value_name = "N")]
     pub stacks: Option<usize>,

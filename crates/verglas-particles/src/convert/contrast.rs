@@ -18,11 +18,11 @@ pub(super) fn check_contrast(
     contrast: Contrast,
     findings: &mut Findings,
 ) -> Result<()> {
-    let choose = |contrast| Hint::Choose(Setting::Contrast, contrast);
+    let choose = |contrast: Contrast| Hint::Choose(Setting::Contrast, contrast.as_str());
     let Some(sign) = &table.blob_sign else {
         return match contrast {
             Contrast::BlobSign => Err(Error::value("contrast is to follow blob/sign, which the metadata don't have")
-                .with_hint(choose("invert") + " inverts every image")),
+                .with_hint(choose(Contrast::Invert) + " inverts every image")),
             Contrast::AsStored | Contrast::Invert => Ok(()),
         };
     };
@@ -35,8 +35,8 @@ pub(super) fn check_contrast(
     if n_negative > 0 {
         let what: Text = match contrast {
             Contrast::AsStored => {
-                "all images are converted as stored; " + choose("blob-sign") + " applies the sign, "
-                    + choose("invert") + " inverts every image"
+                "all images are converted as stored; " + choose(Contrast::BlobSign) + " applies the sign, "
+                    + choose(Contrast::Invert) + " inverts every image"
             }
             Contrast::BlobSign => "these images are inverted".into(),
             Contrast::Invert => "every image is inverted, whatever its sign".into(),

@@ -470,7 +470,7 @@ mod tests {
             assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false, true]);
             let text = match missing_is_allowed {
                 false => findings.errors[0].to_string(),
-                true => findings.warnings[0].message.clone(),
+                true => findings.warnings[0].message.to_string(),
             };
             let expected = format!(
                 "2 of 4 image files not found below `{}`, which holds 2; one folder must hold all of them\n  \

@@ -74,7 +74,7 @@ fn every_layout_holds_the_images_that_the_simulator_makes() {
     let simulator = ImageSimulator::new(&settings(Layout::Star)).unwrap();
     let mut scratch = simulator.scratch();
     let mut image = vec![0.0; N_PIXELS * N_PIXELS];
-    for layout in Layout::ALL {
+    for &layout in Layout::ALL {
         let folder = tempfile::tempdir().unwrap();
         let data_set = run(&settings(layout), folder.path());
         let images = read_images(&data_set);
@@ -89,7 +89,7 @@ fn every_layout_holds_the_images_that_the_simulator_makes() {
 
 #[test]
 fn the_number_of_threads_changes_no_byte() {
-    for layout in Layout::ALL {
+    for &layout in Layout::ALL {
         let folder = tempfile::tempdir().unwrap();
         let mut files = Vec::new();
         for n_threads in [1, 3, 8] {
@@ -296,7 +296,7 @@ fn what_cannot_be_written_is_named() {
 
 #[test]
 fn one_particle_is_a_data_set() {
-    for layout in Layout::ALL {
+    for &layout in Layout::ALL {
         let folder = tempfile::tempdir().unwrap();
         let data_set = run(&SimulationSettings { layout, ..SimulationSettings::new(1, 4) }, folder.path());
         assert_eq!(data_set.stack_files.len(), 1);
