@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use verglas::Error;
 use verglas::manifest::FolderRecord;
 use verglas::metadata::Input;
 use verglas::report::{REPORT, ReportSettings, write_report};
 use verglas::settings::{ConvertSettings, Existing};
-use verglas::simulate::{SimulateError, SimulationSettings};
+use verglas::simulate::SimulationSettings;
+use verglas::{Error, ErrorKind};
 
 use crate::args::DemoArguments;
 use crate::messages::Messages;
@@ -40,11 +40,12 @@ pub fn run(arguments: &DemoArguments, messages: Messages) -> Result<(), Failure>
     let simulation = SimulationSettings::new(N_PARTICLES, N_PIXELS);
     refuse_other_runs(&stacks)?;
     let star = data.join("particles.star");
-    match simulate::write(&simulation, &data, messages)? {
+    match simulate::write(&simulation, &data, messages) {
         Ok(_) => {}
         // An earlier demo's data set: made from the same seed, so it is the same. The metadata come last.
-        Err(SimulateError::Exists(_)) if n_images_named(&star) == Some(N_PARTICLES) => {}
-        Err(error) => return Err(Error::from(error).into()),
+        Err(Failure::Run(error)) if error.kind() == ErrorKind::Exists && n_images_named(&star) == Some(N_PARTICLES) => {
+        }
+        Err(failure) => return Err(failure),
     }
     let settings =
         ConvertSettings { batch_size: BATCH_SIZE, existing: Existing::Overwrite, ..ConvertSettings::default() };

@@ -1,13 +1,10 @@
 //! `verglas simulate`.
 
-use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use verglas::findings::counted;
-use verglas::simulate::{SimulateError, SimulatedDataSet, SimulationSettings, simulate};
-use verglas::{Error, ErrorKind, Observer};
+use verglas::simulate::{SimulatedDataSet, SimulationSettings, simulate};
 
 use crate::Failure;
 use crate::args::SimulateArguments;
@@ -25,7 +22,7 @@ pub fn run(arguments: &SimulateArguments, messages: Messages) -> Result<(), Fail
         settings.n_threads = threads.get();
     }
     let start = Instant::now();
-    let data_set = write(&settings, &arguments.output, messages)?.map_err(Error::from)?;
+    let data_set = write(&settings, &arguments.output, messages)?;
     let seconds = start.elapsed().as_secs_f64();
     messages.summary(&describe(&settings, &data_set, seconds), || {
         let paths =
@@ -46,28 +43,13 @@ pub fn run(arguments: &SimulateArguments, messages: Messages) -> Result<(), Fail
 /// Writes a data set, showing how far it has come.
 ///
 /// # Errors
-/// When a signal stops it; what else may fail is in the result.
-pub fn write(
-    settings: &SimulationSettings,
-    output: &Path,
-    messages: Messages,
-) -> Result<Result<SimulatedDataSet, SimulateError>, Failure> {
+/// As [`simulate`]; also when a signal stops it.
+pub fn write(settings: &SimulationSettings, output: &Path, messages: Messages) -> Result<SimulatedDataSet, Failure> {
     let signals = Signals::listen()?;
     let progress = messages.progress(settings.n_particles as u64, "particles simulated");
-    let mut shown = 0;
-    let written = simulate(settings, output, |done| {
-        progress.images_done((done - shown) as u64);
-        shown = done;
-        if signals.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
+    let written = simulate(settings, output, &progress, &signals.stop);
     progress.finish();
-    match written {
-        Err(SimulateError::Stopped) => {
-            let message = format!("stopped: nothing of the data set is left in `{}`", output.display());
-            Err(signals.failure(Error::new(ErrorKind::Interrupted, message)))
-        }
-        written => Ok(written),
-    }
+    written.map_err(|error| signals.failure(error))
 }
 
 fn describe(settings: &SimulationSettings, data_set: &SimulatedDataSet, seconds: f64) -> String {

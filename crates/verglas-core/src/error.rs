@@ -17,6 +17,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum ErrorKind {
     /// A file or folder that is needed is not there.
     NotFound,
+    /// A file or folder that is to be made is there already.
+    Exists,
     /// A file's contents break its format's rules or contradict another file.
     Format,
     /// A setting is wrong, or contradicts the data.
@@ -254,7 +256,8 @@ mod tests {
 
     #[test]
     fn debug_is_text_with_hints() {
-        let error = Error::value("a").with_detail("of b").with_hint("do c").with_other(Error::value("d").with_hint("e"));
+        let error =
+            Error::value("a").with_detail("of b").with_hint("do c").with_other(Error::value("d").with_hint("e"));
         assert_eq!(format!("{error:?}"), "a\n  of b\nhint: do c\nerror: d\nhint: e");
     }
 

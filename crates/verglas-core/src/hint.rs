@@ -277,7 +277,11 @@ mod tests {
 
     #[test]
     fn each_front_end_has_its_words() {
-        let text = "finish with " + Hint::Resume + ", or give " + Hint::Give(Setting::PixelSize) + ": "
+        let text = "finish with "
+            + Hint::Resume
+            + ", or give "
+            + Hint::Give(Setting::PixelSize)
+            + ": "
             + Hint::Choose(Setting::Contrast, "invert")
             + Segment::Caller;
         assert_eq!(

@@ -70,16 +70,13 @@ pub(crate) fn choose_pixel_size(
         Some(PixelSizeFrom::Caller) if caller.is_some() => metadata = None,
         Some(PixelSizeFrom::Metadata) if metadata.is_some() => caller = None,
         Some(PixelSizeFrom::Caller) => {
-            return Err(
-                Error::value("the caller's pixel size is to count, and none is given")
-                    .with_hint("give " + Hint::Give(Setting::PixelSize))
-            );
+            return Err(Error::value("the caller's pixel size is to count, and none is given")
+                .with_hint("give " + Hint::Give(Setting::PixelSize)));
         }
         Some(PixelSizeFrom::Metadata) => {
-            return Err(Error::value("the metadata's pixel size is to count, and they state none")
-                .with_hint(
-                    "leave " + Hint::Give(Setting::PixelSizeFrom) + " out, or give " + Hint::Give(Setting::PixelSize),
-                ));
+            return Err(Error::value("the metadata's pixel size is to count, and they state none").with_hint(
+                "leave " + Hint::Give(Setting::PixelSizeFrom) + " out, or give " + Hint::Give(Setting::PixelSize),
+            ));
         }
         None => {}
     }

@@ -20,7 +20,7 @@ pub fn exception(error: &Error) -> PyErr {
     match error.kind() {
         ErrorKind::NotFound => PyFileNotFoundError::new_err(text),
         ErrorKind::Format => FormatError::new_err(text),
-        ErrorKind::Value => PyValueError::new_err(text),
+        ErrorKind::Value | ErrorKind::Exists => PyValueError::new_err(text),
         ErrorKind::Io => PyOSError::new_err(text),
         ErrorKind::Busy => PyBlockingIOError::new_err(text),
         ErrorKind::Interrupted => PyKeyboardInterrupt::new_err(text),

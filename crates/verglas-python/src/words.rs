@@ -14,7 +14,8 @@ impl Words for PythonWords {
             Hint::Overwrite => "`overwrite=True`".to_owned(),
             Hint::Give(setting) => {
                 let arguments = arguments(setting);
-                let quoted: Vec<String> = arguments.names.iter().map(|name| format!("`{name}{}`", arguments.value)).collect();
+                let quoted: Vec<String> =
+                    arguments.names.iter().map(|name| format!("`{name}{}`", arguments.value)).collect();
                 quoted.join(" or ")
             }
             Hint::Choose(setting, value) => {

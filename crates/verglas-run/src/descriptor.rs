@@ -157,9 +157,8 @@ impl ImageDescriptor {
         };
         let atom_shape = match keys.text("atom_shape")? {
             None => AtomShape::default(),
-            Some(name) => AtomShape::from_cryolike(&name).map_err(|error| {
-                FormatError::malformed(Place::Entry("atom_shape".to_owned()), error.to_string())
-            })?,
+            Some(name) => AtomShape::from_cryolike(&name)
+                .map_err(|error| FormatError::malformed(Place::Entry("atom_shape".to_owned()), error.to_string()))?,
         };
         let template = TemplateSettings {
             viewing_distance: keys.optional_scalar("viewing_distance")?,

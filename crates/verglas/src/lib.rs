@@ -3,7 +3,8 @@
 pub use verglas_bench as bench;
 pub use verglas_core::threads::default_threads;
 pub use verglas_core::{
-    Choice, Error, ErrorKind, Findings, Hint, Observer, Result, Setting, Silent, StopFlag, Text, Warning, error, findings, hint,
+    Choice, Error, ErrorKind, Findings, Hint, Observer, Result, Setting, Silent, StopFlag, Text, Warning, error,
+    findings, hint,
 };
 pub use verglas_fourier::{ctf, grid, polar, pose};
 pub use verglas_inspect as inspect;

@@ -117,7 +117,10 @@ mod tests {
     fn whatever_a_hint_names_is_an_option() {
         let command = Arguments::command();
         let is_option = |name: &str| {
-            command.get_subcommands().flat_map(|command| command.get_arguments()).any(|option| option.get_long() == Some(name))
+            command
+                .get_subcommands()
+                .flat_map(|command| command.get_arguments())
+                .any(|option| option.get_long() == Some(name))
         };
         for hint in Setting::ALL.iter().map(|&setting| Hint::Give(setting)).chain([Hint::Resume, Hint::Overwrite]) {
             let said = CommandWords.hint(hint);

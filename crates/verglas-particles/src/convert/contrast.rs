@@ -35,8 +35,11 @@ pub(super) fn check_contrast(
     if n_negative > 0 {
         let what: Text = match contrast {
             Contrast::AsStored => {
-                "all images are converted as stored; " + choose(Contrast::BlobSign) + " applies the sign, "
-                    + choose(Contrast::Invert) + " inverts every image"
+                "all images are converted as stored; "
+                    + choose(Contrast::BlobSign)
+                    + " applies the sign, "
+                    + choose(Contrast::Invert)
+                    + " inverts every image"
             }
             Contrast::BlobSign => "these images are inverted".into(),
             Contrast::Invert => "every image is inverted, whatever its sign".into(),

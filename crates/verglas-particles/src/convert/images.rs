@@ -145,8 +145,10 @@ pub(super) fn compare_headers(
             _ => " (others differ, too)",
         };
         let used = used(chosen, source);
-        findings
-            .warn("pixel-size-differs", format!("the MRC header of `{path}` says {size} Å per pixel{more}; ").as_str() + used);
+        findings.warn(
+            "pixel-size-differs",
+            format!("the MRC header of `{path}` says {size} Å per pixel{more}; ").as_str() + used,
+        );
     }
     if source == PixelSizeSource::MrcHeader {
         let mut silent = files.iter().flatten().filter(|file| meaningful_pixel_size(file).is_none());

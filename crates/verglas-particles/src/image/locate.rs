@@ -51,7 +51,9 @@ pub(crate) fn locate_images(
         if missing_is_allowed {
             findings.warn("images-missing", error.message().clone());
         } else if is_named_by_metadata {
-            findings.error(error.with_hint("name the folder that holds the image files with " + Hint::Give(Setting::ImageDir)));
+            findings.error(
+                error.with_hint("name the folder that holds the image files with " + Hint::Give(Setting::ImageDir)),
+            );
         } else {
             findings.error(error);
         }

@@ -260,7 +260,8 @@ fn take_required(
         }
         if missing == ["rlnImageName"] {
             error = error.with_hint(
-                "for rows that describe the sections of a stack in sequence, name it with " + Hint::Give(Setting::Images),
+                "for rows that describe the sections of a stack in sequence, name it with "
+                    + Hint::Give(Setting::Images),
             );
         }
         return Err(error);
