@@ -750,5 +750,6 @@ def test_a_simulation_can_be_stopped(tmp_path):
         raise RuntimeError("enough")
 
     with pytest.raises(RuntimeError, match="enough"):
-        verglas.simulate(tmp_path / "data", 100, 16, progress=progress)
+        # Long enough that it is still going on when progress is told for the first time.
+        verglas.simulate(tmp_path / "data", 20_000, 64, progress=progress)
     assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]

@@ -1,12 +1,41 @@
 //! `verglas completions` and `verglas man`: both from the definitions that the command line itself is read by.
 
 use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
 
-use clap::CommandFactory;
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
 use verglas::{Error, Result};
 
-use crate::args::{Arguments, CompletionsArguments, ManArguments};
+use crate::args::Arguments;
 use crate::messages::Messages;
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  verglas completions bash > ~/.local/share/bash-completion/completions/verglas
+  verglas completions zsh > ~/.zfunc/_verglas
+  verglas completions fish > ~/.config/fish/completions/verglas.fish";
+
+#[derive(Debug, Args)]
+#[command(after_help = COMPLETIONS_EXAMPLES)]
+pub struct CompletionsArguments {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  verglas man -o ~/.local/share/man/man1
+  man verglas-convert";
+
+#[derive(Debug, Args)]
+#[command(after_help = MAN_EXAMPLES)]
+pub struct ManArguments {
+    /// Folder to write to; it is made if it is not there
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+}
 
 /// Prints the completions of a shell.
 pub fn print_completions(arguments: &CompletionsArguments) -> Result<()> {

@@ -1,7 +1,8 @@
 //! `verglas demo`: the whole way on one line, on data that it makes itself.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use verglas::manifest::FolderRecord;
 use verglas::metadata::Input;
 use verglas::report::{REPORT, ReportSettings, write_report};
@@ -9,9 +10,21 @@ use verglas::settings::{ConvertSettings, Existing};
 use verglas::simulate::SimulationSettings;
 use verglas::{Error, ErrorKind};
 
-use crate::args::DemoArguments;
 use crate::messages::Messages;
 use crate::{Failure, convert, report, simulate, verify};
+
+const EXAMPLES: &str = "\
+Examples:
+  verglas demo
+  verglas demo /tmp/verglas-demo";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DemoArguments {
+    /// Folder to write to
+    #[arg(value_name = "DIR", default_value = "verglas-demo")]
+    pub output: PathBuf,
+}
 
 const N_PARTICLES: usize = 1000;
 const N_PIXELS: usize = 64;

@@ -15,6 +15,7 @@ mod signals;
 mod simulate;
 mod status;
 mod suggest;
+mod values;
 mod verify;
 
 use std::process::ExitCode;

@@ -1,17 +1,33 @@
 //! `verglas verify`: is an output folder complete and unaltered?
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use verglas::findings::counted;
 use verglas::manifest::FolderRecord;
 use verglas::verify::verify_on;
 use verglas::{Error, Findings, Verification};
 
 use crate::Failure;
-use crate::args::VerifyArguments;
 use crate::messages::Messages;
 use crate::signals::Signals;
+
+const EXAMPLES: &str = "\
+Examples:
+  verglas verify stacks
+  verglas verify stacks -j 1 --log-format json";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct VerifyArguments {
+    /// Output folder of a conversion
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Threads [default: all processors allotted to the process]
+    #[arg(short = 'j', long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
 
 /// Looks and tells; fails when something is wrong.
 pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failure> {

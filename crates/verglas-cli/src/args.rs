@@ -1,31 +1,19 @@
-//! The command line: what its words mean, and their help texts. Each command has its file.
-
-mod bench;
-mod completions;
-mod convert;
-mod demo;
-mod descriptor;
-mod export;
-mod inspect;
-mod report;
-mod simulate;
-mod status;
-mod values;
-mod verify;
-
-pub use bench::BenchArguments;
-pub use completions::{CompletionsArguments, ManArguments};
-pub use convert::{CheckArguments, ConvertArguments, InputArguments};
-pub use demo::DemoArguments;
-pub use descriptor::{DescriptorArguments, GridArguments};
-pub use export::ExportArguments;
-pub use inspect::InspectArguments;
-pub use report::ReportArguments;
-pub use simulate::SimulateArguments;
-pub use status::StatusArguments;
-pub use verify::VerifyArguments;
+//! The command line as a whole: the commands, and what all of them take. Each command has its own file.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::bench::BenchArguments;
+use crate::check::CheckArguments;
+use crate::completions::{CompletionsArguments, ManArguments};
+use crate::convert::ConvertArguments;
+use crate::demo::DemoArguments;
+use crate::descriptor::DescriptorArguments;
+use crate::export::ExportArguments;
+use crate::inspect::InspectArguments;
+use crate::report::ReportArguments;
+use crate::simulate::SimulateArguments;
+use crate::status::StatusArguments;
+use crate::verify::VerifyArguments;
 
 const EXAMPLES: &str = "\
 Examples:
