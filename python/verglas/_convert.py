@@ -452,6 +452,7 @@ def _settings(
         "existing": "overwrite" if overwrite else "resume" if skip_exist else "refuse",
         "shard": None if options["shard"] is None else _shard(options["shard"]),
         "skip_unreadable": bool(options["skip_unreadable"]),
+        "verify_kept": bool(options["verify_kept"]),
         "threads": None if threads is None else at_least_one(threads, "threads"),
         "memory": None if options["memory"] is None else _bytes(options["memory"]),
     }

@@ -21,7 +21,7 @@ OpticsGroup = Union[int, str, Sequence[Union[int, str]]]
 
 
 class Options(TypedDict, total=False):
-    """Keyword-only options; each has the name that it has on the command line."""
+    """Keyword-only options; most have the names that they have on the command line."""
 
     pixel_size_from: Literal["caller", "metadata"] | None
     precision: str
@@ -34,6 +34,7 @@ class Options(TypedDict, total=False):
     keep_files_apart: bool
     physical: bool
     skip_unreadable: bool
+    verify_kept: bool
     shard: tuple[int, int] | str | None
     threads: int | None
     memory: int | str | None
@@ -52,6 +53,7 @@ DEFAULTS: Options = {
     "keep_files_apart": False,
     "physical": True,
     "skip_unreadable": False,
+    "verify_kept": False,
     "shard": None,
     "threads": None,
     "memory": None,
@@ -74,6 +76,7 @@ MEANINGS = {
     "keep_files_apart": "No stack mixes image files.",
     "physical": "Whether the physical images are written (``phys/``).",
     "skip_unreadable": "Leave out images that can't be read or normalised, and list them in ``skipped.star``.",
+    "verify_kept": "With ``skip_exist``: read what is kept, and make anew what was altered since.",
     "shard": "``(k, n)`` or ``\"k/n\"``, k from 1: only the k-th of n parts of the stacks; all may run at once, anywhere.",
     "threads": "Threads that compute; as many as processors are allotted to the process if not given.",
     "memory": 'Upper bound for buffers: bytes, or a text such as ``"512M"``; 320 MiB if not given.',

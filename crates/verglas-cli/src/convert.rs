@@ -19,6 +19,7 @@ pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Res
     let settings = ConvertSettings {
         physical: !arguments.no_physical,
         plots: !arguments.no_plots,
+        verify_kept: arguments.verify,
         existing: match (arguments.overwrite, arguments.resume) {
             (true, _) => Existing::Overwrite,
             (_, true) => Existing::Resume,

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use verglas::Error;
+use verglas::convert::RecordedConversion;
 use verglas::manifest::FolderRecord;
 use verglas::metadata::Input;
 use verglas::report::{REPORT, ReportSettings, write_report};
@@ -26,8 +27,8 @@ fn n_images_named(star: &Path) -> Option<usize> {
 fn refuse_other_runs(stacks: &Path) -> Result<(), Error> {
     let Ok(record) = FolderRecord::read(stacks) else { return Ok(()) };
     let first = record.first();
-    let batch_size = first.settings.others.get("batch_size").and_then(serde_json::Value::as_u64);
-    if first.shard.is_none() && first.plan.n_images == N_PARTICLES && batch_size == Some(BATCH_SIZE as u64) {
+    let batch_size = RecordedConversion::of(first).batch_size;
+    if first.shard.is_none() && first.plan.n_images == N_PARTICLES && batch_size == Some(BATCH_SIZE) {
         return Ok(());
     }
     Err(Error::value(format!("`{}` holds stacks that no demo made", stacks.display()))

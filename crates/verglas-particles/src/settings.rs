@@ -168,6 +168,8 @@ pub struct ConvertSettings {
     pub existing: Existing,
     /// Make only this part of the stacks, under the names that they have in the whole.
     pub shard: Option<Shard>,
+    /// When going on: compare the checksums of what is kept, and make anew what was altered. Sizes are always compared.
+    pub verify_kept: bool,
     /// Leave out images that can't be read or normalised, and list them; metadata must be right all the same.
     pub skip_unreadable: bool,
     /// Threads that compute; at least one.
@@ -206,6 +208,7 @@ impl Default for ConvertSettings {
             plots: true,
             existing: Existing::Refuse,
             shard: None,
+            verify_kept: false,
             skip_unreadable: false,
             n_threads: default_threads(),
             memory_bytes: DEFAULT_MEMORY_BYTES,

@@ -73,6 +73,7 @@ pub struct SettingsValues {
     existing: String,
     shard: Option<(usize, usize)>,
     skip_unreadable: bool,
+    verify_kept: bool,
     threads: Option<usize>,
     memory: Option<u64>,
 }
@@ -147,6 +148,7 @@ impl SettingsValues {
             )?,
             shard: shard.transpose().map_err(|error| exception(&error))?,
             skip_unreadable: self.skip_unreadable,
+            verify_kept: self.verify_kept,
             n_threads: self.threads.unwrap_or(defaults.n_threads),
             memory_bytes: self.memory.unwrap_or(defaults.memory_bytes),
         })

@@ -29,8 +29,8 @@ use serde::Serialize;
 use survey::{Stacks, survey};
 use verglas_core::atomic::write_atomically;
 use verglas_core::error::{Error, Result};
+use verglas_particles::stack::StackNames;
 use verglas_run::descriptor::ImageDescriptor;
-use verglas_run::names::StackNames;
 
 /// What a user can ask of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -116,6 +116,9 @@ pub struct ConvertArguments {
     /// Finish what an earlier run left unfinished: keep its stacks that are whole and make the others
     #[arg(long, help_heading = "Output")]
     pub resume: bool,
+    /// With --resume: read the stacks that are kept, and make those anew that were altered since
+    #[arg(long, help_heading = "Output", requires = "resume")]
+    pub verify: bool,
     /// Make only the K-th of N parts of the stacks, K from 1; any number of shards may run at once
     #[arg(long, value_name = "K/N", value_parser = shard, help_heading = "Output")]
     pub shard: Option<Shard>,

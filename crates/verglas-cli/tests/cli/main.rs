@@ -13,6 +13,7 @@ mod guides;
 mod help;
 mod inspect;
 mod interrupted;
+mod kills;
 mod mutated_input;
 mod partial_alignments;
 mod pixel_sizes;

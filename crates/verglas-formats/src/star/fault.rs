@@ -1,7 +1,6 @@
 //! The reader's errors, in words.
 
-use super::MAX_LINE_BYTES;
-use super::line::{Line, LineFault};
+use super::line::{Line, LineFault, MAX_LINE_BYTES};
 use super::tokens::{TokenFault, Tokens};
 use crate::{FormatError, Place};
 

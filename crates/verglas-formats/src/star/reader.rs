@@ -1,10 +1,10 @@
 //! Reads a STAR file once, from start to end, one row at a time.
 
-use super::block::{Block, BlockKind, Column};
-use super::line::{Line, LineSource, Skipped};
+use super::block::{Block, BlockKind, Column, MAX_COLUMNS};
+use super::fault;
+use super::line::{Line, LineSource, MAX_LINE_BYTES, Skipped};
 use super::row::Row;
 use super::tokens::{Tokens, is_white, trim_start};
-use super::{MAX_COLUMNS, MAX_LINE_BYTES, fault};
 use crate::{FormatError, Place, Result};
 use std::fs::File;
 use std::io::{BufRead, BufReader};

@@ -18,6 +18,17 @@ pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &Foun
         let rows = counted_do(n_repeated, "row", "names", "name");
         findings.warn("image-repeated", format!("{rows} an image that an earlier row names too; all are kept"));
     }
+    let n_without_range = plan.n_stacks_without_range();
+    if n_without_range > 0 {
+        findings.warn(
+            "no-stack-range",
+            format!(
+                "{} no stack_start and stack_end, for their images do not follow each other in their file: other optics \
+                 groups or constants lie between; idxs has the place of each image",
+                counted_do(n_without_range, "stack", "has", "have")
+            ),
+        );
+    }
     if table.constants.len() > 1 {
         let mut text = format!(
             "{} sets of voltage, spherical aberration and amplitude contrast: stacks of one set each",

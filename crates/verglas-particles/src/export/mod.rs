@@ -35,8 +35,6 @@ use source::{SourceKind, check_unchanged};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
 
-pub(crate) use star_source::particle_block;
-
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Export {

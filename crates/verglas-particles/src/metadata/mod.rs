@@ -7,6 +7,7 @@ mod defaults;
 mod fields;
 mod image_name;
 mod optics;
+mod particle_block;
 pub(crate) mod pixel_sizes;
 mod problems;
 mod star;
@@ -20,6 +21,7 @@ use verglas_core::findings::Findings;
 
 use crate::particle::ParticleTable;
 pub(crate) use cryosparc::image_folder;
+pub(crate) use particle_block::particle_block;
 
 /// What a conversion reads.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use serde_json::Value;
 use verglas_core::findings::counted;
 use verglas_core::paths::plain_path;
 
-use super::{InputFile, InputRecord, InputRole, Manifest, RecordedPath};
+use super::path::RecordedPath;
+use super::record::{InputFile, InputRecord, InputRole, Manifest};
 
 /// Where the grids were read from, if they were read; they are the same when what was read is, which its checksum says.
 const DESCRIPTOR: &str = "descriptor";
