@@ -58,7 +58,7 @@ impl Conversion {
     /// # Errors
     /// When it is not empty and the settings say to refuse that, or when it can't be written.
     pub fn check_output(output: &Path, settings: &ConvertSettings) -> Result<()> {
-        OutputFolder::new(output, settings.shard, &ConversionFiles).check(settings.existing)
+        OutputFolder::new(output, settings.shard, ConversionFiles).check(settings.existing)
     }
 
     fn run_in<T: Real>(
@@ -72,7 +72,7 @@ impl Conversion {
         Complex<T>: Pod,
     {
         let start = Instant::now();
-        let output = OutputFolder::new(output, self.settings.shard, &ConversionFiles);
+        let output = OutputFolder::new(output, self.settings.shard, ConversionFiles);
         output.check(self.settings.existing)?;
         let transform =
             PolarTransform::<T>::plan(self.descriptor.cartesian_grid.n_pixels(), &self.descriptor.polar_grid)

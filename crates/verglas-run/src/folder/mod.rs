@@ -30,7 +30,7 @@ pub struct OutputFolder {
     root: PathBuf,
     /// The part of the units that the run makes.
     shard: Option<Shard>,
-    files: &'static dyn JobFiles,
+    files: Arc<dyn JobFiles>,
     /// What the folders were when the run took them: path, device and inode.
     identity: Arc<Mutex<Vec<(PathBuf, (u64, u64))>>>,
 }
@@ -40,9 +40,9 @@ pub const DESCRIPTOR: &str = "parameters.npz";
 
 impl OutputFolder {
     /// The folder at `root`, which need not exist yet, for a run of all units or of one shard.
-    pub fn new(root: &Path, shard: Option<Shard>, files: &'static dyn JobFiles) -> Self {
+    pub fn new(root: &Path, shard: Option<Shard>, files: impl JobFiles + 'static) -> Self {
         let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root.to_owned() };
-        Self { root, shard, files, identity: Arc::default() }
+        Self { root, shard, files: Arc::new(files), identity: Arc::default() }
     }
 
     /// The path of a file in it.
@@ -221,7 +221,7 @@ impl OutputFolder {
         let at_root = names_in(&self.root)?;
         doomed.extend(at_root.iter().filter(|name| is_manifest(whole_name(name))).map(|name| self.path(name)));
         doomed.extend(self.partial_shared_files(&at_root));
-        doomed.extend(unit_files(&self.root, self.files)?.iter().map(|file| self.path(&file.name)));
+        doomed.extend(unit_files(&self.root, &*self.files)?.iter().map(|file| self.path(&file.name)));
         remove_files(&doomed, read)?;
         for folder in self.files.folders().iter().filter(|folder| !folder.is_empty()) {
             // Only an empty folder goes; other people's files stay, and with them their folder.
@@ -237,7 +237,7 @@ impl OutputFolder {
     /// When a file can't be removed.
     pub fn remove_unfinished(&self, own_units: Range<usize>) -> Result<()> {
         let is_mine = |file: &&UnitFile| file.is_partial && (self.shard.is_none() || own_units.contains(&file.unit));
-        let files = unit_files(&self.root, self.files)?;
+        let files = unit_files(&self.root, &*self.files)?;
         let mut doomed: Vec<PathBuf> = files.iter().filter(is_mine).map(|file| self.path(&file.name)).collect();
         doomed.extend(self.partial_shared_files(&names_in(&self.root)?));
         remove_files(&doomed, &[])
@@ -259,12 +259,16 @@ impl OutputFolder {
     /// # Errors
     /// When the folder can't be read.
     pub fn published_units(&self) -> Result<BTreeSet<usize>> {
-        Ok(unit_files(&self.root, self.files)?.into_iter().filter(|file| file.is_last).map(|file| file.unit).collect())
+        Ok(unit_files(&self.root, &*self.files)?
+            .into_iter()
+            .filter(|file| file.is_last)
+            .map(|file| file.unit)
+            .collect())
     }
 
     /// What the job calls its files.
-    pub fn files(&self) -> &'static dyn JobFiles {
-        self.files
+    pub fn files(&self) -> &dyn JobFiles {
+        &*self.files
     }
 
     /// Checks that files which all shards write can be put into the folder without replacing someone else's file:
@@ -425,7 +429,7 @@ mod tests {
     fn other_peoples_files_are_no_hindrance_and_are_never_touched() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("notes.txt"), "mine").unwrap();
-        let folder = OutputFolder::new(dir.path(), None, &Notes);
+        let folder = OutputFolder::new(dir.path(), None, Notes);
         folder.check(Existing::Refuse).unwrap();
         folder.make_folders(&["pictures", "notes"]).unwrap();
         for name in [
@@ -454,7 +458,7 @@ mod tests {
     #[test]
     fn nothing_goes_that_the_run_reads_whatever_it_is_called() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = OutputFolder::new(dir.path(), None, &Notes);
+        let folder = OutputFolder::new(dir.path(), None, Notes);
         folder.make_folders(&["notes"]).unwrap();
         fs::write(dir.path().join("notes/unit-0.txt"), "").unwrap();
         fs::write(dir.path().join("manifest.json"), "{}").unwrap();
@@ -471,7 +475,7 @@ mod tests {
     #[test]
     fn a_folder_that_was_replaced_is_noticed() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = OutputFolder::new(&dir.path().join("out"), None, &Notes);
+        let folder = OutputFolder::new(&dir.path().join("out"), None, Notes);
         let (_lock, _) = folder.lock().unwrap();
         folder.make_folders(&["notes"]).unwrap();
         folder.check_is_same().unwrap();
@@ -487,7 +491,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("out"), "a file").unwrap();
         for path in ["out", "out/deeper"] {
-            let error = OutputFolder::new(&dir.path().join(path), None, &Notes).check(Existing::Refuse).unwrap_err();
+            let error = OutputFolder::new(&dir.path().join(path), None, Notes).check(Existing::Refuse).unwrap_err();
             assert!(error.to_string().contains("is a file"), "{error}");
         }
     }

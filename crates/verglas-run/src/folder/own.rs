@@ -13,7 +13,7 @@ use verglas_core::error::{Error, Result};
 /// The names that one kind of job gives to its files.
 ///
 /// A job makes *units*, numbered from 0: of a conversion they are the stacks. All files of a unit belong to one number.
-pub trait JobFiles: fmt::Debug + Sync {
+pub trait JobFiles: fmt::Debug + Send + Sync {
     /// The folders below the output folder that hold files of units; `""` is the output folder itself.
     fn folders(&self) -> &[&'static str];
 

@@ -70,6 +70,7 @@ fn show_input(manifest: &Manifest) -> String {
             pairs.join(", ")
         }
         InputRecord::IndexedCs { cs } => cs.iter().map(at).collect::<Vec<_>>().join(" and "),
+        InputRecord::Structures { files } => files.iter().map(at).collect::<Vec<_>>().join(", "),
         InputRecord::CryosparcJob { root, job } => format!("job {job} in {}", at(root)),
     }
 }
@@ -80,7 +81,7 @@ pub fn differing_inputs(old: &Manifest, new: &Manifest, with_images: bool) -> Ve
     let counts = |input: &&InputFile| match input.role {
         Some(InputRole::Images) => with_images,
         Some(InputRole::Descriptor) => false,
-        Some(InputRole::Metadata) | None => true,
+        Some(InputRole::Metadata | InputRole::Structure) | None => true,
     };
     let mut differences = Vec::new();
     let mut now: HashMap<PathBuf, &InputFile> =

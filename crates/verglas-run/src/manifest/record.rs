@@ -105,6 +105,11 @@ pub enum InputRecord {
         /// The number of the job.
         job: u64,
     },
+    /// Structures that templates are made of.
+    Structures {
+        /// Their files, in order.
+        files: Vec<RecordedPath>,
+    },
 }
 
 /// The stacks of a data set in short: two plans are the same when all of this is.
@@ -128,6 +133,8 @@ pub enum InputRole {
     Descriptor,
     /// It holds images.
     Images,
+    /// It holds a structure: atoms or a map.
+    Structure,
 }
 
 /// A file that was read.
