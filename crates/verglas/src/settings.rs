@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+pub use verglas_formats::mrc::PixelType;
 
 use crate::error::{Error, Result};
 use crate::grid::Precision;
@@ -227,6 +228,8 @@ pub struct ConvertSettings {
     pub optics_groups: Vec<String>,
     /// How 8-bit MRC data are meant.
     pub byte_sign: ByteSign,
+    /// How pixels are stored, where the MRC headers' mode is wrong; `None`: the mode counts.
+    pub pixel_type: Option<PixelType>,
     /// No stack mixes image files.
     pub keep_files_apart: bool,
     /// Whether the physical stacks are written.
@@ -270,6 +273,7 @@ impl Default for ConvertSettings {
             contrast: Contrast::AsStored,
             optics_groups: Vec::new(),
             byte_sign: ByteSign::Signed,
+            pixel_type: None,
             keep_files_apart: false,
             physical: true,
             plots: true,

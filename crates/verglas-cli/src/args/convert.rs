@@ -7,7 +7,9 @@ use clap::Args;
 use verglas::settings::Shard;
 
 use super::descriptor::GridArguments;
-use super::names::{AngleUnitName, AxisName, ByteSignName, ContrastName, DownsampleMethodName, PixelSizeFromName};
+use super::names::{
+    AngleUnitName, AxisName, ByteSignName, ContrastName, DownsampleMethodName, PixelSizeFromName, PixelTypeName,
+};
 use super::numbers::{bytes, positive, shard};
 
 /// What is read, and how it is meant.
@@ -51,6 +53,9 @@ pub struct InputArguments {
     /// How 8-bit MRC data are meant
     #[arg(long, value_enum, default_value_t = ByteSignName::Signed, value_name = "SIGN", help_heading = "Images")]
     pub mode0: ByteSignName,
+    /// How pixels are stored, where the mode of the MRC headers is wrong
+    #[arg(long, value_enum, value_name = "TYPE", help_heading = "Images")]
+    pub pixel_type: Option<PixelTypeName>,
 
     /// Only particles of these optics groups, by number or name; in .cs files ctf/exp_group_id
     #[arg(long, value_name = "ID", num_args = 1.., help_heading = "Metadata")]

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::prepare::Conversion;
+use super::stored_looks::StoredLooks;
 use super::{Observer, StopFlag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::findings::Findings;
@@ -22,6 +23,8 @@ struct Degenerates {
     unreadable: Vec<(usize, Error)>,
     /// What no option allows to leave out.
     fatal: Vec<(usize, Error)>,
+    /// What the pixels of each file look like.
+    stored: StoredLooks,
 }
 
 impl Conversion {
@@ -37,6 +40,7 @@ impl Conversion {
             return Err(Error::new(ErrorKind::Interrupted, "stopped before every image was looked at"));
         }
         let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+        all.stored.report(self.images.files(), self.settings.byte_sign, findings);
         self.report(&mut all.constant, Degenerate::Constant, findings);
         self.report(&mut all.not_finite, Degenerate::NotFinite, findings);
         for (mut errors, may_be_left_out) in [(all.unreadable, true), (all.fatal, false)] {
@@ -65,6 +69,9 @@ impl Conversion {
             let (file, section) = (self.table.image[particle], self.table.section[particle]);
             match self.images.read(file, section, 1, &mut raw, &mut bytes, stop) {
                 Ok(()) => {
+                    if let Ok(image_file) = &self.images.files()[file as usize] {
+                        mine.stored.add(file, &image_file.header, &raw);
+                    }
                     let image = downsampler.apply(RawImage(&raw), &mut scratch);
                     match apply_normalization(image, &mut physical) {
                         Ok(_) => {}
@@ -89,6 +96,7 @@ impl Conversion {
         all.not_finite.append(&mut mine.not_finite);
         all.unreadable.append(&mut mine.unreadable);
         all.fatal.append(&mut mine.fatal);
+        all.stored.append(mine.stored);
     }
 
     /// One error for all images of a kind.

@@ -5,7 +5,7 @@ use verglas_formats::mrc::Mode0;
 use super::prepare::{own_positions, own_stacks};
 use crate::error::{Error, Result};
 use crate::findings::{Findings, counted};
-use crate::image::{BoxSize, ImageFile, Unreadable, check_images, locate_images};
+use crate::image::{BoxSize, ImageFile, StoredPixels, Unreadable, check_images, locate_images};
 use crate::metadata::{Input, image_folder};
 use crate::particle::ParticleTable;
 use crate::pixel_size::{PixelSizeSource, differ, show, used};
@@ -66,7 +66,8 @@ pub(super) fn find_images(
         }
     }
     let positions = own_positions(plan, settings);
-    let (files, box_size) = check_images(table, plan, positions, paths, mode0, settings.skip_unreadable, findings);
+    let stored = StoredPixels { mode0, pixel_type: settings.pixel_type };
+    let (files, box_size) = check_images(table, plan, positions, paths, stored, settings.skip_unreadable, findings);
     if settings.skip_unreadable {
         refuse_empty_stacks(table, plan, settings, &files, findings);
     }

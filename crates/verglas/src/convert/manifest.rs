@@ -135,9 +135,13 @@ fn recorded_settings(conversion: &Conversion, descriptor_bytes: &[u8]) -> Record
         "plots": settings.plots,
         "skip_unreadable": settings.skip_unreadable,
     });
-    let others = match others {
+    let mut others = match others {
         Value::Object(others) => others,
         _ => Map::new(),
     };
+    // A folder that was made before there was such a setting was made without it.
+    if let Some(pixel_type) = settings.pixel_type {
+        others.insert("pixel_type".to_owned(), pixel_type.as_str().into());
+    }
     RecordedSettings { input, others }
 }

@@ -14,6 +14,7 @@ mod reports;
 mod run;
 mod skipped;
 mod stack_run;
+mod stored_looks;
 mod summary;
 
 pub use prepare::Conversion;
