@@ -204,7 +204,7 @@ impl fmt::Display for Shard {
 pub struct ConvertSettings {
     /// The grids.
     pub descriptor: DescriptorSource,
-    /// Look image files up by file name in this folder.
+    /// Look image files up in this folder, by the longest end of their paths that is there.
     pub image_dir: Option<PathBuf>,
     /// Most images per stack.
     pub batch_size: usize,

@@ -32,7 +32,7 @@ pub struct InputArguments {
     /// The CryoSPARC job J<N> below the folder INPUT: its particles and the images in J<N>/restack or J<N>/downsample
     #[arg(long, value_name = "N", help_heading = "Images", conflicts_with_all = ["images", "image_dir"])]
     pub job: Option<u64>,
-    /// Look image files up by file name in this folder
+    /// Look image files up in this folder, by the longest end of their paths that is there
     #[arg(long, value_name = "DIR", help_heading = "Images", conflicts_with = "images")]
     pub image_dir: Option<PathBuf>,
     /// Pixel size of the input images, Å

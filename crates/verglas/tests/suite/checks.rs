@@ -303,6 +303,10 @@ fn case(check: &str, source: Source) -> Option<(DataSet, &'static str)> {
             set.settings.pixel_size_angstrom = None;
             put_pixel_size(&mut set.mrc, 1.6);
         }
+        "columns that say half of a pixel size, or another image's" if is_cs => {
+            set.cs = set.cs.without("blob/psize_A").f32("location/micrograph_psize_A", &[0.75, 0.75]);
+            put_pixel_size(&mut set.mrc, 1.6);
+        }
         "columns that say half of a pixel size, or another image's" if is_mrc => {
             set.settings.pixel_size_angstrom = None;
             put_pixel_size(&mut set.mrc, 1.6);

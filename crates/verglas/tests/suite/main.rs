@@ -14,6 +14,7 @@ mod export_round_trip;
 mod faults;
 mod grid_quadrature;
 mod inspect;
+mod peers;
 mod plots;
 mod polar_accuracy;
 mod polar_common;

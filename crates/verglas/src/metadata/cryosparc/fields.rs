@@ -30,11 +30,12 @@ pub(super) enum Field {
     InPlaneAngle,
     InPlaneShift,
     InPlanePixelSize,
+    MicrographPixelSize,
 }
 
 impl Field {
     /// Every field, in the order of the enumeration.
-    pub(super) const ALL: [Field; 27] = [
+    pub(super) const ALL: [Field; 28] = [
         Field::Uid,
         Field::BlobPath,
         Field::BlobIndex,
@@ -62,6 +63,7 @@ impl Field {
         Field::InPlaneAngle,
         Field::InPlaneShift,
         Field::InPlanePixelSize,
+        Field::MicrographPixelSize,
     ];
 
     /// What every input must say of the contrast transfer function.
@@ -114,6 +116,7 @@ impl Field {
             Field::InPlaneAngle => "alignments2D/pose",
             Field::InPlaneShift => "alignments2D/shift",
             Field::InPlanePixelSize => "alignments2D/psize_A",
+            Field::MicrographPixelSize => "location/micrograph_psize_A",
         }
     }
 
@@ -122,8 +125,8 @@ impl Field {
         match self {
             Field::Pose => Some(3),
             Field::Shift | Field::InPlaneShift => Some(2),
-            // Only compared with the images.
-            Field::BlobShape => None,
+            // Only compared with the images, or told.
+            Field::BlobShape | Field::MicrographPixelSize => None,
             dropped if Field::DROPPED.contains(&dropped) => None,
             _ => Some(1),
         }

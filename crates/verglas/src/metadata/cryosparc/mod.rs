@@ -96,8 +96,10 @@ fn read_joined(files: &mut [CsFile], reading: Reading, findings: &mut Findings) 
     // Poses of several classes, or of 2-D classification, count where no other are there.
     let has_pose = holder(Field::Pose, files).is_some();
     let family = if has_pose { None } else { Family::find(files) };
+    let has_size = holder(Field::BlobPixelSize, files).is_some();
     let unneeded = |field: &Field| {
         !reading.is_indexed && Field::IMAGE.contains(field)
+            || has_size && *field == Field::MicrographPixelSize
             || (has_pose || family.is_some()) && Field::IN_PLANE.contains(field)
     };
     let wanted = Field::ALL.into_iter().filter(|field| !unneeded(field));

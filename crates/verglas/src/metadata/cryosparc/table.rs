@@ -11,9 +11,10 @@ use crate::metadata::defaults::Defaults;
 use crate::metadata::optics::OpticsGroups;
 use crate::metadata::ranges::{Measured, Quantity, check_ranges};
 use crate::metadata::star::select_groups;
-use crate::metadata::{AngleUnit, ReadSettings, constants, pixel_sizes};
+use crate::metadata::{AngleUnit, ReadSettings, constants, pixel_sizes, stated_sizes};
 use crate::particle::{
-    Column, MetadataSource, OriginColumn, OriginColumns, OriginUnit, Pairing, ParticleTable, PoseColumns, SectionIndex,
+    Column, MetadataSource, OriginColumn, OriginColumns, OriginUnit, OtherPixelSize, Pairing, ParticleTable,
+    PoseColumns, SectionIndex,
 };
 use crate::pose::Pose;
 
@@ -118,6 +119,10 @@ pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut
         settings.ignore_metadata_pixel_size,
         findings,
     )?;
+    let other_pixel_sizes = match pixel_size_angstrom {
+        Some(_) => Vec::new(),
+        None => other_sizes(&columns, n_rows),
+    };
     let pose = match columns.take::<3>(Field::Pose) {
         Some(vector) => relion_angles(&vector, n_rows),
         None => take_in_plane(&mut columns, &path, n_rows, findings),
@@ -147,7 +152,7 @@ pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut
         pixel_size_angstrom,
         detector_pixel_size_angstrom: None,
         differing_detector_pixel_sizes: None,
-        other_pixel_sizes: Vec::new(),
+        other_pixel_sizes,
     })
 }
 
@@ -165,6 +170,15 @@ fn relion_angles(vector: &[Column; 3], n_rows: usize) -> PoseColumns {
         psi.push(pose.psi);
     }
     PoseColumns { rot: Some(rot.finish()), tilt: Some(tilt.finish()), psi: Some(psi.finish()) }
+}
+
+/// Pixel sizes of the images that were aligned, and of the micrographs: these images may be others.
+fn other_sizes(columns: &Columns, n_rows: usize) -> Vec<OtherPixelSize> {
+    let of = |field: Field| (field.name(), columns.numbers(field).and_then(<[Column]>::first).cloned());
+    stated_sizes::others(
+        &[of(Field::AlignmentPixelSize), of(Field::InPlanePixelSize), of(Field::MicrographPixelSize)],
+        n_rows,
+    )
 }
 
 /// The angle of 2-D classification, which is psi, as pyem has it; what goes with it becomes what goes with a pose.
