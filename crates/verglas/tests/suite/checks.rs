@@ -173,8 +173,8 @@ impl DataSet {
             }
         }
         told.extend(findings.warnings.iter().map(|warning| (false, warning.code.to_owned())));
-        // What the smallest of data sets are told anyway.
-        told.retain(|(is_error, text)| *is_error || text != "default-used");
+        // What the smallest of data sets, in a temporary folder, are told anyway.
+        told.retain(|(is_error, text)| *is_error || !["default-used", "image-root"].contains(&text.as_str()));
         told
     }
 
@@ -453,7 +453,8 @@ fn table() -> Vec<(String, Vec<String>)> {
 #[test]
 fn nothing_is_told_of_data_sets_with_nothing_wrong() {
     for source in SOURCES {
-        assert_eq!(DataSet::right(source).told(), [], "{source:?}");
+        let told = DataSet::right(source).told();
+        assert!(told.is_empty(), "{source:?}: {told:?}");
     }
 }
 
