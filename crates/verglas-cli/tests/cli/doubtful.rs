@@ -44,7 +44,7 @@ fn rows_that_name_other_images_than_they_are_paired_with_are_counted() {
     let pairs = ["convert", "a.star", "--images", "stacks/a.mrcs", "--pixel-size", "1.5", "-o", "out"];
     for (names, told) in [
         (["3@x/a.mrcs", "2@x/a.mrcs", "1@x/a.mrcs"], Some("2 of 3 rows name another section or file")),
-        (["1@a.mrcs", "2@b.mrcs", "3@a.mrcs"], Some("1 of 3 rows names")),
+        (["1@a.mrcs", "2@b.mrcs", "3@a.mrcs"], Some("1 of 3 rows name another section or file")),
         (["1@Extract/a.mrcs", "2@Extract/a.mrcs", "3@a.mrc:mrcs"], None),
         (["none", "", "0@a.mrcs"], None),
     ] {
@@ -52,9 +52,7 @@ fn rows_that_name_other_images_than_they_are_paired_with_are_counted() {
         set.write_star("a.star", &star(&names));
         let ran = set.run(&[&pairs[..], &["--overwrite"]].concat());
         match told {
-            Some(told) => {
-                assert!(ran.stderr.contains(&told[..8]) && ran.stderr.contains("another section"), "{}", ran.stderr)
-            }
+            Some(told) => assert!(ran.stderr.contains(told), "{}", ran.stderr),
             None => assert!(!ran.stderr.contains("another section"), "{}", ran.stderr),
         }
         assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -219,6 +217,7 @@ fn two_boxes_lead_to_optics_groups() {
 fn files_that_hold_no_particles_are_called_what_they_are() {
     let set = DataSet::usual();
     let optics = optics("1 o 300.0 2.7 0.1 1.5\n");
+    let micrographs = format!("{optics}data_micrographs\nloop_\n_rlnMicrographName\na\n");
     let subtomograms = "data_particles\n\nloop_\n_rlnImageName\n_rlnCtfImage\n_rlnCoordinateZ\na.mrc c.mrc 1\n";
     for (text, parts) in [
         (
@@ -229,13 +228,13 @@ fn files_that_hold_no_particles_are_called_what_they_are() {
             "data_job\n_rlnJobTypeLabel a\n\ndata_joboptions_values\nloop_\n_a\n_b\n1 2\n",
             ["a RELION job's settings", "run_data.star"],
         ),
-        (&format!("{optics}data_micrographs\nloop_\n_rlnMicrographName\na\n"), ["a list of micrographs", "extracted"]),
+        (micrographs.as_str(), ["a list of micrographs", "extracted"]),
         (
             "data_\nloop_\n_rlnMicrographName\n_rlnDefocusU\na 1\n",
             ["a list of micrographs, no particles: missing", "extracted"],
         ),
         ("data_\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n1 1\n", ["coordinates of picked particles", "extracted"]),
-        (&optics, ["a table of optics groups without particles", "columns there:"]),
+        (optics.as_str(), ["a table of optics groups without particles", "columns there:"]),
         (subtomograms, ["subtomograms, volumes and not images: rlnCtfImage, rlnCoordinateZ tell it", "2-D"]),
         ("data_\nloop_\n_wrpParticleName\n_rlnImageName\na b.mrc\n", ["subtomograms", "wrpParticleName tells it"]),
         ("version https://git-lfs.github.com/spec/v1\noid x\n", ["Git LFS pointer", "git lfs pull"]),
