@@ -131,6 +131,10 @@ def read_star(path: PathLike) -> StarFile:
     text and ``<NA>`` among numbers are NaN: what the Python package ``starfile`` makes of them. Key–value blocks are
     tables of one row. Names are without the leading ``_``.
 
+    Where ``starfile`` (0.5.13) guesses wrongly, it is not followed: ``#`` within a value belongs to the value, and a name
+    of digits and ``_`` in a key–value block is text (``starfile`` cuts the one and makes an integer of the other). A loop
+    without rows has empty columns of objects, not of floats.
+
     Raises:
         FileNotFoundError, OSError: the file can't be read.
         FormatError: it breaks the format's rules; the text names the line.

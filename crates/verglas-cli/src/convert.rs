@@ -108,7 +108,10 @@ pub fn input(arguments: &InputArguments) -> std::result::Result<Input, Failure> 
     }
     match arguments.input.as_slice() {
         [star] => Ok(Input::IndexedStar(star.clone())),
-        several => usage(format!("{} .star files; name the image stack of each with --images", several.len())),
+        several => Err(Failure::UsageWithHint(
+            format!("{} .star files, expected one, or --images with as many image stacks", several.len()),
+            "STAR files that name their images are given one at a time; --images is for those that name none",
+        )),
     }
 }
 
@@ -132,6 +135,7 @@ pub fn settings(arguments: &InputArguments) -> ConvertSettings {
         contrast: arguments.contrast.into(),
         optics_groups: arguments.optics_group.clone(),
         byte_sign: arguments.mode0.into(),
+        pixel_type: arguments.pixel_type.map(Into::into),
         keep_files_apart: arguments.keep_files_apart,
         skip_unreadable: arguments.skip_unreadable,
         n_threads: arguments.threads.map_or(defaults.n_threads, usize::from),
@@ -187,11 +191,6 @@ pub fn describe(summary: &Summary) -> String {
         summary.images_per_second(),
         indicatif::HumanBytes(summary.bytes_written),
     );
-    for (code, label) in [("default-used", "default"), ("value-dropped", "dropped"), ("defocus-angle-axis", "note")] {
-        for warning in summary.warnings.iter().filter(|warning| warning.code == code) {
-            text.push_str(&format!("\n{label}: {}", warning.message));
-        }
-    }
     if let Some(path) = &summary.new_descriptor {
         text.push_str(&format!("\ndescriptor made from the data: {}", path.display()));
     }

@@ -187,13 +187,28 @@ fn mrc_title(mrc: &MrcContents) -> String {
 
 fn mrc_lines(mrc: &MrcContents) -> Vec<String> {
     let mut rows = vec![
-        pair("pixels", format!("mode {} ({}), {}-endian", mrc.mode, mrc.mode_name, mrc.byte_order)),
+        pair(
+            "pixels",
+            match mrc.byte_sign {
+                Some(sign) => format!(
+                    "mode {} ({}), read as {sign} unless --mode0 says otherwise, {}-endian",
+                    mrc.mode, mrc.mode_name, mrc.byte_order
+                ),
+                None => format!("mode {} ({}), {}-endian", mrc.mode, mrc.mode_name, mrc.byte_order),
+            },
+        ),
         pair(
             "pixel size",
             match (mrc.voxel_size_angstrom, mrc.pixel_size_angstrom) {
                 (Some(size), _) => format!("{} Å", size.map(float_text).join(" × ")),
                 (None, Some(size)) => format!("{} Å", size.map(float_text).join(" × ")),
-                (None, None) => "not stated".to_owned(),
+                (None, None) => match mrc.cell_without_grid_angstrom {
+                    Some(cell) => format!(
+                        "not known: the cell is {} Å and its grid 0, of which no pixel size follows",
+                        cell.map(float_text).join(" × ")
+                    ),
+                    None => "not stated".to_owned(),
+                },
             },
         ),
         pair(

@@ -31,6 +31,8 @@ pub enum Failure {
     Run(Error),
     /// The words on the command line don't go together: exit code 2.
     Usage(String),
+    /// The same, with what to do about it.
+    UsageWithHint(String, &'static str),
     /// A signal stopped it, after what was whole was kept: the exit code says which.
     Stopped(Error, u8),
     /// All has been told that there is to tell; the exit code says it to scripts.
@@ -70,6 +72,10 @@ fn main() -> ExitCode {
         Err(Failure::Stopped(error, code)) => {
             messages.error(&error);
             ExitCode::from(code)
+        }
+        Err(Failure::UsageWithHint(message, hint)) => {
+            messages.error(&Error::value(message).with_hint(hint));
+            ExitCode::from(2)
         }
         Err(Failure::Usage(message)) => {
             messages.error(&Error::value(message).with_hint("`verglas --help` lists what can be said"));

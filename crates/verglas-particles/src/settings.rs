@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use verglas_core::threads::default_threads;
+pub use verglas_formats::mrc::PixelType;
 use verglas_fourier::grid::Precision;
 
 use crate::metadata::AngleUnit;
@@ -134,7 +135,7 @@ impl Default for Downsampling {
 pub struct ConvertSettings {
     /// The grids.
     pub descriptor: DescriptorSource,
-    /// Look image files up by file name in this folder.
+    /// Look image files up in this folder, by the longest end of their paths that is there.
     pub image_dir: Option<PathBuf>,
     /// Most images per stack.
     pub batch_size: usize,
@@ -158,6 +159,8 @@ pub struct ConvertSettings {
     pub optics_groups: Vec<String>,
     /// How 8-bit MRC data are meant.
     pub byte_sign: ByteSign,
+    /// How pixels are stored, where the MRC headers' mode is wrong; `None`: the mode counts.
+    pub pixel_type: Option<PixelType>,
     /// No stack mixes image files.
     pub keep_files_apart: bool,
     /// Whether the physical stacks are written.
@@ -203,6 +206,7 @@ impl Default for ConvertSettings {
             contrast: Contrast::AsStored,
             optics_groups: Vec::new(),
             byte_sign: ByteSign::Signed,
+            pixel_type: None,
             keep_files_apart: false,
             physical: true,
             plots: true,

@@ -1,6 +1,7 @@
 //! Words that stand for one of a few choices.
 
 use pyo3::PyResult;
+use verglas_formats::mrc::PixelType;
 
 use crate::error::bad_value;
 
@@ -18,4 +19,12 @@ pub fn choose<T: Copy>(what: &str, word: &str, choices: &[(&str, T)]) -> PyResul
         names => names.concat(),
     };
     Err(bad_value(format!("{what} is `{word}`, expected {expected}")))
+}
+
+/// The type that NumPy's name stands for.
+///
+/// # Errors
+/// `ValueError` for any other word.
+pub fn pixel_type(word: &str) -> PyResult<PixelType> {
+    choose("pixel_type", word, &PixelType::ALL.map(|pixel_type| (pixel_type.as_str(), pixel_type)))
 }

@@ -8,7 +8,7 @@ use pyo3::types::PyDict;
 use verglas::Error;
 use verglas_formats::mrc::{Mode0, MrcOptions, MrcStack};
 
-use crate::choices::choose;
+use crate::choices::{choose, pixel_type};
 use crate::error::{bad_value, exception, in_file};
 
 /// An open MRC file.
@@ -21,9 +21,10 @@ pub struct MrcFile {
 #[pymethods]
 impl MrcFile {
     #[new]
-    fn new(py: Python<'_>, path: PathBuf, mode0: &str) -> PyResult<Self> {
+    fn new(py: Python<'_>, path: PathBuf, mode0: &str, stored_as: Option<&str>) -> PyResult<Self> {
         let mode0 = choose("mode0", mode0, &[("signed", Mode0::Signed), ("unsigned", Mode0::Unsigned)])?;
-        let options = MrcOptions { mode0, ..MrcOptions::default() };
+        let pixel_type = stored_as.map(pixel_type).transpose()?;
+        let options = MrcOptions { mode0, pixel_type, ..MrcOptions::default() };
         let stack = py.detach(|| MrcStack::open(&path, &options)).map_err(in_file(&path))?;
         Ok(Self { path, stack })
     }

@@ -11,7 +11,7 @@ use verglas::settings::{
     PixelSizeFrom, Shard,
 };
 
-use crate::choices::choose;
+use crate::choices::{choose, pixel_type};
 use crate::descriptor::Descriptor;
 use crate::error::{bad_value, exception};
 
@@ -67,6 +67,7 @@ pub struct SettingsValues {
     contrast: String,
     optics_group: Vec<String>,
     mode0: String,
+    pixel_type: Option<String>,
     keep_files_apart: bool,
     physical: bool,
     plots: bool,
@@ -138,6 +139,7 @@ impl SettingsValues {
             contrast,
             optics_groups: self.optics_group,
             byte_sign: choose("mode0", &self.mode0, &[("signed", ByteSign::Signed), ("unsigned", ByteSign::Unsigned)])?,
+            pixel_type: self.pixel_type.as_deref().map(pixel_type).transpose()?,
             keep_files_apart: self.keep_files_apart,
             physical: self.physical,
             plots: self.plots,

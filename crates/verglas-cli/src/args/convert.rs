@@ -7,7 +7,9 @@ use clap::Args;
 use verglas::settings::Shard;
 
 use super::descriptor::GridArguments;
-use super::names::{AngleUnitName, AxisName, ByteSignName, ContrastName, DownsampleMethodName, PixelSizeFromName};
+use super::names::{
+    AngleUnitName, AxisName, ByteSignName, ContrastName, DownsampleMethodName, PixelSizeFromName, PixelTypeName,
+};
 use super::numbers::{bytes, positive, shard};
 
 /// What is read, and how it is meant.
@@ -30,7 +32,7 @@ pub struct InputArguments {
     /// The CryoSPARC job J<N> below the folder INPUT: its particles and the images in J<N>/restack or J<N>/downsample
     #[arg(long, value_name = "N", help_heading = "Images", conflicts_with_all = ["images", "image_dir"])]
     pub job: Option<u64>,
-    /// Look image files up by file name in this folder
+    /// Look image files up in this folder, by the longest end of their paths that is there
     #[arg(long, value_name = "DIR", help_heading = "Images", conflicts_with = "images")]
     pub image_dir: Option<PathBuf>,
     /// Pixel size of the input images, Å
@@ -51,6 +53,9 @@ pub struct InputArguments {
     /// How 8-bit MRC data are meant
     #[arg(long, value_enum, default_value_t = ByteSignName::Signed, value_name = "SIGN", help_heading = "Images")]
     pub mode0: ByteSignName,
+    /// How pixels are stored, where the mode of the MRC headers is wrong
+    #[arg(long, value_enum, value_name = "TYPE", help_heading = "Images")]
+    pub pixel_type: Option<PixelTypeName>,
 
     /// Only particles of these optics groups, by number or name; in .cs files ctf/exp_group_id
     #[arg(long, value_name = "ID", num_args = 1.., help_heading = "Metadata")]

@@ -33,9 +33,9 @@ pub struct DescriptorArguments {
     /// Radius of an atom in templates, Å
     #[arg(long, value_name = "A", value_parser = positive, help_heading = "Templates")]
     pub atom_radii: Option<f64>,
-    /// Which atoms of a model count in templates
-    #[arg(long, value_name = "S", default_value = "name CA", help_heading = "Templates")]
-    pub atom_selection: String,
+    /// Which atoms of a model count in templates [default: name CA]
+    #[arg(long, value_name = "S", help_heading = "Templates")]
+    pub atom_selection: Option<String>,
     /// Atoms, not residues, stand in templates
     #[arg(long, help_heading = "Templates")]
     pub no_protein_residue_model: bool,

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use verglas::grid::Precision;
 use verglas::metadata::AngleUnit;
-use verglas::settings::{ByteSign, Contrast, DefocusAngleAxis, DownsampleMethod, PixelSizeFrom};
+use verglas::settings::{ByteSign, Contrast, DefocusAngleAxis, DownsampleMethod, PixelSizeFrom, PixelType};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -100,6 +100,37 @@ impl From<ByteSignName> for ByteSign {
         match name {
             ByteSignName::Signed => Self::Signed,
             ByteSignName::Unsigned => Self::Unsigned,
+        }
+    }
+}
+
+/// Named as in NumPy.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum PixelTypeName {
+    Int8,
+    Uint8,
+    Int16,
+    Uint16,
+    Int32,
+    Uint32,
+    Float16,
+    Float32,
+    /// Rounded to 32 bits
+    Float64,
+}
+
+impl From<PixelTypeName> for PixelType {
+    fn from(name: PixelTypeName) -> Self {
+        match name {
+            PixelTypeName::Int8 => Self::Int8,
+            PixelTypeName::Uint8 => Self::Uint8,
+            PixelTypeName::Int16 => Self::Int16,
+            PixelTypeName::Uint16 => Self::Uint16,
+            PixelTypeName::Int32 => Self::Int32,
+            PixelTypeName::Uint32 => Self::Uint32,
+            PixelTypeName::Float16 => Self::Float16,
+            PixelTypeName::Float32 => Self::Float32,
+            PixelTypeName::Float64 => Self::Float64,
         }
     }
 }

@@ -7,6 +7,7 @@ mod cryosparc;
 mod data_set;
 mod descriptor;
 mod disk_faults;
+mod doubtful;
 mod export;
 mod files_of_others;
 mod guides;

@@ -57,6 +57,9 @@ pub(super) fn not_numpy(start: &[u8]) -> FormatError {
         return unsupported("a `.cs` file in the CSDAT encoding, expected a NumPy array")
             .with_hint("convert it with cryosparc-tools: `Dataset.load('in.cs').save('out.cs')` writes NumPy arrays");
     }
+    if let Some((found, hint)) = crate::mrc::foreign::stand_in(start) {
+        return unsupported(&format!("{found}, expected a NumPy array")).with_hint(hint);
+    }
     if start.starts_with(b"PK") {
         return unsupported("a ZIP archive (an `.npz`?), expected a `.cs` file, a NumPy array of records");
     }

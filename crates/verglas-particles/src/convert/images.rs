@@ -4,7 +4,7 @@ use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
 use verglas_formats::mrc::Mode0;
 
-use crate::image::{BoxSize, ImageFile, Unreadable, check_images, locate_images};
+use crate::image::{BoxSize, ImageFile, StoredPixels, Unreadable, check_images, locate_images};
 use crate::metadata::{Input, image_folder};
 use crate::particle::ParticleTable;
 use crate::pixel_size::{PixelSizeSource, differ, show, used};
@@ -65,7 +65,8 @@ pub(super) fn find_images(
         }
     }
     let positions = plan.own_positions(settings.shard);
-    let (files, box_size) = check_images(table, plan, positions, paths, mode0, settings.skip_unreadable, findings);
+    let stored = StoredPixels { mode0, pixel_type: settings.pixel_type };
+    let (files, box_size) = check_images(table, plan, positions, paths, stored, settings.skip_unreadable, findings);
     if settings.skip_unreadable {
         refuse_empty_stacks(table, plan, settings, &files, findings);
     }

@@ -19,6 +19,7 @@
 mod column;
 mod cs;
 mod folder;
+mod line_ends;
 mod selection;
 mod source;
 mod star;

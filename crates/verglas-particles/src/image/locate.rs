@@ -1,9 +1,9 @@
-//! Finds the image files that metadata name: in a given directory by file name, or relative to one root for all rows.
+//! Finds the image files that metadata name: in a given directory by the ends of their paths, or relative to one root for all rows.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
@@ -19,7 +19,7 @@ const MOST_ENTRIES_PER_FILE: usize = 64;
 
 /// Finds each of `names`; `None` stands for a file that is missing.
 ///
-/// With `image_dir` only the file name counts. Without, the path counts as written, relative to one root for all: the
+/// With `image_dir` the longest end of the path that is below it counts. Without, the path counts as written, relative to one root for all: the
 /// working directory, else the folder of `metadata_file`, else the nearest of its parents; the first that holds all
 /// files. A name in `.mrc` or `.mrcs` is also tried with the other ending.
 ///
@@ -85,15 +85,15 @@ fn as_path(name: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(name))
 }
 
-fn file_name(name: &[u8]) -> &OsStr {
-    as_path(name).file_name().unwrap_or(OsStr::new(""))
-}
-
-/// The file at `path`, or beside it with the other of the endings `.mrc` and `.mrcs`.
+/// The file at `path`, or beside it with the other of the endings `.mrc` and `.mrcs`; what RELION writes behind a colon,
+/// as in `a.mrc:mrcs`, says how a file is read and is no part of its name.
 fn find(path: &Path, known: &KnownFiles) -> Result<Option<Found>> {
     // A folder is no image file, and so is a path without a file name.
     if known.contains(path) || is_file(path)? {
         return Ok(Some(Found { path: path.to_owned(), has_other_ending: false }));
+    }
+    if let Some(bare) = without_format(path) {
+        return find(bare, known);
     }
     let other = match path.extension().map(OsStr::as_bytes) {
         Some(b"mrc") => path.with_extension("mrcs"),
@@ -103,15 +103,28 @@ fn find(path: &Path, known: &KnownFiles) -> Result<Option<Found>> {
     Ok(is_file(&other)?.then_some(Found { path: other, has_other_ending: true }))
 }
 
+/// A path without the format that RELION lets a name end with: `a.mrc:mrcs` is `a.mrc`, read as a stack. Source: RELION's
+/// `FileName::removeFileFormat`.
+fn without_format(path: &Path) -> Option<&Path> {
+    let bytes = path.as_os_str().as_bytes();
+    let colon = bytes.iter().rposition(|&byte| byte == b':')?;
+    let is_format = matches!(&bytes[colon + 1..], b"mrc" | b"mrcs" | b"st" | b"map");
+    is_format.then(|| as_path(&bytes[..colon]))
+}
+
 /// Whether there is a file at `path`; an error if the system won't tell.
 fn is_file(path: &Path) -> Result<bool> {
-    use std::io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
     match std::fs::metadata(path) {
         Ok(there) => Ok(there.is_file()),
-        // No such path, or a name that no file can have.
-        Err(error) if matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput) => Ok(false),
+        Err(error) if is_absent(&error) => Ok(false),
         Err(error) => Err(Error::io(format_args!("cannot look for the image file `{}`", path.display()), &error)),
     }
+}
+
+/// Whether an error says that there is no such path, or a name that no file can have.
+fn is_absent(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput)
 }
 
 fn find_in_dir(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<Located> {
@@ -125,11 +138,60 @@ fn find_in_dir(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<L
             return Err(Error::io(format_args!("cannot use the image directory `{}`", dir.display()), &error));
         }
     }
-    refuse_equal_file_names(names, dir, findings)?;
-    findings.note(format!("image files are looked up by file name in `{}`, as asked", dir.display()));
-    let known = KnownFiles::below(dir, names.iter().map(|name| Path::new(file_name(name))));
-    let found: Result<Vec<_>> = names.iter().map(|name| find(&dir.join(file_name(name)), &known)).collect();
-    Ok(Located { found: found?, looked_in: vec![dir.to_owned()], split: None })
+    findings.note(format!(
+        "image files are looked up in `{}`, as asked, by as much of their paths as is there",
+        dir.display()
+    ));
+    let known = KnownFiles::below(dir, names.iter().flat_map(|name| suffixes(as_path(name))));
+    let mut folders: HashMap<PathBuf, bool> = HashMap::new();
+    let mut found = Vec::with_capacity(names.len());
+    for name in names {
+        found.push(find_longest_suffix(as_path(name), dir, &known, &mut folders)?);
+    }
+    refuse_equal_files(names, &found, findings);
+    Ok(Located { found, looked_in: vec![dir.to_owned()], split: None })
+}
+
+/// The ends of a path, the longest first: `a/b/c.mrcs`, `b/c.mrcs`, `c.mrcs`. Parts that lead upwards start anew.
+fn suffixes(path: &Path) -> impl Iterator<Item = &Path> {
+    let is_name = |part: &Component| matches!(part, Component::Normal(_));
+    let n_parts = path.components().count();
+    let n_names = path.components().rev().take_while(is_name).count();
+    (n_parts - n_names..n_parts).filter_map(move |n_left_out| {
+        let mut parts = path.components();
+        parts.by_ref().take(n_left_out).for_each(drop);
+        Some(parts.as_path()).filter(|rest| !rest.as_os_str().is_empty())
+    })
+}
+
+/// The file below `dir` that the longest end of `path` leads to: moved projects keep their lower folders.
+fn find_longest_suffix(
+    path: &Path,
+    dir: &Path,
+    known: &KnownFiles,
+    folders: &mut HashMap<PathBuf, bool>,
+) -> Result<Option<Found>> {
+    for suffix in suffixes(path) {
+        let candidate = dir.join(suffix);
+        // Of many files with one prefix that is not there, only the first is looked for.
+        if let Some(folder) = candidate.parent().filter(|folder| *folder != dir) {
+            let is_there = match folders.get(folder) {
+                Some(is_there) => *is_there,
+                None => {
+                    let is_there = folder.is_dir() || std::fs::metadata(folder).is_err_and(|error| !is_absent(&error));
+                    folders.insert(folder.to_owned(), is_there);
+                    is_there
+                }
+            };
+            if !is_there {
+                continue;
+            }
+        }
+        if let Some(found) = find(&candidate, known)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// Files that are known to be there because their folder was listed.
@@ -266,36 +328,27 @@ fn count(found: &[Option<Found>]) -> usize {
     found.iter().flatten().count()
 }
 
-/// With only file names looked up, two paths with one file name would silently become one stack.
-fn refuse_equal_file_names(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<()> {
-    let mut first_with: HashMap<Vec<u8>, &[u8]> = HashMap::new();
-    for name in names {
-        // `a.mrc` and `a.mrcs` may both come to lead to the one that is there.
-        let mut key = file_name(name).as_bytes().to_vec();
-        if key.ends_with(b".mrcs") {
-            key.pop();
+/// With only the ends of paths looked up, two stacks would silently become one.
+fn refuse_equal_files(names: &[&[u8]], found: &[Option<Found>], findings: &mut Findings) {
+    let mut first_with: HashMap<&Path, &[u8]> = HashMap::new();
+    for (name, found) in names.iter().zip(found) {
+        let Some(found) = found else { continue };
+        let Some(other) = first_with.insert(&found.path, name) else { continue };
+        if without_format(as_path(other)).unwrap_or(as_path(other))
+            == without_format(as_path(name)).unwrap_or(as_path(name))
+        {
+            continue;
         }
-        if let Some(other) = first_with.get(&key) {
-            let same_name = file_name(other) == file_name(name);
-            let distinct_files =
-                !same_name && is_file(&dir.join(file_name(other)))? && is_file(&dir.join(file_name(name)))?;
-            if distinct_files {
-                continue;
-            }
-            findings.error(
-                Error::value(format!(
-                    "two image files would both be looked up as `{}`",
-                    dir.join(file_name(name)).display()
-                ))
+        findings.error(
+            Error::value(format!("two image files would both be looked up as `{}`", found.path.display()))
                 .with_detail(format_args!("`{}`", as_path(other).display()))
                 .with_detail(format_args!("`{}`", as_path(name).display()))
-                .with_hint("without an image directory, paths count as they are written"),
-            );
-        } else {
-            first_with.insert(key, name);
-        }
+                .with_hint(
+                    "name a folder that holds them in folders of their own, as their paths have it; without an image \
+                     directory, paths count as they are written",
+                ),
+        );
     }
-    Ok(())
 }
 
 fn report_other_endings(names: &[&[u8]], found: &[Option<Found>], findings: &mut Findings) {
@@ -339,6 +392,14 @@ fn missing_error(
     });
     for &nth in missing.iter().take(MOST_LISTED) {
         let name = as_path(names[nth]).display();
+        if let Some((link, target)) = looked_in.iter().find_map(|root| broken_link(root, as_path(names[nth]))) {
+            error = error.with_detail(format_args!(
+                "`{name}`: `{}` is a link to `{}`, which is not there",
+                link.display(),
+                target.display()
+            ));
+            continue;
+        }
         error = match split.map(|split| &split.other_root[nth]) {
             None => error.with_detail(format_args!("`{name}`")),
             Some(None) => error.with_detail(format_args!("`{name}`, not seen elsewhere")),
@@ -354,6 +415,24 @@ fn missing_error(
         error = error.with_detail(format_args!("looked in {}", places.join(", ")));
     }
     Some(error)
+}
+
+/// The link on the way from `root` to `name`, or to one of its ends, whose target is not there; and that target.
+fn broken_link(root: &Path, name: &Path) -> Option<(PathBuf, PathBuf)> {
+    let name = without_format(name).unwrap_or(name);
+    let written = std::iter::once(name).chain(suffixes(name));
+    let other_ending = |path: &Path| match path.extension().map(OsStr::as_bytes) {
+        Some(b"mrc") => Some(path.with_extension("mrcs")),
+        Some(b"mrcs") => Some(path.with_extension("mrc")),
+        _ => None,
+    };
+    let candidates = written.map(|end| root.join(end)).flat_map(|path| [other_ending(&path), Some(path)]).flatten();
+    candidates.into_iter().find_map(|path| {
+        // Behind the first part that is there, all parts are.
+        let there = path.ancestors().find(|part| std::fs::symlink_metadata(part).is_ok())?;
+        let target = std::fs::read_link(there).ok()?;
+        std::fs::metadata(there).is_err_and(|error| is_absent(&error)).then(|| (there.to_owned(), target))
+    })
 }
 
 #[cfg(test)]

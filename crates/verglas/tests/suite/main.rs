@@ -1,5 +1,6 @@
 //! The promises of the library, one file each. One program holds all of them: building it takes longer than running it.
 
+mod checks;
 mod correlation;
 mod cryosparc;
 mod cryosparc_common;
@@ -12,6 +13,7 @@ mod export;
 mod export_round_trip;
 mod faults;
 mod inspect;
+mod peers;
 mod plots;
 mod report;
 mod restacking;

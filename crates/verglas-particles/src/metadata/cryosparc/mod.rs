@@ -4,27 +4,32 @@
 //! "passthrough", may hold everything else; rows belong together by `uid`.
 
 mod batches;
+mod both;
+mod classes;
 mod columns;
 mod fields;
 mod file;
 mod job;
 mod join;
+mod kind;
 mod table;
 
 use std::path::Path;
 
-use columns::Columns;
-use fields::Field;
-use file::CsFile;
-use join::{Uids, match_uids};
-use table::{ImagedRows, assemble};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
 
 use super::ReadSettings;
 use crate::particle::{MetadataSource, ParticleTable};
 pub(crate) use batches::image_folder;
+use both::report_differing;
+use classes::{Family, read_most_probable};
+use columns::Columns;
+use fields::Field;
+use file::CsFile;
 pub(super) use job::read_job;
+use join::{Uids, match_uids};
+use table::{ImagedRows, assemble};
 
 /// Reads one `.cs` file whose rows name their images (`blob/path`, `blob/idx`), or two that are joined on `uid`.
 pub(super) fn read_indexed(
@@ -88,7 +93,15 @@ fn read_joined(files: &mut [CsFile], reading: Reading, findings: &mut Findings) 
         }
         files.iter().position(|file| file.has(field))
     };
-    let unneeded = |field: &Field| !reading.is_indexed && Field::IMAGE.contains(field);
+    // Poses of several classes, or of 2-D classification, count where no other are there.
+    let has_pose = holder(Field::Pose, files).is_some();
+    let family = if has_pose { None } else { Family::find(files) };
+    let has_size = holder(Field::BlobPixelSize, files).is_some();
+    let unneeded = |field: &Field| {
+        !reading.is_indexed && Field::IMAGE.contains(field)
+            || has_size && *field == Field::MicrographPixelSize
+            || (has_pose || family.is_some()) && Field::IN_PLANE.contains(field)
+    };
     let wanted = Field::ALL.into_iter().filter(|field| !unneeded(field));
     let placed: Vec<(Field, usize)> = wanted.filter_map(|field| Some((field, holder(field, files)?))).collect();
     let of_file = |at: usize| -> Vec<Field> {
@@ -97,8 +110,21 @@ fn read_joined(files: &mut [CsFile], reading: Reading, findings: &mut Findings) 
     match files {
         [first, second] => {
             let mut columns = first.read(&of_file(0), findings)?;
-            let fields: Vec<Field> = std::iter::once(Field::Uid).chain(of_file(1)).collect();
+            // What both hold is compared; what says of the images that the second holds is meant to differ in a job.
+            let is_in_both = |field: &Field| {
+                *field != Field::Uid && !(reading.blob_from_second && field.is_blob()) && second.has(*field)
+            };
+            let both: Vec<Field> = of_file(0).into_iter().filter(is_in_both).collect();
+            let own = of_file(1);
+            let fields: Vec<Field> = std::iter::once(Field::Uid).chain(own.iter().chain(&both).copied()).collect();
             let mut others = second.read(&fields, findings)?;
+            if let Some(family) = family {
+                for (file, columns) in [(&mut *first, &mut columns), (&mut *second, &mut others)] {
+                    if family.file == file.path {
+                        read_most_probable(&family, file, columns, findings)?;
+                    }
+                }
+            }
             if let (Some(uids), Some(other_uids)) = (&columns.uid, &others.uid) {
                 let first = Uids { path: &first.path, of_row: uids };
                 let second = Uids { path: &second.path, of_row: other_uids };
@@ -106,10 +132,17 @@ fn read_joined(files: &mut [CsFile], reading: Reading, findings: &mut Findings) 
                     others.select(&partners);
                 }
             }
+            report_differing([&first.path, &second.path], &columns, &mut others, &both, findings);
             columns.absorb(others);
             Ok(columns)
         }
-        [only, ..] => only.read(&of_file(0), findings),
+        [only, ..] => {
+            let mut columns = only.read(&of_file(0), findings)?;
+            if let Some(family) = family {
+                read_most_probable(&family, only, &mut columns, findings)?;
+            }
+            Ok(columns)
+        }
         [] => Err(Error::value("no .cs file given")),
     }
 }
@@ -128,7 +161,9 @@ fn refuse_incomplete(files: &[CsFile], reading: Reading) -> Result<()> {
         return Ok(());
     }
     let names: Vec<String> = files.iter().map(|file| format!("`{}`", file.path.display())).collect();
-    let mut error = Error::format(format!("{}: missing {}", names.join(" and "), missing.join(", ")));
+    let kind = kind::of_files(files);
+    let what = kind.as_ref().map_or(String::new(), |(what, _)| format!("{what}: "));
+    let mut error = Error::format(format!("{}: {what}missing {}", names.join(" and "), missing.join(", ")));
     for file in files {
         let there = file.column_names.join(", ");
         error = error.with_detail(match files {
@@ -138,6 +173,9 @@ fn refuse_incomplete(files: &[CsFile], reading: Reading) -> Result<()> {
     }
     let has_ctf = Field::REQUIRED_CTF.iter().any(has);
     let has_image = Field::IMAGE.iter().any(has);
+    if let Some((_, hint)) = kind {
+        return Err(error.with_hint(hint));
+    }
     Err(match (files.len(), has_image, has_ctf) {
         (1, true, false) => error.with_hint(
             "CryoSPARC keeps these particles' CTF in another file of the job: give it, `…_passthrough_particles.cs`, as \
