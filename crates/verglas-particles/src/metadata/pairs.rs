@@ -2,12 +2,9 @@
 
 use std::path::Path;
 
-use super::star_file::ImageColumns;
-use crate::particle::{RowLines, SectionIndex};
+use super::star_file::{ImageColumns, UNNAMED};
+use crate::particle::RowLines;
 use verglas_core::findings::{Findings, counted_do};
-
-/// What stands for a name that names nothing.
-pub(super) const UNNAMED: SectionIndex = SectionIndex(u32::MAX);
 
 /// Tells how many of `rows` name another section, or another file, than that of the stack at `image_path` that they are
 /// taken to describe. Of files only the names count: folders move, and stacks are copied.
@@ -55,6 +52,7 @@ pub(super) fn report_other_images(
 mod tests {
     use super::*;
     use crate::metadata::star_file::TextColumn;
+    use crate::particle::SectionIndex;
 
     fn told(files: &[&str], rows: &[(u32, u32)], image: &str) -> Vec<String> {
         let named = ImageColumns {

@@ -13,9 +13,11 @@ use super::columns::ColumnBuilder;
 use super::fields::{Field, IMAGE_NAME, OPTICS_GROUP, OPTICS_GROUP_NAME, TOMOGRAPHY, ZERNIKES};
 use super::image_name::parse_image_name;
 use super::kind;
-use super::pairs::UNNAMED;
 use super::problems::RowProblems;
 use crate::particle::{Column, Pairing, RowLines, SectionIndex};
+
+/// What stands for a name that names nothing.
+pub(super) const UNNAMED: SectionIndex = SectionIndex(u32::MAX);
 
 /// What an image name is.
 const NAME_HINT: &str =
