@@ -2,8 +2,8 @@
 
 use num_complex::Complex;
 
-use super::TransformBytes;
 use super::aligned::Aligned;
+use super::bytes::TransformBytes;
 use super::kernel::Kernel;
 use super::octants::{Element, OctantGrid, OctantLayout};
 use super::real::{Pixel, Real};
@@ -84,7 +84,7 @@ impl<T: Real> Folded<T> {
         n_inplanes: usize,
     ) -> TransformBytes {
         let n_grid = grid_side(n_pixels);
-        let lanes = set.lanes::<T>();
+        let lanes = T::lanes(set);
         let n_points = n_shells * octant_angles(n_inplanes);
         TransformBytes {
             plan: n_points * size_of::<u32>()
@@ -98,7 +98,7 @@ impl<T: Real> Folded<T> {
 
     pub(super) fn scratch(&self) -> FoldedScratch {
         FoldedScratch {
-            half_plane: self.half_plane.scratch(self.set.lanes::<T>()),
+            half_plane: self.half_plane.scratch(T::lanes(self.set)),
             grid: OctantGrid::new::<T>(&self.layout),
             results: Aligned::new::<Element<T>>(self.starts.len()),
         }
@@ -284,7 +284,7 @@ impl<T: Real, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
 
 /// How the octant grid is laid out for an instruction set.
 fn octant_layout<T: Real>(set: InstructionSet, n_grid: usize) -> OctantLayout {
-    OctantLayout::new(n_grid, T::FOLDED_WIDTH, T::FOLDED_ALIGNMENT, set.lanes::<T>())
+    OctantLayout::new(n_grid, T::FOLDED_WIDTH, T::FOLDED_ALIGNMENT, T::lanes(set))
 }
 
 /// Room for a point's weights: in single precision a cache line.

@@ -5,8 +5,8 @@
 
 use num_complex::Complex;
 
-use super::TransformBytes;
 use super::aligned::Aligned;
+use super::bytes::TransformBytes;
 use super::fft::{self, Lanes};
 use super::kernel::Kernel;
 use super::real::{Pixel, Real};
@@ -116,7 +116,7 @@ impl LineLayout {
 
 impl<T: Real> Gridding<T> {
     pub(super) fn plan(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Self {
-        let layout = LineLayout::new::<T>(n_pixels, set.lanes::<T>());
+        let layout = LineLayout::new::<T>(n_pixels, T::lanes(set));
         let kernel = Kernel::new(T::KERNEL_WIDTH, T::KERNEL_SHAPE);
         let fit = kernel.fit(T::KERNEL_WIDTH);
         let n_angles = computed_angles(grid.n_inplanes());
@@ -155,7 +155,7 @@ impl<T: Real> Gridding<T> {
         n_shells: usize,
         n_inplanes: usize,
     ) -> TransformBytes {
-        let lanes = set.lanes::<T>();
+        let lanes = T::lanes(set);
         let layout = LineLayout::new::<T>(n_pixels, lanes);
         let n_points = n_shells * computed_angles(n_inplanes);
         TransformBytes {
@@ -167,7 +167,7 @@ impl<T: Real> Gridding<T> {
 
     pub(super) fn scratch(&self) -> GriddingScratch {
         GriddingScratch {
-            half_plane: self.half_plane.scratch(self.set.lanes::<T>()),
+            half_plane: self.half_plane.scratch(T::lanes(self.set)),
             lines: Aligned::new::<Complex<T>>(self.layout.len()),
         }
     }

@@ -1,13 +1,11 @@
 //! The number types of the transform: what it computes in, and what pixels may be.
 
-use bytemuck::Pod;
-use verglas_fft::FftNum;
-
-use super::simd::{InstructionSet, Kernel, run_in_any_set};
+use super::number::{Number, Sealed};
+use super::simd::{InstructionSet, Kernel, Simd, run_in_any_set};
 use crate::grid::Precision;
 
 /// The type that a transform computes in: `f32` or `f64`.
-pub trait Real: FftNum + Default + Pod + sealed::Sealed {
+pub trait Real: Number {
     /// The precision that this type gives.
     const PRECISION: Precision;
     /// Number of grid points that the interpolation takes along each axis.
@@ -24,13 +22,25 @@ pub trait Real: FftNum + Default + Pod + sealed::Sealed {
     #[doc(hidden)]
     const FOLDED_ALIGNMENT: usize;
 
-    /// The nearest number of this type.
-    fn rounded(value: f64) -> Self;
-    /// The same number in double precision.
-    fn widened(self) -> f64;
     /// Runs a kernel compiled for an instruction set.
     #[doc(hidden)]
     fn run<K: Kernel<Self>>(set: InstructionSet, kernel: K) -> K::Output;
+    /// Numbers of this type in a vector of an instruction set.
+    #[doc(hidden)]
+    fn lanes(set: InstructionSet) -> usize {
+        Self::run(set, CountLanes)
+    }
+}
+
+struct CountLanes;
+
+impl<T: Number> Kernel<T> for CountLanes {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, _: S) -> usize {
+        S::LANES
+    }
 }
 
 impl Real for f32 {
@@ -39,16 +49,6 @@ impl Real for f32 {
     const KERNEL_SHAPE: [f64; 2] = [0.9745, 1.0065];
     const FOLDED_WIDTH: usize = 8;
     const FOLDED_ALIGNMENT: usize = 2;
-
-    #[inline(always)]
-    fn rounded(value: f64) -> Self {
-        value as f32
-    }
-
-    #[inline(always)]
-    fn widened(self) -> f64 {
-        f64::from(self)
-    }
 
     run_in_any_set!();
 }
@@ -60,21 +60,11 @@ impl Real for f64 {
     const FOLDED_WIDTH: usize = 14;
     const FOLDED_ALIGNMENT: usize = 1;
 
-    #[inline(always)]
-    fn rounded(value: f64) -> Self {
-        value
-    }
-
-    #[inline(always)]
-    fn widened(self) -> f64 {
-        self
-    }
-
     run_in_any_set!();
 }
 
 /// What an image's pixels may be: `f32` or `f64`.
-pub trait Pixel: Copy + Send + Sync + sealed::Sealed {
+pub trait Pixel: Copy + Send + Sync + Sealed {
     /// The pixel's value in the type that the transform computes in, rounded if it must be.
     #[doc(hidden)]
     fn to_real<T: Real>(self) -> T;
@@ -92,11 +82,4 @@ impl Pixel for f64 {
     fn to_real<T: Real>(self) -> T {
         T::rounded(self)
     }
-}
-
-mod sealed {
-    /// Keeps other types out: the kernel's error is known for these two.
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
 }

@@ -10,7 +10,9 @@ use std::sync::{Mutex, PoisonError};
 
 use num_complex::Complex;
 
-use super::{Pixel, PolarScratch, PolarTransform, Real};
+use super::plan::{Plan, PlanScratch};
+use super::real::{Pixel, Real};
+use super::simd::InstructionSet;
 use crate::grid::PolarGrid;
 
 /// Amplitude on the grid, as a part of what the same power spread over all frequencies would leave there, below which an
@@ -22,7 +24,8 @@ const LEAST_REACH: f64 = 0.1;
 /// A plan in double precision for the images that need it; made when the first one comes, for hardly any data set has one.
 /// There is one set of buffers, which threads take in turn.
 #[derive(Debug)]
-pub(super) struct InDouble {
+pub(super) struct FaintImages {
+    set: InstructionSet,
     n_pixels: usize,
     grid: PolarGrid,
     /// Square of the norm, for an image whose squares add up to 1, below which it is done again.
@@ -32,13 +35,13 @@ pub(super) struct InDouble {
 
 #[derive(Debug)]
 struct Planned {
-    transform: PolarTransform<f64>,
-    scratch: PolarScratch<f64>,
+    plan: Plan<f64>,
+    scratch: PlanScratch<f64>,
     values: Vec<Complex<f64>>,
 }
 
-impl InDouble {
-    pub(super) fn new(n_pixels: usize, grid: &PolarGrid) -> Self {
+impl FaintImages {
+    pub(super) fn new(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Self {
         // All frequencies fill a square of side N/2 in the unit of the radii; Σ |F|² · weight over all of it is
         // (2π)² · Σ I².
         let nyquist = n_pixels as f64 / 4.0;
@@ -48,12 +51,12 @@ impl InDouble {
         } else {
             LEAST_SEEN.powi(2) * PI * reach * reach / 4.0 * (2.0 * PI).powi(2)
         };
-        Self { n_pixels, grid: grid.clone(), least_square_norm, planned: Mutex::new(None) }
+        Self { set, n_pixels, grid: grid.clone(), least_square_norm, planned: Mutex::new(None) }
     }
 
     /// Bytes that it takes once an image needs it.
-    pub(super) fn bytes(n_pixels: usize, n_shells: usize, n_inplanes: usize) -> usize {
-        let planned = super::bytes::<f64>(super::fastest(), n_pixels, n_shells, n_inplanes);
+    pub(super) fn bytes(set: InstructionSet, n_pixels: usize, n_shells: usize, n_inplanes: usize) -> usize {
+        let planned = Plan::<f64>::bytes(set, n_pixels, n_shells, n_inplanes);
         planned.plan + planned.scratch + n_shells * n_inplanes * size_of::<Complex<f64>>()
     }
 
@@ -66,13 +69,12 @@ impl InDouble {
     pub(super) fn apply<P: Pixel, T: Real>(&self, image: &[P], out: &mut [Complex<T>], normalize: bool) -> f64 {
         let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
         let planned = planned.get_or_insert_with(|| {
-            let transform = PolarTransform::<f64>::plan(self.n_pixels, &self.grid)
-                .expect("what was planned in single precision can be planned in double");
-            let (scratch, values) = (transform.scratch(), vec![Complex::default(); transform.output_len()]);
-            Box::new(Planned { transform, scratch, values })
+            let plan = Plan::<f64>::new(self.set, self.n_pixels, &self.grid);
+            let (scratch, values) = (plan.scratch(), vec![Complex::default(); plan.output_len()]);
+            Box::new(Planned { plan, scratch, values })
         });
-        let Planned { transform, scratch, values } = &mut **planned;
-        let norm = transform.run(image, values, normalize, scratch);
+        let Planned { plan, scratch, values } = &mut **planned;
+        let norm = plan.run(image, values, normalize, scratch);
         for (rounded, value) in out.iter_mut().zip(values) {
             *rounded = Complex::new(T::rounded(value.re), T::rounded(value.im));
         }
