@@ -118,7 +118,8 @@ pub(super) fn check_ranges(
     }
     for measured in columns {
         let range = measured.quantity.range();
-        if let Some((row, n)) = find(measured.column, n_rows, |value| !(range.is_possible)(value)) {
+        let is_impossible = |value: f64| !range.possible.is_empty() && !(range.is_possible)(value);
+        if let Some((row, n)) = find(measured.column, n_rows, is_impossible) {
             let value = measured.column.get(row);
             let mut error = Error::format(format!(
                 "{}: {} is {}, expected {}",
