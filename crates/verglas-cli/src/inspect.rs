@@ -1,5 +1,8 @@
 //! `verglas inspect`.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use serde_json::{Value, json};
 use verglas::inspect::{
     ArchiveContents, ArrayContents, Contents, CrcState, CsContents, DescriptorContents, First, Inspection, Item,
@@ -8,9 +11,25 @@ use verglas::inspect::{
 };
 use verglas::{Error, Warning};
 
-use crate::Failure;
-use crate::args::InspectArguments;
+use crate::failure::Failure;
 use crate::messages::{Messages, result};
+
+const EXAMPLES: &str = "\
+Examples:
+  verglas inspect run_data.star
+  verglas inspect Extract/job007/mic_0042.mrcs parameters.npz
+  verglas inspect --json stacks/fft/particles_fourier_stack_000000.npz";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct InspectArguments {
+    /// Files, recognised by what they hold
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// One JSON document: an object for one file, an array of objects for several
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Describes every file; what is wrong with some comes after all.
 pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Result<(), Failure> {
@@ -26,7 +45,7 @@ pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Res
                 }
                 for warning in &inspection.warnings {
                     let message = format!("`{}`: {warning}", inspection.path);
-                    messages.warning(&Warning { code: "file-odd", message });
+                    messages.warning(&Warning { code: "file-odd", message: message.into() });
                 }
                 let problems = inspection.problems.iter();
                 errors.extend(problems.map(|problem| Error::format(format!("`{}`: {problem}", inspection.path))));
@@ -35,7 +54,7 @@ pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Res
                 if arguments.json {
                     objects.push(json!({
                         "path": path.to_string_lossy(),
-                        "error": error.to_string(),
+                        "error": error.message(),
                         "hint": error.hint(),
                     }));
                 }

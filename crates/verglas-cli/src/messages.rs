@@ -3,11 +3,35 @@
 use std::borrow::Cow;
 use std::io::{ErrorKind, IsTerminal, Write};
 
+use clap::{Args, ValueEnum};
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde_json::json;
+use verglas::hint::CommandWords;
 use verglas::{Error, Findings, Observer, Result, Warning};
 
-use crate::args::{LogFormat, Logging};
+/// What is shown on the way.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Messages")]
+pub struct Logging {
+    /// No progress and no summary; warnings are always shown
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Explain what was decided, and why
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// How messages on stderr look
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// How messages look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
 
 /// Where messages go and how they look.
 #[derive(Debug, Clone, Copy)]
@@ -27,13 +51,13 @@ impl Messages {
         for error in std::iter::once(error).chain(error.others()) {
             match self.logging.log_format {
                 LogFormat::Text => {
-                    self.line("error", "31", &error.to_string());
+                    self.line("error", "31", &error.message().said_in(&CommandWords));
                     if let Some(hint) = error.hint() {
-                        self.line("hint", "36", hint);
+                        self.line("hint", "36", &hint.said_in(&CommandWords));
                     }
                 }
                 LogFormat::Json => {
-                    log(json!({"level": "error", "message": error.to_string(), "hint": error.hint()}));
+                    log(json!({"level": "error", "message": error.message(), "hint": error.hint()}));
                 }
             }
         }
@@ -42,7 +66,7 @@ impl Messages {
     /// Prints a warning; nothing silences these.
     pub fn warning(self, warning: &Warning) {
         match self.logging.log_format {
-            LogFormat::Text => self.line("warning", "33", &warning.message),
+            LogFormat::Text => self.line("warning", "33", &warning.message.said_in(&CommandWords)),
             LogFormat::Json => {
                 log(json!({"level": "warning", "code": warning.code, "message": warning.message}));
             }
@@ -57,7 +81,7 @@ impl Messages {
         if self.logging.verbose {
             for note in &findings.notes {
                 match self.logging.log_format {
-                    LogFormat::Text => self.line("note", "2", note),
+                    LogFormat::Text => self.line("note", "2", &note.said_in(&CommandWords)),
                     LogFormat::Json => log(json!({"level": "note", "message": note})),
                 }
             }

@@ -1,13 +1,35 @@
 //! `verglas status`: how far a conversion is, seen from outside.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use indicatif::HumanDuration;
 use verglas::findings::counted;
 use verglas::manifest::FolderRecord;
 use verglas::status::{FolderStatus, RunStatus, State, show_ranges};
 
-use crate::Failure;
-use crate::args::StatusArguments;
+use crate::failure::Failure;
 use crate::messages::result;
+
+const EXAMPLES: &str = "\
+Examples:
+  verglas status stacks
+  verglas status stacks --json
+  verglas status stacks --unfinished";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct StatusArguments {
+    /// Output folder of a conversion, finished or not
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// One JSON document, with every shard that has begun
+    #[arg(long)]
+    pub json: bool,
+    /// Only the shards that are not complete, as `sbatch --array` takes them: 3,7-9; nothing when all are
+    #[arg(long, conflicts_with = "json")]
+    pub unfinished: bool,
+}
 
 /// How many runs of one state are told of one by one.
 const MOST_LISTED: usize = 20;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::hint::Text;
 
 /// Something that a user must be told, although the conversion goes on: a default that was used, a value that was
 /// dropped, a choice that was made. Shown on stderr even when progress is silenced, and kept in the manifest.
@@ -11,7 +12,7 @@ pub struct Warning {
     /// A fixed name for scripts, such as `default-used`.
     pub code: &'static str,
     /// What to tell; lower case, no final stop.
-    pub message: String,
+    pub message: Text,
 }
 
 /// A number and what it counts: `1 row`, `2 rows`.
@@ -48,7 +49,7 @@ pub struct Findings {
     /// What must be told.
     pub warnings: Vec<Warning>,
     /// What was decided and why, for a user who asks.
-    pub notes: Vec<String>,
+    pub notes: Vec<Text>,
 }
 
 impl Findings {
@@ -63,12 +64,12 @@ impl Findings {
     }
 
     /// Adds something that must be told.
-    pub fn warn(&mut self, code: &'static str, message: impl Into<String>) {
+    pub fn warn(&mut self, code: &'static str, message: impl Into<Text>) {
         self.warnings.push(Warning { code, message: message.into() });
     }
 
     /// Adds a decision and its reason.
-    pub fn note(&mut self, note: impl Into<String>) {
+    pub fn note(&mut self, note: impl Into<Text>) {
         self.notes.push(note.into());
     }
 

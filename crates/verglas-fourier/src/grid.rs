@@ -4,10 +4,9 @@
 //! 0 of the polar grid lies along it.
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2, FRAC_PI_4, PI};
-use std::fmt;
-use std::str::FromStr;
 
 use thiserror::Error;
+use verglas_choice::choice;
 
 /// Largest box side, in pixels, that is accepted.
 pub const MAX_PIXELS: usize = 1 << 14;
@@ -16,50 +15,19 @@ pub const MAX_SHELLS: usize = 20_000;
 /// Largest number of angles per shell that is accepted; the default grid of the largest box has 32 768.
 pub const MAX_INPLANES: usize = 1 << 16;
 
-/// The floating-point type of a polar Fourier stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Precision {
-    /// complex64 output, to within 1e-6 of direct summation.
-    #[default]
-    Single,
-    /// complex128 output, to within 1e-12 of direct summation.
-    Double,
-}
-
-impl Precision {
-    /// `single` or `double`, as CryoLike's files name it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Single => "single",
-            Self::Double => "double",
-        }
-    }
-}
-
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Precision {
-    type Err = GridError;
-
-    fn from_str(text: &str) -> Result<Self, GridError> {
-        match text {
-            "single" => Ok(Self::Single),
-            "double" => Ok(Self::Double),
-            _ => Err(GridError::Precision(text.to_owned())),
-        }
+choice! {
+    /// The floating-point type of a polar Fourier stack.
+    pub enum Precision("precision", default Single) {
+        /// complex64 output, to within 1e-6 of direct summation.
+        Single = "single",
+        /// complex128 output, to within 1e-12 of direct summation.
+        Double = "double",
     }
 }
 
 /// Why a grid cannot be.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum GridError {
-    /// A word that is no precision.
-    #[error("precision is `{0}`, expected `single` or `double`")]
-    Precision(String),
     /// A box side out of range.
     #[error("box side is {0} pixels, expected 1 to {MAX_PIXELS}")]
     Pixels(usize),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, shown};
+use verglas_core::hint::{Hint, Segment, Setting, Text};
 
 use crate::metadata::pixel_sizes::conflict;
 use crate::particle::OtherPixelSize;
@@ -26,13 +27,13 @@ pub enum PixelSizeSource {
 
 impl PixelSizeSource {
     /// What to call it in a message.
-    pub fn as_str(self) -> &'static str {
+    pub fn said(self) -> Text {
         match self {
-            Self::Caller => "the command line",
-            Self::Metadata => "the metadata",
-            Self::Descriptor => "the descriptor",
-            Self::Detector => "rlnDetectorPixelSize/rlnMagnification",
-            Self::MrcHeader => "the MRC header",
+            Self::Caller => Segment::Caller.into(),
+            Self::Metadata => "the metadata".into(),
+            Self::Descriptor => "the descriptor".into(),
+            Self::Detector => "rlnDetectorPixelSize/rlnMagnification".into(),
+            Self::MrcHeader => "the MRC header".into(),
         }
     }
 }
@@ -77,7 +78,7 @@ pub(crate) fn not_known(others: &[OtherPixelSize]) -> Error {
         let seen: Vec<String> = others.iter().map(said).collect();
         error = error.with_detail(format_args!("seen, and not enough to go by: {}", seen.join(", ")));
     }
-    error.with_hint("give it with --pixel-size")
+    error.with_hint("give it with " + Hint::Give(Setting::PixelSize))
 }
 
 /// Tells of columns that say something of the pixel size and do not count, where that may matter: where the MRC header is
@@ -125,13 +126,13 @@ pub(crate) fn choose_pixel_size(
         Some(PixelSizeFrom::Caller) if caller.is_some() => metadata = None,
         Some(PixelSizeFrom::Metadata) if metadata.is_some() => caller = None,
         Some(PixelSizeFrom::Caller) => {
-            return Err(
-                Error::value("the caller's pixel size is to count, and none is given").with_hint("give --pixel-size")
-            );
+            return Err(Error::value("the caller's pixel size is to count, and none is given")
+                .with_hint("give " + Hint::Give(Setting::PixelSize)));
         }
         Some(PixelSizeFrom::Metadata) => {
-            return Err(Error::value("the metadata's pixel size is to count, and they state none")
-                .with_hint("leave --pixel-size-from out, or give --pixel-size"));
+            return Err(Error::value("the metadata's pixel size is to count, and they state none").with_hint(
+                "leave " + Hint::Give(Setting::PixelSizeFrom) + " out, or give " + Hint::Give(Setting::PixelSize),
+            ));
         }
         None => {}
     }
@@ -153,19 +154,19 @@ pub(crate) fn choose_pixel_size(
                     }
                     _ => String::new(),
                 };
-                let error = Error::value(format!(
-                    "pixel sizes contradict each other: {} says {} Å, {} says {} Å{of_downsampled}",
-                    first_source.as_str(),
-                    show(*a),
-                    second_source.as_str(),
-                    show(*b)
-                ));
+                let error = Error::value(
+                    "pixel sizes contradict each other: "
+                        + first_source.said()
+                        + format!(" says {} Å, ", show(*a))
+                        + second_source.said()
+                        + format!(" says {} Å{of_downsampled}", show(*b)),
+                );
                 return Err(if *second_source == PixelSizeSource::Descriptor {
                     error.with_hint(
                         "make a descriptor for these images, or leave it out and let one be made from the data",
                     )
                 } else {
-                    error.with_hint("say which counts with --pixel-size-from")
+                    error.with_hint("say which counts with " + Hint::Give(Setting::PixelSizeFrom))
                 });
             }
         }
@@ -178,16 +179,15 @@ pub(crate) fn choose_pixel_size(
         && source != PixelSizeSource::Detector
         && differ(size, detector)
     {
-        let other = PixelSizeSource::Detector.as_str();
-        findings
-            .warn("pixel-size-differs", format!("{other} says {} Å per pixel; {}", show(detector), used(size, source)));
+        let says = format!(" says {} Å per pixel; ", show(detector));
+        findings.warn("pixel-size-differs", PixelSizeSource::Detector.said() + says + used(size, source));
     }
     Ok((size, source))
 }
 
 /// The end of a warning about another size.
-pub(crate) fn used(size: [f64; 2], source: PixelSizeSource) -> String {
-    format!("{} Å from {} is used", show(size), source.as_str())
+pub(crate) fn used(size: [f64; 2], source: PixelSizeSource) -> Text {
+    format!("{} Å from ", show(size)).as_str() + source.said() + " is used"
 }
 
 pub(crate) fn differ(a: [f64; 2], b: [f64; 2]) -> bool {

@@ -18,6 +18,7 @@ mod tensor;
 mod text;
 mod verify;
 mod watch;
+mod words;
 
 /// The module `verglas._native`.
 #[pyo3::pymodule]
@@ -44,6 +45,8 @@ mod _native {
     use crate::tensor::tensor_layout;
     #[pymodule_export]
     use crate::verify::{count_images, verify};
+    #[pymodule_export]
+    use crate::words::setting_words;
 
     /// The package's version, which stands in Cargo's workspace and nowhere else.
     #[pymodule_export]

@@ -6,9 +6,10 @@ use numpy::{PyArray3, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use verglas::Error;
+use verglas::settings::ByteSign;
 use verglas_formats::mrc::{Mode0, MrcOptions, MrcStack};
 
-use crate::choices::{choose, pixel_type};
+use crate::choices::choose;
 use crate::error::{bad_value, exception, in_file};
 
 /// An open MRC file.
@@ -22,8 +23,11 @@ pub struct MrcFile {
 impl MrcFile {
     #[new]
     fn new(py: Python<'_>, path: PathBuf, mode0: &str, stored_as: Option<&str>) -> PyResult<Self> {
-        let mode0 = choose("mode0", mode0, &[("signed", Mode0::Signed), ("unsigned", Mode0::Unsigned)])?;
-        let pixel_type = stored_as.map(pixel_type).transpose()?;
+        let mode0 = match choose("mode0", mode0)? {
+            ByteSign::Signed => Mode0::Signed,
+            ByteSign::Unsigned => Mode0::Unsigned,
+        };
+        let pixel_type = stored_as.map(|name| choose("stored_as", name)).transpose()?;
         let options = MrcOptions { mode0, pixel_type, ..MrcOptions::default() };
         let stack = py.detach(|| MrcStack::open(&path, &options)).map_err(in_file(&path))?;
         Ok(Self { path, stack })

@@ -1,6 +1,5 @@
 //! Promise: the CTF that the report draws lies on the rings of the image's power, along the right axis.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -12,7 +11,7 @@ use verglas_simulate::{SimulationSettings, simulate};
 use super::examples::{Example, FourierImages};
 use super::run::Run;
 use super::survey::Stacks;
-use verglas_core::{Findings, Silent};
+use verglas_core::{Findings, Silent, StopFlag};
 use verglas_particles::Conversion;
 
 // 256 Å: between neighbouring shells the CTF's phase turns by less than a radian up to 8 Å.
@@ -22,7 +21,7 @@ const N_PARTICLES: usize = 40;
 
 /// Simulated images without noise, converted; all of them as examples, and the mean power on each point of the grid.
 fn examples(folder: &Path, settings: &SimulationSettings, axis: DefocusAngleAxis) -> (Vec<Example>, ImageDescriptor) {
-    simulate(settings, folder, |_| ControlFlow::Continue(())).unwrap();
+    simulate(settings, folder, &Silent, &StopFlag::new(false)).unwrap();
     let output = folder.join("out");
     let star = Input::IndexedStar(folder.join("particles.star"));
     let convert = ConvertSettings { defocus_angle_axis: axis, plots: false, ..ConvertSettings::default() };

@@ -2,42 +2,34 @@
 
 use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::str::FromStr;
 
+use verglas_core::choice::choice;
 use verglas_core::error::{Error, Result};
+use verglas_core::{Choice, UnknownName};
 use verglas_formats::npz::{NpzReader, NpzWriter};
 use verglas_formats::{FormatError, Place};
 use verglas_fourier::grid::{CartesianGrid, PolarGrid, Precision};
 
-/// Shape of an atom in templates made from models; changes nothing in image conversion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AtomShape {
-    /// A Gaussian.
-    #[default]
-    Gaussian,
-    /// A hard sphere.
-    HardSphere,
-}
-
-impl AtomShape {
-    /// The name in descriptor files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Gaussian => "gaussian",
-            Self::HardSphere => "hard-sphere",
-        }
+choice! {
+    /// Shape of an atom in templates made from models; changes nothing in image conversion.
+    pub enum AtomShape("atom shape", default Gaussian) {
+        /// A Gaussian.
+        Gaussian = "gaussian",
+        /// A hard sphere.
+        HardSphere = "hard-sphere",
     }
 }
 
-impl FromStr for AtomShape {
-    type Err = String;
-
+impl AtomShape {
     /// Reads the names that CryoLike reads.
-    fn from_str(name: &str) -> std::result::Result<Self, String> {
+    ///
+    /// # Errors
+    /// For any other name.
+    pub fn from_cryolike(name: &str) -> std::result::Result<Self, UnknownName> {
         match name.to_lowercase().as_str() {
-            "gaussian" | "gauss" | "default" => Ok(Self::Gaussian),
-            "hard-sphere" | "hard_sphere" | "hard" => Ok(Self::HardSphere),
-            _ => Err(format!("atom shape is `{name}`, expected `gaussian` or `hard-sphere`")),
+            "gauss" | "default" => Ok(Self::Gaussian),
+            "hard_sphere" | "hard" => Ok(Self::HardSphere),
+            lower => Self::from_name(lower).or_else(|_| Self::from_name(name)),
         }
     }
 }
@@ -165,9 +157,8 @@ impl ImageDescriptor {
         };
         let atom_shape = match keys.text("atom_shape")? {
             None => AtomShape::default(),
-            Some(name) => name
-                .parse()
-                .map_err(|message: String| FormatError::malformed(Place::Entry("atom_shape".to_owned()), message))?,
+            Some(name) => AtomShape::from_cryolike(&name)
+                .map_err(|error| FormatError::malformed(Place::Entry("atom_shape".to_owned()), error.to_string()))?,
         };
         let template = TemplateSettings {
             viewing_distance: keys.optional_scalar("viewing_distance")?,

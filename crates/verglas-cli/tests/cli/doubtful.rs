@@ -136,7 +136,7 @@ fn pixels_of_eight_bytes_behind_mode_2_are_refused_and_read_when_asked() {
         fs::write(set.path(name), wide).unwrap();
     }
     let parts =
-        ["`stacks/a.mrcs`: the header claims 3 sections", "mode 2", "exactly 8 bytes a pixel", "--pixel-type float64"];
+        ["`stacks/a.mrcs`: the header claims 3 sections", "mode 2", "exactly 8 bytes a pixel", "pixel type `float64`"];
     for more in [&[][..], &["--skip-unreadable"]] {
         let ran = set.run(&[&["check", "particles.star"], more].concat());
         assert_told(&ran, 1, &parts);

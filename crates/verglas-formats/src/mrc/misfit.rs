@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use verglas_choice::Choice;
+
 use super::header::MrcHeader;
 use super::pixel_type::PixelType;
 use crate::error::{FormatError, Place};
@@ -44,9 +46,10 @@ impl PixelMisfit {
     /// The error for those who would read other pixels than were written.
     pub fn to_error(&self) -> FormatError {
         let fitting: Vec<String> = PixelType::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .filter(|kind| kind.bytes() == self.bytes_per_pixel)
-            .map(|kind| format!("`--pixel-type {kind}`"))
+            .map(|kind| format!("pixel type `{kind}`"))
             .collect();
         FormatError::malformed(Place::File, self.to_string()).with_hint(format!(
             "{} reads pixels of that size; if the mode is right and something else follows the images, say so with the \

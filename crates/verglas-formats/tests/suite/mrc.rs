@@ -782,7 +782,7 @@ fn pixels_of_every_type_are_read_behind_any_mode() {
         };
         values.into_iter().flat_map(one).collect()
     };
-    for kind in PixelType::ALL {
+    for &kind in <PixelType as verglas_choice::Choice>::ALL {
         let is_unsigned = kind.as_str().starts_with('u');
         let expected: Vec<f32> = values.iter().map(|&v| if is_unsigned { v.max(0.0) } else { v } as f32).collect();
         let pixels = bytes_of(kind);

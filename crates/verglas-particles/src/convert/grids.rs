@@ -2,6 +2,7 @@
 
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
+use verglas_core::hint::{Hint, Setting};
 use verglas_run::descriptor::{BaseValues, ImageDescriptor, TemplateSettings};
 
 use super::images::{FoundImages, compare_headers, header_pixel_size};
@@ -79,16 +80,16 @@ pub(super) fn choose_grids(
                 "rlnDetectorPixelSize and rlnMagnification, which are all that states a pixel size, differ between rows, \
                  and one descriptor can hold one pixel size only\n{sizes}"
             ))
-            .with_hint("if one size is right for all, give it with --pixel-size"));
+            .with_hint("if one size is right for all, give it with " + Hint::Give(Setting::PixelSize)));
         }
         let used = used(pixel_size_angstrom, pixel_size_source);
         findings.warn(
             "pixel-size-differs",
-            format!("rlnDetectorPixelSize and rlnMagnification differ between rows; {used}\n{sizes}"),
+            "rlnDetectorPixelSize and rlnMagnification differ between rows; " + used + format!("\n{sizes}"),
         );
     }
     compare_headers(&found.files, pixel_size_angstrom, pixel_size_source, findings)?;
-    findings.note(format!("pixel size {} Å, from {}", show(pixel_size_angstrom), pixel_size_source.as_str()));
+    findings.note(format!("pixel size {} Å, from ", show(pixel_size_angstrom)).as_str() + pixel_size_source.said());
     let descriptor = match given {
         Some(descriptor) => descriptor,
         None => {

@@ -2,6 +2,7 @@
 
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
+use verglas_core::hint::{Hint, Setting};
 use verglas_formats::mrc::Mode0;
 
 use crate::image::{BoxSize, ImageFile, StoredPixels, Unreadable, check_images, locate_images};
@@ -100,7 +101,7 @@ fn refuse_empty_stacks(
             counted(plan.stacks()[first].n_images(), "image")
         ))
         .with_detail(format_args!("the first is that of {}", table.place(first_particle)))
-        .with_hint("take these rows out of the metadata, or make larger stacks with --batch-size"),
+        .with_hint("take these rows out of the metadata, or make larger stacks with " + Hint::Give(Setting::BatchSize)),
     );
 }
 
@@ -136,7 +137,7 @@ pub(super) fn compare_headers(
                 "the MRC headers are all that states a pixel size, and they differ: {} Å{first}, {size} Å in `{path}`",
                 show(chosen),
             ))
-            .with_hint("give the pixel size with --pixel-size"));
+            .with_hint("give the pixel size with " + Hint::Give(Setting::PixelSize)));
         }
         let more = match others.count() {
             0 => "",
@@ -144,8 +145,10 @@ pub(super) fn compare_headers(
             _ => " (others differ, too)",
         };
         let used = used(chosen, source);
-        findings
-            .warn("pixel-size-differs", format!("the MRC header of `{path}` says {size} Å per pixel{more}; {used}"));
+        findings.warn(
+            "pixel-size-differs",
+            format!("the MRC header of `{path}` says {size} Å per pixel{more}; ").as_str() + used,
+        );
     }
     if source == PixelSizeSource::MrcHeader {
         let mut silent = files.iter().flatten().filter(|file| meaningful_pixel_size(file).is_none());

@@ -123,7 +123,7 @@ impl Conversion {
     /// What may be left out, if the user says so, is a warning then.
     fn tell(&self, error: Error, may_be_left_out: bool, findings: &mut Findings) {
         if may_be_left_out && self.settings.skip_unreadable {
-            findings.warn("image-unreadable", format!("{error}\n  it would be left out"));
+            findings.warn("image-unreadable", error.message().clone() + "\n  it would be left out");
         } else {
             findings.error(error);
         }

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use verglas_core::findings::{Findings, counted, counted_do, shown};
+use verglas_core::hint::{Hint, Setting, Text};
 use verglas_core::paths::plain_path;
 use verglas_run::descriptor::ImageDescriptor;
 
 use super::images::FoundImages;
 use crate::particle::ParticleTable;
 use crate::plan::StackPlan;
+use crate::settings::DefocusAngleAxis;
 
 /// Tells about images that several rows name, and about several sets of lens constants.
 pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &FoundImages, findings: &mut Findings) {
@@ -145,12 +147,12 @@ pub(super) fn report_astigmatism(
     if n_astigmatic > 0 {
         findings.warn(
             "defocus-angle-axis",
-            format!(
+            Text::from(format!(
                 "{} astigmatic; the defocus angle is written as read, from the columns' \
-                 direction, and CryoLike measures it from the rows': `--defocus-angle-axis rows` writes what makes \
-                 its CTF right",
+                 direction, and CryoLike measures it from the rows': ",
                 counted_do(n_astigmatic, "particle", "is", "are")
-            ),
+            )) + Hint::Choose(Setting::DefocusAngleAxis, DefocusAngleAxis::Rows.as_str())
+                + " writes what makes its CTF right",
         );
     }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use verglas_core::atomic::write_atomically;
 use verglas_core::error::{Error, Result};
+use verglas_core::hint::{Hint, Setting};
 use verglas_formats::star::{MAX_COLUMNS, strip_rln};
 
 use super::column::{NewColumn, name_taken};
@@ -98,7 +99,7 @@ fn check_joinable(first: &StarSource, others: &[&StarSource]) -> Result<()> {
                 first.path.display(),
                 other.path.display()
             ))
-            .with_hint("export the images of each file on their own, with --rows")
+            .with_hint("export the images of each file on their own, with " + Hint::Give(Setting::Rows))
         };
         if first.is_pairs() || other.is_pairs() {
             return Err(cannot("one of them holds its only particle as keys and values, not as a table".to_owned()));

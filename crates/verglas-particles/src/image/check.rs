@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use verglas_core::error::Error;
 use verglas_core::findings::{Findings, counted, counted_do};
+use verglas_core::hint::{Hint, Setting};
 use verglas_formats::FormatError;
 use verglas_formats::mrc::{Mode0, MrcOptions, MrcSummary, MrcWarning, PixelType, read_header_as};
 
@@ -63,7 +64,7 @@ pub(crate) fn check_images(
                 let error = Error::from_format(&path, error);
                 let unreadable = Unreadable(error.to_string());
                 if may_be_left_out {
-                    findings.warn("image-unreadable", error.to_string());
+                    findings.warn("image-unreadable", error.message().clone());
                 } else {
                     findings.error(error);
                 }
@@ -133,7 +134,7 @@ fn image_file(
     if let Some(truncation) = &summary.truncation {
         let error = Error::from_format(&path, truncation.to_error());
         if unreadable_is_allowed {
-            findings.warn("image-cut", error.to_string());
+            findings.warn("image-cut", error.message().clone());
         } else {
             findings.error(error);
         }
@@ -206,7 +207,7 @@ fn check_sections(
                 ));
             }
             if unreadable_is_allowed {
-                findings.warn("section-past-end", error.to_string());
+                findings.warn("section-past-end", error.message().clone());
             } else {
                 findings.error(error.with_hint("the metadata and the stack may come from different extraction jobs"));
             }
@@ -253,7 +254,9 @@ fn check_boxes(files: &[Result<ImageFile, Unreadable>], findings: &mut Findings)
             error = error.with_detail(format_args!("and {} more sizes", boxes.len() - MOST_LISTED));
         }
         findings.error(error.with_hint(
-            "convert particles of different boxes apart: with --optics-group where they are groups of their own",
+            "convert particles of different boxes apart: with "
+                + Hint::Give(Setting::OpticsGroup)
+                + " where they are groups of their own",
         ));
         return None;
     }

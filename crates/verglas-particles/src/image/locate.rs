@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
+use verglas_core::hint::{Hint, Setting};
 
 /// How many missing files a message lists by name.
 const MOST_LISTED: usize = 10;
@@ -48,9 +49,11 @@ pub(crate) fn locate_images(
     let is_named_by_metadata = metadata_file.is_some() && image_dir.is_none();
     if let Some(error) = missing_error(names, &found, &looked_in, split.as_ref()) {
         if missing_is_allowed {
-            findings.warn("images-missing", error.to_string());
+            findings.warn("images-missing", error.message().clone());
         } else if is_named_by_metadata {
-            findings.error(error.with_hint("name the folder that holds the image files with --image-dir"));
+            findings.error(
+                error.with_hint("name the folder that holds the image files with " + Hint::Give(Setting::ImageDir)),
+            );
         } else {
             findings.error(error);
         }
@@ -548,7 +551,7 @@ mod tests {
             assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false, true]);
             let text = match missing_is_allowed {
                 false => findings.errors[0].to_string(),
-                true => findings.warnings[0].message.clone(),
+                true => findings.warnings[0].message.to_string(),
             };
             let expected = format!(
                 "2 of 4 image files not found below `{}`, which holds 2; one folder must hold all of them\n  \

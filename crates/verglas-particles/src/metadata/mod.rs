@@ -20,7 +20,7 @@ mod stated_sizes;
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use verglas_core::choice::choice;
 use verglas_core::error::Result;
 use verglas_core::findings::Findings;
 
@@ -82,15 +82,14 @@ impl Input {
     }
 }
 
-/// What an angle is counted in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AngleUnit {
-    /// Degrees, as RELION writes them.
-    #[default]
-    Degrees,
-    /// Radians.
-    Radians,
+choice! {
+    /// What an angle is counted in.
+    pub enum AngleUnit("unit", default Degrees) {
+        /// As RELION writes them.
+        Degrees = "degrees",
+        /// Full turns are 2π.
+        Radians = "radians",
+    }
 }
 
 /// How metadata are read.

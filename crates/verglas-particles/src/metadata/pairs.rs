@@ -64,7 +64,7 @@ mod tests {
         let all: Vec<u32> = (0..rows.len() as u32).collect();
         let mut findings = Findings::new();
         report_other_images(Path::new("a.star"), Path::new(image), &named, &all, &lines, &mut findings);
-        findings.warnings.into_iter().map(|warning| warning.message).collect()
+        findings.warnings.into_iter().map(|warning| warning.message.to_string()).collect()
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::particle::Column;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted, shown};
+use verglas_core::hint::{Hint, Setting};
 
 /// Two pixel sizes are the same when they differ by no more than this, relatively.
 pub(crate) const TOLERANCE: f64 = 1e-3;
@@ -57,7 +58,7 @@ pub(super) fn from_metadata(
                     path.display()
                 ));
                 return Err(match group_label {
-                    Some(_) => error.with_hint("convert the groups apart, with --optics-group"),
+                    Some(_) => error.with_hint("convert the groups apart, with " + Hint::Give(Setting::OpticsGroup)),
                     None => error,
                 });
             }

@@ -203,7 +203,10 @@ mod tests {
         // Something that is not zero, so that there is a CTF.
         let other = Measured { quantity: Quantity::SphericalAberration, name: "y", column: &Column::Constant(2.7) };
         check_ranges(&[measured, other], values.len(), &|row| format!("row {row}"), "", &mut findings);
-        (findings.errors.pop().map(|error| error.to_string()), findings.warnings.pop().map(|warning| warning.message))
+        (
+            findings.errors.pop().map(|error| error.to_string()),
+            findings.warnings.pop().map(|warning| warning.message.to_string()),
+        )
     }
 
     #[test]

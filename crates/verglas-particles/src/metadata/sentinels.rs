@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(known(Column::Constant(-99.9)), Some(Column::Constant(-99.9)));
         let Some(Column::PerParticle(some)) = known(Column::PerParticle(vec![1.0, -999.0, 2.0])) else { panic!() };
         assert!(some[0] == 1.0 && some[1].is_nan() && some[2] == 2.0);
-        let told: Vec<&str> = findings.warnings.iter().map(|warning| warning.message.as_str()).collect();
+        let told: Vec<String> = findings.warnings.iter().map(|warning| warning.message.to_string()).collect();
         assert!(
             told.len() == 2 && told[0].contains("3 rows: the column") && told[1].contains("1 row: these"),
             "{told:?}"

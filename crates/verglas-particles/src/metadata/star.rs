@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
+use verglas_core::hint::{Hint, Setting};
 
 use super::columns::ColumnBuilder;
 use super::defaults::Defaults;
@@ -322,8 +323,10 @@ fn take_required(
         if let Some((_, hint)) = kind {
             error = error.with_hint(hint);
         } else if missing == ["rlnImageName"] {
-            error =
-                error.with_hint("for rows that describe the sections of a stack in sequence, name it with --images");
+            error = error.with_hint(
+                "for rows that describe the sections of a stack in sequence, name it with "
+                    + Hint::Give(Setting::Images),
+            );
         }
         return Err(error);
     }

@@ -15,6 +15,7 @@ use verglas_core::StopFlag;
 use verglas_core::atomic::{cannot_write, whole_name, write_atomically};
 use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::Warning;
+use verglas_core::hint::{Hint, Setting};
 
 pub use lock::host_name;
 use lock::{FolderLock, StartLock};
@@ -99,7 +100,10 @@ impl OutputFolder {
                     found.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
                 ))
                 .with_hint(
-                    "choose another folder, finish what is missing with --resume, or start anew with --overwrite",
+                    "choose another folder, finish what is missing with "
+                        + Hint::Resume
+                        + ", or start anew with "
+                        + Hint::Overwrite,
                 ));
             }
             (None, Existing::Refuse | Existing::Overwrite) => {}
@@ -156,7 +160,8 @@ impl OutputFolder {
             message: format!(
                 "the file system of `{}` can't lock files ({why}): nothing stops a second run from writing there",
                 self.root.display()
-            ),
+            )
+            .into(),
         });
         self.remember(&self.root)?;
         Ok((locked.lock, warning))
@@ -284,9 +289,10 @@ impl OutputFolder {
             }
             let hint = match name {
                 DESCRIPTOR => {
-                    "choose another folder, or move the file away; to use its grids, give it with --descriptor"
+                    "choose another folder, or move the file away; to use its grids, give it with "
+                        + Hint::Give(Setting::Descriptor)
                 }
-                _ => "choose another folder, or move the file away",
+                _ => "choose another folder, or move the file away".into(),
             };
             return Err(Error::value(format!(
                 "`{}` is there already, and no file of an earlier run: it is not replaced",

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use verglas_core::atomic::write_atomically;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Warning;
+use verglas_core::hint::CommandWords;
 
 use super::name::manifest_name;
 use super::path::RecordedPath;
@@ -330,7 +331,7 @@ pub fn unix_seconds(time: SystemTime) -> Option<f64> {
 
 impl From<&Warning> for RecordedWarning {
     fn from(warning: &Warning) -> Self {
-        Self { code: warning.code.to_owned(), message: warning.message.clone() }
+        Self { code: warning.code.to_owned(), message: warning.message.said_in(&CommandWords) }
     }
 }
 

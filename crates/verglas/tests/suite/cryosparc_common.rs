@@ -200,8 +200,8 @@ pub fn read(input: &Input) -> (Result<ParticleTable, Error>, Vec<Warning>) {
 }
 
 /// The messages of the warnings called `code`.
-pub fn told<'a>(warnings: &'a [Warning], code: &str) -> Vec<&'a str> {
-    warnings.iter().filter(|warning| warning.code == code).map(|warning| warning.message.as_str()).collect()
+pub fn told(warnings: &[Warning], code: &str) -> Vec<String> {
+    warnings.iter().filter(|warning| warning.code == code).map(|warning| warning.message.to_string()).collect()
 }
 
 /// What a conversion into one stack says of its images.

@@ -394,7 +394,7 @@ fn masks_and_indices_that_do_not_fit() {
     }
     // Zeros and ones are no mask unless their type says so.
     let error = bench.export("o.star", Some(bench.i32s("m.npy", &[0, 1, 1, 0])), &[]).unwrap_err();
-    assert_eq!(error.hint(), Some("a mask has to be of type bool"));
+    assert_eq!(error.hint().unwrap(), &"a mask has to be of type bool");
 }
 
 #[test]
@@ -425,7 +425,7 @@ fn columns_that_do_not_fit() {
     let rows = bench.i32s("rows.npy", &[1, 0]);
     let short = bench.f64s("short.npy", &[0.0; 2]);
     let error = bench.export("o.star", Some(rows), &[("s", short)]).unwrap_err();
-    assert_eq!(error.hint(), Some("a new column has one value for each image of the folder, chosen or not"));
+    assert_eq!(error.hint().unwrap(), &"a new column has one value for each image of the folder, chosen or not");
 }
 
 #[test]

@@ -19,3 +19,4 @@ mod report;
 mod restacking;
 mod shared;
 mod simulate_layouts;
+mod words;

@@ -1,7 +1,6 @@
 //! Promise: the report finds what is odd in a data set, says where it comes from, and is one file of bounded size.
 
 use std::fs::OpenOptions;
-use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -10,7 +9,7 @@ use verglas::metadata::Input;
 use verglas::report::{ReportSettings, ReportSummary, write_report};
 use verglas::settings::ConvertSettings;
 use verglas::simulate::{SimulationSettings, simulate};
-use verglas::{Conversion, Findings, Silent};
+use verglas::{Conversion, Findings, Silent, StopFlag};
 
 const N_PARTICLES: usize = 400;
 const N_PIXELS: usize = 64;
@@ -18,7 +17,7 @@ const N_PIXELS: usize = 64;
 const HEADER_BYTES: u64 = 1024;
 
 fn simulated(folder: &Path, settings: &SimulationSettings) -> PathBuf {
-    simulate(settings, folder, |_| ControlFlow::Continue(())).unwrap();
+    simulate(settings, folder, &Silent, &StopFlag::new(false)).unwrap();
     folder.join("particles.star")
 }
 

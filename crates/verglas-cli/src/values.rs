@@ -1,8 +1,16 @@
-//! Values with a form of their own: numbers within bounds, sizes, names with files.
+//! Values with a form of their own: choices, numbers within bounds, sizes, names with files.
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use verglas::Choice;
 use verglas::settings::Shard;
+
+/// One of the library's choices, by its name; its help is the library's too.
+pub fn choice<C: Choice>() -> impl TypedValueParser<Value = C> {
+    let named = |choice: &C| PossibleValue::new(choice.name()).help(choice.help());
+    PossibleValuesParser::new(C::ALL.iter().map(named)).try_map(|name| C::from_name(&name))
+}
 
 /// A positive finite number.
 pub fn positive(text: &str) -> Result<f64, String> {

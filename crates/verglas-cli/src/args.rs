@@ -1,33 +1,20 @@
-//! The command line: what its words mean, and their help texts. Each command has its file.
+//! The command line as a whole: the commands, and what all of them take. Each command has its own file.
 
-mod bench;
-mod completions;
-mod convert;
-mod demo;
-mod descriptor;
-mod export;
-mod inspect;
-mod names;
-mod numbers;
-mod report;
-mod simulate;
-mod status;
-mod verify;
+use clap::{Parser, Subcommand};
 
-pub use bench::BenchArguments;
-pub use completions::{CompletionsArguments, ManArguments};
-pub use convert::{CheckArguments, ConvertArguments, InputArguments};
-pub use demo::DemoArguments;
-pub use descriptor::{DescriptorArguments, GridArguments};
-pub use export::ExportArguments;
-pub use inspect::InspectArguments;
-pub use names::{AngleUnitName, AtomShapeName, LayoutName, LogFormat, PixelSizeFromName};
-pub use report::ReportArguments;
-pub use simulate::SimulateArguments;
-pub use status::StatusArguments;
-pub use verify::VerifyArguments;
-
-use clap::{Args, Parser, Subcommand};
+use crate::bench::BenchArguments;
+use crate::check::CheckArguments;
+use crate::completions::{CompletionsArguments, ManArguments};
+use crate::convert::ConvertArguments;
+use crate::demo::DemoArguments;
+use crate::descriptor::DescriptorArguments;
+use crate::export::ExportArguments;
+use crate::inspect::InspectArguments;
+use crate::messages::Logging;
+use crate::report::ReportArguments;
+use crate::simulate::SimulateArguments;
+use crate::status::StatusArguments;
+use crate::verify::VerifyArguments;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,11 +44,11 @@ pub enum Command {
     Convert(Box<ConvertArguments>),
     /// Find everything that would stop a conversion, without writing anything
     Check(Box<CheckArguments>),
-    /// How far is a conversion, seen from outside: stacks done, rate, time left, of all shards together
+    /// Show the progress of a running conversion: stacks done, rate, time left, of all shards together
     Status(StatusArguments),
     /// Is this output folder complete and unaltered?
     Verify(VerifyArguments),
-    /// Tell what is in a file: STAR, .cs, MRC, descriptor, stack (.npz, .pt), .npy
+    /// Show what is in a file: STAR, .cs, MRC, descriptor, stack (.npz, .pt), .npy
     Inspect(InspectArguments),
     /// Write one HTML page about an output folder: what was converted, examples, numbers, outliers
     Report(ReportArguments),
@@ -79,29 +66,32 @@ pub enum Command {
     Man(ManArguments),
 }
 
-/// What is told on the way.
-#[derive(Debug, Clone, Copy, Args)]
-#[command(next_help_heading = "Messages")]
-pub struct Logging {
-    /// No progress and no summary; warnings are always shown
-    #[arg(short, long, global = true)]
-    pub quiet: bool,
-    /// Explain what was decided, and why
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
-    pub verbose: bool,
-    /// How messages on stderr look
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
-    pub log_format: LogFormat,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+    use verglas::hint::{CommandWords, Words};
+    use verglas::{Hint, Setting};
 
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn whatever_a_hint_names_is_an_option() {
+        let command = Arguments::command();
+        let is_option = |name: &str| {
+            command
+                .get_subcommands()
+                .flat_map(|command| command.get_arguments())
+                .any(|option| option.get_long() == Some(name))
+        };
+        for hint in Setting::ALL.iter().map(|&setting| Hint::Give(setting)).chain([Hint::Resume, Hint::Overwrite]) {
+            let said = CommandWords.hint(hint);
+            let name = said.strip_prefix("--").unwrap().split(' ').next().unwrap();
+            assert!(is_option(name), "{said}");
+        }
     }
 
     #[test]
