@@ -66,7 +66,8 @@ impl InDouble {
     pub(super) fn apply<P: Pixel, T: Real>(&self, image: &[P], out: &mut [Complex<T>], normalize: bool) -> f64 {
         let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
         let planned = planned.get_or_insert_with(|| {
-            let transform = PolarTransform::<f64>::plan(self.n_pixels, &self.grid)
+            let least_seen = super::directly::LEAST_SEEN_IN_SINGLE;
+            let transform = PolarTransform::<f64>::plan_to(least_seen, super::fastest(), self.n_pixels, &self.grid)
                 .expect("what was planned in single precision can be planned in double");
             let (scratch, values) = (transform.scratch(), vec![Complex::default(); transform.output_len()]);
             Box::new(Planned { transform, scratch, values })
@@ -80,7 +81,7 @@ impl InDouble {
     }
 }
 
-fn sum_of_squares<P: Pixel>(image: &[P]) -> f64 {
+pub(super) fn sum_of_squares<P: Pixel>(image: &[P]) -> f64 {
     // Sums of their own, so that none waits for another.
     const N_SUMS: usize = 16;
     let (groups, rest) = image.as_chunks::<N_SUMS>();

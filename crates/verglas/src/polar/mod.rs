@@ -11,6 +11,7 @@
 
 mod aligned;
 pub mod direct;
+mod directly;
 mod fft;
 mod folded;
 mod gridding;
@@ -26,7 +27,8 @@ use std::marker::PhantomData;
 use num_complex::Complex;
 use thiserror::Error;
 
-use crate::grid::{MAX_PIXELS, PolarGrid, Precision};
+use crate::grid::{MAX_PIXELS, PolarGrid, Precision, brief};
+use directly::Directly;
 use folded::{Folded, FoldedScratch};
 use gridding::{Gridding, GriddingScratch};
 use in_double::InDouble;
@@ -41,7 +43,8 @@ pub enum PlanError {
     Pixels(usize),
     /// Shells past the Nyquist frequency, where the pixels determine nothing new.
     #[error(
-        "the polar grid reaches to radius {radius_max}, past the Nyquist frequency of the box, {} for {n_pixels} pixels",
+        "the polar grid reaches to radius {}, past the Nyquist frequency of the box, {} for {n_pixels} pixels",
+        brief(*radius_max),
         *n_pixels as f64 / 4.0
     )]
     Radius {
@@ -98,6 +101,8 @@ pub struct PolarTransform<T: Real> {
     method: Method<T>,
     /// For a result in single precision, which not every image leaves as exact as promised.
     in_double: Option<InDouble>,
+    /// For a result in double precision, which not every image leaves as exact as promised.
+    directly: Option<Directly>,
 }
 
 /// How the points are reached.
@@ -149,6 +154,11 @@ impl<T: Real> PolarTransform<T> {
     }
 
     fn plan_with(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Result<Self, PlanError> {
+        Self::plan_to(directly::LEAST_SEEN, set, n_pixels, grid)
+    }
+
+    /// Plans a transform that sums images directly of which the grid sees less than `least_seen`.
+    fn plan_to(least_seen: f64, set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Result<Self, PlanError> {
         check(n_pixels, grid)?;
         let method = if grid.n_inplanes().is_multiple_of(4) {
             Method::Folded(Folded::plan(set, n_pixels, grid))
@@ -163,6 +173,10 @@ impl<T: Real> PolarTransform<T> {
             point_weights: (0..grid.n_shells()).map(|s| grid.point_weight(s)).collect(),
             method,
             in_double: (T::PRECISION == Precision::Single).then(|| InDouble::new(n_pixels, grid)),
+            directly: match T::PRECISION {
+                Precision::Single => None,
+                Precision::Double => Directly::new(n_pixels, grid, least_seen),
+            },
         })
     }
 
@@ -275,8 +289,9 @@ impl<T: Real> PolarTransform<T> {
             }
             _ => unreachable!("the number of angles decides the method"),
         };
-        match &self.in_double {
-            Some(in_double) if in_double.is_needed(image, norm) => in_double.apply(image, out, normalize),
+        match (&self.in_double, &self.directly) {
+            (Some(in_double), _) if in_double.is_needed(image, norm) => in_double.apply(image, out, normalize),
+            (_, Some(directly)) if directly.is_needed(image, norm) => directly.apply(image, out, normalize),
             _ => norm,
         }
     }
