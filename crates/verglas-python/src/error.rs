@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use pyo3::PyErr;
-use pyo3::exceptions::{PyBlockingIOError, PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyValueError};
+use pyo3::exceptions::{
+    PyBlockingIOError, PyFileNotFoundError, PyKeyboardInterrupt, PyMemoryError, PyOSError, PyValueError,
+};
 use verglas::{Error, ErrorKind};
 
 pyo3::create_exception!(
@@ -23,6 +25,7 @@ pub fn exception(error: &Error) -> PyErr {
         ErrorKind::Io => PyOSError::new_err(text),
         ErrorKind::Busy => PyBlockingIOError::new_err(text),
         ErrorKind::Interrupted => PyKeyboardInterrupt::new_err(text),
+        ErrorKind::Memory => PyMemoryError::new_err(text),
     }
 }
 

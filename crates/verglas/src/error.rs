@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use verglas_formats::FormatError;
+use verglas_formats::mrc::CannotUnpack;
 
 /// The result of this library's fallible functions.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -23,6 +24,8 @@ pub enum ErrorKind {
     Busy,
     /// The user asked to stop.
     Interrupted,
+    /// There is not enough memory.
+    Memory,
 }
 
 /// One thing that went wrong: where, what was expected, what was found; and what to do about it.
@@ -65,6 +68,7 @@ impl Error {
     pub fn io(doing: impl fmt::Display, error: &std::io::Error) -> Self {
         let kind = match error.kind() {
             std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+            std::io::ErrorKind::OutOfMemory => ErrorKind::Memory,
             _ => ErrorKind::Io,
         };
         let hint = match error.kind() {
@@ -94,6 +98,10 @@ impl Error {
     pub fn from_format(path: &Path, error: FormatError) -> Self {
         let file = path.display().to_string();
         match error {
+            // What failed was a write.
+            FormatError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<CannotUnpack>()) => {
+                Self::io(format_args!("cannot unpack `{file}`"), &error)
+            }
             FormatError::Io(error) => Self::io(format_args!("cannot read `{file}`"), &error),
             error => Self::format(error.describe(&file)).with_optional_hint(error.hint()),
         }

@@ -22,7 +22,36 @@ pub fn counted(n: usize, noun: &str) -> String {
 /// A number for people: one that single precision holds exactly with no more digits than that needs, as files store many so.
 pub(crate) fn shown(number: f64) -> String {
     let single = number as f32;
-    if f64::from(single) == number { single.to_string() } else { number.to_string() }
+    let is_single = f64::from(single) == number;
+    // Nobody reads 300 digits.
+    let is_plain = number == 0.0 || !number.is_finite() || (1e-9..1e16).contains(&number.abs());
+    match (is_single, is_plain) {
+        (true, true) => single.to_string(),
+        (false, true) => number.to_string(),
+        (true, false) => format!("{single:e}"),
+        (false, false) => format!("{number:e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn numbers_have_the_digits_that_they_need() {
+        for (number, text) in [
+            (1.06_f32.into(), "1.06"),
+            (1.06, "1.06"),
+            (0.0, "0"),
+            (-12345.5, "-12345.5"),
+            (1e300, "1e300"),
+            (-1e30_f32 as f64, "-1e30"),
+            (2.5e-300, "2.5e-300"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(shown(number), text);
+        }
+    }
 }
 
 /// [`counted`] with what they do: `1 row names`, `2 rows name`.

@@ -14,6 +14,7 @@ mod help;
 mod inspect;
 mod interrupted;
 mod mutated_input;
+mod no_files;
 mod partial_alignments;
 mod pixel_sizes;
 mod resume;

@@ -36,7 +36,7 @@ mod stack;
 mod warning;
 mod writer;
 
-pub use compressed::Compression;
+pub use compressed::{CannotUnpack, Compression};
 pub use header::{HEADER_BYTES, MrcHeader};
 pub use mode::{ByteOrder, Mode, Mode0};
 pub use stack::{MrcOptions, MrcStack, MrcSummary, Truncation, read_header};

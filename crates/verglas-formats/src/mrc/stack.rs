@@ -1,7 +1,7 @@
 //! An MRC file as a stack of images, read section by section.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use super::header::{HEADER_BYTES, MrcHeader, counted};
 use super::mode::{Mode, Mode0};
 use super::warning::MrcWarning;
 use crate::error::{FormatError, Place, Result};
+use crate::open::open_regular;
 
 /// What is read at a time where pixels are converted: it stays in the second cache until it is.
 const CHUNK_BYTES: u64 = 256 << 10;
@@ -89,7 +90,7 @@ pub struct MrcSummary {
 /// # Errors
 /// As [`MrcStack::open`], as far as the header and the file's length show.
 pub fn read_header(path: impl AsRef<Path>) -> Result<MrcSummary> {
-    let file = open_regular_file(path.as_ref())?;
+    let file = open_regular(path)?;
     if let Some(compression) = sniff(&file)? {
         let (_, header, warnings) = compression.reader(file)?.read_header()?;
         return Ok(MrcSummary {
@@ -132,9 +133,10 @@ impl MrcStack {
     /// A file that is shorter than claimed is opened all the same: ask [`MrcStack::truncation`].
     ///
     /// # Errors
-    /// * [`FormatError::Io`]: there is no such file, or it can't be read, or a compressed one can't be unpacked.
-    /// * [`FormatError::Unsupported`]: a mode that is not read here; not a regular file; a compressed file that claims
-    ///   to be larger than the limit.
+    /// * [`FormatError::Io`]: there is no such file, it is a pipe or the like, or it can't be read, or a compressed one
+    ///   can't be unpacked.
+    /// * [`FormatError::Unsupported`]: a mode that is not read here; a compressed file that claims to be larger than the
+    ///   limit.
     /// * [`FormatError::Malformed`]: no MRC file, impossible dimensions, damaged compressed data.
     pub fn open(path: impl AsRef<Path>, options: &MrcOptions) -> Result<Self> {
         Self::open_while(path, options, &|| true)
@@ -145,7 +147,7 @@ impl MrcStack {
     /// # Errors
     /// As [`MrcStack::open`]; [`FormatError::Io`] of the kind [`io::ErrorKind::Interrupted`] when it is given up.
     pub fn open_while(path: impl AsRef<Path>, options: &MrcOptions, go_on: &dyn Fn() -> bool) -> Result<Self> {
-        let file = open_regular_file(path.as_ref())?;
+        let file = open_regular(path)?;
         let compression = sniff(&file)?;
         let (file, header, warnings, file_bytes) = match compression {
             Some(compression) => {
@@ -327,14 +329,6 @@ impl MrcStack {
             ),
         )
     }
-}
-
-/// Opens a file for reading; anything but a regular file (a pipe could make the reader wait for ever) is refused.
-fn open_regular_file(path: &Path) -> Result<File> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(FormatError::unsupported(Place::File, "not a regular file"));
-    }
-    Ok(File::open(path)?)
 }
 
 fn sniff(file: &File) -> Result<Option<Compression>> {

@@ -9,6 +9,7 @@ use super::line::{Line, LineSource, Skipped};
 use super::row::Row;
 use super::tokens::{Tokens, is_white, trim_start};
 use super::{MAX_COLUMNS, MAX_LINE_BYTES, fault};
+use crate::open::open_regular;
 use crate::{FormatError, Place, Result};
 
 /// Large enough that reading costs few system calls, small enough to stay in the processor's cache.
@@ -66,7 +67,7 @@ impl StarReader<BufReader<File>> {
     /// # Errors
     /// [`FormatError::Io`] if it can't be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self::new(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?)))
+        Ok(Self::new(BufReader::with_capacity(BUFFER_BYTES, open_regular(path)?)))
     }
 }
 

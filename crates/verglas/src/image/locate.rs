@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::presence::{Refusal, is_file, report_refusals};
 use crate::error::{Error, Result};
 use crate::findings::{Findings, counted};
 
@@ -37,7 +38,7 @@ pub(crate) fn locate_images(
         Some(dir) => find_in_dir(names, dir, findings),
         None => Ok(find_below_one_root(names, metadata_file, findings)),
     };
-    let Located { found, looked_in, split } = match located {
+    let Located { found, looked_in, split, refused } = match located {
         Ok(located) => located,
         Err(error) => {
             findings.error(error);
@@ -46,7 +47,10 @@ pub(crate) fn locate_images(
     };
     report_other_endings(names, &found, findings);
     let is_named_by_metadata = metadata_file.is_some() && image_dir.is_none();
-    if let Some(error) = missing_error(names, &found, &looked_in, split.as_ref()) {
+    // What is there and was not taken is not called missing, too.
+    let is_refused: Vec<bool> = refused.iter().map(Option::is_some).collect();
+    report_refusals(refused.into_iter().flatten().collect(), findings);
+    if let Some(error) = missing_error(names, &found, &is_refused, &looked_in, split.as_ref()) {
         if missing_is_allowed {
             findings.warn("images-missing", error.to_string());
         } else if is_named_by_metadata {
@@ -65,6 +69,8 @@ struct Located {
     found: Vec<Option<Found>>,
     looked_in: Vec<PathBuf>,
     split: Option<Split>,
+    /// Per name: why what is there was not taken.
+    refused: Vec<Option<Refusal>>,
 }
 
 /// Files that are there, below different roots.
@@ -90,8 +96,7 @@ fn file_name(name: &[u8]) -> &OsStr {
 }
 
 /// The file at `path`, or beside it with the other of the endings `.mrc` and `.mrcs`.
-fn find(path: &Path, known: &KnownFiles) -> Result<Option<Found>> {
-    // A folder is no image file, and so is a path without a file name.
+fn find(path: &Path, known: &KnownFiles) -> std::result::Result<Option<Found>, Refusal> {
     if known.contains(path) || is_file(path)? {
         return Ok(Some(Found { path: path.to_owned(), has_other_ending: false }));
     }
@@ -101,17 +106,6 @@ fn find(path: &Path, known: &KnownFiles) -> Result<Option<Found>> {
         _ => return Ok(None),
     };
     Ok(is_file(&other)?.then_some(Found { path: other, has_other_ending: true }))
-}
-
-/// Whether there is a file at `path`; an error if the system won't tell.
-fn is_file(path: &Path) -> Result<bool> {
-    use std::io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
-    match std::fs::metadata(path) {
-        Ok(there) => Ok(there.is_file()),
-        // No such path, or a name that no file can have.
-        Err(error) if matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput) => Ok(false),
-        Err(error) => Err(Error::io(format_args!("cannot look for the image file `{}`", path.display()), &error)),
-    }
 }
 
 fn find_in_dir(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<Located> {
@@ -125,11 +119,17 @@ fn find_in_dir(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<L
             return Err(Error::io(format_args!("cannot use the image directory `{}`", dir.display()), &error));
         }
     }
-    refuse_equal_file_names(names, dir, findings)?;
+    refuse_equal_file_names(names, dir, findings);
     findings.note(format!("image files are looked up by file name in `{}`, as asked", dir.display()));
     let known = KnownFiles::below(dir, names.iter().map(|name| Path::new(file_name(name))));
-    let found: Result<Vec<_>> = names.iter().map(|name| find(&dir.join(file_name(name)), &known)).collect();
-    Ok(Located { found: found?, looked_in: vec![dir.to_owned()], split: None })
+    let (found, refused) = names
+        .iter()
+        .map(|name| match find(&dir.join(file_name(name)), &known) {
+            Ok(found) => (found, None),
+            Err(refusal) => (None, Some(refusal)),
+        })
+        .unzip();
+    Ok(Located { found, looked_in: vec![dir.to_owned()], split: None, refused })
 }
 
 /// Files that are known to be there because their folder was listed.
@@ -199,7 +199,8 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
     let mut best: Option<(usize, Vec<Option<Found>>)> = None;
     // Per name: the first root below which it is.
     let mut root_of: Vec<Option<usize>> = vec![None; names.len()];
-    let mut refused = None;
+    // Per name: the first thing that was not taken.
+    let mut refused: Vec<Option<Refusal>> = vec![None; names.len()];
     for (nth, root) in roots.iter().enumerate() {
         if nth > 0 && working_dir.as_ref() == Some(root) {
             continue;
@@ -207,12 +208,12 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
         // Nothing is listed for a root that holds none of the files: most roots do.
         let mut known = KnownFiles::default();
         let mut found = Vec::with_capacity(names.len());
-        for name in names {
+        for (name, refused) in names.iter().zip(&mut refused) {
             if found.len() == PROBED_FILES {
                 known = KnownFiles::below(root, names.iter().map(|name| as_path(name)));
             }
-            found.push(find(&root.join(as_path(name)), &known).unwrap_or_else(|error| {
-                refused.get_or_insert(error);
+            found.push(find(&root.join(as_path(name)), &known).unwrap_or_else(|refusal| {
+                refused.get_or_insert(refusal);
                 None
             }));
             if found.len() == PROBED_FILES && found.iter().all(Option::is_none) {
@@ -233,8 +234,8 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
             } else {
                 findings.note("image paths are absolute");
             }
-            findings.errors.extend(refused);
-            return Located { found, looked_in: vec![root.clone()], split: None };
+            forget_replaced(&mut refused, &found);
+            return Located { found, looked_in: vec![root.clone()], split: None, refused };
         }
         for (root_of, _) in root_of.iter_mut().zip(&found).filter(|(_, found)| found.is_some()) {
             root_of.get_or_insert(nth);
@@ -250,8 +251,8 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
             looked_in.push(root);
         }
     }
-    findings.errors.extend(refused);
-    let Some((best, found)) = best else { return Located { looked_in, ..Located::default() } };
+    let Some((best, found)) = best else { return Located { looked_in, refused, ..Located::default() } };
+    forget_replaced(&mut refused, &found);
     let other_root: Vec<Option<PathBuf>> = root_of
         .into_iter()
         .zip(&found)
@@ -259,7 +260,17 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
         .collect();
     let is_split = other_root.iter().any(Option::is_some);
     let split = is_split.then(|| Split { root: shown(&roots[best]), other_root });
-    Located { found, looked_in, split }
+    Located { found, looked_in, split, refused }
+}
+
+/// A folder or a pipe is not in the way of a file that is found below another root. Where the system refused to look that
+/// file may be another.
+fn forget_replaced(refused: &mut [Option<Refusal>], found: &[Option<Found>]) {
+    for (refusal, found) in refused.iter_mut().zip(found) {
+        if found.is_some() && matches!(refusal, Some(Refusal::NoFile(_))) {
+            *refusal = None;
+        }
+    }
 }
 
 fn count(found: &[Option<Found>]) -> usize {
@@ -267,7 +278,7 @@ fn count(found: &[Option<Found>]) -> usize {
 }
 
 /// With only file names looked up, two paths with one file name would silently become one stack.
-fn refuse_equal_file_names(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<()> {
+fn refuse_equal_file_names(names: &[&[u8]], dir: &Path, findings: &mut Findings) {
     let mut first_with: HashMap<Vec<u8>, &[u8]> = HashMap::new();
     for name in names {
         // `a.mrc` and `a.mrcs` may both come to lead to the one that is there.
@@ -278,7 +289,7 @@ fn refuse_equal_file_names(names: &[&[u8]], dir: &Path, findings: &mut Findings)
         if let Some(other) = first_with.get(&key) {
             let same_name = file_name(other) == file_name(name);
             let distinct_files =
-                !same_name && is_file(&dir.join(file_name(other)))? && is_file(&dir.join(file_name(name)))?;
+                !same_name && [other, *name].iter().all(|name| is_file(&dir.join(file_name(name))).unwrap_or(false));
             if distinct_files {
                 continue;
             }
@@ -295,7 +306,6 @@ fn refuse_equal_file_names(names: &[&[u8]], dir: &Path, findings: &mut Findings)
             first_with.insert(key, name);
         }
     }
-    Ok(())
 }
 
 fn report_other_endings(names: &[&[u8]], found: &[Option<Found>], findings: &mut Findings) {
@@ -320,10 +330,11 @@ fn report_other_endings(names: &[&[u8]], found: &[Option<Found>], findings: &mut
 fn missing_error(
     names: &[&[u8]],
     found: &[Option<Found>],
+    is_refused: &[bool],
     looked_in: &[PathBuf],
     split: Option<&Split>,
 ) -> Option<Error> {
-    let missing: Vec<usize> = (0..names.len()).filter(|&nth| found[nth].is_none()).collect();
+    let missing: Vec<usize> = (0..names.len()).filter(|&nth| found[nth].is_none() && !is_refused[nth]).collect();
     if missing.is_empty() {
         return None;
     }
@@ -334,7 +345,7 @@ fn missing_error(
             "{} of {n_files} not found below `{}`, which holds {}; one folder must hold all of them",
             missing.len(),
             root.display(),
-            names.len() - missing.len()
+            count(found)
         ),
     });
     for &nth in missing.iter().take(MOST_LISTED) {
@@ -407,6 +418,59 @@ mod tests {
                 assert!(text.contains("job/stacks") && text.contains("Too many levels of symbolic links"), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_no_file_is_named_by_its_kind_and_a_loop_of_links_once() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let star = path("job/run_data.star");
+        touch(&star);
+        touch(&path("job/good.mrcs"));
+        fs::create_dir(path("job/folder.mrcs")).unwrap();
+        let mode = rustix::fs::Mode::RUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, path("job/pipe.mrcs"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        symlink("/dev/null", path("job/device.mrcs")).unwrap();
+        symlink("loop", path("job/loop")).unwrap();
+        let asked = names(&["good.mrcs", "folder.mrcs", "pipe.mrcs", "device.mrcs", "loop/a.mrcs", "loop/b.mrcs"]);
+        for image_dir in [None, Some(path("job"))] {
+            for missing_is_allowed in [false, true] {
+                let mut findings = Findings::new();
+                let mut asked = asked.clone();
+                if image_dir.is_some() {
+                    asked.truncate(4);
+                }
+                locate_images(&asked, Some(&star), image_dir.as_deref(), missing_is_allowed, &mut findings);
+                let texts: Vec<String> = findings.errors.iter().map(Error::to_string).collect();
+                let mut expected: Vec<String> = [("folder", "a folder"), ("pipe", "a pipe"), ("device", "a device")]
+                    .iter()
+                    .map(|(name, kind)| {
+                        let path = path("job").join(name).display().to_string();
+                        format!("`{path}.mrcs` is {kind}, expected an image file")
+                    })
+                    .collect();
+                if image_dir.is_none() {
+                    let path = path("job/loop/a.mrcs").display().to_string();
+                    expected.insert(0, format!(
+                        "cannot look for the image file `{path}`: a loop of links (Too many levels of symbolic links \
+                         (os error 40))\n  nor for 1 other"
+                    ));
+                }
+                assert_eq!(texts, expected);
+                assert!(
+                    findings.warnings.iter().all(|warning| warning.code == "image-root"),
+                    "{:?}",
+                    findings.warnings
+                );
+            }
+        }
+        // A folder is not in the way of a file elsewhere.
+        touch(&path("folder.mrcs"));
+        let mut findings = Findings::new();
+        let found = locate_images(&names(&["folder.mrcs"]), Some(&star), None, false, &mut findings);
+        assert_eq!(found[0].as_deref(), Some(path("folder.mrcs").as_path()));
+        assert!(findings.errors.is_empty());
     }
 
     #[test]

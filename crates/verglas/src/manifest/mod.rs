@@ -260,8 +260,8 @@ impl Manifest {
     /// # Errors
     /// When it can't be read or is no manifest.
     pub fn read(path: &Path) -> Result<Self> {
-        let text =
-            std::fs::read(path).map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
+        let text = verglas_formats::read_regular(path)
+            .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
         serde_json::from_slice(&text)
             .map_err(|error| Error::format(format!("`{}` is no manifest of verglas: {error}", path.display())))
     }

@@ -1,6 +1,5 @@
 //! Whether files that an earlier run left are whole, to the last byte.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
@@ -26,7 +25,7 @@ pub(crate) struct Checksummed {
 /// # Errors
 /// What the system reports; [`io::ErrorKind::Interrupted`] when `go_on` says no.
 pub(crate) fn checksum_file(path: &Path, go_on: impl Fn() -> bool) -> io::Result<Checksummed> {
-    let mut file = File::open(path)?;
+    let mut file = verglas_formats::open_regular(path)?;
     let mut hasher = Hasher::new();
     let mut piece = vec![0; PIECE_BYTES];
     let mut bytes = 0;
@@ -55,7 +54,7 @@ pub(crate) fn whole_tensor(
     image_shape: [u64; 2],
 ) -> Option<FinishedFile> {
     let layout = tensor_layout(path, dtype, n_images, image_shape).ok()?;
-    let mut file = File::open(path).ok()?;
+    let mut file = verglas_formats::open_regular(path).ok()?;
     if file.metadata().ok()?.len() != layout.file_bytes() {
         return None;
     }
@@ -89,7 +88,7 @@ pub(crate) fn whole_metadata(path: &Path, stack: &StackMetadata<'_>) -> Option<F
     if scales.len() != stack.particles.len() {
         return None;
     }
-    let file = BufReader::with_capacity(1 << 16, File::open(path).ok()?);
+    let file = BufReader::with_capacity(1 << 16, verglas_formats::open_regular(path).ok()?);
     let (mut compared, finished) = StackMetadata { scales: &scales, ..*stack }.write_to(Comparing { file }).ok()?;
     let is_at_end = compared.file.read(&mut [0]).ok()? == 0;
     is_at_end.then_some(finished)
@@ -102,7 +101,7 @@ pub(crate) fn whole_png(path: &Path) -> Option<FinishedFile> {
     if std::fs::metadata(path).ok()?.len() > MOST_BYTES {
         return None;
     }
-    let bytes = std::fs::read(path).ok()?;
+    let bytes = verglas_formats::read_regular(path).ok()?;
     let mut reader = png::Decoder::new(io::Cursor::new(&bytes)).read_info().ok()?;
     let mut pixels = vec![0; reader.output_buffer_size()?];
     reader.next_frame(&mut pixels).ok()?;

@@ -11,6 +11,7 @@ mod downsample_conversion;
 mod export;
 mod export_round_trip;
 mod faults;
+mod forged_descriptor;
 mod grid_quadrature;
 mod inspect;
 mod plots;
