@@ -10,7 +10,7 @@ use verglas::{Error, Warning};
 
 use crate::Failure;
 use crate::args::InspectArguments;
-use crate::messages::{Messages, result};
+use crate::messages::{Messages, printable_json, result};
 
 /// Describes every file; what is wrong with some comes after all.
 pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Result<(), Failure> {
@@ -48,7 +48,7 @@ pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Res
             (1, Some(only)) => only,
             (_, last) => Value::Array(objects.into_iter().chain(last).collect()),
         };
-        result(&format!("{document:#}"))?;
+        result(&printable_json(format!("{document:#}")))?;
     }
     match Error::all_of(errors) {
         None => Ok(()),

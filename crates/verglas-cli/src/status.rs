@@ -7,7 +7,7 @@ use verglas::status::{FolderStatus, RunStatus, State, show_ranges};
 
 use crate::Failure;
 use crate::args::StatusArguments;
-use crate::messages::result;
+use crate::messages::{printable_json, result};
 
 /// How many runs of one state are told of one by one.
 const MOST_LISTED: usize = 20;
@@ -26,7 +26,7 @@ pub fn run(arguments: &StatusArguments) -> Result<(), Failure> {
             result(&show_ranges(&unfinished))?;
         }
     } else if arguments.json {
-        result(&serde_json::to_string_pretty(&status).unwrap_or_default())?;
+        result(&printable_json(serde_json::to_string_pretty(&status).unwrap_or_default()))?;
     } else {
         result(&describe(&status, &arguments.folder.display().to_string()))?;
     }

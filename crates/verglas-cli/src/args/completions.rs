@@ -30,4 +30,7 @@ pub struct ManArguments {
     /// Folder to write to; it is made if it is not there
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
+    /// Replace the pages that are there
+    #[arg(long)]
+    pub overwrite: bool,
 }

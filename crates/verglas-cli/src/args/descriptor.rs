@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::names::{AtomShapeName, PrecisionName};
-use super::numbers::{fraction, positive};
+use super::numbers::{fraction, inplanes, positive};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,6 +58,6 @@ pub struct GridArguments {
     #[arg(long, value_name = "F", value_parser = fraction)]
     pub resolution_factor: Option<f64>,
     /// Angles per shell [default: twice the box]
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", value_parser = inplanes)]
     pub n_inplanes: Option<NonZeroUsize>,
 }
