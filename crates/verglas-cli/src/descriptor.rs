@@ -7,6 +7,7 @@ use verglas::{Error, Result};
 
 use crate::args::{AtomShapeName, DescriptorArguments};
 use crate::messages::Messages;
+use crate::numbers::short;
 
 /// Makes and writes a descriptor.
 pub fn run(arguments: &DescriptorArguments, messages: Messages) -> Result<()> {
@@ -41,9 +42,9 @@ pub fn run(arguments: &DescriptorArguments, messages: Messages) -> Result<()> {
         "{}: box {} px, {} Å per pixel, {} shells to radius {}, {} angles, {} precision",
         path.display(),
         values.n_pixels,
-        arguments.pixel_size,
+        short(arguments.pixel_size),
         grid.n_shells(),
-        grid.radius_max(),
+        short(grid.radius_max()),
         grid.n_inplanes(),
         descriptor.precision.as_str()
     );

@@ -10,6 +10,7 @@ mod descriptor;
 mod export;
 mod inspect;
 mod messages;
+mod numbers;
 mod report;
 mod signals;
 mod simulate;

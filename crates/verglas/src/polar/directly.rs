@@ -34,12 +34,22 @@ pub(super) struct Directly {
 impl Directly {
     /// The sum for images whose amplitude on `grid` is below `least_seen`; `None` where it would take too long.
     pub(super) fn new(n_pixels: usize, grid: &PolarGrid, least_seen: f64) -> Option<Self> {
-        let n_points = grid.n_shells() as u64 * computed_angles(grid.n_inplanes()) as u64;
-        let n_products = n_points.saturating_mul((n_pixels * n_pixels) as u64);
         let reach = grid.radius_max() / (n_pixels as f64 / 4.0);
         // As in `in_double`: Σ |F|² · weight over all frequencies is (2π)² · Σ I², and the grid is a part of their square.
         let least_square_norm = least_seen.powi(2) * PI * reach * reach / 4.0 * (2.0 * PI).powi(2);
-        (n_products <= MOST_PRODUCTS).then(|| Self { n_pixels, grid: grid.clone(), least_square_norm })
+        (!takes_long(n_pixels, grid.n_shells(), grid.n_inplanes())).then(|| Self {
+            n_pixels,
+            grid: grid.clone(),
+            least_square_norm,
+        })
+    }
+
+    /// Bytes that a sum takes while it lasts.
+    pub(super) fn scratch_bytes(n_pixels: usize, n_shells: usize, n_inplanes: usize) -> usize {
+        if takes_long(n_pixels, n_shells, n_inplanes) {
+            return 0;
+        }
+        n_pixels * (n_pixels + 6) * size_of::<f64>() + n_shells * n_inplanes * size_of::<Complex<f64>>()
     }
 
     /// Whether so little of `image` is on the grid, by the norm that was found, that it is to be summed.
@@ -87,6 +97,12 @@ impl Directly {
         }
         norm
     }
+}
+
+/// Whether the sum of one image would take more than about a second.
+fn takes_long(n_pixels: usize, n_shells: usize, n_inplanes: usize) -> bool {
+    let n_points = n_shells as u64 * computed_angles(n_inplanes) as u64;
+    n_points.saturating_mul((n_pixels * n_pixels) as u64) > MOST_PRODUCTS
 }
 
 /// Half of the angles when the other half lies opposite to them.

@@ -330,6 +330,8 @@ fn bytes<T: Real>(set: InstructionSet, n_pixels: usize, n_shells: usize, n_inpla
     bytes.plan += size_of::<PolarTransform<T>>() + n_shells * size_of::<f64>();
     if T::PRECISION == Precision::Single {
         bytes.plan += InDouble::bytes(n_pixels, n_shells, n_inplanes);
+    } else {
+        bytes.scratch += Directly::scratch_bytes(n_pixels, n_shells, n_inplanes);
     }
     bytes.scratch += size_of::<PolarScratch<T>>();
     bytes
