@@ -106,8 +106,15 @@ def with_options(function: Callable[P, R]) -> Callable[P, R]:
         for name, annotation in Options.__annotations__.items()
     ]
 
+    positional = [name for name, p in signature.parameters.items() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> R:
+        if len(args) > len(positional):
+            raise TypeError(
+                f"{function.__name__}() takes at most {len(positional)} arguments without a name, {len(args)} were given; "
+                f"those after {positional[-1]!r} are given by name"
+            )
         unknown = [name for name in kwargs if name not in DEFAULTS and name not in signature.parameters]
         if unknown:
             raise TypeError(f"{function.__name__}() got an unexpected keyword argument {unknown[0]!r}")

@@ -156,7 +156,10 @@ def read_cryosparc(path: PathLike, columns: Sequence[str] | None = None) -> Tabl
     Raises:
         FileNotFoundError, OSError: the file can't be read.
         FormatError: it is no ``.cs`` file, is cut short, or has no such column.
+        TypeError: the columns are no list of names.
     """
+    if isinstance(columns, (str, bytes)):
+        raise TypeError(f"columns is {columns!r}, expected a list of names: [{columns!r}]")
     path = os.fsdecode(path)
     file = _native.CsFile(path)
     fields = {field[0]: field for field in file.fields}

@@ -34,6 +34,9 @@ pub struct ManArguments {
     /// Folder to write to; it is made if it is not there
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
+    /// Replace the pages that are there
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 /// Prints the completions of a shell.
@@ -47,9 +50,22 @@ pub fn print_completions(arguments: &CompletionsArguments, mut command: Command)
     }
 }
 
+/// The names of the manual pages.
+fn pages(command: &Command) -> impl Iterator<Item = String> {
+    let of_commands: Vec<String> =
+        command.get_subcommands().map(|each| format!("verglas-{}.1", each.get_name())).collect();
+    std::iter::once("verglas.1".to_owned()).chain(of_commands)
+}
+
 /// Writes a manual page for the command and one for each of its commands.
 pub fn write_manual(arguments: &ManArguments, command: Command, messages: Messages) -> Result<()> {
     let folder = &arguments.output;
+    if !arguments.overwrite
+        && let Some(page) = pages(&command).map(|name| folder.join(name)).find(|page| page.symlink_metadata().is_ok())
+    {
+        return Err(Error::value(format!("`{}` is there already", page.display()))
+            .with_hint("choose another folder, or replace the pages with --overwrite"));
+    }
     std::fs::create_dir_all(folder)
         .and_then(|()| clap_mangen::generate_to(command.disable_help_subcommand(true), folder))
         .map_err(|error| Error::io(format_args!("cannot write manual pages to `{}`", folder.display()), &error))?;

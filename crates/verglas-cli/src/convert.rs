@@ -16,6 +16,7 @@ use verglas::{Conversion, Error, Findings, Summary};
 use crate::descriptor::GridArguments;
 use crate::failure::Failure;
 use crate::messages::Messages;
+use crate::numbers::short;
 use crate::signals::Signals;
 use crate::values::{bytes, choice, positive, shard};
 
@@ -321,8 +322,10 @@ pub fn describe(summary: &Summary) -> String {
 }
 
 /// A pixel size for people, without the last digits of a product such as 3 · 1.1.
-fn angstrom([size, _]: [f64; 2]) -> f64 {
-    (size * 1e6).round() / 1e6
+fn angstrom([size, _]: [f64; 2]) -> String {
+    // Rounded where that takes nothing away that counts.
+    let is_usual = (1e-2..1e6).contains(&size);
+    short(if is_usual { (size * 1e6).round() / 1e6 } else { size })
 }
 
 impl From<Error> for Failure {

@@ -9,7 +9,8 @@ use verglas::grid::Precision;
 use verglas::{Error, Hint, Result, Warning};
 
 use crate::messages::Messages;
-use crate::values::{choice, fraction, positive};
+use crate::numbers::short;
+use crate::values::{choice, fraction, inplanes, positive};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,7 +62,7 @@ pub struct GridArguments {
     #[arg(long, value_name = "F", value_parser = fraction)]
     pub resolution_factor: Option<f64>,
     /// Angles per shell [default: twice the box]
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", value_parser = inplanes)]
     pub n_inplanes: Option<NonZeroUsize>,
 }
 
@@ -124,9 +125,9 @@ pub fn run(arguments: &DescriptorArguments, messages: Messages) -> Result<()> {
         "{}: box {} px, {} Å per pixel, {} shells to radius {}, {} angles, {} precision",
         path.display(),
         values.n_pixels,
-        arguments.pixel_size,
+        short(arguments.pixel_size),
         grid.n_shells(),
-        grid.radius_max(),
+        short(grid.radius_max()),
         grid.n_inplanes(),
         descriptor.precision.as_str()
     );

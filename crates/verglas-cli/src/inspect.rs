@@ -12,7 +12,7 @@ use verglas::inspect::{
 use verglas::{Error, Warning};
 
 use crate::failure::Failure;
-use crate::messages::{Messages, result};
+use crate::messages::{Messages, printable_json, result};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -67,7 +67,7 @@ pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Res
             (1, Some(only)) => only,
             (_, last) => Value::Array(objects.into_iter().chain(last).collect()),
         };
-        result(&format!("{document:#}"))?;
+        result(&printable_json(format!("{document:#}")))?;
     }
     match Error::all_of(errors) {
         None => Ok(()),

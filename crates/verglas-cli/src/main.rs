@@ -11,6 +11,7 @@ mod export;
 mod failure;
 mod inspect;
 mod messages;
+mod numbers;
 mod report;
 mod signals;
 mod simulate;

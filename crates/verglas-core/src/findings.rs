@@ -25,15 +25,17 @@ pub fn counted(n: usize, noun: &str) -> String {
 pub fn shown(number: f64) -> String {
     const MOST_DIGITS: usize = 12;
     let single = number as f32;
+    let is_plain = number == 0.0 || !number.is_finite() || (1e-9..1e16).contains(&number.abs());
     if f64::from(single) == number {
-        return single.to_string();
+        // Nobody reads 300 digits.
+        return if is_plain { single.to_string() } else { format!("{single:e}") };
     }
-    let written = number.to_string();
-    if !number.is_finite() || written.bytes().filter(u8::is_ascii_digit).count() <= MOST_DIGITS {
+    let written = if is_plain { number.to_string() } else { format!("{number:e}") };
+    if written.bytes().filter(u8::is_ascii_digit).count() <= MOST_DIGITS {
         return written;
     }
     let rounded = format!("{number:.6e}").parse::<f64>().unwrap_or(number);
-    rounded.to_string()
+    if is_plain { rounded.to_string() } else { format!("{rounded:e}") }
 }
 
 /// [`counted`] with what they do: `1 row names`, `2 rows name`.

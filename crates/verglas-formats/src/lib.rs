@@ -18,8 +18,10 @@ mod error;
 pub mod mrc;
 pub mod npy;
 pub mod npz;
+mod open;
 pub mod pt;
 pub mod star;
 pub mod zip;
 
 pub use error::{Fault, FormatError, Place, Result};
+pub use open::{NoFile, look, open_regular, read_regular};

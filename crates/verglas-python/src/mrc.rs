@@ -88,7 +88,9 @@ impl MrcFile {
         }
         // Both fit: these sections lie within the file.
         let header = self.stack.header();
-        let array = PyArray3::zeros(py, [count, header.n_rows as usize, header.n_columns as usize], false);
+        let shape = (count, header.n_rows, header.n_columns);
+        // NumPy's own, since it says so where there is no memory.
+        let array = py.import("numpy")?.call_method1("empty", (shape, "float32"))?.cast_into::<PyArray3<f32>>()?;
         let mut values = array.try_readwrite().map_err(bad_value)?;
         let pixels = values.as_slice_mut()?;
         py.detach(|| self.stack.read_sections(first, count, pixels, &mut Vec::new())).map_err(in_file(&self.path))?;

@@ -16,6 +16,7 @@ mod inspect;
 mod interrupted;
 mod kills;
 mod mutated_input;
+mod no_files;
 mod partial_alignments;
 mod pixel_sizes;
 mod resume;

@@ -1,11 +1,11 @@
 //! Tells what a file is that is no NumPy array, so that it can be refused by name.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use crate::error::{FormatError, Place, Result};
+use crate::open::open_regular;
 
 /// The first bytes of CryoSPARC's second `.cs` encoding, a compressed stream of columns.
 const CSDAT_MAGICS: [&[u8]; 2] = [b"\x95CSDAT", b"\x94CSDAT"];
@@ -20,7 +20,7 @@ pub(super) const MAX_CSG_BYTES: u64 = 1 << 20;
 /// [`FormatError::Malformed`] for a file that names none, or that is longer than 1 MiB.
 pub fn read_csg(path: impl AsRef<Path>) -> Result<Vec<String>> {
     let mut text = Vec::new();
-    File::open(path)?.take(MAX_CSG_BYTES + 1).read_to_end(&mut text)?;
+    open_regular(path)?.take(MAX_CSG_BYTES + 1).read_to_end(&mut text)?;
     if text.len() as u64 > MAX_CSG_BYTES {
         let message = format!("longer than {MAX_CSG_BYTES} bytes, which no `.csg` is");
         return Err(FormatError::malformed(Place::File, message));

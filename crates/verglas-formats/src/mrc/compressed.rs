@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Chain, Cursor, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::header::{HEADER_BYTES, MrcHeader};
 use super::pixel_type::PixelType;
@@ -293,9 +293,29 @@ pub(super) fn unpack(
 
 /// Not the image file is what can't be had, so the kind of the error must not say that it is missing.
 fn in_temporary_file(folder: &Path, error: &io::Error) -> FormatError {
-    io::Error::other(format!(
-        "unpacking to a temporary file in `{}`, which the environment variable TMPDIR chooses: {error}",
-        folder.display()
-    ))
-    .into()
+    let kind = match error.kind() {
+        io::ErrorKind::NotFound => io::ErrorKind::Other,
+        kind => kind,
+    };
+    io::Error::new(kind, CannotUnpack { folder: folder.to_owned(), text: error.to_string() }).into()
 }
+
+/// A compressed file can't be unpacked since its temporary file can't be written: what an [`io::Error`] holds inside then.
+#[derive(Debug)]
+pub struct CannotUnpack {
+    folder: PathBuf,
+    text: String,
+}
+
+impl fmt::Display for CannotUnpack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cannot write a temporary file in `{}`, which the environment variable TMPDIR chooses: {}",
+            self.folder.display(),
+            self.text
+        )
+    }
+}
+
+impl std::error::Error for CannotUnpack {}

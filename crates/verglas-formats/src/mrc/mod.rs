@@ -40,7 +40,7 @@ mod stack;
 mod warning;
 mod writer;
 
-pub use compressed::Compression;
+pub use compressed::{CannotUnpack, Compression};
 pub use header::{HEADER_BYTES, MrcHeader};
 pub use misfit::PixelMisfit;
 pub use mode::{ByteOrder, Mode, Mode0};

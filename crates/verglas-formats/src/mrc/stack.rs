@@ -1,20 +1,20 @@
 //! An MRC file as a stack of images, read section by section.
 
-use std::fmt;
-use std::fs::{self, File};
-use std::io;
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
-use super::compressed::{self, Compression};
-use super::decode;
+use super::compressed::Compression;
 use super::foreign::{foreign_format, imagic_by_name};
 use super::header::{HEADER_BYTES, MrcHeader, counted};
 use super::misfit::PixelMisfit;
 use super::mode::{Mode, Mode0};
 use super::pixel_type::PixelType;
 use super::warning::MrcWarning;
+use super::{compressed, decode};
 use crate::error::{FormatError, Place, Result};
+use crate::open::open_regular;
 
 /// What is read at a time where pixels are converted: it stays in the second cache until it is.
 const CHUNK_BYTES: u64 = 256 << 10;
@@ -109,7 +109,7 @@ pub fn read_header_as(path: impl AsRef<Path>, pixel_type: Option<PixelType>) -> 
 }
 
 fn summarize(path: &Path, pixel_type: Option<PixelType>) -> Result<MrcSummary> {
-    let file = open_regular_file(path)?;
+    let file = open_regular(path)?;
     if let Some(compression) = sniff(&file)? {
         let (_, header, warnings) = compression.reader(file)?.read_header(pixel_type)?;
         return Ok(MrcSummary {
@@ -154,9 +154,10 @@ impl MrcStack {
     /// A file that is shorter than claimed is opened all the same: ask [`MrcStack::truncation`].
     ///
     /// # Errors
-    /// * [`FormatError::Io`]: there is no such file, or it can't be read, or a compressed one can't be unpacked.
-    /// * [`FormatError::Unsupported`]: a mode that is not read here; not a regular file; a compressed file that claims
-    ///   to be larger than the limit.
+    /// * [`FormatError::Io`]: there is no such file, it is a pipe or the like, or it can't be read, or a compressed one
+    ///   can't be unpacked.
+    /// * [`FormatError::Unsupported`]: a mode that is not read here; a compressed file that claims to be larger than the
+    ///   limit.
     /// * [`FormatError::Malformed`]: no MRC file, impossible dimensions, damaged compressed data.
     pub fn open(path: impl AsRef<Path>, options: &MrcOptions) -> Result<Self> {
         Self::open_while(path, options, &|| true)
@@ -172,7 +173,7 @@ impl MrcStack {
     }
 
     fn open_it(path: &Path, options: &MrcOptions, go_on: &dyn Fn() -> bool) -> Result<Self> {
-        let file = open_regular_file(path)?;
+        let file = open_regular(path)?;
         let compression = sniff(&file)?;
         let (file, header, warnings, file_bytes) = match compression {
             Some(compression) => {
@@ -366,14 +367,6 @@ impl MrcStack {
             ),
         )
     }
-}
-
-/// Opens a file for reading; anything but a regular file (a pipe could make the reader wait for ever) is refused.
-fn open_regular_file(path: &Path) -> Result<File> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(FormatError::unsupported(Place::File, "not a regular file"));
-    }
-    Ok(File::open(path)?)
 }
 
 fn sniff(file: &File) -> Result<Option<Compression>> {

@@ -10,9 +10,11 @@ use std::sync::{Mutex, PoisonError};
 
 use num_complex::Complex;
 
+use super::directly::{Directly, LEAST_SEEN_IN_SINGLE};
 use super::plan::{Plan, PlanScratch};
 use super::real::{Pixel, Real};
 use super::simd::InstructionSet;
+use super::squares::sum_of_squares;
 use crate::grid::PolarGrid;
 
 /// Amplitude on the grid, as a part of what the same power spread over all frequencies would leave there, below which an
@@ -36,6 +38,8 @@ pub(super) struct FaintImages {
 #[derive(Debug)]
 struct Planned {
     plan: Plan<f64>,
+    /// For images of which the grid sees next to nothing.
+    directly: Option<Directly>,
     scratch: PlanScratch<f64>,
     values: Vec<Complex<f64>>,
 }
@@ -70,28 +74,19 @@ impl FaintImages {
         let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
         let planned = planned.get_or_insert_with(|| {
             let plan = Plan::<f64>::new(self.set, self.n_pixels, &self.grid);
+            let directly = Directly::new(self.n_pixels, &self.grid, LEAST_SEEN_IN_SINGLE);
             let (scratch, values) = (plan.scratch(), vec![Complex::default(); plan.output_len()]);
-            Box::new(Planned { plan, scratch, values })
+            Box::new(Planned { plan, directly, scratch, values })
         });
-        let Planned { plan, scratch, values } = &mut **planned;
+        let Planned { plan, directly, scratch, values } = &mut **planned;
         let norm = plan.run(image, values, normalize, scratch);
+        let norm = match directly {
+            Some(directly) if directly.is_needed(image, norm) => directly.apply(image, values, normalize),
+            _ => norm,
+        };
         for (rounded, value) in out.iter_mut().zip(values) {
             *rounded = Complex::new(T::rounded(value.re), T::rounded(value.im));
         }
         norm
     }
-}
-
-fn sum_of_squares<P: Pixel>(image: &[P]) -> f64 {
-    // Sums of their own, so that none waits for another.
-    const N_SUMS: usize = 16;
-    let (groups, rest) = image.as_chunks::<N_SUMS>();
-    let mut sums = [0.0; N_SUMS];
-    for group in groups {
-        for (sum, pixel) in sums.iter_mut().zip(group) {
-            let pixel: f64 = pixel.to_real();
-            *sum += pixel * pixel;
-        }
-    }
-    sums.iter().sum::<f64>() + rest.iter().map(|pixel| pixel.to_real::<f64>().powi(2)).sum::<f64>()
 }

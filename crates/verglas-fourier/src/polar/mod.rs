@@ -12,6 +12,7 @@
 mod aligned;
 mod bytes;
 pub mod direct;
+mod directly;
 mod faint;
 mod fft;
 mod folded;
@@ -23,16 +24,19 @@ mod plan;
 mod real;
 mod simd;
 mod spectrum;
+mod squares;
 
-use crate::grid::{MAX_PIXELS, PolarGrid, Precision};
-pub use bytes::TransformBytes;
-use faint::FaintImages;
 use num_complex::Complex;
+use thiserror::Error;
+
+use crate::grid::{MAX_PIXELS, PolarGrid, Precision, brief};
+pub use bytes::TransformBytes;
+use directly::{Directly, LEAST_SEEN};
+use faint::FaintImages;
 pub use number::Number;
 use plan::{Plan, PlanScratch};
 pub use real::{Pixel, Real};
 use simd::InstructionSet;
-use thiserror::Error;
 
 /// Why a transform cannot be planned.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -42,7 +46,8 @@ pub enum PlanError {
     Pixels(usize),
     /// Shells past the Nyquist frequency, where the pixels determine nothing new.
     #[error(
-        "the polar grid reaches to radius {radius_max}, past the Nyquist frequency of the box, {} for {n_pixels} pixels",
+        "the polar grid reaches to radius {}, past the Nyquist frequency of the box, {} for {n_pixels} pixels",
+        brief(*radius_max),
         *n_pixels as f64 / 4.0
     )]
     Radius {
@@ -84,6 +89,8 @@ pub struct PolarTransform<T: Real> {
     plan: Plan<T>,
     /// For a result in single precision, which not every image leaves as exact as promised.
     faint: Option<FaintImages>,
+    /// For a result in double precision, which not every image leaves as exact as promised.
+    directly: Option<Directly>,
 }
 
 /// The buffers that one thread needs to transform images; made by [`PolarTransform::scratch`] for its own plan.
@@ -121,6 +128,10 @@ impl<T: Real> PolarTransform<T> {
         Ok(Self {
             plan: Plan::new(set, n_pixels, grid),
             faint: (T::PRECISION == Precision::Single).then(|| FaintImages::new(set, n_pixels, grid)),
+            directly: match T::PRECISION {
+                Precision::Single => None,
+                Precision::Double => Directly::new(n_pixels, grid, LEAST_SEEN),
+            },
         })
     }
 
@@ -211,8 +222,9 @@ impl<T: Real> PolarTransform<T> {
         scratch: &mut PolarScratch<T>,
     ) -> f64 {
         let norm = self.plan.run(image, out, normalize, &mut scratch.plan);
-        match &self.faint {
-            Some(faint) if faint.is_needed(image, norm) => faint.apply(image, out, normalize),
+        match (&self.faint, &self.directly) {
+            (Some(faint), _) if faint.is_needed(image, norm) => faint.apply(image, out, normalize),
+            (_, Some(directly)) if directly.is_needed(image, norm) => directly.apply(image, out, normalize),
             _ => norm,
         }
     }
@@ -247,6 +259,8 @@ fn bytes<T: Real>(set: InstructionSet, n_pixels: usize, n_shells: usize, n_inpla
     bytes.plan += size_of::<PolarTransform<T>>() - size_of::<Plan<T>>();
     if T::PRECISION == Precision::Single {
         bytes.plan += FaintImages::bytes(set, n_pixels, n_shells, n_inplanes);
+    } else {
+        bytes.scratch += Directly::scratch_bytes(n_pixels, n_shells, n_inplanes);
     }
     bytes
 }

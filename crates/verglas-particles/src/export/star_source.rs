@@ -68,8 +68,8 @@ impl StarSource {
     pub(super) fn read(path: &Path, with_identities: bool) -> Result<Self> {
         let in_file = |error| Error::from_format(path, error);
         let wanted = particle_block(path)?;
-        let file =
-            File::open(path).map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
+        let file = verglas_formats::open_regular(path)
+            .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
         let mut reader = StarReader::open(path).map_err(in_file)?;
         let (mut found, mut others) = (None, Vec::new());
         let mut number = 0;

@@ -9,6 +9,8 @@ use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
 use verglas_core::hint::{Hint, Setting};
 
+use super::presence::{Refusal, is_file, report_refusals};
+
 /// How many missing files a message lists by name.
 const MOST_LISTED: usize = 10;
 /// When none of so many files is below a root, the rest need not be tried there.
@@ -38,7 +40,7 @@ pub(crate) fn locate_images(
         Some(dir) => find_in_dir(names, dir, findings),
         None => Ok(find_below_one_root(names, metadata_file, findings)),
     };
-    let Located { found, looked_in, split } = match located {
+    let Located { found, looked_in, split, refused } = match located {
         Ok(located) => located,
         Err(error) => {
             findings.error(error);
@@ -47,7 +49,10 @@ pub(crate) fn locate_images(
     };
     report_other_endings(names, &found, findings);
     let is_named_by_metadata = metadata_file.is_some() && image_dir.is_none();
-    if let Some(error) = missing_error(names, &found, &looked_in, split.as_ref()) {
+    // What is there and was not taken is not called missing, too.
+    let is_refused: Vec<bool> = refused.iter().map(Option::is_some).collect();
+    report_refusals(refused.into_iter().flatten().collect(), findings);
+    if let Some(error) = missing_error(names, &found, &is_refused, &looked_in, split.as_ref()) {
         if missing_is_allowed {
             findings.warn("images-missing", error.message().clone());
         } else if is_named_by_metadata {
@@ -68,6 +73,8 @@ struct Located {
     found: Vec<Option<Found>>,
     looked_in: Vec<PathBuf>,
     split: Option<Split>,
+    /// Per name: why what is there was not taken.
+    refused: Vec<Option<Refusal>>,
 }
 
 /// Files that are there, below different roots.
@@ -90,8 +97,7 @@ fn as_path(name: &[u8]) -> &Path {
 
 /// The file at `path`, or beside it with the other of the endings `.mrc` and `.mrcs`; what RELION writes behind a colon,
 /// as in `a.mrc:mrcs`, says how a file is read and is no part of its name.
-fn find(path: &Path, known: &KnownFiles) -> Result<Option<Found>> {
-    // A folder is no image file, and so is a path without a file name.
+fn find(path: &Path, known: &KnownFiles) -> std::result::Result<Option<Found>, Refusal> {
     if known.contains(path) || is_file(path)? {
         return Ok(Some(Found { path: path.to_owned(), has_other_ending: false }));
     }
@@ -113,15 +119,6 @@ fn without_format(path: &Path) -> Option<&Path> {
     let colon = bytes.iter().rposition(|&byte| byte == b':')?;
     let is_format = matches!(&bytes[colon + 1..], b"mrc" | b"mrcs" | b"st" | b"map");
     is_format.then(|| as_path(&bytes[..colon]))
-}
-
-/// Whether there is a file at `path`; an error if the system won't tell.
-fn is_file(path: &Path) -> Result<bool> {
-    match std::fs::metadata(path) {
-        Ok(there) => Ok(there.is_file()),
-        Err(error) if is_absent(&error) => Ok(false),
-        Err(error) => Err(Error::io(format_args!("cannot look for the image file `{}`", path.display()), &error)),
-    }
 }
 
 /// Whether an error says that there is no such path, or a name that no file can have.
@@ -147,12 +144,15 @@ fn find_in_dir(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<L
     ));
     let known = KnownFiles::below(dir, names.iter().flat_map(|name| suffixes(as_path(name))));
     let mut folders: HashMap<PathBuf, bool> = HashMap::new();
-    let mut found = Vec::with_capacity(names.len());
+    let (mut found, mut refused) = (Vec::with_capacity(names.len()), Vec::with_capacity(names.len()));
     for name in names {
-        found.push(find_longest_suffix(as_path(name), dir, &known, &mut folders)?);
+        match find_longest_suffix(as_path(name), dir, &known, &mut folders) {
+            Ok(there) => (found.push(there), refused.push(None)),
+            Err(refusal) => (found.push(None), refused.push(Some(refusal))),
+        };
     }
     refuse_equal_files(names, &found, findings);
-    Ok(Located { found, looked_in: vec![dir.to_owned()], split: None })
+    Ok(Located { found, looked_in: vec![dir.to_owned()], split: None, refused })
 }
 
 /// The ends of a path, the longest first: `a/b/c.mrcs`, `b/c.mrcs`, `c.mrcs`. Parts that lead upwards start anew.
@@ -173,7 +173,7 @@ fn find_longest_suffix(
     dir: &Path,
     known: &KnownFiles,
     folders: &mut HashMap<PathBuf, bool>,
-) -> Result<Option<Found>> {
+) -> std::result::Result<Option<Found>, Refusal> {
     for suffix in suffixes(path) {
         let candidate = dir.join(suffix);
         // Of many files with one prefix that is not there, only the first is looked for.
@@ -264,7 +264,8 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
     let mut best: Option<(usize, Vec<Option<Found>>)> = None;
     // Per name: the first root below which it is.
     let mut root_of: Vec<Option<usize>> = vec![None; names.len()];
-    let mut refused = None;
+    // Per name: the first thing that was not taken.
+    let mut refused: Vec<Option<Refusal>> = vec![None; names.len()];
     for (nth, root) in roots.iter().enumerate() {
         if nth > 0 && working_dir.as_ref() == Some(root) {
             continue;
@@ -272,12 +273,12 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
         // Nothing is listed for a root that holds none of the files: most roots do.
         let mut known = KnownFiles::default();
         let mut found = Vec::with_capacity(names.len());
-        for name in names {
+        for (name, refused) in names.iter().zip(&mut refused) {
             if found.len() == PROBED_FILES {
                 known = KnownFiles::below(root, names.iter().map(|name| as_path(name)));
             }
-            found.push(find(&root.join(as_path(name)), &known).unwrap_or_else(|error| {
-                refused.get_or_insert(error);
+            found.push(find(&root.join(as_path(name)), &known).unwrap_or_else(|refusal| {
+                refused.get_or_insert(refusal);
                 None
             }));
             if found.len() == PROBED_FILES && found.iter().all(Option::is_none) {
@@ -298,8 +299,8 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
             } else {
                 findings.note("image paths are absolute");
             }
-            findings.errors.extend(refused);
-            return Located { found, looked_in: vec![root.clone()], split: None };
+            forget_replaced(&mut refused, &found);
+            return Located { found, looked_in: vec![root.clone()], split: None, refused };
         }
         for (root_of, _) in root_of.iter_mut().zip(&found).filter(|(_, found)| found.is_some()) {
             root_of.get_or_insert(nth);
@@ -315,8 +316,8 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
             looked_in.push(root);
         }
     }
-    findings.errors.extend(refused);
-    let Some((best, found)) = best else { return Located { looked_in, ..Located::default() } };
+    let Some((best, found)) = best else { return Located { looked_in, refused, ..Located::default() } };
+    forget_replaced(&mut refused, &found);
     let other_root: Vec<Option<PathBuf>> = root_of
         .into_iter()
         .zip(&found)
@@ -324,7 +325,17 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
         .collect();
     let is_split = other_root.iter().any(Option::is_some);
     let split = is_split.then(|| Split { root: shown(&roots[best]), other_root });
-    Located { found, looked_in, split }
+    Located { found, looked_in, split, refused }
+}
+
+/// A folder or a pipe is not in the way of a file that is found below another root. Where the system refused to look that
+/// file may be another.
+fn forget_replaced(refused: &mut [Option<Refusal>], found: &[Option<Found>]) {
+    for (refusal, found) in refused.iter_mut().zip(found) {
+        if found.is_some() && matches!(refusal, Some(Refusal::NoFile(_))) {
+            *refusal = None;
+        }
+    }
 }
 
 fn count(found: &[Option<Found>]) -> usize {
@@ -376,10 +387,11 @@ fn report_other_endings(names: &[&[u8]], found: &[Option<Found>], findings: &mut
 fn missing_error(
     names: &[&[u8]],
     found: &[Option<Found>],
+    is_refused: &[bool],
     looked_in: &[PathBuf],
     split: Option<&Split>,
 ) -> Option<Error> {
-    let missing: Vec<usize> = (0..names.len()).filter(|&nth| found[nth].is_none()).collect();
+    let missing: Vec<usize> = (0..names.len()).filter(|&nth| found[nth].is_none() && !is_refused[nth]).collect();
     if missing.is_empty() {
         return None;
     }
@@ -390,7 +402,7 @@ fn missing_error(
             "{} of {n_files} not found below `{}`, which holds {}; one folder must hold all of them",
             missing.len(),
             root.display(),
-            names.len() - missing.len()
+            count(found)
         ),
     });
     for &nth in missing.iter().take(MOST_LISTED) {
@@ -489,6 +501,59 @@ mod tests {
                 assert!(text.contains("job/stacks") && text.contains("Too many levels of symbolic links"), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_no_file_is_named_by_its_kind_and_a_loop_of_links_once() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let star = path("job/run_data.star");
+        touch(&star);
+        touch(&path("job/good.mrcs"));
+        fs::create_dir(path("job/folder.mrcs")).unwrap();
+        let mode = rustix::fs::Mode::RUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, path("job/pipe.mrcs"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        symlink("/dev/null", path("job/device.mrcs")).unwrap();
+        symlink("loop", path("job/loop")).unwrap();
+        let asked = names(&["good.mrcs", "folder.mrcs", "pipe.mrcs", "device.mrcs", "loop/a.mrcs", "loop/b.mrcs"]);
+        for image_dir in [None, Some(path("job"))] {
+            for missing_is_allowed in [false, true] {
+                let mut findings = Findings::new();
+                let mut asked = asked.clone();
+                if image_dir.is_some() {
+                    asked.truncate(4);
+                }
+                locate_images(&asked, Some(&star), image_dir.as_deref(), missing_is_allowed, &mut findings);
+                let texts: Vec<String> = findings.errors.iter().map(Error::to_string).collect();
+                let mut expected: Vec<String> = [("folder", "a folder"), ("pipe", "a pipe"), ("device", "a device")]
+                    .iter()
+                    .map(|(name, kind)| {
+                        let path = path("job").join(name).display().to_string();
+                        format!("`{path}.mrcs` is {kind}, expected an image file")
+                    })
+                    .collect();
+                if image_dir.is_none() {
+                    let path = path("job/loop/a.mrcs").display().to_string();
+                    expected.insert(0, format!(
+                        "cannot look for the image file `{path}`: a loop of links (Too many levels of symbolic links \
+                         (os error 40))\n  nor for 1 other"
+                    ));
+                }
+                assert_eq!(texts, expected);
+                assert!(
+                    findings.warnings.iter().all(|warning| warning.code == "image-root"),
+                    "{:?}",
+                    findings.warnings
+                );
+            }
+        }
+        // A folder is not in the way of a file elsewhere.
+        touch(&path("folder.mrcs"));
+        let mut findings = Findings::new();
+        let found = locate_images(&names(&["folder.mrcs"]), Some(&star), None, false, &mut findings);
+        assert_eq!(found[0].as_deref(), Some(path("folder.mrcs").as_path()));
+        assert!(findings.errors.is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod check;
 mod locate;
+mod presence;
 mod store;
 
 pub(crate) use check::{BoxSize, StoredPixels, check_images};

@@ -309,7 +309,7 @@ impl OutputFolder {
     /// When it can't be written.
     pub fn write_shared_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path(name);
-        if fs::read(&path).is_ok_and(|there| there == bytes) {
+        if verglas_formats::read_regular(&path).is_ok_and(|there| there == bytes) {
             return Ok(());
         }
         write_atomically(&path, |file| Ok(file.write_all(bytes)?))
@@ -338,7 +338,7 @@ impl OutputFolder {
 
     /// Whether the file `name` is what a run made that has its manifest here.
     fn is_own(&self, name: &str) -> bool {
-        let record = || Some(FileRecord::of(name, &fs::read(self.path(name)).ok()?));
+        let record = || Some(FileRecord::of(name, &verglas_formats::read_regular(self.path(name)).ok()?));
         let mut there = record();
         while let Some(found) = there {
             let manifests = manifest_paths(&self.root).unwrap_or_default();
@@ -358,7 +358,7 @@ impl OutputFolder {
 }
 
 fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::read(path) {
+    match verglas_formats::read_regular(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io(format_args!("cannot read `{}`", path.display()), &error)),
         Ok(bytes) => Ok(Some(bytes)),

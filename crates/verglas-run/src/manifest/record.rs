@@ -13,7 +13,8 @@ use verglas_core::hint::CommandWords;
 
 use super::name::manifest_name;
 use super::path::RecordedPath;
-use super::seal::{self, Seal};
+use super::seal;
+use super::seal::Seal;
 use crate::shard::Shard;
 
 /// The contents of a manifest.
@@ -255,8 +256,8 @@ impl Manifest {
     /// # Errors
     /// When it can't be read or is no manifest.
     pub fn read(path: &Path) -> Result<Self> {
-        let text =
-            std::fs::read(path).map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
+        let text = verglas_formats::read_regular(path)
+            .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
         let manifest: Self = serde_json::from_slice(&text)
             .map_err(|error| Error::format(format!("`{}` is no manifest of verglas: {error}", path.display())))?;
         match seal::check(&text) {

@@ -12,6 +12,7 @@ mod downsample_conversion;
 mod export;
 mod export_round_trip;
 mod faults;
+mod forged_descriptor;
 mod inspect;
 mod peers;
 mod plots;
