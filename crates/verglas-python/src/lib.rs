@@ -26,6 +26,8 @@ mod words;
 #[pyo3::pymodule]
 mod _native {
     #[pymodule_export]
+    use crate::choices::choice_names;
+    #[pymodule_export]
     use crate::conversion::Preparation;
     #[pymodule_export]
     use crate::cs::CsFile;
