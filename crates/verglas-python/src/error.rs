@@ -1,9 +1,8 @@
 //! The library's errors as Python's exceptions: the same text, hints included.
 
-use std::path::Path;
-
 use pyo3::PyErr;
 use pyo3::exceptions::{PyBlockingIOError, PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyValueError};
+use std::path::Path;
 use verglas::{Error, ErrorKind};
 
 pyo3::create_exception!(

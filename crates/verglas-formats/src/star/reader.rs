@@ -1,15 +1,14 @@
 //! Reads a STAR file once, from start to end, one row at a time.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-
 use super::block::{Block, BlockKind, Column};
 use super::line::{Line, LineSource, Skipped};
 use super::row::Row;
 use super::tokens::{Tokens, is_white, trim_start};
 use super::{MAX_COLUMNS, MAX_LINE_BYTES, fault};
 use crate::{FormatError, Place, Result};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 
 /// Large enough that reading costs few system calls, small enough to stay in the processor's cache.
 const BUFFER_BYTES: usize = 256 * 1024;

@@ -1,12 +1,11 @@
 //! Whole files in memory.
 
-use std::io::BufRead;
-use std::path::Path;
-
 use super::block::Block;
 use super::reader::StarReader;
 use super::row::Row;
 use crate::Result;
+use std::io::BufRead;
+use std::path::Path;
 
 /// All blocks of a STAR file in memory: for small files and for looking into them. Large ones are what
 /// [`StarReader`] is for.

@@ -1,11 +1,10 @@
 //! Writes STAR files that RELION, `starfile` and [`StarReader`](super::StarReader) read alike.
 
-use std::io::Write;
-
 use super::line::Line;
 use super::tokens::{TokenFault, Tokens, is_white};
 use super::{MAX_COLUMNS, MAX_LINE_BYTES, fault};
 use crate::{FormatError, Place, Result};
+use std::io::Write;
 
 /// Words of the STAR language that a bare value must not start with, in any case.
 const RESERVED: [&[u8]; 5] = [b"data_", b"loop_", b"save_", b"global_", b"stop_"];

@@ -1,0 +1,13 @@
+//! What every part of verglas stands on: errors with hints, findings, files that are whole or not there, threads, and how
+//! a long job tells of its progress and is stopped.
+
+pub mod atomic;
+pub mod error;
+pub mod findings;
+pub mod paths;
+pub mod progress;
+pub mod threads;
+
+pub use error::{Error, ErrorKind, Result};
+pub use findings::{Findings, Warning};
+pub use progress::{Observer, Silent, StopFlag};

@@ -1,0 +1,6 @@
+//! Mathematics on the grids of cryo-EM images; no files.
+
+pub mod ctf;
+pub mod grid;
+pub mod polar;
+pub mod pose;

@@ -1,0 +1,6 @@
+//! The promises of the mathematics, one file each.
+
+mod grid_quadrature;
+mod polar_accuracy;
+mod polar_common;
+mod polar_properties;

@@ -1,0 +1,111 @@
+//! What is in a file: every kind that verglas reads or writes, described without changing anything.
+//!
+//! Files are recognised by their first bytes, and by their name only where these say nothing. All but the arrays of one
+//! `.npz` at a time is streamed, so that memory does not depend on the size of the file.
+
+mod archive;
+mod array;
+mod cs;
+mod descriptor;
+mod mrc;
+mod recognize;
+mod stack;
+mod star;
+mod tensor;
+mod values;
+
+use std::path::Path;
+
+use recognize::{FileKind, recognize};
+use serde::Serialize;
+use verglas_core::error::{Error, Result};
+
+pub use archive::{ArchiveContents, ArrayEntry};
+pub use array::ArrayContents;
+pub use cs::{CsContents, CsField};
+pub use descriptor::DescriptorContents;
+pub use mrc::{MrcContents, Shortfall};
+pub use stack::{ImageFileCount, PerImageValues, StackContents};
+pub use star::{OpticsGroupCount, StarBlock, StarColumn, StarContents, StarDialect};
+pub use tensor::{CrcState, TensorContents};
+pub use values::{First, Item, MOST_DISTINCT, Number, NumberRange, Values};
+
+/// What is in one file. Serialised, this is one object of `verglas inspect --json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Inspection {
+    /// The file as it was named; bytes that are not UTF-8 are replaced by U+FFFD.
+    pub path: String,
+    /// Its length.
+    pub bytes: u64,
+    /// What it holds; `kind` names it.
+    #[serde(flatten)]
+    pub contents: Contents,
+    /// What is odd about the file, although it can be read.
+    pub warnings: Vec<String>,
+    /// What is wrong with the file, although its contents could be described: missing sections, wrong checksums.
+    pub problems: Vec<String>,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Contents {
+    /// STAR text.
+    Star(StarContents),
+    /// A CryoSPARC `.cs`: an array of records.
+    Cs(CsContents),
+    /// An MRC image stack or map.
+    Mrc(MrcContents),
+    /// An image descriptor.
+    Descriptor(DescriptorContents),
+    /// The metadata of one output stack.
+    StackMetadata(Box<StackContents>),
+    /// One PyTorch tensor.
+    Tensor(TensorContents),
+    /// One NumPy array.
+    Array(ArrayContents),
+    /// Any other archive of NumPy arrays.
+    Archive(ArchiveContents),
+}
+
+/// Contents and what was noticed on the way.
+struct Found {
+    contents: Contents,
+    warnings: Vec<String>,
+    problems: Vec<String>,
+}
+
+impl From<Contents> for Found {
+    fn from(contents: Contents) -> Self {
+        Self { contents, warnings: Vec::new(), problems: Vec::new() }
+    }
+}
+
+/// Describes what is in the file at `path`.
+///
+/// # Errors
+/// When there is no such file, when it is none of the kinds that verglas knows, and when it breaks its format in a way
+/// that leaves nothing to describe. Damage that leaves something is told in [`Inspection::problems`].
+pub fn inspect(path: &Path) -> Result<Inspection> {
+    let cannot_read = |error| Error::io(format_args!("cannot read `{}`", path.display()), &error);
+    let metadata = std::fs::metadata(path).map_err(cannot_read)?;
+    if !metadata.is_file() {
+        // A pipe could keep the reader waiting for ever.
+        return Err(Error::value(format!("`{}` is not a regular file", path.display())));
+    }
+    let found = match recognize(path)? {
+        FileKind::Star => Contents::Star(star::inspect_star(path)?).into(),
+        FileKind::Cs => cs::inspect_cs(path)?,
+        FileKind::Mrc => mrc::inspect_mrc(path)?,
+        FileKind::Npy => Contents::Array(array::inspect_array(path)?).into(),
+        FileKind::Npz => archive::inspect_archive(path, metadata.len())?,
+        FileKind::Pt => tensor::inspect_tensor(path)?,
+    };
+    Ok(Inspection {
+        path: path.to_string_lossy().into_owned(),
+        bytes: metadata.len(),
+        contents: found.contents,
+        warnings: found.warnings,
+        problems: found.problems,
+    })
+}

@@ -1,0 +1,60 @@
+//! The sign of the images: as stored, as `blob/sign` says, or inverted.
+
+use verglas_core::error::{Error, Result};
+use verglas_core::findings::{Findings, counted};
+
+use crate::particle::ParticleTable;
+use crate::plan::StackPlan;
+use crate::settings::Contrast;
+
+/// Tells how many particles of the plan are stored with the other contrast, and what becomes of them.
+///
+/// # Errors
+/// When the sign is to be applied and the metadata have none, or one that is neither 1 nor −1.
+pub(super) fn check_contrast(
+    table: &ParticleTable,
+    plan: &StackPlan,
+    contrast: Contrast,
+    findings: &mut Findings,
+) -> Result<()> {
+    let Some(sign) = &table.blob_sign else {
+        return match contrast {
+            Contrast::BlobSign => Err(Error::value("contrast is to follow blob/sign, which the metadata don't have")
+                .with_hint("`--contrast invert` inverts every image")),
+            Contrast::AsStored | Contrast::Invert => Ok(()),
+        };
+    };
+    if contrast == Contrast::BlobSign
+        && let Some(odd) = plan.particles().find(|&particle| sign.get(particle).abs() != 1.0)
+    {
+        return Err(Error::format(format!("{}: blob/sign is {}, expected 1 or -1", table.place(odd), sign.get(odd))));
+    }
+    let n_negative = plan.particles().filter(|&particle| sign.get(particle) < 0.0).count();
+    if n_negative > 0 {
+        let what = match contrast {
+            Contrast::AsStored => {
+                "all images are converted as stored; `--contrast blob-sign` applies the sign, `--contrast invert` \
+                 inverts every image"
+            }
+            Contrast::BlobSign => "these images are inverted",
+            Contrast::Invert => "every image is inverted, whatever its sign",
+        };
+        findings.warn(
+            "blob-sign",
+            format!(
+                "blob/sign is -1 for {n_negative} of {}, stored with the other contrast: {what}",
+                counted(plan.n_images(), "particle")
+            ),
+        );
+    }
+    Ok(())
+}
+
+/// Whether the image of `particle` is multiplied by −1.
+pub(super) fn is_inverted(table: &ParticleTable, contrast: Contrast, particle: usize) -> bool {
+    match contrast {
+        Contrast::AsStored => false,
+        Contrast::BlobSign => table.blob_sign.as_ref().is_some_and(|sign| sign.get(particle) < 0.0),
+        Contrast::Invert => true,
+    }
+}

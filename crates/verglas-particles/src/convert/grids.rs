@@ -1,0 +1,139 @@
+//! The pixel size that counts, and the grids that follow from it.
+
+use verglas_core::error::{Error, Result};
+use verglas_core::findings::Findings;
+use verglas_run::descriptor::{BaseValues, ImageDescriptor, TemplateSettings};
+
+use super::images::{FoundImages, compare_headers, header_pixel_size};
+use crate::particle::ParticleTable;
+use crate::pixel_size::{PixelSizeSource, StatedPixelSizes, choose_pixel_size, show, used};
+use crate::preprocess::DownsampledBox;
+use crate::settings::{ConvertSettings, DescriptorSource};
+
+/// The grids of the output and the scale of the input.
+#[derive(Debug)]
+pub(super) struct Grids {
+    pub(super) descriptor: ImageDescriptor,
+    /// The images' box before and after downsampling.
+    pub(super) sides: DownsampledBox,
+    /// Of the input images, along both axes, Å.
+    pub(super) pixel_size_angstrom: [f64; 2],
+    pub(super) pixel_size_source: PixelSizeSource,
+}
+
+/// The descriptor that the settings name, if they name one.
+///
+/// # Errors
+/// When its file can't be read.
+pub(super) fn given_descriptor(settings: &ConvertSettings) -> Result<Option<ImageDescriptor>> {
+    match &settings.descriptor {
+        DescriptorSource::File(path) => ImageDescriptor::load(path).map(Some),
+        DescriptorSource::Given(descriptor) => Ok(Some((**descriptor).clone())),
+        DescriptorSource::FromData { .. } => Ok(None),
+    }
+}
+
+/// Chooses the pixel size, and makes the descriptor if none is given.
+///
+/// # Errors
+/// When pixel sizes contradict each other or there is none, or a descriptor can't be made. A box that differs from the
+/// descriptor's goes to `findings`.
+pub(super) fn choose_grids(
+    table: &ParticleTable,
+    found: &FoundImages,
+    input_box: usize,
+    given: Option<ImageDescriptor>,
+    settings: &ConvertSettings,
+    findings: &mut Findings,
+) -> Result<Grids> {
+    let sides = DownsampledBox::new(input_box, settings.downsampling)?;
+    if let Some(descriptor) = &given {
+        check_box(sides, descriptor, findings);
+    }
+    let downsampled = given.as_ref().map(|descriptor| descriptor.cartesian_grid.pixel_size_angstrom());
+    let stated = StatedPixelSizes {
+        caller: settings.pixel_size_angstrom,
+        metadata: table.pixel_size_angstrom,
+        descriptor: downsampled.map(|size| sides.pixel_size_before(size)),
+        downsampled: downsampled.filter(|_| !settings.downsampling.is_none()),
+        detector: table.detector_pixel_size_angstrom,
+        mrc_header: header_pixel_size(&found.files),
+    };
+    let (pixel_size_angstrom, pixel_size_source) = choose_pixel_size(&stated, settings.pixel_size_from, findings)?;
+    if let Some(sizes) = &table.differing_detector_pixel_sizes {
+        if pixel_size_source == PixelSizeSource::Detector {
+            return Err(Error::value(format!(
+                "rlnDetectorPixelSize and rlnMagnification, which are all that states a pixel size, differ between rows, \
+                 and one descriptor can hold one pixel size only\n{sizes}"
+            ))
+            .with_hint("if one size is right for all, give it with --pixel-size"));
+        }
+        let used = used(pixel_size_angstrom, pixel_size_source);
+        findings.warn(
+            "pixel-size-differs",
+            format!("rlnDetectorPixelSize and rlnMagnification differ between rows; {used}\n{sizes}"),
+        );
+    }
+    compare_headers(&found.files, pixel_size_angstrom, pixel_size_source, findings)?;
+    findings.note(format!("pixel size {} Å, from {}", show(pixel_size_angstrom), pixel_size_source.as_str()));
+    let descriptor = match given {
+        Some(descriptor) => descriptor,
+        None => {
+            descriptor_from_data(&settings.descriptor, sides.n_pixels(), sides.pixel_size_after(pixel_size_angstrom))?
+        }
+    };
+    if !settings.downsampling.is_none() {
+        findings.note(format!(
+            "downsampling by {} ({}): {input_box} px of {} Å become {} px of {} Å",
+            settings.downsampling.factor,
+            settings.downsampling.method.as_str(),
+            show(pixel_size_angstrom),
+            sides.n_pixels(),
+            show(descriptor.cartesian_grid.pixel_size_angstrom())
+        ));
+    }
+    Ok(Grids { descriptor, sides, pixel_size_angstrom, pixel_size_source })
+}
+
+/// The descriptor describes the images after downsampling.
+fn check_box(sides: DownsampledBox, descriptor: &ImageDescriptor, findings: &mut Findings) {
+    let expected = descriptor.cartesian_grid.n_pixels();
+    if sides.n_pixels() == expected {
+        return;
+    }
+    let downsampled = match sides.downsampling() {
+        downsampling if downsampling.is_none() => String::new(),
+        downsampling => format!(", {} px after downsampling by {}", sides.n_pixels(), downsampling.factor),
+    };
+    findings.error(
+        Error::value(format!(
+            "images are {} px wide{downsampled}, the descriptor says {expected} px",
+            sides.n_input_pixels()
+        ))
+        .with_hint("make a descriptor for these images, or leave it out and let one be made from the data"),
+    );
+}
+
+/// Origins in pixels become ångströms.
+pub(super) fn resolve_origins(table: &mut ParticleTable, pixel_size_angstrom: [f64; 2]) {
+    let [along_rows, along_columns] = pixel_size_angstrom;
+    for (origin, size) in [(&mut table.origin.x, along_columns), (&mut table.origin.y, along_rows)] {
+        if let Some(origin) = origin {
+            origin.resolve(size);
+        }
+    }
+}
+
+fn descriptor_from_data(
+    source: &DescriptorSource,
+    n_pixels: usize,
+    pixel_size_angstrom: [f64; 2],
+) -> Result<ImageDescriptor> {
+    let DescriptorSource::FromData { precision, resolution_factor, n_inplanes } = *source else {
+        return Err(Error::value("no descriptor can be made from a given one"));
+    };
+    ImageDescriptor::from_base_values(
+        &BaseValues { n_pixels, pixel_size_angstrom, precision, resolution_factor, n_inplanes },
+        TemplateSettings::at_resolution_factor(resolution_factor),
+    )
+}

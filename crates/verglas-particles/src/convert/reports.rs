@@ -1,0 +1,131 @@
+//! What a user is told about particles that are converted all the same.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use verglas_core::findings::{Findings, counted, counted_do, shown};
+use verglas_core::paths::plain_path;
+use verglas_run::descriptor::ImageDescriptor;
+
+use super::images::FoundImages;
+use crate::particle::ParticleTable;
+use crate::plan::StackPlan;
+
+/// Tells about images that several rows name, and about several sets of lens constants.
+pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &FoundImages, findings: &mut Findings) {
+    let n_repeated = count_repeated(table, plan, images);
+    if n_repeated > 0 {
+        let rows = counted_do(n_repeated, "row", "names", "name");
+        findings.warn("image-repeated", format!("{rows} an image that an earlier row names too; all are kept"));
+    }
+    if table.constants.len() > 1 {
+        let mut text = format!(
+            "{} sets of voltage, spherical aberration and amplitude contrast: stacks of one set each",
+            table.constants.len()
+        );
+        let mut counts = vec![0_usize; table.constants.len()];
+        for particle in 0..table.len() {
+            counts[table.constants_index(particle) as usize] += 1;
+        }
+        const MOST: usize = 10;
+        for (set, n) in table.constants.iter().zip(counts).take(MOST) {
+            text.push_str(&format!(
+                "\n  {} kV, {} mm, {}: {}",
+                shown(set.voltage_kv),
+                shown(set.spherical_aberration_mm),
+                shown(set.amplitude_contrast),
+                counted(n, "particle")
+            ));
+        }
+        if table.constants.len() > MOST {
+            text.push_str(&format!("\n  and {}", counted(table.constants.len() - MOST, "more set")));
+        }
+        findings.warn("constants-differ", text);
+    }
+}
+
+/// Tells where the metadata say another box than the images have: then their pixel size may be that of other images, too,
+/// as after a job that made these smaller.
+pub(super) fn report_stated_box(table: &ParticleTable, n_pixels: usize, findings: &mut Findings) {
+    let Some([rows, columns]) = &table.stated_box else { return };
+    let n_pixels = n_pixels as f64;
+    let differs = |particle: &usize| rows.get(*particle) != n_pixels || columns.get(*particle) != n_pixels;
+    let mut differing = (0..table.len()).filter(differs);
+    if let Some(first) = differing.next() {
+        findings.warn(
+            "blob-shape-differs",
+            format!(
+                "blob/shape says {} × {} px in {} (first: {}), and the images are {n_pixels} px wide: were they resized \
+                 since, and is the pixel size that counts theirs?",
+                rows.get(first),
+                columns.get(first),
+                counted(1 + differing.count(), "row"),
+                table.place(first)
+            ),
+        );
+    }
+}
+
+/// How many rows name an image that another row named before.
+fn count_repeated(table: &ParticleTable, plan: &StackPlan, images: &FoundImages) -> usize {
+    // Two names may lead to one file.
+    let mut first_with: HashMap<PathBuf, u32> = HashMap::new();
+    let mut file_of = Vec::with_capacity(images.files.len());
+    for (image, file) in images.files.iter().enumerate() {
+        let image = image as u32;
+        file_of.push(match file {
+            Ok(file) => *first_with.entry(plain_path(&file.path)).or_insert(image),
+            Err(_) => image,
+        });
+    }
+    let key = |particle: usize| {
+        let file = file_of[table.image[particle] as usize];
+        (u64::from(file) << 32) | u64::from(table.section[particle].0)
+    };
+    // A row whose image name is wrong has an empty one, and is an error already.
+    let is_named = |&particle: &usize| !table.image_names[table.image[particle] as usize].is_empty();
+    // Most data sets go through their files in order, and then nothing needs to be sorted.
+    let mut keys = plan.particles().filter(is_named).map(key);
+    let mut last = keys.next();
+    let in_order = keys.all(|key| last.replace(key).is_some_and(|before| before < key));
+    if in_order {
+        return 0;
+    }
+    let mut keys: Vec<u64> = plan.particles().filter(is_named).map(key).collect();
+    keys.sort_unstable();
+    keys.windows(2).filter(|pair| pair[0] == pair[1]).count()
+}
+
+/// Tells about the defocus angle's axis where it matters: where the CTF's phase at the largest radius differs by more
+/// than half a radian between the two directions of an image.
+pub(super) fn report_astigmatism(
+    table: &ParticleTable,
+    plan: &StackPlan,
+    descriptor: &ImageDescriptor,
+    findings: &mut Findings,
+) {
+    const PHASE_THAT_MATTERS: f64 = 0.5;
+    let [size, _] = descriptor.cartesian_grid.pixel_size_angstrom();
+    let box_angstrom = descriptor.cartesian_grid.n_pixels() as f64 * size;
+    let frequency = 2.0 * descriptor.polar_grid.radius_max() / box_angstrom;
+    let n_astigmatic = plan
+        .particles()
+        .filter(|&particle| {
+            let constants = table.constants[table.constants_index(particle) as usize];
+            let wavelength = verglas_fourier::ctf::wavelength_angstrom(constants.voltage_kv);
+            let difference = (table.defocus_u_angstrom.get(particle) - table.defocus_v_angstrom.get(particle)).abs();
+            std::f64::consts::PI * wavelength * frequency * frequency * difference > PHASE_THAT_MATTERS
+        })
+        .count();
+    if n_astigmatic > 0 {
+        findings.warn(
+            "defocus-angle-axis",
+            format!(
+                "{} astigmatic; the defocus angle is written as read, from the columns' \
+                 direction, and CryoLike measures it from the rows': `--defocus-angle-axis rows` writes what makes \
+                 its CTF right",
+                counted_do(n_astigmatic, "particle", "is", "are")
+            ),
+        );
+    }
+}

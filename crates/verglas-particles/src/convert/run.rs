@@ -1,0 +1,445 @@
+//! The threads: each takes the next chunk of images, computes it, writes it, and takes the next.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use bytemuck::Pod;
+use crc32fast::hash as crc32;
+use num_complex::Complex;
+use verglas_core::error::{Error, ErrorKind, Result};
+use verglas_core::findings::Warning;
+use verglas_core::threads::share_work;
+use verglas_core::{Observer, StopFlag};
+use verglas_fourier::grid::Precision;
+use verglas_fourier::polar::{PolarScratch, PolarTransform, Real};
+use verglas_plot::{PlotPlan, PowerSum};
+use verglas_run::Existing;
+use verglas_run::folder::OutputFolder;
+use verglas_run::manifest::{Manifest, RunState};
+use verglas_run::recorder::{ChunkTimes, Recorder};
+
+use super::contrast::is_inverted;
+use super::earlier::Earlier;
+use super::manifest::new_manifest;
+use super::prepare::Conversion;
+use super::stack_run::{ActiveStack, ImageOutcome, ImageRecord};
+use super::summary::Summary;
+use crate::image::{RawImage, ReadFailure};
+use crate::preprocess::{DownsampleScratch, Downsampler, apply_normalization};
+use crate::settings::ConvertSettings;
+use crate::stack::ImageScales;
+
+impl Conversion {
+    /// Converts everything and writes it below `output`.
+    ///
+    /// `warnings` are what [`Conversion::prepare`] found to tell; they are kept in the manifest.
+    ///
+    /// # Errors
+    /// When the folder can't be used, an image can't be read or normalised, or the disk refuses. Stacks that were
+    /// whole by then stay; nothing else is left under a final name.
+    pub fn run(
+        &self,
+        output: &Path,
+        warnings: &[Warning],
+        observer: &dyn Observer,
+        stop: &StopFlag,
+    ) -> Result<Summary> {
+        match self.descriptor.precision {
+            Precision::Single => self.run_in::<f32>(output, warnings, observer, stop),
+            Precision::Double => self.run_in::<f64>(output, warnings, observer, stop),
+        }
+    }
+
+    /// Checks, without changing anything, that `output` can be written to.
+    ///
+    /// # Errors
+    /// When it is not empty and the settings say to refuse that, or when it can't be written.
+    pub fn check_output(output: &Path, settings: &ConvertSettings) -> Result<()> {
+        OutputFolder::new(output, settings.shard).check(settings.existing)
+    }
+
+    fn run_in<T: Real>(
+        &self,
+        output: &Path,
+        warnings: &[Warning],
+        observer: &dyn Observer,
+        stop: &StopFlag,
+    ) -> Result<Summary>
+    where
+        Complex<T>: Pod,
+    {
+        let start = Instant::now();
+        let output = OutputFolder::new(output, self.settings.shard);
+        output.check(self.settings.existing)?;
+        let transform =
+            PolarTransform::<T>::plan(self.descriptor.cartesian_grid.n_pixels(), &self.descriptor.polar_grid)
+                .map_err(|error| Error::value(error.to_string()))?;
+        let (_lock, no_locks) = output.lock()?;
+        // Nobody else writes here from now on, so what is found now stays as it is.
+        output.check(self.settings.existing)?;
+        let mut warnings = warnings.to_vec();
+        if let Some(warning) = no_locks {
+            observer.warning(&warning);
+            warnings.push(warning);
+        }
+        let descriptor = self.descriptor.to_bytes()?;
+        let mut manifest = new_manifest(self, &warnings, &descriptor);
+        output
+            .check_root_files(self.descriptor_is_new.then_some(descriptor.as_slice()), self.settings.skip_unreadable)?;
+        let earlier = self.clear_the_way(&output, &manifest)?;
+        let n_kept = earlier.stacks.len();
+        manifest.stacks = earlier.stacks;
+        manifest.skipped = earlier.skipped;
+        manifest.skipped_list = earlier.skipped_list;
+        manifest.run.n_threads = self.buffers.n_threads;
+        manifest.run.memory_bytes = self.settings.memory_bytes;
+        let is_kept = |number: usize| manifest.stacks.binary_search_by_key(&number, |stack| stack.number).is_ok();
+        let to_do: Vec<usize> = self.own_stacks().filter(|&number| !is_kept(number)).collect();
+        observer.images_kept(manifest.n_images_written() as u64);
+        self.images.expect(&self.count_images_of_files(&to_do));
+
+        let recorder = Recorder::begin(manifest, &output, start)?;
+        output.make_folders(self.settings.physical, self.settings.plots)?;
+        if self.descriptor_is_new {
+            output.write_descriptor(&descriptor)?;
+        }
+        let shared = Shared {
+            conversion: self,
+            output: &output,
+            downsampler: Downsampler::plan(self.sides),
+            transform: &transform,
+            plots: self.settings.plots.then(|| PlotPlan::new(&self.descriptor, &self.data_set_name())),
+            cursor: Mutex::new(Cursor { to_do: to_do.into_iter(), current: None, n_chunks: 0 }),
+            failure: Mutex::new(None),
+            has_failed: AtomicBool::new(false),
+            recorder: &recorder,
+            observer,
+            stop,
+        };
+        share_work(self.buffers.n_threads, || shared.work());
+        let failure = shared.failure.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, error)) = failure {
+            // The first error counts: a manifest that can't be written either is most likely its consequence.
+            let _ = recorder.finish(RunState::Failed);
+            return Err(error);
+        }
+        let n_whole = recorder.edit(|manifest| manifest.stacks.len());
+        let n_stacks = self.own_stacks().len();
+        if n_whole < n_stacks {
+            recorder.finish(RunState::Stopped).1?;
+            return Err(Error::new(
+                ErrorKind::Interrupted,
+                format!("stopped: {n_whole} of {n_stacks} stacks in `{}` are whole", output.root().display()),
+            )
+            .with_hint("the same command with --resume makes the others"));
+        }
+        if let Err(error) = self.list_left_out(&output, &recorder, observer, &mut warnings) {
+            let _ = recorder.finish(RunState::Failed);
+            return Err(error);
+        }
+        let (manifest, written) = recorder.finish(RunState::Complete);
+        written?;
+        Ok(Summary::new(self, output.root(), &manifest, n_kept, warnings, start.elapsed()))
+    }
+
+    /// Removes what must go, and finds the stacks that stay.
+    fn clear_the_way(&self, output: &OutputFolder, manifest: &Manifest) -> Result<Earlier> {
+        match (self.settings.existing, self.settings.shard) {
+            (Existing::Overwrite, _) => {
+                output.remove_earlier_run()?;
+                Ok(Earlier::default())
+            }
+            // The folder is empty but for what a run left that was killed right at its start.
+            (Existing::Refuse, None) => {
+                output.remove_unfinished(self.own_stacks())?;
+                Ok(Earlier::default())
+            }
+            // Stacks of the same plan are not in a shard's way, and need not be made twice.
+            (Existing::Resume, _) | (Existing::Refuse, Some(_)) => {
+                let earlier = self.find_earlier(output, manifest)?;
+                if earlier.stacks.is_empty() && self.settings.shard.is_none() {
+                    output.remove_own_root_files()?;
+                }
+                output.remove_unfinished(self.own_stacks())?;
+                Ok(earlier)
+            }
+        }
+    }
+}
+
+/// What all threads share.
+struct Shared<'a, T: Real> {
+    conversion: &'a Conversion,
+    output: &'a OutputFolder,
+    downsampler: Downsampler,
+    transform: &'a PolarTransform<T>,
+    /// `None` when none are asked for.
+    plots: Option<PlotPlan>,
+    cursor: Mutex<Cursor>,
+    /// The failure of the earliest chunk, whichever thread met it first.
+    failure: Mutex<Option<(usize, Error)>>,
+    has_failed: AtomicBool,
+    recorder: &'a Recorder<'a>,
+    observer: &'a dyn Observer,
+    stop: &'a StopFlag,
+}
+
+/// How far the plan has been handed out.
+struct Cursor {
+    /// The stacks that have not begun.
+    to_do: std::vec::IntoIter<usize>,
+    /// The stack being handed out and its next image.
+    current: Option<(Arc<ActiveStack>, usize)>,
+    n_chunks: usize,
+}
+
+/// Consecutive images of one stack.
+struct Chunk {
+    /// Counts from 0 in the order of the plan.
+    number: usize,
+    stack: Arc<ActiveStack>,
+    first: usize,
+    n_images: usize,
+}
+
+/// One thread's buffers, reused for every chunk.
+struct Buffers<T: Real> {
+    bytes: Vec<u8>,
+    raw: Vec<f32>,
+    downsample_scratch: DownsampleScratch,
+    physical: Vec<f32>,
+    fourier: Vec<Complex<T>>,
+    scratch: PolarScratch<T>,
+    /// What can't be read of the chunk, and why; one per image.
+    unreadable: Vec<Option<String>>,
+    outcomes: Vec<ImageOutcome>,
+    /// The power of a chunk's images, where it is asked for.
+    power: Option<PowerSum>,
+}
+
+impl<T: Real> Shared<'_, T>
+where
+    Complex<T>: Pod,
+{
+    /// How many pixels an image has in its file.
+    fn n_raw_pixels(&self) -> usize {
+        let side = self.downsampler.sides().n_input_pixels();
+        side * side
+    }
+
+    /// Takes chunks until there are none left, something failed, or the user asks to stop.
+    fn work(&self) {
+        let n_images = self.conversion.buffers.images_per_chunk;
+        let n_pixels = self.transform.n_pixels() * self.transform.n_pixels();
+        let mut buffers = Buffers {
+            bytes: Vec::new(),
+            raw: vec![0.0; n_images * self.n_raw_pixels()],
+            downsample_scratch: self.downsampler.scratch(),
+            physical: vec![0.0; n_images * n_pixels],
+            fourier: vec![Complex::default(); n_images * self.transform.output_len()],
+            scratch: self.transform.scratch(),
+            unreadable: Vec::with_capacity(n_images),
+            outcomes: Vec::with_capacity(n_images),
+            power: self.plots.as_ref().map(PlotPlan::start_power),
+        };
+        while let Some(chunk) = self.next_chunk() {
+            let result = self.convert(&chunk, &mut buffers).and_then(|times| {
+                // The user asked to stop: what was computed of this chunk is lost with its stack.
+                let Some(mut times) = times else { return Ok(()) };
+                self.observer.images_done(chunk.n_images as u64);
+                if chunk.stack.is_last(chunk.n_images) {
+                    let before = Instant::now();
+                    let finished = chunk.stack.finish(self.conversion, self.output, self.plots.as_ref())?;
+                    times.write += before.elapsed();
+                    times.bytes_written += finished.record.files.iter().map(|file| file.bytes).sum::<u64>();
+                    self.recorder.add(finished.record, finished.skipped);
+                }
+                self.recorder.note(chunk.n_images, times)
+            });
+            if let Err(error) = result {
+                self.fail(chunk.number, error);
+            }
+        }
+    }
+
+    /// Hands out the next chunk; a new stack's files are opened here, so stacks start in the order of their numbers.
+    fn next_chunk(&self) -> Option<Chunk> {
+        if self.has_failed.load(Ordering::Acquire) || self.stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
+        let (stack, first) = match cursor.current.take() {
+            Some(current) => current,
+            None => {
+                let number = cursor.to_do.next()?;
+                match ActiveStack::open(self.conversion, self.output, self.plots.as_ref(), number) {
+                    Ok(stack) => (Arc::new(stack), 0),
+                    Err(error) => {
+                        self.fail(cursor.n_chunks, error);
+                        return None;
+                    }
+                }
+            }
+        };
+        let n_images = self.conversion.buffers.images_per_chunk.min(stack.planned.n_images() - first);
+        let number = cursor.n_chunks;
+        cursor.n_chunks += 1;
+        let next = first + n_images;
+        if next < stack.planned.n_images() {
+            cursor.current = Some((Arc::clone(&stack), next));
+        }
+        Some(Chunk { number, stack, first, n_images })
+    }
+
+    fn fail(&self, chunk: usize, error: Error) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if failure.as_ref().is_none_or(|(earliest, _)| chunk < *earliest) {
+            *failure = Some((chunk, error));
+        }
+        self.has_failed.store(true, Ordering::Release);
+    }
+
+    /// Reads, downsamples, normalises, transforms and writes the images of a chunk; `None` when the user asks to stop.
+    fn convert(&self, chunk: &Chunk, buffers: &mut Buffers<T>) -> Result<Option<ChunkTimes>> {
+        let conversion = self.conversion;
+        let mut times = ChunkTimes::default();
+        let n_pixels = self.transform.n_pixels() * self.transform.n_pixels();
+        let n_values = self.transform.output_len();
+        let first_position = chunk.stack.planned.positions.start + chunk.first;
+        let before = Instant::now();
+        match self.read(chunk, first_position, self.n_raw_pixels(), buffers) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(None),
+            read => read?,
+        }
+        times.read = before.elapsed();
+        times.bytes_read = self.bytes_of(chunk, first_position);
+        let before = Instant::now();
+        buffers.outcomes.clear();
+        for image in 0..chunk.n_images {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let particle = conversion.plan.particle(first_position + image);
+            let outcome = match buffers.unreadable[image].take() {
+                Some(reason) => ImageOutcome::LeftOut(reason),
+                None => match self.compute(chunk, particle, image, buffers) {
+                    Ok(record) => ImageOutcome::Written(record),
+                    Err(reason) if conversion.settings.skip_unreadable => ImageOutcome::LeftOut(reason.to_owned()),
+                    Err(reason) => {
+                        let hint = "--skip-unreadable leaves such images out and lists them";
+                        return Err(conversion.name_image(particle, reason).with_hint(hint));
+                    }
+                },
+            };
+            buffers.outcomes.push(outcome);
+        }
+        if let Some(power) = &mut buffers.power {
+            chunk.stack.add_power(power);
+            power.clear();
+        }
+        times.compute = before.elapsed();
+        let before = Instant::now();
+        chunk.stack.write_images(
+            chunk.first,
+            bytemuck::cast_slice(&buffers.fourier[..chunk.n_images * n_values]),
+            bytemuck::cast_slice(&buffers.physical[..chunk.n_images * n_pixels]),
+            &mut buffers.outcomes,
+        )?;
+        times.write = before.elapsed();
+        Ok(Some(times))
+    }
+
+    /// Computes one image of a chunk, that of `particle`; the error says why that can't be done.
+    fn compute(
+        &self,
+        chunk: &Chunk,
+        particle: usize,
+        image: usize,
+        buffers: &mut Buffers<T>,
+    ) -> std::result::Result<ImageRecord, &'static str> {
+        let conversion = self.conversion;
+        let n_raw_pixels = self.n_raw_pixels();
+        let n_pixels = self.transform.n_pixels() * self.transform.n_pixels();
+        let n_values = self.transform.output_len();
+        let raw = &mut buffers.raw[image * n_raw_pixels..][..n_raw_pixels];
+        if is_inverted(&conversion.table, conversion.settings.contrast, particle) {
+            raw.iter_mut().for_each(|pixel| *pixel = -*pixel);
+        }
+        let downsampled = self.downsampler.apply(RawImage(raw), &mut buffers.downsample_scratch);
+        let physical = &mut buffers.physical[image * n_pixels..][..n_pixels];
+        let (centred, normalization) =
+            apply_normalization(downsampled, physical).map_err(|degenerate| degenerate.as_str())?;
+        let fourier = &mut buffers.fourier[image * n_values..][..n_values];
+        let norm = self.transform.apply_normalized(centred.pixels(), fourier, &mut buffers.scratch);
+        if !(norm.is_finite() && norm > 0.0) {
+            return Err("its Fourier image vanishes on the grid, so it can't be normalised");
+        }
+        if let (Some(plots), Some(power)) = (&self.plots, &mut buffers.power) {
+            plots.add_power(fourier, power);
+            let index = chunk.first + image;
+            if chunk.stack.wants_picture(index) {
+                chunk.stack.keep_picture(index, plots.show(physical, fourier));
+            }
+        }
+        Ok(ImageRecord {
+            fourier_crc: crc32(bytemuck::cast_slice(fourier)),
+            physical_crc: if conversion.settings.physical { crc32(bytemuck::cast_slice(physical)) } else { 0 },
+            scales: ImageScales { mean: normalization.mean, max: normalization.max, norm },
+        })
+    }
+
+    /// Bytes that the pixels of a chunk take in their files.
+    fn bytes_of(&self, chunk: &Chunk, first_position: usize) -> u64 {
+        let Conversion { images, table, plan, .. } = self.conversion;
+        let positions = first_position..first_position + chunk.n_images;
+        positions.map(|position| images.section_bytes(table.image[plan.particle(position)])).sum()
+    }
+
+    /// Reads the pixels of a chunk, consecutive sections of a file in one call. Images that can't be read, and may be
+    /// left out, are noted in the buffers.
+    fn read(&self, chunk: &Chunk, first_position: usize, n_pixels: usize, buffers: &mut Buffers<T>) -> Result<()> {
+        let Conversion { plan, table, images, settings, .. } = self.conversion;
+        buffers.unreadable.clear();
+        buffers.unreadable.resize(chunk.n_images, None);
+        let mut image = 0;
+        while image < chunk.n_images {
+            let particle = plan.particle(first_position + image);
+            let file = table.image[particle];
+            let count = self.conversion.n_consecutive(first_position + image, chunk.n_images - image);
+            let pixels = &mut buffers.raw[image * n_pixels..][..count * n_pixels];
+            let read =
+                self.conversion.read_consecutive(first_position + image, count, pixels, &mut buffers.bytes, self.stop);
+            match read {
+                Err(ReadFailure::Unreadable(_)) if settings.skip_unreadable => {
+                    // Some of them may be readable all the same.
+                    for (offset, pixels) in pixels.chunks_exact_mut(n_pixels).enumerate() {
+                        let particle = plan.particle(first_position + image + offset);
+                        match images.read(file, table.section[particle], 1, pixels, &mut buffers.bytes, self.stop) {
+                            Err(ReadFailure::Unreadable(unreadable)) => {
+                                buffers.unreadable[image + offset] = Some(unreadable.0);
+                            }
+                            read => read.map_err(|failure| self.needed_by(particle, failure))?,
+                        }
+                    }
+                }
+                read => read.map_err(|failure| self.needed_by(particle, failure))?,
+            }
+            images
+                .done_with(file, count as u32)
+                .map_err(|error| self.needed_by(particle, ReadFailure::Fatal(error)))?;
+            image += count;
+        }
+        Ok(())
+    }
+
+    /// The error for an image that can't be read.
+    fn needed_by(&self, particle: usize, failure: ReadFailure) -> Error {
+        let error = match failure {
+            ReadFailure::Unreadable(unreadable) => Error::format(unreadable.0),
+            ReadFailure::Fatal(error) => error,
+        };
+        error.with_detail(format_args!("needed by {}", self.conversion.table.place(particle)))
+    }
+}

@@ -1,0 +1,226 @@
+//! The images of an output folder, and the row of the metadata that each one is.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::BufReader;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use verglas_core::error::{Error, Result};
+use verglas_core::findings::{counted, counted_do};
+use verglas_formats::npz::NpzReader;
+use verglas_run::manifest::{FolderRecord, InputFile, InputRecord, Manifest, RecordedPath};
+use verglas_run::names::StackNames;
+
+use super::source::Source;
+
+/// Where one image comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// Which of the sources.
+    pub(super) source: u32,
+    /// The row in it, from 0.
+    pub(super) row: u32,
+}
+
+/// What tells whether a row is still the one that an image was made from; one value per image.
+#[derive(Debug)]
+pub(super) enum Identities {
+    /// CryoSPARC's `uid`.
+    Uid(Vec<u64>),
+    /// [`image_identity`] of file and section, which the rows name.
+    Image(Vec<u64>),
+    /// Rows name nothing: they describe the sections in sequence.
+    None,
+}
+
+/// The images of an output folder, in the order of its stacks.
+#[derive(Debug)]
+pub(super) struct ImageFolder {
+    sources: Vec<Source>,
+    origins: Vec<Origin>,
+    identities: Identities,
+}
+
+/// A short form of an image's file and section (from 0).
+pub(super) fn image_identity(file: &[u8], section: u64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (section, file).hash(&mut hasher);
+    hasher.finish()
+}
+
+impl ImageFolder {
+    /// Reads the manifest of the folder at `root`, or those of all its shards, and the metadata of all its stacks.
+    ///
+    /// # Errors
+    /// When there is no manifest, when stacks are missing, or when they contradict the manifest.
+    pub(super) fn open(root: &Path) -> Result<Self> {
+        let record = FolderRecord::read(root)?;
+        let stacks = record.stacks();
+        let is_unbroken = stacks.iter().map(|stack| stack.number).eq(0..record.n_stacks());
+        if !record.is_complete() || !is_unbroken {
+            return Err(Error::value(format!(
+                "`{}` is not whole: {} of {} there",
+                root.display(),
+                stacks.len(),
+                counted_do(record.n_stacks(), "stack", "is", "are")
+            ))
+            .with_hint("finish the conversion first: results are counted over all images"));
+        }
+        let pairs = match &record.first().settings.input {
+            InputRecord::StarPairs { pairs } => Some(pairs.as_slice()),
+            _ => None,
+        };
+        let source_of_image_file = pairs.map(sources_of_pairs).transpose()?;
+        let sources = sources(&record, pairs)?;
+        let mut folder = Self { sources, origins: Vec::new(), identities: Identities::None };
+        let (mut uids, mut images) = (Vec::new(), Vec::new());
+        for record in stacks {
+            let metadata = root.join(StackNames::of(record.number).metadata);
+            let stack = StackRows::read(&metadata, record.n_images)?;
+            let source = match &source_of_image_file {
+                None => 0,
+                Some(source_of) => source_of_stack(&stack, source_of, &metadata)?,
+            };
+            folder.origins.extend(stack.rows.iter().map(|&row| Origin { source, row }));
+            uids.extend(stack.uids);
+            images.extend(stack.images);
+        }
+        let n_images = folder.origins.len();
+        if u32::try_from(n_images).is_err() {
+            return Err(Error::format(format!("`{}`: more than {} images", root.display(), u32::MAX)));
+        }
+        folder.identities = match (source_of_image_file, uids.len() == n_images) {
+            (Some(_), _) => Identities::None,
+            (None, true) => Identities::Uid(uids),
+            (None, false) => Identities::Image(images),
+        };
+        Ok(folder)
+    }
+
+    pub(super) fn n_images(&self) -> usize {
+        self.origins.len()
+    }
+
+    pub(super) fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// One per image.
+    pub(super) fn origins(&self) -> &[Origin] {
+        &self.origins
+    }
+
+    pub(super) fn identities(&self) -> &Identities {
+        &self.identities
+    }
+}
+
+/// The metadata files: the STAR files of pairs, else the first input, which is the only one or the first of two.
+fn sources(record: &FolderRecord, pairs: Option<&[[RecordedPath; 2]]>) -> Result<Vec<Source>> {
+    let manifest = record.first();
+    let of = |input: &InputFile| Source {
+        path: locate(manifest, &input.path),
+        bytes: input.bytes,
+        modified: input.modified,
+    };
+    let no_input = || Error::format(format!("{} names no metadata file", manifest.file_name()));
+    match pairs {
+        None => Ok(vec![manifest.inputs.first().map(of).ok_or_else(no_input)?]),
+        Some(pairs) => {
+            let by_path: HashMap<&RecordedPath, &InputFile> =
+                manifest.inputs.iter().map(|input| (&input.path, input)).collect();
+            pairs.iter().map(|[star, _]| by_path.get(star).map(|input| of(input)).ok_or_else(no_input)).collect()
+        }
+    }
+}
+
+/// Where a source is now: seen from where the conversion ran, or from here if the project was moved since.
+fn locate(manifest: &Manifest, path: &RecordedPath) -> PathBuf {
+    let there = manifest.resolve(path);
+    let is_here = std::env::current_dir().is_ok_and(|here| here == *manifest.working_dir);
+    if is_here || (!there.exists() && path.exists()) { path.to_path_buf() } else { there }
+}
+
+/// Which pair each image file belongs to; stacks say their images' file, not their STAR file.
+fn sources_of_pairs(pairs: &[[RecordedPath; 2]]) -> Result<HashMap<&[u8], u32>> {
+    let mut source_of: HashMap<&[u8], u32> = HashMap::new();
+    for (source, [star, images]) in (0_u32..).zip(pairs) {
+        let images = images.as_os_str().as_bytes();
+        if let Some(&earlier) = source_of.get(images)
+            && let Some([earlier_star, _]) = pairs.get(earlier as usize)
+            && earlier_star != star
+        {
+            return Err(Error::value(format!(
+                "`{}` was converted with `{}` and with `{}`: whose rows its images are, the stacks don't say",
+                String::from_utf8_lossy(images),
+                earlier_star.display(),
+                star.display()
+            )));
+        }
+        source_of.entry(images).or_insert(source);
+    }
+    Ok(source_of)
+}
+
+fn source_of_stack(stack: &StackRows, source_of: &HashMap<&[u8], u32>, metadata: &Path) -> Result<u32> {
+    source_of.get(stack.file.as_slice()).copied().ok_or_else(|| {
+        Error::format(format!(
+            "`{}`: its images are from `{}`, which is none of the image files in the manifest",
+            metadata.display(),
+            String::from_utf8_lossy(&stack.file)
+        ))
+    })
+}
+
+/// What a stack's metadata say about where its images come from.
+struct StackRows {
+    rows: Vec<u32>,
+    /// Empty unless the source has them.
+    uids: Vec<u64>,
+    images: Vec<u64>,
+    /// The first image's file; that of all images in stacks that never mix files.
+    file: Vec<u8>,
+}
+
+impl StackRows {
+    fn read(path: &Path, n_images: usize) -> Result<Self> {
+        let in_file = |error| Error::from_format(path, error);
+        let mut npz = NpzReader::open(path).map_err(in_file)?;
+        for name in ["row", "files", "idxs"] {
+            if !npz.has(name) {
+                return Err(Error::format(format!("`{}` has no `{name}`", path.display()))
+                    .with_hint("stacks that CryoLike itself made do not say where their images come from"));
+            }
+        }
+        let rows = npz.read("row").and_then(|array| array.to_u64()).map_err(in_file)?;
+        let too_large = |row: u64| Error::format(format!("`{}`: its `row` holds {row}", path.display()));
+        let rows =
+            rows.into_iter().map(|row| u32::try_from(row).map_err(|_| too_large(row))).collect::<Result<Vec<u32>>>()?;
+        let uids = read_uids(&mut npz).map_err(in_file)?;
+        let files = npz.read("files").and_then(|array| array.to_text()).map_err(in_file)?;
+        let sections = npz.read("idxs").and_then(|array| array.to_u64()).map_err(in_file)?;
+        for (name, len) in [("row", rows.len()), ("files", files.len()), ("idxs", sections.len())] {
+            if len != n_images {
+                return Err(Error::format(format!(
+                    "`{}`: its `{name}` has {}, the manifest counts {}",
+                    path.display(),
+                    counted(len, "value"),
+                    counted(n_images, "image")
+                ))
+                .with_hint("the folder was altered since the conversion"));
+            }
+        }
+        let images = files.iter().zip(sections).map(|(file, section)| image_identity(file, section)).collect();
+        Ok(Self { rows, uids, images, file: files.into_iter().next().unwrap_or_default() })
+    }
+}
+
+fn read_uids(npz: &mut NpzReader<BufReader<File>>) -> verglas_formats::Result<Vec<u64>> {
+    if !npz.has("uid") {
+        return Ok(Vec::new());
+    }
+    let array = npz.read("uid")?;
+    if array.is_none() { Ok(Vec::new()) } else { array.to_u64() }
+}

@@ -1,0 +1,535 @@
+//! Finds the image files that metadata name: in a given directory by file name, or relative to one root for all rows.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use verglas_core::error::{Error, Result};
+use verglas_core::findings::{Findings, counted};
+
+/// How many missing files a message lists by name.
+const MOST_LISTED: usize = 10;
+/// When none of so many files is below a root, the rest need not be tried there.
+const PROBED_FILES: usize = 200;
+/// A folder is listed when at least so many of its files are asked for,
+const LEAST_LISTED: usize = 32;
+/// unless it holds more than so many times as many entries.
+const MOST_ENTRIES_PER_FILE: usize = 64;
+
+/// Finds each of `names`; `None` stands for a file that is missing.
+///
+/// With `image_dir` only the file name counts. Without, the path counts as written, relative to one root for all: the
+/// working directory, else the folder of `metadata_file`, else the nearest of its parents; the first that holds all
+/// files. A name in `.mrc` or `.mrcs` is also tried with the other ending.
+///
+/// Missing files, and names that can't be told apart, go to `findings` as errors; with `missing_is_allowed` the
+/// missing ones go there as a warning. A place where the system refuses to look is an error either way: the file may
+/// be there, and one that is found elsewhere may be another.
+pub(crate) fn locate_images(
+    names: &[&[u8]],
+    metadata_file: Option<&Path>,
+    image_dir: Option<&Path>,
+    missing_is_allowed: bool,
+    findings: &mut Findings,
+) -> Vec<Option<PathBuf>> {
+    let located = match image_dir {
+        Some(dir) => find_in_dir(names, dir, findings),
+        None => Ok(find_below_one_root(names, metadata_file, findings)),
+    };
+    let Located { found, looked_in, split } = match located {
+        Ok(located) => located,
+        Err(error) => {
+            findings.error(error);
+            return vec![None; names.len()];
+        }
+    };
+    report_other_endings(names, &found, findings);
+    let is_named_by_metadata = metadata_file.is_some() && image_dir.is_none();
+    if let Some(error) = missing_error(names, &found, &looked_in, split.as_ref()) {
+        if missing_is_allowed {
+            findings.warn("images-missing", error.to_string());
+        } else if is_named_by_metadata {
+            findings.error(error.with_hint("name the folder that holds the image files with --image-dir"));
+        } else {
+            findings.error(error);
+        }
+    }
+    found.into_iter().map(|found| found.map(|found| found.path)).collect()
+}
+
+/// What a search came to.
+#[derive(Default)]
+struct Located {
+    /// In the order of the names.
+    found: Vec<Option<Found>>,
+    looked_in: Vec<PathBuf>,
+    split: Option<Split>,
+}
+
+/// Files that are there, below different roots.
+struct Split {
+    /// The root that holds most of them, whose files are those that were found.
+    root: PathBuf,
+    /// Per name: a further root that holds a file which is not below `root`.
+    other_root: Vec<Option<PathBuf>>,
+}
+
+/// A file that is there.
+struct Found {
+    path: PathBuf,
+    has_other_ending: bool,
+}
+
+fn as_path(name: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(name))
+}
+
+fn file_name(name: &[u8]) -> &OsStr {
+    as_path(name).file_name().unwrap_or(OsStr::new(""))
+}
+
+/// The file at `path`, or beside it with the other of the endings `.mrc` and `.mrcs`.
+fn find(path: &Path, known: &KnownFiles) -> Result<Option<Found>> {
+    // A folder is no image file, and so is a path without a file name.
+    if known.contains(path) || is_file(path)? {
+        return Ok(Some(Found { path: path.to_owned(), has_other_ending: false }));
+    }
+    let other = match path.extension().map(OsStr::as_bytes) {
+        Some(b"mrc") => path.with_extension("mrcs"),
+        Some(b"mrcs") => path.with_extension("mrc"),
+        _ => return Ok(None),
+    };
+    Ok(is_file(&other)?.then_some(Found { path: other, has_other_ending: true }))
+}
+
+/// Whether there is a file at `path`; an error if the system won't tell.
+fn is_file(path: &Path) -> Result<bool> {
+    use std::io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+    match std::fs::metadata(path) {
+        Ok(there) => Ok(there.is_file()),
+        // No such path, or a name that no file can have.
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput) => Ok(false),
+        Err(error) => Err(Error::io(format_args!("cannot look for the image file `{}`", path.display()), &error)),
+    }
+}
+
+fn find_in_dir(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<Located> {
+    match std::fs::metadata(dir) {
+        Ok(there) if there.is_dir() => {}
+        Ok(_) => return Err(Error::not_found(format!("the image directory `{}` is no folder", dir.display()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Error::not_found(format!("the image directory `{}` does not exist", dir.display())));
+        }
+        Err(error) => {
+            return Err(Error::io(format_args!("cannot use the image directory `{}`", dir.display()), &error));
+        }
+    }
+    refuse_equal_file_names(names, dir, findings)?;
+    findings.note(format!("image files are looked up by file name in `{}`, as asked", dir.display()));
+    let known = KnownFiles::below(dir, names.iter().map(|name| Path::new(file_name(name))));
+    let found: Result<Vec<_>> = names.iter().map(|name| find(&dir.join(file_name(name)), &known)).collect();
+    Ok(Located { found: found?, looked_in: vec![dir.to_owned()], split: None })
+}
+
+/// Files that are known to be there because their folder was listed.
+///
+/// A data set has thousands of files in few folders. Listing a folder takes a call per some hundred files, asking for
+/// each file takes one per file: on a shared file system, and with as many processes as there are shards, that is what
+/// its metadata server feels.
+#[derive(Debug, Default)]
+struct KnownFiles {
+    of_folder: HashMap<PathBuf, HashSet<OsString>>,
+}
+
+impl KnownFiles {
+    /// Lists the folders below `root` that many of `names` are in.
+    fn below<'a>(root: &Path, names: impl Iterator<Item = &'a Path>) -> Self {
+        let mut n_wanted: HashMap<&Path, usize> = HashMap::new();
+        for folder in names.filter_map(Path::parent) {
+            *n_wanted.entry(folder).or_default() += 1;
+        }
+        let worth_listing = n_wanted.into_iter().filter(|(_, n_wanted)| *n_wanted >= LEAST_LISTED);
+        let listed = worth_listing.filter_map(|(folder, n_wanted)| {
+            let folder = root.join(folder);
+            let files = list_files(&folder, n_wanted.saturating_mul(MOST_ENTRIES_PER_FILE))?;
+            Some((folder, files))
+        });
+        Self { of_folder: listed.collect() }
+    }
+
+    /// Whether `path` is a file for certain; where it is not, only asking for it tells.
+    fn contains(&self, path: &Path) -> bool {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        self.of_folder.get(folder).is_some_and(|files| files.contains(name))
+    }
+}
+
+/// The plain files of a folder; `None` if it can't be listed or has more than `most` entries.
+fn list_files(folder: &Path, most: usize) -> Option<HashSet<OsString>> {
+    // The empty path is the working directory for files below it, but no folder that can be opened.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let mut files = HashSet::new();
+    for (nth, entry) in std::fs::read_dir(folder).ok()?.enumerate() {
+        let entry = entry.ok().filter(|_| nth < most)?;
+        // Where a link leads is another question.
+        if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            files.insert(entry.file_name());
+        }
+    }
+    Some(files)
+}
+
+fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: &mut Findings) -> Located {
+    let mut roots = vec![PathBuf::new()];
+    // A relative metadata path must be made absolute before its parents can be walked.
+    if let Some(file) = metadata_file.and_then(|file| std::path::absolute(file).ok()) {
+        roots.extend(file.ancestors().skip(1).map(Path::to_owned));
+        // Behind a symbolic link the project may be elsewhere.
+        if let Some(real) = file.canonicalize().ok().filter(|real| *real != file) {
+            roots.extend(real.ancestors().skip(1).map(Path::to_owned));
+        }
+    }
+    let working_dir = std::env::current_dir().ok();
+    let shown = |root: &Path| match &working_dir {
+        _ if !root.as_os_str().is_empty() => root.to_owned(),
+        Some(working_dir) => working_dir.clone(),
+        None => PathBuf::from("."),
+    };
+    let mut best: Option<(usize, Vec<Option<Found>>)> = None;
+    // Per name: the first root below which it is.
+    let mut root_of: Vec<Option<usize>> = vec![None; names.len()];
+    let mut refused = None;
+    for (nth, root) in roots.iter().enumerate() {
+        if nth > 0 && working_dir.as_ref() == Some(root) {
+            continue;
+        }
+        // Nothing is listed for a root that holds none of the files: most roots do.
+        let mut known = KnownFiles::default();
+        let mut found = Vec::with_capacity(names.len());
+        for name in names {
+            if found.len() == PROBED_FILES {
+                known = KnownFiles::below(root, names.iter().map(|name| as_path(name)));
+            }
+            found.push(find(&root.join(as_path(name)), &known).unwrap_or_else(|error| {
+                refused.get_or_insert(error);
+                None
+            }));
+            if found.len() == PROBED_FILES && found.iter().all(Option::is_none) {
+                found.resize_with(names.len(), || None);
+                break;
+            }
+        }
+        let n_found = count(&found);
+        if n_found == names.len() {
+            let is_relative = names.iter().any(|name| as_path(name).is_relative());
+            if nth > 0 && is_relative {
+                findings.warn(
+                    "image-root",
+                    format!("image paths are relative to `{}`, not to the working directory", root.display()),
+                );
+            } else if is_relative {
+                findings.note("image paths are relative to the working directory, the first place that is tried");
+            } else {
+                findings.note("image paths are absolute");
+            }
+            findings.errors.extend(refused);
+            return Located { found, looked_in: vec![root.clone()], split: None };
+        }
+        for (root_of, _) in root_of.iter_mut().zip(&found).filter(|(_, found)| found.is_some()) {
+            root_of.get_or_insert(nth);
+        }
+        if best.as_ref().is_none_or(|(_, best)| n_found > count(best)) {
+            best = Some((nth, found));
+        }
+    }
+    let mut looked_in: Vec<PathBuf> = Vec::new();
+    for root in &roots {
+        let root = shown(root);
+        if !looked_in.contains(&root) {
+            looked_in.push(root);
+        }
+    }
+    findings.errors.extend(refused);
+    let Some((best, found)) = best else { return Located { looked_in, ..Located::default() } };
+    let other_root: Vec<Option<PathBuf>> = root_of
+        .into_iter()
+        .zip(&found)
+        .map(|(root, found)| root.filter(|_| found.is_none()).map(|root| shown(&roots[root])))
+        .collect();
+    let is_split = other_root.iter().any(Option::is_some);
+    let split = is_split.then(|| Split { root: shown(&roots[best]), other_root });
+    Located { found, looked_in, split }
+}
+
+fn count(found: &[Option<Found>]) -> usize {
+    found.iter().flatten().count()
+}
+
+/// With only file names looked up, two paths with one file name would silently become one stack.
+fn refuse_equal_file_names(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<()> {
+    let mut first_with: HashMap<Vec<u8>, &[u8]> = HashMap::new();
+    for name in names {
+        // `a.mrc` and `a.mrcs` may both come to lead to the one that is there.
+        let mut key = file_name(name).as_bytes().to_vec();
+        if key.ends_with(b".mrcs") {
+            key.pop();
+        }
+        if let Some(other) = first_with.get(&key) {
+            let same_name = file_name(other) == file_name(name);
+            let distinct_files =
+                !same_name && is_file(&dir.join(file_name(other)))? && is_file(&dir.join(file_name(name)))?;
+            if distinct_files {
+                continue;
+            }
+            findings.error(
+                Error::value(format!(
+                    "two image files would both be looked up as `{}`",
+                    dir.join(file_name(name)).display()
+                ))
+                .with_detail(format_args!("`{}`", as_path(other).display()))
+                .with_detail(format_args!("`{}`", as_path(name).display()))
+                .with_hint("without an image directory, paths count as they are written"),
+            );
+        } else {
+            first_with.insert(key, name);
+        }
+    }
+    Ok(())
+}
+
+fn report_other_endings(names: &[&[u8]], found: &[Option<Found>], findings: &mut Findings) {
+    let mut others = names.iter().zip(found).filter_map(|(name, found)| {
+        found.as_ref().filter(|found| found.has_other_ending).map(|found| (name, &found.path))
+    });
+    if let Some((name, path)) = others.next() {
+        let n_files = 1 + others.count();
+        findings.warn(
+            "other-ending",
+            format!(
+                "{} with the other of the endings .mrc and .mrcs than written (`{}` is `{}`)",
+                counted(n_files, "image file"),
+                as_path(name).display(),
+                path.display()
+            ),
+        );
+    }
+}
+
+/// Tells which files were not found, if any, and where they were looked for.
+fn missing_error(
+    names: &[&[u8]],
+    found: &[Option<Found>],
+    looked_in: &[PathBuf],
+    split: Option<&Split>,
+) -> Option<Error> {
+    let missing: Vec<usize> = (0..names.len()).filter(|&nth| found[nth].is_none()).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let n_files = counted(names.len(), "image file");
+    let mut error = Error::not_found(match split {
+        None => format!("{} of {n_files} not found", missing.len()),
+        Some(Split { root, .. }) => format!(
+            "{} of {n_files} not found below `{}`, which holds {}; one folder must hold all of them",
+            missing.len(),
+            root.display(),
+            names.len() - missing.len()
+        ),
+    });
+    for &nth in missing.iter().take(MOST_LISTED) {
+        let name = as_path(names[nth]).display();
+        error = match split.map(|split| &split.other_root[nth]) {
+            None => error.with_detail(format_args!("`{name}`")),
+            Some(None) => error.with_detail(format_args!("`{name}`, not seen elsewhere")),
+            Some(Some(other)) => error.with_detail(format_args!("`{name}`, which is below `{}`", other.display())),
+        };
+    }
+    if missing.len() > MOST_LISTED {
+        error = error.with_detail(format_args!("and {} more", missing.len() - MOST_LISTED));
+    }
+    // Where an absolute path leads is no question of where it was looked for.
+    if missing.iter().any(|&nth| as_path(names[nth]).is_relative()) {
+        let places: Vec<String> = looked_in.iter().map(|root| format!("`{}`", root.display())).collect();
+        error = error.with_detail(format_args!("looked in {}", places.join(", ")));
+    }
+    Some(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn touch(path: &Path) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, b"x").unwrap();
+    }
+
+    fn names<'a>(names: &[&'a str]) -> Vec<&'a [u8]> {
+        names.iter().map(|name| name.as_bytes()).collect()
+    }
+
+    #[test]
+    fn the_nearest_parent_that_holds_all_files_is_the_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let star = dir.path().join("Refine3D/job010/run_data.star");
+        touch(&star);
+        touch(&dir.path().join("Extract/a.mrcs"));
+        touch(&dir.path().join("Extract/b.mrcs"));
+        // The nearer folder holds only one of the two.
+        touch(&dir.path().join("Refine3D/Extract/a.mrcs"));
+        let mut findings = Findings::new();
+        let found =
+            locate_images(&names(&["Extract/a.mrcs", "Extract/b.mrcs"]), Some(&star), None, false, &mut findings);
+        assert_eq!(found[0].as_deref(), Some(dir.path().join("Extract/a.mrcs").as_path()));
+        assert!(findings.errors.is_empty());
+        assert_eq!(findings.warnings[0].code, "image-root");
+    }
+
+    #[test]
+    fn where_the_system_refuses_to_look_is_an_error_whether_or_not_files_may_be_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        touch(&dir.path().join("job/run_data.star"));
+        touch(&dir.path().join("stacks/a.mrcs"));
+        touch(&dir.path().join("stacks/b.mrcs"));
+        // A link to itself leads nowhere, whoever asks.
+        std::os::unix::fs::symlink("stacks", dir.path().join("job/stacks")).unwrap();
+        let star = dir.path().join("job/run_data.star");
+        let asked = names(&["stacks/a.mrcs", "stacks/b.mrcs"]);
+        for image_dir in [None, Some(dir.path().join("job/stacks"))] {
+            for missing_is_allowed in [false, true] {
+                let mut findings = Findings::new();
+                locate_images(&asked, Some(&star), image_dir.as_deref(), missing_is_allowed, &mut findings);
+                // Those in `stacks` may be others than the ones that can't be looked at.
+                assert_eq!(findings.errors.len(), 1);
+                let text = findings.errors[0].to_string();
+                assert!(text.contains("job/stacks") && text.contains("Too many levels of symbolic links"), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_other_ending_is_tried_and_told() {
+        let dir = tempfile::tempdir().unwrap();
+        touch(&dir.path().join("a.mrc"));
+        let mut findings = Findings::new();
+        let found = locate_images(&names(&["x/a.mrcs"]), None, Some(dir.path()), false, &mut findings);
+        assert_eq!(found[0].as_deref(), Some(dir.path().join("a.mrc").as_path()));
+        assert_eq!(findings.warnings[0].code, "other-ending");
+    }
+
+    #[test]
+    fn two_paths_with_one_file_name_are_refused_under_an_image_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        touch(&dir.path().join("a.mrcs"));
+        let mut findings = Findings::new();
+        locate_images(&names(&["x/a.mrcs", "y/a.mrcs"]), None, Some(dir.path()), false, &mut findings);
+        let text = findings.errors[0].to_string();
+        assert!(text.contains("`x/a.mrcs`") && text.contains("`y/a.mrcs`"), "{text}");
+    }
+
+    #[test]
+    fn two_endings_that_lead_to_one_file_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        touch(&dir.path().join("a.mrc"));
+        let mut findings = Findings::new();
+        locate_images(&names(&["a.mrc", "a.mrcs"]), None, Some(dir.path()), false, &mut findings);
+        assert_eq!(findings.errors.len(), 1);
+        touch(&dir.path().join("a.mrcs"));
+        let mut findings = Findings::new();
+        locate_images(&names(&["a.mrc", "a.mrcs"]), None, Some(dir.path()), false, &mut findings);
+        assert!(findings.errors.is_empty());
+    }
+
+    #[test]
+    fn missing_files_are_listed_with_the_places_that_were_tried() {
+        let dir = tempfile::tempdir().unwrap();
+        let star = dir.path().join("a.star");
+        let mut findings = Findings::new();
+        locate_images(&names(&["gone/a.mrcs"]), Some(&star), None, false, &mut findings);
+        let text = findings.errors[0].to_string();
+        assert!(text.starts_with("1 of 1 image file not found\n  `gone/a.mrcs`"), "{text}");
+        assert!(text.contains(&format!("`{}`", dir.path().display())), "{text}");
+        assert!(findings.errors[0].hint().is_some());
+    }
+
+    #[test]
+    fn files_below_different_roots_are_told_with_their_roots() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let star = path("proj/job/run_data.star");
+        touch(&path("proj/job/flat/a.mrcs"));
+        touch(&path("proj/job/flat/b.mrcs"));
+        touch(&path("proj/Extract/c.mrcs"));
+        for missing_is_allowed in [false, true] {
+            let mut findings = Findings::new();
+            let asked = names(&["flat/a.mrcs", "Extract/c.mrcs", "gone.mrcs", "flat/b.mrcs"]);
+            let found = locate_images(&asked, Some(&star), None, missing_is_allowed, &mut findings);
+            assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false, true]);
+            let text = match missing_is_allowed {
+                false => findings.errors[0].to_string(),
+                true => findings.warnings[0].message.clone(),
+            };
+            let expected = format!(
+                "2 of 4 image files not found below `{}`, which holds 2; one folder must hold all of them\n  \
+                 `Extract/c.mrcs`, which is below `{}`\n  `gone.mrcs`, not seen elsewhere\n  looked in `",
+                path("proj/job").display(),
+                path("proj").display()
+            );
+            assert!(text.starts_with(&expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_absolute_path_needs_no_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let image = dir.path().join("a.mrcs");
+        touch(&image);
+        let mut findings = Findings::new();
+        let found = locate_images(&names(&[image.to_str().unwrap()]), None, None, false, &mut findings);
+        assert_eq!(found[0].as_deref(), Some(image.as_path()));
+        assert!(findings.warnings.is_empty());
+    }
+
+    #[test]
+    fn listed_folders_tell_of_files_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let written: Vec<String> = (0..300).map(|n| format!("Extract/{n}.mrcs")).collect();
+        for name in &written[..295] {
+            touch(&path(name));
+        }
+        fs::create_dir(path("Extract/295.mrcs")).unwrap();
+        std::os::unix::fs::symlink(path("Extract/0.mrcs"), path("Extract/296.mrcs")).unwrap();
+        std::os::unix::fs::symlink(path("nowhere"), path("Extract/297.mrcs")).unwrap();
+        touch(&path("Extract/298.mrc"));
+        let known = KnownFiles::below(dir.path(), written.iter().map(Path::new));
+        assert!((0..300).all(|n| known.contains(&path(&written[n])) == (n < 295)));
+
+        // What a listing can't tell is asked for: the link that leads somewhere and the other ending are found.
+        let star = path("a.star");
+        let found = locate_images(
+            &names(&written.iter().map(String::as_str).collect::<Vec<_>>()),
+            Some(&star),
+            None,
+            false,
+            &mut Findings::new(),
+        );
+        let is_missing = |n: usize| [295, 297, 299].contains(&n);
+        assert!((0..300).all(|n| found[n].is_none() == is_missing(n)));
+        assert_eq!(found[298].as_deref(), Some(path("Extract/298.mrc").as_path()));
+    }
+
+    #[test]
+    fn folders_of_which_little_is_asked_are_not_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 0..200 {
+            touch(&dir.path().join(format!("{n}.mrcs")));
+        }
+        let few: Vec<String> = (0..LEAST_LISTED - 1).map(|n| format!("{n}.mrcs")).collect();
+        assert!(KnownFiles::below(dir.path(), few.iter().map(Path::new)).of_folder.is_empty());
+        assert!(list_files(dir.path(), 199).is_none());
+        assert_eq!(list_files(dir.path(), 200).map(|files| files.len()), Some(200));
+    }
+}

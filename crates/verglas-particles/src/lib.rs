@@ -1,0 +1,19 @@
+//! From particle metadata and image stacks to polar Fourier stacks: the modules stand in the order in which a particle
+//! meets them.
+
+pub mod convert;
+mod defocus_axis;
+pub mod export;
+pub mod image;
+pub mod metadata;
+pub mod particle;
+mod pixel_size;
+mod plan;
+pub mod preprocess;
+pub mod settings;
+mod stack;
+pub mod verify;
+
+pub use convert::{Conversion, Summary};
+pub use pixel_size::PixelSizeSource;
+pub use settings::ConvertSettings;

@@ -1,0 +1,193 @@
+//! The columns of `.cs` files into a [`ParticleTable`]: defaults, units, dropped values.
+
+use verglas_core::error::{Error, Result};
+use verglas_core::findings::{Findings, counted};
+use verglas_fourier::pose::Pose;
+
+use super::columns::{Columns, GroupColumn};
+use super::fields::Field;
+use crate::metadata::columns::ColumnBuilder;
+use crate::metadata::defaults::Defaults;
+use crate::metadata::optics::OpticsGroups;
+use crate::metadata::star::select_groups;
+use crate::metadata::{ReadSettings, constants, pixel_sizes};
+use crate::particle::{
+    Column, MetadataSource, OriginColumn, OriginColumns, OriginUnit, Pairing, ParticleTable, PoseColumns, SectionIndex,
+};
+
+/// Rows whose images are known.
+#[derive(Debug)]
+pub(super) struct ImagedRows {
+    /// Every required column is there; images come from the next three.
+    pub(super) columns: Columns,
+    /// Per row of `columns`: its row in the first source.
+    pub(super) row: Vec<u32>,
+    pub(super) image_names: Vec<Vec<u8>>,
+    /// Per row: index into `image_names`.
+    pub(super) image: Vec<u32>,
+    /// Per row: section within that file.
+    pub(super) section: Vec<SectionIndex>,
+    /// The files, the one whose rows count first.
+    pub(super) sources: Vec<MetadataSource>,
+}
+
+/// The table of particles, those of the chosen exposure groups only.
+///
+/// # Errors
+/// When a chosen group is not there, or pixel sizes differ.
+pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut Findings) -> Result<ParticleTable> {
+    let ImagedRows { mut columns, mut row, image_names, mut image, mut section, sources } = rows;
+    let path = sources.first().map(|source| source.path.clone()).unwrap_or_default();
+    let groups = columns.groups.take().map(GroupColumn::into_optics_groups);
+    let kept = select_groups(&path, groups.as_ref(), &settings.optics_groups)?;
+    if let Some(kept) = &kept {
+        let of = |kept: &[u32], values: &[u32]| kept.iter().map(|&row| values[row as usize]).collect();
+        row = of(kept, &row);
+        image = of(kept, &image);
+        section = kept.iter().map(|&row| section[row as usize]).collect();
+        columns.select(kept);
+    }
+    let n_rows = row.len();
+
+    let mut defaults = Defaults::new();
+    let mut or_default = |column: Option<Column>, field: Field, default: f64| {
+        column.unwrap_or_else(|| {
+            defaults.add(field.name(), default, n_rows);
+            Column::Constant(default)
+        })
+    };
+    let phase_shift = or_default(take_one(&mut columns, Field::PhaseShift), Field::PhaseShift, 0.0);
+    let ctf_bfactor = take_one(&mut columns, Field::Bfactor);
+    let ctf_scale_factor = take_one(&mut columns, Field::Scale);
+    if ctf_bfactor.is_none() {
+        or_default(None, Field::Bfactor, 0.0);
+    }
+    if ctf_scale_factor.is_none() {
+        or_default(None, Field::Scale, 1.0);
+    }
+    defaults.report(findings);
+
+    let mut required = |field: Field| {
+        take_one(&mut columns, field)
+            .ok_or_else(|| Error::format(format!("`{}`: missing {}", path.display(), field.name())))
+    };
+    let defocus_u_angstrom = required(Field::DefocusU)?;
+    let defocus_v_angstrom = required(Field::DefocusV)?;
+    let defocus_angle_rad = required(Field::DefocusAngle)?;
+    let voltage = required(Field::Voltage)?;
+    let spherical_aberration = required(Field::SphericalAberration)?;
+    let amplitude_contrast = required(Field::AmplitudeContrast)?;
+
+    let group_label = groups.as_ref().map(|groups| {
+        let kept = kept.as_deref();
+        move |row: usize| {
+            let row = kept.map_or(row, |kept| kept[row] as usize);
+            groups.labels[groups.of_row[row] as usize].0.clone()
+        }
+    });
+    report_dropped(&mut columns, &path.display().to_string(), n_rows, findings);
+    let pixel_size_angstrom = pixel_sizes::from_metadata(
+        &path,
+        Field::BlobPixelSize.name(),
+        take_one(&mut columns, Field::BlobPixelSize).as_ref(),
+        n_rows,
+        group_label.as_ref().map(|label| label as &dyn Fn(usize) -> String),
+        settings.ignore_metadata_pixel_size,
+        findings,
+    )?;
+    let pose = columns.take::<3>(Field::Pose).map(|vector| relion_angles(&vector, n_rows)).unwrap_or_default();
+    let origin = take_origin(&mut columns, &path.display().to_string(), n_rows, findings);
+    let (constants, constants_of) = constants::distinct(&voltage, &spherical_aberration, &amplitude_contrast, n_rows);
+    Ok(ParticleTable {
+        sources,
+        pairing: Pairing::Indexed,
+        row,
+        image_names,
+        image,
+        section,
+        defocus_u_angstrom,
+        defocus_v_angstrom,
+        defocus_angle_rad,
+        phase_shift_rad: phase_shift,
+        ctf_bfactor,
+        ctf_scale_factor,
+        constants,
+        constants_of,
+        pose,
+        origin,
+        uid: columns.uid.take(),
+        blob_sign: take_one(&mut columns, Field::BlobSign),
+        stated_box: columns.take(Field::BlobShape),
+        pixel_size_angstrom,
+        detector_pixel_size_angstrom: None,
+        differing_detector_pixel_sizes: None,
+    })
+}
+
+fn take_one(columns: &mut Columns, field: Field) -> Option<Column> {
+    columns.take::<1>(field).map(|[column]| column)
+}
+
+/// Rotation vectors as the angles that RELION would write for the same orientations, radians.
+fn relion_angles(vector: &[Column; 3], n_rows: usize) -> PoseColumns {
+    let [mut rot, mut tilt, mut psi] = [(); 3].map(|()| ColumnBuilder::default());
+    for row in 0..n_rows {
+        let pose = Pose::from_rotation_vector(vector.each_ref().map(|component| component.get(row)));
+        rot.push(pose.rot);
+        tilt.push(pose.tilt);
+        psi.push(pose.psi);
+    }
+    PoseColumns { rot: Some(rot.finish()), tilt: Some(tilt.finish()), psi: Some(psi.finish()) }
+}
+
+/// Shifts are in pixels of the images that were aligned, which need not be those that are converted: only with their
+/// own pixel size do they become Å. The sign is RELION's, see [`verglas_fourier::pose`].
+fn take_origin(columns: &mut Columns, path: &str, n_rows: usize, findings: &mut Findings) -> OriginColumns {
+    let Some(shift) = columns.take::<2>(Field::Shift) else { return OriginColumns::default() };
+    let size = take_one(columns, Field::AlignmentPixelSize);
+    let Some(size) = size.filter(|size| (0..n_rows).all(|row| size.get(row) > 0.0)) else {
+        findings.warn(
+            "incomplete-origin",
+            format!("`{path}`: alignments3D/shift is there without a positive alignments3D/psize_A; origins dropped"),
+        );
+        return OriginColumns::default();
+    };
+    let [x, y] = shift.map(|shift| {
+        let mut origin = ColumnBuilder::default();
+        (0..n_rows).for_each(|row| origin.push(shift.get(row) * size.get(row)));
+        Some(OriginColumn { values: origin.finish(), unit: OriginUnit::Angstrom })
+    });
+    OriginColumns { x, y }
+}
+
+/// Tells what CryoSPARC knows and CryoLike's files have no place for.
+fn report_dropped(columns: &mut Columns, path: &str, n_rows: usize, findings: &mut Findings) {
+    for field in Field::DROPPED {
+        let Some(is_set) = take_one(columns, field) else { continue };
+        let n = (0..n_rows).filter(|&row| is_set.get(row) != 0.0).count();
+        if n > 0 {
+            let what = match field {
+                Field::BeamTilt => "beam tilt",
+                Field::Trefoil => "trefoil",
+                Field::Tetrafoil => "tetrafoil",
+                Field::AnisotropicMagnification => "anisotropic magnification",
+                _ => "a shift of the aberrations",
+            };
+            findings.warn(
+                "value-dropped",
+                format!(
+                    "`{path}`: {what} ({}) in {} has no place in CryoLike's files",
+                    field.name(),
+                    counted(n, "row")
+                ),
+            );
+        }
+    }
+}
+
+impl GroupColumn {
+    fn into_optics_groups(self) -> OpticsGroups {
+        let labels = self.distinct.iter().map(|id| (id.to_string(), None)).collect();
+        OpticsGroups { labels, of_row: self.of_row }
+    }
+}

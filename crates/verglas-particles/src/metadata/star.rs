@@ -1,0 +1,461 @@
+//! STAR files into a [`ParticleTable`]: required columns, defaults, units, dropped values.
+
+use std::path::{Path, PathBuf};
+
+use verglas_core::error::{Error, Result};
+use verglas_core::findings::{Findings, counted};
+
+use super::columns::ColumnBuilder;
+use super::defaults::Defaults;
+use super::fields::Field;
+use super::optics::{JoinedColumns, OpticsGroups, join_optics};
+use super::star_file::{ImageColumns, StarFile, read_star_file};
+use super::{AngleUnit, ReadSettings, constants, pixel_sizes};
+use crate::particle::{
+    Column, MetadataSource, OriginColumn, OriginColumns, OriginUnit, Pairing, ParticleTable, PoseColumns, SectionIndex,
+};
+
+/// Reads one STAR file whose rows name their images (`rlnImageName`).
+pub(super) fn read_indexed(path: &Path, settings: &ReadSettings, findings: &mut Findings) -> Result<ParticleTable> {
+    let mut star = read_star_file(path, Pairing::Indexed, findings)?;
+    let mut defaults = Defaults::new();
+    let images = star.particles.images.take();
+    let mut selection = GroupSelection::new(&settings.optics_groups);
+    let table = assemble(star, images, Pairing::Indexed, settings, &mut selection, &mut defaults, findings)?;
+    selection.finish()?;
+    defaults.report(findings);
+    table.ok_or_else(|| Error::value(format!("`{}`: no particles", path.display())))
+}
+
+/// Reads STAR files whose row k describes section k of an image file of their own.
+pub(super) fn read_pairs(
+    pairs: &[(PathBuf, PathBuf)],
+    settings: &ReadSettings,
+    findings: &mut Findings,
+) -> Result<ParticleTable> {
+    let mut defaults = Defaults::new();
+    let mut selection = GroupSelection::new(&settings.optics_groups);
+    let mut whole: Option<ParticleTable> = None;
+    let mut has_origin = [false; 2];
+    for (star_path, image_path) in pairs {
+        let star = read_star_file(star_path, Pairing::Sequential, findings)?;
+        let mut images = ImageColumns::default();
+        images.files.distinct.push(path_bytes(image_path));
+        images.files.of_row = vec![0; star.particles.n_rows];
+        images.section = (0..star.particles.n_rows as u32).map(SectionIndex).collect();
+        let kind = Pairing::Sequential;
+        let table = assemble(star, Some(images), kind, settings, &mut selection, &mut defaults, findings)?;
+        if let Some(OriginColumns { x, y }) = table.as_ref().map(|table| &table.origin) {
+            has_origin = [has_origin[0] || x.is_some(), has_origin[1] || y.is_some()];
+        }
+        match (&mut whole, table) {
+            // No particle of this pair is in a chosen optics group.
+            (_, None) => {}
+            (None, table) => whole = table,
+            (Some(whole), Some(table)) => append(whole, table),
+        }
+    }
+    selection.finish()?;
+    defaults.report(findings);
+    let whole = whole.ok_or_else(|| Error::value("no STAR file given"))?;
+    if has_origin != [whole.origin.x.is_some(), whole.origin.y.is_some()] {
+        findings.warn(
+            "incomplete-origin",
+            "not all STAR files have the same columns of origins; those that some lack, or have in another unit, dropped",
+        );
+    }
+    Ok(whole)
+}
+
+/// One STAR file as a table of particles.
+fn assemble(
+    mut star: StarFile,
+    images: Option<ImageColumns>,
+    pairing: Pairing,
+    settings: &ReadSettings,
+    selection: &mut GroupSelection,
+    defaults: &mut Defaults,
+    findings: &mut Findings,
+) -> Result<Option<ParticleTable>> {
+    let path = star.path.clone();
+    if star.particles.n_rows == 0 {
+        return Err(Error::format(format!("`{}`: no particles: its particle block has no rows", path.display())));
+    }
+    let ignored: &[Field] = match pairing {
+        Pairing::Indexed => &[],
+        Pairing::Sequential => &Field::IGNORED_IN_SEQUENCE,
+    };
+    let mut columns = join_optics(&mut star, ignored, findings)?;
+    let kept = selection.select(&path, columns.groups.as_ref())?;
+    if kept.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(None);
+    }
+    let required = take_required(&path, &star, &mut columns, images.is_none())?;
+    let (Some(required), Some(mut images)) = (required, images) else {
+        return Err(Error::format(format!("`{}`: rlnImageName is missing", path.display())));
+    };
+
+    let mut rows: Vec<u32> = (0..star.particles.n_rows as u32).collect();
+    let select = |mut column: Column| {
+        if let Some(kept) = &kept {
+            column.select(kept);
+        }
+        column
+    };
+    if let Some(kept) = &kept {
+        rows.clone_from(kept);
+        images.files.of_row = kept.iter().map(|&row| images.files.of_row[row as usize]).collect();
+        images.section = kept.iter().map(|&row| images.section[row as usize]).collect();
+    }
+    let n_rows = rows.len();
+    let mut take = |field: Field| columns.take(field).map(select);
+    let [defocus_u, defocus_v, defocus_angle, spherical_aberration, voltage] = required.map(select);
+    let mut or_default = |column: Option<Column>, field: Field, default: f64| {
+        column.unwrap_or_else(|| {
+            defaults.add(&format!("rln{}", field.name()), default, n_rows);
+            Column::Constant(default)
+        })
+    };
+    let phase_shift = or_default(take(Field::PhaseShift), Field::PhaseShift, 0.0);
+    let amplitude_contrast = or_default(take(Field::AmplitudeContrast), Field::AmplitudeContrast, 0.1);
+    let ctf_bfactor = take(Field::CtfBfactor);
+    let ctf_scale_factor = take(Field::CtfScalefactor);
+    if ctf_bfactor.is_none() {
+        or_default(None, Field::CtfBfactor, 0.0);
+    }
+    if ctf_scale_factor.is_none() {
+        or_default(None, Field::CtfScalefactor, 1.0);
+    }
+
+    let radians = |mut column: Column, unit: AngleUnit| {
+        if unit == AngleUnit::Degrees {
+            column.map_in_place(f64::to_radians);
+        }
+        column
+    };
+    let pose = take_pose(&path, &mut take, findings);
+    let origin = take_origin(&path, &mut take, findings);
+    let detector_pixel_size =
+        pixel_sizes::from_detector(&path, take(Field::DetectorPixelSize), take(Field::Magnification), n_rows, findings);
+    let image_pixel_size = take(Field::ImagePixelSize);
+    let dropped = Dropped {
+        beam_tilt: [take(Field::BeamTiltX), take(Field::BeamTiltY)],
+        magnification: [Field::MagMat00, Field::MagMat01, Field::MagMat10, Field::MagMat11].map(&mut take),
+        premultiplied: take(Field::CtfDataAreCtfPremultiplied),
+        phase_flipped: take(Field::CtfDataArePhaseFlipped),
+    };
+    let dimensionality = take(Field::ImageDimensionality);
+    if (0..n_rows).any(|row| dimensionality.as_ref().is_some_and(|column| column.get(row) == 3.0)) {
+        return Err(Error::format(format!(
+            "`{}`: rlnImageDimensionality is 3: its particles are volumes (subtomograms), not images",
+            path.display()
+        )));
+    }
+    dropped.report(&path, n_rows, columns.has_zernikes, findings);
+    let group_labels = columns.groups.as_ref().map(|groups| {
+        let of = |row: usize| &groups.labels[groups.of_row[rows[row] as usize] as usize];
+        move |row: usize| of(row).1.clone().unwrap_or_else(|| of(row).0.clone())
+    });
+    let pixel_size_angstrom = pixel_sizes::from_metadata(
+        &path,
+        "rlnImagePixelSize",
+        image_pixel_size.as_ref(),
+        n_rows,
+        group_labels.as_ref().map(|label| label as &dyn Fn(usize) -> String),
+        settings.ignore_metadata_pixel_size,
+        findings,
+    )?;
+
+    let (constants, constants_of) = constants::distinct(&voltage, &spherical_aberration, &amplitude_contrast, n_rows);
+    Ok(Some(ParticleTable {
+        sources: vec![MetadataSource { path, lines: Some(star.particles.lines) }],
+        pairing,
+        row: rows,
+        image_names: images.files.distinct,
+        image: images.files.of_row,
+        section: images.section,
+        defocus_u_angstrom: defocus_u,
+        defocus_v_angstrom: defocus_v,
+        defocus_angle_rad: radians(defocus_angle, settings.defocus_angle_unit),
+        phase_shift_rad: radians(phase_shift, settings.phase_shift_unit),
+        ctf_bfactor,
+        ctf_scale_factor,
+        constants,
+        constants_of,
+        pose,
+        origin,
+        uid: None,
+        blob_sign: None,
+        stated_box: None,
+        pixel_size_angstrom,
+        detector_pixel_size_angstrom: detector_pixel_size.as_ref().map(|size| size.angstrom),
+        differing_detector_pixel_sizes: detector_pixel_size.and_then(|size| size.differing),
+    }))
+}
+
+/// Takes out the angles that are there, as radians; if some are missing, a note says which are there.
+fn take_pose(path: &Path, mut take: impl FnMut(Field) -> Option<Column>, findings: &mut Findings) -> PoseColumns {
+    let fields = [Field::AngleRot, Field::AngleTilt, Field::AnglePsi];
+    let angles = fields.map(|field| {
+        take(field).map(|mut angle| {
+            angle.map_in_place(f64::to_radians);
+            angle
+        })
+    });
+    let there = fields.iter().zip(&angles).filter(|(_, angle)| angle.is_some());
+    let names: Vec<String> = there.map(|(field, _)| format!("rln{}", field.name())).collect();
+    if (1..fields.len()).contains(&names.len()) {
+        findings.note(format!(
+            "`{}`: of the three angles of an orientation only {} there",
+            path.display(),
+            if let [name] = &names[..] { format!("{name} is") } else { format!("{} are", names.join(" and ")) },
+        ));
+    }
+    let [rot, tilt, psi] = angles;
+    PoseColumns { rot, tilt, psi }
+}
+
+/// Takes out the origins that are there, of each axis those in Å before those in pixels; a note tells of a lone axis.
+fn take_origin(path: &Path, mut take: impl FnMut(Field) -> Option<Column>, findings: &mut Findings) -> OriginColumns {
+    let mut axis = |angstrom: Field, pixels: Field| {
+        let pixels = take(pixels).map(|values| OriginColumn { values, unit: OriginUnit::Pixel });
+        take(angstrom).map(|values| OriginColumn { values, unit: OriginUnit::Angstrom }).or(pixels)
+    };
+    let x = axis(Field::OriginXAngst, Field::OriginX);
+    let y = axis(Field::OriginYAngst, Field::OriginY);
+    let lone = match (&x, &y) {
+        (Some(_), None) => Some("X"),
+        (None, Some(_)) => Some("Y"),
+        _ => None,
+    };
+    if let Some(lone) = lone {
+        findings.note(format!("`{}`: of the origins only those along {lone} are there", path.display()));
+    }
+    OriginColumns { x, y }
+}
+
+/// Takes the required columns out, or says which are missing and which are there.
+fn take_required(
+    path: &Path,
+    star: &StarFile,
+    columns: &mut JoinedColumns,
+    image_name_missing: bool,
+) -> Result<Option<[Column; 5]>> {
+    let found = Field::REQUIRED.map(|field| columns.take(field));
+    let mut missing: Vec<String> = Field::REQUIRED
+        .iter()
+        .zip(&found)
+        .filter(|(_, column)| column.is_none())
+        .map(|(field, _)| format!("rln{}", field.name()))
+        .collect();
+    if image_name_missing {
+        missing.push("rlnImageName".to_owned());
+    }
+    if !missing.is_empty() {
+        let mut error = Error::format(format!("`{}`: missing {}", path.display(), missing.join(", ")))
+            .with_detail(format_args!("columns there: {}", star.particles.column_names.join(", ")));
+        if let Some(optics) = &star.optics {
+            error = error.with_detail(format_args!("in the optics block: {}", optics.written_columns.join(", ")));
+        }
+        if missing == ["rlnImageName"] {
+            error =
+                error.with_hint("for rows that describe the sections of a stack in sequence, name it with --images");
+        }
+        return Err(error);
+    }
+    let mut complete = found.into_iter().flatten();
+    Ok(match (complete.next(), complete.next(), complete.next(), complete.next(), complete.next()) {
+        (Some(u), Some(v), Some(angle), Some(cs), Some(voltage)) => Some([u, v, angle, cs, voltage]),
+        _ => None,
+    })
+}
+
+/// The rows of the chosen optics groups, or `None` when all are wanted.
+///
+/// # Errors
+/// When a group is not in the file; of several files, [`GroupSelection`] tells what was found in any.
+pub(super) fn select_groups(path: &Path, groups: Option<&OpticsGroups>, wanted: &[String]) -> Result<Option<Vec<u32>>> {
+    let mut selection = GroupSelection::new(wanted);
+    let rows = selection.select(path, groups)?;
+    selection.finish()?;
+    Ok(rows)
+}
+
+/// Chooses rows by optics group, in one file or several.
+pub(super) struct GroupSelection<'a> {
+    wanted: &'a [String],
+    is_found: Vec<bool>,
+    /// The groups of all files, for a message about one that is in none of them.
+    there: Vec<String>,
+    first_path: Option<PathBuf>,
+}
+
+impl<'a> GroupSelection<'a> {
+    /// Chooses the groups `wanted`, by number or name; all when it is empty.
+    pub(super) fn new(wanted: &'a [String]) -> Self {
+        Self { wanted, is_found: vec![false; wanted.len()], there: Vec::new(), first_path: None }
+    }
+
+    /// The rows of one file, or `None` when all are wanted.
+    pub(super) fn select(&mut self, path: &Path, groups: Option<&OpticsGroups>) -> Result<Option<Vec<u32>>> {
+        if self.wanted.is_empty() {
+            return Ok(None);
+        }
+        self.first_path.get_or_insert_with(|| path.to_owned());
+        let Some(groups) = groups else {
+            return Err(Error::value(format!("`{}`: optics groups chosen, but the file has none", path.display())));
+        };
+        let mut chosen = vec![false; groups.labels.len()];
+        for (name, is_found) in self.wanted.iter().zip(&mut self.is_found) {
+            let has_number = |label: &(String, Option<String>)| {
+                label.0 == *name || matches!((label.0.parse::<f64>(), name.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
+            };
+            // A group's number goes before another group's name that looks like it.
+            let by_number = groups.labels.iter().any(has_number);
+            for (label, chosen) in groups.labels.iter().zip(&mut chosen) {
+                if if by_number { has_number(label) } else { label.1.as_ref() == Some(name) } {
+                    *chosen = true;
+                    *is_found = true;
+                }
+            }
+        }
+        for (id, name) in &groups.labels {
+            let label = name.as_ref().map_or_else(|| id.clone(), |name| format!("{id} ({name})"));
+            if !self.there.contains(&label) {
+                self.there.push(label);
+            }
+        }
+        let rows = groups.of_row.iter().enumerate().filter(|(_, group)| chosen[**group as usize]);
+        Ok(Some(rows.map(|(row, _)| row as u32).collect()))
+    }
+
+    /// Makes sure that every group was found in some file.
+    pub(super) fn finish(self) -> Result<()> {
+        match self.wanted.iter().zip(&self.is_found).find(|(_, is_found)| !**is_found) {
+            None => Ok(()),
+            Some((unknown, _)) => {
+                let path = self.first_path.unwrap_or_default();
+                Err(Error::value(format!("no particle of `{}` is in optics group {unknown}", path.display()))
+                    .with_detail(format_args!("groups of its particles: {}", self.there.join(", "))))
+            }
+        }
+    }
+}
+
+/// Values that RELION knows and that have no place in CryoLike's files.
+struct Dropped {
+    beam_tilt: [Option<Column>; 2],
+    magnification: [Option<Column>; 4],
+    premultiplied: Option<Column>,
+    phase_flipped: Option<Column>,
+}
+
+impl Dropped {
+    fn report(&self, path: &Path, n_rows: usize, has_zernikes: bool, findings: &mut Findings) {
+        let differs = |column: &Option<Column>, row: usize, neutral: f64| {
+            column.as_ref().is_some_and(|column| column.get(row) != neutral)
+        };
+        let count = |changed: &dyn Fn(usize) -> bool| (0..n_rows).filter(|&row| changed(row)).count();
+        let mut tell = |what: &str, n: usize| {
+            if n > 0 {
+                findings.warn(
+                    "value-dropped",
+                    format!("`{}`: {what} in {} has no place in CryoLike's files", path.display(), counted(n, "row")),
+                );
+            }
+        };
+        tell(
+            "beam tilt (rlnBeamTiltX, rlnBeamTiltY)",
+            count(&|row| self.beam_tilt.iter().any(|c| differs(c, row, 0.0))),
+        );
+        let identity = [1.0, 0.0, 0.0, 1.0];
+        tell(
+            "anisotropic magnification (rlnMagMat)",
+            count(&|row| {
+                // All four zero is no magnification but a file that knows none.
+                self.magnification.iter().zip(identity).any(|(c, neutral)| differs(c, row, neutral))
+                    && self.magnification.iter().any(|c| differs(c, row, 0.0))
+            }),
+        );
+        if has_zernikes {
+            tell("higher-order aberration (rlnOddZernike, rlnEvenZernike)", n_rows);
+        }
+        for (column, name, what) in [
+            (&self.premultiplied, "rlnCtfDataAreCtfPremultiplied", "multiplied by their CTF"),
+            (&self.phase_flipped, "rlnCtfDataArePhaseFlipped", "corrected by flipping phases"),
+        ] {
+            let n = count(&|row| differs(column, row, 0.0));
+            if n > 0 {
+                findings.warn(
+                    "ctf-corrected",
+                    format!(
+                        "`{}`: the images of {} are {what} already ({name}); CryoLike's files can't say so",
+                        path.display(),
+                        counted(n, "row")
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// Appends the particles of a further pair.
+fn append(whole: &mut ParticleTable, mut next: ParticleTable) {
+    let (n, m) = (whole.len(), next.len());
+    let join = |first: &mut Column, second: &Column| {
+        let mut builder = ColumnBuilder::default();
+        builder.push_column(first, n);
+        builder.push_column(second, m);
+        *first = builder.finish();
+    };
+    let join_optional = |first: &mut Option<Column>, second: Option<Column>, default: f64| {
+        if first.is_some() || second.is_some() {
+            let first = first.get_or_insert(Column::Constant(default));
+            join(first, &second.unwrap_or(Column::Constant(default)));
+        }
+    };
+    join(&mut whole.defocus_u_angstrom, &next.defocus_u_angstrom);
+    join(&mut whole.defocus_v_angstrom, &next.defocus_v_angstrom);
+    join(&mut whole.defocus_angle_rad, &next.defocus_angle_rad);
+    join(&mut whole.phase_shift_rad, &next.phase_shift_rad);
+    join_optional(&mut whole.ctf_bfactor, next.ctf_bfactor.take(), 0.0);
+    join_optional(&mut whole.ctf_scale_factor, next.ctf_scale_factor.take(), 1.0);
+    // Pixels have no size yet, so that different units can't be joined.
+    let join_origin = |first: Option<OriginColumn>, second: Option<OriginColumn>| {
+        let (mut first, second) = first.zip(second).filter(|(first, second)| first.unit == second.unit)?;
+        join(&mut first.values, &second.values);
+        Some(first)
+    };
+    whole.origin = OriginColumns {
+        x: join_origin(whole.origin.x.take(), next.origin.x.take()),
+        y: join_origin(whole.origin.y.take(), next.origin.y.take()),
+    };
+    let new_ids: Vec<u32> = next.constants.iter().map(|set| constants::intern(&mut whole.constants, *set)).collect();
+    if whole.constants.len() > 1 {
+        whole.constants_of.resize(n, 0);
+        let ids = (0..m).map(|row| new_ids[next.constants_index(row) as usize]);
+        whole.constants_of.extend(ids);
+    }
+    let first_image = whole.image_names.len() as u32;
+    whole.image.extend(next.image.iter().map(|image| image + first_image));
+    whole.image_names.extend(next.image_names);
+    whole.row.extend(next.row);
+    whole.section.extend(next.section);
+    whole.sources.extend(next.sources);
+    let (first, second) = (whole.detector_pixel_size_angstrom, next.detector_pixel_size_angstrom);
+    if let (Some(a), Some(b)) = (first, second)
+        && pixel_sizes::conflict(a, b)
+        && whole.differing_detector_pixel_sizes.is_none()
+    {
+        whole.differing_detector_pixel_sizes = Some(format!("  {a} Å and {b} Å in different files"));
+    }
+    whole.detector_pixel_size_angstrom = first.or(second);
+    whole.differing_detector_pixel_sizes =
+        whole.differing_detector_pixel_sizes.take().or(next.differing_detector_pixel_sizes.take());
+}
+
+/// A path as the raw bytes that the file system knows.
+fn path_bytes(path: &Path) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    path.as_os_str().as_bytes().to_vec()
+}

@@ -1,0 +1,214 @@
+//! What a user can ask of a conversion.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use verglas_core::threads::default_threads;
+use verglas_fourier::grid::Precision;
+
+use crate::metadata::AngleUnit;
+pub use verglas_run::{Existing, Shard};
+
+/// The grids of the output.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DescriptorSource {
+    /// A descriptor file.
+    File(PathBuf),
+    /// A descriptor in memory.
+    Given(Box<verglas_run::descriptor::ImageDescriptor>),
+    /// Made from the images' box and pixel size.
+    FromData {
+        /// Precision of the Fourier images.
+        precision: Precision,
+        /// Largest radius as a fraction of Nyquist, in (0, 1].
+        resolution_factor: f64,
+        /// Angles per shell; twice the box when `None`.
+        n_inplanes: Option<usize>,
+    },
+}
+
+/// Which of two contradicting pixel sizes counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PixelSizeFrom {
+    /// The one given by the caller.
+    Caller,
+    /// The one in the metadata.
+    Metadata,
+}
+
+/// From which axis the defocus angle is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DefocusAngleAxis {
+    /// From the columns' direction (x, the fast axis), as RELION and CryoSPARC count.
+    #[default]
+    Columns,
+    /// From the rows' direction, as CryoLike draws the CTF; U is the larger defocus then.
+    Rows,
+}
+
+impl DefocusAngleAxis {
+    /// The name in files and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Columns => "columns",
+            Self::Rows => "rows",
+        }
+    }
+}
+
+/// What is done to the sign of the images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contrast {
+    /// Nothing.
+    #[default]
+    AsStored,
+    /// Every image is multiplied by its `blob/sign`, which only CryoSPARC's metadata have.
+    BlobSign,
+    /// Every image is multiplied by −1.
+    Invert,
+}
+
+/// How 8-bit MRC data are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ByteSign {
+    /// −128 to 127, as MRC2014 says.
+    #[default]
+    Signed,
+    /// 0 to 255.
+    Unsigned,
+}
+
+/// How several pixels become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DownsampleMethod {
+    /// The mean of each block of f × f pixels.
+    #[default]
+    Mean,
+    /// The largest of each block of f × f pixels.
+    Max,
+    /// The image's discrete Fourier transform, cropped to ⌊N/f⌋ × ⌊N/f⌋.
+    Fourier,
+}
+
+impl DownsampleMethod {
+    /// The name in files and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::Max => "max",
+            Self::Fourier => "fourier",
+        }
+    }
+}
+
+/// Whether and how images are made smaller before anything else is done to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Downsampling {
+    /// The factor f: of N × N pixels ⌊N/f⌋ × ⌊N/f⌋ are left. With 1 nothing is done, whatever the method.
+    pub factor: NonZeroUsize,
+    /// How.
+    pub method: DownsampleMethod,
+}
+
+impl Downsampling {
+    /// Whether images stay as they are.
+    pub fn is_none(self) -> bool {
+        self.factor == NonZeroUsize::MIN
+    }
+}
+
+impl Default for Downsampling {
+    fn default() -> Self {
+        Self { factor: NonZeroUsize::MIN, method: DownsampleMethod::default() }
+    }
+}
+
+/// Everything that a user can ask of a conversion, defaults included.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConvertSettings {
+    /// The grids.
+    pub descriptor: DescriptorSource,
+    /// Look image files up by file name in this folder.
+    pub image_dir: Option<PathBuf>,
+    /// Most images per stack.
+    pub batch_size: usize,
+    /// Stop after so many stacks.
+    pub max_stacks: Option<usize>,
+    /// Pixel size of the input images along both axes, Å.
+    pub pixel_size_angstrom: Option<[f64; 2]>,
+    /// Which pixel size counts where the caller's and the metadata's differ; `None`: then it is an error.
+    pub pixel_size_from: Option<PixelSizeFrom>,
+    /// Unit of the defocus angle in sequential STAR files.
+    pub defocus_angle_unit: AngleUnit,
+    /// Unit of the phase shift in sequential STAR files.
+    pub phase_shift_unit: AngleUnit,
+    /// From which axis the defocus angle is written.
+    pub defocus_angle_axis: DefocusAngleAxis,
+    /// Whether and how images are made smaller; the descriptor describes them afterwards.
+    pub downsampling: Downsampling,
+    /// What is done to the sign of the images, before they are downsampled.
+    pub contrast: Contrast,
+    /// Only particles of these optics groups; empty means all.
+    pub optics_groups: Vec<String>,
+    /// How 8-bit MRC data are meant.
+    pub byte_sign: ByteSign,
+    /// No stack mixes image files.
+    pub keep_files_apart: bool,
+    /// Whether the physical stacks are written.
+    pub physical: bool,
+    /// Whether three plots of each stack are written.
+    pub plots: bool,
+    /// What happens when the output folder holds stacks already.
+    pub existing: Existing,
+    /// Make only this part of the stacks, under the names that they have in the whole.
+    pub shard: Option<Shard>,
+    /// Leave out images that can't be read or normalised, and list them; metadata must be right all the same.
+    pub skip_unreadable: bool,
+    /// Threads that compute; at least one.
+    pub n_threads: usize,
+    /// Upper bound for buffers, bytes.
+    pub memory_bytes: u64,
+}
+
+/// Images per stack unless told otherwise.
+pub const DEFAULT_BATCH_SIZE: usize = 1024;
+/// Upper bound for buffers unless told otherwise, bytes.
+pub const DEFAULT_MEMORY_BYTES: u64 = 320 << 20;
+
+impl Default for ConvertSettings {
+    fn default() -> Self {
+        Self {
+            descriptor: DescriptorSource::FromData {
+                precision: Precision::Single,
+                resolution_factor: 1.0,
+                n_inplanes: None,
+            },
+            image_dir: None,
+            batch_size: DEFAULT_BATCH_SIZE,
+            max_stacks: None,
+            pixel_size_angstrom: None,
+            pixel_size_from: None,
+            defocus_angle_unit: AngleUnit::Degrees,
+            phase_shift_unit: AngleUnit::Degrees,
+            defocus_angle_axis: DefocusAngleAxis::Columns,
+            downsampling: Downsampling::default(),
+            contrast: Contrast::AsStored,
+            optics_groups: Vec::new(),
+            byte_sign: ByteSign::Signed,
+            keep_files_apart: false,
+            physical: true,
+            plots: true,
+            existing: Existing::Refuse,
+            shard: None,
+            skip_unreadable: false,
+            n_threads: default_threads(),
+            memory_bytes: DEFAULT_MEMORY_BYTES,
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! Is an output folder complete and unaltered?
+//!
+//! The manifest says which stacks there ought to be, how large their files are and what they add up to. Every file is
+//! read from end to end; what it holds is compared with the manifest, with the other files of its stack, and with the
+//! other stacks. Nothing is written.
+
+mod images;
+mod list;
+mod stack;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use images::check_images;
+use list::check_list;
+use serde::Serialize;
+use stack::{StackFound, check_stack};
+use verglas_core::error::{Error, ErrorKind, Result};
+use verglas_core::findings::{Warning, counted};
+use verglas_core::threads::{default_threads, share_work};
+use verglas_core::{Observer, StopFlag};
+use verglas_run::folder::{DESCRIPTOR, stack_files};
+use verglas_run::manifest::{FileRecord, FolderRecord, Manifest, RunState, StackRecord, manifest_paths, size_and_time};
+use verglas_run::shard::Shard;
+use verglas_run::whole::checksum_file;
+
+/// How many things of one kind are listed.
+const MOST_LISTED: usize = 10;
+
+/// What was found in an output folder.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verification {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Stacks that there ought to be.
+    pub n_stacks: usize,
+    /// Stacks with which nothing is wrong.
+    pub n_stacks_sound: usize,
+    /// Images in these.
+    pub n_images: usize,
+    /// Images that were left out because they can't be read or normalised, as the run was told.
+    pub n_images_skipped: usize,
+    /// Into how many shards the run was divided, if it was.
+    pub n_shards: Option<usize>,
+    /// Bytes that were read.
+    pub n_bytes: u64,
+    /// What is wrong; empty for a folder that is complete and unaltered.
+    pub problems: Vec<Problem>,
+    /// What the folder is sound in spite of.
+    pub warnings: Vec<Warning>,
+    /// How long it took, s.
+    pub seconds: f64,
+}
+
+/// Something that is wrong with an output folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// A fixed name for scripts, such as `file-missing`.
+    pub code: &'static str,
+    /// What is wrong and where; lower case, no final stop.
+    pub message: String,
+    /// What to do about it, if that is known.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None }
+    }
+
+    fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+impl Verification {
+    /// Whether the folder is complete and unaltered.
+    pub fn is_sound(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// Looks at the output folder at `folder`, on all processors allotted to the process. `observer` is told of each stack's images.
+///
+/// # Errors
+/// When the folder can't be read or holds no manifest. What is wrong with what it holds is told in the result.
+pub fn verify(folder: &Path, observer: &dyn Observer) -> Result<Verification> {
+    let n_threads = default_threads();
+    verify_on(folder, n_threads, observer, &AtomicBool::new(false))
+}
+
+/// The same with a number of threads, and a flag that stops it.
+///
+/// # Errors
+/// As [`verify()`], and when it is stopped.
+pub fn verify_on(folder: &Path, n_threads: usize, observer: &dyn Observer, stop: &StopFlag) -> Result<Verification> {
+    let start = Instant::now();
+    let mut found = Verification {
+        folder: folder.to_owned(),
+        n_stacks: 0,
+        n_stacks_sound: 0,
+        n_images: 0,
+        n_images_skipped: 0,
+        n_shards: None,
+        n_bytes: 0,
+        problems: Vec::new(),
+        warnings: Vec::new(),
+        seconds: 0.0,
+    };
+    let parts = read_parts(folder, &mut found)?;
+    if let Some(first) = parts.first() {
+        found.n_shards = first.shard.map(Shard::of);
+        found.n_stacks = if first.shard.is_some() { first.plan.n_stacks } else { first.n_stacks };
+        found.n_images_skipped = parts.iter().map(|part| part.skipped.len()).sum();
+        check_completeness(&parts, &mut found);
+        let records = records(&parts, &mut found);
+        let checked = check_stacks(folder, &parts, &records, n_threads, observer, stop)?;
+        let mut stacks = Vec::new();
+        for (number, StackFound { problems, n_bytes, contents }) in checked {
+            found.n_bytes += n_bytes;
+            if problems.is_empty() {
+                found.n_stacks_sound += 1;
+                found.n_images += records.get(&number).map_or(0, |(_, stack)| stack.n_images);
+            }
+            found.problems.extend(problems);
+            stacks.extend(contents.map(|contents| (number, contents)));
+        }
+        check_images(&parts, &records, &stacks, &mut found);
+        check_descriptor(folder, &parts, &stacks, &mut found);
+        check_list(folder, &parts, &mut found);
+        report_strays(folder, &parts, &records, &mut found)?;
+        report_changed_inputs(&parts, &mut found);
+    }
+    found.seconds = start.elapsed().as_secs_f64();
+    Ok(found)
+}
+
+/// The manifests that can be read; what is wrong with the others, or with all of them together, is a problem.
+fn read_parts(folder: &Path, found: &mut Verification) -> Result<Vec<Manifest>> {
+    let paths = manifest_paths(folder)?;
+    if paths.is_empty() {
+        // The same words as of everyone else who needs one.
+        FolderRecord::read(folder)?;
+    }
+    let mut parts: Vec<Manifest> = Vec::new();
+    for (shard, path) in paths {
+        match Manifest::read(&path) {
+            Ok(part) if part.shard == shard => parts.push(part),
+            Ok(_) => found.problems.push(Problem::new(
+                "manifest-damaged",
+                format!("`{}` says that it is the manifest of another shard", path.display()),
+            )),
+            Err(error) => found.problems.push(Problem::new("manifest-damaged", error.to_string())),
+        }
+    }
+    if let Err(error) = FolderRecord::belong_together(folder, &parts) {
+        found.problems.push(Problem::new("manifests-differ", error.to_string()));
+    }
+    Ok(parts)
+}
+
+/// The stacks that a part ought to hold.
+fn own_stacks(part: &Manifest) -> std::ops::Range<usize> {
+    part.shard.map_or(0..part.n_stacks, |shard| shard.stacks(part.plan.n_stacks))
+}
+
+fn check_completeness(parts: &[Manifest], found: &mut Verification) {
+    for part in parts {
+        let n_missing = own_stacks(part).len().saturating_sub(part.stacks.len());
+        if part.is_complete && n_missing == 0 {
+            continue;
+        }
+        let of_shard = part.shard.map_or(String::new(), |shard| format!(" of shard {shard}"));
+        let how = match part.run.state {
+            RunState::Running => "it was killed, or is still going on",
+            RunState::Failed => "an error ended it",
+            RunState::Stopped => "it was stopped",
+            RunState::Complete => "and yet it says that it is complete",
+        };
+        let message = format!(
+            "the run{of_shard} is unfinished: {} recorded of {}; {how}",
+            counted(part.stacks.len(), "stack"),
+            own_stacks(part).len()
+        );
+        let hint = match part.shard {
+            None => "`verglas convert` with the same options and --resume makes what is missing",
+            Some(_) => "the same command makes what is missing of a shard",
+        };
+        found.problems.push(Problem::new("unfinished", message).with_hint(hint));
+    }
+    let Some(of) = found.n_shards else { return };
+    let here: BTreeSet<usize> = parts.iter().filter_map(|part| part.shard).map(Shard::number).collect();
+    let missing: Vec<usize> = (1..=of).filter(|number| !here.contains(number)).collect();
+    if !missing.is_empty() {
+        let list: Vec<String> = missing.iter().take(MOST_LISTED).map(usize::to_string).collect();
+        let more = missing.len().saturating_sub(MOST_LISTED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        found.problems.push(
+            Problem::new(
+                "shards-missing",
+                format!("{} of {of} shards have not begun: {}{more}", missing.len(), list.join(", ")),
+            )
+            .with_hint("run each of them with --shard K/N"),
+        );
+    }
+}
+
+/// The recorded stacks by number, each with its part; numbers that can't be are problems.
+fn records<'a>(parts: &'a [Manifest], found: &mut Verification) -> BTreeMap<usize, (&'a Manifest, &'a StackRecord)> {
+    let mut records = BTreeMap::new();
+    for part in parts {
+        let own = own_stacks(part);
+        for stack in &part.stacks {
+            if !own.contains(&stack.number) {
+                let message =
+                    format!("{} records stack {}, which is not one of its own", part.file_name(), stack.number);
+                found.problems.push(Problem::new("manifest-damaged", message));
+            } else if records.insert(stack.number, (part, stack)).is_some() {
+                let message = format!("{} records stack {} twice", part.file_name(), stack.number);
+                found.problems.push(Problem::new("manifest-damaged", message));
+            }
+        }
+        if part.is_complete {
+            // A damaged manifest may claim any number of stacks; only the first few are ever counted out.
+            let n_missing = own.len().saturating_sub(part.stacks.len());
+            for number in own.filter(|number| !records.contains_key(number)).take(MOST_LISTED.min(n_missing)) {
+                let message = format!("{} is complete, and records no stack {number}", part.file_name());
+                found.problems.push(Problem::new("stack-missing", message));
+            }
+            if n_missing > MOST_LISTED {
+                let message = format!("and {} more stacks", n_missing - MOST_LISTED);
+                found.problems.push(Problem::new("stack-missing", message));
+            }
+        }
+    }
+    records
+}
+
+/// Looks at every recorded stack; the findings come in the order of the numbers.
+fn check_stacks(
+    folder: &Path,
+    parts: &[Manifest],
+    records: &BTreeMap<usize, (&Manifest, &StackRecord)>,
+    n_threads: usize,
+    observer: &dyn Observer,
+    stop: &StopFlag,
+) -> Result<Vec<(usize, StackFound)>> {
+    let of_pairs = parts.first().is_some_and(|part| part.is_of_pairs());
+    let work: Vec<(usize, &Manifest, &StackRecord)> =
+        records.iter().map(|(&number, &(part, stack))| (number, part, stack)).collect();
+    let next = AtomicUsize::new(0);
+    let all = Mutex::new(Vec::with_capacity(work.len()));
+    let look = || {
+        while let Some((number, part, stack)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let checked = check_stack(folder, part, stack, !of_pairs, stop);
+            all.lock().unwrap_or_else(PoisonError::into_inner).push((*number, checked));
+            observer.images_done(stack.n_images as u64);
+        }
+    };
+    share_work(n_threads.min(work.len()), look);
+    if stop.load(Ordering::Relaxed) {
+        return Err(Error::new(ErrorKind::Interrupted, "stopped before every stack was looked at"));
+    }
+    let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+    all.sort_by_key(|(number, _)| *number);
+    Ok(all)
+}
+
+/// The descriptor that was made from the data must be there, and be that of the stacks.
+fn check_descriptor(
+    folder: &Path,
+    parts: &[Manifest],
+    stacks: &[(usize, stack::StackContents)],
+    found: &mut Verification,
+) {
+    if let Some(record) = parts.iter().find_map(|part| part.descriptor.as_ref()) {
+        if record.name == DESCRIPTOR {
+            check_file(folder, record, found);
+        } else {
+            let message = format!("the manifest names the descriptor `{}`, expected `{DESCRIPTOR}`", record.name);
+            found.problems.push(Problem::new("manifest-damaged", message));
+        }
+        if let Ok(descriptor) = verglas_run::descriptor::ImageDescriptor::load(&folder.join(DESCRIPTOR)) {
+            for (number, stack) in stacks {
+                if stack.descriptor != descriptor {
+                    let message = format!("stack {number} has another descriptor than `{DESCRIPTOR}`");
+                    found.problems.push(Problem::new("descriptor-differs", message));
+                }
+            }
+            return;
+        }
+    }
+    let Some(((_, first), others)) = stacks.split_first() else { return };
+    for (number, stack) in others {
+        if stack.descriptor != first.descriptor {
+            let message = format!("stack {number} has another descriptor than the first");
+            found.problems.push(Problem::new("descriptor-differs", message));
+        }
+    }
+}
+
+/// A file of the folder itself: there, of its size, and what it was.
+fn check_file(folder: &Path, record: &FileRecord, found: &mut Verification) {
+    let name = Path::new(&record.name);
+    let is_plain = name.components().count() == 1 && name.file_name().is_some();
+    let problem = if is_plain {
+        stack::compare_file(&folder.join(name), record, &mut found.n_bytes, || true)
+    } else {
+        Some(Problem::new("manifest-damaged", format!("the manifest names the file `{}`", record.name)))
+    };
+    found.problems.extend(problem);
+}
+
+/// Stack files that no manifest knows, and what killed runs left.
+fn report_strays(
+    folder: &Path,
+    parts: &[Manifest],
+    records: &BTreeMap<usize, (&Manifest, &StackRecord)>,
+    found: &mut Verification,
+) -> Result<()> {
+    let is_complete = parts.iter().all(|part| part.is_complete);
+    let (mut unknown, mut unfinished) = (Vec::new(), Vec::new());
+    for file in stack_files(folder)? {
+        let is_recorded = |name: &str| {
+            records.get(&file.number).is_some_and(|(_, stack)| stack.files.iter().any(|known| known.name == name))
+        };
+        if file.is_partial {
+            unfinished.push(file.name);
+        } else if !is_recorded(&file.name) && (is_complete || file.number >= found.n_stacks) {
+            unknown.push(file.name);
+        }
+    }
+    let list = |names: &[String]| {
+        let mut list: Vec<String> = names.iter().take(MOST_LISTED).map(|name| format!("`{name}`")).collect();
+        if names.len() > MOST_LISTED {
+            list.push(format!("and {} more", names.len() - MOST_LISTED));
+        }
+        list.join(", ")
+    };
+    if !unknown.is_empty() {
+        let message = format!("{} that no manifest knows: {}", counted(unknown.len(), "stack file"), list(&unknown));
+        let problem = Problem::new("file-unknown", message);
+        found.problems.push(problem.with_hint("whoever reads all stacks of the folder would read these too"));
+    }
+    if !unfinished.is_empty() {
+        found.warnings.push(Warning {
+            code: "unfinished-files",
+            message: format!(
+                "{} of a run that is going on or was killed: {}",
+                counted(unfinished.len(), "unfinished file"),
+                list(&unfinished)
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// Sources that are gone or were changed since: the stacks are what they were, but can't be made again.
+fn report_changed_inputs(parts: &[Manifest], found: &mut Verification) {
+    /// Times of change that differ by less are the same: they are kept as seconds in double precision.
+    const SAME_TIME_S: f64 = 1e-6;
+    let mut changes = BTreeSet::new();
+    for part in parts {
+        for input in &part.inputs {
+            let path = part.resolve(&input.path);
+            let (bytes, modified) = size_and_time(&path);
+            let what = match (input.bytes, bytes) {
+                (Some(_), None) => "is gone".to_owned(),
+                (Some(before), Some(now)) if before != now => format!("had {before} bytes, and has {now}"),
+                _ => match (input.modified, modified) {
+                    (Some(before), Some(now)) if (before - now).abs() > SAME_TIME_S => {
+                        "has another time of change".to_owned()
+                    }
+                    _ => continue,
+                },
+            };
+            changes.insert(format!("`{}` {what}", path.display()));
+        }
+    }
+    if !changes.is_empty() {
+        let mut message = format!("{} changed since the conversion", counted(changes.len(), "input file"));
+        for change in changes.iter().take(MOST_LISTED) {
+            message.push_str(&format!("\n  {change}"));
+        }
+        if changes.len() > MOST_LISTED {
+            message.push_str(&format!("\n  and {} more", changes.len() - MOST_LISTED));
+        }
+        found.warnings.push(Warning { code: "input-changed", message });
+    }
+}

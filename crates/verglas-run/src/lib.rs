@@ -1,0 +1,16 @@
+//! What every long job shares: the output folder and its lock, the manifest, shards, what an interrupted run goes on from,
+//! the tensors that threads fill, and the state of a run seen from outside.
+
+pub mod descriptor;
+mod existing;
+pub mod folder;
+pub mod manifest;
+pub mod names;
+pub mod recorder;
+pub mod shard;
+pub mod status;
+pub mod tensor;
+pub mod whole;
+
+pub use existing::Existing;
+pub use shard::Shard;

@@ -1,0 +1,108 @@
+//! The names of the files of an output folder.
+
+use std::path::{Path, PathBuf};
+
+/// Folder of the Fourier stacks and their metadata.
+pub const FOURIER_FOLDER: &str = "fft";
+/// Folder of the physical stacks.
+pub const PHYSICAL_FOLDER: &str = "phys";
+/// Folder of the plots.
+pub const PLOT_FOLDER: &str = "plots";
+
+const FOURIER_STEM: &str = "particles_fourier_stack_";
+const PHYSICAL_STEM: &str = "particles_phys_stack_";
+const POWER_STEM: &str = "power_spectrum_stack_";
+
+/// The files of one stack, relative to the output folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackNames {
+    /// The Fourier tensor.
+    pub fourier: PathBuf,
+    /// Its metadata.
+    pub metadata: PathBuf,
+    /// The tensor of physical images.
+    pub physical: PathBuf,
+    /// Picture of the first images.
+    pub physical_plot: PathBuf,
+    /// Picture of their Fourier transforms.
+    pub fourier_plot: PathBuf,
+    /// Picture of the mean power.
+    pub power_plot: PathBuf,
+}
+
+impl StackNames {
+    /// The names of stack `number`, from 0, written with at least six digits.
+    pub fn of(number: usize) -> Self {
+        let file =
+            |folder: &str, stem: &str, ending: &str| Path::new(folder).join(format!("{stem}{number:06}.{ending}"));
+        Self {
+            fourier: file(FOURIER_FOLDER, FOURIER_STEM, "pt"),
+            metadata: file(FOURIER_FOLDER, FOURIER_STEM, "npz"),
+            physical: file(PHYSICAL_FOLDER, PHYSICAL_STEM, "pt"),
+            physical_plot: file(PLOT_FOLDER, PHYSICAL_STEM, "png"),
+            fourier_plot: file(PLOT_FOLDER, FOURIER_STEM, "png"),
+            power_plot: file(PLOT_FOLDER, POWER_STEM, "png"),
+        }
+    }
+
+    /// The three plots.
+    pub fn plots(&self) -> [&Path; 3] {
+        [&self.physical_plot, &self.fourier_plot, &self.power_plot]
+    }
+}
+
+/// The number of the stack whose file `name`, in the folder `folder` of an output folder, is, whole or partial; `None` for
+/// names that verglas does not give. Nothing else is ever removed.
+pub fn stack_file_number(folder: &str, name: &str) -> Option<usize> {
+    let whole = name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".partial")).unwrap_or(name);
+    let kinds: &[(&str, &[&str])] = match folder {
+        FOURIER_FOLDER => &[(FOURIER_STEM, &[".pt", ".npz"])],
+        PHYSICAL_FOLDER => &[(PHYSICAL_STEM, &[".pt"])],
+        PLOT_FOLDER => &[(FOURIER_STEM, &[".png"]), (PHYSICAL_STEM, &[".png"]), (POWER_STEM, &[".png"])],
+        _ => return None,
+    };
+    kinds.iter().find_map(|(stem, endings)| {
+        let rest = whole.strip_prefix(stem)?;
+        let digits = endings.iter().find_map(|ending| rest.strip_suffix(ending))?;
+        let number = digits.parse().ok().filter(|_| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
+        // `0000001` is nobody's.
+        (format!("{number:06}") == digits).then_some(number)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_have_six_digits_and_grow() {
+        assert_eq!(StackNames::of(7).fourier, Path::new("fft/particles_fourier_stack_000007.pt"));
+        assert_eq!(StackNames::of(7).metadata, Path::new("fft/particles_fourier_stack_000007.npz"));
+        assert_eq!(StackNames::of(1_234_567).physical, Path::new("phys/particles_phys_stack_1234567.pt"));
+    }
+
+    #[test]
+    fn only_our_own_names_are_ours() {
+        for (folder, name) in [
+            ("fft", "particles_fourier_stack_1234567.pt"),
+            ("fft", ".particles_fourier_stack_1234567.npz.partial"),
+            ("phys", "particles_phys_stack_1234567.pt"),
+            ("plots", "power_spectrum_stack_1234567.png"),
+        ] {
+            assert_eq!(stack_file_number(folder, name), Some(1_234_567), "{name}");
+        }
+        assert_eq!(stack_file_number("fft", "particles_fourier_stack_000042.npz"), Some(42));
+        for (folder, name) in [
+            ("fft", "particles_fourier_stack_000000.txt"),
+            ("fft", "particles_fourier_stack_best.pt"),
+            ("fft", "particles_fourier_stack_0000001.pt"),
+            ("fft", "particles_fourier_stack_00001.pt"),
+            ("fft", "particles_fourier_stack_+00001.pt"),
+            ("fft", "notes.npz"),
+            ("phys", "particles_fourier_stack_000000.pt"),
+            ("mine", "particles_phys_stack_000000.pt"),
+        ] {
+            assert_eq!(stack_file_number(folder, name), None, "{name}");
+        }
+    }
+}
