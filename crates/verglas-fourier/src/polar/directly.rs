@@ -9,7 +9,7 @@ use std::f64::consts::PI;
 
 use num_complex::Complex;
 
-use super::real::{Pixel, Real};
+use super::scalar::{Pixel, Scalar};
 use super::squares::sum_of_squares;
 use crate::grid::PolarGrid;
 
@@ -62,7 +62,7 @@ impl Directly {
     /// With waves p = exp(−iφ_a) − 1 along rows and q = exp(−iφ_b) − 1 along columns,
     /// Σ I · (1 + p)(1 + q) = Σ I + Σ_a p · (sum of row a) + Σ_b q · (sum of column b) + Σ_a p · Σ_b I · q:
     /// near the origin, where p and q are small, nothing is lost of what the mean leaves.
-    pub(super) fn apply<P: Pixel, T: Real>(&self, image: &[P], out: &mut [Complex<T>], normalize: bool) -> f64 {
+    pub(super) fn apply<P: Pixel, T: Scalar>(&self, image: &[P], out: &mut [Complex<T>], normalize: bool) -> f64 {
         let (n, grid) = (self.n_pixels, &self.grid);
         let pixels: Vec<f64> = image.iter().map(|pixel| pixel.to_real()).collect();
         let row_sums: Vec<f64> = pixels.chunks_exact(n).map(|row| exact_sum(row.iter().copied())).collect();

@@ -12,7 +12,8 @@ use num_complex::Complex;
 
 use super::directly::{Directly, LEAST_SEEN_IN_SINGLE};
 use super::plan::{Plan, PlanScratch};
-use super::real::{Pixel, Real};
+use super::real::Real;
+use super::scalar::{Pixel, Scalar};
 use super::simd::InstructionSet;
 use super::squares::sum_of_squares;
 use crate::grid::PolarGrid;
@@ -70,16 +71,20 @@ impl FaintImages {
     }
 
     /// Transforms `image` to `out`, divided by its norm if asked; returns the norm.
-    pub(super) fn apply<P: Pixel, T: Real>(&self, image: &[P], out: &mut [Complex<T>], normalize: bool) -> f64 {
+    pub(super) fn apply<P: Pixel, T: Scalar>(&self, image: &[P], out: &mut [Complex<T>], normalize: bool) -> f64 {
         let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
         let planned = planned.get_or_insert_with(|| {
-            let plan = Plan::<f64>::new(self.set, self.n_pixels, &self.grid);
+            let plan = f64::new_plan(self.set, self.n_pixels, &self.grid);
             let directly = Directly::new(self.n_pixels, &self.grid, LEAST_SEEN_IN_SINGLE);
-            let (scratch, values) = (plan.scratch(), vec![Complex::default(); plan.output_len()]);
+            let (scratch, values) = (f64::new_scratch(&plan), vec![Complex::default(); plan.output_len()]);
             Box::new(Planned { plan, directly, scratch, values })
         });
         let Planned { plan, directly, scratch, values } = &mut **planned;
-        let norm = plan.run(image, values, normalize, scratch);
+        let norm = match (P::as_single(image), P::as_double(image)) {
+            (Some(image), _) => f64::run_single(plan, image, values, normalize, scratch),
+            (_, Some(image)) => f64::run_double(plan, image, values, normalize, scratch),
+            _ => unreachable!("pixels are in single or in double precision"),
+        };
         let norm = match directly {
             Some(directly) if directly.is_needed(image, norm) => directly.apply(image, values, normalize),
             _ => norm,

@@ -22,6 +22,7 @@ mod number;
 mod octants;
 mod plan;
 mod real;
+mod scalar;
 mod simd;
 mod spectrum;
 mod squares;
@@ -35,7 +36,8 @@ use directly::{Directly, LEAST_SEEN};
 use faint::FaintImages;
 pub use number::Number;
 use plan::{Plan, PlanScratch};
-pub use real::{Pixel, Real};
+pub use real::Real;
+pub use scalar::{Pixel, Scalar};
 use simd::InstructionSet;
 
 /// Why a transform cannot be planned.
@@ -126,7 +128,7 @@ impl<T: Real> PolarTransform<T> {
     fn plan_with(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Result<Self, PlanError> {
         check(n_pixels, grid)?;
         Ok(Self {
-            plan: Plan::new(set, n_pixels, grid),
+            plan: T::new_plan(set, n_pixels, grid),
             faint: (T::PRECISION == Precision::Single).then(|| FaintImages::new(set, n_pixels, grid)),
             directly: match T::PRECISION {
                 Precision::Single => None,
@@ -146,7 +148,7 @@ impl<T: Real> PolarTransform<T> {
 
     /// New buffers for [`apply`](Self::apply).
     pub fn scratch(&self) -> PolarScratch<T> {
-        PolarScratch { plan: self.plan.scratch() }
+        PolarScratch { plan: T::new_scratch(&self.plan) }
     }
 
     /// Box side N.
@@ -221,7 +223,12 @@ impl<T: Real> PolarTransform<T> {
         normalize: bool,
         scratch: &mut PolarScratch<T>,
     ) -> f64 {
-        let norm = self.plan.run(image, out, normalize, &mut scratch.plan);
+        let (plan, scratch) = (&self.plan, &mut scratch.plan);
+        let norm = match (P::as_single(image), P::as_double(image)) {
+            (Some(image), _) => T::run_single(plan, image, out, normalize, scratch),
+            (_, Some(image)) => T::run_double(plan, image, out, normalize, scratch),
+            _ => unreachable!("pixels are in single or in double precision"),
+        };
         match (&self.faint, &self.directly) {
             (Some(faint), _) if faint.is_needed(image, norm) => faint.apply(image, out, normalize),
             (_, Some(directly)) if directly.is_needed(image, norm) => directly.apply(image, out, normalize),

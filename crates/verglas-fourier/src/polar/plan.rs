@@ -7,13 +7,13 @@ use num_complex::Complex;
 use super::bytes::TransformBytes;
 use super::folded::{Folded, FoldedScratch};
 use super::gridding::{Gridding, GriddingScratch};
-use super::real::{Pixel, Real};
+use super::scalar::{Pixel, Scalar};
 use super::simd::InstructionSet;
 use crate::grid::PolarGrid;
 
 /// A planned transform.
 #[derive(Debug)]
-pub(super) struct Plan<T: Real> {
+pub struct Plan<T: Scalar> {
     pub(super) set: InstructionSet,
     pub(super) n_pixels: usize,
     pub(super) n_shells: usize,
@@ -25,7 +25,7 @@ pub(super) struct Plan<T: Real> {
 
 /// How the points are reached.
 #[derive(Debug)]
-enum Method<T: Real> {
+enum Method<T: Scalar> {
     /// Any polar grid.
     General(Gridding<T>),
     /// Polar grids whose number of angles 4 divides.
@@ -34,7 +34,7 @@ enum Method<T: Real> {
 
 /// The buffers of one thread, for its own plan.
 #[derive(Debug)]
-pub(super) struct PlanScratch<T: Real> {
+pub struct PlanScratch<T: Scalar> {
     method: MethodScratch,
     /// Box side, shells and angles of its plan, and the instruction set: other plans rely on zeros elsewhere.
     shape: ([usize; 3], InstructionSet),
@@ -47,7 +47,7 @@ enum MethodScratch {
     Folded(FoldedScratch),
 }
 
-impl<T: Real> Plan<T> {
+impl<T: Scalar> Plan<T> {
     /// Plans the transform; the caller has checked that the grid fits to the box.
     pub(super) fn new(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Self {
         let method = if grid.n_inplanes().is_multiple_of(4) {

@@ -1,6 +1,6 @@
 //! The sum of an image's squares.
 
-use super::real::Pixel;
+use super::scalar::Pixel;
 
 /// Σ I², in double precision.
 pub(super) fn sum_of_squares<P: Pixel>(image: &[P]) -> f64 {

@@ -196,7 +196,7 @@ impl InstructionSet {
     }
 }
 
-/// Implements [`Real::run`](super::real::Real::run) for a number type, which is known to every set.
+/// Implements [`Scalar::run`](super::scalar::Scalar::run) for a number type, which is known to every set.
 macro_rules! run_in_any_set {
     () => {
         fn run<K: crate::polar::simd::Kernel<Self>>(set: crate::polar::simd::InstructionSet, kernel: K) -> K::Output {
