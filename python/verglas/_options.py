@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+PixelType = Literal["int8", "uint8", "int16", "uint16", "int32", "uint32", "float16", "float32", "float64"]
+
 OpticsGroup = Union[int, str, Sequence[Union[int, str]]]
 
 
 class Options(TypedDict, total=False):
-    """Keyword-only options; each has the name that it has on the command line."""
+    """Keyword-only options; most have the names that they have on the command line."""
 
     pixel_size_from: Literal["caller", "metadata"] | None
     precision: str
@@ -30,10 +32,12 @@ class Options(TypedDict, total=False):
     optics_group: OpticsGroup
     contrast: Literal["as-stored", "blob-sign", "invert"]
     mode0: Literal["signed", "unsigned"]
+    pixel_type: PixelType | None
     defocus_angle_axis: Literal["columns", "rows"]
     keep_files_apart: bool
     physical: bool
     skip_unreadable: bool
+    verify_kept: bool
     shard: tuple[int, int] | str | None
     threads: int | None
     memory: int | str | None
@@ -48,10 +52,12 @@ DEFAULTS: Options = {
     "optics_group": (),
     "contrast": "as-stored",
     "mode0": "signed",
+    "pixel_type": None,
     "defocus_angle_axis": "columns",
     "keep_files_apart": False,
     "physical": True,
     "skip_unreadable": False,
+    "verify_kept": False,
     "shard": None,
     "threads": None,
     "memory": None,
@@ -70,10 +76,12 @@ MEANINGS = {
     "optics_group": "Only particles of these optics groups, by number or name.",
     "contrast": '``"blob-sign"`` multiplies each image by its ``blob/sign``, ``"invert"`` by −1.',
     "mode0": '``"unsigned"``: 8-bit MRC data are 0 to 255.',
+    "pixel_type": 'How pixels are stored, such as ``"float64"``, where the MRC headers are wrong.',
     "defocus_angle_axis": '``"rows"`` writes the defocus angle as CryoLike\'s CTF needs it for astigmatic images.',
     "keep_files_apart": "No stack mixes image files.",
     "physical": "Whether the physical images are written (``phys/``).",
     "skip_unreadable": "Leave out images that can't be read or normalised, and list them in ``skipped.star``.",
+    "verify_kept": "With ``skip_exist``: read what is kept, and make anew what was altered since.",
     "shard": "``(k, n)`` or ``\"k/n\"``, k from 1: only the k-th of n parts of the stacks; all may run at once, anywhere.",
     "threads": "Threads that compute; as many as processors are allotted to the process if not given.",
     "memory": 'Upper bound for buffers: bytes, or a text such as ``"512M"``; 320 MiB if not given.',
@@ -98,8 +106,15 @@ def with_options(function: Callable[P, R]) -> Callable[P, R]:
         for name, annotation in Options.__annotations__.items()
     ]
 
+    positional = [name for name, p in signature.parameters.items() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> R:
+        if len(args) > len(positional):
+            raise TypeError(
+                f"{function.__name__}() takes at most {len(positional)} arguments without a name, {len(args)} were given; "
+                f"those after {positional[-1]!r} are given by name"
+            )
         unknown = [name for name in kwargs if name not in DEFAULTS and name not in signature.parameters]
         if unknown:
             raise TypeError(f"{function.__name__}() got an unexpected keyword argument {unknown[0]!r}")

@@ -356,6 +356,7 @@ class contextlib_chdir:
     ({"contrast": "x"}, ValueError, "contrast is `x`, expected `as-stored`, `blob-sign` or `invert`"),
     ({"defocus_angle_axis": "x"}, ValueError, "expected `columns` or `rows`"),
     ({"mode0": "x"}, ValueError, "expected `signed` or `unsigned`"),
+    ({"pixel_type": "x"}, ValueError, "pixel_type is `x`, expected `int8`"),
     ({"pixel_size_from": "x"}, ValueError, "expected `caller` or `metadata`"),
     ({"batch_size": 0}, ValueError, "batch size is 0"),
     ({"batch_size": 1.5}, ValueError, "batch_size is 1.5, expected a whole number"),

@@ -1,32 +1,20 @@
 //! How fast this machine is: each step of a conversion, and a whole run against a bare loop over the same bytes.
 
+mod settings;
 mod steps;
 mod whole_run;
 
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 use num_complex::Complex;
 use serde::Serialize;
+pub use settings::{BenchSettings, N_RUNS};
 use verglas_core::StopFlag;
-use verglas_core::error::{Error, ErrorKind, Result};
+use verglas_core::error::Result;
 use verglas_fourier::grid::Precision;
 use verglas_fourier::polar::Real;
 use whole_run::WholeRun;
-
-/// What to measure.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BenchSettings {
-    /// Box side, pixels.
-    pub n_pixels: usize,
-    /// Precision of the Fourier images.
-    pub precision: Precision,
-    /// Threads that compute.
-    pub n_threads: usize,
-    /// Bytes that the whole run writes, about.
-    pub run_bytes: usize,
-}
 
 /// What was measured; times per image are wall times with all threads at work.
 #[derive(Debug, Clone, Serialize)]
@@ -81,8 +69,6 @@ pub struct StepReport {
     pub over_bare_loop: f64,
 }
 
-/// Pairs of whole run and bare loop.
-pub const N_RUNS: usize = 5;
 /// Bytes that a whole run writes unless told otherwise, about.
 pub const DEFAULT_RUN_BYTES: usize = 1 << 30;
 
@@ -94,14 +80,6 @@ pub fn run_bench(settings: &BenchSettings, folder: &Path, stop: &StopFlag) -> Re
     match settings.precision {
         Precision::Single => bench_in::<f32>(settings, folder, stop),
         Precision::Double => bench_in::<f64>(settings, folder, stop),
-    }
-}
-
-/// An error once it is time to stop.
-fn unless_stopped(stop: &StopFlag) -> Result<()> {
-    match stop.load(Ordering::Relaxed) {
-        true => Err(Error::new(ErrorKind::Interrupted, "stopped before everything was measured")),
-        false => Ok(()),
     }
 }
 
@@ -145,12 +123,6 @@ where
     })
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
-}
-
 /// The most memory that this process has had in use, MiB; 0 where the system does not tell.
 fn peak_memory_mib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -164,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_median_of_an_odd_number_is_the_middle_one() {
-        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
+        assert_eq!(settings::median([3.0, 1.0, 2.0].into_iter()), 2.0);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use verglas_fourier::polar::{PolarTransform, Real};
 use verglas_particles::image::RawImage;
 use verglas_particles::preprocess::{Downsampler, apply_normalization};
 
+use super::settings::{BenchSettings, median, unless_stopped};
 use super::whole_run::WholeRun;
-use super::{BenchSettings, median, unless_stopped};
 
 /// How long a step is repeated, s.
 const STEP_SECONDS: f64 = 1.0;

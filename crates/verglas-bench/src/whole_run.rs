@@ -22,7 +22,7 @@ use verglas_run::descriptor::ImageDescriptor;
 use verglas_run::tensor::TensorFile;
 use verglas_simulate::{SimulationSettings, simulate};
 
-use super::{BenchSettings, N_RUNS, median, unless_stopped};
+use super::settings::{BenchSettings, N_RUNS, median, unless_stopped};
 
 /// A simulated data set in a folder of its own, and its conversion.
 pub(super) struct WholeRun {

@@ -1,6 +1,6 @@
 //! The command line as a whole: the commands, and what all of them take. Each command has its own file.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
 use crate::bench::BenchArguments;
 use crate::check::CheckArguments;
@@ -10,6 +10,7 @@ use crate::demo::DemoArguments;
 use crate::descriptor::DescriptorArguments;
 use crate::export::ExportArguments;
 use crate::inspect::InspectArguments;
+use crate::messages::Logging;
 use crate::report::ReportArguments;
 use crate::simulate::SimulateArguments;
 use crate::status::StatusArguments;
@@ -43,11 +44,11 @@ pub enum Command {
     Convert(Box<ConvertArguments>),
     /// Find everything that would stop a conversion, without writing anything
     Check(Box<CheckArguments>),
-    /// How far is a conversion, seen from outside: stacks done, rate, time left, of all shards together
+    /// Show the progress of a running conversion: stacks done, rate, time left, of all shards together
     Status(StatusArguments),
     /// Is this output folder complete and unaltered?
     Verify(VerifyArguments),
-    /// Tell what is in a file: STAR, .cs, MRC, descriptor, stack (.npz, .pt), .npy
+    /// Show what is in a file: STAR, .cs, MRC, descriptor, stack (.npz, .pt), .npy
     Inspect(InspectArguments),
     /// Write one HTML page about an output folder: what was converted, examples, numbers, outliers
     Report(ReportArguments),
@@ -63,30 +64,6 @@ pub enum Command {
     Completions(CompletionsArguments),
     /// Write manual pages
     Man(ManArguments),
-}
-
-/// What is told on the way.
-#[derive(Debug, Clone, Copy, Args)]
-#[command(next_help_heading = "Messages")]
-pub struct Logging {
-    /// No progress and no summary; warnings are always shown
-    #[arg(short, long, global = true)]
-    pub quiet: bool,
-    /// Explain what was decided, and why
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
-    pub verbose: bool,
-    /// How messages on stderr look
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
-    pub log_format: LogFormat,
-}
-
-/// How messages look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// One JSON object a line
-    Json,
 }
 
 #[cfg(test)]

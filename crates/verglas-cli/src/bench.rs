@@ -9,8 +9,8 @@ use verglas::findings::counted;
 use verglas::grid::Precision;
 use verglas::settings::ConvertSettings;
 
-use crate::Failure;
-use crate::messages::result;
+use crate::failure::Failure;
+use crate::messages::{printable_json, result};
 use crate::signals::Signals;
 use crate::values::choice;
 
@@ -51,7 +51,7 @@ pub fn run(arguments: &BenchArguments) -> Result<(), Failure> {
     let signals = Signals::listen()?;
     let report = run_bench(&settings, &folder, &signals.stop).map_err(|error| signals.failure(error))?;
     if arguments.json {
-        result(&serde_json::to_string_pretty(&report).unwrap_or_default())?;
+        result(&printable_json(serde_json::to_string_pretty(&report).unwrap_or_default()))?;
     } else {
         result(&describe(&report))?;
     }

@@ -5,8 +5,8 @@ use serde_json::json;
 use verglas::findings::counted;
 use verglas::{Conversion, Findings, Result};
 
-use crate::Failure;
 use crate::convert::{InputArguments, input, settings};
+use crate::failure::Failure;
 use crate::messages::Messages;
 use crate::signals::Signals;
 

@@ -9,13 +9,14 @@ use verglas::hint::CommandWords;
 use verglas::metadata::{AngleUnit, Input};
 use verglas::settings::{
     ByteSign, Contrast, ConvertSettings, DefocusAngleAxis, DescriptorSource, DownsampleMethod, Downsampling, Existing,
-    PixelSizeFrom, Shard,
+    PixelSizeFrom, PixelType, Shard,
 };
 use verglas::{Conversion, Error, Findings, Summary};
 
-use crate::Failure;
 use crate::descriptor::GridArguments;
+use crate::failure::Failure;
 use crate::messages::Messages;
+use crate::numbers::short;
 use crate::signals::Signals;
 use crate::values::{bytes, choice, positive, shard};
 
@@ -39,7 +40,7 @@ pub struct InputArguments {
     /// The CryoSPARC job J<N> below the folder INPUT: its particles and the images in J<N>/restack or J<N>/downsample
     #[arg(long, value_name = "N", help_heading = "Images", conflicts_with_all = ["images", "image_dir"])]
     pub job: Option<u64>,
-    /// Look image files up by file name in this folder
+    /// Look image files up in this folder, by the longest end of their paths that is there
     #[arg(long, value_name = "DIR", help_heading = "Images", conflicts_with = "images")]
     pub image_dir: Option<PathBuf>,
     /// Pixel size of the input images, Å
@@ -60,6 +61,9 @@ pub struct InputArguments {
     /// How 8-bit MRC data are meant
     #[arg(long, value_parser = choice::<ByteSign>(), default_value_t, value_name = "SIGN", help_heading = "Images")]
     pub mode0: ByteSign,
+    /// How pixels are stored, where the mode of the MRC headers is wrong
+    #[arg(long, value_parser = choice::<PixelType>(), value_name = "TYPE", help_heading = "Images")]
+    pub pixel_type: Option<PixelType>,
 
     /// Only particles of these optics groups, by number or name; in .cs files ctf/exp_group_id
     #[arg(long, value_name = "ID", num_args = 1.., help_heading = "Metadata")]
@@ -125,6 +129,9 @@ pub struct ConvertArguments {
     /// Finish what an earlier run left unfinished: keep its stacks that are whole and make the others
     #[arg(long, help_heading = "Output")]
     pub resume: bool,
+    /// With --resume: read the stacks that are kept, and make those anew that were altered since
+    #[arg(long, help_heading = "Output", requires = "resume")]
+    pub verify: bool,
     /// Make only the K-th of N parts of the stacks, K from 1; any number of shards may run at once
     #[arg(long, value_name = "K/N", value_parser = shard, help_heading = "Output")]
     pub shard: Option<Shard>,
@@ -136,6 +143,7 @@ pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Res
     let settings = ConvertSettings {
         physical: !arguments.no_physical,
         plots: !arguments.no_plots,
+        verify_kept: arguments.verify,
         existing: match (arguments.overwrite, arguments.resume) {
             (true, _) => Existing::Overwrite,
             (_, true) => Existing::Resume,
@@ -146,7 +154,7 @@ pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Res
     };
     let summary = convert(input, settings, &arguments.output, messages)?;
     messages.summary(&describe(&summary), || serde_json::to_value(&summary).unwrap_or_default());
-    if summary.n_images_skipped > 0 { Err(Failure::Told(LEFT_OUT)) } else { Ok(()) }
+    if summary.n_images_skipped > 0 { Err(Failure::AlreadySaid(LEFT_OUT)) } else { Ok(()) }
 }
 
 /// It finished, but particles were left out, as the user allowed.
@@ -224,7 +232,10 @@ pub fn input(arguments: &InputArguments) -> std::result::Result<Input, Failure> 
     }
     match arguments.input.as_slice() {
         [star] => Ok(Input::IndexedStar(star.clone())),
-        several => usage(format!("{} .star files; name the image stack of each with --images", several.len())),
+        several => Err(Failure::UsageWithHint(
+            format!("{} .star files, expected one, or --images with as many image stacks", several.len()),
+            "STAR files that name their images are given one at a time; --images is for those that name none",
+        )),
     }
 }
 
@@ -248,6 +259,7 @@ pub fn settings(arguments: &InputArguments) -> ConvertSettings {
         contrast: arguments.contrast,
         optics_groups: arguments.optics_group.clone(),
         byte_sign: arguments.mode0,
+        pixel_type: arguments.pixel_type,
         keep_files_apart: arguments.keep_files_apart,
         skip_unreadable: arguments.skip_unreadable,
         n_threads: arguments.threads.map_or(defaults.n_threads, usize::from),
@@ -303,11 +315,6 @@ pub fn describe(summary: &Summary) -> String {
         summary.images_per_second(),
         indicatif::HumanBytes(summary.bytes_written),
     );
-    for (code, label) in [("default-used", "default"), ("value-dropped", "dropped"), ("defocus-angle-axis", "note")] {
-        for warning in summary.warnings.iter().filter(|warning| warning.code == code) {
-            text.push_str(&format!("\n{label}: {}", warning.message.said_in(&CommandWords)));
-        }
-    }
     if let Some(path) = &summary.new_descriptor {
         text.push_str(&format!("\ndescriptor made from the data: {}", path.display()));
     }
@@ -315,8 +322,10 @@ pub fn describe(summary: &Summary) -> String {
 }
 
 /// A pixel size for people, without the last digits of a product such as 3 · 1.1.
-fn angstrom([size, _]: [f64; 2]) -> f64 {
-    (size * 1e6).round() / 1e6
+fn angstrom([size, _]: [f64; 2]) -> String {
+    // Rounded where that takes nothing away that counts.
+    let is_usual = (1e-2..1e6).contains(&size);
+    short(if is_usual { (size * 1e6).round() / 1e6 } else { size })
 }
 
 impl From<Error> for Failure {

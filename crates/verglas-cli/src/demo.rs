@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use verglas::convert::RecordedConversion;
 use verglas::manifest::FolderRecord;
 use verglas::metadata::Input;
 use verglas::report::{REPORT, ReportSettings, write_report};
@@ -10,8 +11,9 @@ use verglas::settings::{ConvertSettings, Existing};
 use verglas::simulate::SimulationSettings;
 use verglas::{Error, ErrorKind};
 
+use crate::failure::Failure;
 use crate::messages::Messages;
-use crate::{Failure, convert, report, simulate, verify};
+use crate::{convert, report, simulate, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,8 +41,8 @@ fn n_images_named(star: &Path) -> Option<usize> {
 fn refuse_other_runs(stacks: &Path) -> Result<(), Error> {
     let Ok(record) = FolderRecord::read(stacks) else { return Ok(()) };
     let first = record.first();
-    let batch_size = first.settings.others.get("batch_size").and_then(serde_json::Value::as_u64);
-    if first.shard.is_none() && first.plan.n_images == N_PARTICLES && batch_size == Some(BATCH_SIZE as u64) {
+    let batch_size = RecordedConversion::of(first).batch_size;
+    if first.shard.is_none() && first.plan.n_images == N_PARTICLES && batch_size == Some(BATCH_SIZE) {
         return Ok(());
     }
     Err(Error::value(format!("`{}` holds stacks that no demo made", stacks.display()))
@@ -94,5 +96,5 @@ pub fn run(arguments: &DemoArguments, messages: Messages) -> Result<(), Failure>
     );
     messages
         .summary(&text, || serde_json::json!({"conversion": summary, "verification": verified, "report": reported}));
-    if verified.is_sound() { Ok(()) } else { Err(Failure::Told(1)) }
+    if verified.is_sound() { Ok(()) } else { Err(Failure::AlreadySaid(1)) }
 }

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use verglas::descriptor::{AtomShape, BaseValues, ImageDescriptor, TemplateSettings};
 use verglas::grid::Precision;
-use verglas::{Error, Hint, Result};
+use verglas::{Error, Hint, Result, Warning};
 
 use crate::messages::Messages;
-use crate::values::{choice, fraction, positive};
+use crate::numbers::short;
+use crate::values::{choice, fraction, inplanes, positive};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,9 +37,9 @@ pub struct DescriptorArguments {
     /// Radius of an atom in templates, Å
     #[arg(long, value_name = "A", value_parser = positive, help_heading = "Templates")]
     pub atom_radii: Option<f64>,
-    /// Which atoms of a model count in templates
-    #[arg(long, value_name = "S", default_value = "name CA", help_heading = "Templates")]
-    pub atom_selection: String,
+    /// Which atoms of a model count in templates [default: name CA]
+    #[arg(long, value_name = "S", help_heading = "Templates")]
+    pub atom_selection: Option<String>,
     /// Atoms, not residues, stand in templates
     #[arg(long, help_heading = "Templates")]
     pub no_protein_residue_model: bool,
@@ -61,8 +62,35 @@ pub struct GridArguments {
     #[arg(long, value_name = "F", value_parser = fraction)]
     pub resolution_factor: Option<f64>,
     /// Angles per shell [default: twice the box]
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", value_parser = inplanes)]
     pub n_inplanes: Option<NonZeroUsize>,
+}
+
+/// What was asked for and has no effect in CryoLike's templates, or none but an error.
+fn without_effect(arguments: &DescriptorArguments) -> Vec<Warning> {
+    let mut told = Vec::new();
+    let mut warn = |message: String| told.push(Warning { code: "option-without-effect", message: message.into() });
+    if arguments.no_protein_residue_model {
+        if arguments.atom_radii.is_none() {
+            warn(
+                "--no-protein-residue-model without --atom-radii: CryoLike makes no templates of atoms whose radii it does \
+                 not know"
+                    .to_owned(),
+            );
+        }
+    } else {
+        let given = [
+            ("--atom-selection", arguments.atom_selection.is_some()),
+            ("--atom-radii", arguments.atom_radii.is_some()),
+        ];
+        for (option, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
+            warn(format!(
+                "{option} has no effect: templates are made of whole residues unless \
+                 --no-protein-residue-model is given"
+            ));
+        }
+    }
+    told
 }
 
 /// Makes and writes a descriptor.
@@ -72,7 +100,7 @@ pub fn run(arguments: &DescriptorArguments, messages: Messages) -> Result<()> {
     let template = TemplateSettings {
         viewing_distance: arguments.viewing_distance.or(defaults.viewing_distance),
         atom_radii: arguments.atom_radii,
-        atom_selection: Some(arguments.atom_selection.clone()),
+        atom_selection: arguments.atom_selection.clone().or(defaults.atom_selection),
         use_protein_residue_model: !arguments.no_protein_residue_model,
         atom_shape: arguments.atom_shape,
     };
@@ -90,14 +118,16 @@ pub fn run(arguments: &DescriptorArguments, messages: Messages) -> Result<()> {
             .with_hint("choose another name, or replace it with " + Hint::Overwrite));
     }
     descriptor.save(path)?;
+    let told = without_effect(arguments);
+    told.iter().for_each(|warning| messages.warning(warning));
     let grid = &descriptor.polar_grid;
     let text = format!(
         "{}: box {} px, {} Å per pixel, {} shells to radius {}, {} angles, {} precision",
         path.display(),
         values.n_pixels,
-        arguments.pixel_size,
+        short(arguments.pixel_size),
         grid.n_shells(),
-        grid.radius_max(),
+        short(grid.radius_max()),
         grid.n_inplanes(),
         descriptor.precision.as_str()
     );

@@ -11,8 +11,8 @@ use verglas::inspect::{
 };
 use verglas::{Error, Warning};
 
-use crate::Failure;
-use crate::messages::{Messages, result};
+use crate::failure::Failure;
+use crate::messages::{Messages, printable_json, result};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -67,7 +67,7 @@ pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Res
             (1, Some(only)) => only,
             (_, last) => Value::Array(objects.into_iter().chain(last).collect()),
         };
-        result(&format!("{document:#}"))?;
+        result(&printable_json(format!("{document:#}")))?;
     }
     match Error::all_of(errors) {
         None => Ok(()),
@@ -206,13 +206,28 @@ fn mrc_title(mrc: &MrcContents) -> String {
 
 fn mrc_lines(mrc: &MrcContents) -> Vec<String> {
     let mut rows = vec![
-        pair("pixels", format!("mode {} ({}), {}-endian", mrc.mode, mrc.mode_name, mrc.byte_order)),
+        pair(
+            "pixels",
+            match mrc.byte_sign {
+                Some(sign) => format!(
+                    "mode {} ({}), read as {sign} unless --mode0 says otherwise, {}-endian",
+                    mrc.mode, mrc.mode_name, mrc.byte_order
+                ),
+                None => format!("mode {} ({}), {}-endian", mrc.mode, mrc.mode_name, mrc.byte_order),
+            },
+        ),
         pair(
             "pixel size",
             match (mrc.voxel_size_angstrom, mrc.pixel_size_angstrom) {
                 (Some(size), _) => format!("{} Å", size.map(float_text).join(" × ")),
                 (None, Some(size)) => format!("{} Å", size.map(float_text).join(" × ")),
-                (None, None) => "not stated".to_owned(),
+                (None, None) => match mrc.cell_without_grid_angstrom {
+                    Some(cell) => format!(
+                        "not known: the cell is {} Å and its grid 0, of which no pixel size follows",
+                        cell.map(float_text).join(" × ")
+                    ),
+                    None => "not stated".to_owned(),
+                },
             },
         ),
         pair(

@@ -8,7 +8,7 @@ use clap::Args;
 use verglas::findings::counted;
 use verglas::simulate::{Layout, SimulatedDataSet, SimulationSettings, simulate};
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::messages::Messages;
 use crate::signals::Signals;
 use crate::values::{choice, positive};

@@ -8,8 +8,8 @@ use verglas::findings::counted;
 use verglas::manifest::FolderRecord;
 use verglas::status::{FolderStatus, RunStatus, State, show_ranges};
 
-use crate::Failure;
-use crate::messages::result;
+use crate::failure::Failure;
+use crate::messages::{printable_json, result};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,7 +48,7 @@ pub fn run(arguments: &StatusArguments) -> Result<(), Failure> {
             result(&show_ranges(&unfinished))?;
         }
     } else if arguments.json {
-        result(&serde_json::to_string_pretty(&status).unwrap_or_default())?;
+        result(&printable_json(serde_json::to_string_pretty(&status).unwrap_or_default()))?;
     } else {
         result(&describe(&status, &arguments.folder.display().to_string()))?;
     }

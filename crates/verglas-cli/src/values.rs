@@ -1,9 +1,11 @@
 //! Values with a form of their own: choices, numbers within bounds, sizes, names with files.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use verglas::Choice;
+use verglas::grid::MAX_INPLANES;
 use verglas::settings::Shard;
 
 /// One of the library's choices, by its name; its help is the library's too.
@@ -23,6 +25,12 @@ pub fn positive(text: &str) -> Result<f64, String> {
 /// A number in (0, 1].
 pub fn fraction(text: &str) -> Result<f64, String> {
     positive(text).ok().filter(|&number| number <= 1.0).ok_or_else(|| "expected a number in (0, 1]".to_owned())
+}
+
+/// A number of angles on each shell.
+pub fn inplanes(text: &str) -> Result<NonZeroUsize, String> {
+    let number = text.parse::<NonZeroUsize>().ok().filter(|number| number.get() <= MAX_INPLANES);
+    number.ok_or_else(|| format!("expected a whole number of angles from 1 to {MAX_INPLANES}"))
 }
 
 /// A name and a file, as in `score=scores.npy`; the underscore before a STAR column's name is no part of it.

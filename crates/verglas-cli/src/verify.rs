@@ -9,7 +9,7 @@ use verglas::manifest::FolderRecord;
 use verglas::verify::verify_on;
 use verglas::{Error, Findings, Verification};
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::messages::Messages;
 use crate::signals::Signals;
 
@@ -33,7 +33,7 @@ pub struct VerifyArguments {
 pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failure> {
     let verified = verify(&arguments.folder, arguments.threads, messages)?;
     messages.summary(&describe(&verified), || serde_json::to_value(&verified).unwrap_or_default());
-    if verified.is_sound() { Ok(()) } else { Err(Failure::Told(1)) }
+    if verified.is_sound() { Ok(()) } else { Err(Failure::AlreadySaid(1)) }
 }
 
 /// Looks at an output folder and tells what is wrong.

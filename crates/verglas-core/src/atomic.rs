@@ -28,32 +28,41 @@ pub struct PartialFile {
     is_published: AtomicBool,
 }
 
-/// The temporary sibling of `path`: `.NAME.partial`.
-pub fn partial_sibling(path: &Path) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".partial");
-    path.with_file_name(name)
+/// Random characters in a temporary name.
+const N_RANDOM: usize = 6;
+
+/// The name that the file of this name has, or will have, when it is whole: `a.npz` of `.a.npz.partial`, as early versions
+/// wrote, of `.a.npz.X7fQ2a.partial`, and of `a.npz` itself.
+pub fn whole_name(name: &str) -> &str {
+    let Some(inner) = name.strip_prefix('.').and_then(|name| name.strip_suffix(".partial")) else { return name };
+    match inner.rsplit_once('.') {
+        Some((whole, random))
+            if random.len() == N_RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
+        {
+            whole
+        }
+        _ => inner,
+    }
 }
 
 impl PartialFile {
-    /// Starts the file that will be `path`; what an earlier run left of it under the temporary name is replaced.
+    /// Starts the file that will be `path`, under a temporary name that nothing else has: two processes that write one
+    /// file don't meet, and nothing is written through a link.
     ///
     /// # Errors
     /// When the folder can't be written.
     pub fn create(path: &Path) -> Result<Self> {
-        Self::create_via(partial_sibling(path), path)
-    }
-
-    /// The same under another temporary name in the same folder.
-    fn create_via(partial: PathBuf, path: &Path) -> Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&partial)
-            .map_err(|error| cannot_write(path, &error))?;
+        let mut prefix = OsString::from(".");
+        prefix.push(path.file_name().unwrap_or_default());
+        prefix.push(".");
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let made = tempfile::Builder::new().prefix(&prefix).rand_bytes(N_RANDOM).suffix(".partial").make_in(
+            folder,
+            // Not private, as temporary files are by default, but as any other new file.
+            |partial| OpenOptions::new().read(true).write(true).create_new(true).open(partial),
+        );
+        let (file, partial) = made.map_err(|error| cannot_write(path, &error))?.into_parts();
+        let partial = partial.keep().map_err(|error| cannot_write(path, &error.error))?;
         Ok(Self { file, partial, path: path.to_owned(), is_published: AtomicBool::new(false) })
     }
 
@@ -70,7 +79,7 @@ impl PartialFile {
     /// Brings the file to the disk, then gives it its name, replacing what had it.
     ///
     /// # Errors
-    /// When the disk refuses; nothing has the final name then that had it not before.
+    /// When the disk refuses; an existing file of that name is left as it was.
     pub fn publish(&self) -> Result<()> {
         self.file.sync_all().map_err(|error| cannot_write(&self.path, &error))?;
         fs::rename(&self.partial, &self.path).map_err(|error| cannot_write(&self.path, &error))?;
@@ -120,19 +129,7 @@ pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut File) -> std::result::Result<(), FormatError>,
 ) -> Result<()> {
-    write_atomically_via(&partial_sibling(path), path, write)
-}
-
-/// The same by way of the temporary file `partial`, for files that several processes may write at once.
-///
-/// # Errors
-/// As [`write_atomically`].
-pub fn write_atomically_via(
-    partial: &Path,
-    path: &Path,
-    write: impl FnOnce(&mut File) -> std::result::Result<(), FormatError>,
-) -> Result<()> {
-    let mut partial = PartialFile::create_via(partial.to_owned(), path)?;
+    let mut partial = PartialFile::create(path)?;
     write(&mut partial.file).map_err(|error| match error {
         FormatError::Io(error) => cannot_write(path, &error),
         error => Error::from_format(path, error),
@@ -162,6 +159,29 @@ mod tests {
         assert!(failed.unwrap_err().to_string().contains("cannot write"));
         assert_eq!(fs::read(&path).unwrap(), b"whole");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn two_who_write_one_file_do_not_meet_and_no_link_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, mine) = (dir.path().join("a.npz"), dir.path().join("mine.txt"));
+        fs::write(&mine, "mine").unwrap();
+        std::os::unix::fs::symlink(&mine, dir.path().join(".a.npz.partial")).unwrap();
+        let (first, second) = (PartialFile::create(&path).unwrap(), PartialFile::create(&path).unwrap());
+        first.file().write_all(b"first").unwrap();
+        second.file().write_all(b"second").unwrap();
+        first.publish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        second.publish().unwrap();
+        assert_eq!((fs::read(&path).unwrap(), fs::read(&mine).unwrap()), (b"second".to_vec(), b"mine".to_vec()));
+    }
+
+    #[test]
+    fn a_temporary_name_tells_the_final_one() {
+        for name in [".a.npz.partial", ".a.npz.X7fQ2a.partial", "a.npz"] {
+            assert_eq!(whole_name(name), "a.npz", "{name}");
+        }
+        assert_eq!(whole_name(".a.npz"), ".a.npz");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use verglas_choice::UnknownName;
 use verglas_formats::FormatError;
+use verglas_formats::mrc::CannotUnpack;
 
 use crate::hint::{Hint, LibraryWords, Text, Words};
 
@@ -29,6 +30,8 @@ pub enum ErrorKind {
     Busy,
     /// The user asked to stop.
     Interrupted,
+    /// There is not enough memory.
+    Memory,
 }
 
 /// One thing that went wrong: where, what was expected, what was found; and what to do about it.
@@ -84,6 +87,7 @@ impl Error {
     pub fn io(doing: impl fmt::Display, error: &std::io::Error) -> Self {
         let kind = match error.kind() {
             std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+            std::io::ErrorKind::OutOfMemory => ErrorKind::Memory,
             _ => ErrorKind::Io,
         };
         let hint = match error.kind() {
@@ -118,6 +122,10 @@ impl Error {
     pub fn from_format(path: &Path, error: FormatError) -> Self {
         let file = path.display().to_string();
         match error {
+            // What failed was a write.
+            FormatError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<CannotUnpack>()) => {
+                Self::io(format_args!("cannot unpack `{file}`"), &error)
+            }
             FormatError::Io(error) => Self::io(format_args!("cannot read `{file}`"), &error),
             error => {
                 let told = Self::format(error.describe(&file));

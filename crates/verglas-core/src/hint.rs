@@ -62,6 +62,10 @@ settings! {
     BatchSize: "batch-size", "batch_size";
     /// Whether images that can't be used are left out and listed.
     SkipUnreadable: "skip-unreadable", "skip_unreadable";
+    /// Whether what an earlier run made is compared with its checksums.
+    VerifyKept: "verify", "verify_kept";
+    /// What pixels are read as, whatever the header says.
+    PixelType: "pixel-type", "pixel_type";
     /// The part of the stacks that is made.
     Shard: "shard", "shard";
     /// The upper bound for buffers.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use verglas_core::error::{Error, Result};
-use verglas_formats::mrc::{ByteOrder, read_header};
+use verglas_formats::mrc::{ByteOrder, Mode, read_header};
 
 use super::{Contents, Found};
 
@@ -29,6 +29,10 @@ pub struct MrcContents {
     pub pixel_size_angstrom: Option<[f64; 2]>,
     /// The same along x, y and z.
     pub voxel_size_angstrom: Option<[f64; 3]>,
+    /// The cell's sides along x and y, Å, where there is a cell and its grid is 0: no pixel size follows from that.
+    pub cell_without_grid_angstrom: Option<[f64; 2]>,
+    /// What 8-bit pixels are read as unless asked for otherwise: `signed`; `None` for other modes.
+    pub byte_sign: Option<&'static str>,
     /// 0 for images, 1 for a volume, 401 and above for a stack of volumes.
     pub space_group: i32,
     /// NVERSION: 20140 or 20141 for MRC2014.
@@ -74,6 +78,8 @@ pub(super) fn inspect_mrc(path: &Path) -> Result<Found> {
         has_map_stamp: header.has_map_stamp,
         pixel_size_angstrom: header.pixel_size_angstrom,
         voxel_size_angstrom: header.voxel_size_angstrom,
+        cell_without_grid_angstrom: header.cell_without_grid_angstrom,
+        byte_sign: (header.mode == Mode::Int8).then_some("signed"),
         space_group: header.space_group,
         version: header.version,
         extended_header_bytes: header.extended_header_bytes,
@@ -90,6 +96,9 @@ pub(super) fn inspect_mrc(path: &Path) -> Result<Found> {
     Ok(Found {
         contents: Contents::Mrc(contents),
         warnings: summary.warnings.iter().map(ToString::to_string).collect(),
-        problems: summary.truncation.iter().map(ToString::to_string).collect(),
+        problems: {
+            let truncation = summary.truncation.iter().map(ToString::to_string);
+            truncation.chain(summary.misfit.iter().map(ToString::to_string)).collect()
+        },
     })
 }

@@ -11,7 +11,7 @@ mod pixel_size;
 mod plan;
 pub mod preprocess;
 pub mod settings;
-mod stack;
+pub mod stack;
 pub mod verify;
 
 pub use convert::{Conversion, Summary};

@@ -6,6 +6,7 @@ use verglas_core::findings::{Findings, shown};
 use verglas_core::hint::{Hint, Segment, Setting, Text};
 
 use crate::metadata::pixel_sizes::conflict;
+use crate::particle::OtherPixelSize;
 use crate::settings::PixelSizeFrom;
 
 /// Where the pixel size came from.
@@ -49,6 +50,61 @@ pub(crate) struct StatedPixelSizes {
     pub(crate) detector: Option<f64>,
     /// Of the first image file, if positive and not 1.
     pub(crate) mrc_header: Option<[f64; 2]>,
+}
+
+impl StatedPixelSizes {
+    /// Whether nothing states any.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { caller, metadata, descriptor, detector, mrc_header, .. } = self;
+        let both = [caller, descriptor, mrc_header].iter().all(|size| size.is_none());
+        both && metadata.is_none() && detector.is_none()
+    }
+}
+
+/// What a column that does not count says, in words: `rlnPixelSize 1.6`.
+fn said(other: &OtherPixelSize) -> String {
+    let [least, greatest] = other.range;
+    if least == greatest {
+        format!("{} {}", other.name, shown(least))
+    } else {
+        format!("{} from {} to {}", other.name, shown(least), shown(greatest))
+    }
+}
+
+/// The error for a size that is not known, with all that was seen and says something of it.
+pub(crate) fn not_known(others: &[OtherPixelSize]) -> Error {
+    let mut error = Error::value("the pixel size is not known: neither metadata nor MRC header state it");
+    if !others.is_empty() {
+        let seen: Vec<String> = others.iter().map(said).collect();
+        error = error.with_detail(format_args!("seen, and not enough to go by: {}", seen.join(", ")));
+    }
+    error.with_hint("give it with " + Hint::Give(Setting::PixelSize))
+}
+
+/// Tells of columns that say something of the pixel size and do not count, where that may matter: where the MRC header is
+/// all that was gone by, and where the images' own size is another than the one used.
+pub(crate) fn report_others(
+    others: &[OtherPixelSize],
+    chosen: [f64; 2],
+    source: PixelSizeSource,
+    findings: &mut Findings,
+) {
+    let is_other = |size: f64| differ(chosen, [size, size]);
+    for other in others {
+        if other.is_of_images {
+            if other.range.into_iter().any(is_other) {
+                findings.warn(
+                    "pixel-size-differs",
+                    format!("{}, which does not count in sequence; {}", said(other), used(chosen, source)),
+                );
+            }
+        } else if source == PixelSizeSource::MrcHeader {
+            findings.warn(
+                "pixel-size-elsewhere",
+                format!("{}, which alone says nothing certain of these images; {}", said(other), used(chosen, source)),
+            );
+        }
+    }
 }
 
 /// Chooses the pixel size of the input images, along rows and columns.
@@ -117,8 +173,7 @@ pub(crate) fn choose_pixel_size(
     }
     let chosen = strict.into_iter().chain(lenient).find_map(|(size, source)| size.map(|size| (size, source)));
     let Some((size, source)) = chosen else {
-        return Err(Error::value("the pixel size is not known: neither metadata nor MRC header state it")
-            .with_hint("give it with " + Hint::Give(Setting::PixelSize)));
+        return Err(not_known(&[]));
     };
     if let Some(detector) = detector
         && source != PixelSizeSource::Detector

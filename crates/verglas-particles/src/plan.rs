@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use verglas_run::Shard;
+
 use crate::particle::{Pairing, ParticleTable};
 
 /// What decides the plan besides the particles.
@@ -24,7 +26,8 @@ pub struct PlannedStack {
     pub positions: Range<usize>,
     /// Index into the table's constants.
     pub constants: u32,
-    /// Where the stack's images stand among those of their image file, for stacks that never mix files.
+    /// Where the stack's images stand in their pair, or among those of their image file, for stacks that never mix files;
+    /// `None` also where they do not follow each other there, for other optics groups or constants lie between.
     pub range_in_file: Option<Range<usize>>,
 }
 
@@ -41,6 +44,8 @@ pub struct StackPlan {
     /// Particles in output order; `None` while that is the order of the table.
     order: Option<Vec<u32>>,
     stacks: Vec<PlannedStack>,
+    /// Whether no stack mixes image files.
+    is_apart: bool,
 }
 
 impl StackPlan {
@@ -58,6 +63,25 @@ impl StackPlan {
     pub fn particles(&self) -> impl Iterator<Item = usize> {
         let end = self.stacks.last().map_or(0, |stack| stack.positions.end);
         (0..end).map(|position| self.particle(position))
+    }
+
+    /// How many stacks that never mix files hold images that do not follow each other in theirs.
+    pub fn n_stacks_without_range(&self) -> usize {
+        if self.is_apart { self.stacks.iter().filter(|stack| stack.range_in_file.is_none()).count() } else { 0 }
+    }
+
+    /// The numbers of the stacks of a shard; of all without one.
+    pub fn own_stacks(&self, shard: Option<Shard>) -> Range<usize> {
+        Shard::units_of(shard, self.stacks.len())
+    }
+
+    /// The positions of a shard's images in the output order; of all without one.
+    pub fn own_positions(&self, shard: Option<Shard>) -> Range<usize> {
+        match self.stacks.get(self.own_stacks(shard)) {
+            Some([only]) => only.positions.clone(),
+            Some([first, .., last]) => first.positions.start..last.positions.end,
+            _ => 0..0,
+        }
     }
 
     /// The number of images in all stacks.
@@ -83,22 +107,42 @@ pub fn plan_stacks(table: &ParticleTable, settings: PlanSettings) -> StackPlan {
     let batch_size = settings.batch_size.max(1);
     let mut stacks = Vec::new();
     let mut start = 0;
-    let mut seen_in_file = vec![0_usize; if apart { table.image_names.len() } else { 0 }];
+    let place_in_file = if apart { places_in_files(table) } else { Vec::new() };
     while start < table.len() && settings.max_stacks.is_none_or(|most| stacks.len() < most) {
         let group = key(particle(start));
         let mut end = start + 1;
         while end < table.len() && end - start < batch_size && key(particle(end)) == group {
             end += 1;
         }
-        let range_in_file = apart.then(|| {
-            let first = seen_in_file[group.1 as usize];
-            seen_in_file[group.1 as usize] += end - start;
-            first..first + (end - start)
-        });
+        let places = (start..end).map(|position| place_in_file[particle(position)] as usize);
+        let range_in_file = if apart { range_of(places) } else { None };
         stacks.push(PlannedStack { positions: start..end, constants: group.0, range_in_file });
         start = end;
     }
-    StackPlan { order, stacks }
+    StackPlan { order, stacks, is_apart: apart }
+}
+
+/// Where each particle's image stands in its pair, or among the images of its file that the rows name, in their order.
+fn places_in_files(table: &ParticleTable) -> Vec<u32> {
+    let mut n_seen = vec![0_u32; table.image_names.len()];
+    (0..table.len())
+        .map(|particle| {
+            let seen = &mut n_seen[table.image[particle] as usize];
+            let place = *seen;
+            *seen += 1;
+            match table.pairing {
+                Pairing::Sequential => table.section[particle].0,
+                Pairing::Indexed => place,
+            }
+        })
+        .collect()
+}
+
+/// The range that consecutive places make; `None` if they are not consecutive.
+fn range_of(mut places: impl Iterator<Item = usize>) -> Option<Range<usize>> {
+    let first = places.next()?;
+    let mut end = first + 1;
+    places.all(|place| std::mem::replace(&mut end, place + 1) == place).then_some(first..end)
 }
 
 /// Particles sorted by constants, then by image file if those stay apart, then by row.
@@ -130,6 +174,11 @@ mod tests {
     /// A table whose particles have the given constants and image files.
     fn table(pairing: Pairing, constants_of: &[u32], image: &[u32]) -> ParticleTable {
         let n = image.len() as u32;
+        // Row k of a pair describes section k of its stack.
+        let section = |row: usize| match pairing {
+            Pairing::Sequential => image[..row].iter().filter(|&&other| other == image[row]).count(),
+            Pairing::Indexed => row,
+        };
         let set = |voltage_kv| LensConstants { voltage_kv, spherical_aberration_mm: 2.7, amplitude_contrast: 0.1 };
         ParticleTable {
             sources: Vec::new(),
@@ -137,7 +186,7 @@ mod tests {
             row: (0..n).collect(),
             image_names: vec![b"a".to_vec(), b"b".to_vec(), b"c".to_vec()],
             image: image.to_vec(),
-            section: (0..n).map(SectionIndex).collect(),
+            section: (0..n as usize).map(|row| section(row) as u32).map(SectionIndex).collect(),
             defocus_u_angstrom: Column::Constant(1.0),
             defocus_v_angstrom: Column::Constant(1.0),
             defocus_angle_rad: Column::Constant(0.0),
@@ -154,6 +203,7 @@ mod tests {
             pixel_size_angstrom: None,
             detector_pixel_size_angstrom: None,
             differing_detector_pixel_sizes: None,
+            other_pixel_sizes: Vec::new(),
         }
     }
 
@@ -198,6 +248,14 @@ mod tests {
     }
 
     #[test]
+    fn a_stack_of_images_that_do_not_follow_each_other_has_no_range() {
+        let plan = plan_stacks(&table(Pairing::Sequential, &[0, 1, 0, 1, 1], &[0; 5]), settings(2));
+        assert_eq!(particles(&plan), [vec![0, 2], vec![1, 3], vec![4]]);
+        let ranges: Vec<_> = plan.stacks().iter().map(|stack| stack.range_in_file.clone()).collect();
+        assert_eq!(ranges, [None, None, Some(4..5)]);
+    }
+
+    #[test]
     fn max_stacks_cuts_the_plan_short() {
         let limited = PlanSettings { max_stacks: Some(1), ..settings(2) };
         let plan = plan_stacks(&table(Pairing::Indexed, &[], &[0; 5]), limited);
@@ -217,6 +275,10 @@ mod tests {
     /// The plan by its definition: group after group is looked for among all rows, and cut into pieces.
     fn plan_simply(table: &ParticleTable, settings: PlanSettings) -> Vec<SimpleStack> {
         let apart = settings.keep_files_apart || table.pairing == Pairing::Sequential;
+        let place = |row: usize| match table.pairing {
+            Pairing::Sequential => table.section[row].0 as usize,
+            Pairing::Indexed => (0..row).filter(|&other| table.image[other] == table.image[row]).count(),
+        };
         let mut stacks = Vec::new();
         let mut done: Vec<usize> = Vec::new();
         for constants in 0..table.constants.len() as u32 {
@@ -225,8 +287,9 @@ mod tests {
                 let is_alike = |row: usize| !apart || table.image[row] == table.image[first];
                 let group: Vec<usize> = of_set.iter().copied().filter(|&row| is_alike(row)).collect();
                 for stack in group.chunks(settings.batch_size) {
-                    let n_before = done.iter().filter(|&&row| table.image[row] == table.image[first]).count();
-                    let range = apart.then(|| n_before..n_before + stack.len());
+                    let places: Vec<usize> = stack.iter().map(|&row| place(row)).collect();
+                    let follow = places.windows(2).all(|pair| pair[1] == pair[0] + 1);
+                    let range = (apart && follow).then(|| places[0]..places[0] + places.len());
                     done.extend(stack);
                     stacks.push((stack.to_vec(), constants, range));
                 }

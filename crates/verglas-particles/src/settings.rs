@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use verglas_core::choice::choice;
 use verglas_core::threads::default_threads;
+pub use verglas_formats::mrc::PixelType;
 use verglas_fourier::grid::Precision;
 
 use crate::metadata::AngleUnit;
@@ -109,7 +110,7 @@ impl Default for Downsampling {
 pub struct ConvertSettings {
     /// The grids.
     pub descriptor: DescriptorSource,
-    /// Look image files up by file name in this folder.
+    /// Look image files up in this folder, by the longest end of their paths that is there.
     pub image_dir: Option<PathBuf>,
     /// Most images per stack.
     pub batch_size: usize,
@@ -133,6 +134,8 @@ pub struct ConvertSettings {
     pub optics_groups: Vec<String>,
     /// How 8-bit MRC data are meant.
     pub byte_sign: ByteSign,
+    /// How pixels are stored, where the MRC headers' mode is wrong; `None`: the mode counts.
+    pub pixel_type: Option<PixelType>,
     /// No stack mixes image files.
     pub keep_files_apart: bool,
     /// Whether the physical stacks are written.
@@ -143,6 +146,8 @@ pub struct ConvertSettings {
     pub existing: Existing,
     /// Make only this part of the stacks, under the names that they have in the whole.
     pub shard: Option<Shard>,
+    /// When going on: compare the checksums of what is kept, and make anew what was altered. Sizes are always compared.
+    pub verify_kept: bool,
     /// Leave out images that can't be read or normalised, and list them; metadata must be right all the same.
     pub skip_unreadable: bool,
     /// Threads that compute; at least one.
@@ -176,11 +181,13 @@ impl Default for ConvertSettings {
             contrast: Contrast::AsStored,
             optics_groups: Vec::new(),
             byte_sign: ByteSign::Signed,
+            pixel_type: None,
             keep_files_apart: false,
             physical: true,
             plots: true,
             existing: Existing::Refuse,
             shard: None,
+            verify_kept: false,
             skip_unreadable: false,
             n_threads: default_threads(),
             memory_bytes: DEFAULT_MEMORY_BYTES,

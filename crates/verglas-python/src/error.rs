@@ -1,8 +1,11 @@
 //! The library's errors as Python's exceptions: the same text, hints included.
 
-use pyo3::PyErr;
-use pyo3::exceptions::{PyBlockingIOError, PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyValueError};
 use std::path::Path;
+
+use pyo3::PyErr;
+use pyo3::exceptions::{
+    PyBlockingIOError, PyFileNotFoundError, PyKeyboardInterrupt, PyMemoryError, PyOSError, PyValueError,
+};
 use verglas::{Error, ErrorKind};
 
 use crate::words::PythonWords;
@@ -24,6 +27,7 @@ pub fn exception(error: &Error) -> PyErr {
         ErrorKind::Io => PyOSError::new_err(text),
         ErrorKind::Busy => PyBlockingIOError::new_err(text),
         ErrorKind::Interrupted => PyKeyboardInterrupt::new_err(text),
+        ErrorKind::Memory => PyMemoryError::new_err(text),
     }
 }
 

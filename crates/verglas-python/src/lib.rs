@@ -7,7 +7,9 @@ mod choices;
 mod conversion;
 mod cs;
 mod descriptor;
+mod ending;
 mod error;
+mod memory;
 mod mrc;
 mod npz;
 mod polar;
@@ -53,4 +55,9 @@ mod _native {
     /// The package's version, which stands in Cargo's workspace and nowhere else.
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::ending::watch_for_the_end(module.py())
+    }
 }

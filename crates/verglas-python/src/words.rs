@@ -49,6 +49,8 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::DefocusAngleAxis => (&["defocus_angle_axis"], ""),
         Setting::BatchSize => (&["batch_size"], ""),
         Setting::SkipUnreadable => (&["skip_unreadable"], "=True"),
+        Setting::VerifyKept => (&["verify_kept"], "=True"),
+        Setting::PixelType => (&["pixel_type"], ""),
         Setting::Shard => (&["shard"], "=(k, n)"),
         Setting::Memory => (&["memory"], ""),
         // Export is the command's alone.

@@ -9,11 +9,11 @@ use verglas_formats::pt::PtFile;
 use verglas_fourier::ctf::Ctf;
 use verglas_fourier::grid::Precision;
 use verglas_fourier::polar::Real;
+use verglas_particles::stack::StackNames;
 use verglas_plot::{
     Contrast, DIVERGING, DiscTable, GREY, Palette, PowerPlan, PowerSum, Shrinker, SymmetricLog, encode_png,
 };
 use verglas_run::descriptor::ImageDescriptor;
-use verglas_run::names::StackNames;
 
 use super::rings::zero_rings;
 use super::stack_table::{Source, read_sources};

@@ -19,7 +19,6 @@ mod svg;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -29,8 +28,8 @@ use serde::Serialize;
 use survey::{Stacks, survey};
 use verglas_core::atomic::write_atomically;
 use verglas_core::error::{Error, Result};
+use verglas_particles::stack::StackNames;
 use verglas_run::descriptor::ImageDescriptor;
-use verglas_run::names::StackNames;
 
 /// What a user can ask of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,7 +128,7 @@ fn refuse_other_files(path: &Path) -> Result<()> {
     /// The head of a page is within so many bytes.
     const HEAD_BYTES: u64 = 1024;
     let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
+    let read = verglas_formats::open_regular(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
     match read {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Ok(0) => Ok(()),

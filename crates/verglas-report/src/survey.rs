@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use verglas_core::error::{Error, Result};
 use verglas_formats::pt::PtFile;
-use verglas_run::names::StackNames;
+use verglas_particles::stack::StackNames;
 
 use super::directions::DirectionMap;
 use super::outliers::{Outlier, OutlierList, Reason};

@@ -146,6 +146,7 @@ impl<'a> Recorder<'a> {
         run.bytes_written = steps.bytes_written.load(Ordering::Relaxed);
         record.manifest.stacks.sort_by_key(|stack| stack.number);
         record.manifest.skipped.sort_by_key(SkippedImage::place);
+        self.output.check_is_same()?;
         record.manifest.write(self.output.root())?;
         record.written = Instant::now();
         record.pause = LEAST_PAUSE.max(before.elapsed() * PAUSE_PER_WRITE);

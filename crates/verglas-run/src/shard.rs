@@ -35,6 +35,11 @@ impl Shard {
         (1..=MOST_SHARDS).contains(&self.of) && (1..=self.of).contains(&self.number)
     }
 
+    /// The numbers of the units that a run makes of `n_units`: those of its shard, or all.
+    pub fn units_of(shard: Option<Self>, n_units: usize) -> Range<usize> {
+        shard.map_or(0..n_units, |shard| shard.units(n_units))
+    }
+
     /// Which one it is, from 1.
     pub fn number(self) -> usize {
         self.number
@@ -45,11 +50,11 @@ impl Shard {
         self.of
     }
 
-    /// The numbers of its stacks, of `n_stacks` in the plan: a block of consecutive ones, so that a shard reads as few
-    /// image files as can be. There may be none.
-    pub fn stacks(self, n_stacks: usize) -> Range<usize> {
+    /// The numbers of its units, of `n_units` in the plan: a block of consecutive ones, so that a shard reads as few
+    /// files as can be. There may be none.
+    pub fn units(self, n_units: usize) -> Range<usize> {
         let of = self.of.max(1) as u128;
-        let start_of = |number: usize| ((number as u128).min(of) * n_stacks as u128 / of) as usize;
+        let start_of = |number: usize| ((number as u128).min(of) * n_units as u128 / of) as usize;
         start_of(self.number.saturating_sub(1))..start_of(self.number)
     }
 }
@@ -67,11 +72,10 @@ mod tests {
     #[test]
     fn shards_cover_all_stacks_once_and_in_order() {
         for (n_stacks, of) in [(10, 4), (3, 7), (0, 2), (1, 1), (1_000_003, 1000)] {
-            let all: Vec<usize> =
-                (1..=of).flat_map(|number| Shard::new(number, of).unwrap().stacks(n_stacks)).collect();
+            let all: Vec<usize> = (1..=of).flat_map(|number| Shard::new(number, of).unwrap().units(n_stacks)).collect();
             assert!(all.iter().copied().eq(0..n_stacks), "{n_stacks} stacks in {of} shards");
         }
-        assert_eq!(Shard::new(2, 4).unwrap().stacks(10), 2..5);
+        assert_eq!(Shard::new(2, 4).unwrap().units(10), 2..5);
     }
 
     #[test]
@@ -81,6 +85,6 @@ mod tests {
             assert!(error.contains(&format!("shard {number}/{of}")), "{error}");
         }
         // As a damaged manifest may have it.
-        assert_eq!((Shard { number: 0, of: 0 }).stacks(5), 0..0);
+        assert_eq!((Shard { number: 0, of: 0 }).units(5), 0..0);
     }
 }

@@ -150,7 +150,7 @@ fn write_image_files(folder: &Path, name: impl Fn(usize) -> String, n_particles:
     std::fs::create_dir_all(folder.join(name(0)).parent().expect("a folder")).expect("a folder");
     let mut header = header(folder);
     let n_stacks = n_particles.div_ceil(ConvertSettings::default().batch_size);
-    let first_of_shard = Shard::new(SHARD, N_SHARDS).expect("a shard").stacks(n_stacks).start;
+    let first_of_shard = Shard::new(SHARD, N_SHARDS).expect("a shard").units(n_stacks).start;
     let first_of_shard = first_of_shard * ConvertSettings::default().batch_size;
     let pixels: Vec<u8> = (0..BOX * BOX).flat_map(|at| ((at % 251) as f32).to_le_bytes()).collect();
     for (image, first) in (0..n_particles).step_by(per_file).enumerate() {

@@ -53,6 +53,8 @@ fn assert_not_resumed(set: &DataSet, arguments: &[&str], parts: &[&str]) {
 fn edit_manifest(path: &Path, edit: impl FnOnce(&mut serde_json::Value)) {
     let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     edit(&mut manifest);
+    // As of an early version, which wrote no checksum.
+    manifest["is_sealed"] = false.into();
     fs::write(path, manifest.to_string()).unwrap();
 }
 
@@ -240,4 +242,47 @@ fn descriptors_are_the_same_when_what_they_say_is() {
         &given_now,
         &["descriptor: `", "copy.npz` before, `", "other.npz` now", "descriptor_crc32"],
     );
+}
+
+#[test]
+fn what_the_command_reads_is_never_removed_to_make_way() {
+    let set = DataSet::usual();
+    assert_eq!(set.convert(&[]).code, 0);
+    fs::copy(set.path("out/manifest.json"), set.path("out/manifest_of_my_samples.json")).unwrap();
+    // The descriptor that the earlier run made, by its name and by another.
+    std::os::unix::fs::symlink("out/parameters.npz", set.path("grids.npz")).unwrap();
+    let before = all_files(&set.path("out"));
+    for name in ["out/parameters.npz", "grids.npz"] {
+        let ran = set.convert(&["--overwrite", "-d", name]);
+        assert_eq!(ran.code, 1, "{name}");
+        assert!(
+            ran.stderr.contains(&format!("`{name}`")) && ran.stderr.contains("is read by this run"),
+            "{}",
+            ran.stderr
+        );
+        assert!(all_files(&set.path("out")) == before, "something was removed");
+    }
+    assert_eq!(set.convert(&["--overwrite"]).code, 0);
+    assert!(set.path("out/manifest_of_my_samples.json").is_file());
+}
+
+#[test]
+fn nothing_is_written_through_a_link() {
+    let set = DataSet::usual();
+    fs::create_dir(set.path("out")).unwrap();
+    let mine = set.path("mine.txt");
+    fs::write(&mine, "mine").unwrap();
+    for name in ["out/.verglas.lock", "out/.manifest.json.partial", "out/.parameters.npz.partial"] {
+        std::os::unix::fs::symlink(&mine, set.path(name)).unwrap();
+        let ran = set.convert(&[]);
+        assert_eq!(fs::read(&mine).unwrap(), b"mine", "{name}");
+        if name.ends_with("lock") {
+            assert!(ran.code == 1 && ran.stderr.contains("it is a link"), "{}", ran.stderr);
+            fs::remove_file(set.path(name)).unwrap();
+        } else {
+            assert_eq!(ran.code, 0, "{name}: {}", ran.stderr);
+            fs::remove_dir_all(set.path("out")).unwrap();
+            fs::create_dir(set.path("out")).unwrap();
+        }
+    }
 }

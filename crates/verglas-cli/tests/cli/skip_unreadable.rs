@@ -179,7 +179,7 @@ fn shards_that_end_at_once_and_start_again_keep_one_list_of_all() {
         assert_eq!(convert_shard(&set, shard).code, 3);
     }
     // A shard whose stacks are gone, and one that finds all of its own there.
-    let first = verglas::settings::Shard::new(1, 3).unwrap().stacks(shards_of(&set)[0].plan.n_stacks);
+    let first = verglas::settings::Shard::new(1, 3).unwrap().units(shards_of(&set)[0].plan.n_stacks);
     for number in first {
         fs::remove_file(set.path(&format!("sh/fft/particles_fourier_stack_{number:06}.npz"))).unwrap();
     }
@@ -199,6 +199,7 @@ fn shards_that_end_at_once_and_start_again_keep_one_list_of_all() {
     let mut part = Manifest::read(&path).unwrap();
     part.skipped_list[0].bytes = shorter.len() as u64;
     part.skipped_list[0].crc32 = format!("{:08x}", crc32fast::hash(shorter.as_bytes()));
+    part.is_sealed = false;
     fs::write(&path, serde_json::to_vec(&part).unwrap()).unwrap();
     let altered = set.run(&["verify", "sh"]);
     let n = shards_of(&set).iter().map(|part| part.skipped.len()).sum::<usize>();
@@ -292,4 +293,25 @@ fn pairs_list_image_row_and_file() {
     assert_eq!((list[0].0, list[0].1.as_str(), list.len()), (1, "000002@b.mrcs", 1));
     assert!(fs::read_to_string(set.path("out/skipped.star")).unwrap().contains(" b.star "));
     assert_eq!(set.run(&["verify", "out"]).code, 0);
+}
+
+#[test]
+fn a_header_whose_mode_means_nothing_is_damage_and_a_complex_one_is_not() {
+    let set = DataSet::usual();
+    let with_mode = |mode: i32| {
+        use std::os::unix::fs::FileExt;
+        let file = fs::File::options().write(true).open(set.path("stacks/b.mrcs")).unwrap();
+        file.write_all_at(&mode.to_le_bytes(), 12).unwrap();
+    };
+    for mode in [-1, 7, 34, 0x5a5a_5a5a] {
+        with_mode(mode);
+        let ran = set.convert(&["--skip-unreadable", "--overwrite"]);
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        let list = listed(&set, "out/skipped.star");
+        assert_eq!(list.len(), 3);
+        assert!(list.iter().all(|(_, name, why)| name.ends_with("b.mrcs") && why.contains(&format!("mode {mode}"))));
+    }
+    with_mode(4);
+    let ran = set.convert(&["--skip-unreadable", "--overwrite"]);
+    assert!(ran.code == 1 && ran.stderr.contains("mode 4 (complex 32-bit floats"), "{}", ran.stderr);
 }

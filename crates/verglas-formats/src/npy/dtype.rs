@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::MAX_AXES;
 use super::literal::{Literal, quote};
 use crate::error::{FormatError, Place, Result};
+
+/// Axes that an array, or a field of a record, may have: NumPy's own limit (`NPY_MAXDIMS` since version 2.0).
+pub const MAX_AXES: usize = 64;
 
 /// How deeply records may hold records.
 const MAX_DEPTH: usize = 16;

@@ -2,8 +2,7 @@
 
 use std::io::Read;
 
-use super::MAX_AXES;
-use super::dtype::{Dtype, tuple_literal};
+use super::dtype::{Dtype, MAX_AXES, tuple_literal};
 use super::literal::{Literal, parse_literal};
 use crate::error::{FormatError, Place, Result};
 

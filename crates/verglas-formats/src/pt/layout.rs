@@ -4,9 +4,8 @@ use std::io::Write;
 
 use num_complex::Complex;
 
-use super::MAX_AXES;
 use super::pickle::pickle_tensor;
-use super::tensor::{ElementType, checked_values};
+use super::tensor::{ElementType, MAX_AXES, checked_values};
 use crate::error::{FormatError, Place, Result};
 use crate::zip::{EntryRecord, end_records};
 

@@ -22,7 +22,4 @@ mod tensor;
 
 pub use layout::{PtDtype, PtElement, PtLayout, write_pt};
 pub use read::PtFile;
-pub use tensor::{ElementType, PtTensor};
-
-/// Axes that a tensor may have; CryoLike's have three.
-pub const MAX_AXES: usize = 16;
+pub use tensor::{ElementType, MAX_AXES, PtTensor};

@@ -6,8 +6,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::MAX_AXES;
-use super::tensor::{ElementType, PtTensor, contiguous_strides};
+use super::tensor::{ElementType, MAX_AXES, PtTensor, contiguous_strides};
 use crate::error::{FormatError, Place, Result};
 
 /// One tensor takes some 200 bytes.

@@ -2,6 +2,9 @@
 
 use crate::error::{FormatError, Place, Result};
 
+/// Axes that a tensor may have; CryoLike's have three.
+pub const MAX_AXES: usize = 16;
+
 /// The type of a tensor's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ElementType {

@@ -2,6 +2,9 @@
 
 use crate::{FormatError, Place, Result};
 
+/// Most columns of a table. RELION's widest files have some hundred.
+pub const MAX_COLUMNS: usize = 65_536;
+
 /// The head of a data block: its name, its columns, and where it stands in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {

@@ -2,7 +2,8 @@
 
 use std::io::{self, BufRead};
 
-use super::MAX_LINE_BYTES;
+/// Longest line that is read, in bytes: far above any real one, low enough for a file that is none to do no harm.
+pub const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Lines are stored padded to a multiple of this with at least one blank, so that the tokenizer works on whole chunks
 /// and every value is followed by white space.

@@ -44,14 +44,9 @@ mod tokens;
 pub mod value;
 mod writer;
 
-pub use block::{Block, BlockKind, Column, strip_rln};
+pub use block::{Block, BlockKind, Column, MAX_COLUMNS, strip_rln};
+pub use line::MAX_LINE_BYTES;
 pub use reader::StarReader;
 pub use row::Row;
 pub use table::{StarFile, StarTable};
 pub use writer::StarWriter;
-
-/// Longest line that is read, in bytes: far above any real one, low enough for a file that is none to do no harm.
-pub const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
-
-/// Most columns of a table. RELION's widest files have some hundred.
-pub const MAX_COLUMNS: usize = 65_536;

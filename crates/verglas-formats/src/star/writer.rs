@@ -1,8 +1,9 @@
 //! Writes STAR files that RELION, `starfile` and [`StarReader`](super::StarReader) read alike.
 
-use super::line::Line;
+use super::block::MAX_COLUMNS;
+use super::fault;
+use super::line::{Line, MAX_LINE_BYTES};
 use super::tokens::{TokenFault, Tokens, is_white};
-use super::{MAX_COLUMNS, MAX_LINE_BYTES, fault};
 use crate::{FormatError, Place, Result};
 use std::io::Write;
 

@@ -2,13 +2,15 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use super::MAX_DEFLATE_RATIO;
-use super::read::{Method, ZipEntry};
+use super::entry::{Method, ZipEntry};
 use super::record::{
     CENTRAL_BYTES, CENTRAL_SIGNATURE, COUNT_IN_ZIP64, END_BYTES, END_SIGNATURE, END64_BYTES, END64_SIGNATURE, IN_ZIP64,
     LOCAL_BYTES, LOCATOR64_BYTES, LOCATOR64_SIGNATURE, ZIP64_EXTRA,
 };
 use crate::error::{FormatError, Place, Result};
+
+/// No deflate stream expands beyond this ratio: a length-258 copy takes at least two bits (RFC 1951, 3.2.5).
+pub(crate) const MAX_DEFLATE_RATIO: u64 = 1032;
 
 /// Where the central directory is.
 pub(super) struct End {

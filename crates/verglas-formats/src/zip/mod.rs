@@ -5,17 +5,14 @@
 //! there; where archives in the wild and the rules differ, a comment says what is accepted.
 
 mod directory;
+mod entry;
 mod read;
 mod record;
 mod write;
 
+pub use entry::{Method, ZipEntry};
 pub(crate) use read::in_entry;
-pub use read::{EntryReader, Method, ZipEntry, ZipReader};
+pub use read::{EntryReader, ZipReader};
+pub use record::DATA_ALIGNMENT;
 pub(crate) use record::{EntryRecord, end_records};
 pub use write::ZipWriter;
-
-/// Entries that are written start their data at a multiple of this, so that a mapped file gives aligned numbers.
-pub const DATA_ALIGNMENT: u64 = 64;
-
-/// No deflate stream expands beyond this ratio: a length-258 copy takes at least two bits (RFC 1951, 3.2.5).
-pub(crate) const MAX_DEFLATE_RATIO: u64 = 1032;

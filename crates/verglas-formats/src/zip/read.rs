@@ -6,36 +6,12 @@ use std::io::{self, Read, Seek, SeekFrom, Take};
 use flate2::read::DeflateDecoder;
 
 use super::directory::{find_end, malformed_at, malformed_in, parse_directory, refuse_overlaps, u16_at};
+use super::entry::{Method, ZipEntry};
 use super::record::{LOCAL_BYTES, LOCAL_SIGNATURE};
 use crate::error::{FormatError, Result};
 
 /// Bytes that are read at once where only their checksum is wanted.
 const PIECE_BYTES: u64 = 256 << 10;
-
-/// How an entry's bytes are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// As they are.
-    Stored,
-    /// Compressed with deflate (RFC 1951).
-    Deflated,
-}
-
-/// One entry, as the central directory has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ZipEntry {
-    /// Its path within the archive.
-    pub name: String,
-    /// How its bytes are kept.
-    pub method: Method,
-    /// Bytes that it takes in the archive, without its header.
-    pub compressed_bytes: u64,
-    /// Bytes that it holds.
-    pub size_bytes: u64,
-    /// CRC-32 of the bytes that it holds.
-    pub crc32: u32,
-    pub(super) header_offset: u64,
-}
 
 /// An archive that is open for reading.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The byte layout of an archive's headers, shared by the writer and by `.pt` files that are written out of order.
 
-use super::DATA_ALIGNMENT;
+/// Entries that are written start their data at a multiple of this, so that a mapped file gives aligned numbers.
+pub const DATA_ALIGNMENT: u64 = 64;
 
 pub(super) const LOCAL_SIGNATURE: [u8; 4] = *b"PK\x03\x04";
 pub(super) const CENTRAL_SIGNATURE: [u8; 4] = *b"PK\x01\x02";

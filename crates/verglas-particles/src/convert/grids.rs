@@ -7,7 +7,7 @@ use verglas_run::descriptor::{BaseValues, ImageDescriptor, TemplateSettings};
 
 use super::images::{FoundImages, compare_headers, header_pixel_size};
 use crate::particle::ParticleTable;
-use crate::pixel_size::{PixelSizeSource, StatedPixelSizes, choose_pixel_size, show, used};
+use crate::pixel_size::{PixelSizeSource, StatedPixelSizes, choose_pixel_size, not_known, report_others, show, used};
 use crate::preprocess::DownsampledBox;
 use crate::settings::{ConvertSettings, DescriptorSource};
 
@@ -60,7 +60,20 @@ pub(super) fn choose_grids(
         detector: table.detector_pixel_size_angstrom,
         mrc_header: header_pixel_size(&found.files),
     };
+    if stated.is_empty() && settings.pixel_size_from.is_none() {
+        let error = not_known(&table.other_pixel_sizes);
+        let cell = found.files.iter().flatten().find_map(|file| Some((file, file.header.cell_without_grid_angstrom?)));
+        return Err(match cell {
+            Some((file, cell)) => error.with_detail(format_args!(
+                "the MRC header of `{}` has a cell of {} Å and a grid of 0, of which no pixel size follows",
+                file.path.display(),
+                show(cell)
+            )),
+            None => error,
+        });
+    }
     let (pixel_size_angstrom, pixel_size_source) = choose_pixel_size(&stated, settings.pixel_size_from, findings)?;
+    report_others(&table.other_pixel_sizes, pixel_size_angstrom, pixel_size_source, findings);
     if let Some(sizes) = &table.differing_detector_pixel_sizes {
         if pixel_size_source == PixelSizeSource::Detector {
             return Err(Error::value(format!(

@@ -5,8 +5,7 @@ use verglas_core::findings::{Findings, counted};
 use verglas_core::hint::{Hint, Setting};
 use verglas_formats::mrc::Mode0;
 
-use super::prepare::{own_positions, own_stacks};
-use crate::image::{BoxSize, ImageFile, Unreadable, check_images, locate_images};
+use crate::image::{BoxSize, ImageFile, StoredPixels, Unreadable, check_images, locate_images};
 use crate::metadata::{Input, image_folder};
 use crate::particle::ParticleTable;
 use crate::pixel_size::{PixelSizeSource, differ, show, used};
@@ -37,7 +36,7 @@ pub(super) fn find_images(
         is_named[table.image[particle] as usize] = true;
     }
     let mut n_images = vec![0_u32; table.image_names.len()];
-    for position in own_positions(plan, settings) {
+    for position in plan.own_positions(settings.shard) {
         n_images[table.image[plan.particle(position)] as usize] += 1;
     }
     // A row whose image name is wrong has an empty one, and is an error already. Where files are looked for depends on
@@ -66,8 +65,9 @@ pub(super) fn find_images(
             *path = None;
         }
     }
-    let positions = own_positions(plan, settings);
-    let (files, box_size) = check_images(table, plan, positions, paths, mode0, settings.skip_unreadable, findings);
+    let positions = plan.own_positions(settings.shard);
+    let stored = StoredPixels { mode0, pixel_type: settings.pixel_type };
+    let (files, box_size) = check_images(table, plan, positions, paths, stored, settings.skip_unreadable, findings);
     if settings.skip_unreadable {
         refuse_empty_stacks(table, plan, settings, &files, findings);
     }
@@ -88,7 +88,7 @@ fn refuse_empty_stacks(
     };
     let is_empty =
         |&number: &usize| !plan.stacks()[number].positions.clone().any(|position| is_there(plan.particle(position)));
-    let mut empty = own_stacks(plan, settings).filter(is_empty);
+    let mut empty = plan.own_stacks(settings.shard).filter(is_empty);
     let Some(first) = empty.next() else { return };
     let first_particle = plan.particle(plan.stacks()[first].positions.start);
     let others = match empty.count() {

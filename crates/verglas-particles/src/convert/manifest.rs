@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crc32fast::Hasher;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use verglas_core::findings::Warning;
 use verglas_run::folder::DESCRIPTOR;
 use verglas_run::manifest::{
@@ -35,6 +36,7 @@ pub(super) fn new_manifest(conversion: &Conversion, warnings: &[Warning], descri
         skipped_list: Vec::new(),
         skipped: Vec::new(),
         run: RunRecord::default(),
+        is_sealed: true,
     }
 }
 
@@ -81,6 +83,94 @@ fn plan_record(conversion: &Conversion) -> PlanRecord {
     PlanRecord { n_images: plan.n_images(), n_stacks: plan.stacks().len(), crc32: format!("{:08x}", hasher.finalize()) }
 }
 
+/// Every setting of a conversion, as its manifest has it. Early versions did not have all.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RecordedConversion {
+    /// The file that the grids were read from.
+    pub descriptor: Option<RecordedPath>,
+    /// CRC-32 of the descriptor's file, as it is written: also of what is in it besides the grids.
+    pub descriptor_crc32: Option<String>,
+    /// Largest radius as a fraction of Nyquist, where the grids were made from the data.
+    pub resolution_factor: Option<f64>,
+    /// Side of the input images, pixels.
+    pub n_input_pixels: Option<usize>,
+    /// Side of the images after downsampling, pixels.
+    pub n_pixels: Option<usize>,
+    /// Pixel size after downsampling along both axes, Å.
+    pub descriptor_pixel_size: Option<[f64; 2]>,
+    /// Largest radius of the polar grid.
+    pub radius_max: Option<f64>,
+    /// Distance of its shells.
+    pub dist_radii: Option<f64>,
+    /// Angles per shell.
+    pub n_inplanes: Option<usize>,
+    /// `single` or `double`.
+    pub precision: Option<String>,
+    /// Where image files were looked up by name.
+    pub image_dir: Option<RecordedPath>,
+    /// Most images per stack.
+    pub batch_size: Option<usize>,
+    /// Most stacks.
+    pub max_stacks: Option<usize>,
+    /// Pixel size of the input images along both axes, Å.
+    pub pixel_size: Option<[f64; 2]>,
+    /// Where it came from.
+    pub pixel_size_source: Option<String>,
+    /// Which one counts where two differ.
+    pub pixel_size_from: Option<String>,
+    /// Of sequential STAR files.
+    pub defocus_angle_unit: Option<String>,
+    /// Of sequential STAR files.
+    pub phase_shift_unit: Option<String>,
+    /// From which axis the defocus angle is written.
+    pub defocus_angle_axis: Option<String>,
+    /// Factor that the images were downsampled by.
+    pub downsample: Option<usize>,
+    /// How.
+    pub downsample_method: Option<String>,
+    /// What was done to the sign of the images.
+    pub contrast: Option<String>,
+    /// The optics groups that were asked for; empty for all.
+    pub optics_groups: Option<Vec<String>>,
+    /// How 8-bit data were read.
+    pub mode0: Option<String>,
+    /// What pixels were read as, where the user said so; a folder that was made before there was such a setting was made
+    /// without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pixel_type: Option<String>,
+    /// Whether no stack mixes image files.
+    pub keep_files_apart: Option<bool>,
+    /// Whether the physical stacks are written.
+    pub physical: Option<bool>,
+    /// Whether plots are drawn.
+    pub plots: Option<bool>,
+    /// Whether images that can't be read were left out.
+    pub skip_unreadable: Option<bool>,
+}
+
+impl RecordedConversion {
+    /// The settings in a manifest; what is damaged there counts as not said.
+    pub fn of(manifest: &Manifest) -> Self {
+        serde_json::from_value(Value::Object(manifest.settings.others.clone())).unwrap_or_default()
+    }
+
+    /// Whether stacks of physical images are written.
+    pub fn writes_physical(&self) -> bool {
+        self.physical.unwrap_or(true)
+    }
+
+    /// Whether plots of the stacks are written; early versions drew none.
+    pub fn writes_plots(&self) -> bool {
+        self.plots.unwrap_or(false)
+    }
+}
+
+/// The name of a choice, as it stands in manifests.
+fn named(choice: &impl Serialize) -> Option<String> {
+    serde_json::to_value(choice).ok().and_then(|value| value.as_str().map(str::to_owned))
+}
+
 fn recorded_settings(conversion: &Conversion, descriptor_bytes: &[u8]) -> RecordedSettings {
     let settings = &conversion.settings;
     let recorded = |path: &Path| RecordedPath::from(path);
@@ -97,46 +187,45 @@ fn recorded_settings(conversion: &Conversion, descriptor_bytes: &[u8]) -> Record
         }
     };
     let descriptor = &conversion.descriptor;
-    let others = json!({
-        "descriptor": match &settings.descriptor {
-            DescriptorSource::File(path) => Some(recorded(path)),
-            _ => None,
-        },
-        // Also of what is in it besides the grids.
-        "descriptor_crc32": format!("{:08x}", crc32fast::hash(descriptor_bytes)),
-        "resolution_factor": match &settings.descriptor {
-            DescriptorSource::FromData { resolution_factor, .. } => Some(resolution_factor),
-            _ => None,
-        },
-        "n_input_pixels": conversion.sides.n_input_pixels(),
-        "n_pixels": descriptor.cartesian_grid.n_pixels(),
-        "descriptor_pixel_size": descriptor.cartesian_grid.pixel_size_angstrom(),
-        "radius_max": descriptor.polar_grid.radius_max(),
-        "dist_radii": descriptor.polar_grid.dist_radii(),
-        "n_inplanes": descriptor.polar_grid.n_inplanes(),
-        "precision": descriptor.precision.as_str(),
-        "image_dir": settings.image_dir.as_deref().map(recorded),
-        "batch_size": settings.batch_size,
-        "max_stacks": settings.max_stacks,
-        "pixel_size": conversion.pixel_size_angstrom,
-        "pixel_size_source": conversion.pixel_size_source,
-        "pixel_size_from": settings.pixel_size_from,
-        "defocus_angle_unit": settings.defocus_angle_unit,
-        "phase_shift_unit": settings.phase_shift_unit,
-        "defocus_angle_axis": settings.defocus_angle_axis,
-        "downsample": settings.downsampling.factor,
+    let (file, resolution_factor) = match &settings.descriptor {
+        DescriptorSource::File(path) => (Some(recorded(path)), None),
+        DescriptorSource::Given(_) => (None, None),
+        DescriptorSource::FromData { resolution_factor, .. } => (None, Some(*resolution_factor)),
+    };
+    let others = RecordedConversion {
+        descriptor: file,
+        descriptor_crc32: Some(format!("{:08x}", crc32fast::hash(descriptor_bytes))),
+        resolution_factor,
+        n_input_pixels: Some(conversion.sides.n_input_pixels()),
+        n_pixels: Some(descriptor.cartesian_grid.n_pixels()),
+        descriptor_pixel_size: Some(descriptor.cartesian_grid.pixel_size_angstrom()),
+        radius_max: Some(descriptor.polar_grid.radius_max()),
+        dist_radii: Some(descriptor.polar_grid.dist_radii()),
+        n_inplanes: Some(descriptor.polar_grid.n_inplanes()),
+        precision: Some(descriptor.precision.as_str().to_owned()),
+        image_dir: settings.image_dir.as_deref().map(recorded),
+        batch_size: Some(settings.batch_size),
+        max_stacks: settings.max_stacks,
+        pixel_size: Some(conversion.pixel_size_angstrom),
+        pixel_size_source: named(&conversion.pixel_size_source),
+        pixel_size_from: settings.pixel_size_from.as_ref().and_then(named),
+        defocus_angle_unit: named(&settings.defocus_angle_unit),
+        phase_shift_unit: named(&settings.phase_shift_unit),
+        defocus_angle_axis: named(&settings.defocus_angle_axis),
+        downsample: Some(settings.downsampling.factor.get()),
         // No method makes a difference to images that stay as they are.
-        "downsample_method": (!settings.downsampling.is_none()).then_some(settings.downsampling.method),
-        "contrast": settings.contrast,
-        "optics_groups": settings.optics_groups,
-        "mode0": settings.byte_sign,
-        "keep_files_apart": settings.keep_files_apart,
-        "physical": settings.physical,
-        "plots": settings.plots,
-        "skip_unreadable": settings.skip_unreadable,
-    });
-    let others = match others {
-        Value::Object(others) => others,
+        downsample_method: (!settings.downsampling.is_none()).then(|| named(&settings.downsampling.method)).flatten(),
+        contrast: named(&settings.contrast),
+        optics_groups: Some(settings.optics_groups.clone()),
+        mode0: named(&settings.byte_sign),
+        pixel_type: settings.pixel_type.map(|pixel_type| pixel_type.as_str().to_owned()),
+        keep_files_apart: Some(settings.keep_files_apart),
+        physical: Some(settings.physical),
+        plots: Some(settings.plots),
+        skip_unreadable: Some(settings.skip_unreadable),
+    };
+    let others = match serde_json::to_value(others) {
+        Ok(Value::Object(others)) => others,
         _ => Map::new(),
     };
     RecordedSettings { input, others }

@@ -52,7 +52,7 @@ impl Conversion {
     /// # Errors
     /// When something is wrong; where several things are, [`Error::others`] has the rest.
     pub fn prepare(input: Input, settings: ConvertSettings, findings: &mut Findings) -> Result<Self> {
-        let checked = Self::check(input, settings, findings);
+        let checked = Self::check(input.in_order(), settings, findings);
         match (findings.take_error(), checked) {
             (None, Some(conversion)) => Ok(conversion),
             (Some(error), _) => Err(error),
@@ -120,12 +120,12 @@ impl Conversion {
 
     /// The numbers of the stacks that this run makes.
     pub(crate) fn own_stacks(&self) -> Range<usize> {
-        own_stacks(&self.plan, &self.settings)
+        self.plan.own_stacks(self.settings.shard)
     }
 
     /// The positions of their images in the output order.
     pub(crate) fn own_positions(&self) -> Range<usize> {
-        own_positions(&self.plan, &self.settings)
+        self.plan.own_positions(self.settings.shard)
     }
 
     /// How many images of the stacks `numbers` each image file holds.
@@ -202,7 +202,7 @@ impl Conversion {
         }
         let buffers = found(plan_memory(&descriptor, sides, &settings, findings), findings)?;
         note_decisions(&descriptor, descriptor_is_new, &plan, &settings, buffers, findings);
-        let options = MrcOptions { mode0, ..MrcOptions::default() };
+        let options = MrcOptions { mode0, pixel_type: settings.pixel_type, ..MrcOptions::default() };
         let n_images_of_file = images.n_images;
         let images = ImageStore::new(images.files, &n_images_of_file, options, buffers.n_threads);
         Some(Self {
@@ -219,21 +219,6 @@ impl Conversion {
             pixel_size_source,
             buffers,
         })
-    }
-}
-
-/// The numbers of the stacks that a run makes.
-pub(super) fn own_stacks(plan: &StackPlan, settings: &ConvertSettings) -> Range<usize> {
-    let n_stacks = plan.stacks().len();
-    settings.shard.map_or(0..n_stacks, |shard| shard.stacks(n_stacks))
-}
-
-/// The positions of their images in the output order.
-pub(super) fn own_positions(plan: &StackPlan, settings: &ConvertSettings) -> Range<usize> {
-    match plan.stacks().get(own_stacks(plan, settings)) {
-        Some([only]) => only.positions.clone(),
-        Some([first, .., last]) => first.positions.start..last.positions.end,
-        _ => 0..0,
     }
 }
 

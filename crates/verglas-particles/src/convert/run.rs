@@ -1,6 +1,6 @@
 //! The threads: each takes the next chunk of images, computes it, writes it, and takes the next.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -9,7 +9,7 @@ use bytemuck::Pod;
 use crc32fast::hash as crc32;
 use num_complex::Complex;
 use verglas_core::error::{Error, ErrorKind, Result};
-use verglas_core::findings::Warning;
+use verglas_core::findings::{Warning, counted_do};
 use verglas_core::hint::{Hint, Setting};
 use verglas_core::threads::share_work;
 use verglas_core::{Observer, StopFlag};
@@ -17,20 +17,21 @@ use verglas_fourier::grid::Precision;
 use verglas_fourier::polar::{PolarScratch, PolarTransform, Real};
 use verglas_plot::{PlotPlan, PowerSum};
 use verglas_run::Existing;
-use verglas_run::folder::OutputFolder;
+use verglas_run::folder::{DESCRIPTOR, OutputFolder};
 use verglas_run::manifest::{Manifest, RunState};
 use verglas_run::recorder::{ChunkTimes, Recorder};
+use verglas_run::resume::claim;
 
 use super::contrast::is_inverted;
-use super::earlier::Earlier;
 use super::manifest::new_manifest;
 use super::prepare::Conversion;
+use super::resume::Kept;
 use super::stack_run::{ActiveStack, ImageOutcome, ImageRecord};
 use super::summary::Summary;
 use crate::image::{RawImage, ReadFailure};
 use crate::preprocess::{DownsampleScratch, Downsampler, apply_normalization};
 use crate::settings::ConvertSettings;
-use crate::stack::ImageScales;
+use crate::stack::{ConversionFiles, FOURIER_FOLDER, ImageScales, PHYSICAL_FOLDER, PLOT_FOLDER, SKIPPED};
 
 impl Conversion {
     /// Converts everything and writes it below `output`.
@@ -58,7 +59,7 @@ impl Conversion {
     /// # Errors
     /// When it is not empty and the settings say to refuse that, or when it can't be written.
     pub fn check_output(output: &Path, settings: &ConvertSettings) -> Result<()> {
-        OutputFolder::new(output, settings.shard).check(settings.existing)
+        OutputFolder::new(output, settings.shard, ConversionFiles).check(settings.existing)
     }
 
     fn run_in<T: Real>(
@@ -72,7 +73,7 @@ impl Conversion {
         Complex<T>: Pod,
     {
         let start = Instant::now();
-        let output = OutputFolder::new(output, self.settings.shard);
+        let output = OutputFolder::new(output, self.settings.shard, ConversionFiles);
         output.check(self.settings.existing)?;
         let transform =
             PolarTransform::<T>::plan(self.descriptor.cartesian_grid.n_pixels(), &self.descriptor.polar_grid)
@@ -87,13 +88,24 @@ impl Conversion {
         }
         let descriptor = self.descriptor.to_bytes()?;
         let mut manifest = new_manifest(self, &warnings, &descriptor);
-        output
-            .check_root_files(self.descriptor_is_new.then_some(descriptor.as_slice()), self.settings.skip_unreadable)?;
-        let earlier = self.clear_the_way(&output, &manifest)?;
-        let n_kept = earlier.stacks.len();
-        manifest.stacks = earlier.stacks;
-        manifest.skipped = earlier.skipped;
-        manifest.skipped_list = earlier.skipped_list;
+        let mut shared_files: Vec<(&str, Option<&[u8]>)> = Vec::new();
+        if self.descriptor_is_new {
+            shared_files.push((DESCRIPTOR, Some(&descriptor)));
+        }
+        if self.settings.skip_unreadable {
+            shared_files.push((SKIPPED, None));
+        }
+        output.check_shared_files(&shared_files)?;
+        let kept = self.make_way(&output, &mut manifest, stop)?;
+        let n_kept = kept.stacks.len();
+        manifest.stacks = kept.stacks;
+        manifest.skipped = kept.skipped;
+        manifest.skipped_list = kept.skipped_list;
+        if let Some(warning) = altered_stacks(&kept.altered) {
+            observer.warning(&warning);
+            manifest.warnings.push((&warning).into());
+            warnings.push(warning);
+        }
         manifest.run.n_threads = self.buffers.n_threads;
         manifest.run.memory_bytes = self.settings.memory_bytes;
         let is_kept = |number: usize| manifest.stacks.binary_search_by_key(&number, |stack| stack.number).is_ok();
@@ -102,9 +114,13 @@ impl Conversion {
         self.images.expect(&self.count_images_of_files(&to_do));
 
         let recorder = Recorder::begin(manifest, &output, start)?;
-        output.make_folders(self.settings.physical, self.settings.plots)?;
+        let folders =
+            [(FOURIER_FOLDER, true), (PHYSICAL_FOLDER, self.settings.physical), (PLOT_FOLDER, self.settings.plots)];
+        let folders: Vec<&str> =
+            folders.into_iter().filter_map(|(folder, is_made)| is_made.then_some(folder)).collect();
+        output.make_folders(&folders)?;
         if self.descriptor_is_new {
-            output.write_descriptor(&descriptor)?;
+            output.write_shared_file(DESCRIPTOR, &descriptor)?;
         }
         let shared = Shared {
             conversion: self,
@@ -146,28 +162,50 @@ impl Conversion {
     }
 
     /// Removes what must go, and finds the stacks that stay.
-    fn clear_the_way(&self, output: &OutputFolder, manifest: &Manifest) -> Result<Earlier> {
+    fn make_way(&self, output: &OutputFolder, manifest: &mut Manifest, stop: &StopFlag) -> Result<Kept> {
+        let read: Vec<PathBuf> = manifest.inputs.iter().map(|input| manifest.resolve(&input.path)).collect();
         match (self.settings.existing, self.settings.shard) {
             (Existing::Overwrite, _) => {
-                output.remove_earlier_run()?;
-                Ok(Earlier::default())
+                output.remove_earlier_run(&read)?;
+                Ok(Kept::default())
             }
             // The folder is empty but for what a run left that was killed right at its start.
             (Existing::Refuse, None) => {
                 output.remove_unfinished(self.own_stacks())?;
-                Ok(Earlier::default())
+                Ok(Kept::default())
             }
             // Stacks of the same plan are not in a shard's way, and need not be made twice.
             (Existing::Resume, _) | (Existing::Refuse, Some(_)) => {
-                let earlier = self.find_earlier(output, manifest)?;
-                if earlier.stacks.is_empty() && self.settings.shard.is_none() {
-                    output.remove_own_root_files()?;
+                let earlier = claim(output, manifest, self.own_stacks(), stop)?;
+                let mut kept = self.keep_earlier(output, earlier, stop);
+                if kept.stacks.is_empty() && self.settings.shard.is_none() {
+                    output.remove_own_shared_files(&read)?;
+                    kept.skipped_list.clear();
                 }
                 output.remove_unfinished(self.own_stacks())?;
-                Ok(earlier)
+                Ok(kept)
             }
         }
     }
+}
+
+/// What is told of stacks that were altered since they were made.
+fn altered_stacks(altered: &[usize]) -> Option<Warning> {
+    /// How many are listed.
+    const MOST_LISTED: usize = 10;
+    if altered.is_empty() {
+        return None;
+    }
+    let mut list: Vec<String> = altered.iter().take(MOST_LISTED).map(usize::to_string).collect();
+    if altered.len() > MOST_LISTED {
+        list.push(format!("and {} more", altered.len() - MOST_LISTED));
+    }
+    let message = format!(
+        "{} altered since the run that made them, and made anew: {}",
+        counted_do(altered.len(), "stack", "was", "were"),
+        list.join(", ")
+    );
+    Some(Warning { code: "stack-altered", message: message.into() })
 }
 
 /// What all threads share.

@@ -14,12 +14,11 @@ use verglas_fourier::grid::Precision;
 use verglas_plot::{PlotPlan, PowerSum, ShownImage, StackPictures};
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::{FileRecord, RecordedPath, SkippedImage, StackRecord};
-use verglas_run::names::{FOURIER_FOLDER, PHYSICAL_FOLDER, PLOT_FOLDER, StackNames};
 use verglas_run::tensor::TensorFile;
 
 use super::prepare::Conversion;
 use crate::plan::PlannedStack;
-use crate::stack::{ImageScales, StackMetadata};
+use crate::stack::{FOURIER_FOLDER, ImageScales, PHYSICAL_FOLDER, PLOT_FOLDER, StackMetadata, StackNames};
 
 /// A stack whose files are open under their temporary names.
 #[derive(Debug)]
@@ -119,6 +118,7 @@ impl ActiveStack {
         plots: Option<&PlotPlan>,
         number: usize,
     ) -> Result<Self> {
+        output.check_is_same()?;
         let planned = conversion.plan.stacks()[number].clone();
         let names = StackNames::of(number);
         let (shape, n_images) = (StackShape::of(conversion), planned.n_images());
@@ -218,6 +218,9 @@ impl ActiveStack {
         if let Some(physical) = &self.physical {
             physical.keep_images(&kept)?;
         }
+        let mut written = self.planned.clone();
+        written.range_in_file = written.range_in_file.and_then(|range| range_of_kept(range.start, &kept));
+        output.check_is_same()?;
         let names = StackNames::of(self.number);
         let mut files = Vec::with_capacity(3);
         let record = |path: &Path, file: FinishedFile| FileRecord::new(path.to_string_lossy(), file.bytes, file.crc32);
@@ -239,7 +242,7 @@ impl ActiveStack {
         }
 
         let scales: Vec<ImageScales> = records.iter().map(|record| record.scales).collect();
-        let metadata = conversion.stack_metadata(&self.planned, &particles, &scales);
+        let metadata = conversion.stack_metadata(&written, &particles, &scales);
         files.push(record(&names.metadata, metadata.write(&output.path(&names.metadata))?));
         let record = StackRecord { number: self.number, n_images: records.len(), files };
         Ok(FinishedStack { record, skipped })
@@ -257,6 +260,13 @@ impl Conversion {
             reason,
         }
     }
+}
+
+/// The range of the images that were written, if they follow each other: `kept` are their places in the planned stack,
+/// which began at `start` of its file.
+fn range_of_kept(start: usize, kept: &[usize]) -> Option<std::ops::Range<usize>> {
+    let (&first, &last) = (kept.first()?, kept.last()?);
+    (last - first + 1 == kept.len()).then(|| start + first..start + last + 1)
 }
 
 /// CryoLike needs unbroken numbers, so a stack can't just be missing.

@@ -7,11 +7,11 @@ use std::io::BufReader;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::stack::StackNames;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{counted, counted_do};
 use verglas_formats::npz::NpzReader;
 use verglas_run::manifest::{FolderRecord, InputFile, InputRecord, Manifest, RecordedPath};
-use verglas_run::names::StackNames;
 
 use super::source::Source;
 

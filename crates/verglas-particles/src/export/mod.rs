@@ -19,6 +19,7 @@
 mod column;
 mod cs;
 mod folder;
+mod line_ends;
 mod selection;
 mod source;
 mod star;
@@ -35,8 +36,6 @@ use source::{SourceKind, check_unchanged};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
 use verglas_core::hint::Hint;
-
-pub(crate) use star_source::particle_block;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

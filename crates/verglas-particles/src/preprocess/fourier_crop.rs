@@ -18,7 +18,7 @@ use num_complex::Complex;
 use verglas_fft::{ComplexToReal, RealToComplex};
 use verglas_fourier::polar::TransformBytes;
 
-use super::normalize::moments;
+use super::moments::moments;
 
 /// A result whose pixels differ by less than this part of the largest deviation of the input is flat: what is left are
 /// rounding errors, which are some 1e-15 of it. One lone bright pixel leaves (n/N)² of its height, above 1e-9.

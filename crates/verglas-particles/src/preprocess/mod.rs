@@ -6,6 +6,7 @@
 
 mod downsample;
 mod fourier_crop;
+mod moments;
 mod normalize;
 
 pub use downsample::{DownsampleScratch, DownsampledBox, DownsampledImage, Downsampler};

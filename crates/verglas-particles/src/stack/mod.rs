@@ -1,7 +1,9 @@
-//! What a stack of converted images says about itself.
+//! A stack of converted images: the names of its files, and what it says about itself.
 
 mod metadata;
+mod names;
 mod whole;
 
 pub(crate) use metadata::{ImageScales, StackMetadata};
+pub use names::{ConversionFiles, FOURIER_FOLDER, PHYSICAL_FOLDER, PLOT_FOLDER, SKIPPED, StackNames};
 pub(crate) use whole::whole_metadata;

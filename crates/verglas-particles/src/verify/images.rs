@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use verglas_core::findings::{counted, counted_do};
 use verglas_run::manifest::{Manifest, StackRecord};
 
+use super::found::{Problem, Verification};
 use super::stack::StackContents;
-use super::{Problem, Verification};
 
 /// Counts images, and finds rows that stand in two stacks.
 pub(super) fn check_images(

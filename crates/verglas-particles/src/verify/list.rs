@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use crate::stack::SKIPPED;
 use verglas_core::findings::counted;
 use verglas_formats::star::{Row, StarReader, value::parse_u64};
-use verglas_run::folder::SKIPPED;
 use verglas_run::manifest::{FileRecord, Manifest};
 
-use super::{Problem, Verification, check_file};
+use super::file::check_file;
+use super::found::{Problem, Verification};
 use crate::convert::SKIPPED_ROW_COLUMN;
 
 /// Compares `skipped.star` with what the manifests know of it, and the rows in it with theirs.
@@ -28,7 +29,7 @@ pub(super) fn check_list(folder: &Path, parts: &[Manifest], found: &mut Verifica
     let Some(last) = records.last() else { return };
     // Shards write the list one after the other: it is what any one of them wrote.
     let path = folder.join(SKIPPED);
-    let list = match std::fs::read(&path) {
+    let list = match verglas_formats::read_regular(&path) {
         Ok(list) if records.contains(&&FileRecord::of(SKIPPED, &list)) => list,
         _ => return check_file(folder, last, found),
     };

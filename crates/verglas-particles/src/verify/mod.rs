@@ -4,85 +4,33 @@
 //! read from end to end; what it holds is compared with the manifest, with the other files of its stack, and with the
 //! other stacks. Nothing is written.
 
+mod file;
+mod found;
 mod images;
 mod list;
 mod stack;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::stack::ConversionFiles;
+use file::check_file;
+use found::MOST_LISTED;
+pub use found::{Problem, Verification};
 use images::check_images;
 use list::check_list;
-use serde::Serialize;
 use stack::{StackFound, check_stack};
 use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::{Warning, counted};
-use verglas_core::hint::{Hint, Setting, Text};
+use verglas_core::hint::{Hint, Setting};
 use verglas_core::threads::{default_threads, share_work};
 use verglas_core::{Observer, StopFlag};
-use verglas_run::folder::{DESCRIPTOR, stack_files};
-use verglas_run::manifest::{FileRecord, FolderRecord, Manifest, RunState, StackRecord, manifest_paths, size_and_time};
+use verglas_run::folder::{DESCRIPTOR, unit_files};
+use verglas_run::manifest::{FolderRecord, Manifest, RunState, StackRecord, manifest_paths, size_and_time};
 use verglas_run::shard::Shard;
-use verglas_run::whole::checksum_file;
-
-/// How many things of one kind are listed.
-const MOST_LISTED: usize = 10;
-
-/// What was found in an output folder.
-#[derive(Debug, Clone, Serialize)]
-pub struct Verification {
-    /// The folder.
-    pub folder: PathBuf,
-    /// Stacks that there ought to be.
-    pub n_stacks: usize,
-    /// Stacks with which nothing is wrong.
-    pub n_stacks_sound: usize,
-    /// Images in these.
-    pub n_images: usize,
-    /// Images that were left out because they can't be read or normalised, as the run was told.
-    pub n_images_skipped: usize,
-    /// Into how many shards the run was divided, if it was.
-    pub n_shards: Option<usize>,
-    /// Bytes that were read.
-    pub n_bytes: u64,
-    /// What is wrong; empty for a folder that is complete and unaltered.
-    pub problems: Vec<Problem>,
-    /// What the folder is sound in spite of.
-    pub warnings: Vec<Warning>,
-    /// How long it took, s.
-    pub seconds: f64,
-}
-
-/// Something that is wrong with an output folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
-    /// A fixed name for scripts, such as `file-missing`.
-    pub code: &'static str,
-    /// What is wrong and where; lower case, no final stop.
-    pub message: Text,
-    /// What to do about it, if that is known.
-    pub hint: Option<Text>,
-}
-
-impl Problem {
-    fn new(code: &'static str, message: impl Into<Text>) -> Self {
-        Self { code, message: message.into(), hint: None }
-    }
-
-    fn with_hint(self, hint: impl Into<Text>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
-    }
-}
-
-impl Verification {
-    /// Whether the folder is complete and unaltered.
-    pub fn is_sound(&self) -> bool {
-        self.problems.is_empty()
-    }
-}
 
 /// Looks at the output folder at `folder`, on all processors allotted to the process. `observer` is told of each stack's images.
 ///
@@ -163,14 +111,9 @@ fn read_parts(folder: &Path, found: &mut Verification) -> Result<Vec<Manifest>> 
     Ok(parts)
 }
 
-/// The stacks that a part ought to hold.
-fn own_stacks(part: &Manifest) -> std::ops::Range<usize> {
-    part.shard.map_or(0..part.n_stacks, |shard| shard.stacks(part.plan.n_stacks))
-}
-
 fn check_completeness(parts: &[Manifest], found: &mut Verification) {
     for part in parts {
-        let n_missing = own_stacks(part).len().saturating_sub(part.stacks.len());
+        let n_missing = part.own_units().len().saturating_sub(part.stacks.len());
         if part.is_complete && n_missing == 0 {
             continue;
         }
@@ -184,7 +127,7 @@ fn check_completeness(parts: &[Manifest], found: &mut Verification) {
         let message = format!(
             "the run{of_shard} is unfinished: {} recorded of {}; {how}",
             counted(part.stacks.len(), "stack"),
-            own_stacks(part).len()
+            part.own_units().len()
         );
         let hint = match part.shard {
             None => "the same conversion with " + Hint::Resume + " makes what is missing",
@@ -213,7 +156,7 @@ fn check_completeness(parts: &[Manifest], found: &mut Verification) {
 fn records<'a>(parts: &'a [Manifest], found: &mut Verification) -> BTreeMap<usize, (&'a Manifest, &'a StackRecord)> {
     let mut records = BTreeMap::new();
     for part in parts {
-        let own = own_stacks(part);
+        let own = part.own_units();
         for stack in &part.stacks {
             if !own.contains(&stack.number) {
                 let message =
@@ -306,18 +249,6 @@ fn check_descriptor(
     }
 }
 
-/// A file of the folder itself: there, of its size, and what it was.
-fn check_file(folder: &Path, record: &FileRecord, found: &mut Verification) {
-    let name = Path::new(&record.name);
-    let is_plain = name.components().count() == 1 && name.file_name().is_some();
-    let problem = if is_plain {
-        stack::compare_file(&folder.join(name), record, &mut found.n_bytes, || true)
-    } else {
-        Some(Problem::new("manifest-damaged", format!("the manifest names the file `{}`", record.name)))
-    };
-    found.problems.extend(problem);
-}
-
 /// Stack files that no manifest knows, and what killed runs left.
 fn report_strays(
     folder: &Path,
@@ -327,13 +258,13 @@ fn report_strays(
 ) -> Result<()> {
     let is_complete = parts.iter().all(|part| part.is_complete);
     let (mut unknown, mut unfinished) = (Vec::new(), Vec::new());
-    for file in stack_files(folder)? {
+    for file in unit_files(folder, &ConversionFiles)? {
         let is_recorded = |name: &str| {
-            records.get(&file.number).is_some_and(|(_, stack)| stack.files.iter().any(|known| known.name == name))
+            records.get(&file.unit).is_some_and(|(_, stack)| stack.files.iter().any(|known| known.name == name))
         };
         if file.is_partial {
             unfinished.push(file.name);
-        } else if !is_recorded(&file.name) && (is_complete || file.number >= found.n_stacks) {
+        } else if !is_recorded(&file.name) && (is_complete || file.unit >= found.n_stacks) {
             unknown.push(file.name);
         }
     }

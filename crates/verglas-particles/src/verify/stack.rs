@@ -6,14 +6,19 @@ use std::sync::atomic::Ordering;
 use verglas_core::StopFlag;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::counted;
+use verglas_core::hint::{Hint, Setting};
 use verglas_formats::npz::NpzReader;
 use verglas_formats::pt::{ElementType, PtFile};
 use verglas_fourier::grid::Precision;
 use verglas_run::descriptor::ImageDescriptor;
-use verglas_run::manifest::{FileRecord, Manifest, StackRecord};
-use verglas_run::names::{StackNames, stack_file_number};
+use verglas_run::folder::JobFiles;
+use verglas_run::manifest::{Manifest, StackRecord};
 
-use super::{Problem, checksum_file};
+use crate::stack::{ConversionFiles, StackNames};
+
+use super::file::compare_file;
+use super::found::Problem;
+use crate::convert::RecordedConversion;
 
 /// What was found of a stack.
 #[derive(Debug)]
@@ -42,20 +47,30 @@ pub(super) fn check_stack(
 ) -> StackFound {
     let mut found = StackFound { problems: Vec::new(), n_bytes: 0, contents: None };
     let names = StackNames::of(stack.number);
+    let settings = RecordedConversion::of(part);
     let mut needed = vec![names.fourier.clone(), names.metadata.clone()];
-    if part.writes_physical() {
+    if settings.writes_physical() {
         needed.push(names.physical.clone());
     }
-    if part.writes_plots() {
+    if settings.writes_plots() {
         needed.extend(names.plots().map(Path::to_owned));
     }
-    for name in needed {
+    for name in &needed {
         if !stack.files.iter().any(|file| Path::new(&file.name) == name) {
             let message = format!("{} does not record `{}`", part.file_name(), name.display());
             found.problems.push(Problem::new("manifest-damaged", message));
         }
     }
     for file in &stack.files {
+        let is_asked_for = needed.iter().any(|name| Path::new(&file.name) == name);
+        if is_file_of(stack.number, &file.name) && !is_asked_for {
+            let message = format!(
+                "{} records `{}`, and its settings say that no such files are written",
+                part.file_name(),
+                file.name
+            );
+            found.problems.push(Problem::new("settings-differ", message));
+        }
         if !is_file_of(stack.number, &file.name) {
             let message = format!("{} has a file `{}` in stack {}", part.file_name(), file.name, stack.number);
             found.problems.push(Problem::new("manifest-damaged", message));
@@ -66,7 +81,7 @@ pub(super) fn check_stack(
     }
     // What is broken already is not looked into.
     if found.problems.is_empty() {
-        match check_contents(folder, part, stack, &names, with_rows) {
+        match check_contents(folder, part, &settings, stack, &names, with_rows) {
             Ok((contents, problems)) => {
                 found.contents = Some(contents);
                 found.problems = problems;
@@ -74,52 +89,23 @@ pub(super) fn check_stack(
             Err(error) => found.problems.push(Problem::new("stack-damaged", error.message().clone())),
         }
     }
+    for problem in found.problems.iter_mut().filter(|problem| problem.code != "manifest-damaged") {
+        problem.hint.get_or_insert_with(|| {
+            "the same conversion with "
+                + Hint::Resume
+                + " and "
+                + Hint::Give(Setting::VerifyKept)
+                + " makes this stack anew"
+        });
+    }
     found
 }
 
 /// Whether `name` is one of the names of a stack's files.
 fn is_file_of(number: usize, name: &str) -> bool {
     match name.split_once('/') {
-        Some((folder, file)) => !file.starts_with('.') && stack_file_number(folder, file) == Some(number),
+        Some((folder, file)) => !file.starts_with('.') && ConversionFiles.unit_of(folder, file) == Some(number),
         None => false,
-    }
-}
-
-/// What differs between a file and its record, if anything does.
-pub(super) fn compare_file(
-    path: &Path,
-    record: &FileRecord,
-    n_bytes: &mut u64,
-    go_on: impl Fn() -> bool,
-) -> Option<Problem> {
-    let shown = path.display();
-    match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Some(Problem::new("file-missing", format!("`{shown}` is missing")));
-        }
-        Err(error) => return Some(Problem::new("file-unreadable", format!("cannot read `{shown}`: {error}"))),
-        Ok(there) if !there.is_file() => {
-            return Some(Problem::new("file-missing", format!("`{shown}` is no file any more")));
-        }
-        Ok(there) if there.len() != record.bytes => {
-            let message = format!("`{shown}` has {} bytes, expected {}", there.len(), record.bytes);
-            return Some(Problem::new("size-differs", message));
-        }
-        Ok(_) => {}
-    }
-    match checksum_file(path, go_on) {
-        Err(error) => Some(Problem::new("file-unreadable", format!("cannot read `{shown}`: {error}"))),
-        Ok(sum) => {
-            *n_bytes += sum.bytes;
-            let crc32 = format!("{:08x}", sum.crc32);
-            (crc32 != record.crc32 || sum.bytes != record.bytes).then(|| {
-                let message = format!(
-                    "`{shown}` was altered, or is of another run: its checksum is {crc32}, expected {}",
-                    record.crc32
-                );
-                Problem::new("checksum-differs", message)
-            })
-        }
     }
 }
 
@@ -127,6 +113,7 @@ pub(super) fn compare_file(
 fn check_contents(
     folder: &Path,
     part: &Manifest,
+    settings: &RecordedConversion,
     stack: &StackRecord,
     names: &StackNames,
     with_rows: bool,
@@ -158,6 +145,13 @@ fn check_contents(
     let sections = npz.read("idxs").and_then(|array| array.to_u64()).map_err(in_file)?;
     expect("its `idxs` is for", sections.len() as u64);
 
+    let axis = npz.read("defocusAngle_axis").and_then(|array| array.to_text()).map_err(in_file)?;
+    let axis = axis.first().map(|axis| String::from_utf8_lossy(axis).into_owned());
+    for (what, asked, there) in differing_settings(settings, &descriptor, axis.as_deref()) {
+        let message = format!("stack {}: its {what} is {there}, {} says {asked}", stack.number, part.file_name());
+        problems.push(Problem::new("settings-differ", message));
+    }
+
     let value = match descriptor.precision {
         Precision::Single => ElementType::Complex64,
         Precision::Double => ElementType::Complex128,
@@ -165,12 +159,41 @@ fn check_contents(
     let grid = &descriptor.polar_grid;
     let fourier = [n_images, grid.n_shells() as u64, grid.n_inplanes() as u64];
     problems.extend(check_tensor(&folder.join(&names.fourier), value, &fourier)?);
-    if part.writes_physical() {
+    if settings.writes_physical() {
         let side = descriptor.cartesian_grid.n_pixels() as u64;
         problems.extend(check_tensor(&folder.join(&names.physical), ElementType::Float32, &[n_images, side, side])?);
     }
     let rows = if with_rows { rows } else { Vec::new() };
     Ok((StackContents { descriptor, rows }, problems))
+}
+
+/// What the manifest's settings and a stack's metadata both say, and say differently: what, as asked, as it is there.
+fn differing_settings(
+    settings: &RecordedConversion,
+    descriptor: &ImageDescriptor,
+    defocus_angle_axis: Option<&str>,
+) -> Vec<(&'static str, String, String)> {
+    let (cartesian, polar) = (&descriptor.cartesian_grid, &descriptor.polar_grid);
+    let text = |value: Option<String>, there: String| value.map(|asked| (asked, there));
+    let number = |value: Option<f64>, there: f64| value.map(|asked| (asked.to_string(), there.to_string()));
+    let count = |value: Option<usize>, there: usize| value.map(|asked| (asked.to_string(), there.to_string()));
+    let pair =
+        |value: Option<[f64; 2]>, there: [f64; 2]| value.map(|asked| (format!("{asked:?}"), format!("{there:?}")));
+    [
+        ("precision", text(settings.precision.clone(), descriptor.precision.as_str().to_owned())),
+        ("box side", count(settings.n_pixels, cartesian.n_pixels())),
+        ("pixel size", pair(settings.descriptor_pixel_size, cartesian.pixel_size_angstrom())),
+        ("radius_max", number(settings.radius_max, polar.radius_max())),
+        ("dist_radii", number(settings.dist_radii, polar.dist_radii())),
+        ("n_inplanes", count(settings.n_inplanes, polar.n_inplanes())),
+        (
+            "defocusAngle_axis",
+            defocus_angle_axis.and_then(|there| text(settings.defocus_angle_axis.clone(), there.to_owned())),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(what, said)| said.filter(|(asked, there)| asked != there).map(|(asked, there)| (what, asked, there)))
+    .collect()
 }
 
 fn check_tensor(path: &Path, element: ElementType, shape: &[u64]) -> Result<Option<Problem>> {

@@ -6,10 +6,14 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use verglas_core::StopFlag;
 use verglas_core::error::{Error, ErrorKind, Result};
 
 use crate::shard::Shard;
@@ -25,6 +29,46 @@ const MOST_SHARED_WAITS: usize = 40;
 pub struct FolderLock {
     /// Let go of in this order: a shard's own, then the folder's.
     held: Vec<HeldLock>,
+}
+
+/// The lock of the moment in which a shard decides whether it fits to those that have begun.
+const START_LOCK: &str = ".verglas-start.lock";
+/// So often it is asked for while another shard has it.
+const START_WAIT: Duration = Duration::from_millis(10);
+
+/// The right to decide whether a shard fits to the others and to say so with a manifest; let go of when dropped.
+#[derive(Debug)]
+pub(crate) struct StartLock {
+    held: Option<HeldLock>,
+    /// Whether nobody else can have it; not so where the file system has no locks.
+    pub(crate) is_exclusive: bool,
+}
+
+impl StartLock {
+    /// Waits until no other shard has it. Each has it for the time of reading one manifest and writing another.
+    ///
+    /// # Errors
+    /// When the folder can't be written, or when `stop` is set meanwhile.
+    pub(super) fn acquire(root: &Path, stop: &StopFlag) -> Result<Self> {
+        loop {
+            let mut unsupported = None;
+            match HeldLock::acquire(root, root.join(START_LOCK), Kind::Alone, None, &mut unsupported) {
+                Ok(held) => return Ok(Self { is_exclusive: unsupported.is_none(), held: Some(held) }),
+                Err(error) if error.kind() == ErrorKind::Busy => {}
+                Err(error) => return Err(error),
+            }
+            if stop.load(Ordering::Relaxed) {
+                return Err(Error::new(ErrorKind::Interrupted, "stopped while other shards began"));
+            }
+            std::thread::sleep(START_WAIT);
+        }
+    }
+}
+
+impl Drop for StartLock {
+    fn drop(&mut self) {
+        self.held.take().into_iter().for_each(HeldLock::release);
+    }
 }
 
 /// What came of asking for a lock.
@@ -88,13 +132,7 @@ impl HeldLock {
         let cannot_lock = |error: &std::io::Error| Error::io(format_args!("cannot write `{}`", path.display()), error);
         let mut n_waits = 0;
         loop {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)
-                .map_err(|error| cannot_lock(&error))?;
+            let mut file = open_lock_file(&path).map_err(|error| cannot_lock(&error))?;
             let locked = match kind {
                 Kind::Alone => file.try_lock(),
                 Kind::Shared => file.try_lock_shared(),
@@ -135,8 +173,19 @@ impl HeldLock {
     }
 }
 
+/// Opens a lock file, a new one if there is none. A link is not followed, for this file is written to.
+fn open_lock_file(path: &Path) -> std::io::Result<File> {
+    let no_follow = OFlags::NOFOLLOW.bits() as i32;
+    let file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).custom_flags(no_follow).open(path);
+    file.map_err(|error| match error.raw_os_error() {
+        Some(code) if code == Errno::LOOP.raw_os_error() => std::io::Error::other("it is a link, expected a file"),
+        _ => error,
+    })
+}
+
 fn is_still_at(file: &File, path: &Path) -> bool {
-    match (file.metadata(), fs::metadata(path)) {
+    match (file.metadata(), fs::symlink_metadata(path)) {
         (Ok(held), Ok(there)) => (held.dev(), held.ino()) == (there.dev(), there.ino()),
         _ => false,
     }
@@ -216,6 +265,35 @@ mod tests {
                 scope.spawn(move || (0..200).for_each(|_| drop(acquire(root, shard(number)).unwrap())));
             }
         });
+        assert_eq!(n_files(dir.path()), 0, "a lock file is left");
+    }
+
+    #[test]
+    fn a_link_is_no_lock_file_and_what_it_points_to_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let mine = dir.path().join("mine.txt");
+        fs::write(&mine, "mine").unwrap();
+        std::os::unix::fs::symlink(&mine, dir.path().join(FOLDER_LOCK)).unwrap();
+        let error = acquire(dir.path(), None).unwrap_err().to_string();
+        assert!(error.contains("it is a link"), "{error}");
+        assert_eq!(fs::read(&mine).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn one_shard_at_a_time_decides_whether_it_may_begin() {
+        let dir = tempfile::tempdir().unwrap();
+        let stop = StopFlag::new(false);
+        let first = StartLock::acquire(dir.path(), &stop).unwrap();
+        assert!(first.is_exclusive);
+        let waiting = std::thread::scope(|scope| {
+            let second = scope.spawn(|| StartLock::acquire(dir.path(), &stop).map(drop));
+            std::thread::sleep(START_WAIT * 3);
+            stop.store(true, Ordering::Relaxed);
+            second.join().unwrap()
+        });
+        assert_eq!(waiting.unwrap_err().kind(), ErrorKind::Interrupted);
+        drop(first);
+        drop(StartLock::acquire(dir.path(), &stop).unwrap());
         assert_eq!(n_files(dir.path()), 0, "a lock file is left");
     }
 

@@ -1,41 +1,49 @@
 //! The output folder: what counts as empty, what may be removed, and who may write to it.
 
 mod lock;
+mod own;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
+use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use lock::FolderLock;
-use verglas_core::atomic::{partial_sibling, write_atomically_via};
-use verglas_core::error::{Error, Result};
+use verglas_core::StopFlag;
+use verglas_core::atomic::{cannot_write, whole_name, write_atomically};
+use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::Warning;
 use verglas_core::hint::{Hint, Setting};
 
-use crate::manifest::{FileRecord, Manifest, manifest_name, manifest_paths, parse_manifest_name};
-use crate::names::{FOURIER_FOLDER, PHYSICAL_FOLDER, PLOT_FOLDER, StackNames, stack_file_number};
-use crate::{Existing, Shard};
 pub use lock::host_name;
+use lock::{FolderLock, StartLock};
+pub use own::{JobFiles, UnitFile, unit_files};
+use own::{names_in, remove_files};
 
-/// The folder that a conversion writes to, as one run sees it.
+use crate::manifest::{FileRecord, Manifest, manifest_name, manifest_paths, parse_manifest_name};
+use crate::{Existing, Shard};
+
+/// The folder that a job writes to, as one run sees it.
 #[derive(Debug, Clone)]
 pub struct OutputFolder {
     root: PathBuf,
-    /// The part of the stacks that the run makes.
+    /// The part of the units that the run makes.
     shard: Option<Shard>,
+    files: Arc<dyn JobFiles>,
+    /// What the folders were when the run took them: path, device and inode.
+    identity: Arc<Mutex<Vec<(PathBuf, (u64, u64))>>>,
 }
 
 /// The name of the descriptor that is made from the data.
 pub const DESCRIPTOR: &str = "parameters.npz";
-/// The list of the images that were left out, by all shards together.
-pub const SKIPPED: &str = "skipped.star";
-/// The folders below an output folder.
-const FOLDERS: [&str; 3] = [FOURIER_FOLDER, PHYSICAL_FOLDER, PLOT_FOLDER];
 
 impl OutputFolder {
-    /// The folder at `root`, which need not exist yet, for a run of all stacks or of one shard.
-    pub fn new(root: &Path, shard: Option<Shard>) -> Self {
-        Self { root: if root.as_os_str().is_empty() { PathBuf::from(".") } else { root.to_owned() }, shard }
+    /// The folder at `root`, which need not exist yet, for a run of all units or of one shard.
+    pub fn new(root: &Path, shard: Option<Shard>, files: impl JobFiles + 'static) -> Self {
+        let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root.to_owned() };
+        Self { root, shard, files: Arc::new(files), identity: Arc::default() }
     }
 
     /// The path of a file in it.
@@ -51,7 +59,7 @@ impl OutputFolder {
     /// Checks, without changing anything, that a run may write here. Whether what is there belongs to the same plan is
     /// seen later, when the plan is known.
     ///
-    /// A folder is not empty when it holds `fft/`, `phys/`, `plots/` or `manifest*.json`.
+    /// A folder is not empty when it holds a folder or a file of the job's names, or `manifest*.json`.
     ///
     /// # Errors
     /// When the folder is not empty and `existing` says to refuse, when it was written in other parts than this run's,
@@ -61,7 +69,7 @@ impl OutputFolder {
             return Err(Error::value("a shard can't start a folder anew: other shards may be writing to it")
                 .with_hint("remove the folder, then start the shards"));
         }
-        let cannot_use = |error: io::Error| Error::io(format_args!("cannot use `{}`", self.root.display()), &error);
+        let cannot_use = |error: io::Error| cannot_use(&self.root, &error);
         let metadata = match fs::metadata(&self.root) {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return self.check_parent();
@@ -76,7 +84,9 @@ impl OutputFolder {
         for entry in fs::read_dir(&self.root).map_err(cannot_use)? {
             let name = entry.map_err(cannot_use)?.file_name();
             let name = name.to_string_lossy();
-            if FOLDERS.contains(&name.as_ref()) || is_manifest(&name) {
+            let is_folder = !name.is_empty() && self.files.folders().contains(&name.as_ref());
+            let is_unit = self.files.folders().contains(&"") && self.files.unit_of("", &name).is_some();
+            if is_folder || is_unit || is_like_manifest(&name) {
                 found.push(name.into_owned());
             }
         }
@@ -153,38 +163,74 @@ impl OutputFolder {
             )
             .into(),
         });
+        self.remember(&self.root)?;
         Ok((locked.lock, warning))
     }
 
-    /// Makes the folders below.
+    /// The right to decide whether this shard fits to those that have begun: one shard at a time has it. `None` for a run
+    /// of all units, which has the folder for itself.
+    ///
+    /// # Errors
+    /// When it can't be had, or when `stop` is set while others have it.
+    pub(crate) fn lock_start(&self, stop: &StopFlag) -> Result<Option<StartLock>> {
+        self.shard.map(|_| StartLock::acquire(&self.root, stop)).transpose()
+    }
+
+    /// Makes folders below, and remembers which ones they are.
     ///
     /// # Errors
     /// When one can't be made.
-    pub fn make_folders(&self, with_physical: bool, with_plots: bool) -> Result<()> {
-        make_folder(&self.path(FOURIER_FOLDER))?;
-        if with_physical {
-            make_folder(&self.path(PHYSICAL_FOLDER))?;
-        }
-        if with_plots {
-            make_folder(&self.path(PLOT_FOLDER))?;
+    pub fn make_folders(&self, folders: &[&str]) -> Result<()> {
+        folders.iter().try_for_each(|folder| {
+            let path = self.path(folder);
+            make_folder(&path)?;
+            self.remember(&path)
+        })
+    }
+
+    fn remember(&self, folder: &Path) -> Result<()> {
+        let identity = identity(folder).map_err(|error| cannot_use(folder, &error))?;
+        let mut known = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(path, _)| path != folder);
+        known.push((folder.to_owned(), identity));
+        Ok(())
+    }
+
+    /// Checks that the folder and those below are still the ones that the run began with. To be called before files get
+    /// their names: a folder that was moved away and replaced would get a part of the output only.
+    ///
+    /// # Errors
+    /// When one was replaced or is gone.
+    pub fn check_is_same(&self) -> Result<()> {
+        let known = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
+        for (folder, before) in known.iter() {
+            let now = identity(folder).map_err(|error| cannot_write(folder, &error))?;
+            if now != *before {
+                let message =
+                    format!("`{}` is not the folder any more that this run began to write to", folder.display());
+                return Err(Error::new(ErrorKind::Io, message).with_hint(
+                    "it was moved away and replaced; what was written before is in the folder that was moved",
+                ));
+            }
         }
         Ok(())
     }
 
-    /// Removes verglas's own files of an earlier run, manifests first: without them the folder can't be taken for a
-    /// whole run.
+    /// Removes the job's own files of an earlier run, manifests first: without them the folder can't be taken for a
+    /// whole run. `read` are the files that this run reads.
     ///
     /// # Errors
-    /// When a file can't be removed.
-    pub fn remove_earlier_run(&self) -> Result<()> {
-        self.remove_own_root_files()?;
-        remove_matching(&self.root, |name| is_manifest(whole_name(name)))?;
-        self.remove_partial_root_files()?;
-        for folder in FOLDERS {
-            let path = self.path(folder);
-            remove_matching(&path, |name| stack_file_number(folder, name).is_some())?;
+    /// When one of `read` would go, in which case nothing does; when a file can't be removed.
+    pub fn remove_earlier_run(&self, read: &[PathBuf]) -> Result<()> {
+        let mut doomed = self.own_shared_files();
+        let at_root = names_in(&self.root)?;
+        doomed.extend(at_root.iter().filter(|name| is_manifest(whole_name(name))).map(|name| self.path(name)));
+        doomed.extend(self.partial_shared_files(&at_root));
+        doomed.extend(unit_files(&self.root, &*self.files)?.iter().map(|file| self.path(&file.name)));
+        remove_files(&doomed, read)?;
+        for folder in self.files.folders().iter().filter(|folder| !folder.is_empty()) {
             // Only an empty folder goes; other people's files stay, and with them their folder.
-            let _ = fs::remove_dir(&path);
+            let _ = fs::remove_dir(self.path(folder));
         }
         Ok(())
     }
@@ -194,122 +240,105 @@ impl OutputFolder {
     ///
     /// # Errors
     /// When a file can't be removed.
-    pub fn remove_unfinished(&self, own_stacks: std::ops::Range<usize>) -> Result<()> {
-        for folder in FOLDERS {
-            remove_matching(&self.path(folder), |name| {
-                name.starts_with('.')
-                    && stack_file_number(folder, name)
-                        .is_some_and(|number| self.shard.is_none() || own_stacks.contains(&number))
-            })?;
-        }
-        self.remove_partial_root_files()
+    pub fn remove_unfinished(&self, own_units: Range<usize>) -> Result<()> {
+        let is_mine = |file: &&UnitFile| file.is_partial && (self.shard.is_none() || own_units.contains(&file.unit));
+        let files = unit_files(&self.root, &*self.files)?;
+        let mut doomed: Vec<PathBuf> = files.iter().filter(is_mine).map(|file| self.path(&file.name)).collect();
+        doomed.extend(self.partial_shared_files(&names_in(&self.root)?));
+        remove_files(&doomed, &[])
     }
 
-    fn remove_partial_root_files(&self) -> Result<()> {
-        let own = [&manifest_name(self.shard), DESCRIPTOR, SKIPPED].map(|name| self.partial(name));
-        remove_matching(&self.root, |name| match self.shard {
-            Some(_) => own.iter().any(|own| own.file_name().is_some_and(|own| own == name)),
-            None => {
-                let whole = whole_name(name);
-                let is_own = is_manifest(whole) || [DESCRIPTOR, SKIPPED].iter().any(|own| whole.starts_with(own));
-                whole != name && is_own
-            }
-        })
+    /// Temporary files of manifests, and of files that all shards write: of all runs where this is the only one, else of
+    /// this shard's manifest only.
+    fn partial_shared_files(&self, names: &[String]) -> Vec<PathBuf> {
+        let is_mine = |whole: &str| match self.shard {
+            Some(_) => whole == manifest_name(self.shard),
+            None => is_manifest(whole) || self.files.shared_files().contains(&whole),
+        };
+        let is_partial = |name: &&String| whole_name(name) != name.as_str() && is_mine(whole_name(name));
+        names.iter().filter(is_partial).map(|name| self.path(name)).collect()
     }
 
-    /// The temporary name of a file that several shards may write at once.
-    fn partial(&self, name: &str) -> PathBuf {
-        let path = self.path(name);
-        match self.shard {
-            Some(shard) if [DESCRIPTOR, SKIPPED].contains(&name) => {
-                self.path(format!(".{name}.{}-of-{}.partial", shard.number(), shard.of()))
-            }
-            _ => partial_sibling(&path),
-        }
-    }
-
-    /// The stacks of which the metadata file, the last one to be published, is there.
+    /// The units of which the file that is published last is there.
     ///
     /// # Errors
     /// When the folder can't be read.
-    pub fn published_stacks(&self) -> Result<std::collections::BTreeSet<usize>> {
-        let is_metadata = |file: &StackFile| Path::new(&file.name) == StackNames::of(file.number).metadata;
-        Ok(stack_files(&self.root)?.into_iter().filter(is_metadata).map(|file| file.number).collect())
+    pub fn published_units(&self) -> Result<BTreeSet<usize>> {
+        Ok(unit_files(&self.root, &*self.files)?
+            .into_iter()
+            .filter(|file| file.is_last)
+            .map(|file| file.unit)
+            .collect())
     }
 
-    /// Checks that the descriptor, if one of these bytes is to be made, and the list of images left out, if there may be
-    /// one, can be put into the folder without replacing someone else's file.
+    /// What the job calls its files.
+    pub fn files(&self) -> &dyn JobFiles {
+        &*self.files
+    }
+
+    /// Checks that files which all shards write can be put into the folder without replacing someone else's file:
+    /// each with the bytes that it will have, if these are known.
     ///
     /// # Errors
     /// When there is another file of its name, which no earlier run here made.
-    pub fn check_root_files(&self, descriptor: Option<&[u8]>, with_list: bool) -> Result<()> {
-        let mut names = Vec::new();
-        if let Some(bytes) = descriptor {
-            let path = self.path(DESCRIPTOR);
-            if read_if_there(&path)?.is_some_and(|there| there != bytes) {
-                names.push(DESCRIPTOR);
+    pub fn check_shared_files(&self, files: &[(&str, Option<&[u8]>)]) -> Result<()> {
+        for &(name, bytes) in files {
+            let there = read_if_there(&self.path(name))?;
+            if there.is_none() || there.as_deref() == bytes || self.is_own(name) {
+                continue;
             }
+            let hint = match name {
+                DESCRIPTOR => {
+                    "choose another folder, or move the file away; to use its grids, give it with "
+                        + Hint::Give(Setting::Descriptor)
+                }
+                _ => "choose another folder, or move the file away".into(),
+            };
+            return Err(Error::value(format!(
+                "`{}` is there already, and no file of an earlier run: it is not replaced",
+                self.path(name).display()
+            ))
+            .with_hint(hint));
         }
-        if with_list && read_if_there(&self.path(SKIPPED))?.is_some() {
-            names.push(SKIPPED);
-        }
-        let Some(name) = names.into_iter().find(|name| !self.is_own(name)) else { return Ok(()) };
-        let hint = match name {
-            DESCRIPTOR => {
-                "choose another folder, or move the file away; to use its grids, give it with "
-                    + Hint::Give(Setting::Descriptor)
-            }
-            _ => "choose another folder, or move the file away".into(),
-        };
-        Err(Error::value(format!(
-            "`{}` is there already, and no file of an earlier run: it is not replaced",
-            self.path(name).display()
-        ))
-        .with_hint(hint))
+        Ok(())
     }
 
-    /// Writes the descriptor, unless it is there; several shards may do so at once.
+    /// Writes a file that all shards write, unless it is there with these bytes; several may do so at once.
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn write_descriptor(&self, bytes: &[u8]) -> Result<()> {
-        let path = self.path(DESCRIPTOR);
-        if fs::read(&path).is_ok_and(|there| there == bytes) {
+    pub fn write_shared_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.path(name);
+        if verglas_formats::read_regular(&path).is_ok_and(|there| there == bytes) {
             return Ok(());
         }
-        write_atomically_via(&self.partial(DESCRIPTOR), &path, |file| Ok(file.write_all(bytes)?))
+        write_atomically(&path, |file| Ok(file.write_all(bytes)?))
     }
 
-    /// Writes the list of the images that were left out; several shards may do so at once.
-    ///
-    /// # Errors
-    /// When it can't be written.
-    pub fn write_list(&self, bytes: &[u8]) -> Result<()> {
-        write_atomically_via(&self.partial(SKIPPED), &self.path(SKIPPED), |file| Ok(file.write_all(bytes)?))
-    }
-
-    /// Removes the list of the images that were left out, if a run made it.
+    /// Removes a file that all shards write, if a run made it that has its manifest here, and this run does not read it.
     ///
     /// # Errors
     /// When it can't be removed.
-    pub fn remove_own_list(&self) -> Result<()> {
-        if self.is_own(SKIPPED) { remove_file(&self.path(SKIPPED)) } else { Ok(()) }
+    pub fn remove_shared_file(&self, name: &str) -> Result<()> {
+        if self.is_own(name) { remove_files(&[self.path(name)], &[]) } else { Ok(()) }
     }
 
-    /// Removes the descriptor and the list that runs made which have their manifests here. To be called while they have.
+    /// Removes the files that all shards write, if runs made them that have their manifests here. To be called while they
+    /// have. `read` are the files that this run reads.
     ///
     /// # Errors
-    /// When one can't be removed.
-    pub fn remove_own_root_files(&self) -> Result<()> {
-        if self.is_own(DESCRIPTOR) {
-            remove_file(&self.path(DESCRIPTOR))?;
-        }
-        self.remove_own_list()
+    /// When one of `read` would go, or when one can't be removed.
+    pub fn remove_own_shared_files(&self, read: &[PathBuf]) -> Result<()> {
+        remove_files(&self.own_shared_files(), read)
+    }
+
+    fn own_shared_files(&self) -> Vec<PathBuf> {
+        self.files.shared_files().iter().filter(|name| self.is_own(name)).map(|name| self.path(name)).collect()
     }
 
     /// Whether the file `name` is what a run made that has its manifest here.
     fn is_own(&self, name: &str) -> bool {
-        let record = || Some(FileRecord::of(name, &fs::read(self.path(name)).ok()?));
+        let record = || Some(FileRecord::of(name, &verglas_formats::read_regular(self.path(name)).ok()?));
         let mut there = record();
         while let Some(found) = there {
             let manifests = manifest_paths(&self.root).unwrap_or_default();
@@ -329,80 +358,32 @@ impl OutputFolder {
 }
 
 fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::read(path) {
+    match verglas_formats::read_regular(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io(format_args!("cannot read `{}`", path.display()), &error)),
         Ok(bytes) => Ok(Some(bytes)),
     }
 }
 
-/// A file of a name that verglas gives, below an output folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StackFile {
-    /// Its path below the output folder.
-    pub name: String,
-    /// The stack that it belongs to.
-    pub number: usize,
-    /// Whether its name is a temporary one.
-    pub is_partial: bool,
-}
-
-/// All files below the output folder at `root` that have the names of stacks' files, in the order of their names.
-///
-/// # Errors
-/// When a folder can't be read.
-pub fn stack_files(root: &Path) -> Result<Vec<StackFile>> {
-    let mut files = Vec::new();
-    for folder in FOLDERS {
-        let path = root.join(folder);
-        let cannot_read = |error| Error::io(format_args!("cannot read the folder `{}`", path.display()), &error);
-        let entries = match fs::read_dir(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries.map_err(cannot_read)?,
-        };
-        for entry in entries {
-            let name = entry.map_err(cannot_read)?.file_name();
-            let Some(name) = name.to_str() else { continue };
-            if let Some(number) = stack_file_number(folder, name) {
-                let is_partial = name.starts_with('.');
-                files.push(StackFile { name: format!("{folder}/{name}"), number, is_partial });
-            }
-        }
-    }
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(files)
-}
-
-/// The name that a file has when it is whole.
-fn whole_name(name: &str) -> &str {
-    name.strip_prefix('.').and_then(|name| name.strip_suffix(".partial")).unwrap_or(name)
-}
-
 fn is_manifest(name: &str) -> bool {
+    parse_manifest_name(name).is_some()
+}
+
+/// Whether a name is one that makes a folder count as not empty; of these, only those of [`is_manifest`] are ours.
+fn is_like_manifest(name: &str) -> bool {
     name.starts_with("manifest") && name.ends_with(".json")
+}
+
+fn identity(folder: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(folder).map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+fn cannot_use(folder: &Path, error: &io::Error) -> Error {
+    Error::io(format_args!("cannot use `{}`", folder.display()), error)
 }
 
 fn make_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|error| Error::io(format_args!("cannot make `{}`", folder.display()), &error))
-}
-
-fn remove_file(path: &Path) -> Result<()> {
-    fs::remove_file(path).map_err(|error| Error::io(format_args!("cannot remove `{}`", path.display()), &error))
-}
-
-fn remove_matching(folder: &Path, matches: impl Fn(&str) -> bool) -> Result<()> {
-    let cannot_read = |error| Error::io(format_args!("cannot read the folder `{}`", folder.display()), &error);
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries.map_err(cannot_read)?,
-    };
-    for entry in entries {
-        let entry = entry.map_err(cannot_read)?;
-        if entry.file_name().to_str().is_some_and(&matches) {
-            remove_file(&entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 /// Tries to make a file: permissions alone don't tell about read-only file systems and quotas.
@@ -417,32 +398,98 @@ fn check_writable(folder: &Path) -> Result<()> {
 mod tests {
     use super::*;
 
+    /// A job that makes pairs of a picture and a note.
+    #[derive(Debug)]
+    struct Notes;
+
+    impl JobFiles for Notes {
+        fn folders(&self) -> &[&'static str] {
+            &["pictures", "notes"]
+        }
+
+        fn unit_of(&self, folder: &str, name: &str) -> Option<usize> {
+            let ending = if folder == "notes" { ".txt" } else { ".png" };
+            name.strip_suffix(ending)?.strip_prefix("unit-")?.parse().ok()
+        }
+
+        fn is_last_of_unit(&self, folder: &str, _: &str) -> bool {
+            folder == "notes"
+        }
+
+        fn shared_files(&self) -> &[&'static str] {
+            &[DESCRIPTOR]
+        }
+
+        fn unit_noun(&self) -> &'static str {
+            "note"
+        }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names = names_in(folder).unwrap();
+        names.sort();
+        names
+    }
+
     #[test]
     fn other_peoples_files_are_no_hindrance_and_are_never_touched() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("notes.txt"), "mine").unwrap();
-        let folder = OutputFolder::new(dir.path(), None);
+        let folder = OutputFolder::new(dir.path(), None, Notes);
         folder.check(Existing::Refuse).unwrap();
-        folder.make_folders(true, true).unwrap();
-        fs::write(dir.path().join("fft/particles_fourier_stack_000000.pt"), "old").unwrap();
-        fs::write(dir.path().join("fft/mine.pt"), "mine").unwrap();
-        fs::write(dir.path().join("manifest.json"), "{}").unwrap();
+        folder.make_folders(&["pictures", "notes"]).unwrap();
+        for name in [
+            "notes/unit-0.txt",
+            "notes/mine.txt",
+            "notes/.unit-1.txt.ab12CD.partial",
+            "notes/.unit-2.txt.partial",
+            "pictures/unit-0.png",
+            "manifest.json",
+            "manifest-1-of-2.json",
+            "manifest_of_my_samples.json",
+            "manifest-old.json",
+            ".manifest.json.ab12CD.partial",
+        ] {
+            fs::write(dir.path().join(name), "{}").unwrap();
+        }
 
         let refused = folder.check(Existing::Refuse).unwrap_err();
-        assert!(refused.to_string().contains("`fft`, `manifest.json`, `phys`"), "{refused}");
+        assert!(refused.to_string().contains("`manifest.json`, `manifest_of_my_samples.json`, `notes`"), "{refused}");
         folder.check(Existing::Overwrite).unwrap();
-        folder.remove_earlier_run().unwrap();
-        folder.make_folders(false, false).unwrap();
-        let names = |folder: &str| {
-            let mut names: Vec<String> = fs::read_dir(dir.path().join(folder))
-                .unwrap()
-                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-                .collect();
-            names.sort();
-            names
-        };
-        assert_eq!(names(""), ["fft", "notes.txt"]);
-        assert_eq!(names("fft"), ["mine.pt"]);
+        folder.remove_earlier_run(&[]).unwrap();
+        assert_eq!(names(dir.path()), ["manifest-old.json", "manifest_of_my_samples.json", "notes", "notes.txt"]);
+        assert_eq!(names(&dir.path().join("notes")), ["mine.txt"]);
+    }
+
+    #[test]
+    fn nothing_goes_that_the_run_reads_whatever_it_is_called() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = OutputFolder::new(dir.path(), None, Notes);
+        folder.make_folders(&["notes"]).unwrap();
+        fs::write(dir.path().join("notes/unit-0.txt"), "").unwrap();
+        fs::write(dir.path().join("manifest.json"), "{}").unwrap();
+        std::os::unix::fs::symlink(dir.path().join("notes/unit-0.txt"), dir.path().join("mine")).unwrap();
+        for read in ["notes/unit-0.txt", "notes/../notes/unit-0.txt", "mine"] {
+            let refused = folder.remove_earlier_run(&[dir.path().join(read)]).unwrap_err().to_string();
+            assert!(refused.contains("is read by this run"), "{refused}");
+            assert_eq!(names(dir.path()), ["manifest.json", "mine", "notes"]);
+        }
+        folder.remove_earlier_run(&[dir.path().join("elsewhere")]).unwrap();
+        assert_eq!(names(dir.path()), ["mine"]);
+    }
+
+    #[test]
+    fn a_folder_that_was_replaced_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = OutputFolder::new(&dir.path().join("out"), None, Notes);
+        let (_lock, _) = folder.lock().unwrap();
+        folder.make_folders(&["notes"]).unwrap();
+        folder.check_is_same().unwrap();
+        fs::rename(dir.path().join("out"), dir.path().join("moved")).unwrap();
+        assert!(folder.check_is_same().is_err(), "gone");
+        fs::create_dir_all(dir.path().join("out/notes")).unwrap();
+        let noticed = folder.check_is_same().unwrap_err().to_string();
+        assert!(noticed.contains("is not the folder any more"), "{noticed}");
     }
 
     #[test]
@@ -450,7 +497,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("out"), "a file").unwrap();
         for path in ["out", "out/deeper"] {
-            let error = OutputFolder::new(&dir.path().join(path), None).check(Existing::Refuse).unwrap_err();
+            let error = OutputFolder::new(&dir.path().join(path), None, Notes).check(Existing::Refuse).unwrap_err();
             assert!(error.to_string().contains("is a file"), "{error}");
         }
     }

@@ -7,7 +7,8 @@ use serde_json::Value;
 use verglas_core::findings::counted;
 use verglas_core::paths::plain_path;
 
-use super::{InputFile, InputRecord, InputRole, Manifest, RecordedPath};
+use super::path::RecordedPath;
+use super::record::{InputFile, InputRecord, InputRole, Manifest};
 
 /// Where the grids were read from, if they were read; they are the same when what was read is, which its checksum says.
 const DESCRIPTOR: &str = "descriptor";
@@ -69,6 +70,7 @@ fn show_input(manifest: &Manifest) -> String {
             pairs.join(", ")
         }
         InputRecord::IndexedCs { cs } => cs.iter().map(at).collect::<Vec<_>>().join(" and "),
+        InputRecord::Structures { files } => files.iter().map(at).collect::<Vec<_>>().join(", "),
         InputRecord::CryosparcJob { root, job } => format!("job {job} in {}", at(root)),
     }
 }
@@ -79,7 +81,7 @@ pub fn differing_inputs(old: &Manifest, new: &Manifest, with_images: bool) -> Ve
     let counts = |input: &&InputFile| match input.role {
         Some(InputRole::Images) => with_images,
         Some(InputRole::Descriptor) => false,
-        Some(InputRole::Metadata) | None => true,
+        Some(InputRole::Metadata | InputRole::Structure) | None => true,
     };
     let mut differences = Vec::new();
     let mut now: HashMap<PathBuf, &InputFile> =

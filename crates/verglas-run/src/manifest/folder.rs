@@ -1,11 +1,12 @@
 //! All that the manifests of an output folder say.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use verglas_core::error::{Error, Result};
 
 use super::compare::differing_settings;
-use super::{MANIFEST, Manifest, RunState, StackRecord};
+use super::name::{MANIFEST, manifest_paths};
+use super::record::{Manifest, RunState, StackRecord};
 use crate::shard::Shard;
 
 /// The manifests of an output folder: one, or one of each shard that has begun.
@@ -13,39 +14,6 @@ use crate::shard::Shard;
 pub struct FolderRecord {
     /// In the order of the shards; never empty.
     pub parts: Vec<Manifest>,
-}
-
-/// The name of the manifest of a run.
-pub fn manifest_name(shard: Option<Shard>) -> String {
-    match shard {
-        None => MANIFEST.to_owned(),
-        Some(shard) => format!("manifest-{}-of-{}.json", shard.number(), shard.of()),
-    }
-}
-
-/// The run whose manifest has this name: `Some(None)` for a run of all stacks, `None` for other names.
-pub fn parse_manifest_name(name: &str) -> Option<Option<Shard>> {
-    if name == MANIFEST {
-        return Some(None);
-    }
-    let (number, of) = name.strip_prefix("manifest-")?.strip_suffix(".json")?.split_once("-of-")?;
-    let shard = Shard::new(number.parse().ok()?, of.parse().ok()?).ok()?;
-    // `manifest-01-of-4.json` is nobody's.
-    (manifest_name(Some(shard)) == name).then_some(Some(shard))
-}
-
-/// The paths of the manifests in a folder, that of all stacks first, then those of shards in order.
-pub fn manifest_paths(folder: &Path) -> Result<Vec<(Option<Shard>, PathBuf)>> {
-    let cannot_read = |error| Error::io(format_args!("cannot read the folder `{}`", folder.display()), &error);
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(cannot_read)? {
-        let entry = entry.map_err(cannot_read)?;
-        if let Some(shard) = entry.file_name().to_str().and_then(parse_manifest_name) {
-            paths.push((shard, entry.path()));
-        }
-    }
-    paths.sort_by_key(|(shard, _)| shard.map(|shard| (shard.of(), shard.number())));
-    Ok(paths)
 }
 
 impl FolderRecord {
@@ -148,20 +116,5 @@ impl FolderRecord {
         let mut stacks: Vec<&StackRecord> = self.parts.iter().flat_map(|part| &part.stacks).collect();
         stacks.sort_by_key(|stack| stack.number);
         stacks
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn manifests_are_known_by_their_names() {
-        let shard = |number, of| Some(Some(Shard::new(number, of).unwrap()));
-        assert_eq!(parse_manifest_name("manifest.json"), Some(None));
-        assert_eq!(parse_manifest_name("manifest-3-of-12.json"), shard(3, 12));
-        for other in ["manifest-0-of-1.json", "manifest-2-of-1.json", "manifest-01-of-4.json", "manifest-x.json", "a"] {
-            assert_eq!(parse_manifest_name(other), None, "{other}");
-        }
     }
 }

@@ -140,6 +140,8 @@ fn a_stack_that_was_whole_before_a_run_was_killed_is_kept_with_its_plots() {
     let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
     value["stacks"] = serde_json::json!([]);
     value["is_complete"] = serde_json::json!(false);
+    // As of an early version, which wrote no checksum.
+    value["is_sealed"] = serde_json::json!(false);
     std::fs::write(&manifest, value.to_string()).unwrap();
     let cut = output.join("plots/particles_phys_stack_000001.png");
     std::fs::write(&cut, &whole["particles_phys_stack_000001.png"][..5000]).unwrap();

@@ -10,7 +10,12 @@ use std::sync::{Mutex, PoisonError};
 
 use num_complex::Complex;
 
-use super::{Pixel, PolarScratch, PolarTransform, Real};
+use super::directly::{Directly, LEAST_SEEN_IN_SINGLE};
+use super::plan::{Plan, PlanScratch};
+use super::real::Real;
+use super::scalar::{Pixel, Scalar};
+use super::simd::InstructionSet;
+use super::squares::sum_of_squares;
 use crate::grid::PolarGrid;
 
 /// Amplitude on the grid, as a part of what the same power spread over all frequencies would leave there, below which an
@@ -22,7 +27,8 @@ const LEAST_REACH: f64 = 0.1;
 /// A plan in double precision for the images that need it; made when the first one comes, for hardly any data set has one.
 /// There is one set of buffers, which threads take in turn.
 #[derive(Debug)]
-pub(super) struct InDouble {
+pub(super) struct FaintImages {
+    set: InstructionSet,
     n_pixels: usize,
     grid: PolarGrid,
     /// Square of the norm, for an image whose squares add up to 1, below which it is done again.
@@ -32,13 +38,15 @@ pub(super) struct InDouble {
 
 #[derive(Debug)]
 struct Planned {
-    transform: PolarTransform<f64>,
-    scratch: PolarScratch<f64>,
+    plan: Plan<f64>,
+    /// For images of which the grid sees next to nothing.
+    directly: Option<Directly>,
+    scratch: PlanScratch<f64>,
     values: Vec<Complex<f64>>,
 }
 
-impl InDouble {
-    pub(super) fn new(n_pixels: usize, grid: &PolarGrid) -> Self {
+impl FaintImages {
+    pub(super) fn new(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Self {
         // All frequencies fill a square of side N/2 in the unit of the radii; Σ |F|² · weight over all of it is
         // (2π)² · Σ I².
         let nyquist = n_pixels as f64 / 4.0;
@@ -48,12 +56,12 @@ impl InDouble {
         } else {
             LEAST_SEEN.powi(2) * PI * reach * reach / 4.0 * (2.0 * PI).powi(2)
         };
-        Self { n_pixels, grid: grid.clone(), least_square_norm, planned: Mutex::new(None) }
+        Self { set, n_pixels, grid: grid.clone(), least_square_norm, planned: Mutex::new(None) }
     }
 
     /// Bytes that it takes once an image needs it.
-    pub(super) fn bytes(n_pixels: usize, n_shells: usize, n_inplanes: usize) -> usize {
-        let planned = super::bytes::<f64>(super::fastest(), n_pixels, n_shells, n_inplanes);
+    pub(super) fn bytes(set: InstructionSet, n_pixels: usize, n_shells: usize, n_inplanes: usize) -> usize {
+        let planned = Plan::<f64>::bytes(set, n_pixels, n_shells, n_inplanes);
         planned.plan + planned.scratch + n_shells * n_inplanes * size_of::<Complex<f64>>()
     }
 
@@ -63,33 +71,27 @@ impl InDouble {
     }
 
     /// Transforms `image` to `out`, divided by its norm if asked; returns the norm.
-    pub(super) fn apply<P: Pixel, T: Real>(&self, image: &[P], out: &mut [Complex<T>], normalize: bool) -> f64 {
+    pub(super) fn apply<P: Pixel, T: Scalar>(&self, image: &[P], out: &mut [Complex<T>], normalize: bool) -> f64 {
         let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
         let planned = planned.get_or_insert_with(|| {
-            let transform = PolarTransform::<f64>::plan(self.n_pixels, &self.grid)
-                .expect("what was planned in single precision can be planned in double");
-            let (scratch, values) = (transform.scratch(), vec![Complex::default(); transform.output_len()]);
-            Box::new(Planned { transform, scratch, values })
+            let plan = f64::new_plan(self.set, self.n_pixels, &self.grid);
+            let directly = Directly::new(self.n_pixels, &self.grid, LEAST_SEEN_IN_SINGLE);
+            let (scratch, values) = (f64::new_scratch(&plan), vec![Complex::default(); plan.output_len()]);
+            Box::new(Planned { plan, directly, scratch, values })
         });
-        let Planned { transform, scratch, values } = &mut **planned;
-        let norm = transform.run(image, values, normalize, scratch);
+        let Planned { plan, directly, scratch, values } = &mut **planned;
+        let norm = match (P::as_single(image), P::as_double(image)) {
+            (Some(image), _) => f64::run_single(plan, image, values, normalize, scratch),
+            (_, Some(image)) => f64::run_double(plan, image, values, normalize, scratch),
+            _ => unreachable!("pixels are in single or in double precision"),
+        };
+        let norm = match directly {
+            Some(directly) if directly.is_needed(image, norm) => directly.apply(image, values, normalize),
+            _ => norm,
+        };
         for (rounded, value) in out.iter_mut().zip(values) {
             *rounded = Complex::new(T::rounded(value.re), T::rounded(value.im));
         }
         norm
     }
-}
-
-fn sum_of_squares<P: Pixel>(image: &[P]) -> f64 {
-    // Sums of their own, so that none waits for another.
-    const N_SUMS: usize = 16;
-    let (groups, rest) = image.as_chunks::<N_SUMS>();
-    let mut sums = [0.0; N_SUMS];
-    for group in groups {
-        for (sum, pixel) in sums.iter_mut().zip(group) {
-            let pixel: f64 = pixel.to_real();
-            *sum += pixel * pixel;
-        }
-    }
-    sums.iter().sum::<f64>() + rest.iter().map(|pixel| pixel.to_real::<f64>().powi(2)).sum::<f64>()
 }

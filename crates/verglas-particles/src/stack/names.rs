@@ -1,6 +1,8 @@
-//! The names of the files of an output folder.
+//! The names of the files of a folder of stacks.
 
 use std::path::{Path, PathBuf};
+
+use verglas_run::folder::{DESCRIPTOR, JobFiles};
 
 /// Folder of the Fourier stacks and their metadata.
 pub const FOURIER_FOLDER: &str = "fft";
@@ -51,23 +53,45 @@ impl StackNames {
     }
 }
 
-/// The number of the stack whose file `name`, in the folder `folder` of an output folder, is, whole or partial; `None` for
-/// names that verglas does not give. Nothing else is ever removed.
-pub fn stack_file_number(folder: &str, name: &str) -> Option<usize> {
-    let whole = name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".partial")).unwrap_or(name);
-    let kinds: &[(&str, &[&str])] = match folder {
-        FOURIER_FOLDER => &[(FOURIER_STEM, &[".pt", ".npz"])],
-        PHYSICAL_FOLDER => &[(PHYSICAL_STEM, &[".pt"])],
-        PLOT_FOLDER => &[(FOURIER_STEM, &[".png"]), (PHYSICAL_STEM, &[".png"]), (POWER_STEM, &[".png"])],
-        _ => return None,
-    };
-    kinds.iter().find_map(|(stem, endings)| {
-        let rest = whole.strip_prefix(stem)?;
-        let digits = endings.iter().find_map(|ending| rest.strip_suffix(ending))?;
-        let number = digits.parse().ok().filter(|_| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
-        // `0000001` is nobody's.
-        (format!("{number:06}") == digits).then_some(number)
-    })
+/// The list of the images that were left out, by all shards together.
+pub const SKIPPED: &str = "skipped.star";
+
+/// What a conversion calls its files; its units are stacks.
+#[derive(Debug)]
+pub struct ConversionFiles;
+
+impl JobFiles for ConversionFiles {
+    fn folders(&self) -> &[&'static str] {
+        &[FOURIER_FOLDER, PHYSICAL_FOLDER, PLOT_FOLDER]
+    }
+
+    fn unit_of(&self, folder: &str, name: &str) -> Option<usize> {
+        let kinds: &[(&str, &[&str])] = match folder {
+            FOURIER_FOLDER => &[(FOURIER_STEM, &[".pt", ".npz"])],
+            PHYSICAL_FOLDER => &[(PHYSICAL_STEM, &[".pt"])],
+            PLOT_FOLDER => &[(FOURIER_STEM, &[".png"]), (PHYSICAL_STEM, &[".png"]), (POWER_STEM, &[".png"])],
+            _ => return None,
+        };
+        kinds.iter().find_map(|(stem, endings)| {
+            let rest = name.strip_prefix(stem)?;
+            let digits = endings.iter().find_map(|ending| rest.strip_suffix(ending))?;
+            let number = digits.parse().ok().filter(|_| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
+            // `0000001` is nobody's.
+            (format!("{number:06}") == digits).then_some(number)
+        })
+    }
+
+    fn is_last_of_unit(&self, folder: &str, name: &str) -> bool {
+        folder == FOURIER_FOLDER && name.ends_with(".npz")
+    }
+
+    fn shared_files(&self) -> &[&'static str] {
+        &[DESCRIPTOR, SKIPPED]
+    }
+
+    fn unit_noun(&self) -> &'static str {
+        "stack"
+    }
 }
 
 #[cfg(test)]
@@ -85,13 +109,13 @@ mod tests {
     fn only_our_own_names_are_ours() {
         for (folder, name) in [
             ("fft", "particles_fourier_stack_1234567.pt"),
-            ("fft", ".particles_fourier_stack_1234567.npz.partial"),
+            ("fft", "particles_fourier_stack_1234567.npz"),
             ("phys", "particles_phys_stack_1234567.pt"),
             ("plots", "power_spectrum_stack_1234567.png"),
         ] {
-            assert_eq!(stack_file_number(folder, name), Some(1_234_567), "{name}");
+            assert_eq!(ConversionFiles.unit_of(folder, name), Some(1_234_567), "{name}");
         }
-        assert_eq!(stack_file_number("fft", "particles_fourier_stack_000042.npz"), Some(42));
+        assert_eq!(ConversionFiles.unit_of("fft", "particles_fourier_stack_000042.npz"), Some(42));
         for (folder, name) in [
             ("fft", "particles_fourier_stack_000000.txt"),
             ("fft", "particles_fourier_stack_best.pt"),
@@ -102,7 +126,7 @@ mod tests {
             ("phys", "particles_fourier_stack_000000.pt"),
             ("mine", "particles_phys_stack_000000.pt"),
         ] {
-            assert_eq!(stack_file_number(folder, name), None, "{name}");
+            assert_eq!(ConversionFiles.unit_of(folder, name), None, "{name}");
         }
     }
 }

@@ -1,0 +1,63 @@
+//! What was found in an output folder.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use verglas_core::findings::Warning;
+use verglas_core::hint::Text;
+
+/// How many things of one kind are listed.
+pub(super) const MOST_LISTED: usize = 10;
+
+/// What was found in an output folder.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verification {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Stacks that there ought to be.
+    pub n_stacks: usize,
+    /// Stacks with which nothing is wrong.
+    pub n_stacks_sound: usize,
+    /// Images in these.
+    pub n_images: usize,
+    /// Images that were left out because they can't be read or normalised, as the run was told.
+    pub n_images_skipped: usize,
+    /// Into how many shards the run was divided, if it was.
+    pub n_shards: Option<usize>,
+    /// Bytes that were read.
+    pub n_bytes: u64,
+    /// What is wrong; empty for a folder that is complete and unaltered.
+    pub problems: Vec<Problem>,
+    /// What the folder is sound in spite of.
+    pub warnings: Vec<Warning>,
+    /// How long it took, s.
+    pub seconds: f64,
+}
+
+/// Something that is wrong with an output folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// A fixed name for scripts, such as `file-missing`.
+    pub code: &'static str,
+    /// What is wrong and where; lower case, no final stop.
+    pub message: Text,
+    /// What to do about it, if that is known.
+    pub hint: Option<Text>,
+}
+
+impl Problem {
+    pub(super) fn new(code: &'static str, message: impl Into<Text>) -> Self {
+        Self { code, message: message.into(), hint: None }
+    }
+
+    pub(super) fn with_hint(self, hint: impl Into<Text>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+impl Verification {
+    /// Whether the folder is complete and unaltered.
+    pub fn is_sound(&self) -> bool {
+        self.problems.is_empty()
+    }
+}

@@ -1,0 +1,161 @@
+//! What an earlier run left in the output folder, and whether this one may go on from there.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+
+use verglas_core::StopFlag;
+use verglas_core::error::{Error, Result};
+use verglas_core::findings::counted;
+use verglas_core::hint::Hint;
+
+use crate::Shard;
+use crate::folder::{OutputFolder, UnitFile, unit_files};
+use crate::manifest::{
+    FileRecord, Manifest, StackRecord, differing_inputs, differing_settings, manifest_name, manifest_paths,
+};
+
+/// How many files are listed.
+const MOST_LISTED: usize = 10;
+
+/// What a run may go on from.
+#[derive(Debug, Default)]
+pub struct Earlier {
+    /// The manifest of an earlier run that was asked the same of the same input, or that finished nothing.
+    pub manifest: Option<Manifest>,
+    /// The units of this run of which the file that is published last is there, in order.
+    pub units: Vec<usize>,
+}
+
+/// Decides whether a run may go on with what is in the folder, and takes the folder, or a shard's part of it, by writing
+/// its manifest where there is none. `new` is that manifest, before the first unit; `own` are the units of this run.
+///
+/// Shards that begin at the same moment do this one after the other, so two of different settings never both go on.
+///
+/// # Errors
+/// When units are there of a run that was asked something else, or of which nothing is known; when another shard was asked
+/// for something else; when it is stopped.
+pub fn claim(output: &OutputFolder, new: &mut Manifest, own: Range<usize>, stop: &StopFlag) -> Result<Earlier> {
+    let alone = output.lock_start(stop)?;
+    if alone.is_some() {
+        // What other shards wrote while this one waited.
+        output.check(crate::Existing::Resume)?;
+    }
+    let files: Vec<UnitFile> =
+        unit_files(output.root(), output.files())?.into_iter().filter(|file| !file.is_partial).collect();
+    refuse_other_shards(output, new, alone.as_ref().is_some_and(|alone| !alone.is_exclusive))?;
+    let path = output.path(manifest_name(new.shard));
+    let is_mine = |file: &&UnitFile| own.contains(&file.unit);
+    let there = files.iter().filter(is_mine).map(|file| file.unit).collect::<BTreeSet<usize>>();
+    let units: Vec<usize> = files
+        .iter()
+        .filter(is_mine)
+        .filter(|file| file.is_last)
+        .map(|file| file.unit)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let new_folder_hint = || "choose another folder, or start anew with " + Hint::Overwrite;
+    let is_of_unknown_run = if new.shard.is_some() { !there.is_empty() } else { !files.is_empty() };
+    if !path.exists() && is_of_unknown_run {
+        return Err(Error::value(format!(
+            "cannot go on in `{}`: it holds {}s, and no {} that says what they were made from",
+            output.root().display(),
+            output.files().unit_noun(),
+            new.file_name()
+        ))
+        .with_hint(new_folder_hint()));
+    }
+    let old = match path.exists() {
+        false => None,
+        // Nothing was finished, so it does not matter what was asked.
+        true if units.is_empty() => Manifest::read(&path).ok(),
+        true => {
+            let old = Manifest::read(&path).map_err(|error| error.with_hint(new_folder_hint()))?;
+            refuse_differences(output.root(), &old, new, true)?;
+            Some(old)
+        }
+    };
+    refuse_strays(output, &files, new.plan.n_stacks)?;
+    if new.shard.is_some() && units.is_empty() {
+        // The list is every shard's, and stays.
+        new.skipped_list = old.as_ref().map(|old| old.skipped_list.clone()).unwrap_or_default();
+        new.write(output.root())?;
+        // Without locks another may have come to this point at the same moment; then neither goes on.
+        if alone.as_ref().is_some_and(|alone| !alone.is_exclusive)
+            && let Err(error) = refuse_other_shards(output, new, true)
+        {
+            let _ = std::fs::remove_file(&path);
+            return Err(error);
+        }
+    }
+    Ok(Earlier { manifest: old, units })
+}
+
+/// Whether the files of a recorded unit are there with their sizes.
+pub fn has_its_sizes(output: &OutputFolder, unit: &StackRecord) -> bool {
+    let has_its_size = |file: &FileRecord| {
+        std::fs::metadata(output.path(&file.name)).is_ok_and(|found| found.is_file() && found.len() == file.bytes)
+    };
+    unit.files.iter().all(has_its_size)
+}
+
+/// Files of units that this plan has not: nobody would ever look at them, and whoever reads all units would read them.
+fn refuse_strays(output: &OutputFolder, files: &[UnitFile], n_units: usize) -> Result<()> {
+    let strays: Vec<&UnitFile> = files.iter().filter(|file| file.unit >= n_units).collect();
+    if strays.is_empty() {
+        return Ok(());
+    }
+    let noun = output.files().unit_noun();
+    let mut error = Error::value(format!(
+        "cannot go on in `{}`: this run makes {}, and the folder holds {} of others",
+        output.root().display(),
+        counted(n_units, noun),
+        counted(strays.len(), "file")
+    ));
+    for file in strays.iter().take(MOST_LISTED) {
+        error = error.with_detail(format_args!("`{}`", file.name));
+    }
+    if strays.len() > MOST_LISTED {
+        error = error.with_detail(format_args!("and {} more", strays.len() - MOST_LISTED));
+    }
+    Err(error.with_hint("choose another folder, or start anew with " + Hint::Overwrite))
+}
+
+/// Shards of one plan only may share a folder. One other is all there is to compare with, since it was compared, too;
+/// unless nothing kept shards from beginning at the same moment.
+fn refuse_other_shards(output: &OutputFolder, new: &Manifest, with_all: bool) -> Result<()> {
+    if new.shard.is_none() {
+        return Ok(());
+    }
+    let is_other = |shard: Option<Shard>| shard.is_some() && shard != new.shard;
+    let others = manifest_paths(output.root())?.into_iter().filter(|(shard, _)| is_other(*shard));
+    for (_, path) in others.take(if with_all { usize::MAX } else { 1 }) {
+        refuse_differences(output.root(), &Manifest::read(&path)?, new, false)?;
+    }
+    Ok(())
+}
+
+fn refuse_differences(root: &Path, old: &Manifest, new: &Manifest, with_images: bool) -> Result<()> {
+    let hint = match new.shard {
+        None => "choose another folder, or start anew with " + Hint::Overwrite,
+        Some(_) => "choose another folder, or remove this one and start all shards anew".into(),
+    };
+    let what = match old.shard {
+        Some(shard) if old.shard != new.shard => format!("shard {shard} there"),
+        _ => "the run there".to_owned(),
+    };
+    let refuse = |why: String, differences: Vec<String>| {
+        let error = Error::value(format!("cannot go on in `{}`: {why}", root.display()));
+        Err(differences.into_iter().fold(error, Error::with_detail).with_hint(hint.clone()))
+    };
+    let settings = differing_settings(old, new);
+    if !settings.is_empty() {
+        return refuse(format!("{what} was asked for something else"), settings);
+    }
+    let inputs = differing_inputs(old, new, with_images);
+    if !inputs.is_empty() {
+        return refuse(format!("what {what} read has changed"), inputs);
+    }
+    Ok(())
+}
