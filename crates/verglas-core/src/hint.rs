@@ -64,6 +64,8 @@ settings! {
     SkipUnreadable: "skip-unreadable", "skip_unreadable";
     /// Whether what an earlier run made is compared with its checksums.
     VerifyKept: "verify", "verify_kept";
+    /// How 8-bit pixels are meant.
+    Mode0: "mode0", "byte_sign";
     /// What pixels are read as, whatever the header says.
     PixelType: "pixel-type", "pixel_type";
     /// The part of the stacks that is made.

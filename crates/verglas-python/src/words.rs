@@ -50,6 +50,7 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::BatchSize => (&["batch_size"], ""),
         Setting::SkipUnreadable => (&["skip_unreadable"], "=True"),
         Setting::VerifyKept => (&["verify_kept"], "=True"),
+        Setting::Mode0 => (&["mode0"], ""),
         Setting::PixelType => (&["pixel_type"], ""),
         Setting::Shard => (&["shard"], "=(k, n)"),
         Setting::Memory => (&["memory"], ""),

@@ -7,6 +7,7 @@ use verglas_formats::mrc::{Mode, MrcHeader};
 use crate::image::{ImageFile, Unreadable};
 use crate::settings::ByteSign;
 use verglas_core::findings::{Findings, counted, shown};
+use verglas_core::hint::{Hint, Setting, Text};
 
 /// What was seen of each file that may be stored otherwise than it says.
 #[derive(Debug, Default)]
@@ -74,14 +75,15 @@ impl StoredLooks {
         if let Some((file, look)) = integers().next() {
             findings.warn(
                 "pixels-like-integers",
-                format!(
+                Text::from(format!(
                     "`{}`{}: in {} of {} all pixels are denormal numbers or NaN, as small 32-bit integers look when they \
-                     are read as floats: `--pixel-type int32` reads them as such",
+                     are read as floats: ",
                     file.path.display(),
                     more(integers().count()),
                     look.n_like_integers,
                     counted(look.n_images, "image")
-                ),
+                )) + Hint::Choose(Setting::PixelType, "int32")
+                    + " reads them as such",
             );
         }
         let of_other_sign = || seen().filter(|(file, look)| contradicts_sign(file, look, byte_sign));
@@ -96,9 +98,8 @@ impl StoredLooks {
             };
             findings.warn(
                 "byte-sign-doubtful",
-                format!(
-                    "`{}`{}: read as {}, its 8-bit pixels are {}; the header says {}, and read as {} they are {}: \
-                     `--mode0 {}`",
+                Text::from(format!(
+                    "`{}`{}: read as {}, its 8-bit pixels are {}; the header says {}, and read as {} they are {}: ",
                     file.path.display(),
                     more(of_other_sign().count()),
                     read.0,
@@ -106,8 +107,7 @@ impl StoredLooks {
                     range(file.header.pixel_range),
                     other.0,
                     range(other.1),
-                    other.0
-                ),
+                )) + Hint::Choose(Setting::Mode0, other.0),
             );
         }
     }

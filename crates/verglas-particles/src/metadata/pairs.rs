@@ -5,6 +5,7 @@ use std::path::Path;
 use super::star_file::{ImageColumns, UNNAMED};
 use crate::particle::RowLines;
 use verglas_core::findings::{Findings, counted_do};
+use verglas_core::hint::{Hint, Setting, Text};
 
 /// Tells how many of `rows` name another section, or another file, than that of the stack at `image_path` that they are
 /// taken to describe. Of files only the names count: folders move, and stacks are copied.
@@ -33,10 +34,10 @@ pub(super) fn report_other_images(
     let file = &named.files.distinct[named.files.of_row[first as usize] as usize];
     findings.warn(
         "pairing-contradicted",
-        format!(
+        Text::from(format!(
             "`{}`: {n} of {} another section or file than the one of `{}` that they are paired with (first: row {first}, \
              line {}, names section {} of `{}` and is taken to describe section {}): a STAR file that names its images \
-             can be given without --images",
+             can be given without ",
             star_path.display(),
             counted_do(rows.len(), "row", "names", "name"),
             image_path.display(),
@@ -44,7 +45,7 @@ pub(super) fn report_other_images(
             u64::from(named.section[first as usize].0) + 1,
             String::from_utf8_lossy(file),
             u64::from(first) + 1
-        ),
+        )) + Hint::Give(Setting::Images),
     );
 }
 
