@@ -6,11 +6,11 @@ use std::sync::atomic::AtomicBool;
 use verglas_particles::metadata::Input;
 use verglas_particles::settings::{ConvertSettings, DefocusAngleAxis};
 use verglas_run::descriptor::ImageDescriptor;
+use verglas_run::manifest::FolderRecord;
 use verglas_simulate::{SimulationSettings, simulate};
 
 use super::examples::{Example, FourierImages};
-use super::run::Run;
-use super::survey::Stacks;
+use super::stack_files::Stacks;
 use verglas_core::{Findings, Silent, StopFlag};
 use verglas_particles::Conversion;
 
@@ -27,12 +27,10 @@ fn examples(folder: &Path, settings: &SimulationSettings, axis: DefocusAngleAxis
     let convert = ConvertSettings { defocus_angle_axis: axis, plots: false, ..ConvertSettings::default() };
     let conversion = Conversion::prepare(star, convert, &mut Findings::new()).unwrap();
     conversion.run(&output, &[], &Silent, &AtomicBool::new(false)).unwrap();
-    let run = Run::read(&output).unwrap();
-    let descriptor = ImageDescriptor::load(&output.join("fft/particles_fourier_stack_000000.npz")).unwrap();
-    let stacks = Stacks { root: output, entries: run.stacks(), n_pixels: N_PIXELS };
-    let examples = FourierImages::new(&stacks, &descriptor).examples(N_PARTICLES).unwrap();
+    let stacks = Stacks::new(&output, &FolderRecord::read(&output).unwrap()).unwrap();
+    let examples = FourierImages::new(&stacks).examples(N_PARTICLES).unwrap();
     assert_eq!(examples.len(), N_PARTICLES);
-    (examples, descriptor)
+    (examples, stacks.descriptor)
 }
 
 fn correlation(pairs: &[(f64, f64)]) -> f64 {
@@ -54,18 +52,18 @@ fn the_drawn_ctf_lies_on_the_rings_of_the_power_profile() {
     };
     let (examples, _) = examples(folder.path(), &settings, DefocusAngleAxis::Columns);
     let n_shells = examples[0].profile.len();
+    let squared_ctf = |example: &Example, shell: usize| example.ctf.rotational_mean_power(example.profile[shell].0);
     // What the particle scatters at each radius, averaged over views of different defocus: no matter of the CTF.
     let mean = |of: &dyn Fn(&Example) -> f64| examples.iter().map(of).sum::<f64>() / examples.len() as f64;
-    let scattered: Vec<f64> = (0..n_shells)
-        .map(|shell| mean(&|e| e.profile[shell].power) / mean(&|e| e.profile[shell].squared_ctf))
-        .collect();
+    let scattered: Vec<f64> =
+        (0..n_shells).map(|shell| mean(&|e| e.profile[shell].1) / mean(&|e| squared_ctf(e, shell))).collect();
     let of = |other: usize| {
         let mut pairs = Vec::new();
         for (index, example) in examples.iter().enumerate() {
-            let drawn = &examples[(index + other) % examples.len()].profile;
-            for (shell, point) in example.profile.iter().enumerate() {
-                if (1.0 / 40.0..1.0 / 8.0).contains(&point.frequency) {
-                    pairs.push(((point.power / scattered[shell]).sqrt(), drawn[shell].squared_ctf.sqrt()));
+            let drawn = &examples[(index + other) % examples.len()];
+            for (shell, &(frequency, power)) in example.profile.iter().enumerate() {
+                if (1.0 / 40.0..1.0 / 8.0).contains(&frequency) {
+                    pairs.push(((power / scattered[shell]).sqrt(), squared_ctf(drawn, shell).sqrt()));
                 }
             }
         }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use verglas_core::error::Result;
 
-use super::quantity::QUANTITIES;
-use super::stack_table::{Source, read_sources};
-use super::survey::{StackEntry, Stacks};
+use super::quantities::QUANTITIES;
+use super::stack_files::{StackEntry, Stacks};
+use super::stack_metadata::{Source, read_sources};
+use crate::page::four_digits;
 
 /// One way in which an image differs from the rest.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Reason {
+pub(crate) enum Reason {
     /// A number far from the median.
     Number {
         /// Index into [`QUANTITIES`].
@@ -64,15 +65,15 @@ impl Reason {
 
 /// An image with all that is odd about it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Outlier {
-    pub(super) stack: StackEntry,
-    pub(super) image: usize,
-    pub(super) reasons: Vec<Reason>,
+pub(crate) struct Outlier {
+    pub(crate) stack: StackEntry,
+    pub(crate) image: usize,
+    pub(crate) reasons: Vec<Reason>,
 }
 
 impl Outlier {
     /// All reasons in words, a line each.
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         self.reasons.iter().map(Reason::describe).collect::<Vec<_>>().join("\n")
     }
 
@@ -83,17 +84,17 @@ impl Outlier {
 
 /// The oddest images, and how many there are.
 #[derive(Debug, Default)]
-pub(super) struct OutlierList {
+pub(crate) struct OutlierList {
     /// The oddest first.
-    pub(super) listed: Vec<Outlier>,
-    pub(super) n_found: usize,
+    pub(crate) listed: Vec<Outlier>,
+    pub(crate) n_found: usize,
 }
 
 /// Most images that are listed.
 const MOST_LISTED: usize = 300;
 
 impl OutlierList {
-    pub(super) fn add(&mut self, outlier: Outlier) {
+    pub(crate) fn add(&mut self, outlier: Outlier) {
         self.n_found += 1;
         self.listed.push(outlier);
         if self.listed.len() >= 8 * MOST_LISTED {
@@ -105,7 +106,7 @@ impl OutlierList {
     ///
     /// # Errors
     /// When a stack's metadata can't be read.
-    pub(super) fn sources(&self, stacks: &Stacks) -> Result<Vec<Source>> {
+    pub(crate) fn sources(&self, stacks: &Stacks) -> Result<Vec<Source>> {
         let mut by_stack: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (position, outlier) in self.listed.iter().enumerate() {
             by_stack.entry(outlier.stack.number).or_default().push(position);
@@ -113,7 +114,7 @@ impl OutlierList {
         let mut sources = vec![Source { file: String::new(), section: 0, row: 0 }; self.listed.len()];
         for positions in by_stack.values() {
             let images: Vec<usize> = positions.iter().map(|&position| self.listed[position].image).collect();
-            let path = stacks.metadata(self.listed[positions[0]].stack);
+            let path = stacks.metadata_path(self.listed[positions[0]].stack);
             for (&position, source) in positions.iter().zip(read_sources(&path, &images)?) {
                 sources[position] = source;
             }
@@ -122,31 +123,12 @@ impl OutlierList {
     }
 
     /// Keeps the oddest, in order; equally odd ones in the order of the output.
-    pub(super) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         self.listed.sort_by(|a, b| {
             b.weight().total_cmp(&a.weight()).then((a.stack.number, a.image).cmp(&(b.stack.number, b.image)))
         });
         self.listed.truncate(MOST_LISTED);
     }
-}
-
-/// A number with about four digits.
-pub(super) fn four_digits(value: f64) -> String {
-    let size = value.abs();
-    let text = if size == 0.0 || !size.is_finite() {
-        return value.to_string();
-    } else if (1e-3..1e6).contains(&size) {
-        let decimals = (3 - size.log10().floor() as i32).clamp(0, 6) as usize;
-        format!("{value:.decimals$}")
-    } else {
-        format!("{value:.3e}")
-    };
-    let text = if text.contains('.') && !text.contains('e') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
-    };
-    text.replace('-', "−")
 }
 
 #[cfg(test)]
@@ -163,11 +145,5 @@ mod tests {
         list.finish();
         assert_eq!((list.n_found, list.listed.len()), (10_000, MOST_LISTED));
         assert!(list.listed.iter().map(|outlier| outlier.image).eq((9_700..10_000).rev()));
-    }
-
-    #[test]
-    fn numbers_have_four_digits() {
-        let found = [0.0, 12_345.6, -1.23456, 0.012_345, 1e-9, f64::NAN].map(four_digits);
-        assert_eq!(found, ["0", "12346", "−1.235", "0.01235", "1.000e−9", "NaN"]);
     }
 }

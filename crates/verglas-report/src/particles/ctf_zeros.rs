@@ -11,7 +11,7 @@ const N_AZIMUTHS: usize = 72;
 ///
 /// Each point is (right, down) from the centre, as the picture of the physical image is turned: columns to the right,
 /// rows downwards. Rings that leave the disc in some direction are left out.
-pub(super) fn zero_rings(ctf: &Ctf, rim: f64, most: usize) -> Vec<Vec<[f64; 2]>> {
+pub(crate) fn zero_rings(ctf: &Ctf, rim: f64, most: usize) -> Vec<Vec<[f64; 2]>> {
     let by_azimuth: Vec<Vec<f64>> =
         (0..N_AZIMUTHS).map(|index| zeros_along(ctf, TAU * index as f64 / N_AZIMUTHS as f64, rim, most)).collect();
     let n_rings = by_azimuth.iter().map(Vec::len).min().unwrap_or(0);

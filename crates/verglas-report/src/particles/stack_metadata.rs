@@ -11,48 +11,48 @@ use verglas_fourier::ctf::Ctf;
 
 /// The values of one stack, one per image.
 #[derive(Debug)]
-pub(super) struct StackTable {
-    pub(super) n_images: usize,
-    pub(super) defocus_u_angstrom: Vec<f64>,
-    pub(super) defocus_v_angstrom: Vec<f64>,
-    pub(super) defocus_angle_rad: Vec<f64>,
-    pub(super) phase_shift_rad: Vec<f64>,
-    pub(super) image_mean: Vec<f64>,
-    pub(super) image_max: Vec<f64>,
-    pub(super) fourier_norm: Vec<f64>,
+pub(crate) struct StackMetadata {
+    pub(crate) n_images: usize,
+    pub(crate) defocus_u_angstrom: Vec<f64>,
+    pub(crate) defocus_v_angstrom: Vec<f64>,
+    pub(crate) defocus_angle_rad: Vec<f64>,
+    pub(crate) phase_shift_rad: Vec<f64>,
+    pub(crate) image_mean: Vec<f64>,
+    pub(crate) image_max: Vec<f64>,
+    pub(crate) fourier_norm: Vec<f64>,
     /// Rotation and tilt, where they are known.
-    pub(super) direction: Option<(Vec<f64>, Vec<f64>)>,
-    pub(super) constants: LensConstants,
+    pub(crate) direction: Option<(Vec<f64>, Vec<f64>)>,
+    pub(crate) constants: LensConstants,
     /// Whether the defocus angle is measured from the rows' direction.
     angle_is_from_rows: bool,
 }
 
 /// What all images of a stack share.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct LensConstants {
-    pub(super) voltage_kv: f64,
-    pub(super) spherical_aberration_mm: f64,
-    pub(super) amplitude_contrast: f64,
+pub(crate) struct LensConstants {
+    pub(crate) voltage_kv: f64,
+    pub(crate) spherical_aberration_mm: f64,
+    pub(crate) amplitude_contrast: f64,
 }
 
 /// Where an image comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Source {
-    pub(super) file: String,
+pub(crate) struct Source {
+    pub(crate) file: String,
     /// From 0.
-    pub(super) section: i64,
+    pub(crate) section: i64,
     /// From 0.
-    pub(super) row: i64,
+    pub(crate) row: i64,
 }
 
 type Npz = NpzReader<BufReader<File>>;
 
-impl StackTable {
+impl StackMetadata {
     /// Reads the metadata file of a stack of `n_images`.
     ///
     /// # Errors
     /// When it can't be read, lacks a value, or holds another number of images.
-    pub(super) fn read(path: &Path, n_images: usize) -> Result<Self> {
+    pub(crate) fn read(path: &Path, n_images: usize) -> Result<Self> {
         let mut npz = NpzReader::open(path).map_err(|error| Error::from_format(path, error))?;
         let constants = LensConstants {
             voltage_kv: one(&mut npz, path, "voltage")?,
@@ -85,7 +85,7 @@ impl StackTable {
     }
 
     /// The contrast transfer function of one image, whichever axis its angle is written from.
-    pub(super) fn ctf(&self, image: usize) -> Ctf {
+    pub(crate) fn ctf(&self, image: usize) -> Ctf {
         let angle = self.defocus_angle_rad[image];
         Ctf {
             defocus_u_angstrom: self.defocus_u_angstrom[image],
@@ -100,11 +100,11 @@ impl StackTable {
         }
     }
 
-    pub(super) fn defocus_angstrom(&self, image: usize) -> f64 {
+    pub(crate) fn defocus_angstrom(&self, image: usize) -> f64 {
         0.5 * (self.defocus_u_angstrom[image] + self.defocus_v_angstrom[image])
     }
 
-    pub(super) fn astigmatism_angstrom(&self, image: usize) -> f64 {
+    pub(crate) fn astigmatism_angstrom(&self, image: usize) -> f64 {
         (self.defocus_u_angstrom[image] - self.defocus_v_angstrom[image]).abs()
     }
 }
@@ -113,7 +113,7 @@ impl StackTable {
 ///
 /// # Errors
 /// When the file can't be read or lacks an image.
-pub(super) fn read_sources(path: &Path, images: &[usize]) -> Result<Vec<Source>> {
+pub(crate) fn read_sources(path: &Path, images: &[usize]) -> Result<Vec<Source>> {
     let in_file = |error| Error::from_format(path, error);
     let mut npz = NpzReader::open(path).map_err(in_file)?;
     let files = npz.read("files").and_then(|array| array.to_text()).map_err(in_file)?;

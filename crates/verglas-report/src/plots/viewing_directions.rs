@@ -1,10 +1,13 @@
 //! From where the particles are seen: a density over the sphere, on a map that keeps areas.
 
+use maud::{Markup, html};
 use verglas_plot::encode_png;
+
+use crate::page::{Picture, colour_bar, four_digits};
 
 /// Counts in cells of equal area: equal steps in azimuth and in the cosine of the tilt.
 #[derive(Debug, Clone)]
-pub(super) struct DirectionMap {
+pub(crate) struct ViewingDirections {
     counts: Vec<u32>,
     n: u64,
 }
@@ -12,15 +15,15 @@ pub(super) struct DirectionMap {
 const N_AZIMUTHS: usize = 72;
 const N_HEIGHTS: usize = 36;
 /// Width of the map's picture, pixels; it is half as high.
-pub(super) const MAP_WIDTH: usize = 560;
+const MAP_WIDTH: usize = 560;
 
-impl DirectionMap {
-    pub(super) fn new() -> Self {
+impl ViewingDirections {
+    pub(crate) fn new() -> Self {
         Self { counts: vec![0; N_AZIMUTHS * N_HEIGHTS], n: 0 }
     }
 
     /// Adds a direction: rotation about z, then tilt from it, in radians.
-    pub(super) fn add(&mut self, rot_rad: f64, tilt_rad: f64) {
+    pub(crate) fn add(&mut self, rot_rad: f64, tilt_rad: f64) {
         // Tilts beyond a half turn or below 0 point to where another rotation does.
         let (sin, cos) = tilt_rad.sin_cos();
         let azimuth = if sin < 0.0 { rot_rad + std::f64::consts::PI } else { rot_rad };
@@ -49,20 +52,47 @@ impl DirectionMap {
     }
 
     /// The densest cell, in multiples of what it would hold if all directions were alike.
-    pub(super) fn highest(&self) -> f64 {
+    fn highest(&self) -> f64 {
         let cells = self.coarsened();
         let mean = cells.n as f64 / cells.counts.len() as f64;
         cells.counts.iter().copied().max().unwrap_or(0) as f64 / mean.max(f64::MIN_POSITIVE)
     }
 
     /// The share of cells without a particle.
-    pub(super) fn empty(&self) -> f64 {
+    fn empty(&self) -> f64 {
         let cells = self.coarsened();
         cells.counts.iter().filter(|&&count| count == 0).count() as f64 / cells.counts.len() as f64
     }
 
+    /// The map with its lines of equal rotation and tilt, its colours, and what they say in words.
+    pub(crate) fn write(&self) -> Markup {
+        let highest = self.highest();
+        let words = format!(
+            "the most frequent direction is {} times as frequent as if all were alike, {:.0} % of the sphere is empty",
+            four_digits(highest),
+            100.0 * self.empty()
+        );
+        let map = Picture {
+            png: &self.png(),
+            description: format!("map of viewing directions: {words}"),
+            is_wide: true,
+            over: graticule(),
+            caption: html! {},
+        };
+        // The colours go with the root of the density.
+        let mut ticks = vec![(0.0, "0".to_owned()), (1.0, four_digits(highest))];
+        let even = (1.0 / highest).sqrt();
+        if (0.12..0.8).contains(&even) {
+            ticks.insert(1, (even, "1 (even)".to_owned()));
+        }
+        html! {
+            div.sphere { (map.write()) (colour_bar("viridis", &ticks, "colours: density against an even one")) }
+            p.faint { "Colours: how often, in multiples of what it would be if all directions were alike; " (words) "." }
+        }
+    }
+
     /// The map in Mollweide's projection as a PNG file, transparent outside.
-    pub(super) fn png(&self) -> Vec<u8> {
+    fn png(&self) -> Vec<u8> {
         let (width, height) = (MAP_WIDTH, MAP_WIDTH / 2);
         let cells = self.coarsened();
         let most = cells.counts.iter().copied().max().unwrap_or(0).max(1) as f64;
@@ -79,6 +109,50 @@ impl DirectionMap {
         }
         encode_png(width, height, png::ColorType::Rgba, &pixels)
     }
+}
+
+/// Lines of equal rotation and tilt to lie over the map, with their angles in degrees.
+fn graticule() -> Markup {
+    const ROTATIONS: [i32; 5] = [-120, -60, 0, 60, 120];
+    const TILTS: [i32; 5] = [30, 60, 90, 120, 150];
+    let point = |rotation: f64, tilt: f64| {
+        let (x, y) = to_mollweide(rotation.to_radians(), tilt.to_radians().cos());
+        // Of the picture's width and height, from the left and from the top.
+        (50.0 + 50.0 * x, 50.0 - 50.0 * y)
+    };
+    let path = |points: &mut dyn Iterator<Item = (f64, f64)>| {
+        let places: Vec<String> =
+            points.map(|(rot, tilt)| point(rot, tilt)).map(|(x, y)| format!("{x:.2} {y:.2}")).collect();
+        format!("M{}", places.join("L"))
+    };
+    let label = |(x, y): (f64, f64), degrees: i32| {
+        html! { span.angle style={ "left:" (format!("{x:.1}")) "%;top:" (format!("{y:.1}")) "%" } { (degrees) "°" } }
+    };
+    html! {
+        svg.graticule viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true" {
+            @for rotation in ROTATIONS {
+                path d=(path(&mut (0..=36).map(|step| (f64::from(rotation), f64::from(step) * 5.0)))) {}
+            }
+            @for tilt in TILTS {
+                path d=(path(&mut [-180.0, 180.0].into_iter().map(|rotation| (rotation, f64::from(tilt))))) {}
+            }
+        }
+        @for rotation in ROTATIONS { (label(point(f64::from(rotation), 90.0), rotation)) }
+        // Along a line where no rotation is written.
+        @for tilt in TILTS.into_iter().filter(|tilt| *tilt != 90) { (label(point(-90.0, f64::from(tilt)), tilt)) }
+    }
+}
+
+/// Where the map shows an azimuth, from −π to π, and a cosine of the tilt; its half axes are 1.
+fn to_mollweide(azimuth_rad: f64, cosine: f64) -> (f64, f64) {
+    use std::f64::consts::PI;
+    // The height on the map grows with the cosine: 2θ + sin 2θ = π cos(tilt), by halving.
+    let (mut low, mut high) = (-0.5 * PI, 0.5 * PI);
+    for _ in 0..52 {
+        let middle = 0.5 * (low + high);
+        if 2.0 * middle + (2.0 * middle).sin() < PI * cosine { low = middle } else { high = middle }
+    }
+    (azimuth_rad / PI * low.cos(), low.sin())
 }
 
 /// Azimuth and cosine of the tilt at a point of the map, whose half axes are 1; `None` outside.
@@ -113,7 +187,7 @@ const STOPS: [[f64; 3]; 6] = [
     [253.0, 231.0, 37.0],
 ];
 
-pub(super) fn viridis(fraction: f64) -> [u8; 3] {
+fn viridis(fraction: f64) -> [u8; 3] {
     let position = fraction.clamp(0.0, 1.0) * (STOPS.len() - 1) as f64;
     let index = (position as usize).min(STOPS.len() - 2);
     let rest = position - index as f64;
@@ -129,7 +203,7 @@ mod tests {
 
     #[test]
     fn even_directions_fill_all_cells_alike_and_the_map_keeps_areas() {
-        let mut map = DirectionMap::new();
+        let mut map = ViewingDirections::new();
         for i in 0..720 {
             for j in 0..360 {
                 let cosine = (f64::from(j) + 0.5) / 180.0 - 1.0;
@@ -152,7 +226,7 @@ mod tests {
 
     #[test]
     fn tilts_past_the_pole_come_down_on_the_other_side() {
-        let (mut one, mut other) = (DirectionMap::new(), DirectionMap::new());
+        let (mut one, mut other) = (ViewingDirections::new(), ViewingDirections::new());
         one.add(0.3, -0.4);
         other.add(0.3 + std::f64::consts::PI, 0.4);
         assert_eq!(one.counts, other.counts);
@@ -161,8 +235,17 @@ mod tests {
     }
 
     #[test]
+    fn lines_lie_where_the_map_shows_their_angles() {
+        for (azimuth, tilt) in [(0.0, 1.0), (-2.0, 0.3), (3.1, 2.9), (1.0, std::f64::consts::FRAC_PI_2)] {
+            let (x, y) = to_mollweide(azimuth, f64::cos(tilt));
+            let (found, cosine) = from_mollweide(x, y).unwrap();
+            assert!((found - azimuth).abs() < 1e-6 && (cosine - f64::cos(tilt)).abs() < 1e-9, "{azimuth} {tilt}");
+        }
+    }
+
+    #[test]
     fn few_particles_share_large_cells() {
-        let mut map = DirectionMap::new();
+        let mut map = ViewingDirections::new();
         for i in 0..288 {
             map.add((f64::from(i) + 0.5) / 288.0 * std::f64::consts::TAU, std::f64::consts::FRAC_PI_2);
         }
