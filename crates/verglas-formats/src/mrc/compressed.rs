@@ -274,6 +274,32 @@ pub(super) fn unpack(
     Ok(Unpacked { file: unpacked, n_bytes: unpacking.n_bytes, header, warnings })
 }
 
+/// Unpacks a file of any kind to an unnamed temporary file; returns it, at its end, and its length.
+///
+/// # Errors
+/// [`FormatError::Unsupported`] when it would take more than `max_bytes`; [`FormatError::Malformed`] for damaged data.
+pub(crate) fn unpack_all(file: File, compression: Compression, max_bytes: u64) -> Result<(File, u64)> {
+    let mut unpacking = compression.reader(file)?;
+    let folder = std::env::temp_dir();
+    let in_temporary_file = |error| in_temporary_file(&folder, &error);
+    let mut unpacked = tempfile::tempfile_in(&folder).map_err(in_temporary_file)?;
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        let n_bytes = unpacking.fill(&mut buffer)?;
+        if unpacking.n_bytes > max_bytes {
+            return Err(FormatError::unsupported(
+                Place::File,
+                format!("unpacks to more than the limit for compressed files, {max_bytes} bytes"),
+            )
+            .with_hint(format!("unpack the file with {compression} first")));
+        }
+        unpacked.write_all(&buffer[..n_bytes]).map_err(in_temporary_file)?;
+        if n_bytes < buffer.len() {
+            return Ok((unpacked, unpacking.n_bytes));
+        }
+    }
+}
+
 /// Not the image file is what can't be had, so the kind of the error must not say that it is missing.
 fn in_temporary_file(folder: &Path, error: &io::Error) -> FormatError {
     io::Error::other(format!(

@@ -47,6 +47,8 @@ pub struct MrcHeader {
     pub imod_signed_bytes: Option<bool>,
     /// Whether IMOD's flags say that bytes of mode 0 hold two 4-bit pixels each.
     pub imod_packed_bytes: bool,
+    /// Where the voxels of a map are, for those who read one.
+    pub geometry: MapGeometry,
     /// The labels that are in use (NLABL, LABEL), trimmed, characters that can't be printed left out.
     pub labels: Vec<String>,
 }
@@ -92,7 +94,7 @@ impl MrcHeader {
         if space_group != 0 && n_sections > 1 {
             warnings.push(MrcWarning::MarkedAsVolume { space_group });
         }
-        let axes = [64, 68, 72].map(|offset| words.int(offset));
+        let axes = MapGeometry::parse(words).axes;
         if axes != [1, 2, 3] && axes != [0, 0, 0] {
             warnings.push(MrcWarning::AxisOrder { axes });
         }
@@ -125,6 +127,7 @@ impl MrcHeader {
             version: words.int(108),
             imod_signed_bytes: imod_flags.map(|flags| flags & IMOD_FLAG_SIGNED_BYTES != 0),
             imod_packed_bytes,
+            geometry: MapGeometry::parse(words),
             labels: labels(words),
         };
         if header.expected_file_bytes().is_none() {
@@ -161,6 +164,43 @@ impl MrcHeader {
             self.n_rows,
             self.mode
         )
+    }
+}
+
+/// What the header says about the place of a map's voxels in space, as it stands there; see [`super::MrcMap`] for what it
+/// means. Images don't need it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MapGeometry {
+    /// Which axis the columns, rows and sections run along: 1 for x, 2 for y, 3 for z (MAPC, MAPR, MAPS).
+    pub axes: [i32; 3],
+    /// The number of the first column, row and section (NXSTART, NYSTART, NZSTART): in the order of the file's axes.
+    pub start: [i32; 3],
+    /// Intervals of the cell along x, y, z (MX, MY, MZ).
+    pub n_intervals: [i32; 3],
+    /// The cell's sides along x, y, z in Å (CELLA).
+    pub cell_angstrom: [f32; 3],
+    /// The cell's angles in degrees (CELLB).
+    pub cell_angles_deg: [f32; 3],
+    /// The position of the first voxel along x, y, z in Å (ORIGIN); in files from before MRC2014 these bytes may mean
+    /// something else.
+    pub origin_angstrom: [f32; 3],
+}
+
+impl MapGeometry {
+    fn parse(words: Words<'_>) -> Self {
+        Self {
+            axes: [64, 68, 72].map(|offset| words.int(offset)),
+            start: [16, 20, 24].map(|offset| words.int(offset)),
+            n_intervals: [28, 32, 36].map(|offset| words.int(offset)),
+            cell_angstrom: [40, 44, 48].map(|offset| words.float(offset)),
+            cell_angles_deg: [52, 56, 60].map(|offset| words.float(offset)),
+            origin_angstrom: [196, 200, 204].map(|offset| words.float(offset)),
+        }
+    }
+
+    /// Cell over intervals along x, y and z, in Å; `None` where that is not positive and finite.
+    pub fn voxel_angstrom(&self) -> [Option<f64>; 3] {
+        std::array::from_fn(|axis| spacing(self.cell_angstrom[axis], self.n_intervals[axis]))
     }
 }
 

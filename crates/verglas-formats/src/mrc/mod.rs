@@ -31,13 +31,16 @@ mod compressed;
 mod decode;
 mod encode;
 mod header;
+mod map;
 mod mode;
 mod stack;
 mod warning;
 mod writer;
 
 pub use compressed::Compression;
-pub use header::{HEADER_BYTES, MrcHeader};
+pub(crate) use compressed::unpack_all;
+pub use header::{HEADER_BYTES, MapGeometry, MrcHeader};
+pub use map::{MrcMap, read_map, read_map_header};
 pub use mode::{ByteOrder, Mode, Mode0};
 pub use stack::{MrcOptions, MrcStack, MrcSummary, Truncation, read_header};
 pub use warning::MrcWarning;

@@ -1,0 +1,420 @@
+//! From inputs to structures: all that is wrong is told first, then they are loaded one by one.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use verglas_core::findings::{counted, counted_do};
+use verglas_core::{Error, Findings, Result};
+use verglas_formats::trajectory::Trajectory;
+use verglas_formats::{AtomFile, mmcif, pdb};
+
+use crate::beads::{BeadSettings, Beads};
+use crate::choice::{Frames, Models};
+use crate::map::{Density, MapSettings, Voxels, read_mrc_density, read_npy_density};
+use crate::source::{InputKind, Names, missing_files, name_of};
+use crate::structure::Structure;
+
+/// Where structures come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A file of any kind that [`InputKind`] knows.
+    File(PathBuf),
+    /// A density in memory, its last axis fastest.
+    Array(Voxels, [usize; 3]),
+}
+
+/// How all inputs are read.
+#[derive(Debug, Clone)]
+pub struct LoadSettings {
+    /// Of atoms.
+    pub beads: BeadSettings,
+    /// Of maps and arrays.
+    pub maps: MapSettings,
+    /// Of files with several models.
+    pub models: Models,
+    /// Of trajectories.
+    pub frames: Frames,
+    /// The file, PDB or mmCIF, that says which atoms the trajectories' positions are of.
+    pub topology: Option<PathBuf>,
+}
+
+/// What of an input one structure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The model at this place in its file.
+    Model {
+        /// Its place, from 0.
+        place: usize,
+        /// Its number in the file.
+        number: i64,
+    },
+    /// A frame of a trajectory, counted from 0.
+    Frame(usize),
+    /// The whole map or array.
+    Density,
+}
+
+/// A structure that can be loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// Its name, no other structure's: `NAME`, `NAME_modelK` where models were asked for, `NAME_frameK` of a trajectory,
+    /// `tensor_I` of the I-th input (from 0) if that is an array in memory; then `_1`, `_2`, … where it was taken.
+    pub name: String,
+    /// The place of its input, from 0.
+    pub input: usize,
+    /// What of it.
+    pub part: Part,
+}
+
+/// What a structure is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// Atoms.
+    Beads(Beads),
+    /// Voxels.
+    Density(Density),
+}
+
+/// Structures that were looked at, in the order of the inputs.
+#[derive(Debug)]
+pub struct Structures {
+    inputs: Vec<Input>,
+    settings: LoadSettings,
+    planned: Vec<Planned>,
+    /// The last coordinate file or trajectory, for its further models or frames.
+    last: Mutex<Option<(usize, Arc<Opened>)>>,
+}
+
+/// A file that several structures come from.
+#[derive(Debug)]
+enum Opened {
+    Atoms(AtomFile),
+    Trajectory(Trajectory, Structure),
+}
+
+impl Structures {
+    /// Looks at all inputs and reads each once, so that everything that is wrong is found now: errors are in `findings`,
+    /// of which there is at least one if a structure can't be loaded, and so is all that must be told.
+    pub fn plan(inputs: Vec<Input>, settings: LoadSettings, findings: &mut Findings) -> Self {
+        settings.beads.check(findings);
+        let files = inputs.iter().filter_map(|input| match input {
+            Input::File(path) => Some(path.as_path()),
+            Input::Array(..) => None,
+        });
+        if let Some(error) = missing_files(files.chain(settings.topology.as_deref())) {
+            findings.error(error);
+        }
+        if inputs.is_empty() {
+            findings.error(Error::value("no structure: neither a file nor a list of files was given"));
+        }
+        let mut structures = Self { inputs, settings, planned: Vec::new(), last: Mutex::new(None) };
+        let mut names = Names::default();
+        let mut told = Told::default();
+        for input in 0..structures.inputs.len() {
+            if let Err(error) = structures.plan_input(input, &mut names, &mut told, findings) {
+                findings.error(error);
+            }
+        }
+        structures
+    }
+
+    /// What can be loaded.
+    pub fn planned(&self) -> &[Planned] {
+        &self.planned
+    }
+
+    /// The path that a planned structure's input was given by; `tensor_I` for an array in memory.
+    pub fn source(&self, planned: &Planned) -> String {
+        self.label(planned.input)
+    }
+
+    /// Loads one of [`Structures::planned`]. What must be told of it has been told by [`Structures::plan`], but for what
+    /// depends on a trajectory's frame.
+    ///
+    /// # Errors
+    /// As found by [`Structures::plan`]; a file that has changed since.
+    pub fn load(&self, planned: &Planned, findings: &mut Findings) -> Result<Content> {
+        let label = self.label(planned.input);
+        let mut told_before = Findings::new();
+        match (planned.part, &self.inputs[planned.input]) {
+            (Part::Model { place, number }, _) => {
+                let opened = self.opened(planned.input)?;
+                let Opened::Atoms(file) = &*opened else { return Err(changed(&label)) };
+                let model = file.models.get(place).filter(|model| model.number == number);
+                let structure = Structure::new(model.ok_or_else(|| changed(&label))?.atoms.clone());
+                self.settings.beads.beads(&structure, &label, &mut told_before).map(Content::Beads)
+            }
+            (Part::Frame(frame), Input::File(path)) => {
+                let opened = self.opened(planned.input)?;
+                let Opened::Trajectory(trajectory, topology) = &*opened else { return Err(changed(&label)) };
+                let positions = trajectory.read_frame(frame).map_err(|error| Error::from_format(path, error))?;
+                let mut structure = topology.clone();
+                if !structure.set_positions(&positions) {
+                    return Err(changed(&label));
+                }
+                let beads = self.settings.beads.beads(&structure, &label, &mut told_before)?;
+                let of_frame = told_before.warnings.iter().filter(|warning| warning.code == "beyond-box");
+                for warning in of_frame {
+                    findings.warn(warning.code, format!("frame {frame} of {}", warning.message));
+                }
+                Ok(Content::Beads(beads))
+            }
+            (Part::Density, Input::Array(values, shape)) => {
+                let density = Density::from_array(values.clone(), *shape, &self.settings.maps, &label);
+                density.map(Content::Density)
+            }
+            (Part::Density, Input::File(path)) => self.read_density(path, &mut told_before).map(Content::Density),
+            (Part::Frame(_), Input::Array(..)) => Err(changed(&label)),
+        }
+    }
+
+    fn label(&self, input: usize) -> String {
+        match &self.inputs[input] {
+            Input::File(path) => path.display().to_string(),
+            Input::Array(..) => format!("tensor_{input}"),
+        }
+    }
+
+    fn read_density(&self, path: &Path, findings: &mut Findings) -> Result<Density> {
+        match InputKind::expect(path)? {
+            InputKind::Array => read_npy_density(path, &self.settings.maps),
+            _ => read_mrc_density(path, &self.settings.maps, findings),
+        }
+    }
+
+    fn plan_input(&mut self, input: usize, names: &mut Names, told: &mut Told, findings: &mut Findings) -> Result<()> {
+        let path = match &self.inputs[input] {
+            Input::Array(..) => {
+                self.push(input, format!("tensor_{input}"), Part::Density, names);
+                return self.look_at_last(told, findings);
+            }
+            // Told with the other missing ones.
+            Input::File(path) if !path.exists() => return InputKind::expect(path).map(drop),
+            Input::File(path) => path.clone(),
+        };
+        let name = name_of(&path);
+        match InputKind::expect(&path)? {
+            InputKind::Map | InputKind::Array => {
+                self.push(input, name, Part::Density, names);
+                self.look_at_last(told, findings)
+            }
+            InputKind::Pdb | InputKind::Mmcif => self.plan_models(input, &name, names, told, findings),
+            InputKind::Trajectory => self.plan_frames(input, &path, &name, names, told, findings),
+        }
+    }
+
+    fn push(&mut self, input: usize, name: String, part: Part, names: &mut Names) {
+        self.planned.push(Planned { name: names.take(name), input, part });
+    }
+
+    /// Loads what was planned last, for its errors and what must be told.
+    fn look_at_last(&self, told: &mut Told, findings: &mut Findings) -> Result<()> {
+        let Some(planned) = self.planned.last() else { return Ok(()) };
+        let mut own = Findings::new();
+        let result = match &self.inputs[planned.input] {
+            Input::File(path) => self.read_density(path, &mut own).map(drop),
+            Input::Array(..) => self.load(planned, &mut own).map(drop),
+        };
+        told.pass_on(own, findings);
+        result
+    }
+
+    fn plan_models(
+        &mut self,
+        input: usize,
+        name: &str,
+        names: &mut Names,
+        told: &mut Told,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let opened = self.opened(input)?;
+        let Opened::Atoms(file) = &*opened else { return Err(changed(name)) };
+        let label = self.label(input);
+        tell_of_file(file, &label, findings);
+        if file.models.len() > 1 && self.settings.models == Models::First {
+            findings.warn(
+                "models",
+                format!(
+                    "`{label}` has {} models, of which the first (model {}) is taken; `--models all` takes each",
+                    file.models.len(),
+                    file.models[0].number
+                ),
+            );
+        }
+        for place in self.settings.models.choose(&file.models, &label)? {
+            let model = &file.models[place];
+            let mut own = Findings::new();
+            let result = self.settings.beads.beads(&Structure::new(model.atoms.clone()), &label, &mut own);
+            told.pass_on(own, findings);
+            if let Err(error) = result {
+                return Err(if file.models.len() > 1 {
+                    error.with_detail(format_args!("in its model {}", model.number))
+                } else {
+                    error
+                });
+            }
+            let name = match self.settings.models {
+                Models::First => name.to_owned(),
+                Models::All | Models::Numbers(_) => format!("{name}_model{}", model.number),
+            };
+            self.push(input, name, Part::Model { place, number: model.number }, names);
+        }
+        Ok(())
+    }
+
+    fn plan_frames(
+        &mut self,
+        input: usize,
+        path: &Path,
+        name: &str,
+        names: &mut Names,
+        told: &mut Told,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let Some(topology_path) = self.settings.topology.clone() else {
+            return Err(Error::value(format!(
+                "`{}`: a trajectory says nothing of its atoms but where they are",
+                path.display()
+            ))
+            .with_hint("give a PDB or mmCIF file of the same atoms with --topology"));
+        };
+        if !topology_path.exists() {
+            return Ok(());
+        }
+        let opened = self.opened(input)?;
+        let Opened::Trajectory(trajectory, topology) = &*opened else { return Err(changed(name)) };
+        let label = self.label(input);
+        for warning in trajectory.warnings() {
+            findings.warn("trajectory", format!("`{label}`: {warning}"));
+        }
+        let n_frames = trajectory.n_frames();
+        let frames: Vec<usize> = self.settings.frames.choose(n_frames).collect();
+        let (Some(first), n_asked) = (frames.first(), self.settings.frames.stop) else {
+            return Err(Error::value(format!(
+                "`{label}`: no frame from {} on; the trajectory has {}, counted from 0",
+                self.settings.frames.start,
+                counted(n_frames, "frame")
+            )));
+        };
+        if n_asked.is_some_and(|stop| stop > n_frames) {
+            findings.warn(
+                "frames",
+                format!("`{label}`: the trajectory has {}, fewer than asked for", counted(n_frames, "frame")),
+            );
+        }
+        let positions = trajectory.read_frame(*first).map_err(|error| Error::from_format(path, error))?;
+        let mut structure = topology.clone();
+        if !structure.set_positions(&positions) {
+            let n_stored = structure.n_stored_atoms();
+            let without = match structure.atoms().len() {
+                n if n == n_stored => String::new(),
+                n => format!(" ({n} without the alternates that don't count)"),
+            };
+            return Err(Error::value(format!(
+                "`{label}`: frames of {}, the topology `{}` has {n_stored}{without}",
+                counted(positions.len(), "atom"),
+                topology_path.display()
+            ))
+            .with_hint("a topology lists the atoms that were simulated, in the same order"));
+        }
+        let mut own = Findings::new();
+        let result = self.settings.beads.beads(&structure, &label, &mut own);
+        // What depends on the frame is told when the frame is loaded.
+        own.warnings.retain(|warning| warning.code != "beyond-box");
+        told.pass_on(own, findings);
+        result?;
+        for frame in frames {
+            self.push(input, format!("{name}_frame{frame}"), Part::Frame(frame), names);
+        }
+        Ok(())
+    }
+
+    /// The coordinate file or trajectory of an input, kept for its further models or frames.
+    fn opened(&self, input: usize) -> Result<Arc<Opened>> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, opened)) = &*last
+            && *of == input
+        {
+            return Ok(Arc::clone(opened));
+        }
+        // The file before is of no more use, and two may be too large.
+        *last = None;
+        let Input::File(path) = &self.inputs[input] else { return Err(changed(&self.label(input))) };
+        let opened = Arc::new(match InputKind::expect(path)? {
+            InputKind::Trajectory => {
+                let topology = self.settings.topology.as_deref().ok_or_else(|| changed(&self.label(input)))?;
+                let mut file = read_atoms(topology)?;
+                let trajectory = Trajectory::open(path).map_err(|error| Error::from_format(path, error))?;
+                Opened::Trajectory(trajectory, Structure::new(file.models.swap_remove(0).atoms))
+            }
+            _ => Opened::Atoms(read_atoms(path)?),
+        });
+        *last = Some((input, Arc::clone(&opened)));
+        Ok(opened)
+    }
+}
+
+/// Reads a PDB or mmCIF file, by its ending.
+///
+/// # Errors
+/// As [`pdb::read_pdb`] and [`mmcif::read_mmcif`]; a file that is neither.
+pub fn read_atoms(path: &Path) -> Result<AtomFile> {
+    let read = match InputKind::expect(path)? {
+        InputKind::Pdb => pdb::read_pdb(path),
+        InputKind::Mmcif => mmcif::read_mmcif(path),
+        _ => {
+            return Err(Error::value(format!("`{}`: expected a PDB or mmCIF file, by its ending", path.display())));
+        }
+    };
+    read.map_err(|error| Error::from_format(path, error))
+}
+
+/// What must be told of a coordinate file as a whole.
+fn tell_of_file(file: &AtomFile, label: &str, findings: &mut Findings) {
+    if let Some(n_copies) = file.n_assembly_copies.filter(|n_copies| *n_copies > 1) {
+        findings.warn(
+            "assembly",
+            format!(
+                "`{label}` lists a biological assembly of {n_copies} copies of its atoms: it is not built, the atoms of \
+                 the file are taken"
+            ),
+        );
+    }
+    if file.n_without_residue_number > 0 {
+        let n = usize::try_from(file.n_without_residue_number).unwrap_or(usize::MAX);
+        findings.warn(
+            "residue-numbers",
+            format!(
+                "`{label}`: {} no residue number that can be read: {} apart by chain and residue name only",
+                counted_do(n, "atom", "has", "have"),
+                if n == 1 { "it is told" } else { "they are told" }
+            ),
+        );
+    }
+}
+
+fn changed(label: &str) -> Error {
+    Error::format(format!("`{label}` has changed since it was looked at"))
+}
+
+/// What has been told, so that the same is not told for each model.
+#[derive(Default)]
+struct Told {
+    messages: HashSet<String>,
+}
+
+impl Told {
+    fn pass_on(&mut self, own: Findings, findings: &mut Findings) {
+        for warning in own.warnings {
+            if self.messages.insert(warning.message.clone()) {
+                findings.warn(warning.code, warning.message);
+            }
+        }
+        for note in own.notes {
+            if self.messages.insert(note.clone()) {
+                findings.note(note);
+            }
+        }
+    }
+}
