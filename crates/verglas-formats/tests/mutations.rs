@@ -103,6 +103,34 @@ fn mrc() {
     });
 }
 
+/// Sound compression around damage, or damage anywhere.
+fn packed_or_not(numbers: &mut Numbers, seeds: &[Vec<u8>]) -> Vec<u8> {
+    match numbers.below(8) {
+        0 => gzipped(&mutated(numbers, seeds)),
+        _ => mutated(numbers, seeds),
+    }
+}
+
+#[test]
+fn pdb() {
+    check_mutations("pdb", packed_or_not);
+}
+
+#[test]
+fn mmcif() {
+    check_mutations("mmcif", packed_or_not);
+}
+
+#[test]
+fn trajectory() {
+    check_mutations("trajectory", packed_or_not);
+}
+
+#[test]
+fn mrc_map() {
+    check_mutations("mrc_map", packed_or_not);
+}
+
 /// A damaged archive, or a sound archive of damaged entries: damage outside seldom gets past the checksums.
 fn archive(numbers: &mut Numbers, seeds: &[Vec<u8>]) -> Vec<u8> {
     if numbers.below(2) == 0 {
@@ -183,7 +211,28 @@ fn wasteful_files() {
         .collect();
 
     let texts = |files: &[String]| files.iter().map(|text| text.clone().into_bytes()).collect();
-    let all: [(&str, Vec<Vec<u8>>); 6] = [
+    let site = "data_\nloop_\n_atom_site.label_atom_id\n_atom_site.Cartn_x\n_atom_site.Cartn_y\n_atom_site.Cartn_z\n";
+    let mmcif = [
+        format!("{site}{}", many("N 0 0 0\n", 30_000)),
+        format!(
+            "{site}_atom_site.pdbx_PDB_model_num\n{}",
+            (0..20_000).map(|n| format!("N 0 0 0 {n}\n")).collect::<String>()
+        ),
+        format!("data_\nloop_\n{}1\n", many("_a\n", 60_000)),
+        format!("data_\n_a\n;{}\n;\n", many("text\n", 60_000)),
+        format!("{site}{}\n", many("'N' 0 0 0 ", 30_000)),
+    ];
+    let line = "ATOM         N                   0       0       0    \n";
+    let pdb = [many(line, 10_000), many(&format!("MODEL\n{line}END\n"), 5_000), many("REMARK 350\n", 30_000)];
+    // 4,000 atoms, one after the other at one place, in as few bits as there can be.
+    let words = [1000f32.to_bits().cast_signed(), 0, 0, 0, 0, 0, 0, 9, 1000].map(i32::to_be_bytes).concat();
+    let frame = [[1995, 4000, 0].map(i32::to_be_bytes).concat(), vec![0; 40], 4000i32.to_be_bytes().to_vec(), words];
+    let trajectory = [[frame.concat(), vec![0; 1000]].concat()];
+
+    let all: [(&str, Vec<Vec<u8>>); 9] = [
+        ("pdb", texts(&pdb)),
+        ("mmcif", texts(&mmcif)),
+        ("trajectory", trajectory.to_vec()),
         ("star", texts(&star)),
         ("cs", cs.to_vec()),
         ("npy", npy.to_vec()),

@@ -21,8 +21,11 @@ pub struct Reader {
 /// Bytes of one inflation's state, and of what else does not depend on the input.
 const INFLATION_BYTES: u64 = 128 << 10;
 
+/// Buffers for files that are packed, and for reading lines.
+const UNPACKING_BYTES: u64 = 1 << 20;
+
 /// All readers. The factors are those of the most wasteful input that one can think of, as the comments say.
-pub const READERS: [Reader; 8] = [
+pub const READERS: [Reader; 12] = [
     // Nothing but `data_` lines: a table of some 170 bytes for each six bytes, in a vector that is just doubling.
     Reader { name: "star", read: read::star, base_bytes: 4 << 10, factor: 96 },
     // A header of nothing but short fields: as parsed and as laid out, in vectors that are just doubling.
@@ -37,6 +40,15 @@ pub const READERS: [Reader; 8] = [
     // A description of nothing but short instructions, each of which makes a value, on a stack that is just doubling.
     Reader { name: "pt", read: read::pt, base_bytes: INFLATION_BYTES, factor: 160 },
     Reader { name: "pt_pickle", read: read::pt_pickle, base_bytes: INFLATION_BYTES, factor: 160 },
+    // Lines that are packed are unpacked to a file first; an atom of some 200 bytes with its texts stands in a line of at
+    // least 54, in a vector that is just doubling.
+    Reader { name: "pdb", read: read::pdb, base_bytes: UNPACKING_BYTES, factor: 32 },
+    // Rows of nothing but the four items that an atom must have: eight bytes; each atom a model.
+    Reader { name: "mmcif", read: read::mmcif, base_bytes: UNPACKING_BYTES, factor: 320 },
+    // Four atoms of 24 bytes in each packed byte.
+    Reader { name: "trajectory", read: read::trajectory, base_bytes: UNPACKING_BYTES, factor: 128 },
+    // As `mrc`, and one section more where axes are exchanged.
+    Reader { name: "mrc_map", read: read::mrc_map, base_bytes: 768 << 10, factor: 32 },
 ];
 
 impl Reader {

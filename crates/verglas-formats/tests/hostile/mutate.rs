@@ -74,7 +74,7 @@ const TEXT: [&str; 20] = [
 ];
 
 /// Pieces of the formats themselves, which chance would take long to make.
-const PIECES: [&[u8]; 22] = [
+const PIECES: [&[u8]; 30] = [
     b"\n",
     b"\r\n",
     b"\0",
@@ -97,6 +97,14 @@ const PIECES: [&[u8]; 22] = [
     b"PK\x01\x02",
     b"\xff\xff\xff\xff",
     b"\xef\xbb\xbf",
+    b"\n;",
+    b"save_",
+    b"_atom_site.Cartn_x\n",
+    b"MODEL 1\n",
+    b"ENDMDL\n",
+    b"TER\n",
+    b"ATOM  ",
+    b"CORD",
 ];
 
 /// One of `seeds` with one to six faults.

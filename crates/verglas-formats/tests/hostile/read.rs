@@ -7,13 +7,17 @@ use std::fs;
 use std::io::{BufReader, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
+use verglas_formats::AtomFile;
 use verglas_formats::cs::{CsReader, CsTextBuilder, read_csg};
+use verglas_formats::mmcif::{read_mmcif, read_mmcif_from};
 use verglas_formats::mrc::{self, HEADER_BYTES, Mode0, MrcHeader, MrcOptions, MrcStack};
 use verglas_formats::npy::{Dtype, Kind, NpyArray, NpyHeader, read_npy_from};
 use verglas_formats::npz::NpzReader;
+use verglas_formats::pdb::{read_pdb, read_pdb_from};
 use verglas_formats::pt::PtFile;
 use verglas_formats::star::value::{parse_f64, parse_i64, parse_u64};
 use verglas_formats::star::{BlockKind, Row, StarFile, StarReader};
+use verglas_formats::trajectory::Trajectory;
 use verglas_formats::zip::{Method, ZipReader, ZipWriter};
 
 /// Nothing that a test holds inflates to more than this, so that many inputs can be read in a short time.
@@ -309,6 +313,90 @@ fn read_tensor<R: Read + std::io::Seek>(file: verglas_formats::Result<PtFile<R>>
     let _ = file.read_complex128(0..n_rows);
     assert!(file.read_bytes(0..n_rows.saturating_add(1)).is_err() || n_rows == u64::MAX);
     let _ = file.verify_crc();
+}
+
+/// Reads a PDB file, from memory and, where it is packed, from a file.
+pub fn pdb(input: &[u8]) -> u64 {
+    if is_packed(input) {
+        // What is unpacked lies in a file; the atoms that are in memory may be as many as there is room for there.
+        if let Ok(file) = read_pdb(in_file("structure.pdb.gz", input)) {
+            check_atoms(&file);
+        }
+        return INFLATED_LIMIT_BYTES;
+    }
+    let whole = read_pdb_from(input);
+    // A buffer of a few bytes cuts lines at every place.
+    if let (Ok(whole), Ok(pieces)) = (&whole, read_pdb_from(BufReader::with_capacity(7, input))) {
+        assert_eq!(whole.n_atoms(), pieces.n_atoms());
+    }
+    if let Ok(file) = whole {
+        assert!(file.n_atoms() <= input.len() / 54, "more atoms than lines");
+        check_atoms(&file);
+    }
+    0
+}
+
+/// Reads an mmCIF file, from memory and, where it is packed, from a file.
+pub fn mmcif(input: &[u8]) -> u64 {
+    if is_packed(input) {
+        if let Ok(file) = read_mmcif(in_file("structure.cif.gz", input)) {
+            check_atoms(&file);
+        }
+        return INFLATED_LIMIT_BYTES;
+    }
+    if let Ok(file) = read_mmcif_from(input) {
+        assert!(file.n_atoms() <= input.len() / 7, "more atoms than rows");
+        check_atoms(&file);
+    }
+    0
+}
+
+fn is_packed(input: &[u8]) -> bool {
+    mrc::Compression::from_magic(input).is_some()
+}
+
+/// What holds of every coordinate file.
+fn check_atoms(file: &AtomFile) {
+    assert!(!file.models.is_empty());
+    for model in &file.models {
+        assert!(!model.atoms.is_empty());
+        for atom in &model.atoms {
+            assert!(!atom.name.is_empty() && atom.occupancy.is_finite());
+            assert!(atom.position_angstrom.iter().all(|x| x.is_finite()));
+        }
+    }
+}
+
+/// Opens a trajectory and reads frames of it.
+pub fn trajectory(input: &[u8]) -> u64 {
+    // What is unpacked lies in a file, and only a part of it is in memory at a time.
+    let justified_bytes = if is_packed(input) { INFLATED_LIMIT_BYTES } else { 0 };
+    let Ok(trajectory) = Trajectory::open(in_file("trajectory", input)) else { return justified_bytes };
+    let n_frames = trajectory.n_frames();
+    assert!(n_frames > 0 && trajectory.n_atoms() > 0);
+    for frame in (0..n_frames.min(N_TRIED)).chain([n_frames - 1]) {
+        if let Ok(positions) = trajectory.read_frame(frame) {
+            assert_eq!(positions.len(), trajectory.n_atoms());
+        }
+    }
+    assert!(trajectory.read_frame(n_frames).is_err());
+    let _ = trajectory.warnings();
+    justified_bytes
+}
+
+/// Reads an MRC file as a map.
+pub fn mrc_map(input: &[u8]) -> u64 {
+    let path = in_file("map.mrc", input);
+    let _ = mrc::read_map_header(&path);
+    let justified_bytes = if is_packed(input) { INFLATED_LIMIT_BYTES } else { 0 };
+    let options = MrcOptions { max_decompressed_bytes: INFLATED_LIMIT_BYTES, ..MrcOptions::default() };
+    if let Ok(map) = mrc::read_map(&path, &options) {
+        assert_eq!(map.values.len(), map.shape.iter().product::<usize>());
+        let mut axes = map.axes;
+        axes.sort_unstable();
+        assert!(axes == [1, 2, 3] || axes == [0; 3]);
+    }
+    justified_bytes
 }
 
 /// The input as a file, for readers that take a path; each thread has one file of each name.

@@ -23,7 +23,10 @@ pub fn seeds(reader: &str, fixtures: &Path) -> Vec<Vec<u8>> {
         "cs" => ("cs", &["cs", "csg"]),
         "npy" => ("npz", &["npy"]),
         "npz" | "zip" => ("npz", &["npz"]),
-        "mrc" => ("mrc", &["mrcs", "gz", "bz2"]),
+        "mrc" | "mrc_map" => ("mrc", &["mrcs", "gz", "bz2"]),
+        "pdb" => ("structures", &["pdb"]),
+        "mmcif" => ("structures", &["cif"]),
+        "trajectory" => ("structures", &["xtc", "dcd"]),
         "pt" | "pt_pickle" => ("pt", &["pt"]),
         other => panic!("no seeds for {other}"),
     };
@@ -74,6 +77,10 @@ fn written(reader: &str) -> Vec<Vec<u8>> {
         "npz" => vec![npz()],
         "zip" => vec![zip(), deflated_zip(), npz(), pt()],
         "mrc" => mrc(),
+        "mrc_map" => maps(),
+        "pdb" => vec![PDB.into(), gzipped(PDB.as_bytes())],
+        "mmcif" => vec![MMCIF.into(), gzipped(MMCIF.as_bytes())],
+        "trajectory" => vec![xtc(false), xtc(true), dcd(false), dcd(true), gzipped(&xtc(true))],
         "pt" => vec![pt()],
         "pt_pickle" => Vec::new(),
         other => panic!("no seeds for {other}"),
@@ -167,6 +174,124 @@ pub fn gzipped(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).expect("memory");
     encoder.finish().expect("memory")
+}
+
+/// Maps whose axes stand in another order, in both byte orders.
+fn maps() -> Vec<Vec<u8>> {
+    let mut map = mrc().swap_remove(0);
+    for (offset, word) in [(64, 3), (68, 1), (72, 2), (88, 1), (16, -2), (28, 5), (32, 3), (36, 4i32)] {
+        map[offset..offset + 4].copy_from_slice(&word.to_le_bytes());
+    }
+    for offset in [40, 44, 48, 52, 56, 60] {
+        map[offset..offset + 4].copy_from_slice(&90f32.to_le_bytes());
+    }
+    let mut big = map.clone();
+    big[..212].as_chunks_mut::<4>().0.iter_mut().for_each(|word| word.reverse());
+    big[212..216].copy_from_slice(&[0x11, 0x11, 0, 0]);
+    big[1024..].as_chunks_mut::<4>().0.iter_mut().for_each(|word| word.reverse());
+    vec![gzipped(&map), map, big]
+}
+
+/// Models, alternates, a chain's end, assemblies.
+const PDB: &str = "\
+HEADER    TEST
+REMARK 350 BIOMOLECULE: 1
+REMARK 350 APPLY THE FOLLOWING TO CHAINS: A
+REMARK 350   BIOMT1   1  1.000000  0.000000  0.000000        0.00000
+MODEL        1
+ATOM      1  N   GLY A   1      -8.901   4.127  -0.555  1.00  0.00      SEG  N
+ATOM      2  CA AGLY A   1A     -8.608   3.135  -1.618  0.35  0.00           C
+ATOM      3  CA BGLY A   1A     -8.508   3.035  -1.518  0.65  0.00           C1+
+TER       4      GLY A   1
+HETATM    5 CA    CA A 201      12.994   8.841   2.032  1.00 20.00          CA
+ENDMDL
+MODEL        2
+ATOM  A0000  OH2 TIP3WA000       1.000   2.000   3.000
+ENDMDL
+END
+";
+
+/// A loop, pairs, quotes, a text field, alternates, an assembly.
+const MMCIF: &str = "\
+data_TEST
+_entry.id 'a ''quoted'' \"name\"' # comment
+_struct.title
+;two
+lines
+;
+loop_
+_pdbx_struct_assembly_gen.assembly_id
+_pdbx_struct_assembly_gen.oper_expression
+1 '(1-60)(61,62)'
+loop_
+_atom_site.group_PDB
+_atom_site.type_symbol
+_atom_site.label_atom_id
+_atom_site.label_alt_id
+_atom_site.label_comp_id
+_atom_site.auth_asym_id
+_atom_site.auth_seq_id
+_atom_site.pdbx_PDB_ins_code
+_atom_site.Cartn_x
+_atom_site.Cartn_y
+_atom_site.Cartn_z
+_atom_site.occupancy
+_atom_site.pdbx_PDB_model_num
+ATOM N N . GLY A 1 ? -8.901 4.127 -0.555 1.00 1
+ATOM C CA A GLY A 1 A -8.608 3.135(2) -1.618 0.35 1
+ATOM O \"O5'\" . DA B -2 ? 1 2 3 . 2
+HETATM ? 'CA' . CA
+;A
+;
+. ? 12.994 8.841 2.032 ? 2
+#
+_cell.length_a 10.0
+data_OTHER
+";
+
+/// Three frames of four atoms, which are not packed, or of twelve, which are.
+fn xtc(is_packed: bool) -> Vec<u8> {
+    let header = |n_atoms: i32| {
+        let words = [1995, n_atoms, 7].into_iter().flat_map(i32::to_be_bytes);
+        words.chain([0; 40]).chain(n_atoms.to_be_bytes()).collect::<Vec<u8>>()
+    };
+    if !is_packed {
+        let positions: Vec<u8> = (0..12).flat_map(|n| (n as f32).to_be_bytes()).collect();
+        return [header(4), positions].concat().repeat(3);
+    }
+    // Precision, lowest, highest, small size, bytes.
+    let words = [1000f32.to_bits().cast_signed(), -5, -5, -5, 2, 2, 2, 9, 17].map(i32::to_be_bytes).concat();
+    // Ranges of eight numbers take ten bits an atom; an eleventh says that no run follows.
+    [header(12), words, vec![0; 20]].concat().repeat(3)
+}
+
+/// Three frames of five atoms, two of them fixed or none, with a cell.
+fn dcd(has_fixed: bool) -> Vec<u8> {
+    let record = |bytes: &[u8]| {
+        let length = (bytes.len() as u32).to_le_bytes();
+        [&length[..], bytes, &length].concat()
+    };
+    let mut numbers = [0i32; 20];
+    numbers[0] = 3;
+    numbers[8] = if has_fixed { 2 } else { 0 };
+    numbers[10] = 1;
+    numbers[19] = 24;
+    let header = [&b"CORD"[..], &numbers.map(i32::to_le_bytes).concat()].concat();
+    let title = [&1i32.to_le_bytes()[..], &[b' '; 80]].concat();
+    let mut file = [record(&header), record(&title), record(&5i32.to_le_bytes())].concat();
+    if has_fixed {
+        file.extend(record(&[1i32, 3, 5].map(i32::to_le_bytes).concat()));
+    }
+    for frame in 0..3 {
+        file.extend(record(&[1.0f64; 6].map(f64::to_le_bytes).concat()));
+        let n_atoms = if has_fixed && frame > 0 { 3 } else { 5 };
+        for axis in 0..3 {
+            let axis: Vec<u8> =
+                (0..n_atoms).flat_map(|n| ((10 * frame + axis) as f32 + n as f32).to_le_bytes()).collect();
+            file.extend(record(&axis));
+        }
+    }
+    file
 }
 
 fn pt() -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! The readers and writers, a file for each. One program holds all of them: building it takes longer than running it.
 //! Only `tests/mutations.rs` is apart, for it counts the memory of its whole process.
 
+mod atoms;
 mod cs;
 mod mrc;
 mod mrc_writer;

@@ -1,0 +1,2 @@
+#![no_main]
+verglas_fuzz::target!("mrc_map");
