@@ -9,12 +9,14 @@ mod demo;
 mod descriptor;
 mod export;
 mod inspect;
+mod inspect_structures;
 mod messages;
 mod report;
 mod signals;
 mod simulate;
 mod status;
 mod suggest;
+mod templates;
 mod verify;
 
 use std::process::ExitCode;
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments, messages),
         Command::Convert(arguments) => convert::run(arguments, messages),
         Command::Descriptor(arguments) => descriptor::run(arguments, messages).map_err(Failure::Run),
+        Command::Templates(arguments) => templates::run(arguments, messages),
         Command::Simulate(arguments) => simulate::run(arguments, messages),
         Command::Demo(arguments) => demo::run(arguments, messages),
         Command::Inspect(arguments) => inspect::run(arguments, messages),

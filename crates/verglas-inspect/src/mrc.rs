@@ -6,6 +6,8 @@ use serde::Serialize;
 use verglas_core::error::{Error, Result};
 use verglas_formats::mrc::{ByteOrder, read_header};
 
+use verglas_structures::inspect::MapSummary;
+
 use super::{Contents, Found};
 
 /// What an MRC file holds.
@@ -29,6 +31,8 @@ pub struct MrcContents {
     pub pixel_size_angstrom: Option<[f64; 2]>,
     /// The same along x, y and z.
     pub voxel_size_angstrom: Option<[f64; 3]>,
+    /// The file as one map; `None` for a single image.
+    pub map: Option<MapSummary>,
     /// 0 for images, 1 for a volume, 401 and above for a stack of volumes.
     pub space_group: i32,
     /// NVERSION: 20140 or 20141 for MRC2014.
@@ -61,6 +65,7 @@ pub struct Shortfall {
 pub(super) fn inspect_mrc(path: &Path) -> Result<Found> {
     let summary = read_header(path).map_err(|error| Error::from_format(path, error))?;
     let header = summary.header;
+    let map = (header.n_sections > 1).then(|| MapSummary::new(&header));
     let contents = MrcContents {
         n_columns: header.n_columns,
         n_rows: header.n_rows,
@@ -74,6 +79,7 @@ pub(super) fn inspect_mrc(path: &Path) -> Result<Found> {
         has_map_stamp: header.has_map_stamp,
         pixel_size_angstrom: header.pixel_size_angstrom,
         voxel_size_angstrom: header.voxel_size_angstrom,
+        map,
         space_group: header.space_group,
         version: header.version,
         extended_header_bytes: header.extended_header_bytes,

@@ -3,7 +3,7 @@
 pub use verglas_bench as bench;
 pub use verglas_core::threads::default_threads;
 pub use verglas_core::{Error, ErrorKind, Findings, Observer, Result, Silent, StopFlag, Warning, error, findings};
-pub use verglas_fourier::{ctf, grid, polar, pose};
+pub use verglas_fourier::{ctf, grid, polar, pose, slices, sphere};
 pub use verglas_inspect as inspect;
 pub use verglas_particles::{
     Conversion, PixelSizeSource, Summary, convert, export, image, metadata, particle, preprocess, settings, verify,
@@ -12,3 +12,4 @@ pub use verglas_particles::{
 pub use verglas_report as report;
 pub use verglas_run::{Existing, Shard, descriptor, manifest, status};
 pub use verglas_simulate as simulate;
+pub use verglas_structures::{self as structures, templates};

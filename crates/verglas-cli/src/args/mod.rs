@@ -22,6 +22,7 @@ pub use descriptor::{DescriptorArguments, GridArguments};
 pub use export::ExportArguments;
 pub use inspect::InspectArguments;
 pub use names::{AngleUnitName, AtomShapeName, LayoutName, LogFormat, PixelSizeFromName};
+pub use numbers::{bytes, positive, shard};
 pub use report::ReportArguments;
 pub use simulate::SimulateArguments;
 pub use status::StatusArguments;
@@ -57,6 +58,8 @@ pub enum Command {
     Convert(Box<ConvertArguments>),
     /// Find everything that would stop a conversion, without writing anything
     Check(Box<CheckArguments>),
+    /// Make templates of structures: PDB, mmCIF, maps, trajectories
+    Templates(Box<crate::templates::TemplatesArguments>),
     /// How far is a conversion, seen from outside: stacks done, rate, time left, of all shards together
     Status(StatusArguments),
     /// Is this output folder complete and unaltered?
