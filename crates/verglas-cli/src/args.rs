@@ -44,6 +44,8 @@ pub enum Command {
     Convert(Box<ConvertArguments>),
     /// Find everything that would stop a conversion, without writing anything
     Check(Box<CheckArguments>),
+    /// Make templates of structures: PDB, mmCIF, maps, trajectories
+    Templates(Box<crate::templates::TemplatesArguments>),
     /// Show the progress of a running conversion: stacks done, rate, time left, of all shards together
     Status(StatusArguments),
     /// Is this output folder complete and unaltered?

@@ -12,6 +12,7 @@ use verglas::inspect::{
 use verglas::{Error, Warning};
 
 use crate::failure::Failure;
+use crate::inspect_structures::{map_rows, structure_lines, template_lines};
 use crate::messages::{Messages, printable_json, result};
 
 const EXAMPLES: &str = "\
@@ -84,6 +85,18 @@ fn describe(inspection: &Inspection) -> String {
             cs_lines(cs),
         ),
         Contents::Mrc(mrc) => (mrc_title(mrc), mrc_lines(mrc)),
+        Contents::Structure(structure) => ("structure".to_owned(), structure_lines(structure)),
+        Contents::Trajectory(trajectory) => (
+            format!(
+                "trajectory, {} of {}",
+                count(trajectory.n_frames as u64, "frame"),
+                count(trajectory.n_atoms as u64, "atom")
+            ),
+            Vec::new(),
+        ),
+        Contents::TemplateMetadata(templates) => {
+            (format!("metadata of {}", count(templates.n_templates as u64, "template")), template_lines(templates))
+        }
         Contents::Descriptor(descriptor) => ("image descriptor".to_owned(), descriptor_lines(descriptor)),
         Contents::StackMetadata(stack) => {
             (format!("metadata of a stack of {}", count(stack.n_images, "image")), stack_lines(stack))
@@ -257,11 +270,12 @@ fn mrc_lines(mrc: &MrcContents) -> Vec<String> {
             (None, None) => format!("the header claims {claim}, unpacked; not compared"),
         },
     ));
+    rows.extend(mrc.map.iter().flat_map(map_rows));
     rows.extend(mrc.labels.iter().map(|label| pair("label", printable(label))));
     table(rows)
 }
 
-fn descriptor_lines(descriptor: &DescriptorContents) -> Vec<String> {
+pub(crate) fn descriptor_lines(descriptor: &DescriptorContents) -> Vec<String> {
     let two = |[first, second]: [f64; 2]| match first == second {
         true => float_text(first),
         false => format!("{} × {}", float_text(first), float_text(second)),
@@ -380,12 +394,12 @@ fn archive_lines(archive: &ArchiveContents) -> Vec<String> {
     lines
 }
 
-fn pair(name: &str, value: String) -> Vec<String> {
+pub(crate) fn pair(name: &str, value: String) -> Vec<String> {
     vec![name.to_owned(), value]
 }
 
 /// Rows with their cells below each other, two blanks apart.
-fn table(rows: Vec<Vec<String>>) -> Vec<String> {
+pub(crate) fn table(rows: Vec<Vec<String>>) -> Vec<String> {
     let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..n_columns).map(|column| width(column).unwrap_or(0)).collect();
@@ -424,7 +438,7 @@ fn number_text(number: Number) -> String {
 }
 
 /// Seven significant digits, more than float32 has; without zeros at the end.
-fn float_text(number: f64) -> String {
+pub(crate) fn float_text(number: f64) -> String {
     let magnitude = number.abs();
     if number == 0.0 {
         return "0".to_owned();
@@ -444,7 +458,7 @@ fn float_text(number: f64) -> String {
 }
 
 /// A text on one line of a terminal: control characters escaped, cut where it is long.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     /// Longest text that is shown whole.
     const MOST_CHARS: usize = 100;
     let mut shown = String::new();
@@ -464,7 +478,7 @@ fn shape(extents: &[u64]) -> String {
     }
 }
 
-fn count(n: u64, what: &str) -> String {
+pub(crate) fn count(n: u64, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 

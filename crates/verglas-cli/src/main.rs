@@ -10,6 +10,7 @@ mod descriptor;
 mod export;
 mod failure;
 mod inspect;
+mod inspect_structures;
 mod messages;
 mod numbers;
 mod report;
@@ -17,6 +18,7 @@ mod signals;
 mod simulate;
 mod status;
 mod suggest;
+mod templates;
 mod values;
 mod verify;
 
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments, messages),
         Command::Convert(arguments) => convert::run(arguments, messages),
         Command::Descriptor(arguments) => descriptor::run(arguments, messages).map_err(Failure::Run),
+        Command::Templates(arguments) => templates::run(arguments, messages),
         Command::Simulate(arguments) => simulate::run(arguments, messages),
         Command::Demo(arguments) => demo::run(arguments, messages),
         Command::Inspect(arguments) => inspect::run(arguments, messages),

@@ -50,19 +50,33 @@ pub fn run(arguments: &StatusArguments) -> Result<(), Failure> {
     } else if arguments.json {
         result(&printable_json(serde_json::to_string_pretty(&status).unwrap_or_default()))?;
     } else {
-        result(&describe(&status, &arguments.folder.display().to_string()))?;
+        let nouns = record.first().settings.input.nouns();
+        result(&describe(&status, &arguments.folder.display().to_string(), Nouns::of(nouns)))?;
     }
     Ok(())
 }
 
-fn describe(status: &FolderStatus, folder: &str) -> String {
+/// What is counted: particles in stacks, or templates of structures.
+#[derive(Clone, Copy)]
+struct Nouns {
+    one: &'static str,
+    unit: &'static str,
+}
+
+impl Nouns {
+    fn of([one, unit]: [&'static str; 2]) -> Self {
+        Self { one: if one == "image" { "particle" } else { one }, unit }
+    }
+}
+
+fn describe(status: &FolderStatus, folder: &str, nouns: Nouns) -> String {
     let percent = 100.0 * status.n_images_done as f64 / status.n_images.max(1) as f64;
     let mut text = format!(
         "{folder}: {} of {}, {} of {} ({:.1} %)",
         status.n_stacks_done,
-        counted(status.n_stacks, "stack"),
+        counted(status.n_stacks, nouns.unit),
         status.n_images_done,
-        counted(status.n_images, "particle"),
+        counted(status.n_images, nouns.one),
         // No rounding up to what is not so.
         (percent * 10.0).floor() / 10.0,
     );
@@ -72,15 +86,16 @@ fn describe(status: &FolderStatus, folder: &str) -> String {
     if let Some(seconds_left) = status.seconds_left {
         let left = std::time::Duration::try_from_secs_f64(seconds_left).unwrap_or(std::time::Duration::MAX);
         text.push_str(&format!(
-            "\n{:.0} particles/s, {} left at this rate",
+            "\n{:.0} {}s/s, {} left at this rate",
             status.images_per_second,
+            nouns.one,
             HumanDuration(left)
         ));
     }
     for state in State::ALL.into_iter().filter(|state| *state != State::Complete) {
         let runs: Vec<&RunStatus> = status.runs.iter().filter(|run| run.state == state).collect();
         for run in runs.iter().take(MOST_LISTED) {
-            text.push_str(&format!("\n{}", describe_run(run)));
+            text.push_str(&format!("\n{}", describe_run(run, nouns)));
         }
         if runs.len() > MOST_LISTED {
             text.push_str(&format!("\nand {} more that are {}", runs.len() - MOST_LISTED, state.as_str()));
@@ -100,14 +115,14 @@ fn count_states(status: &FolderStatus) -> String {
     all.filter(|(n, _)| *n > 0).map(|(n, name)| format!("{n} {name}")).collect::<Vec<_>>().join(", ")
 }
 
-fn describe_run(run: &RunStatus) -> String {
+fn describe_run(run: &RunStatus, nouns: Nouns) -> String {
     let name = run.shard.map_or("the run".to_owned(), |shard| format!("shard {shard}"));
     let place = match run.host.as_str() {
         "" => format!("process {}", run.process),
         host => format!("process {} on {host}", run.process),
     };
     let how = match run.state {
-        State::Running => format!("{:.0} particles/s", run.images_per_second),
+        State::Running => format!("{:.0} {}s/s", run.images_per_second, nouns.one),
         State::Silent => {
             let silence = std::time::Duration::try_from_secs_f64(run.seconds_since_word).unwrap_or_default();
             format!("no word for {}; most likely killed", HumanDuration(silence))
@@ -118,6 +133,6 @@ fn describe_run(run: &RunStatus) -> String {
         "{} {name}: {} of {}, {how}; {place}",
         run.state.as_str(),
         run.n_stacks_done,
-        counted(run.n_stacks, "stack")
+        counted(run.n_stacks, nouns.unit)
     )
 }

@@ -47,6 +47,7 @@ fn read_paths(command: &Command) -> Vec<&Path> {
     let paths: Vec<&PathBuf> = match command {
         Command::Convert(arguments) => inputs(&arguments.input),
         Command::Check(arguments) => inputs(&arguments.input),
+        Command::Templates(arguments) => arguments.read_paths(),
         Command::Inspect(arguments) => arguments.files.iter().collect(),
         Command::Status(arguments) => vec![&arguments.folder],
         Command::Report(arguments) => vec![&arguments.folder],

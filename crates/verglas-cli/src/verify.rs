@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use verglas::findings::counted;
 use verglas::manifest::FolderRecord;
+use verglas::templates::is_of_templates;
 use verglas::verify::verify_on;
 use verglas::{Error, Findings, Verification};
 
@@ -31,6 +32,10 @@ pub struct VerifyArguments {
 
 /// Looks and tells; fails when something is wrong.
 pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failure> {
+    if is_of_templates(&arguments.folder) {
+        let n_threads = arguments.threads.map_or_else(verglas::default_threads, NonZeroUsize::get);
+        return crate::templates::verify::run(&arguments.folder, n_threads, messages);
+    }
     let verified = verify(&arguments.folder, arguments.threads, messages)?;
     messages.summary(&describe(&verified), || serde_json::to_value(&verified).unwrap_or_default());
     if verified.is_sound() { Ok(()) } else { Err(Failure::AlreadySaid(1)) }

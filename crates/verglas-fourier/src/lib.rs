@@ -4,3 +4,5 @@ pub mod ctf;
 pub mod grid;
 pub mod polar;
 pub mod pose;
+pub mod slices;
+pub mod sphere;

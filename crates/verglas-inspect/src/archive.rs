@@ -13,6 +13,7 @@ use verglas_run::descriptor::ImageDescriptor;
 
 use super::descriptor::DescriptorContents;
 use super::stack::inspect_stack;
+use super::structure::inspect_templates;
 use super::{Contents, Found};
 
 /// What an archive holds that is neither descriptor nor stack metadata.
@@ -48,6 +49,9 @@ pub(super) fn inspect_archive(path: &Path) -> Result<Found> {
     }
     if has_all(&npz, &["defocusU", "defocusV", "n_images"]) {
         return inspect_stack(path, &mut npz);
+    }
+    if has_all(&npz, &["n_templates", "viewing_azimuth"]) {
+        return inspect_templates(path);
     }
     let descriptor = ImageDescriptor::read(&mut npz).map_err(in_file)?;
     Ok(Contents::Descriptor(DescriptorContents::of(&descriptor)).into())

@@ -11,6 +11,7 @@ mod mrc;
 mod recognize;
 mod stack;
 mod star;
+mod structure;
 mod tensor;
 mod values;
 
@@ -19,6 +20,7 @@ use std::path::Path;
 use recognize::{FileKind, recognize};
 use serde::Serialize;
 use verglas_core::error::{Error, Result};
+use verglas_structures::inspect::inspect_structure;
 
 pub use archive::{ArchiveContents, ArrayEntry};
 pub use array::ArrayContents;
@@ -27,7 +29,10 @@ pub use descriptor::DescriptorContents;
 pub use mrc::{MrcContents, Shortfall};
 pub use stack::{ImageFileCount, PerImageValues, StackContents};
 pub use star::{OpticsGroupCount, StarBlock, StarColumn, StarContents, StarDialect};
+pub use structure::{TemplateContents, TrajectoryContents};
 pub use tensor::{CrcState, TensorContents};
+pub use verglas_structures::inspect::{ChainSummary, MapSummary, StructureSummary};
+
 pub use values::{First, Item, MOST_DISTINCT, Number, NumberRange, Values};
 
 /// What is in one file. Serialised, this is one object of `verglas inspect --json`.
@@ -60,6 +65,12 @@ pub enum Contents {
     Descriptor(DescriptorContents),
     /// The metadata of one output stack.
     StackMetadata(Box<StackContents>),
+    /// A PDB or mmCIF file.
+    Structure(Box<StructureSummary>),
+    /// A trajectory.
+    Trajectory(TrajectoryContents),
+    /// The metadata of the templates of one structure.
+    TemplateMetadata(Box<TemplateContents>),
     /// One PyTorch tensor.
     Tensor(TensorContents),
     /// One NumPy array.
@@ -95,6 +106,8 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         FileKind::Mrc => mrc::inspect_mrc(path)?,
         FileKind::Npy => Contents::Array(array::inspect_array(path)?).into(),
         FileKind::Npz => archive::inspect_archive(path)?,
+        FileKind::Structure => Contents::Structure(Box::new(inspect_structure(path)?)).into(),
+        FileKind::Trajectory => structure::inspect_trajectory(path)?,
         FileKind::Pt => tensor::inspect_tensor(path)?,
     };
     Ok(Inspection {

@@ -6,6 +6,8 @@ use serde::Serialize;
 use verglas_core::error::{Error, Result};
 use verglas_formats::mrc::{ByteOrder, Mode, read_header};
 
+use verglas_structures::inspect::MapSummary;
+
 use super::{Contents, Found};
 
 /// What an MRC file holds.
@@ -33,6 +35,8 @@ pub struct MrcContents {
     pub cell_without_grid_angstrom: Option<[f64; 2]>,
     /// What 8-bit pixels are read as unless asked for otherwise: `signed`; `None` for other modes.
     pub byte_sign: Option<&'static str>,
+    /// The file as one map; `None` for a single image.
+    pub map: Option<MapSummary>,
     /// 0 for images, 1 for a volume, 401 and above for a stack of volumes.
     pub space_group: i32,
     /// NVERSION: 20140 or 20141 for MRC2014.
@@ -65,6 +69,7 @@ pub struct Shortfall {
 pub(super) fn inspect_mrc(path: &Path) -> Result<Found> {
     let summary = read_header(path).map_err(|error| Error::from_format(path, error))?;
     let header = summary.header;
+    let map = (header.n_sections > 1).then(|| MapSummary::new(&header));
     let contents = MrcContents {
         n_columns: header.n_columns,
         n_rows: header.n_rows,
@@ -80,6 +85,7 @@ pub(super) fn inspect_mrc(path: &Path) -> Result<Found> {
         voxel_size_angstrom: header.voxel_size_angstrom,
         cell_without_grid_angstrom: header.cell_without_grid_angstrom,
         byte_sign: (header.mode == Mode::Int8).then_some("signed"),
+        map,
         space_group: header.space_group,
         version: header.version,
         extended_header_bytes: header.extended_header_bytes,

@@ -8,6 +8,7 @@ use verglas_formats::mrc::{Compression, HEADER_BYTES, MrcHeader};
 use verglas_formats::npy::{Dtype, NPY_MAGIC, NpyHeader};
 use verglas_formats::open_regular;
 use verglas_formats::zip::ZipReader;
+use verglas_structures::InputKind;
 
 /// The kinds that can be described.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub(super) enum FileKind {
     Npy,
     Npz,
     Pt,
+    Structure,
+    Trajectory,
 }
 
 /// What is looked at to tell text from numbers.
@@ -35,6 +38,12 @@ pub(super) fn recognize(path: &Path) -> Result<FileKind> {
     let mut start = Vec::new();
     (&mut file).take(START_BYTES).read_to_end(&mut start).map_err(cannot_read)?;
 
+    // mmCIF begins as STAR does, packed ones as packed stacks do: for structures the name says it.
+    match InputKind::of(path) {
+        Some(InputKind::Pdb | InputKind::Mmcif) => return Ok(FileKind::Structure),
+        Some(InputKind::Trajectory) => return Ok(FileKind::Trajectory),
+        Some(InputKind::Map | InputKind::Array) | None => {}
+    }
     if start.starts_with(&NPY_MAGIC) {
         let mut reader = BufReader::new(open_regular(path).map_err(cannot_read)?);
         let header = NpyHeader::read(&mut reader, file_bytes).map_err(in_file)?;
@@ -80,7 +89,7 @@ fn by_name(path: &Path) -> Option<FileKind> {
         "star" => Some(FileKind::Star),
         // A result group, which the reader of `.cs` files refuses with the names of its files.
         "cs" | "csg" => Some(FileKind::Cs),
-        "mrc" | "mrcs" | "map" | "st" => Some(FileKind::Mrc),
+        "mrc" | "mrcs" | "map" | "ccp4" | "st" => Some(FileKind::Mrc),
         "npy" => Some(FileKind::Npy),
         "npz" => Some(FileKind::Npz),
         "pt" => Some(FileKind::Pt),
@@ -94,8 +103,10 @@ fn unknown(path: &Path, start: &[u8]) -> Error {
         start if start.starts_with(b"\x89HDF") => "an HDF5 file",
         _ => "neither its first bytes nor its name are those of a file that verglas knows",
     };
-    Error::format(format!("`{}`: {what}", path.display()))
-        .with_hint("expected STAR, CryoSPARC .cs, MRC (.mrc, .mrcs, .map, .st, also .gz and .bz2), .npz, .npy or .pt")
+    Error::format(format!("`{}`: {what}", path.display())).with_hint(
+        "expected STAR, CryoSPARC .cs, MRC (.mrc, .mrcs, .map, .st, also .gz and .bz2), PDB, mmCIF, .xtc, .dcd, .npz, \
+             .npy or .pt",
+    )
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use verglas_fourier::polar::Real;
 #[derive(Debug, Clone)]
 pub struct DiscTable {
     side: usize,
+    /// Whether the centre is 0, as in the transform of an image without its mean.
+    has_no_mean: bool,
     /// `None` outside the disc.
     points: Vec<Option<Point>>,
 }
@@ -43,7 +45,13 @@ impl DiscTable {
                 (radius <= grid.radius_max()).then(|| point(grid, radius, along_columns.atan2(along_rows)))
             })
             .collect();
-        Self { side, points }
+        Self { side, has_no_mean: true, points }
+    }
+
+    /// The same for transforms of what keeps its mean: within the first shell they stay as they are there.
+    #[must_use]
+    pub fn with_mean(self) -> Self {
+        Self { has_no_mean: false, ..self }
     }
 
     /// Side of the picture, pixels.
@@ -68,9 +76,10 @@ impl DiscTable {
             .map(|point| match point {
                 None => f32::NAN,
                 Some(point) => {
-                    // The mean of a physical image is 0, and so is its transform in the centre.
-                    let inner = point.inner.map_or(0.0, |inner| at_angle(inner, point));
                     let outer = at_angle(point.outer, point);
+                    // The mean of a physical image is 0, and so is its transform in the centre.
+                    let centre = if self.has_no_mean { 0.0 } else { outer };
+                    let inner = point.inner.map_or(centre, |inner| at_angle(inner, point));
                     inner + (outer - inner) * point.outwards
                 }
             })

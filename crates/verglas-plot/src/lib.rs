@@ -38,6 +38,7 @@ const TILE: usize = 160;
 /// What the pictures of all stacks of a run have in common.
 #[derive(Debug)]
 pub struct PlotPlan {
+    subject: Subject,
     data_set: String,
     n_pixels: usize,
     pixel_size_angstrom: f64,
@@ -47,6 +48,25 @@ pub struct PlotPlan {
     power: PowerPlan,
     /// Resolution of each shell, Å.
     resolutions_angstrom: Vec<f64>,
+}
+
+/// What is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    /// Images of particles, a stack of them.
+    Images,
+    /// Templates of a structure.
+    Templates,
+}
+
+impl Subject {
+    /// One of them, and what they are in Fourier space.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Images => ("image", "Fourier images"),
+            Self::Templates => ("template", "templates in Fourier space"),
+        }
+    }
 }
 
 /// What is kept of one stack until it is drawn; a few MiB, whatever the number of its images.
@@ -80,19 +100,30 @@ pub struct DrawnStack {
 impl PlotPlan {
     /// Plans the pictures of images that `descriptor` describes; `data_set` names them in titles.
     pub fn new(descriptor: &ImageDescriptor, data_set: &str) -> Self {
+        Self::of(Subject::Images, descriptor, data_set)
+    }
+
+    /// The same for templates of one structure, which `name` names; their mean need not be 0.
+    pub fn of_templates(descriptor: &ImageDescriptor, name: &str) -> Self {
+        Self::of(Subject::Templates, descriptor, name)
+    }
+
+    fn of(subject: Subject, descriptor: &ImageDescriptor, data_set: &str) -> Self {
         let grid = &descriptor.polar_grid;
         let n_pixels = descriptor.cartesian_grid.n_pixels();
         let [rows, columns] = descriptor.cartesian_grid.pixel_size_angstrom();
         // The axes differ in no file that was seen; a picture needs one number.
         let pixel_size_angstrom = (rows * columns).sqrt();
         let box_angstrom = n_pixels as f64 * pixel_size_angstrom;
+        let disc = DiscTable::new(grid, TILE);
         Self {
+            subject,
             data_set: data_set.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
             n_pixels,
             pixel_size_angstrom,
             radius_max: grid.radius_max(),
             shrinker: Shrinker::new(n_pixels, TILE),
-            disc: DiscTable::new(grid, TILE),
+            disc: if subject == Subject::Templates { disc.with_mean() } else { disc },
             power: PowerPlan::new(grid),
             resolutions_angstrom: grid.radii().iter().map(|radius| box_angstrom / (2.0 * radius)).collect(),
         }
@@ -170,11 +201,16 @@ struct Title {
 
 impl Title {
     fn new(plan: &PlotPlan, number: usize, n_images: usize) -> Self {
-        let images = if n_images == 1 { "1 image".to_owned() } else { format!("{} images", grouped(n_images)) };
+        let (noun, _) = plan.subject.words();
+        let images = if n_images == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(n_images)) };
+        let stack = match plan.subject {
+            Subject::Images => format!("stack {number:06}  ·  "),
+            Subject::Templates => String::new(),
+        };
         Self {
             data_set: plan.data_set.clone(),
             stack: format!(
-                "stack {number:06}  ·  {images}  ·  {} px  ·  {} Å per pixel",
+                "{stack}{images}  ·  {} px  ·  {} Å per pixel",
                 plan.n_pixels,
                 short(plan.pixel_size_angstrom)
             ),

@@ -27,7 +27,8 @@ pub(super) fn draw(title: &Title, plan: &PlotPlan, sum: &PowerSum) -> Vec<u8> {
         .collect();
     let mut canvas = Canvas::new(WIDTH, HEIGHT);
     grid::write_title(&mut canvas, title, "mean power", WIDTH);
-    Chart::new(&points, 2.0 * plan.pixel_size_angstrom).draw(&mut canvas, &points);
+    let axis = format!("mean power |F|² over {}s and angles", plan.subject.words().0);
+    Chart::new(&points, 2.0 * plan.pixel_size_angstrom).draw(&mut canvas, &points, &axis);
     canvas.into_png(&LINE)
 }
 
@@ -59,7 +60,7 @@ impl Chart {
         FRAME[3] as f32 - fraction as f32 * (FRAME[3] - FRAME[1]) as f32
     }
 
-    fn draw(&self, canvas: &mut Canvas, points: &[(f64, f64)]) {
+    fn draw(&self, canvas: &mut Canvas, points: &[(f64, f64)], axis: &str) {
         let [left, top, right, bottom] = FRAME;
         let span = self.x[1] - self.x[0];
         // A label of four characters takes some 5 % of the axis.
@@ -85,7 +86,7 @@ impl Chart {
         let faint = Style { size: 15.0, shade: FAINT };
         let middle = (left + right) as f32 / 2.0;
         canvas.text("resolution (Å)", (middle, HEIGHT as f32 - 18.0), faint, Anchor::Centre);
-        canvas.text("mean power |F|² over images and angles", (left as f32, top as f32 - 13.0), faint, Anchor::Left);
+        canvas.text(axis, (left as f32, top as f32 - 13.0), faint, Anchor::Left);
 
         let nyquist = self.place_x(-self.nyquist_angstrom.log10());
         for y in (top..bottom).step_by(9) {

@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(chosen("::9"), [0, 9]);
         assert_eq!(chosen("2:5:2"), [2, 4]);
         assert_eq!(chosen("3"), [3]);
-        assert_eq!(chosen("10:20"), []);
+        assert!(chosen("10:20").is_empty());
         for text in ["", "a", "1:2:3:4", "5:2", "::0", "-1:", "1:2:x", "4:4"] {
             assert!(text.parse::<Frames>().is_err(), "{text}");
         }

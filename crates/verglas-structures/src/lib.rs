@@ -11,6 +11,7 @@
 //! | [`map`] | maps and arrays become densities with the place of their voxels |
 //! | [`load`] | all of it, for a list of inputs |
 //! | [`inspect`] | what is in a file |
+//! | [`templates`] | a job that makes templates of all of them, and readers of what it makes |
 //!
 //! All numbers are in double precision as the files write them, lengths in Å.
 
@@ -24,6 +25,7 @@ pub mod residues;
 pub mod selection;
 pub mod source;
 pub mod structure;
+pub mod templates;
 
 pub use beads::{BeadSettings, Beads, Center};
 pub use choice::{Frames, Models};

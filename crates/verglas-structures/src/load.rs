@@ -86,6 +86,9 @@ pub struct Structures {
     last: Mutex<Option<(usize, Arc<Opened>)>>,
 }
 
+/// What is done with each structure that was read while all were planned.
+type Look<'a> = &'a mut dyn FnMut(&Planned, &Content) -> Result<()>;
+
 /// A file that several structures come from.
 #[derive(Debug)]
 enum Opened {
@@ -97,6 +100,17 @@ impl Structures {
     /// Looks at all inputs and reads each once, so that everything that is wrong is found now: errors are in `findings`,
     /// of which there is at least one if a structure can't be loaded, and so is all that must be told.
     pub fn plan(inputs: Vec<Input>, settings: LoadSettings, findings: &mut Findings) -> Self {
+        Self::plan_and_look(inputs, settings, findings, &mut |_, _| Ok(()))
+    }
+
+    /// The same, with a further look at what was read of each structure; of a trajectory at its first frame only. An error
+    /// of `look` is told with the others.
+    pub fn plan_and_look(
+        inputs: Vec<Input>,
+        settings: LoadSettings,
+        findings: &mut Findings,
+        look: &mut dyn FnMut(&Planned, &Content) -> Result<()>,
+    ) -> Self {
         settings.beads.check(findings);
         let files = inputs.iter().filter_map(|input| match input {
             Input::File(path) => Some(path.as_path()),
@@ -112,7 +126,7 @@ impl Structures {
         let mut names = Names::default();
         let mut told = Told::default();
         for input in 0..structures.inputs.len() {
-            if let Err(error) = structures.plan_input(input, &mut names, &mut told, findings) {
+            if let Err(error) = structures.plan_input(input, &mut names, &mut told, findings, look) {
                 findings.error(error);
             }
         }
@@ -127,6 +141,11 @@ impl Structures {
     /// The path that a planned structure's input was given by; `tensor_I` for an array in memory.
     pub fn source(&self, planned: &Planned) -> String {
         self.label(planned.input)
+    }
+
+    /// The inputs, in order.
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
     }
 
     /// Loads one of [`Structures::planned`]. What must be told of it has been told by [`Structures::plan`], but for what
@@ -183,11 +202,18 @@ impl Structures {
         }
     }
 
-    fn plan_input(&mut self, input: usize, names: &mut Names, told: &mut Told, findings: &mut Findings) -> Result<()> {
+    fn plan_input(
+        &mut self,
+        input: usize,
+        names: &mut Names,
+        told: &mut Told,
+        findings: &mut Findings,
+        look: Look<'_>,
+    ) -> Result<()> {
         let path = match &self.inputs[input] {
             Input::Array(..) => {
                 self.push(input, format!("tensor_{input}"), Part::Density, names);
-                return self.look_at_last(told, findings);
+                return self.look_at_last(told, findings, look);
             }
             // Told with the other missing ones.
             Input::File(path) if !path.exists() => return InputKind::expect(path).map(drop),
@@ -197,10 +223,10 @@ impl Structures {
         match InputKind::expect(&path)? {
             InputKind::Map | InputKind::Array => {
                 self.push(input, name, Part::Density, names);
-                self.look_at_last(told, findings)
+                self.look_at_last(told, findings, look)
             }
-            InputKind::Pdb | InputKind::Mmcif => self.plan_models(input, &name, names, told, findings),
-            InputKind::Trajectory => self.plan_frames(input, &path, &name, names, told, findings),
+            InputKind::Pdb | InputKind::Mmcif => self.plan_models(input, &name, names, told, findings, look),
+            InputKind::Trajectory => self.plan_frames(input, &name, names, told, findings, look),
         }
     }
 
@@ -209,15 +235,15 @@ impl Structures {
     }
 
     /// Loads what was planned last, for its errors and what must be told.
-    fn look_at_last(&self, told: &mut Told, findings: &mut Findings) -> Result<()> {
+    fn look_at_last(&self, told: &mut Told, findings: &mut Findings, look: Look<'_>) -> Result<()> {
         let Some(planned) = self.planned.last() else { return Ok(()) };
         let mut own = Findings::new();
         let result = match &self.inputs[planned.input] {
-            Input::File(path) => self.read_density(path, &mut own).map(drop),
-            Input::Array(..) => self.load(planned, &mut own).map(drop),
+            Input::File(path) => self.read_density(path, &mut own).map(Content::Density),
+            Input::Array(..) => self.load(planned, &mut own),
         };
         told.pass_on(own, findings);
-        result
+        look(planned, &result?)
     }
 
     fn plan_models(
@@ -227,6 +253,7 @@ impl Structures {
         names: &mut Names,
         told: &mut Told,
         findings: &mut Findings,
+        look: Look<'_>,
     ) -> Result<()> {
         let opened = self.opened(input)?;
         let Opened::Atoms(file) = &*opened else { return Err(changed(name)) };
@@ -247,18 +274,20 @@ impl Structures {
             let mut own = Findings::new();
             let result = self.settings.beads.beads(&Structure::new(model.atoms.clone()), &label, &mut own);
             told.pass_on(own, findings);
-            if let Err(error) = result {
-                return Err(if file.models.len() > 1 {
-                    error.with_detail(format_args!("in its model {}", model.number))
-                } else {
-                    error
-                });
-            }
+            let beads = match result {
+                Err(error) if file.models.len() > 1 => {
+                    return Err(error.with_detail(format_args!("in its model {}", model.number)));
+                }
+                result => result?,
+            };
             let name = match self.settings.models {
                 Models::First => name.to_owned(),
                 Models::All | Models::Numbers(_) => format!("{name}_model{}", model.number),
             };
             self.push(input, name, Part::Model { place, number: model.number }, names);
+            if let Some(planned) = self.planned.last() {
+                look(planned, &Content::Beads(beads))?;
+            }
         }
         Ok(())
     }
@@ -266,12 +295,13 @@ impl Structures {
     fn plan_frames(
         &mut self,
         input: usize,
-        path: &Path,
         name: &str,
         names: &mut Names,
         told: &mut Told,
         findings: &mut Findings,
+        look: Look<'_>,
     ) -> Result<()> {
+        let Input::File(path) = self.inputs[input].clone() else { return Err(changed(name)) };
         let Some(topology_path) = self.settings.topology.clone() else {
             return Err(Error::value(format!(
                 "`{}`: a trajectory says nothing of its atoms but where they are",
@@ -303,7 +333,7 @@ impl Structures {
                 format!("`{label}`: the trajectory has {}, fewer than asked for", counted(n_frames, "frame")),
             );
         }
-        let positions = trajectory.read_frame(*first).map_err(|error| Error::from_format(path, error))?;
+        let positions = trajectory.read_frame(*first).map_err(|error| Error::from_format(&path, error))?;
         let mut structure = topology.clone();
         if !structure.set_positions(&positions) {
             let n_stored = structure.n_stored_atoms();
@@ -323,11 +353,12 @@ impl Structures {
         // What depends on the frame is told when the frame is loaded.
         own.warnings.retain(|warning| warning.code != "beyond-box");
         told.pass_on(own, findings);
-        result?;
+        let beads = Content::Beads(result?);
+        let n_planned = self.planned.len();
         for frame in frames {
             self.push(input, format!("{name}_frame{frame}"), Part::Frame(frame), names);
         }
-        Ok(())
+        self.planned.get(n_planned).map_or(Ok(()), |planned| look(planned, &beads))
     }
 
     /// The coordinate file or trajectory of an input, kept for its further models or frames.

@@ -52,6 +52,9 @@ pub struct MapSettings {
     pub axis_order: AxisOrder,
     /// The origin.
     pub center: Center,
+    /// Whether the axes of MRC files are taken as they are stored, sections first, whatever the header says of them, as
+    /// CryoLike takes them.
+    pub stored_axes: bool,
 }
 
 /// The values of voxels, as precise as the file has them.
@@ -178,7 +181,10 @@ impl Density {
 pub fn read_mrc_density(path: &Path, settings: &MapSettings, findings: &mut Findings) -> Result<Density> {
     let file = path.display().to_string();
     let options = MrcOptions { max_decompressed_bytes: MAX_UNPACKED_BYTES, ..MrcOptions::default() };
-    let map = read_map(path, &options).map_err(|error| Error::from_format(path, error))?;
+    let mut map = read_map(path, &options).map_err(|error| Error::from_format(path, error))?;
+    if settings.stored_axes {
+        as_stored(&mut map);
+    }
     for warning in &map.warnings {
         findings.warn("mrc", format!("`{file}`: {warning}"));
     }
@@ -209,6 +215,27 @@ pub fn read_mrc_density(path: &Path, settings: &MapSettings, findings: &mut Find
         }
     };
     place(Voxels::Single(map.values), map.shape, voxel, first, settings, &file)
+}
+
+/// Brings a map's voxels back to the order in which the file has them: [section, row, column].
+fn as_stored(map: &mut MrcMap) {
+    // Columns, rows and sections run along these of x, y, z.
+    let along = map.axes.map(|axis| usize::try_from(axis - 1).unwrap_or(0).min(2));
+    if along == [0, 1, 2] {
+        return;
+    }
+    let sides = [map.shape[2], map.shape[1], map.shape[0]];
+    let strides = [1, sides[0], sides[0] * sides[1]];
+    let [n_columns, n_rows, n_sections] = along.map(|axis| sides[axis]);
+    let mut values = Vec::with_capacity(map.values.len());
+    for section in 0..n_sections {
+        for row in 0..n_rows {
+            let start = section * strides[along[2]] + row * strides[along[1]];
+            values.extend((0..n_columns).map(|column| map.values[start + column * strides[along[0]]]));
+        }
+    }
+    map.values = values;
+    map.shape = [n_sections, n_rows, n_columns];
 }
 
 fn header_voxel(map: &MrcMap, file: &str) -> Result<[f64; 3]> {

@@ -26,4 +26,8 @@ mod simulate;
 mod skip_unreadable;
 mod small_disk;
 mod status;
+mod templates;
+mod templates_data;
+mod templates_errors;
+mod templates_golden;
 mod verify;

@@ -14,7 +14,7 @@ use crate::conversion::{Metadata, by_the_book, fourier_images, physical_images, 
 use crate::data_set::{DataSet, run_in};
 
 /// The folder with `data` and `golden`, if it is there.
-fn shared() -> Option<PathBuf> {
+pub fn shared() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let folder = std::env::var_os("VERGLAS_SHARED").map_or(beside, PathBuf::from);
     let is_there = folder.join("golden/toy_a_single.npz").is_file();

@@ -8,10 +8,12 @@ mod array;
 mod dtype;
 mod header;
 mod literal;
+mod text;
 mod values;
 
 pub(crate) use array::read_vec;
 pub use array::{NpyArray, read_npy, read_npy_from};
 pub use dtype::{ByteOrder, Dtype, Field, Kind, MAX_AXES, Record, Scalar};
 pub use header::{MAX_HEADER_BYTES, NPY_MAGIC, NpyHeader};
+pub use text::text_npy;
 pub(crate) use values::{push_bool, push_f64, push_i64, push_u64, push_ucs4, text_of, ucs4_width};

@@ -4,3 +4,7 @@ mod grid_quadrature;
 mod polar_accuracy;
 mod polar_common;
 mod polar_properties;
+mod shared;
+mod slices_common;
+mod slices_golden;
+mod viewing_symmetry;

@@ -86,7 +86,8 @@ impl OutputFolder {
             let name = name.to_string_lossy();
             let is_folder = !name.is_empty() && self.files.folders().contains(&name.as_ref());
             let is_unit = self.files.folders().contains(&"") && self.files.unit_of("", &name).is_some();
-            if is_folder || is_unit || is_like_manifest(&name) {
+            let is_closing = self.files.closing_files().contains(&name.as_ref());
+            if is_folder || is_unit || is_closing || is_like_manifest(&name) {
                 found.push(name.into_owned());
             }
         }
@@ -224,6 +225,8 @@ impl OutputFolder {
     pub fn remove_earlier_run(&self, read: &[PathBuf]) -> Result<()> {
         let mut doomed = self.own_shared_files();
         let at_root = names_in(&self.root)?;
+        let is_closing = |name: &&String| self.files.closing_files().contains(&name.as_str());
+        doomed.extend(at_root.iter().filter(is_closing).map(|name| self.path(name)));
         doomed.extend(at_root.iter().filter(|name| is_manifest(whole_name(name))).map(|name| self.path(name)));
         doomed.extend(self.partial_shared_files(&at_root));
         doomed.extend(unit_files(&self.root, &*self.files)?.iter().map(|file| self.path(&file.name)));
@@ -253,7 +256,11 @@ impl OutputFolder {
     fn partial_shared_files(&self, names: &[String]) -> Vec<PathBuf> {
         let is_mine = |whole: &str| match self.shard {
             Some(_) => whole == manifest_name(self.shard),
-            None => is_manifest(whole) || self.files.shared_files().contains(&whole),
+            None => {
+                is_manifest(whole)
+                    || self.files.shared_files().contains(&whole)
+                    || self.files.closing_files().contains(&whole)
+            }
         };
         let is_partial = |name: &&String| whole_name(name) != name.as_str() && is_mine(whole_name(name));
         names.iter().filter(is_partial).map(|name| self.path(name)).collect()

@@ -26,6 +26,12 @@ pub trait JobFiles: fmt::Debug + Send + Sync {
     /// Files of the output folder itself, beside manifests, that all shards of a job write together.
     fn shared_files(&self) -> &[&'static str];
 
+    /// Files of the output folder itself that are written when all units are there. Like those of units they make it count
+    /// as not empty, and go with an earlier run's, whoever wrote them.
+    fn closing_files(&self) -> &[&'static str] {
+        &[]
+    }
+
     /// What a unit is called, for messages: `stack`.
     fn unit_noun(&self) -> &'static str;
 }

@@ -14,7 +14,7 @@ use super::record::{InputFile, InputRecord, InputRole, Manifest};
 const DESCRIPTOR: &str = "descriptor";
 const DESCRIPTOR_CHECKSUM: &str = "descriptor_crc32";
 /// Settings that are paths: they are the same when they lead to the same place, however they are written.
-const PATH_SETTINGS: [&str; 2] = [DESCRIPTOR, "image_dir"];
+const PATH_SETTINGS: [&str; 3] = [DESCRIPTOR, "image_dir", "topology"];
 /// Times of change that differ by less are the same: they are kept as seconds in double precision.
 const SAME_TIME_S: f64 = 1e-6;
 /// How many inputs of one kind are listed.
@@ -49,10 +49,15 @@ pub fn differing_settings(old: &Manifest, new: &Manifest) -> Vec<String> {
     }
     if differences.is_empty() && old.plan != new.plan {
         let show = |manifest: &Manifest| {
-            format!("{} in {}", counted(manifest.plan.n_images, "image"), counted(manifest.plan.n_stacks, "stack"))
+            let [images, stacks] = manifest.settings.input.nouns();
+            format!("{} in {}", counted(manifest.plan.n_images, images), counted(manifest.plan.n_stacks, stacks))
         };
         match (show(old), show(new)) {
-            (old, new) if old != new => differences.push(format!("rows of the metadata: {old} before, {new} now")),
+            (old, now) if old != now => {
+                let of_structures = matches!(new.settings.input, InputRecord::Structures { .. });
+                let what = if of_structures { "what the files hold" } else { "rows of the metadata" };
+                differences.push(format!("{what}: {old} before, {now} now"));
+            }
             _ => differences.push("rows of the metadata: other images, or in another order, than before".to_owned()),
         }
     }
@@ -102,6 +107,10 @@ pub fn differing_inputs(old: &Manifest, new: &Manifest, with_images: bool) -> Ve
             let difference = time - then;
             let (by, direction) = (difference.abs(), if difference > 0.0 { "later" } else { "earlier" });
             differences.push(format!("`{}` was changed: its time of change is {by:.3} s {direction}", path.display()));
+        } else if let (Some(then), Some(now)) = (&before.sha256, &now.sha256)
+            && then != now
+        {
+            differences.push(format!("`{}` was changed: it has another checksum", path.display()));
         }
     }
     let before: BTreeSet<PathBuf> = old.inputs.iter().map(|input| plain_path(&old.resolve(&input.path))).collect();

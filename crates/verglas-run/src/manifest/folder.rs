@@ -35,7 +35,7 @@ impl FolderRecord {
         }
         if parts.is_empty() {
             return Err(Error::not_found(format!("`{}` has no {MANIFEST}", folder.display()))
-                .with_hint("expected the output folder of `verglas convert`"));
+                .with_hint("expected the output folder of `verglas convert` or `verglas templates`"));
         }
         Self::belong_together(folder, &parts)?;
         Ok(Self { parts })

@@ -114,6 +114,16 @@ pub enum InputRecord {
     },
 }
 
+impl InputRecord {
+    /// What is counted in the output, and what that is divided into: images in stacks, templates in structures.
+    pub fn nouns(&self) -> [&'static str; 2] {
+        match self {
+            Self::Structures { .. } => ["template", "structure"],
+            _ => ["image", "stack"],
+        }
+    }
+}
+
 /// The stacks of a data set in short: two plans are the same when all of this is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PlanRecord {
@@ -151,6 +161,9 @@ pub struct InputFile {
     pub bytes: Option<u64>,
     /// When it was changed last, seconds since 1970, UTC.
     pub modified: Option<f64>,
+    /// SHA-256 of what is in it, in hexadecimal, where it was read as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }
 
 /// Something that the user was told.
@@ -314,7 +327,7 @@ impl InputFile {
     /// Records the file at `path` as it is now.
     pub fn of(path: &Path, role: InputRole) -> Self {
         let (bytes, modified) = size_and_time(path);
-        Self { path: path.into(), role: Some(role), bytes, modified }
+        Self { path: path.into(), role: Some(role), bytes, modified, sha256: None }
     }
 }
 

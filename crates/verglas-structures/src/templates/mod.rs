@@ -1,0 +1,37 @@
+//! Templates of structures: a job that makes a folder of them, and readers of such folders.
+//!
+//! | file | what happens there |
+//! |---|---|
+//! | `settings` | what can be asked |
+//! | `names` | what the files are called |
+//! | `prepare` | all that can be checked beforehand |
+//! | `run`, `unit` | the work: one structure after the other, its views by all threads |
+//! | `metadata`, `list` | what a file of templates says of itself, and the list of all of them |
+//! | `manifest` | what is recorded |
+//! | `picture` | templates as images |
+//! | `stack` | templates read again, ours or CryoLike's |
+//! | `verify` | whether a folder is complete and unaltered |
+
+mod list;
+mod manifest;
+mod metadata;
+mod names;
+mod picture;
+mod prepare;
+mod run;
+mod settings;
+mod slicer;
+mod stack;
+mod summary;
+mod unit;
+mod verify;
+
+pub use list::{LIST, TemplateList};
+pub use manifest::RecordedTemplates;
+pub use names::{TemplateFiles, TemplateNames};
+pub use picture::PolarPicture;
+pub use prepare::TemplateJob;
+pub use settings::{AtomMass, DescriptorSource, TemplateJobSettings, TemplateOverrides};
+pub use stack::{TemplateFacts, TemplateStack};
+pub use summary::TemplateSummary;
+pub use verify::{TemplateVerification, is_of_templates, verify_templates};
