@@ -11,7 +11,7 @@ use verglas_formats::{AtomFile, mmcif, pdb};
 
 use crate::beads::{BeadSettings, Beads};
 use crate::choice::{Frames, Models};
-use crate::map::{Density, MapSettings, Voxels, read_mrc_density, read_npy_density};
+use crate::map::{Density, MapSettings, Voxels, check_array, read_mrc_density, read_npy_density};
 use crate::source::{InputKind, Names, missing_files, name_of};
 use crate::structure::Structure;
 
@@ -214,7 +214,9 @@ impl Structures {
         let mut own = Findings::new();
         let result = match &self.inputs[planned.input] {
             Input::File(path) => self.read_density(path, &mut own).map(drop),
-            Input::Array(..) => self.load(planned, &mut own).map(drop),
+            Input::Array(values, shape) => {
+                check_array(values, *shape, &self.settings.maps, &self.label(planned.input)).map(drop)
+            }
         };
         told.pass_on(own, findings);
         result
