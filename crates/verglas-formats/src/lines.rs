@@ -65,7 +65,11 @@ pub(crate) fn shown(text: &[u8]) -> String {
     const MOST_BYTES: usize = 60;
     let cut = &text[..text.len().min(MOST_BYTES)];
     let more = if cut.len() < text.len() { "…" } else { "" };
-    format!("`{}{more}`", String::from_utf8_lossy(cut).escape_debug())
+    let text: String = String::from_utf8_lossy(cut)
+        .chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+        .collect();
+    format!("`{text}{more}`")
 }
 
 /// Text that a record keeps; what is not UTF-8 becomes U+FFFD.

@@ -93,7 +93,7 @@ type Look<'a> = &'a mut dyn FnMut(&Planned, &Content) -> Result<()>;
 #[derive(Debug)]
 enum Opened {
     Atoms(AtomFile),
-    Trajectory(Trajectory, Structure),
+    Trajectory(Trajectory, Box<Structure>),
 }
 
 impl Structures {
@@ -168,7 +168,7 @@ impl Structures {
                 let opened = self.opened(planned.input)?;
                 let Opened::Trajectory(trajectory, topology) = &*opened else { return Err(changed(&label)) };
                 let positions = trajectory.read_frame(frame).map_err(|error| Error::from_format(path, error))?;
-                let mut structure = topology.clone();
+                let mut structure = Structure::clone(topology);
                 if !structure.set_positions(&positions) {
                     return Err(changed(&label));
                 }
@@ -334,7 +334,7 @@ impl Structures {
             );
         }
         let positions = trajectory.read_frame(*first).map_err(|error| Error::from_format(&path, error))?;
-        let mut structure = topology.clone();
+        let mut structure = Structure::clone(topology);
         if !structure.set_positions(&positions) {
             let n_stored = structure.n_stored_atoms();
             let without = match structure.atoms().len() {
@@ -377,7 +377,7 @@ impl Structures {
                 let topology = self.settings.topology.as_deref().ok_or_else(|| changed(&self.label(input)))?;
                 let mut file = read_atoms(topology)?;
                 let trajectory = Trajectory::open(path).map_err(|error| Error::from_format(path, error))?;
-                Opened::Trajectory(trajectory, Structure::new(file.models.swap_remove(0).atoms))
+                Opened::Trajectory(trajectory, Box::new(Structure::new(file.models.swap_remove(0).atoms)))
             }
             _ => Opened::Atoms(read_atoms(path)?),
         });

@@ -166,12 +166,22 @@ impl Density {
     /// # Errors
     /// A number of values that is not that of the shape; a voxel that is NaN or infinite; a constant; no voxel size.
     pub fn from_array(values: Voxels, shape: [usize; 3], settings: &MapSettings, name: &str) -> Result<Self> {
-        let voxel = settings.voxel_angstrom.or(settings.array_voxel_angstrom.map(|side| [side; 3]));
-        let voxel = voxel.ok_or_else(|| {
-            Error::value(format!("`{name}`: an array has no voxel size")).with_hint("give it in Å with --voxel-size")
-        })?;
-        place(values, shape, voxel, [0.0; 3], settings, name)
+        let voxel = check_array(&values, shape, settings, name)?;
+        Ok(place(values, shape, voxel, [0.0; 3], settings))
     }
+}
+
+/// Checks a density in memory; returns the distance between its voxels.
+///
+/// # Errors
+/// As [`Density::from_array`].
+pub(crate) fn check_array(values: &Voxels, shape: [usize; 3], settings: &MapSettings, name: &str) -> Result<[f64; 3]> {
+    let voxel = settings.voxel_angstrom.or(settings.array_voxel_angstrom.map(|side| [side; 3]));
+    let voxel = voxel.ok_or_else(|| {
+        Error::value(format!("`{name}`: an array has no voxel size")).with_hint("give it in Å with --voxel-size")
+    })?;
+    check(values, shape, voxel, name)?;
+    Ok(voxel)
 }
 
 /// Reads a map from an MRC file.
@@ -214,7 +224,9 @@ pub fn read_mrc_density(path: &Path, settings: &MapSettings, findings: &mut Find
             std::array::from_fn(|axis| start[axis] * voxel[axis])
         }
     };
-    place(Voxels::Single(map.values), map.shape, voxel, first, settings, &file)
+    let values = Voxels::Single(map.values);
+    check(&values, map.shape, voxel, &file)?;
+    Ok(place(values, map.shape, voxel, first, settings))
 }
 
 /// Brings a map's voxels back to the order in which the file has them: [section, row, column].
@@ -292,27 +304,29 @@ fn real_values(array: &NpyArray, name: &str) -> Result<Voxels> {
     })
 }
 
-/// Checks the values and finds the origin. `voxel` and `first`, where voxel 0 is, are along x, y, z of what results.
-fn place(
-    values: Voxels,
-    stored_shape: [usize; 3],
-    voxel: [f64; 3],
-    first: [f64; 3],
-    settings: &MapSettings,
-    name: &str,
-) -> Result<Density> {
-    if stored_shape.iter().try_fold(1usize, |all, n| all.checked_mul(*n)) != Some(values.len()) || values.is_empty() {
+/// Checks voxels and their sides.
+fn check(values: &Voxels, shape: [usize; 3], voxel: [f64; 3], name: &str) -> Result<()> {
+    if shape.iter().try_fold(1usize, |all, n| all.checked_mul(*n)) != Some(values.len()) || values.is_empty() {
         let n = values.len();
-        return Err(Error::value(format!(
-            "`{name}`: {n} values for the shape {stored_shape:?}, expected all, and some"
-        )));
+        return Err(Error::value(format!("`{name}`: {n} values for the shape {shape:?}, expected all, and some")));
     }
     if voxel.iter().any(|side| !(side.is_finite() && *side > 0.0)) {
         let [x, y, z] = voxel;
         return Err(Error::value(format!("`{name}`: the voxel's sides are {x}, {y}, {z} Å, expected numbers above 0"))
             .with_hint("give them in Å with --voxel-size"));
     }
-    check_values(&values, stored_shape, name)?;
+    check_values(values, shape, name)
+}
+
+/// Finds the origin, and brings the axes in order. `voxel`, and `first`, where voxel 0 is, are along x, y, z of what
+/// results.
+fn place(
+    values: Voxels,
+    stored_shape: [usize; 3],
+    voxel: [f64; 3],
+    first: [f64; 3],
+    settings: &MapSettings,
+) -> Density {
     let (values, shape) = match settings.axis_order {
         AxisOrder::Zyx => (values, stored_shape),
         AxisOrder::Xyz => (values.reversed(stored_shape), [stored_shape[2], stored_shape[1], stored_shape[0]]),
@@ -330,7 +344,8 @@ fn place(
     };
     let from_voxel = || std::array::from_fn(|axis| first[axis] + center_voxel[axis] * voxel[axis]);
     let center_angstrom = asked_for.unwrap_or_else(from_voxel);
-    Ok(Density { values, shape, voxel_angstrom: voxel, center_voxel, center_angstrom, axis_order: settings.axis_order })
+    let axis_order = settings.axis_order;
+    Density { values, shape, voxel_angstrom: voxel, center_voxel, center_angstrom, axis_order }
 }
 
 /// Voxels that are no numbers, or all the same.

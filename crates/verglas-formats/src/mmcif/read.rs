@@ -137,7 +137,7 @@ fn read_loop<R: BufRead>(tokens: &mut Tokens<R>, block: &mut Block, is_skipped: 
         ahead = tokens.next()?;
     }
     if n_values > 0 {
-        let message = format!("the last row of the loop has {n_values} values, expected {}", columns.len());
+        let message = format!("the last row of the loop has only {n_values} of {} values", columns.len());
         return Err(FormatError::malformed(row_place, message));
     }
     Ok(ahead)
@@ -308,12 +308,13 @@ mod tests {
         );
         assert_eq!(
             error(&format!("data_x\n{LOOP}3 1 C 1 2 1\n3 1\nC")),
-            "line 10 of `a.cif`: the last row of the loop has 3 values, expected 6"
+            "line 10 of `a.cif`: the last row of the loop has only 3 of 6 values"
         );
         assert_eq!(error("data_x\n_a b\n"), "`a.cif`: no atom record (`_atom_site`) in any block");
         assert_eq!(error("data_x\n_a\n_b c\n"), "line 2 of `a.cif`: `_a` has no value");
         assert_eq!(error("data_x\n_a b c\n"), "line 2 of `a.cif`: expected a name or `loop_`, found `c`");
-        assert_eq!(error("data_x\nloop_\n_b.c\n_b.c 1"), "`a.cif`: no atom record (`_atom_site`) in any block");
+        assert!(error("data_x\nloop_\n_b.c\n_b.c 1\n").contains("has only 1 of 2 values"));
+        assert_eq!(error("data_x\nloop_\n1\n"), "line 2 of `a.cif`: `loop_` without names");
         assert!(error(&format!("data_x\n{}_atom_site.Cartn_x\n1", LOOP)).contains("twice"));
     }
 }

@@ -28,8 +28,7 @@ pub fn read_pdb_from<R: BufRead>(reader: R) -> Result<AtomFile> {
     let mut file = AtomFile::default();
     let mut current = Current::default();
     let mut assembly = Assembly::default();
-    loop {
-        let Some(line) = lines.next()? else { break };
+    while let Some(line) = lines.next()? {
         if line.starts_with(b"ATOM") || line.starts_with(b"HETATM") {
             let parsed = parse_atom(line);
             match parsed {

@@ -202,12 +202,13 @@ impl Dcd {
         }
         let n_atoms = atoms.map_or(self.n_atoms, <[usize]>::len);
         let n_bytes = 4 * n_atoms as u64;
-        for axis in 0..3 {
+        let set_axis: [fn(&mut [f64; 3], f64); 3] = [|p, x| p[0] = x, |p, y| p[1] = y, |p, z| p[2] = z];
+        for set in set_axis {
             expect(offset, n_bytes)?;
             let bytes = file.vec(offset + self.records.marker_bytes, n_bytes)?;
             for (n, bytes) in bytes.as_chunks().0.iter().enumerate() {
                 let atom = atoms.map_or(n, |atoms| atoms[n]);
-                positions[atom][axis] = f32::from_bits(self.records.int(*bytes).cast_unsigned()).into();
+                set(&mut positions[atom], f32::from_bits(self.records.int(*bytes).cast_unsigned()).into());
             }
             offset += n_bytes + 2 * self.records.marker_bytes;
         }

@@ -22,7 +22,7 @@ pub struct Reader {
 const INFLATION_BYTES: u64 = 128 << 10;
 
 /// Buffers for files that are packed, and for reading lines.
-const UNPACKING_BYTES: u64 = 1 << 20;
+const UNPACKING_BYTES: u64 = 768 << 10;
 
 /// All readers. The factors are those of the most wasteful input that one can think of, as the comments say.
 pub const READERS: [Reader; 12] = [

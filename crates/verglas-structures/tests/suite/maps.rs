@@ -40,10 +40,11 @@ fn axes_stand_in_any_order() {
     let (found, findings) = density(&path, &settings("name CA"));
     assert!(findings.warnings.is_empty(), "{:?}", findings.warnings);
     assert_eq!((found.shape, found.voxel_angstrom), ([2, 4, 3], [1.0, 2.0, 3.0]));
+    let at = |z: usize, y: usize, x: usize| found.values.get((z * 4 + y) * 3 + x);
     // Column 1, row 2, section 3 is number (3·3 + 2)·2 + 1 = 23, at z 1, x 2, y 3.
-    assert_eq!(found.values.get((1 * 4 + 3) * 3 + 2), 23.0);
+    assert_eq!(at(1, 3, 2), 23.0);
     // Column 1, row 0, section 2: number 13, at z 1, x 0, y 2.
-    assert_eq!(found.values.get((1 * 4 + 2) * 3), 13.0);
+    assert_eq!(at(1, 2, 0), 13.0);
     // The first column is number 7 along z, the first row 8 along x, the first section 9 along y.
     assert_eq!(found.center_voxel, [1.0, 2.0, 1.0]);
     assert_eq!(found.center_angstrom, [(8.0 + 1.0) * 1.0, (9.0 + 2.0) * 2.0, (7.0 + 1.0) * 3.0]);

@@ -25,7 +25,7 @@ fn pdb_and_mmcif_of_an_entry_give_the_same() {
             all_atoms("all"),
             all_atoms("not water and not element H"),
             all_atoms("chain A and resSeq 5 to 40"),
-            all_atoms("nucleic or hetatm"),
+            all_atoms("nucleic or hetatm or index < 3"),
             all_atoms("chainid 0"),
             all_atoms("code A G or backbone"),
             all_atoms("index 10 to 200"),
