@@ -2,7 +2,7 @@
 
 use verglas::inspect::{MapSummary, StructureSummary, TemplateContents};
 
-use crate::inspect::{count, descriptor_lines, float_text, pair, printable, table};
+use crate::inspect_text::{count, descriptor_lines, float_text, pair, printable, table};
 
 /// Chains that are listed before the rest is counted.
 const MOST_CHAINS: usize = 20;

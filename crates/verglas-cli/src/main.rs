@@ -11,6 +11,7 @@ mod export;
 mod failure;
 mod inspect;
 mod inspect_structures;
+mod inspect_text;
 mod messages;
 mod numbers;
 mod report;

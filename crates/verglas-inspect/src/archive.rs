@@ -12,9 +12,11 @@ use verglas_formats::zip::{Method, ZipReader};
 use verglas_run::descriptor::ImageDescriptor;
 
 use super::descriptor::DescriptorContents;
+use super::found::Found;
+use super::stack::StackContents;
 use super::stack::inspect_stack;
+use super::structure::TemplateContents;
 use super::structure::inspect_templates;
-use super::{Contents, Found};
 
 /// What an archive holds that is neither descriptor nor stack metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,21 +42,33 @@ pub struct ArrayEntry {
     pub is_compressed: bool,
 }
 
-pub(super) fn inspect_archive(path: &Path) -> Result<Found> {
+/// What an archive turned out to hold.
+pub(super) enum OfArchive {
+    /// The keys of an image descriptor.
+    Descriptor(DescriptorContents),
+    /// The metadata of an output stack.
+    Stack(Box<StackContents>),
+    /// The metadata of templates.
+    Templates(Box<TemplateContents>),
+    /// Anything else.
+    Other(ArchiveContents),
+}
+
+pub(super) fn inspect_archive(path: &Path) -> Result<Found<OfArchive>> {
     let in_file = |error| Error::from_format(path, error);
     let mut npz = NpzReader::open(path).map_err(in_file)?;
     let has_all = |npz: &NpzReader<BufReader<File>>, names: &[&str]| names.iter().all(|name| npz.has(name));
     if !has_all(&npz, &["n_pixels", "pixel_size", "radius_max", "n_inplanes"]) {
-        return Ok(Contents::Archive(list_arrays(path)?).into());
+        return Ok(Found::plain(OfArchive::Other(list_arrays(path)?)));
     }
     if has_all(&npz, &["defocusU", "defocusV", "n_images"]) {
-        return inspect_stack(path, &mut npz);
+        return Ok(inspect_stack(path, &mut npz)?.map(|stack| OfArchive::Stack(Box::new(stack))));
     }
     if has_all(&npz, &["n_templates", "viewing_azimuth"]) {
-        return inspect_templates(path);
+        return Ok(inspect_templates(path)?.map(|templates| OfArchive::Templates(Box::new(templates))));
     }
     let descriptor = ImageDescriptor::read(&mut npz).map_err(in_file)?;
-    Ok(Contents::Descriptor(DescriptorContents::of(&descriptor)).into())
+    Ok(Found::plain(OfArchive::Descriptor(DescriptorContents::of(&descriptor))))
 }
 
 /// Reads the header of every array; their values are left where they are.

@@ -7,8 +7,8 @@ use verglas_core::error::{Error, Result};
 use verglas_formats::cs::{CsBlock, CsReader, CsTextBuilder};
 use verglas_formats::npy::{Dtype, Field, Kind};
 
+use super::found::Found;
 use super::values::{DistinctCounter, First, Item, Number, RangeBuilder, Values};
-use super::{Contents, Found};
 
 /// Values of the first row that are shown of a field that holds several.
 const MOST_FIRST: usize = 16;
@@ -39,7 +39,7 @@ pub struct CsField {
     pub values: Option<Values>,
 }
 
-pub(super) fn inspect_cs(path: &Path) -> Result<Found> {
+pub(super) fn inspect_cs(path: &Path) -> Result<Found<CsContents>> {
     let in_file = |error| Error::from_format(path, error);
     let mut cs = CsReader::open(path).map_err(in_file)?;
     let mut fields: Vec<FieldBuilder> = cs.fields().cloned().map(FieldBuilder::new).collect();
@@ -49,7 +49,7 @@ pub(super) fn inspect_cs(path: &Path) -> Result<Found> {
         row_bytes: cs.row_bytes(),
         fields: fields.into_iter().map(FieldBuilder::finish).collect(),
     };
-    let mut found = Found::from(Contents::Cs(contents));
+    let mut found = Found::plain(contents);
     if cs.trailing_bytes() > 0 {
         found.warnings.push(format!("{} bytes follow the last row; they are ignored", cs.trailing_bytes()));
     }

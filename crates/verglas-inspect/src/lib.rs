@@ -7,6 +7,7 @@ mod archive;
 mod array;
 mod cs;
 mod descriptor;
+mod found;
 mod mrc;
 mod recognize;
 mod stack;
@@ -17,6 +18,8 @@ mod values;
 
 use std::path::Path;
 
+use archive::OfArchive;
+use found::Found;
 use recognize::{FileKind, recognize};
 use serde::Serialize;
 use verglas_core::error::{Error, Result};
@@ -79,19 +82,6 @@ pub enum Contents {
     Archive(ArchiveContents),
 }
 
-/// Contents and what was noticed on the way.
-struct Found {
-    contents: Contents,
-    warnings: Vec<String>,
-    problems: Vec<String>,
-}
-
-impl From<Contents> for Found {
-    fn from(contents: Contents) -> Self {
-        Self { contents, warnings: Vec::new(), problems: Vec::new() }
-    }
-}
-
 /// Describes what is in the file at `path`.
 ///
 /// # Errors
@@ -101,14 +91,19 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     let cannot_read = |error| Error::io(format_args!("cannot read `{}`", path.display()), &error);
     let metadata = verglas_formats::open_regular(path).and_then(|file| file.metadata()).map_err(cannot_read)?;
     let found = match recognize(path)? {
-        FileKind::Star => Contents::Star(star::inspect_star(path)?).into(),
-        FileKind::Cs => cs::inspect_cs(path)?,
-        FileKind::Mrc => mrc::inspect_mrc(path)?,
-        FileKind::Npy => Contents::Array(array::inspect_array(path)?).into(),
-        FileKind::Npz => archive::inspect_archive(path)?,
-        FileKind::Structure => Contents::Structure(Box::new(inspect_structure(path)?)).into(),
-        FileKind::Trajectory => structure::inspect_trajectory(path)?,
-        FileKind::Pt => tensor::inspect_tensor(path)?,
+        FileKind::Star => Found::plain(Contents::Star(star::inspect_star(path)?)),
+        FileKind::Cs => cs::inspect_cs(path)?.map(Contents::Cs),
+        FileKind::Mrc => mrc::inspect_mrc(path)?.map(Contents::Mrc),
+        FileKind::Npy => Found::plain(Contents::Array(array::inspect_array(path)?)),
+        FileKind::Npz => archive::inspect_archive(path)?.map(|contents| match contents {
+            OfArchive::Descriptor(descriptor) => Contents::Descriptor(descriptor),
+            OfArchive::Stack(stack) => Contents::StackMetadata(stack),
+            OfArchive::Templates(templates) => Contents::TemplateMetadata(templates),
+            OfArchive::Other(archive) => Contents::Archive(archive),
+        }),
+        FileKind::Structure => Found::plain(Contents::Structure(Box::new(inspect_structure(path)?))),
+        FileKind::Trajectory => structure::inspect_trajectory(path)?.map(Contents::Trajectory),
+        FileKind::Pt => tensor::inspect_tensor(path)?.map(Contents::Tensor),
     };
     Ok(Inspection {
         path: path.to_string_lossy().into_owned(),

@@ -8,7 +8,7 @@ use verglas_formats::mrc::{ByteOrder, Mode, read_header};
 
 use verglas_structures::inspect::MapSummary;
 
-use super::{Contents, Found};
+use super::found::Found;
 
 /// What an MRC file holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -66,7 +66,7 @@ pub struct Shortfall {
     pub n_sections_present: u64,
 }
 
-pub(super) fn inspect_mrc(path: &Path) -> Result<Found> {
+pub(super) fn inspect_mrc(path: &Path) -> Result<Found<MrcContents>> {
     let summary = read_header(path).map_err(|error| Error::from_format(path, error))?;
     let header = summary.header;
     let map = (header.n_sections > 1).then(|| MapSummary::new(&header));
@@ -100,7 +100,7 @@ pub(super) fn inspect_mrc(path: &Path) -> Result<Found> {
         }),
     };
     Ok(Found {
-        contents: Contents::Mrc(contents),
+        contents,
         warnings: summary.warnings.iter().map(ToString::to_string).collect(),
         problems: {
             let truncation = summary.truncation.iter().map(ToString::to_string);

@@ -11,8 +11,8 @@ use verglas_formats::npz::NpzReader;
 use verglas_run::descriptor::ImageDescriptor;
 
 use super::descriptor::DescriptorContents;
+use super::found::Found;
 use super::values::{NumberRange, RangeBuilder};
-use super::{Contents, Found};
 
 /// Image files past this many are counted, not listed.
 const MOST_FILES: usize = 1000;
@@ -89,7 +89,7 @@ pub struct ImageFileCount {
     pub n_images: u64,
 }
 
-pub(super) fn inspect_stack<R: Read + Seek>(path: &Path, npz: &mut NpzReader<R>) -> Result<Found> {
+pub(super) fn inspect_stack<R: Read + Seek>(path: &Path, npz: &mut NpzReader<R>) -> Result<Found<StackContents>> {
     let in_file = |error| Error::from_format(path, error);
     let descriptor = ImageDescriptor::read(npz).map_err(in_file)?;
     let mut arrays = Arrays { path, npz };
@@ -139,7 +139,7 @@ pub(super) fn inspect_stack<R: Read + Seek>(path: &Path, npz: &mut NpzReader<R>)
         n_files,
         files,
     };
-    Ok(Found { contents: Contents::StackMetadata(Box::new(contents)), warnings, problems: Vec::new() })
+    Ok(Found { contents, warnings, problems: Vec::new() })
 }
 
 fn count_files(names: &[Vec<u8>]) -> (usize, Vec<ImageFileCount>) {

@@ -8,7 +8,7 @@ use verglas_formats::trajectory::Trajectory;
 use verglas_structures::templates::TemplateFacts;
 
 use super::descriptor::DescriptorContents;
-use super::{Contents, Found};
+use super::found::Found;
 
 /// What a trajectory holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,12 +19,12 @@ pub struct TrajectoryContents {
     pub n_atoms: usize,
 }
 
-pub(super) fn inspect_trajectory(path: &Path) -> Result<Found> {
+pub(super) fn inspect_trajectory(path: &Path) -> Result<Found<TrajectoryContents>> {
     let trajectory = Trajectory::open(path).map_err(|error| Error::from_format(path, error))?;
     let (n_frames, n_atoms) = (trajectory.n_frames(), trajectory.n_atoms());
     Ok(Found {
         warnings: trajectory.warnings().iter().map(ToString::to_string).collect(),
-        ..Contents::Trajectory(TrajectoryContents { n_frames, n_atoms }).into()
+        ..Found::plain(TrajectoryContents { n_frames, n_atoms })
     })
 }
 
@@ -55,7 +55,7 @@ pub struct TemplateContents {
     pub descriptor: DescriptorContents,
 }
 
-pub(super) fn inspect_templates(path: &Path) -> Result<Found> {
+pub(super) fn inspect_templates(path: &Path) -> Result<Found<TemplateContents>> {
     let facts = TemplateFacts::read(path)?;
     let contents = TemplateContents {
         n_templates: facts.views.len(),
@@ -70,5 +70,5 @@ pub(super) fn inspect_templates(path: &Path) -> Result<Found> {
         as_cryolike: facts.as_cryolike,
         descriptor: DescriptorContents::of(&facts.descriptor),
     };
-    Ok(Contents::TemplateMetadata(Box::new(contents)).into())
+    Ok(Found::plain(contents))
 }

@@ -7,7 +7,7 @@ use verglas_core::error::{Error, Result};
 use verglas_formats::FormatError;
 use verglas_formats::pt::PtFile;
 
-use super::{Contents, Found};
+use super::found::Found;
 
 /// Files up to this size have their checksums compared, which reads all of them: about a second.
 const MOST_CHECKED_BYTES: u64 = 1 << 30;
@@ -43,7 +43,7 @@ pub enum CrcState {
     NotChecked,
 }
 
-pub(super) fn inspect_tensor(path: &Path) -> Result<Found> {
+pub(super) fn inspect_tensor(path: &Path) -> Result<Found<TensorContents>> {
     let in_file = |error| Error::from_format(path, error);
     let mut file = PtFile::open(path).map_err(in_file)?;
     let file_bytes = std::fs::metadata(path)
@@ -72,5 +72,5 @@ pub(super) fn inspect_tensor(path: &Path) -> Result<Found> {
         byte_order: if file.is_big_endian() { "big" } else { "little" },
         crc,
     };
-    Ok(Found { contents: Contents::Tensor(contents), warnings: Vec::new(), problems })
+    Ok(Found { contents, warnings: Vec::new(), problems })
 }

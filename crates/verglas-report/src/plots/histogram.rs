@@ -3,7 +3,7 @@
 use maud::Markup;
 use verglas_plot::grouped;
 
-use super::{Axes, draw_x_ticks, linear_ticks, with_unit};
+use super::axes::{Axes, draw_x_ticks, linear_ticks, with_unit};
 use crate::page::four_digits;
 use crate::statistics::Histogram;
 

@@ -6,7 +6,7 @@ use maud::Markup;
 use verglas_fourier::ctf::{Ctf, wavelength_angstrom};
 use verglas_plot::{power_of_ten, power_ticks, resolution_ticks};
 
-use super::{Axes, bounds};
+use super::axes::{Axes, bounds};
 use crate::page::four_digits;
 
 /// Mean power against resolution, both logarithmic. Points are (frequency in 1/Å, power); waves longer than

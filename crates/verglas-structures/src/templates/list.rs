@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 use verglas_core::error::{Error, Result};
 use verglas_formats::npy::{read_npy, text_npy};
 
-use super::names::TemplateNames;
-
-/// Its name.
-pub const LIST: &str = "template_file_list.npy";
+use super::names::{LIST, TemplateNames};
 
 /// The templates of a folder, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,8 +26,9 @@ mod summary;
 mod unit;
 mod verify;
 
-pub use list::{LIST, TemplateList};
+pub use list::TemplateList;
 pub use manifest::RecordedTemplates;
+pub use names::LIST;
 pub use names::{TemplateFiles, TemplateNames};
 pub use picture::PolarPicture;
 pub use prepare::TemplateJob;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use verglas_run::folder::{DESCRIPTOR, JobFiles};
 
-use super::list::LIST;
+/// The name of the list of a folder's templates.
+pub const LIST: &str = "template_file_list.npy";
 
 /// Folder of the plots.
 pub(super) const PLOT_FOLDER: &str = "plots";

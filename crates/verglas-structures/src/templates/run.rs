@@ -18,8 +18,9 @@ use verglas_run::manifest::{Manifest, RunState, StackRecord};
 use verglas_run::recorder::{ChunkTimes, Recorder};
 use verglas_run::resume::{claim, has_its_sizes};
 
-use super::list::{LIST, list_bytes};
+use super::list::list_bytes;
 use super::manifest::new_manifest;
+use super::names::LIST;
 use super::names::{PLOT_FOLDER, TemplateFiles};
 use super::picture::PolarPicture;
 use super::prepare::TemplateJob;

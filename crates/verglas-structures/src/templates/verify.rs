@@ -19,8 +19,9 @@ use verglas_run::manifest::{
 use verglas_run::shard::Shard;
 use verglas_run::whole::checksum_file;
 
-use super::list::{LIST, read_paths};
+use super::list::read_paths;
 use super::manifest::RecordedTemplates;
+use super::names::LIST;
 use super::names::{TemplateFiles, TemplateNames};
 use super::stack::TemplateStack;
 
