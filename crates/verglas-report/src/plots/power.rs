@@ -180,7 +180,7 @@ mod tests {
             let value = |step: usize| ctf.value(low + (high - low) * step as f64 / 4000.0, 0.0);
             (0..4000).filter(|&step| value(step) * value(step + 1) < 0.0).count() as f64
         };
-        let (low, high) = (from - 0.02, from + 0.02);
+        let (low, high) = (from - 0.05, from + 0.05);
         assert!((zeros(low, high) / (high - low) * 2.0 * shell_distance - 1.0).abs() < 0.1);
         assert_eq!(unresolved_from(&ctf, 1e-9), None);
     }
