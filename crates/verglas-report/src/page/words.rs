@@ -48,6 +48,25 @@ pub(crate) fn date_and_time(seconds: f64) -> String {
     format!("{year}-{month:02}-{day:02} {:02}:{:02}", rest / 3600, rest % 3600 / 60)
 }
 
+/// A number with two digits, for places with little room.
+pub(crate) fn two_digits(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let unit = 10_f64.powf(value.abs().log10().floor() - 1.0);
+    four_digits((value / unit).round() * unit)
+}
+
+/// From one time to a later one, seconds since 1970, UTC; a day is named once.
+pub(crate) fn time_span([from, to]: [f64; 2]) -> String {
+    let (from, to) = (date_and_time(from), date_and_time(to));
+    match (from.split_once(' '), to.split_once(' ')) {
+        _ if from == to => from,
+        (Some((day, from)), Some((last_day, to))) if day == last_day => format!("{day}, {from} to {to}"),
+        _ => format!("{from} to {to}"),
+    }
+}
+
 /// A message whose parts in backticks are code: names of files, settings, commands.
 pub(crate) fn with_code(message: &str) -> Markup {
     let parts: Vec<&str> = message.split('`').collect();
@@ -91,6 +110,17 @@ mod tests {
         ] {
             assert_eq!(date_and_time(seconds), expected);
         }
+    }
+
+    #[test]
+    fn a_span_of_time_names_each_day_once() {
+        let spans = [[0.0, 1.0], [0.0, 60.0], [0.0, 86_400.0]].map(time_span);
+        assert_eq!(spans, ["1970-01-01 00:00", "1970-01-01, 00:00 to 00:01", "1970-01-01 00:00 to 1970-01-02 00:00"]);
+    }
+
+    #[test]
+    fn two_digits_are_enough_where_room_is_short() {
+        assert_eq!([0.03759, -0.1631, 0.0, 1234.5].map(two_digits), ["0.038", "−0.16", "0", "1200"]);
     }
 
     #[test]

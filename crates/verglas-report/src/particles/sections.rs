@@ -8,7 +8,7 @@ use super::quantities::{Basis, QUANTITIES};
 use super::stack_files::Stacks;
 use super::stack_metadata::Source;
 use super::survey::{FAR, Survey};
-use crate::page::{Cell, Picture, Section, colour_bar, four_digits, table};
+use crate::page::{Cell, Picture, Section, colour_bar, four_digits, table, two_digits};
 use crate::plots::{ViewingDirections, histogram, mean_power, power_and_ctf};
 use crate::statistics::Histogram;
 
@@ -78,7 +78,7 @@ impl Contents<'_> {
                 }
                 div.faint {
                     "defocus " (format!("{:.0}", ctf.defocus_u_angstrom)) " / " (format!("{:.0}", ctf.defocus_v_angstrom))
-                    " Å at " (format!("{:.0}", ctf.defocus_angle_rad.to_degrees())) "°"
+                    " Å at " (four_digits(ctf.defocus_angle_rad.to_degrees().round())) "°"
                 }
                 (power_and_ctf(&example.profile, ctf, self.longest_wave()))
             }
@@ -100,7 +100,7 @@ impl Contents<'_> {
     /// The disc of a Fourier image with the zeros of its CTF and its colours.
     fn disc(&self, example: &Example, name: &str) -> Markup {
         let end = f64::from(example.fourier_end);
-        let ends = [(0.0, four_digits(-end)), (0.5, "0".to_owned()), (1.0, four_digits(end))];
+        let ends = [(0.0, two_digits(-end)), (0.5, "0".to_owned()), (1.0, two_digits(end))];
         let caption = html! {
             "Re F to " (four_digits(1.0 / self.stacks.rim())) " Å"
             (colour_bar("diverging", &ends, "colours: real part of the normalised Fourier image"))
@@ -153,7 +153,8 @@ impl Contents<'_> {
                 Cell::count(outlier.image),
             ]
         });
-        let heads = ["file", "section (from 1)", "row (from 0)", "what is odd", "stack", "image (from 0)"];
+        let heads =
+            ["file", "section (from\u{a0}1)", "row (from\u{a0}0)", "what is odd", "stack", "image (from\u{a0}0)"];
         let body = html! {
             p {
                 "An image is listed if one of its numbers lies more than " (FAR) " spreads from the median of all. The spread \

@@ -75,11 +75,20 @@ impl Axes {
 
     /// A straight line from one point to the next.
     pub(super) fn line(&mut self, class: &str, points: impl Iterator<Item = (f64, f64)>) {
+        self.polygon(class, points, 1);
+    }
+
+    /// An area within straight lines of many points, which are as coarse as the chart's units.
+    pub(super) fn area(&mut self, class: &str, points: impl Iterator<Item = (f64, f64)>) {
+        self.polygon(class, points, 0);
+    }
+
+    fn polygon(&mut self, class: &str, points: impl Iterator<Item = (f64, f64)>, decimals: usize) {
         let mut path = String::new();
         for (index, (x, y)) in points.enumerate() {
             let (x, y) = self.place(x, y);
             // Writing to a string can't fail.
-            let _ = write!(path, "{}{x:.1} {y:.1}", if index == 0 { "M" } else { "L" });
+            let _ = write!(path, "{}{x:.decimals$} {y:.decimals$}", if index == 0 { "M" } else { "L" });
         }
         self.path(class, &path);
     }

@@ -1,7 +1,5 @@
 //! Power against resolution: the mean of many images, and that of one image with its CTF.
 
-use std::f64::consts::PI;
-
 use maud::Markup;
 use verglas_fourier::ctf::{Ctf, wavelength_angstrom};
 use verglas_plot::{power_of_ten, power_ticks, resolution_ticks};
@@ -66,7 +64,7 @@ pub(crate) fn power_and_ctf(points: &[(f64, f64)], ctf: &Ctf, longest_wave_angst
     let place = |k: f64, squared: f64| (k, y[0] + height * squared);
     let lower = area.iter().map(|&(k, low, _)| place(k, low));
     let upper = area.iter().rev().map(|&(k, _, high)| place(k, high));
-    axes.line("ctf", lower.chain(upper));
+    axes.area("ctf", lower.chain(upper));
     axes.line("curve", shown.iter().copied());
     axes.legend = vec![("curve", "|F|² (left)".to_owned()), ("ctf", "CTF² (right)".to_owned())];
     let shell_distance = points.windows(2).map(|pair| pair[1].0 - pair[0].0).fold(0.0, f64::max);
@@ -93,8 +91,8 @@ fn resolutions_on_a_linear_axis(highest: f64) -> Vec<f64> {
     ticks
 }
 
-/// Columns of a chart: more than it is pixels wide.
-const N_COLUMNS: usize = 560;
+/// Columns of a chart: about as many as it is pixels wide, and two of the chart's units each.
+const N_COLUMNS: usize = 500;
 
 /// The square of the CTF, averaged over directions, in columns from 0 to `highest` (1/Å): of each its middle frequency,
 /// and the least and the largest value within it.
@@ -120,14 +118,13 @@ fn ctf_area(ctf: &Ctf, highest: f64) -> Vec<(f64, f64, f64)> {
         .collect()
 }
 
-/// How many times the square of the CTF goes up and down in 1/Å at frequency `k`, along the larger defocus.
+/// How many times the square of the CTF goes up and down in 1/Å at frequency `k`, in the direction in which it does so most.
 fn turns_per_frequency(ctf: &Ctf, k: f64) -> f64 {
     let wavelength = wavelength_angstrom(ctf.voltage_kv);
     // χ(k) = π λ Δf k² − π/2 Cs λ³ k⁴, and the square has the period π.
-    let defocus = ctf.defocus_u_angstrom.abs().max(ctf.defocus_v_angstrom.abs());
-    let from_defocus = 2.0 * PI * wavelength * defocus * k;
-    let from_aberration = 2.0 * PI * ctf.spherical_aberration_mm.abs() * 1e7 * wavelength.powi(3) * k.powi(3);
-    (from_defocus + from_aberration) / PI
+    let from_aberration = 2.0 * ctf.spherical_aberration_mm * 1e7 * wavelength.powi(3) * k.powi(3);
+    let along = |defocus: f64| (2.0 * wavelength * defocus * k - from_aberration).abs();
+    along(ctf.defocus_u_angstrom).max(along(ctf.defocus_v_angstrom))
 }
 
 /// From this frequency on the square of the CTF goes up and down within two shells, `shell_distance` (1/Å) apart: shells
@@ -159,7 +156,7 @@ mod tests {
 
     #[test]
     fn where_rings_are_dense_the_area_is_their_whole_range_and_where_not_a_line() {
-        // At 5 µm and 1.2 Å a ring is 0.6 columns wide.
+        // At 5 µm and 1.2 Å a ring is 0.4 columns wide.
         let area = ctf_area(&ctf(50_000.0, 0.0), 1.0 / 1.2);
         for &(k, low, high) in &area {
             if k > 0.75 {
@@ -183,7 +180,7 @@ mod tests {
             let value = |step: usize| ctf.value(low + (high - low) * step as f64 / 4000.0, 0.0);
             (0..4000).filter(|&step| value(step) * value(step + 1) < 0.0).count() as f64
         };
-        let (low, high) = (from - 0.02, from + 0.02);
+        let (low, high) = (from - 0.05, from + 0.05);
         assert!((zeros(low, high) / (high - low) * 2.0 * shell_distance - 1.0).abs() < 0.1);
         assert_eq!(unresolved_from(&ctf, 1e-9), None);
     }

@@ -126,7 +126,7 @@ fn graticule() -> Markup {
         format!("M{}", places.join("L"))
     };
     let label = |(x, y): (f64, f64), degrees: i32| {
-        html! { span.angle style={ "left:" (format!("{x:.1}")) "%;top:" (format!("{y:.1}")) "%" } { (degrees) "°" } }
+        html! { span.angle style={ "left:" (format!("{x:.1}")) "%;top:" (format!("{y:.1}")) "%" } { (four_digits(f64::from(degrees))) "°" } }
     };
     html! {
         svg.graticule viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true" {

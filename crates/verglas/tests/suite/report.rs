@@ -170,7 +170,7 @@ fn band_deviation(pixels: &[f64], share: f64) -> f64 {
     let n = N_PIXELS;
     let wave: Vec<(f64, f64)> =
         (0..n).map(|step| (-std::f64::consts::TAU * step as f64 / n as f64).sin_cos()).map(|(s, c)| (c, s)).collect();
-    let mut power = 0.0;
+    let mut power = 0.0_f64;
     let signed = |k: usize| if k > n / 2 { k as f64 - n as f64 } else { k as f64 };
     for k in 0..n {
         // Along columns first.
