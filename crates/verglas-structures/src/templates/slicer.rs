@@ -183,17 +183,3 @@ impl Slicer {
         });
     }
 }
-
-/// Whether templates of a structure can be made in the memory that is allowed.
-///
-/// # Errors
-/// How much they take.
-pub(super) fn check_memory(
-    _content: &Content,
-    descriptor: &ImageDescriptor,
-    settings: &TemplateJobSettings,
-    n_views: usize,
-) -> Result<(), String> {
-    let _ = (descriptor, settings, n_views);
-    Ok(())
-}
