@@ -16,7 +16,7 @@ Beyond that:
 * :func:`simulate` makes data with known truth
 
 What is wrong raises ``FileNotFoundError``, ``ValueError``, ``OSError`` or :class:`FormatError` (a ``ValueError``), with the
-command's own text. What must be told comes as :class:`VerglasWarning`; decisions and their reasons are logged by
+command's text, but for what to do about it, which names the arguments of the functions here. What must be told comes as :class:`VerglasWarning`; decisions and their reasons are logged by
 ``logging.getLogger("verglas")``.
 """
 

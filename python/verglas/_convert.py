@@ -446,6 +446,7 @@ def _settings(
         "contrast": options["contrast"],
         "optics_group": [str(group) for group in ([groups] if isinstance(groups, (str, int)) else groups)],
         "mode0": options["mode0"],
+        "pixel_type": options["pixel_type"],
         "keep_files_apart": bool(options["keep_files_apart"]),
         "physical": bool(options["physical"]),
         "plots": bool(flag_plots),

@@ -113,7 +113,10 @@ class ImageDescriptor:
 
         Raises:
             ValueError: a key is missing, or a value is out of its range.
+            TypeError: it is no dict.
         """
+        if not isinstance(data, Mapping):
+            raise TypeError(f"expected a dict, found {type(data).__name__}")
         missing = [key for key in _GRID_KEYS if data.get(key) is None]
         if missing:
             raise ValueError(f"has no {', '.join(f'`{key}`' for key in missing)}; is it an image descriptor?")
@@ -284,7 +287,10 @@ def native_descriptor(descriptor: object) -> Descriptor:
     to_dict = getattr(descriptor, "to_dict", None)
     if not callable(to_dict):
         raise TypeError(f"expected an image descriptor, found {type(descriptor).__name__}")
-    return ImageDescriptor.from_dict(to_dict())._native
+    data = to_dict()
+    if not isinstance(data, Mapping):
+        raise TypeError(f"to_dict() of {type(descriptor).__name__} gives {type(data).__name__}, expected a dict")
+    return ImageDescriptor.from_dict(data)._native
 
 
 def parameters(params_input: object) -> Descriptor | str | None:

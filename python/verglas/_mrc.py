@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ._descriptor import PathLike
 from ._native import MrcFile
+from ._options import PixelType
 from ._report import warn_all
 
 Pixels = npt.NDArray[np.float32]
@@ -29,10 +30,16 @@ class MrcStack(Sequence[Pixels]):
         path: The file.
     """
 
-    def __init__(self, path: PathLike, mode0: Literal["signed", "unsigned"] = "signed") -> None:
+    def __init__(
+        self,
+        path: PathLike,
+        mode0: Literal["signed", "unsigned"] = "signed",
+        pixel_type: PixelType | None = None,
+    ) -> None:
         self.path = os.fsdecode(path)
         self._mode0 = mode0
-        self._file = MrcFile(self.path, mode0)
+        self._pixel_type = pixel_type
+        self._file = MrcFile(self.path, mode0, pixel_type)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -103,13 +110,18 @@ class MrcStack(Sequence[Pixels]):
         return images if dtype is None else images.astype(dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return MrcStack, (self.path, self._mode0)
+        return MrcStack, (self.path, self._mode0, self._pixel_type)
 
     def __repr__(self) -> str:
         return f"MrcStack({self.path!r}, shape={self.shape}, mode={self.header['mode']})"
 
 
-def read_mrc(path: PathLike, *, mode0: Literal["signed", "unsigned"] = "signed") -> MrcStack:
+def read_mrc(
+    path: PathLike,
+    *,
+    mode0: Literal["signed", "unsigned"] = "signed",
+    pixel_type: PixelType | None = None,
+) -> MrcStack:
     """Opens an MRC stack (``.mrc``, ``.mrcs``, ``.map``, ``.st``, also ``.gz`` and ``.bz2``); nothing is read but its header.
 
     What is odd about the file comes as warnings. A compressed file is unpacked once, to a temporary file.
@@ -117,11 +129,13 @@ def read_mrc(path: PathLike, *, mode0: Literal["signed", "unsigned"] = "signed")
     Args:
         path: The file.
         mode0: How 8-bit data are meant.
+        pixel_type: How pixels are stored, such as ``"float64"``, where the header's mode is wrong; what float32 can't hold
+            is rounded to it.
 
     Raises:
         FileNotFoundError, OSError: the file can't be read.
         FormatError: it is no MRC file, or holds no real images.
     """
-    stack = MrcStack(path, mode0)
+    stack = MrcStack(path, mode0, pixel_type)
     warn_all(("odd-mrc-file", message) for message in stack._file.warnings)
     return stack

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+PixelType = Literal["int8", "uint8", "int16", "uint16", "int32", "uint32", "float16", "float32", "float64"]
+
 OpticsGroup = Union[int, str, Sequence[Union[int, str]]]
 
 
@@ -30,6 +32,7 @@ class Options(TypedDict, total=False):
     optics_group: OpticsGroup
     contrast: Literal["as-stored", "blob-sign", "invert"]
     mode0: Literal["signed", "unsigned"]
+    pixel_type: PixelType | None
     defocus_angle_axis: Literal["columns", "rows"]
     keep_files_apart: bool
     physical: bool
@@ -49,6 +52,7 @@ DEFAULTS: Options = {
     "optics_group": (),
     "contrast": "as-stored",
     "mode0": "signed",
+    "pixel_type": None,
     "defocus_angle_axis": "columns",
     "keep_files_apart": False,
     "physical": True,
@@ -72,6 +76,7 @@ MEANINGS = {
     "optics_group": "Only particles of these optics groups, by number or name.",
     "contrast": '``"blob-sign"`` multiplies each image by its ``blob/sign``, ``"invert"`` by −1.',
     "mode0": '``"unsigned"``: 8-bit MRC data are 0 to 255.',
+    "pixel_type": 'How pixels are stored, such as ``"float64"``, where the MRC headers are wrong.',
     "defocus_angle_axis": '``"rows"`` writes the defocus angle as CryoLike\'s CTF needs it for astigmatic images.',
     "keep_files_apart": "No stack mixes image files.",
     "physical": "Whether the physical images are written (``phys/``).",
@@ -101,8 +106,15 @@ def with_options(function: Callable[P, R]) -> Callable[P, R]:
         for name, annotation in Options.__annotations__.items()
     ]
 
+    positional = [name for name, p in signature.parameters.items() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> R:
+        if len(args) > len(positional):
+            raise TypeError(
+                f"{function.__name__}() takes at most {len(positional)} arguments without a name, {len(args)} were given; "
+                f"those after {positional[-1]!r} are given by name"
+            )
         unknown = [name for name in kwargs if name not in DEFAULTS and name not in signature.parameters]
         if unknown:
             raise TypeError(f"{function.__name__}() got an unexpected keyword argument {unknown[0]!r}")

@@ -131,6 +131,10 @@ def read_star(path: PathLike) -> StarFile:
     text and ``<NA>`` among numbers are NaN: what the Python package ``starfile`` makes of them. Key–value blocks are
     tables of one row. Names are without the leading ``_``.
 
+    Where ``starfile`` (0.5.13) guesses wrongly, it is not followed: ``#`` within a value belongs to the value, and a name
+    of digits and ``_`` in a key–value block is text (``starfile`` cuts the one and makes an integer of the other). A loop
+    without rows has empty columns of objects, not of floats.
+
     Raises:
         FileNotFoundError, OSError: the file can't be read.
         FormatError: it breaks the format's rules; the text names the line.
@@ -152,7 +156,10 @@ def read_cryosparc(path: PathLike, columns: Sequence[str] | None = None) -> Tabl
     Raises:
         FileNotFoundError, OSError: the file can't be read.
         FormatError: it is no ``.cs`` file, is cut short, or has no such column.
+        TypeError: the columns are no list of names.
     """
+    if isinstance(columns, (str, bytes)):
+        raise TypeError(f"columns is {columns!r}, expected a list of names: [{columns!r}]")
     path = os.fsdecode(path)
     file = _native.CsFile(path)
     fields = {field[0]: field for field in file.fields}

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import uuid
 import warnings
@@ -31,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _convert
-from ._descriptor import ImageDescriptor, PathLike, native_descriptor
+from ._descriptor import ImageDescriptor, PathLike, at_least_one, count, native_descriptor
 from ._native import FormatError, Preparation
 from ._options import Options, R, with_options
 from ._progress import listener
@@ -151,6 +152,9 @@ def convert(
     start = time.monotonic()
     if options.pop("shard", None) is not None:
         raise ValueError("a shard is given, and each task makes one: n_shards says how many")
+    if n_shards is not None:
+        n_shards = at_least_one(n_shards, "n_shards")
+    retries = count(retries, "retries")
     progress = options.pop("progress", None)
     if params_input is not None and not isinstance(params_input, (str, bytes, os.PathLike, ImageDescriptor)):
         # Workers need not know CryoLike.
@@ -367,22 +371,45 @@ def _image_counts(root: Path) -> list[int]:
     counts: dict[int, int] = {}
     n_expected = 0
     for path in sorted(root.glob("manifest*.json")):
-        part = json.loads(path.read_bytes())
-        counts.update((stack["number"], stack["n_images"]) for stack in part["stacks"])
-        n_expected = max(n_expected, part.get("plan", {}).get("n_stacks", part["n_stacks"]))
+        # Files of other names are not ours.
+        if re.fullmatch(r"manifest(-\d+-of-\d+)?\.json", path.name):
+            part_counts, n_stacks = _manifest_counts(path)
+            counts.update(part_counts)
+            n_expected = max(n_expected, n_stacks)
     if n_expected == 0:
         paths = sorted((root / "fft").glob("particles_fourier_stack_*.npz"))
         if not paths:
             raise FileNotFoundError(f"`{root}` holds neither a manifest nor `fft/particles_fourier_stack_*.npz`")
         counts = {int(path.stem.rpartition("_")[2]): len(load_stack(path)) for path in paths}
         n_expected = max(counts) + 1
-    missing = [number for number in range(n_expected) if number not in counts]
-    if missing:
+    n_missing = n_expected - sum(number < n_expected for number in counts)
+    if n_missing > 0:
+        first = next(number for number in range(n_expected) if number not in counts)
         raise FormatError(
-            f"`{root}`: {len(missing)} of {n_expected} stacks are missing, the first is number {missing[0]}\n"
+            f"`{root}`: {n_missing} of {n_expected} stacks are missing, the first is number {first}\n"
             "hint: `verglas status` says which shards are not complete"
         )
     return [counts[number] for number in range(n_expected)]
+
+
+def _manifest_counts(path: Path) -> tuple[dict[int, int], int]:
+    """How many images each stack of a manifest holds, and how many stacks the whole conversion has."""
+    if path.exists() and not path.is_file():
+        raise OSError(f"`{path}` is no file")
+
+    def whole(value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise TypeError(f"{value!r} for a number")
+        return value
+
+    try:
+        part = json.loads(path.read_bytes())
+        counts = {whole(stack["number"]): whole(stack["n_images"]) for stack in part["stacks"]}
+        return counts, whole(part.get("plan", {}).get("n_stacks", part["n_stacks"]))
+    except KeyError as error:
+        raise FormatError(f"`{path}` is no manifest of verglas: it has no {error}") from None
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise FormatError(f"`{path}` is no manifest of verglas: {error}") from None
 
 
 def _columns(metadata: dict[str, npt.NDArray[Any] | None], n_images: int) -> dict[str, np.dtype[Any]]:

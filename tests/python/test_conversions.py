@@ -1,9 +1,11 @@
 """CryoLike's calls give what the command gives; and what comes besides: warnings, logs, progress, Ctrl-C, errors."""
 
+import inspect
 import logging
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +19,7 @@ import numpy as np
 import pytest
 
 import verglas
-from verglas import ImageDescriptor
+from verglas import ImageDescriptor, VerglasWarning
 
 from conftest import verglas as command
 
@@ -226,12 +228,30 @@ def test_the_summary_holds_everything(layouts, descriptor, tmp_path, quiet):
     assert f"n_images={N}" in repr(summary) and repr(pickle.loads(pickle.dumps(summary))) == repr(summary)
 
 
+#: What only the command says, and what Python says in its place.
+PYTHONS_WORDS = {
+    "`--defocus-angle-axis rows`": '`defocus_angle_axis="rows"`',
+    "--resume": "`skip_exist=True`",
+    "--overwrite": "`overwrite=True`",
+    "--pixel-size-from": "`pixel_size_from`",
+    "--pixel-size": "`pixel_size`",
+    "--image-dir": "`folder_mrc` or `folder_cryosparc` or `image_dir`",
+    "the command line": "the caller",
+}
+
+
+def in_pythons_words(text):
+    for word, ours in PYTHONS_WORDS.items():
+        text = text.replace(word, ours)
+    return text
+
+
 def test_warnings_are_the_commands(layouts, descriptor, descriptor_file, tmp_path):
     star = layouts["star"][1].metadata[0]
     told = command("convert", star, "-d", descriptor_file, "-o", tmp_path / "theirs", cwd=tmp_path).stderr
     with pytest.warns(verglas.VerglasWarning) as caught:
         summary = indexed_star(descriptor, star, folder_output=tmp_path / "ours")
-    assert "".join(f"warning: {warning.message}\n" for warning in caught) == told
+    assert "".join(f"warning: {warning.message}\n" for warning in caught) == in_pythons_words(told)
     assert [warning.message.code for warning in caught] == ["image-root", "defocus-angle-axis"]
     assert all(warning.filename == __file__ for warning in caught), "a warning points at the line that called"
     assert [str(warning) for warning in summary.warnings] == [str(warning.message) for warning in caught]
@@ -258,7 +278,7 @@ def test_decisions_are_logged(layouts, descriptor, tmp_path, caplog, quiet):
 
 
 def test_errors_are_the_commands(layouts, descriptor, descriptor_file, tmp_path, quiet):
-    """Kind by kind: what the command prints after `error: ` is the exception's text."""
+    """Kind by kind: what the command prints after `error: ` is the exception's text, in Python's words."""
     star = layouts["star"][1].metadata[0]
     (tmp_path / "bad.star").write_text("data_\nloop_\n_rlnImageName\n_rlnDefocusU\n1@a.mrcs 1\n2@a.mrcs\n")
     (tmp_path / "poor.star").write_text("data_\nloop_\n_rlnImageName\n_rlnDefocusU\n1@a.mrcs 1\n")
@@ -286,11 +306,35 @@ def test_errors_are_the_commands(layouts, descriptor, descriptor_file, tmp_path,
         told = told[told.index("error: ") + len("error: ") :]
         with pytest.raises(kind) as caught, contextlib_chdir(tmp_path):
             indexed_star(settings.pop("params_input", descriptor_file), path, folder_output=output, **settings)
-        assert str(caught.value) + "\n" == told
+        assert str(caught.value) + "\n" == in_pythons_words(told)
+        assert not re.search("--[a-z]", str(caught.value))
         if kind is ValueError:
             assert type(caught.value) is ValueError
         assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
         assert not (tmp_path / "out").exists()
+
+
+def test_hints_name_arguments():
+    """Whatever a message tells to give is an argument of a function."""
+    functions = [getattr(verglas, name) for name in verglas.__all__]
+    arguments = {name for function in functions if inspect.isfunction(function) for name in inspect.signature(function).parameters}
+    assert set(verglas._native.setting_words()) <= arguments
+
+
+def test_hints_are_in_pythons_words(layouts, descriptor, tmp_path):
+    """Hints of errors, warnings and what a verification finds, each with an argument of the function that was called."""
+    folder, data = layouts["star"]
+    star = data.metadata[0]
+    with pytest.raises(ValueError, match="hint: allow more with `memory`$"):
+        indexed_star(descriptor, star, folder_output=tmp_path / "out", memory=1000)
+    with pytest.raises(ValueError, match="hint: for this box, `downsample_factor` can be at most "):
+        indexed_star(None, star, folder_output=tmp_path / "out", downsample_factor=1000)
+    with pytest.warns(VerglasWarning, match='`defocus_angle_axis="rows"` writes what makes its CTF right'):
+        indexed_star(descriptor, star, folder_output=tmp_path / "out", shard="1/2", batch_size=10)
+    with pytest.raises(ValueError, match="holds a run in 2 shards"):
+        indexed_star(descriptor, star, folder_output=tmp_path / "out", skip_exist=True)
+    missing = verglas.verify(tmp_path / "out").errors
+    assert any(error.endswith("hint: run each of them with `shard=(k, n)`") for error in missing), missing
 
 
 class contextlib_chdir:
@@ -312,6 +356,7 @@ class contextlib_chdir:
     ({"contrast": "x"}, ValueError, "contrast is `x`, expected `as-stored`, `blob-sign` or `invert`"),
     ({"defocus_angle_axis": "x"}, ValueError, "expected `columns` or `rows`"),
     ({"mode0": "x"}, ValueError, "expected `signed` or `unsigned`"),
+    ({"pixel_type": "x"}, ValueError, "pixel_type is `x`, expected `int8`"),
     ({"pixel_size_from": "x"}, ValueError, "expected `caller` or `metadata`"),
     ({"batch_size": 0}, ValueError, "batch size is 0"),
     ({"batch_size": 1.5}, ValueError, "batch_size is 1.5, expected a whole number"),
@@ -706,5 +751,6 @@ def test_a_simulation_can_be_stopped(tmp_path):
         raise RuntimeError("enough")
 
     with pytest.raises(RuntimeError, match="enough"):
-        verglas.simulate(tmp_path / "data", 100, 16, progress=progress)
+        # Long enough that it is still going on when progress is told for the first time.
+        verglas.simulate(tmp_path / "data", 20_000, 64, progress=progress)
     assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]

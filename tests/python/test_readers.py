@@ -78,6 +78,13 @@ def test_types_of_star_columns(tmp_path, values, dtype, expected):
     np.testing.assert_array_equal(table["row"], np.arange(len(values)))
 
 
+def test_where_starfile_guesses_wrongly(tmp_path):
+    (tmp_path / "a.star").write_text("data_a\n_x 20240101_1\n_y 1@a#b.mrcs\n\ndata_b\nloop_\n_z\n")
+    star = verglas.read_star(tmp_path / "a.star")
+    assert list(star["a"]["x"]) == ["20240101_1"] and list(star["a"]["y"]) == ["1@a#b.mrcs"]
+    assert star["b"]["z"].shape == (0,) and star["b"]["z"].dtype == object
+
+
 def test_repeated_names_can_not_be_asked_for(tmp_path):
     (tmp_path / "a.star").write_text("data_a\nloop_\n_x\n_x\n_y\n1 2 3\ndata_b\n_k v\ndata_b\n_k w\n")
     star = verglas.read_star(tmp_path / "a.star")
@@ -250,6 +257,21 @@ def test_unsigned_bytes_and_compressed_files(stacks, tmp_path):
         verglas.read_mrc(stacks["int8"], mode0="both")
     (tmp_path / "a.mrcs.gz").write_bytes(gzip.compress(stacks["int16"].read_bytes()))
     np.testing.assert_array_equal(verglas.read_mrc(tmp_path / "a.mrcs.gz")[1:3], mrcfile.read(stacks["int16"])[1:3])
+
+
+def test_pixels_that_are_not_what_the_mode_says(stacks, tmp_path):
+    right = mrcfile.read(stacks["float32"])
+    header = stacks["float32"].read_bytes()[:1024]
+    (tmp_path / "wide.mrcs").write_bytes(header + right.astype("<f8").tobytes())
+    with pytest.raises(verglas.FormatError, match="exactly 8 bytes a pixel"):
+        verglas.read_mrc(tmp_path / "wide.mrcs")
+    np.testing.assert_array_equal(verglas.read_mrc(tmp_path / "wide.mrcs", pixel_type="float64")[:], right)
+    integers = np.arange(right.size, dtype="<i4").reshape(right.shape) - 7
+    (tmp_path / "integers.mrcs").write_bytes(header + integers.tobytes())
+    stack = pickle.loads(pickle.dumps(verglas.read_mrc(tmp_path / "integers.mrcs", pixel_type="int32")))
+    np.testing.assert_array_equal(stack[:], integers)
+    with pytest.raises(ValueError, match="pixel_type is `int4`, expected `int8`, `uint8`, "):
+        verglas.read_mrc(stacks["int8"], pixel_type="int4")
 
 
 def test_real_mrc_files(shared):

@@ -147,3 +147,73 @@ def test_it_fits_any_width_in_light_and_dark(browser, page, width, scheme):
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+@pytest.mark.parametrize("width", [420, 1200])
+def test_no_column_is_cut_and_every_word_can_be_read(browser, page, width):
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        opened(browser, page)
+        cut = browser.execute_script(
+            "return [...document.querySelectorAll('.wide')].filter(box => box.scrollWidth > box.clientWidth + 1)"
+            ".map(box => box.getAttribute('aria-label'))"
+        )
+        assert cut == []
+        # Height of the letters as they are shown: of text in a picture that is scaled, too.
+        small = browser.execute_script(
+            """
+            const found = [];
+            const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+            while (walk.nextNode()) {
+                const parent = walk.currentNode.parentElement;
+                if (!walk.currentNode.data.trim() || parent.closest("style, script, dialog, .unseen, .skip")) continue;
+                const svg = parent.closest("svg");
+                const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+                const size = parseFloat(getComputedStyle(parent).fontSize) * scale;
+                if (size < 10.5) found.push([walk.currentNode.data, size]);
+            }
+            return found;
+            """
+        )
+        assert small == []
+        # Nothing along a chart leaves the page, and no two labels of an axis lie over each other.
+        over = browser.execute_script(
+            """
+            const found = [];
+            for (const words of document.querySelectorAll(".words")) {
+                for (const axis of ["x", "y"]) {
+                    const labels = [...words.querySelectorAll("." + axis)].map((label) => label.getBoundingClientRect());
+                    labels.sort((a, b) => a.left - b.left || a.top - b.top);
+                    labels.forEach((label, index) => {
+                        if (label.left < 0 || label.right > innerWidth) found.push("off the page");
+                        const next = labels[index + 1];
+                        if (axis === "x" && next && next.left < label.right) found.push(words.textContent);
+                    });
+                }
+            }
+            return found;
+            """
+        )
+        assert over == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_names_in_warnings_are_set_as_code(browser, page):
+    opened(browser, page)
+    warnings = browser.find_elements(By.CSS_SELECTOR, ".warning")
+    assert warnings and all("`" not in warning.text for warning in warnings)
+    assert browser.find_elements(By.CSS_SELECTOR, ".warning code")
+
+
+def test_particles_are_shown_smoothed_too_with_a_bar_for_their_scale(browser, page):
+    opened(browser, page)
+    card = browser.find_element(By.CSS_SELECTOR, "#examples .card")
+    captions = [caption.text.splitlines()[0] for caption in card.find_elements(By.TAG_NAME, "figcaption")]
+    assert captions[:2] == ["image", "low-pass 20 Å"] and captions[2].startswith("Re F to ")
+    for bar in card.find_elements(By.CSS_SELECTOR, ".scale"):
+        picture = bar.find_element(By.XPATH, "..").find_element(By.TAG_NAME, "img")
+        # The bar is as long as it says, in a box of 32 pixels of 1.3 Å.
+        share = float(bar.text.removesuffix(" Å")) / (32 * 1.3)
+        assert bar.size["width"] / picture.size["width"] == pytest.approx(share, abs=0.02)

@@ -73,3 +73,20 @@ def test_the_version_is_cargos():
     from conftest import PROJECT
 
     assert f'version = "{verglas.__version__}"' in (PROJECT / "Cargo.toml").read_text()
+
+
+def test_type_hints_list_what_the_library_knows():
+    """Each option that is one of a few, in the library's order."""
+    hints = {}
+    for function in [verglas.convert_particle_stacks_from_indexed_star_file, verglas.simulate, verglas.read_mrc]:
+        for name, parameter in inspect.signature(function).parameters.items():
+            hint = str(parameter.annotation)
+            if hint == "DownsampleType":
+                hint = str(verglas._convert.DownsampleType)
+            literal = re.search(r"Literal\[(.*?)\]", hint)
+            if literal:
+                hints[name] = re.findall(r"[\w-]+", literal[1])
+    known = verglas._native.choice_names()
+    for name, enum in [("precision", verglas.Precision), ("atom_shape", verglas.AtomShape)]:
+        assert [member.value for member in enum] == known.pop(name)
+    assert hints == known

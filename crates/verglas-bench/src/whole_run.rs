@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -58,10 +57,7 @@ impl WholeRun {
         let cannot = |error: std::io::Error| Error::io(format_args!("cannot write in `{}`", folder.display()), &error);
         let folder = tempfile::Builder::new().prefix("verglas-bench-").tempdir_in(folder).map_err(cannot)?;
         let data = SimulationSettings { n_threads: settings.n_threads, ..SimulationSettings::new(n_images, n_pixels) };
-        let data_set = simulate(&data, &folder.path().join("data"), |_| match stop.load(Ordering::Relaxed) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        })?;
+        let data_set = simulate(&data, &folder.path().join("data"), &Silent, stop)?;
         let convert_settings = ConvertSettings {
             descriptor: DescriptorSource::FromData {
                 precision: settings.precision,

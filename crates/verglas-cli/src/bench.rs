@@ -1,19 +1,49 @@
 //! `verglas bench`.
 
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
 use verglas::bench::{BenchReport, BenchSettings, DEFAULT_RUN_BYTES, run_bench};
 use verglas::findings::counted;
+use verglas::grid::Precision;
 use verglas::settings::ConvertSettings;
 
-use crate::Failure;
-use crate::args::BenchArguments;
-use crate::messages::result;
+use crate::failure::Failure;
+use crate::messages::{printable_json, result};
 use crate::signals::Signals;
+use crate::values::choice;
+
+const EXAMPLES: &str = "\
+Examples:
+  verglas bench
+  verglas bench --n-pixels 400 --precision double -j 8 --folder /scratch --json";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct BenchArguments {
+    /// Box side, pixels
+    #[arg(long, value_name = "N", default_value = "256")]
+    pub n_pixels: NonZeroUsize,
+    /// Precision of the Fourier images
+    #[arg(long, value_parser = choice::<Precision>(), default_value_t, value_name = "PRECISION")]
+    pub precision: Precision,
+    /// Threads [default: all processors allotted to the process]
+    #[arg(short = 'j', long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Where the whole run writes; a disk to be measured [default: the system's folder for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Measures and prints.
 pub fn run(arguments: &BenchArguments) -> Result<(), Failure> {
     let settings = BenchSettings {
         n_pixels: arguments.n_pixels.get(),
-        precision: arguments.precision.into(),
+        precision: arguments.precision,
         n_threads: arguments.threads.map_or(ConvertSettings::default().n_threads, usize::from),
         run_bytes: DEFAULT_RUN_BYTES,
     };
@@ -21,7 +51,7 @@ pub fn run(arguments: &BenchArguments) -> Result<(), Failure> {
     let signals = Signals::listen()?;
     let report = run_bench(&settings, &folder, &signals.stop).map_err(|error| signals.failure(error))?;
     if arguments.json {
-        result(&serde_json::to_string_pretty(&report).unwrap_or_default())?;
+        result(&printable_json(serde_json::to_string_pretty(&report).unwrap_or_default()))?;
     } else {
         result(&describe(&report))?;
     }

@@ -1,14 +1,30 @@
 //! `verglas check`: everything that would stop a conversion, in one go.
 
+use clap::Args;
 use serde_json::json;
 use verglas::findings::counted;
 use verglas::{Conversion, Findings, Result};
 
-use crate::Failure;
-use crate::args::CheckArguments;
-use crate::convert::{input, settings};
+use crate::convert::{InputArguments, input, settings};
+use crate::failure::Failure;
 use crate::messages::Messages;
 use crate::signals::Signals;
+
+const EXAMPLES: &str = "\
+Examples:
+  verglas check run_data.star
+  verglas check run_data.star --deep
+  verglas check cryosparc/ --job 15 -d parameters.npz";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct CheckArguments {
+    #[command(flatten)]
+    pub input: InputArguments,
+    /// Look at every pixel too, not at metadata and headers only
+    #[arg(long)]
+    pub deep: bool,
+}
 
 /// Checks and tells; fails when something is wrong.
 pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Result<(), Failure> {

@@ -3,15 +3,139 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use verglas::findings::counted;
+use verglas::hint::CommandWords;
 use verglas::metadata::{AngleUnit, Input};
-use verglas::settings::{ConvertSettings, DescriptorSource, Downsampling, Existing};
+use verglas::settings::{
+    ByteSign, Contrast, ConvertSettings, DefocusAngleAxis, DescriptorSource, DownsampleMethod, Downsampling, Existing,
+    PixelSizeFrom, PixelType, Shard,
+};
 use verglas::{Conversion, Error, Findings, Summary};
 
-use crate::Failure;
-use crate::args::{AngleUnitName, ConvertArguments, GridArguments, InputArguments, PixelSizeFromName};
+use crate::descriptor::GridArguments;
+use crate::failure::Failure;
 use crate::messages::Messages;
+use crate::numbers::short;
 use crate::signals::Signals;
+use crate::values::{bytes, choice, positive, shard};
+
+/// What is read, and how it is meant.
+#[derive(Debug, Args)]
+pub struct InputArguments {
+    /// One .star file that names its images, or several with --images; one .cs file, or two that belong together; a
+    /// folder with --job
+    #[arg(required = true, value_name = "INPUT")]
+    pub input: Vec<PathBuf>,
+    /// Descriptor file with the grids; without it they are made from the data
+    #[arg(short, long, value_name = "FILE.npz", help_heading = "Grids",
+          conflicts_with_all = ["precision", "resolution_factor", "n_inplanes"])]
+    pub descriptor: Option<PathBuf>,
+    #[command(flatten)]
+    pub grids: GridArguments,
+
+    /// Image stacks that the rows of the .star files describe in sequence: as many files, in the same order
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Images")]
+    pub images: Vec<PathBuf>,
+    /// The CryoSPARC job J<N> below the folder INPUT: its particles and the images in J<N>/restack or J<N>/downsample
+    #[arg(long, value_name = "N", help_heading = "Images", conflicts_with_all = ["images", "image_dir"])]
+    pub job: Option<u64>,
+    /// Look image files up in this folder, by the longest end of their paths that is there
+    #[arg(long, value_name = "DIR", help_heading = "Images", conflicts_with = "images")]
+    pub image_dir: Option<PathBuf>,
+    /// Pixel size of the input images, Å
+    #[arg(long, value_name = "A", value_parser = positive, help_heading = "Images")]
+    pub pixel_size: Option<f64>,
+    /// Which pixel size counts where --pixel-size and the metadata differ
+    #[arg(long, value_parser = choice::<PixelSizeFrom>(), value_name = "SOURCE", help_heading = "Images")]
+    pub pixel_size_from: Option<PixelSizeFrom>,
+    /// Make images smaller by this integer factor, first of all; the grids are those of the smaller images
+    #[arg(long, value_name = "F", default_value = "1", help_heading = "Images")]
+    pub downsample: NonZeroUsize,
+    /// How images are made smaller
+    #[arg(long, value_parser = choice::<DownsampleMethod>(), default_value_t, value_name = "METHOD", help_heading = "Images")]
+    pub downsample_method: DownsampleMethod,
+    /// What is done to the sign of the images
+    #[arg(long, value_parser = choice::<Contrast>(), default_value_t, value_name = "CONTRAST", help_heading = "Images")]
+    pub contrast: Contrast,
+    /// How 8-bit MRC data are meant
+    #[arg(long, value_parser = choice::<ByteSign>(), default_value_t, value_name = "SIGN", help_heading = "Images")]
+    pub mode0: ByteSign,
+    /// How pixels are stored, where the mode of the MRC headers is wrong
+    #[arg(long, value_parser = choice::<PixelType>(), value_name = "TYPE", help_heading = "Images")]
+    pub pixel_type: Option<PixelType>,
+
+    /// Only particles of these optics groups, by number or name; in .cs files ctf/exp_group_id
+    #[arg(long, value_name = "ID", num_args = 1.., help_heading = "Metadata")]
+    pub optics_group: Vec<String>,
+    /// Unit of the defocus angle (with --images only)
+    #[arg(long, value_parser = choice::<AngleUnit>(), default_value_t, value_name = "UNIT", help_heading = "Metadata")]
+    pub defocus_angle_unit: AngleUnit,
+    /// Unit of the phase shift (with --images only)
+    #[arg(long, value_parser = choice::<AngleUnit>(), default_value_t, value_name = "UNIT", help_heading = "Metadata")]
+    pub phase_shift_unit: AngleUnit,
+    /// From which axis the defocus angle is written; `rows` makes CryoLike's CTF right for astigmatic images
+    #[arg(long, value_parser = choice::<DefocusAngleAxis>(), default_value_t, value_name = "AXIS", help_heading = "Metadata")]
+    pub defocus_angle_axis: DefocusAngleAxis,
+
+    /// Images per stack
+    #[arg(long, value_name = "N", default_value = "1024", help_heading = "Stacks")]
+    pub batch_size: NonZeroUsize,
+    /// Stop after so many stacks
+    #[arg(long, value_name = "N", help_heading = "Stacks")]
+    pub max_stacks: Option<NonZeroUsize>,
+    /// No stack mixes image files
+    #[arg(long, help_heading = "Stacks")]
+    pub keep_files_apart: bool,
+    /// Leave out images that are missing, cut off or can't be normalised, list them in DIR/skipped.star, and end with
+    /// exit code 3
+    #[arg(long, help_heading = "Stacks")]
+    pub skip_unreadable: bool,
+    /// Threads [default: all processors allotted to the process, by SLURM too]
+    #[arg(short = 'j', long, value_name = "N", help_heading = "Machine")]
+    pub threads: Option<NonZeroUsize>,
+    /// Upper bound for buffers, such as 512M or 2G [default: 320M]
+    #[arg(long, value_name = "SIZE", value_parser = bytes, help_heading = "Machine")]
+    pub memory: Option<u64>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  verglas convert run_data.star -o stacks
+  verglas convert run_data.star --image-dir Particles/ -d parameters.npz -o stacks
+  verglas convert run_data.star -o stacks --downsample 2 --downsample-method fourier --defocus-angle-axis rows
+  verglas convert J24_particles.cs J24_passthrough_particles.cs -o stacks --contrast blob-sign
+  verglas convert cryosparc/ --job 15 -o stacks
+  verglas convert a.star b.star --images a.mrcs b.mrcs --pixel-size 1.06 -o stacks";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ConvertArguments {
+    #[command(flatten)]
+    pub input: InputArguments,
+    /// Folder to write to
+    #[arg(short, long, value_name = "DIR", help_heading = "Output")]
+    pub output: PathBuf,
+
+    /// Don't write the physical images (phys/)
+    #[arg(long, help_heading = "Output")]
+    pub no_physical: bool,
+    /// Draw no plots of the stacks (plots/)
+    #[arg(long, help_heading = "Output")]
+    pub no_plots: bool,
+    /// Replace what an earlier run left in the output folder
+    #[arg(long, help_heading = "Output", conflicts_with_all = ["resume", "shard"])]
+    pub overwrite: bool,
+    /// Finish what an earlier run left unfinished: keep its stacks that are whole and make the others
+    #[arg(long, help_heading = "Output")]
+    pub resume: bool,
+    /// With --resume: read the stacks that are kept, and make those anew that were altered since
+    #[arg(long, help_heading = "Output", requires = "resume")]
+    pub verify: bool,
+    /// Make only the K-th of N parts of the stacks, K from 1; any number of shards may run at once
+    #[arg(long, value_name = "K/N", value_parser = shard, help_heading = "Output")]
+    pub shard: Option<Shard>,
+}
 
 /// Runs the command.
 pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Result<(), Failure> {
@@ -30,7 +154,7 @@ pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Res
     };
     let summary = convert(input, settings, &arguments.output, messages)?;
     messages.summary(&describe(&summary), || serde_json::to_value(&summary).unwrap_or_default());
-    if summary.n_images_skipped > 0 { Err(Failure::Told(LEFT_OUT)) } else { Ok(()) }
+    if summary.n_images_skipped > 0 { Err(Failure::AlreadySaid(LEFT_OUT)) } else { Ok(()) }
 }
 
 /// It finished, but particles were left out, as the user allowed.
@@ -64,13 +188,13 @@ pub fn input(arguments: &InputArguments) -> std::result::Result<Input, Failure> 
     let has_ending =
         |path: &PathBuf, ending: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
     let usage = |message: String| Err(Failure::Usage(message));
-    let is_radians = |unit| unit == AngleUnitName::Radians;
+    let is_radians = |unit| unit == AngleUnit::Radians;
     if arguments.images.is_empty()
         && (is_radians(arguments.defocus_angle_unit) || is_radians(arguments.phase_shift_unit))
     {
         return usage("units of angles can be chosen for .star files with --images only".to_owned());
     }
-    if matches!(arguments.pixel_size_from, Some(PixelSizeFromName::Caller)) && arguments.pixel_size.is_none() {
+    if arguments.pixel_size_from == Some(PixelSizeFrom::Caller) && arguments.pixel_size.is_none() {
         return usage("--pixel-size-from caller, and no --pixel-size".to_owned());
     }
     if let Some(job_number) = arguments.job {
@@ -108,7 +232,10 @@ pub fn input(arguments: &InputArguments) -> std::result::Result<Input, Failure> 
     }
     match arguments.input.as_slice() {
         [star] => Ok(Input::IndexedStar(star.clone())),
-        several => usage(format!("{} .star files; name the image stack of each with --images", several.len())),
+        several => Err(Failure::UsageWithHint(
+            format!("{} .star files, expected one, or --images with as many image stacks", several.len()),
+            "STAR files that name their images are given one at a time; --images is for those that name none",
+        )),
     }
 }
 
@@ -124,14 +251,15 @@ pub fn settings(arguments: &InputArguments) -> ConvertSettings {
         batch_size: arguments.batch_size.get(),
         max_stacks: arguments.max_stacks.map(NonZeroUsize::get),
         pixel_size_angstrom: arguments.pixel_size.map(|size| [size, size]),
-        pixel_size_from: arguments.pixel_size_from.map(Into::into),
-        defocus_angle_unit: AngleUnit::from(arguments.defocus_angle_unit),
-        phase_shift_unit: arguments.phase_shift_unit.into(),
-        defocus_angle_axis: arguments.defocus_angle_axis.into(),
-        downsampling: Downsampling { factor: arguments.downsample, method: arguments.downsample_method.into() },
-        contrast: arguments.contrast.into(),
+        pixel_size_from: arguments.pixel_size_from,
+        defocus_angle_unit: arguments.defocus_angle_unit,
+        phase_shift_unit: arguments.phase_shift_unit,
+        defocus_angle_axis: arguments.defocus_angle_axis,
+        downsampling: Downsampling { factor: arguments.downsample, method: arguments.downsample_method },
+        contrast: arguments.contrast,
         optics_groups: arguments.optics_group.clone(),
-        byte_sign: arguments.mode0.into(),
+        byte_sign: arguments.mode0,
+        pixel_type: arguments.pixel_type,
         keep_files_apart: arguments.keep_files_apart,
         skip_unreadable: arguments.skip_unreadable,
         n_threads: arguments.threads.map_or(defaults.n_threads, usize::from),
@@ -143,7 +271,7 @@ pub fn settings(arguments: &InputArguments) -> ConvertSettings {
 /// Grids to be made from the data.
 pub fn grids(grids: &GridArguments) -> DescriptorSource {
     DescriptorSource::FromData {
-        precision: grids.precision.map(Into::into).unwrap_or_default(),
+        precision: grids.precision.unwrap_or_default(),
         resolution_factor: grids.resolution_factor.unwrap_or(1.0),
         n_inplanes: grids.n_inplanes.map(NonZeroUsize::get),
     }
@@ -155,7 +283,7 @@ pub fn describe(summary: &Summary) -> String {
         "box {} px, pixel size {} Å (from {})",
         summary.n_input_pixels,
         angstrom(summary.pixel_size_angstrom),
-        summary.pixel_size_source.as_str()
+        summary.pixel_size_source.said().said_in(&CommandWords)
     );
     let downsampled = match summary.downsample_method {
         None => String::new(),
@@ -187,11 +315,6 @@ pub fn describe(summary: &Summary) -> String {
         summary.images_per_second(),
         indicatif::HumanBytes(summary.bytes_written),
     );
-    for (code, label) in [("default-used", "default"), ("value-dropped", "dropped"), ("defocus-angle-axis", "note")] {
-        for warning in summary.warnings.iter().filter(|warning| warning.code == code) {
-            text.push_str(&format!("\n{label}: {}", warning.message));
-        }
-    }
     if let Some(path) = &summary.new_descriptor {
         text.push_str(&format!("\ndescriptor made from the data: {}", path.display()));
     }
@@ -199,8 +322,10 @@ pub fn describe(summary: &Summary) -> String {
 }
 
 /// A pixel size for people, without the last digits of a product such as 3 · 1.1.
-fn angstrom([size, _]: [f64; 2]) -> f64 {
-    (size * 1e6).round() / 1e6
+fn angstrom([size, _]: [f64; 2]) -> String {
+    // Rounded where that takes nothing away that counts.
+    let is_usual = (1e-2..1e6).contains(&size);
+    short(if is_usual { (size * 1e6).round() / 1e6 } else { size })
 }
 
 impl From<Error> for Failure {

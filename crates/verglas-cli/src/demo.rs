@@ -1,18 +1,32 @@
 //! `verglas demo`: the whole way on one line, on data that it makes itself.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use verglas::Error;
+use clap::Args;
 use verglas::convert::RecordedConversion;
 use verglas::manifest::FolderRecord;
 use verglas::metadata::Input;
 use verglas::report::{REPORT, ReportSettings, write_report};
 use verglas::settings::{ConvertSettings, Existing};
-use verglas::simulate::{SimulateError, SimulationSettings};
+use verglas::simulate::SimulationSettings;
+use verglas::{Error, ErrorKind};
 
-use crate::args::DemoArguments;
+use crate::failure::Failure;
 use crate::messages::Messages;
-use crate::{Failure, convert, report, simulate, verify};
+use crate::{convert, report, simulate, verify};
+
+const EXAMPLES: &str = "\
+Examples:
+  verglas demo
+  verglas demo /tmp/verglas-demo";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DemoArguments {
+    /// Folder to write to
+    #[arg(value_name = "DIR", default_value = "verglas-demo")]
+    pub output: PathBuf,
+}
 
 const N_PARTICLES: usize = 1000;
 const N_PIXELS: usize = 64;
@@ -41,11 +55,12 @@ pub fn run(arguments: &DemoArguments, messages: Messages) -> Result<(), Failure>
     let simulation = SimulationSettings::new(N_PARTICLES, N_PIXELS);
     refuse_other_runs(&stacks)?;
     let star = data.join("particles.star");
-    match simulate::write(&simulation, &data, messages)? {
+    match simulate::write(&simulation, &data, messages) {
         Ok(_) => {}
         // An earlier demo's data set: made from the same seed, so it is the same. The metadata come last.
-        Err(SimulateError::Exists(_)) if n_images_named(&star) == Some(N_PARTICLES) => {}
-        Err(error) => return Err(Error::from(error).into()),
+        Err(Failure::Run(error)) if error.kind() == ErrorKind::Exists && n_images_named(&star) == Some(N_PARTICLES) => {
+        }
+        Err(failure) => return Err(failure),
     }
     let settings =
         ConvertSettings { batch_size: BATCH_SIZE, existing: Existing::Overwrite, ..ConvertSettings::default() };
@@ -81,5 +96,5 @@ pub fn run(arguments: &DemoArguments, messages: Messages) -> Result<(), Failure>
     );
     messages
         .summary(&text, || serde_json::json!({"conversion": summary, "verification": verified, "report": reported}));
-    if verified.is_sound() { Ok(()) } else { Err(Failure::Told(1)) }
+    if verified.is_sound() { Ok(()) } else { Err(Failure::AlreadySaid(1)) }
 }

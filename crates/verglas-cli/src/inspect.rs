@@ -1,5 +1,8 @@
 //! `verglas inspect`.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use serde_json::{Value, json};
 use verglas::inspect::{
     ArchiveContents, ArrayContents, Contents, CrcState, CsContents, DescriptorContents, First, Inspection, Item,
@@ -8,10 +11,26 @@ use verglas::inspect::{
 };
 use verglas::{Error, Warning};
 
-use crate::Failure;
-use crate::args::InspectArguments;
+use crate::failure::Failure;
 use crate::inspect_structures::{map_rows, structure_lines, template_lines};
-use crate::messages::{Messages, result};
+use crate::messages::{Messages, printable_json, result};
+
+const EXAMPLES: &str = "\
+Examples:
+  verglas inspect run_data.star
+  verglas inspect Extract/job007/mic_0042.mrcs parameters.npz
+  verglas inspect --json stacks/fft/particles_fourier_stack_000000.npz";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct InspectArguments {
+    /// Files, recognised by what they hold
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// One JSON document: an object for one file, an array of objects for several
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Describes every file; what is wrong with some comes after all.
 pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Result<(), Failure> {
@@ -27,7 +46,7 @@ pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Res
                 }
                 for warning in &inspection.warnings {
                     let message = format!("`{}`: {warning}", inspection.path);
-                    messages.warning(&Warning { code: "file-odd", message });
+                    messages.warning(&Warning { code: "file-odd", message: message.into() });
                 }
                 let problems = inspection.problems.iter();
                 errors.extend(problems.map(|problem| Error::format(format!("`{}`: {problem}", inspection.path))));
@@ -36,7 +55,7 @@ pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Res
                 if arguments.json {
                     objects.push(json!({
                         "path": path.to_string_lossy(),
-                        "error": error.to_string(),
+                        "error": error.message(),
                         "hint": error.hint(),
                     }));
                 }
@@ -49,7 +68,7 @@ pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Res
             (1, Some(only)) => only,
             (_, last) => Value::Array(objects.into_iter().chain(last).collect()),
         };
-        result(&format!("{document:#}"))?;
+        result(&printable_json(format!("{document:#}")))?;
     }
     match Error::all_of(errors) {
         None => Ok(()),
@@ -200,13 +219,28 @@ fn mrc_title(mrc: &MrcContents) -> String {
 
 fn mrc_lines(mrc: &MrcContents) -> Vec<String> {
     let mut rows = vec![
-        pair("pixels", format!("mode {} ({}), {}-endian", mrc.mode, mrc.mode_name, mrc.byte_order)),
+        pair(
+            "pixels",
+            match mrc.byte_sign {
+                Some(sign) => format!(
+                    "mode {} ({}), read as {sign} unless --mode0 says otherwise, {}-endian",
+                    mrc.mode, mrc.mode_name, mrc.byte_order
+                ),
+                None => format!("mode {} ({}), {}-endian", mrc.mode, mrc.mode_name, mrc.byte_order),
+            },
+        ),
         pair(
             "pixel size",
             match (mrc.voxel_size_angstrom, mrc.pixel_size_angstrom) {
                 (Some(size), _) => format!("{} Å", size.map(float_text).join(" × ")),
                 (None, Some(size)) => format!("{} Å", size.map(float_text).join(" × ")),
-                (None, None) => "not stated".to_owned(),
+                (None, None) => match mrc.cell_without_grid_angstrom {
+                    Some(cell) => format!(
+                        "not known: the cell is {} Å and its grid 0, of which no pixel size follows",
+                        cell.map(float_text).join(" × ")
+                    ),
+                    None => "not stated".to_owned(),
+                },
             },
         ),
         pair(

@@ -8,36 +8,28 @@ mod convert;
 mod demo;
 mod descriptor;
 mod export;
+mod failure;
 mod inspect;
 mod inspect_structures;
 mod messages;
+mod numbers;
 mod report;
 mod signals;
 mod simulate;
 mod status;
 mod suggest;
 mod templates;
+mod values;
 mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use verglas::{Error, ErrorKind};
 
 use args::{Arguments, Command};
+use failure::Failure;
 use messages::Messages;
-
-/// Why a command did not do what it was asked.
-pub enum Failure {
-    /// The work failed: exit code 1.
-    Run(Error),
-    /// The words on the command line don't go together: exit code 2.
-    Usage(String),
-    /// A signal stopped it, after what was whole was kept: the exit code says which.
-    Stopped(Error, u8),
-    /// All has been told that there is to tell; the exit code says it to scripts.
-    Told(u8),
-}
 
 fn main() -> ExitCode {
     signals::survive_file_limits();
@@ -55,13 +47,17 @@ fn main() -> ExitCode {
         Command::Status(arguments) => status::run(arguments),
         Command::Verify(arguments) => verify::run(arguments, messages),
         Command::Report(arguments) => report::run(arguments, messages).map_err(Failure::Run),
-        Command::Completions(arguments) => completions::print_completions(arguments).map_err(Failure::Run),
-        Command::Man(arguments) => completions::write_manual(arguments, messages).map_err(Failure::Run),
+        Command::Completions(arguments) => {
+            completions::print_completions(arguments, Arguments::command()).map_err(Failure::Run)
+        }
+        Command::Man(arguments) => {
+            completions::write_manual(arguments, Arguments::command(), messages).map_err(Failure::Run)
+        }
         Command::Export(arguments) => export::run(arguments, messages).map_err(Failure::Run),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Told(code)) => ExitCode::from(code),
+        Err(Failure::AlreadySaid(code)) => ExitCode::from(code),
         Err(Failure::Run(error)) => {
             let hint = if error.kind() == ErrorKind::NotFound { suggest::misspelt(&arguments.command) } else { None };
             match hint {
@@ -73,6 +69,10 @@ fn main() -> ExitCode {
         Err(Failure::Stopped(error, code)) => {
             messages.error(&error);
             ExitCode::from(code)
+        }
+        Err(Failure::UsageWithHint(message, hint)) => {
+            messages.error(&Error::value(message).with_hint(hint));
+            ExitCode::from(2)
         }
         Err(Failure::Usage(message)) => {
             messages.error(&Error::value(message).with_hint("`verglas --help` lists what can be said"));

@@ -3,11 +3,35 @@
 use std::borrow::Cow;
 use std::io::{ErrorKind, IsTerminal, Write};
 
+use clap::{Args, ValueEnum};
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde_json::json;
+use verglas::hint::CommandWords;
 use verglas::{Error, Findings, Observer, Result, Warning};
 
-use crate::args::{LogFormat, Logging};
+/// What is shown on the way.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Messages")]
+pub struct Logging {
+    /// No progress and no summary; warnings are always shown
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Explain what was decided, and why
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// How messages on stderr look
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// How messages look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
 
 /// Where messages go and how they look.
 #[derive(Debug, Clone, Copy)]
@@ -27,13 +51,13 @@ impl Messages {
         for error in std::iter::once(error).chain(error.others()) {
             match self.logging.log_format {
                 LogFormat::Text => {
-                    self.line("error", "31", &error.to_string());
+                    self.line("error", "31", &error.message().said_in(&CommandWords));
                     if let Some(hint) = error.hint() {
-                        self.line("hint", "36", hint);
+                        self.line("hint", "36", &hint.said_in(&CommandWords));
                     }
                 }
                 LogFormat::Json => {
-                    log(json!({"level": "error", "message": error.to_string(), "hint": error.hint()}));
+                    log(&json!({"level": "error", "message": error.message(), "hint": error.hint()}));
                 }
             }
         }
@@ -42,9 +66,9 @@ impl Messages {
     /// Prints a warning; nothing silences these.
     pub fn warning(self, warning: &Warning) {
         match self.logging.log_format {
-            LogFormat::Text => self.line("warning", "33", &warning.message),
+            LogFormat::Text => self.line("warning", "33", &warning.message.said_in(&CommandWords)),
             LogFormat::Json => {
-                log(json!({"level": "warning", "code": warning.code, "message": warning.message}));
+                log(&json!({"level": "warning", "code": warning.code, "message": warning.message}));
             }
         }
     }
@@ -57,8 +81,8 @@ impl Messages {
         if self.logging.verbose {
             for note in &findings.notes {
                 match self.logging.log_format {
-                    LogFormat::Text => self.line("note", "2", note),
-                    LogFormat::Json => log(json!({"level": "note", "message": note})),
+                    LogFormat::Text => self.line("note", "2", &note.said_in(&CommandWords)),
+                    LogFormat::Json => log(&json!({"level": "note", "message": note})),
                 }
             }
         }
@@ -72,7 +96,7 @@ impl Messages {
         // What was asked for is done, whether or not this can be said.
         let _ = match self.logging.log_format {
             LogFormat::Text => write_result(text),
-            LogFormat::Json => write_result(&value().to_string()),
+            LogFormat::Json => write_result(&printable_json(value().to_string())),
         };
     }
 
@@ -113,14 +137,31 @@ pub fn usage_error(error: &clap::Error) -> ! {
     let form = words.next().map(|word| word.strip_prefix("--log-format=").map(str::to_owned).or_else(|| words.next()));
     if error.use_stderr() && form.flatten().is_some_and(|form| form == "json") {
         let text = error.render().to_string();
-        log(json!({"level": "error", "message": text.trim().trim_start_matches("error: "), "hint": null}));
+        log(&json!({"level": "error", "message": text.trim().trim_start_matches("error: "), "hint": null}));
         std::process::exit(error.exit_code());
     }
     error.exit()
 }
 
-fn log(value: serde_json::Value) {
-    let _ = writeln!(std::io::stderr().lock(), "{value}");
+fn log(value: &serde_json::Value) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", printable_json(value.to_string()));
+}
+
+/// JSON text in which all that a terminal would obey or hide is written out as JSON does it.
+pub fn printable_json(text: String) -> String {
+    if !text.contains(is_unprintable) {
+        return text;
+    }
+    // Such characters stand within strings only: JSON's own are ASCII, and its line breaks stay.
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, char| {
+        match is_unprintable(char) {
+            true => char.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
+                let _ = std::fmt::Write::write_fmt(&mut shown, format_args!("\\u{unit:04x}"));
+            }),
+            false => shown.push(char),
+        }
+        shown
+    })
 }
 
 /// Prints what was asked for on stdout.
@@ -141,16 +182,36 @@ fn write_result(text: &str) -> std::io::Result<()> {
     writeln!(stdout, "{}", printable(text)).and_then(|()| stdout.flush())
 }
 
-/// The text with its control characters written out, as `\\u{1b}`: names in files and of files may hold any, and a terminal
-/// would obey them. Lines and tabs are ours.
+/// Whether a terminal would obey a character, or show nothing for it: names in files and of files may hold any, and would
+/// look like others. Lines and tabs are ours.
+fn is_unprintable(char: char) -> bool {
+    match char {
+        '\n' | '\t' => false,
+        // Directions of writing: what follows is shown in another order than it stands.
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        // Breaks of lines and paragraphs.
+        '\u{2028}' | '\u{2029}' => true,
+        // Without a width or a shape: joiners, fillers, selectors of variants, marks of annotations, tags.
+        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' => true,
+        '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' => true,
+        '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' => true,
+        '\u{e0000}'..='\u{e0fff}' => true,
+        // U+0000 … U+001F and U+007F … U+009F.
+        char => char.is_control(),
+    }
+}
+
+/// The text with what is not printable written out, as `\\u{1b}`.
 fn printable(text: &str) -> Cow<'_, str> {
-    let is_obeyed = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
-    if !text.contains(is_obeyed) {
+    if !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.chars().fold(String::with_capacity(text.len()), |mut shown, char| {
-        if is_obeyed(char) {
-            shown.extend(char.escape_debug());
+        if is_unprintable(char) {
+            match char {
+                '\r' => shown.push_str("\\r"),
+                char => shown.extend(char.escape_unicode()),
+            }
         } else {
             shown.push(char);
         }
@@ -207,7 +268,23 @@ mod tests {
     fn names_can_neither_command_the_terminal_nor_look_like_messages() {
         assert_eq!(printable("a\tµ\nb"), "a\tµ\nb");
         assert_eq!(printable("`\u{1b}[2J\r.mrc`"), "`\\u{1b}[2J\\r.mrc`");
+        // Right-to-left overrides, blanks without width, control characters of the second set.
+        assert_eq!(printable("`a\u{202e}scrm.b`"), "`a\\u{202e}scrm.b`");
+        assert_eq!(printable("a\u{200b}\u{2066}b\u{9b}2J\u{85}"), "a\\u{200b}\\u{2066}b\\u{9b}2J\\u{85}");
+        assert_eq!(printable("Å × · – é 粒子"), "Å × · – é 粒子");
         let message = "cannot read `a\nerror: b`\n  needed by row 1";
         assert_eq!(printable_message(message), "cannot read `a\\nerror: b`\n  needed by row 1");
+    }
+
+    #[test]
+    fn json_holds_nothing_that_a_terminal_would_obey_or_hide() {
+        let name = "a\u{202e}b\u{9b}c\u{7f}d\u{e0041}e\u{1b}";
+        let value = json!({"message": name, "more": [1, "Å"]});
+        for text in [value.to_string(), format!("{value:#}")] {
+            let text = printable_json(text);
+            assert!(!text.contains(is_unprintable), "{text}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        }
+        assert_eq!(printable_json(json!("\u{9b}\u{e0041}").to_string()), "\"\\u009b\\udb40\\udc41\"");
     }
 }

@@ -7,7 +7,7 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use verglas::{Error, ErrorKind, Result};
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// What a shell says of a process that a signal ended, less the signal's number.
 const ENDED_BY_SIGNAL: i32 = 128;

@@ -1,13 +1,35 @@
 //! `verglas status`: how far a conversion is, seen from outside.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use indicatif::HumanDuration;
 use verglas::findings::counted;
 use verglas::manifest::FolderRecord;
 use verglas::status::{FolderStatus, RunStatus, State, show_ranges};
 
-use crate::Failure;
-use crate::args::StatusArguments;
-use crate::messages::result;
+use crate::failure::Failure;
+use crate::messages::{printable_json, result};
+
+const EXAMPLES: &str = "\
+Examples:
+  verglas status stacks
+  verglas status stacks --json
+  verglas status stacks --unfinished";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct StatusArguments {
+    /// Output folder of a conversion, finished or not
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// One JSON document, with every shard that has begun
+    #[arg(long)]
+    pub json: bool,
+    /// Only the shards that are not complete, as `sbatch --array` takes them: 3,7-9; nothing when all are
+    #[arg(long, conflicts_with = "json")]
+    pub unfinished: bool,
+}
 
 /// How many runs of one state are told of one by one.
 const MOST_LISTED: usize = 20;
@@ -26,7 +48,7 @@ pub fn run(arguments: &StatusArguments) -> Result<(), Failure> {
             result(&show_ranges(&unfinished))?;
         }
     } else if arguments.json {
-        result(&serde_json::to_string_pretty(&status).unwrap_or_default())?;
+        result(&printable_json(serde_json::to_string_pretty(&status).unwrap_or_default()))?;
     } else {
         let nouns = record.first().settings.input.nouns();
         result(&describe(&status, &arguments.folder.display().to_string(), Nouns::of(nouns)))?;

@@ -66,7 +66,7 @@ fn read_paths(command: &Command) -> Vec<&Path> {
     paths.into_iter().map(PathBuf::as_path).collect()
 }
 
-fn inputs(arguments: &crate::args::InputArguments) -> Vec<&PathBuf> {
+fn inputs(arguments: &crate::convert::InputArguments) -> Vec<&PathBuf> {
     arguments.input.iter().chain(&arguments.images).chain(&arguments.image_dir).chain(&arguments.descriptor).collect()
 }
 

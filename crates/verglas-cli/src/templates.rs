@@ -15,10 +15,10 @@ use verglas::templates::{
     AtomMass, DescriptorSource, TemplateJob, TemplateJobSettings, TemplateOverrides, TemplateSummary,
 };
 
-use crate::Failure;
-use crate::args::{bytes, positive, shard};
+use crate::failure::Failure;
 use crate::messages::Messages;
 use crate::signals::Signals;
+use crate::values::{bytes, positive, shard};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -293,7 +293,7 @@ pub mod verify {
     use verglas::templates::{TemplateVerification, verify_templates};
     use verglas::{Error, Findings};
 
-    use crate::Failure;
+    use crate::failure::Failure;
     use crate::messages::Messages;
     use crate::signals::Signals;
 
@@ -314,7 +314,7 @@ pub mod verify {
             });
         }
         messages.summary(&describe(&verified), || serde_json::to_value(&verified).unwrap_or_default());
-        if verified.is_sound() { Ok(()) } else { Err(Failure::Told(1)) }
+        if verified.is_sound() { Ok(()) } else { Err(Failure::AlreadySaid(1)) }
     }
 
     fn describe(verified: &TemplateVerification) -> String {

@@ -1,18 +1,34 @@
 //! `verglas verify`: is an output folder complete and unaltered?
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use verglas::findings::counted;
 use verglas::manifest::FolderRecord;
 use verglas::templates::is_of_templates;
 use verglas::verify::verify_on;
 use verglas::{Error, Findings, Verification};
 
-use crate::Failure;
-use crate::args::VerifyArguments;
+use crate::failure::Failure;
 use crate::messages::Messages;
 use crate::signals::Signals;
+
+const EXAMPLES: &str = "\
+Examples:
+  verglas verify stacks
+  verglas verify stacks -j 1 --log-format json";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct VerifyArguments {
+    /// Output folder of a conversion
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Threads [default: all processors allotted to the process]
+    #[arg(short = 'j', long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
 
 /// Looks and tells; fails when something is wrong.
 pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failure> {
@@ -22,7 +38,7 @@ pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failur
     }
     let verified = verify(&arguments.folder, arguments.threads, messages)?;
     messages.summary(&describe(&verified), || serde_json::to_value(&verified).unwrap_or_default());
-    if verified.is_sound() { Ok(()) } else { Err(Failure::Told(1)) }
+    if verified.is_sound() { Ok(()) } else { Err(Failure::AlreadySaid(1)) }
 }
 
 /// Looks at an output folder and tells what is wrong.

@@ -2,8 +2,13 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
+use verglas_choice::UnknownName;
 use verglas_formats::FormatError;
+use verglas_formats::mrc::CannotUnpack;
+
+use crate::hint::{Hint, LibraryWords, Text, Words};
 
 /// The result of this library's fallible functions.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -13,6 +18,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum ErrorKind {
     /// A file or folder that is needed is not there.
     NotFound,
+    /// A file or folder that is to be made is there already.
+    Exists,
     /// A file's contents break its format's rules or contradict another file.
     Format,
     /// A setting is wrong, or contradicts the data.
@@ -23,41 +30,56 @@ pub enum ErrorKind {
     Busy,
     /// The user asked to stop.
     Interrupted,
+    /// There is not enough memory.
+    Memory,
 }
 
 /// One thing that went wrong: where, what was expected, what was found; and what to do about it.
 ///
 /// `Display` gives the message without the hint, lower case and without a final stop. It may have further lines, each
-/// indented by two spaces. A cause is part of the text, so [`std::error::Error::source`] is always `None`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// indented by two spaces. `Debug`, which a `main` that returns `Result<(), Error>` prints, gives everything as text: the
+/// message, the hint, and what else is wrong. Programs look at [`Error::kind`] and at the hints of [`Error::hint`].
+///
+/// What the system or a format's reader said is kept as [`source`](std::error::Error::source); the message has its text
+/// already.
+///
+/// ```
+/// use verglas_core::{Error, ErrorKind, Hint, Setting};
+///
+/// let error = Error::value("the pixel size is not known").with_hint("give it with " + Hint::Give(Setting::PixelSize));
+/// assert_eq!(error.kind(), ErrorKind::Value);
+/// assert!(error.hint().is_some_and(|hint| hint.hints().any(|hint| hint == Hint::Give(Setting::PixelSize))));
+/// assert_eq!(format!("{error:?}"), "the pixel size is not known\nhint: give it with `pixel_size_angstrom`");
+/// ```
+#[derive(Clone)]
 pub struct Error {
     kind: ErrorKind,
-    message: String,
-    hint: Option<String>,
-    /// The operating system's number for it, if it is one of its own.
-    os_code: Option<i32>,
+    message: Text,
+    hint: Option<Text>,
+    /// What the system or a format's reader said.
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     /// What else is wrong, where several things were checked together.
     others: Vec<Error>,
 }
 
 impl Error {
     /// An error of the given kind.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, os_code: None, others: Vec::new() }
+    pub fn new(kind: ErrorKind, message: impl Into<Text>) -> Self {
+        Self { kind, message: message.into(), hint: None, source: None, others: Vec::new() }
     }
 
     /// Something that is needed is not there.
-    pub fn not_found(message: impl Into<String>) -> Self {
+    pub fn not_found(message: impl Into<Text>) -> Self {
         Self::new(ErrorKind::NotFound, message)
     }
 
     /// A file's contents are wrong.
-    pub fn format(message: impl Into<String>) -> Self {
+    pub fn format(message: impl Into<Text>) -> Self {
         Self::new(ErrorKind::Format, message)
     }
 
     /// A setting is wrong or contradicts the data.
-    pub fn value(message: impl Into<String>) -> Self {
+    pub fn value(message: impl Into<Text>) -> Self {
         Self::new(ErrorKind::Value, message)
     }
 
@@ -65,57 +87,64 @@ impl Error {
     pub fn io(doing: impl fmt::Display, error: &std::io::Error) -> Self {
         let kind = match error.kind() {
             std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+            std::io::ErrorKind::OutOfMemory => ErrorKind::Memory,
             _ => ErrorKind::Io,
         };
         let hint = match error.kind() {
             std::io::ErrorKind::StorageFull => {
-                Some("make room on that disk; a conversion then goes on with --resume".to_owned())
+                Some("make room on that disk; a conversion then goes on with " + Hint::Resume)
             }
             std::io::ErrorKind::QuotaExceeded => {
-                Some("the quota is used up; when there is room, a conversion goes on with --resume".to_owned())
+                Some("the quota is used up; when there is room, a conversion goes on with " + Hint::Resume)
             }
             std::io::ErrorKind::FileTooLarge => {
-                Some("`ulimit -f` tells and raises the limit of a file's size, if the file system has none".to_owned())
+                Some("`ulimit -f` tells and raises the limit of a file's size, if the file system has none".into())
             }
             _ if error.raw_os_error().is_some_and(|code| TOO_MANY_FILES.contains(&code)) => {
-                Some("`ulimit -n` tells and raises the limit of open files".to_owned())
+                Some("`ulimit -n` tells and raises the limit of open files".into())
             }
             _ => None,
         };
-        Self { hint, os_code: error.raw_os_error(), ..Self::new(kind, format!("{doing}: {error}")) }
+        let source = match error.raw_os_error() {
+            Some(code) => std::io::Error::from_raw_os_error(code),
+            None => std::io::Error::new(error.kind(), error.to_string()),
+        };
+        Self { hint, source: Some(Arc::new(source)), ..Self::new(kind, format!("{doing}: {error}")) }
     }
 
     /// Whether the operating system refused because too many files are open.
     pub fn is_of_too_many_files(&self) -> bool {
-        self.os_code.is_some_and(|code| TOO_MANY_FILES.contains(&code))
+        let system = self.source.as_ref().and_then(|source| source.downcast_ref::<std::io::Error>());
+        system.and_then(std::io::Error::raw_os_error).is_some_and(|code| TOO_MANY_FILES.contains(&code))
     }
 
     /// An error from reading the file at `path`, which the text names.
     pub fn from_format(path: &Path, error: FormatError) -> Self {
         let file = path.display().to_string();
         match error {
+            // What failed was a write.
+            FormatError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<CannotUnpack>()) => {
+                Self::io(format_args!("cannot unpack `{file}`"), &error)
+            }
             FormatError::Io(error) => Self::io(format_args!("cannot read `{file}`"), &error),
-            error => Self::format(error.describe(&file)).with_optional_hint(error.hint()),
+            error => {
+                let told = Self::format(error.describe(&file));
+                Self { hint: error.hint().map(Text::from), source: Some(Arc::new(error)), ..told }
+            }
         }
     }
 
     /// The same error with a line that says what to do.
     #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn with_hint(mut self, hint: impl Into<Text>) -> Self {
         self.hint = Some(hint.into());
-        self
-    }
-
-    fn with_optional_hint(mut self, hint: Option<&str>) -> Self {
-        self.hint = hint.map(str::to_owned);
         self
     }
 
     /// The same error with a further line of text, indented below the message.
     #[must_use]
     pub fn with_detail(mut self, line: impl fmt::Display) -> Self {
-        self.message.push_str("\n  ");
-        self.message.push_str(&line.to_string());
+        self.message.push(format!("\n  {line}"));
         self
     }
 
@@ -139,9 +168,29 @@ impl Error {
         self.kind
     }
 
+    /// What went wrong: the text that `Display` gives, for a front end with words of its own.
+    pub fn message(&self) -> &Text {
+        &self.message
+    }
+
     /// What to do about it, if that is known.
-    pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
+    pub fn hint(&self) -> Option<&Text> {
+        self.hint.as_ref()
+    }
+
+    /// Everything in a front end's words: the message, `hint: …` on a line of its own, and each of the others behind
+    /// `error: `.
+    pub fn said_in(&self, words: &dyn Words) -> String {
+        let mut text = self.message.said_in(words);
+        if let Some(hint) = &self.hint {
+            text.push_str("\nhint: ");
+            text.push_str(&hint.said_in(words));
+        }
+        for other in &self.others {
+            text.push_str("\nerror: ");
+            text.push_str(&other.said_in(words));
+        }
+        text
     }
 
     /// What else is wrong, where several things were checked together.
@@ -155,11 +204,37 @@ const TOO_MANY_FILES: [i32; 2] = [24, 23];
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        self.message.fmt(f)
     }
 }
 
-impl std::error::Error for Error {}
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.said_in(&LibraryWords))
+    }
+}
+
+/// By what they say: two that the system refused alike are the same.
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { kind, message, hint, source: _, others } = self;
+        (kind, message, hint, others) == (&other.kind, &other.message, &other.hint, &other.others)
+    }
+}
+
+impl Eq for Error {}
+
+impl From<UnknownName> for Error {
+    fn from(error: UnknownName) -> Self {
+        Self::value(error.to_string())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source.as_ref() as _)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -171,8 +246,27 @@ mod tests {
         let error = FormatError::malformed(Place::Line(12), "expected 26 values, found 25").with_hint("was it cut?");
         let error = Error::from_format(Path::new("run_data.star"), error);
         assert_eq!(error.to_string(), "line 12 of `run_data.star`: expected 26 values, found 25");
-        assert_eq!(error.hint(), Some("was it cut?"));
+        assert_eq!(error.hint(), Some(&"was it cut?".into()));
         assert_eq!(error.kind(), ErrorKind::Format);
+        let source = std::error::Error::source(&error).unwrap();
+        assert!(source.downcast_ref::<FormatError>().is_some());
+    }
+
+    #[test]
+    fn what_the_system_said_is_kept() {
+        let refused = std::io::Error::from_raw_os_error(TOO_MANY_FILES[0]);
+        let error = Error::io("cannot read `a.mrc`", &refused);
+        let source = std::error::Error::source(&error).unwrap().downcast_ref::<std::io::Error>().unwrap();
+        assert_eq!(source.raw_os_error(), Some(TOO_MANY_FILES[0]));
+        assert!(error.is_of_too_many_files());
+        assert!(!Error::io("cannot read", &std::io::Error::other("x")).is_of_too_many_files());
+    }
+
+    #[test]
+    fn debug_is_text_with_hints() {
+        let error =
+            Error::value("a").with_detail("of b").with_hint("do c").with_other(Error::value("d").with_hint("e"));
+        assert_eq!(format!("{error:?}"), "a\n  of b\nhint: do c\nerror: d\nhint: e");
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub mod mmcif;
 pub mod mrc;
 pub mod npy;
 pub mod npz;
+mod open;
 pub mod pdb;
 pub mod pt;
 pub mod star;
@@ -32,4 +33,5 @@ pub mod zip;
 
 pub use atoms::{AtomFile, AtomModel, AtomRecord, ELEMENTS};
 pub use error::{Fault, FormatError, Place, Result};
+pub use open::{NoFile, look, open_regular, read_regular};
 pub use unpack::{MAX_UNPACKED_BYTES, open_unpacked};

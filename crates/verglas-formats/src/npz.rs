@@ -6,10 +6,16 @@ use std::path::Path;
 
 use crate::error::{Fault, FormatError, Place, Result};
 use crate::npy::{Dtype, Kind, NpyArray, NpyHeader, Scalar, push_ucs4, ucs4_width};
+use crate::open::open_regular;
 use crate::zip::{ZipReader, ZipWriter, in_entry};
 
-/// The largest array that [`NpzReader`] reads unless told otherwise, in bytes: 4 GiB.
+/// The largest array that [`NpzReader::new`] reads unless told otherwise, in bytes: 4 GiB.
 pub const DEFAULT_LIMIT_BYTES: u64 = 4 << 30;
+
+/// Arrays of up to this size are read whatever the size of the file.
+const SMALL_ARRAY_BYTES: u64 = 64 << 20;
+/// Larger ones only up to this many times the file's size: text packs well, but not without end.
+const MOST_UNPACKED: u64 = 16;
 
 /// An `.npz` that is open for reading.
 #[derive(Debug)]
@@ -19,12 +25,15 @@ pub struct NpzReader<R> {
 }
 
 impl NpzReader<BufReader<File>> {
-    /// Opens the `.npz` at `path`.
+    /// Opens the `.npz` at `path`. The limit on the bytes of one array follows the file's size: 16 times as much, and at
+    /// least 64 MiB.
     ///
     /// # Errors
     /// As [`ZipReader::new`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::new(BufReader::new(File::open(path)?))
+        let file = open_regular(path)?;
+        let limit_bytes = SMALL_ARRAY_BYTES.max(file.metadata()?.len().saturating_mul(MOST_UNPACKED));
+        Ok(Self::new(BufReader::new(file))?.with_limit(limit_bytes))
     }
 }
 
@@ -43,6 +52,11 @@ impl<R: Read + Seek> NpzReader<R> {
         Self { limit_bytes, ..self }
     }
 
+    /// The most bytes that one array may have.
+    pub fn limit_bytes(&self) -> u64 {
+        self.limit_bytes
+    }
+
     /// The arrays' names, without `.npy`, in the order of the archive. Entries that are no arrays are left out.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.archive.entries().iter().filter_map(|entry| entry.name.strip_suffix(".npy"))
@@ -51,6 +65,11 @@ impl<R: Read + Seek> NpzReader<R> {
     /// Whether there is an array called `name`.
     pub fn has(&self, name: &str) -> bool {
         self.archive.entry(&format!("{name}.npy")).is_some()
+    }
+
+    /// Bytes of the array called `name` with its header, as the archive's directory claims: no more is ever read of it.
+    pub fn size_bytes(&self, name: &str) -> Option<u64> {
+        self.archive.entry(&format!("{name}.npy")).map(|entry| entry.size_bytes)
     }
 
     /// Reads the array called `name`.

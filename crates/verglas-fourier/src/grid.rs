@@ -4,10 +4,9 @@
 //! 0 of the polar grid lies along it.
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2, FRAC_PI_4, PI};
-use std::fmt;
-use std::str::FromStr;
 
 use thiserror::Error;
+use verglas_choice::choice;
 
 /// Largest box side, in pixels, that is accepted.
 pub const MAX_PIXELS: usize = 1 << 14;
@@ -16,64 +15,33 @@ pub const MAX_SHELLS: usize = 20_000;
 /// Largest number of angles per shell that is accepted; the default grid of the largest box has 32 768.
 pub const MAX_INPLANES: usize = 1 << 16;
 
-/// The floating-point type of a polar Fourier stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Precision {
-    /// complex64 output, to within 1e-6 of direct summation.
-    #[default]
-    Single,
-    /// complex128 output, to within 1e-12 of direct summation.
-    Double,
-}
-
-impl Precision {
-    /// `single` or `double`, as CryoLike's files name it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Single => "single",
-            Self::Double => "double",
-        }
-    }
-}
-
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Precision {
-    type Err = GridError;
-
-    fn from_str(text: &str) -> Result<Self, GridError> {
-        match text {
-            "single" => Ok(Self::Single),
-            "double" => Ok(Self::Double),
-            _ => Err(GridError::Precision(text.to_owned())),
-        }
+choice! {
+    /// The floating-point type of a polar Fourier stack.
+    pub enum Precision("precision", default Single) {
+        /// complex64 output, to within 1e-6 of direct summation.
+        Single = "single",
+        /// complex128 output, to within 1e-12 of direct summation.
+        Double = "double",
     }
 }
 
 /// Why a grid cannot be.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum GridError {
-    /// A word that is no precision.
-    #[error("precision is `{0}`, expected `single` or `double`")]
-    Precision(String),
     /// A box side out of range.
     #[error("box side is {0} pixels, expected 1 to {MAX_PIXELS}")]
     Pixels(usize),
     /// A pixel size that is no length.
-    #[error("pixel size is {} × {} Å, expected two finite numbers above 0", .0[0], .0[1])]
+    #[error("pixel size is {} × {} Å, expected two finite numbers above 0", brief(.0[0]), brief(.0[1]))]
     PixelSize([f64; 2]),
     /// A radius that is no length.
-    #[error("largest radius is {0}, expected a finite number above 0")]
+    #[error("largest radius is {}, expected a finite number above 0", brief(*.0))]
     RadiusMax(f64),
     /// A distance between shells that is no length.
-    #[error("distance between shells is {0}, expected a finite number above 0")]
+    #[error("distance between shells is {}, expected a finite number above 0", brief(*.0))]
     DistRadii(f64),
     /// Radius and distance that make too many shells.
-    #[error("radius {radius_max} at distance {dist_radii} makes more than {MAX_SHELLS} shells")]
+    #[error("radius {} at distance {} makes more than {MAX_SHELLS} shells", brief(*radius_max), brief(*dist_radii))]
     Shells {
         /// The largest radius asked for.
         radius_max: f64,
@@ -81,8 +49,14 @@ pub enum GridError {
         dist_radii: f64,
     },
     /// A number of angles out of range.
-    #[error("{0} angles per shell, expected 1 to {MAX_INPLANES}")]
+    #[error("{0} angles per shell (n_inplanes), expected 1 to {MAX_INPLANES}")]
     Inplanes(usize),
+}
+
+/// A number with an exponent where it would take more digits than anybody reads.
+pub fn brief(number: f64) -> String {
+    let is_plain = number == 0.0 || !number.is_finite() || (1e-9..1e16).contains(&number.abs());
+    if is_plain { number.to_string() } else { format!("{number:e}") }
 }
 
 /// A square of pixels: pixel `[a, b]` lies at `(a − ⌊N/2⌋, b − ⌊N/2⌋)`, for even and odd N alike.
@@ -257,84 +231,115 @@ struct Node {
 /// precision.
 fn gauss_jacobi_01(n: usize) -> Vec<Node> {
     let spacing = PI / (n as f64 + 1.0);
-    (1..=n)
+    // The k-th zero counted from the left lies about this angle from that end.
+    let angle = |k: usize| (k as f64 + 0.25) * spacing;
+    let n_left = (1..=n).take_while(|&k| angle(k) < FRAC_PI_2).count();
+    let left: Vec<f64> = (1..=n_left).map(|k| 2.0 * (angle(k) / 2.0).sin().powi(2)).collect();
+    let right: Vec<f64> = (n_left + 1..=n)
         .map(|k| {
-            // The k-th zero counted from the left lies about this angle from that end.
-            let from_left = (k as f64 + 0.25) * spacing;
-            if from_left < FRAC_PI_2 {
-                let (z, weight) = newton(2.0 * (from_left / 2.0).sin().powi(2), |z| left_of_middle(n, z));
-                Node { from_left: z, weight }
-            } else {
-                let from_right = (n - k) as f64 + 0.75;
-                let (x, weight) = newton(2.0 * (from_right * spacing / 2.0).sin().powi(2), |x| right_of_middle(n, x));
-                Node { from_left: 2.0 - x, weight }
-            }
+            let from_right = (n - k) as f64 + 0.75;
+            2.0 * (from_right * spacing / 2.0).sin().powi(2)
         })
+        .collect();
+    let left = newton(&left, |z| left_of_middle(n, z)).into_iter();
+    let right = newton(&right, |x| right_of_middle(n, x)).into_iter();
+    left.map(|(z, weight)| Node { from_left: z, weight })
+        .chain(right.map(|(x, weight)| Node { from_left: 2.0 - x, weight }))
         .collect()
 }
 
-/// Improves the distance `x` of a zero from an end; returns it with its quadrature weight 4/((1 − t²)P′²).
-fn newton(mut x: f64, polynomial: impl Fn(f64) -> (f64, f64)) -> (f64, f64) {
-    // From its starting point every zero is found in four or five steps; the bound only guards against a cycle between
-    // neighbouring numbers.
-    for _ in 0..10 {
-        let (value, slope) = polynomial(x);
-        let step = value / slope;
-        x -= step;
-        if step.abs() <= 4.0 * f64::EPSILON * x {
-            break;
+/// How many zeros are improved side by side: each step of the recurrence waits for the one before, and n² steps are many
+/// for the largest boxes.
+const LANES: usize = 16;
+type Lanes = [f64; LANES];
+
+/// Improves the distances of zeros from an end; returns each with its quadrature weight 4/((1 − t²)P′²).
+fn newton(starts: &[f64], polynomial: impl Fn(&Lanes) -> (Lanes, Lanes)) -> Vec<(f64, f64)> {
+    let mut found = Vec::with_capacity(starts.len());
+    for starts in starts.chunks(LANES) {
+        let (mut x, mut is_done) = ([starts[0]; LANES], [false; LANES]);
+        x[..starts.len()].copy_from_slice(starts);
+        // From its starting point every zero is found in four or five steps; the bound only guards against a cycle between
+        // neighbouring numbers.
+        for _ in 0..10 {
+            let (value, slope) = polynomial(&x);
+            for lane in (0..LANES).filter(|&lane| !is_done[lane]).collect::<Vec<_>>() {
+                let step = value[lane] / slope[lane];
+                x[lane] -= step;
+                is_done[lane] = step.abs() <= 4.0 * f64::EPSILON * x[lane];
+            }
+            if is_done.iter().all(|&done| done) {
+                break;
+            }
         }
+        let (_, slope) = polynomial(&x);
+        found.extend(
+            x.iter().zip(slope).take(starts.len()).map(|(&x, slope)| (x, 4.0 / (x * (2.0 - x) * slope * slope))),
+        );
     }
-    let (_, slope) = polynomial(x);
-    (x, 4.0 / (x * (2.0 - x) * slope * slope))
+    found
 }
 
-/// ±P_n^(0,1) and its derivative at distance `z` from t = −1.
+/// ±P_n^(0,1) and its derivative at distances `z` from t = −1.
 ///
 /// There P_n^(0,1)(t) = (−1)ⁿ(n + 1)p_n with p_0 = 1, and with D_k = k²(k + 1)²(p_k − p_{k−1})/(2k + 1):
 /// D_{k+1} = D_k − (k + 1)³ z p_k.
-fn left_of_middle(n: usize, z: f64) -> (f64, f64) {
-    let (mut p, mut difference) = (Sum::of(1.0), Sum::of(0.0));
+fn left_of_middle(n: usize, z: &Lanes) -> (Lanes, Lanes) {
+    let (mut p, mut difference) = (Sums::of(1.0), Sums::of(0.0));
     for k in 0..n {
         let k = k as f64;
-        difference.add(-(k + 1.0).powi(3) * z * p.value);
-        p.add(difference.value * (2.0 * k + 3.0) / ((k + 1.0) * (k + 2.0)).powi(2));
+        let (fall, rise, over) = (-(k + 1.0).powi(3), 2.0 * k + 3.0, ((k + 1.0) * (k + 2.0)).powi(2));
+        for lane in 0..LANES {
+            difference.add(lane, fall * z[lane] * p.value[lane]);
+            p.add(lane, difference.value[lane] * rise / over);
+        }
     }
     let n = n as f64;
-    let slope = (2.0 * difference.value / (n + 1.0).powi(2) - n * z * p.value) / (z * (2.0 - z));
-    ((n + 1.0) * p.value, (n + 1.0) * slope)
+    let slope = |lane: usize| {
+        let (z, p, difference) = (z[lane], p.value[lane], difference.value[lane]);
+        (n + 1.0) * ((2.0 * difference / (n + 1.0).powi(2) - n * z * p) / (z * (2.0 - z)))
+    };
+    (p.value.map(|p| (n + 1.0) * p), std::array::from_fn(slope))
 }
 
-/// P_n^(0,1) and its derivative at distance `x` from t = 1.
+/// P_n^(0,1) and its derivative at distances `x` from t = 1.
 ///
 /// P_0 = 1, and with D_k = k(k + 1)(P_k − P_{k−1})/(2k + 1): D_{k+1} = D_k − (k + 1) x P_k.
-fn right_of_middle(n: usize, x: f64) -> (f64, f64) {
-    let (mut p, mut difference) = (Sum::of(1.0), Sum::of(0.0));
+fn right_of_middle(n: usize, x: &Lanes) -> (Lanes, Lanes) {
+    let (mut p, mut difference) = (Sums::of(1.0), Sums::of(0.0));
     for k in 0..n {
         let k = k as f64;
-        difference.add(-(k + 1.0) * x * p.value);
-        p.add(difference.value * (2.0 * k + 3.0) / ((k + 1.0) * (k + 2.0)));
+        let (fall, rise, over) = (-(k + 1.0), 2.0 * k + 3.0, (k + 1.0) * (k + 2.0));
+        for lane in 0..LANES {
+            difference.add(lane, fall * x[lane] * p.value[lane]);
+            p.add(lane, difference.value[lane] * rise / over);
+        }
     }
     let n = n as f64;
-    (p.value, (2.0 * difference.value - n * x * p.value) / (x * (2.0 - x)))
+    let slope = |lane: usize| {
+        let (x, p, difference) = (x[lane], p.value[lane], difference.value[lane]);
+        (2.0 * difference - n * x * p) / (x * (2.0 - x))
+    };
+    (p.value, std::array::from_fn(slope))
 }
 
-/// A sum that carries along what rounding takes away from it (Kahan).
-struct Sum {
-    value: f64,
-    excess: f64,
+/// Sums that carry along what rounding takes away from them (Kahan).
+struct Sums {
+    value: Lanes,
+    excess: Lanes,
 }
 
-impl Sum {
+impl Sums {
     fn of(value: f64) -> Self {
-        Self { value, excess: 0.0 }
+        Self { value: [value; LANES], excess: [0.0; LANES] }
     }
 
-    fn add(&mut self, term: f64) {
-        let term = term - self.excess;
-        let next = self.value + term;
-        self.excess = (next - self.value) - term;
-        self.value = next;
+    #[inline(always)]
+    fn add(&mut self, lane: usize, term: f64) {
+        let term = term - self.excess[lane];
+        let next = self.value[lane] + term;
+        self.excess[lane] = (next - self.value[lane]) - term;
+        self.value[lane] = next;
     }
 }
 
@@ -358,6 +363,18 @@ mod tests {
         assert!((rule[0].from_left - (6.0 - root) / 5.0).abs() < 1e-15);
         assert!((rule[1].from_left - (6.0 + root) / 5.0).abs() < 1e-15);
         assert!((rule[0].weight + rule[1].weight - 2.0).abs() < 1e-14);
+    }
+
+    #[test]
+    fn zeros_that_are_improved_together_are_those_of_the_polynomial() {
+        // Σ t is the sum of the recurrence's diagonal, 1/((2k + 1)(2k + 3)), which telescopes to n/(2n + 1).
+        for n in [1, 2, 15, 16, 17, 31, 33, 257] {
+            let rule = gauss_jacobi_01(n);
+            assert_eq!(rule.len(), n);
+            let sum: f64 = rule.iter().map(|node| node.from_left - 1.0).sum();
+            assert!((sum - n as f64 / (2 * n + 1) as f64).abs() < 1e-14 * n as f64, "{n}: {sum}");
+            assert!(rule.windows(2).all(|pair| pair[0].from_left < pair[1].from_left));
+        }
     }
 
     #[test]
@@ -397,6 +414,8 @@ mod tests {
         assert!(matches!(PolarGrid::new(1.0, 0.25, usize::MAX), Err(GridError::Inplanes(_))));
         assert!(matches!(CartesianGrid::new(0, [1.0, 1.0]), Err(GridError::Pixels(0))));
         assert!(matches!(CartesianGrid::new(8, [1.0, 0.0]), Err(GridError::PixelSize(_))));
+        let shells = PolarGrid::new(1e300, 1e-300, 4).unwrap_err().to_string();
+        assert_eq!(shells, "radius 1e300 at distance 1e-300 makes more than 20000 shells");
         assert_eq!("double".parse::<Precision>(), Ok(Precision::Double));
         assert!("Double".parse::<Precision>().is_err());
     }

@@ -40,15 +40,9 @@ pub struct ArrayEntry {
     pub is_compressed: bool,
 }
 
-/// Arrays of up to this size are read whatever the size of the file.
-const SMALL_ARRAY_BYTES: u64 = 64 << 20;
-/// Larger ones only up to this many times the file's size: text packs well, but not without end.
-const MOST_UNPACKED: u64 = 16;
-
-pub(super) fn inspect_archive(path: &Path, file_bytes: u64) -> Result<Found> {
+pub(super) fn inspect_archive(path: &Path) -> Result<Found> {
     let in_file = |error| Error::from_format(path, error);
-    let limit_bytes = SMALL_ARRAY_BYTES.max(file_bytes.saturating_mul(MOST_UNPACKED));
-    let mut npz = NpzReader::open(path).map_err(in_file)?.with_limit(limit_bytes);
+    let mut npz = NpzReader::open(path).map_err(in_file)?;
     let has_all = |npz: &NpzReader<BufReader<File>>, names: &[&str]| names.iter().all(|name| npz.has(name));
     if !has_all(&npz, &["n_pixels", "pixel_size", "radius_max", "n_inplanes"]) {
         return Ok(Contents::Archive(list_arrays(path)?).into());
@@ -66,7 +60,8 @@ pub(super) fn inspect_archive(path: &Path, file_bytes: u64) -> Result<Found> {
 /// Reads the header of every array; their values are left where they are.
 fn list_arrays(path: &Path) -> Result<ArchiveContents> {
     let in_file = |error| Error::from_format(path, error);
-    let file = File::open(path).map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
+    let file = verglas_formats::open_regular(path)
+        .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
     let mut archive = ZipReader::new(BufReader::new(file)).map_err(in_file)?;
     let entries = archive.entries().to_vec();
     let mut contents = ArchiveContents { arrays: Vec::new(), others: Vec::new() };

@@ -1,6 +1,5 @@
 //! Plain `.npy` arrays.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
@@ -32,7 +31,7 @@ pub struct ArrayContents {
 pub(super) fn inspect_array(path: &Path) -> Result<ArrayContents> {
     let in_file = |error| Error::from_format(path, error);
     let cannot_read = |error| Error::io(format_args!("cannot read `{}`", path.display()), &error);
-    let file = File::open(path).map_err(cannot_read)?;
+    let file = verglas_formats::open_regular(path).map_err(cannot_read)?;
     let file_bytes = file.metadata().map_err(cannot_read)?.len();
     let mut reader = BufReader::new(file);
     let header = NpyHeader::read(&mut reader, file_bytes).map_err(in_file)?;

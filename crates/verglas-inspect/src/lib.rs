@@ -99,17 +99,13 @@ impl From<Contents> for Found {
 /// that leaves nothing to describe. Damage that leaves something is told in [`Inspection::problems`].
 pub fn inspect(path: &Path) -> Result<Inspection> {
     let cannot_read = |error| Error::io(format_args!("cannot read `{}`", path.display()), &error);
-    let metadata = std::fs::metadata(path).map_err(cannot_read)?;
-    if !metadata.is_file() {
-        // A pipe could keep the reader waiting for ever.
-        return Err(Error::value(format!("`{}` is not a regular file", path.display())));
-    }
+    let metadata = verglas_formats::open_regular(path).and_then(|file| file.metadata()).map_err(cannot_read)?;
     let found = match recognize(path)? {
         FileKind::Star => Contents::Star(star::inspect_star(path)?).into(),
         FileKind::Cs => cs::inspect_cs(path)?,
         FileKind::Mrc => mrc::inspect_mrc(path)?,
         FileKind::Npy => Contents::Array(array::inspect_array(path)?).into(),
-        FileKind::Npz => archive::inspect_archive(path, metadata.len())?,
+        FileKind::Npz => archive::inspect_archive(path)?,
         FileKind::Structure => Contents::Structure(Box::new(inspect_structure(path)?)).into(),
         FileKind::Trajectory => structure::inspect_trajectory(path)?,
         FileKind::Pt => tensor::inspect_tensor(path)?,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use verglas_core::error::{Error, Result};
-use verglas_formats::mrc::{ByteOrder, read_header};
+use verglas_formats::mrc::{ByteOrder, Mode, read_header};
 
 use verglas_structures::inspect::MapSummary;
 
@@ -33,6 +33,10 @@ pub struct MrcContents {
     pub voxel_size_angstrom: Option<[f64; 3]>,
     /// The file as one map; `None` for a single image.
     pub map: Option<MapSummary>,
+    /// The cell's sides along x and y, Å, where there is a cell and its grid is 0: no pixel size follows from that.
+    pub cell_without_grid_angstrom: Option<[f64; 2]>,
+    /// What 8-bit pixels are read as unless asked for otherwise: `signed`; `None` for other modes.
+    pub byte_sign: Option<&'static str>,
     /// 0 for images, 1 for a volume, 401 and above for a stack of volumes.
     pub space_group: i32,
     /// NVERSION: 20140 or 20141 for MRC2014.
@@ -80,6 +84,8 @@ pub(super) fn inspect_mrc(path: &Path) -> Result<Found> {
         pixel_size_angstrom: header.pixel_size_angstrom,
         voxel_size_angstrom: header.voxel_size_angstrom,
         map,
+        cell_without_grid_angstrom: header.cell_without_grid_angstrom,
+        byte_sign: (header.mode == Mode::Int8).then_some("signed"),
         space_group: header.space_group,
         version: header.version,
         extended_header_bytes: header.extended_header_bytes,
@@ -96,6 +102,9 @@ pub(super) fn inspect_mrc(path: &Path) -> Result<Found> {
     Ok(Found {
         contents: Contents::Mrc(contents),
         warnings: summary.warnings.iter().map(ToString::to_string).collect(),
-        problems: summary.truncation.iter().map(ToString::to_string).collect(),
+        problems: {
+            let truncation = summary.truncation.iter().map(ToString::to_string);
+            truncation.chain(summary.misfit.iter().map(ToString::to_string)).collect()
+        },
     })
 }

@@ -1,12 +1,12 @@
 //! Which kind of file this is: by its first bytes, then by its name.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
 use verglas_core::error::{Error, Result};
 use verglas_formats::mrc::{Compression, HEADER_BYTES, MrcHeader};
 use verglas_formats::npy::{Dtype, NPY_MAGIC, NpyHeader};
+use verglas_formats::open_regular;
 use verglas_formats::zip::ZipReader;
 use verglas_structures::InputKind;
 
@@ -33,7 +33,7 @@ const START_BYTES: u64 = 4096;
 pub(super) fn recognize(path: &Path) -> Result<FileKind> {
     let cannot_read = |error| Error::io(format_args!("cannot read `{}`", path.display()), &error);
     let in_file = |error| Error::from_format(path, error);
-    let mut file = File::open(path).map_err(cannot_read)?;
+    let mut file = open_regular(path).map_err(cannot_read)?;
     let file_bytes = file.metadata().map_err(cannot_read)?.len();
     let mut start = Vec::new();
     (&mut file).take(START_BYTES).read_to_end(&mut start).map_err(cannot_read)?;
@@ -45,7 +45,7 @@ pub(super) fn recognize(path: &Path) -> Result<FileKind> {
         Some(InputKind::Map | InputKind::Array) | None => {}
     }
     if start.starts_with(&NPY_MAGIC) {
-        let mut reader = BufReader::new(File::open(path).map_err(cannot_read)?);
+        let mut reader = BufReader::new(open_regular(path).map_err(cannot_read)?);
         let header = NpyHeader::read(&mut reader, file_bytes).map_err(in_file)?;
         let is_table = matches!(header.dtype(), Dtype::Record(_));
         return Ok(if is_table { FileKind::Cs } else { FileKind::Npy });

@@ -179,6 +179,18 @@ impl RowLines {
     }
 }
 
+/// A column that says something of the pixel size and does not count: RELION keeps those of other images or half of what
+/// it takes, such as a magnification.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OtherPixelSize {
+    /// The column.
+    pub name: &'static str,
+    /// Its least and its greatest value, in the column's own unit.
+    pub range: [f64; 2],
+    /// Whether it is the images' own pixel size, Å, which input in sequence does not go by.
+    pub is_of_images: bool,
+}
+
 /// All particles of a data set, one row of metadata each, in the order of the rows.
 ///
 /// Every per-particle vector has [`ParticleTable::len`] elements.
@@ -220,7 +232,8 @@ pub struct ParticleTable {
     pub uid: Option<Vec<u64>>,
     /// CryoSPARC's `blob/sign`, if there is one: −1 where the image is stored with the other contrast, else 1.
     pub blob_sign: Option<Column>,
-    /// CryoSPARC's `blob/shape`, if there is one: rows and columns that the images are said to have, pixels.
+    /// CryoSPARC's `blob/shape`, or RELION's `rlnImageSize` twice, if there is one: rows and columns that the images are
+    /// said to have, pixels; NaN where a row's file says nothing.
     pub stated_box: Option<[Column; 2]>,
     /// The metadata's own pixel size (`rlnImagePixelSize` or `blob/psize_A`), Å.
     pub pixel_size_angstrom: Option<f64>,
@@ -228,6 +241,8 @@ pub struct ParticleTable {
     pub detector_pixel_size_angstrom: Option<f64>,
     /// Where the detector's pixel sizes differ by more than 0.1 %: the sizes and their numbers of rows, one line each.
     pub differing_detector_pixel_sizes: Option<String>,
+    /// What else says something of the pixel size and does not count.
+    pub other_pixel_sizes: Vec<OtherPixelSize>,
 }
 
 impl ParticleTable {

@@ -3,8 +3,10 @@
 use serde::Serialize;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, shown};
+use verglas_core::hint::{Hint, Segment, Setting, Text};
 
 use crate::metadata::pixel_sizes::conflict;
+use crate::particle::OtherPixelSize;
 use crate::settings::PixelSizeFrom;
 
 /// Where the pixel size came from.
@@ -25,13 +27,13 @@ pub enum PixelSizeSource {
 
 impl PixelSizeSource {
     /// What to call it in a message.
-    pub fn as_str(self) -> &'static str {
+    pub fn said(self) -> Text {
         match self {
-            Self::Caller => "the command line",
-            Self::Metadata => "the metadata",
-            Self::Descriptor => "the descriptor",
-            Self::Detector => "rlnDetectorPixelSize/rlnMagnification",
-            Self::MrcHeader => "the MRC header",
+            Self::Caller => Segment::Caller.into(),
+            Self::Metadata => "the metadata".into(),
+            Self::Descriptor => "the descriptor".into(),
+            Self::Detector => "rlnDetectorPixelSize/rlnMagnification".into(),
+            Self::MrcHeader => "the MRC header".into(),
         }
     }
 }
@@ -48,6 +50,61 @@ pub(crate) struct StatedPixelSizes {
     pub(crate) detector: Option<f64>,
     /// Of the first image file, if positive and not 1.
     pub(crate) mrc_header: Option<[f64; 2]>,
+}
+
+impl StatedPixelSizes {
+    /// Whether nothing states any.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { caller, metadata, descriptor, detector, mrc_header, .. } = self;
+        let both = [caller, descriptor, mrc_header].iter().all(|size| size.is_none());
+        both && metadata.is_none() && detector.is_none()
+    }
+}
+
+/// What a column that does not count says, in words: `rlnPixelSize 1.6`.
+fn said(other: &OtherPixelSize) -> String {
+    let [least, greatest] = other.range;
+    if least == greatest {
+        format!("{} {}", other.name, shown(least))
+    } else {
+        format!("{} from {} to {}", other.name, shown(least), shown(greatest))
+    }
+}
+
+/// The error for a size that is not known, with all that was seen and says something of it.
+pub(crate) fn not_known(others: &[OtherPixelSize]) -> Error {
+    let mut error = Error::value("the pixel size is not known: neither metadata nor MRC header state it");
+    if !others.is_empty() {
+        let seen: Vec<String> = others.iter().map(said).collect();
+        error = error.with_detail(format_args!("seen, and not enough to go by: {}", seen.join(", ")));
+    }
+    error.with_hint("give it with " + Hint::Give(Setting::PixelSize))
+}
+
+/// Tells of columns that say something of the pixel size and do not count, where that may matter: where the MRC header is
+/// all that was gone by, and where the images' own size is another than the one used.
+pub(crate) fn report_others(
+    others: &[OtherPixelSize],
+    chosen: [f64; 2],
+    source: PixelSizeSource,
+    findings: &mut Findings,
+) {
+    let is_other = |size: f64| differ(chosen, [size, size]);
+    for other in others {
+        if other.is_of_images {
+            if other.range.into_iter().any(is_other) {
+                findings.warn(
+                    "pixel-size-differs",
+                    format!("{}, which does not count in sequence; {}", said(other), used(chosen, source)),
+                );
+            }
+        } else if source == PixelSizeSource::MrcHeader {
+            findings.warn(
+                "pixel-size-elsewhere",
+                format!("{}, which alone says nothing certain of these images; {}", said(other), used(chosen, source)),
+            );
+        }
+    }
 }
 
 /// Chooses the pixel size of the input images, along rows and columns.
@@ -69,13 +126,13 @@ pub(crate) fn choose_pixel_size(
         Some(PixelSizeFrom::Caller) if caller.is_some() => metadata = None,
         Some(PixelSizeFrom::Metadata) if metadata.is_some() => caller = None,
         Some(PixelSizeFrom::Caller) => {
-            return Err(
-                Error::value("the caller's pixel size is to count, and none is given").with_hint("give --pixel-size")
-            );
+            return Err(Error::value("the caller's pixel size is to count, and none is given")
+                .with_hint("give " + Hint::Give(Setting::PixelSize)));
         }
         Some(PixelSizeFrom::Metadata) => {
-            return Err(Error::value("the metadata's pixel size is to count, and they state none")
-                .with_hint("leave --pixel-size-from out, or give --pixel-size"));
+            return Err(Error::value("the metadata's pixel size is to count, and they state none").with_hint(
+                "leave " + Hint::Give(Setting::PixelSizeFrom) + " out, or give " + Hint::Give(Setting::PixelSize),
+            ));
         }
         None => {}
     }
@@ -97,42 +154,40 @@ pub(crate) fn choose_pixel_size(
                     }
                     _ => String::new(),
                 };
-                let error = Error::value(format!(
-                    "pixel sizes contradict each other: {} says {} Å, {} says {} Å{of_downsampled}",
-                    first_source.as_str(),
-                    show(*a),
-                    second_source.as_str(),
-                    show(*b)
-                ));
+                let error = Error::value(
+                    "pixel sizes contradict each other: "
+                        + first_source.said()
+                        + format!(" says {} Å, ", show(*a))
+                        + second_source.said()
+                        + format!(" says {} Å{of_downsampled}", show(*b)),
+                );
                 return Err(if *second_source == PixelSizeSource::Descriptor {
                     error.with_hint(
                         "make a descriptor for these images, or leave it out and let one be made from the data",
                     )
                 } else {
-                    error.with_hint("say which counts with --pixel-size-from")
+                    error.with_hint("say which counts with " + Hint::Give(Setting::PixelSizeFrom))
                 });
             }
         }
     }
     let chosen = strict.into_iter().chain(lenient).find_map(|(size, source)| size.map(|size| (size, source)));
     let Some((size, source)) = chosen else {
-        return Err(Error::value("the pixel size is not known: neither metadata nor MRC header state it")
-            .with_hint("give it with --pixel-size"));
+        return Err(not_known(&[]));
     };
     if let Some(detector) = detector
         && source != PixelSizeSource::Detector
         && differ(size, detector)
     {
-        let other = PixelSizeSource::Detector.as_str();
-        findings
-            .warn("pixel-size-differs", format!("{other} says {} Å per pixel; {}", show(detector), used(size, source)));
+        let says = format!(" says {} Å per pixel; ", show(detector));
+        findings.warn("pixel-size-differs", PixelSizeSource::Detector.said() + says + used(size, source));
     }
     Ok((size, source))
 }
 
 /// The end of a warning about another size.
-pub(crate) fn used(size: [f64; 2], source: PixelSizeSource) -> String {
-    format!("{} Å from {} is used", show(size), source.as_str())
+pub(crate) fn used(size: [f64; 2], source: PixelSizeSource) -> Text {
+    format!("{} Å from ", show(size)).as_str() + source.said() + " is used"
 }
 
 pub(crate) fn differ(a: [f64; 2], b: [f64; 2]) -> bool {

@@ -203,6 +203,7 @@ mod tests {
             pixel_size_angstrom: None,
             detector_pixel_size_angstrom: None,
             differing_detector_pixel_sizes: None,
+            other_pixel_sizes: Vec::new(),
         }
     }
 

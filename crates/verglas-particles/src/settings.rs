@@ -3,8 +3,9 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use verglas_core::choice::choice;
 use verglas_core::threads::default_threads;
+pub use verglas_formats::mrc::PixelType;
 use verglas_fourier::grid::Precision;
 
 use crate::metadata::AngleUnit;
@@ -28,82 +29,57 @@ pub enum DescriptorSource {
     },
 }
 
-/// Which of two contradicting pixel sizes counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PixelSizeFrom {
-    /// The one given by the caller.
-    Caller,
-    /// The one in the metadata.
-    Metadata,
-}
-
-/// From which axis the defocus angle is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DefocusAngleAxis {
-    /// From the columns' direction (x, the fast axis), as RELION and CryoSPARC count.
-    #[default]
-    Columns,
-    /// From the rows' direction, as CryoLike draws the CTF; U is the larger defocus then.
-    Rows,
-}
-
-impl DefocusAngleAxis {
-    /// The name in files and on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Columns => "columns",
-            Self::Rows => "rows",
-        }
+choice! {
+    /// Which of two contradicting pixel sizes counts.
+    pub enum PixelSizeFrom("pixel size source") {
+        /// The one given by the caller.
+        Caller = "caller",
+        /// The one in the metadata.
+        Metadata = "metadata",
     }
 }
 
-/// What is done to the sign of the images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Contrast {
-    /// Nothing.
-    #[default]
-    AsStored,
-    /// Every image is multiplied by its `blob/sign`, which only CryoSPARC's metadata have.
-    BlobSign,
-    /// Every image is multiplied by −1.
-    Invert,
+choice! {
+    /// From which axis the defocus angle is written.
+    pub enum DefocusAngleAxis("defocus angle axis", default Columns) {
+        /// From the columns' direction (x, the fast axis), as RELION and CryoSPARC count.
+        Columns = "columns",
+        /// From the rows' direction, as CryoLike draws the CTF; U is the larger defocus then.
+        Rows = "rows",
+    }
 }
 
-/// How 8-bit MRC data are meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ByteSign {
-    /// −128 to 127, as MRC2014 says.
-    #[default]
-    Signed,
-    /// 0 to 255.
-    Unsigned,
+choice! {
+    /// What is done to the sign of the images.
+    pub enum Contrast("contrast", default AsStored) {
+        /// Images stay as they are.
+        AsStored = "as-stored",
+        /// Each image is multiplied by its blob/sign (.cs files only).
+        BlobSign = "blob-sign",
+        /// Every image is multiplied by −1.
+        Invert = "invert",
+    }
 }
 
-/// How several pixels become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DownsampleMethod {
-    /// The mean of each block of f × f pixels.
-    #[default]
-    Mean,
-    /// The largest of each block of f × f pixels.
-    Max,
-    /// The image's discrete Fourier transform, cropped to ⌊N/f⌋ × ⌊N/f⌋.
-    Fourier,
+choice! {
+    /// How 8-bit MRC data are meant.
+    pub enum ByteSign("mode 0", default Signed) {
+        /// −128 to 127, as MRC2014 says.
+        Signed = "signed",
+        /// 0 to 255.
+        Unsigned = "unsigned",
+    }
 }
 
-impl DownsampleMethod {
-    /// The name in files and on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Mean => "mean",
-            Self::Max => "max",
-            Self::Fourier => "fourier",
-        }
+choice! {
+    /// How several pixels become one.
+    pub enum DownsampleMethod("downsample method", default Mean) {
+        /// Mean of each block of F × F pixels; moves the centre by (F − 1)/2 input pixels where 2F divides the box.
+        Mean = "mean",
+        /// Largest of each block of F × F pixels; moves the centre as `mean` does.
+        Max = "max",
+        /// Crop in Fourier space: keeps the centre and the field of view.
+        Fourier = "fourier",
     }
 }
 
@@ -134,7 +110,7 @@ impl Default for Downsampling {
 pub struct ConvertSettings {
     /// The grids.
     pub descriptor: DescriptorSource,
-    /// Look image files up by file name in this folder.
+    /// Look image files up in this folder, by the longest end of their paths that is there.
     pub image_dir: Option<PathBuf>,
     /// Most images per stack.
     pub batch_size: usize,
@@ -158,6 +134,8 @@ pub struct ConvertSettings {
     pub optics_groups: Vec<String>,
     /// How 8-bit MRC data are meant.
     pub byte_sign: ByteSign,
+    /// How pixels are stored, where the MRC headers' mode is wrong; `None`: the mode counts.
+    pub pixel_type: Option<PixelType>,
     /// No stack mixes image files.
     pub keep_files_apart: bool,
     /// Whether the physical stacks are written.
@@ -203,6 +181,7 @@ impl Default for ConvertSettings {
             contrast: Contrast::AsStored,
             optics_groups: Vec::new(),
             byte_sign: ByteSign::Signed,
+            pixel_type: None,
             keep_files_apart: false,
             physical: true,
             plots: true,

@@ -12,9 +12,9 @@ mod colour;
 mod disc;
 mod grid;
 mod power;
+mod power_plot;
 mod scale;
 mod shrink;
-mod spectrum;
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub use canvas::encode_png;
 pub use colour::{Contrast, DIVERGING, GREY, Palette, SymmetricLog};
 pub use disc::DiscTable;
 pub use power::{PowerPlan, PowerSum};
-pub use scale::{power_of_ten, power_ticks, resolution_ticks};
+pub use scale::{nice_below, power_of_ten, power_ticks, resolution_ticks};
 pub use shrink::Shrinker;
 
 /// How many images of a stack are shown.
@@ -195,7 +195,7 @@ impl StackPictures {
         DrawnStack {
             physical_png: grid::draw_physical(&title, plan, &shown),
             fourier_png: grid::draw_fourier(&title, plan, &shown),
-            power_png: spectrum::draw(&title, plan, &self.power),
+            power_png: power_plot::draw(&title, plan, &self.power),
         }
     }
 }

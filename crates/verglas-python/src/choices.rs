@@ -1,21 +1,38 @@
 //! Words that stand for one of a few choices.
 
-use pyo3::PyResult;
+use std::collections::HashMap;
+
+use pyo3::prelude::*;
+use verglas::Choice;
+use verglas::descriptor::AtomShape;
+use verglas::grid::Precision;
+use verglas::settings::{ByteSign, Contrast, DefocusAngleAxis, DownsampleMethod, PixelSizeFrom};
+use verglas::simulate::Layout;
 
 use crate::error::bad_value;
 
-/// What `word` stands for among `choices`.
+/// What `word` stands for, given as the argument `what`.
 ///
 /// # Errors
-/// `ValueError` for any other word: ``contrast is `x`, expected `as-stored`, `blob-sign` or `invert` ``.
-pub fn choose<T: Copy>(what: &str, word: &str, choices: &[(&str, T)]) -> PyResult<T> {
-    if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == word) {
-        return Ok(*choice);
+/// `ValueError` for a word that stands for nothing: ``contrast is `x`, expected `as-stored`, `blob-sign` or `invert` ``.
+pub fn choose<C: Choice>(what: &str, word: &str) -> PyResult<C> {
+    C::from_name_of(what, word).map_err(bad_value)
+}
+
+/// The words that arguments take, by the argument's name: what the package's type hints have to list.
+#[pyfunction]
+pub fn choice_names() -> HashMap<&'static str, Vec<&'static str>> {
+    fn names<C: Choice>() -> Vec<&'static str> {
+        C::ALL.iter().map(|choice| choice.name()).collect()
     }
-    let names: Vec<String> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
-    let expected = match names.as_slice() {
-        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
-        names => names.concat(),
-    };
-    Err(bad_value(format!("{what} is `{word}`, expected {expected}")))
+    HashMap::from([
+        ("pixel_size_from", names::<PixelSizeFrom>()),
+        ("contrast", names::<Contrast>()),
+        ("mode0", names::<ByteSign>()),
+        ("defocus_angle_axis", names::<DefocusAngleAxis>()),
+        ("downsample_type", names::<DownsampleMethod>()),
+        ("layout", names::<Layout>()),
+        ("precision", names::<Precision>()),
+        ("atom_shape", names::<AtomShape>()),
+    ])
 }

@@ -9,6 +9,7 @@ use verglas::{Conversion, Error, Findings};
 use crate::error::{bad_value, exception, flattened, one};
 use crate::settings::{InputValues, SettingsValues};
 use crate::watch::watched;
+use crate::words::{PythonWords, warnings_as_json};
 
 /// What checking an input brought to light, and the conversion that can start if nothing is wrong.
 #[pyclass(frozen, module = "verglas._native")]
@@ -62,14 +63,14 @@ impl Preparation {
     #[getter]
     fn warnings(&self) -> Vec<(&'static str, String)> {
         self.with_findings(|findings| {
-            findings.warnings.iter().map(|warning| (warning.code, warning.message.clone())).collect()
+            findings.warnings.iter().map(|warning| (warning.code, warning.message.said_in(&PythonWords))).collect()
         })
     }
 
     /// What was decided, and why.
     #[getter]
     fn notes(&self) -> Vec<String> {
-        self.with_findings(|findings| findings.notes.clone())
+        self.with_findings(|findings| findings.notes.iter().map(|note| note.said_in(&PythonWords)).collect())
     }
 
     /// How many images, image files and stacks there would be; zeros where something is wrong.
@@ -112,6 +113,8 @@ impl Preparation {
             summary
         })?;
         let summary = summary.map_err(|error| exception(&error))?;
-        serde_json::to_string(&summary).map_err(bad_value)
+        let mut values = serde_json::to_value(&summary).map_err(bad_value)?;
+        values["warnings"] = warnings_as_json(&summary.warnings);
+        Ok(values.to_string())
     }
 }

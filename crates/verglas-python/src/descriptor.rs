@@ -32,7 +32,7 @@ impl Template {
             atom_radii: self.atom_radii,
             atom_selection: self.atom_selection,
             use_protein_residue_model: self.use_protein_residue_model,
-            atom_shape: self.atom_shape.parse().map_err(bad_value)?,
+            atom_shape: AtomShape::from_cryolike(&self.atom_shape).map_err(bad_value)?,
         })
     }
 }

@@ -1,9 +1,14 @@
 //! The library's errors as Python's exceptions: the same text, hints included.
 
-use pyo3::PyErr;
-use pyo3::exceptions::{PyBlockingIOError, PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyValueError};
 use std::path::Path;
+
+use pyo3::PyErr;
+use pyo3::exceptions::{
+    PyBlockingIOError, PyFileNotFoundError, PyKeyboardInterrupt, PyMemoryError, PyOSError, PyValueError,
+};
 use verglas::{Error, ErrorKind};
+
+use crate::words::PythonWords;
 
 pyo3::create_exception!(
     verglas,
@@ -14,21 +19,16 @@ pyo3::create_exception!(
 
 /// The exception for an error and all that came with it.
 pub fn exception(error: &Error) -> PyErr {
-    let text = text(error);
+    let text = error.said_in(&PythonWords);
     match error.kind() {
         ErrorKind::NotFound => PyFileNotFoundError::new_err(text),
         ErrorKind::Format => FormatError::new_err(text),
-        ErrorKind::Value => PyValueError::new_err(text),
+        ErrorKind::Value | ErrorKind::Exists => PyValueError::new_err(text),
         ErrorKind::Io => PyOSError::new_err(text),
         ErrorKind::Busy => PyBlockingIOError::new_err(text),
         ErrorKind::Interrupted => PyKeyboardInterrupt::new_err(text),
+        ErrorKind::Memory => PyMemoryError::new_err(text),
     }
-}
-
-/// What the command prints, without the word in front of the first error.
-fn text(error: &Error) -> String {
-    let texts: Vec<String> = flattened(error).into_iter().map(one).collect();
-    texts.join("\nerror: ")
 }
 
 /// An error and all that came with it.
@@ -38,9 +38,10 @@ pub fn flattened(error: &Error) -> Vec<&Error> {
 
 /// One error with its hint.
 pub fn one(error: &Error) -> String {
+    let message = error.message().said_in(&PythonWords);
     match error.hint() {
-        Some(hint) => format!("{error}\nhint: {hint}"),
-        None => error.to_string(),
+        Some(hint) => format!("{message}\nhint: {}", hint.said_in(&PythonWords)),
+        None => message,
     }
 }
 

@@ -7,7 +7,9 @@ mod choices;
 mod conversion;
 mod cs;
 mod descriptor;
+mod ending;
 mod error;
+mod memory;
 mod mrc;
 mod npz;
 mod polar;
@@ -18,10 +20,13 @@ mod tensor;
 mod text;
 mod verify;
 mod watch;
+mod words;
 
 /// The module `verglas._native`.
 #[pyo3::pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::choices::choice_names;
     #[pymodule_export]
     use crate::conversion::Preparation;
     #[pymodule_export]
@@ -44,8 +49,15 @@ mod _native {
     use crate::tensor::tensor_layout;
     #[pymodule_export]
     use crate::verify::{count_images, verify};
+    #[pymodule_export]
+    use crate::words::setting_words;
 
     /// The package's version, which stands in Cargo's workspace and nowhere else.
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::ending::watch_for_the_end(module.py())
+    }
 }

@@ -6,6 +6,7 @@ use numpy::{PyArray3, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use verglas::Error;
+use verglas::settings::ByteSign;
 use verglas_formats::mrc::{Mode0, MrcOptions, MrcStack};
 
 use crate::choices::choose;
@@ -21,9 +22,13 @@ pub struct MrcFile {
 #[pymethods]
 impl MrcFile {
     #[new]
-    fn new(py: Python<'_>, path: PathBuf, mode0: &str) -> PyResult<Self> {
-        let mode0 = choose("mode0", mode0, &[("signed", Mode0::Signed), ("unsigned", Mode0::Unsigned)])?;
-        let options = MrcOptions { mode0, ..MrcOptions::default() };
+    fn new(py: Python<'_>, path: PathBuf, mode0: &str, stored_as: Option<&str>) -> PyResult<Self> {
+        let mode0 = match choose("mode0", mode0)? {
+            ByteSign::Signed => Mode0::Signed,
+            ByteSign::Unsigned => Mode0::Unsigned,
+        };
+        let pixel_type = stored_as.map(|name| choose("stored_as", name)).transpose()?;
+        let options = MrcOptions { mode0, pixel_type, ..MrcOptions::default() };
         let stack = py.detach(|| MrcStack::open(&path, &options)).map_err(in_file(&path))?;
         Ok(Self { path, stack })
     }
@@ -83,7 +88,9 @@ impl MrcFile {
         }
         // Both fit: these sections lie within the file.
         let header = self.stack.header();
-        let array = PyArray3::zeros(py, [count, header.n_rows as usize, header.n_columns as usize], false);
+        let shape = (count, header.n_rows, header.n_columns);
+        // NumPy's own, since it says so where there is no memory.
+        let array = py.import("numpy")?.call_method1("empty", (shape, "float32"))?.cast_into::<PyArray3<f32>>()?;
         let mut values = array.try_readwrite().map_err(bad_value)?;
         let pixels = values.as_slice_mut()?;
         py.detach(|| self.stack.read_sections(first, count, pixels, &mut Vec::new())).map_err(in_file(&self.path))?;

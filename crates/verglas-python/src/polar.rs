@@ -14,7 +14,9 @@ use verglas::grid::Precision;
 use verglas::polar::{Pixel, PolarScratch, PolarTransform, Real};
 
 use crate::descriptor::Descriptor;
+use crate::ending;
 use crate::error::bad_value;
+use crate::memory::ensure_memory;
 
 /// How long images are transformed before signals are looked for.
 const POLL: Duration = Duration::from_millis(100);
@@ -38,8 +40,17 @@ struct Planned<T: Real> {
 impl<T: Real> Planned<T> {
     fn new(descriptor: &Descriptor) -> PyResult<Self> {
         let (cartesian, polar) = (&descriptor.0.cartesian_grid, &descriptor.0.polar_grid);
+        let bytes = PolarTransform::<T>::estimate_bytes(cartesian.n_pixels(), polar).map_err(bad_value)?;
+        ensure_memory(bytes.plan, "the plan of a transform")?;
         let transform = PolarTransform::plan(cartesian.n_pixels(), polar).map_err(bad_value)?;
         Ok(Self { transform, scratches: Mutex::new(Vec::new()) })
+    }
+
+    /// Makes sure that so many threads can have buffers.
+    fn ensure_scratches(&self, n_threads: usize) -> PyResult<()> {
+        let n_kept = self.scratches.try_lock().map_or(0, |scratches| scratches.len());
+        let n_bytes = self.transform.scratch_bytes().saturating_mul(n_threads.saturating_sub(n_kept));
+        ensure_memory(n_bytes, "what the threads of a transform need")
     }
 
     fn take_scratch(&self) -> PolarScratch<T> {
@@ -136,11 +147,22 @@ where
         plan.keep_scratch(worker.scratch);
         raised
     };
+    let n_threads = n_threads.min(n_images).max(1);
+    plan.ensure_scratches(n_threads)?;
     let raised = py.detach(|| {
-        let mut look = || Python::attach(|py| py.check_signals());
+        let mut look = || match ending::attached(|py| py.check_signals()) {
+            Some(looked) => looked,
+            None => {
+                is_stopped.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+        };
         thread::scope(|scope| {
-            for _ in 1..n_threads.min(n_images) {
-                scope.spawn(|| work(None));
+            for _ in 1..n_threads {
+                // Where the system allows fewer, those that there are do the work of all.
+                if thread::Builder::new().spawn_scoped(scope, || work(None)).is_err() {
+                    break;
+                }
             }
             work(Some(&mut look))
         })

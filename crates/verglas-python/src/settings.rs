@@ -4,12 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use verglas::grid::Precision;
-use verglas::metadata::{AngleUnit, Input};
-use verglas::settings::{
-    ByteSign, Contrast, ConvertSettings, DefocusAngleAxis, DescriptorSource, DownsampleMethod, Downsampling, Existing,
-    PixelSizeFrom, Shard,
-};
+use verglas::metadata::Input;
+use verglas::settings::{ConvertSettings, DescriptorSource, Downsampling, Shard};
 
 use crate::choices::choose;
 use crate::descriptor::Descriptor;
@@ -67,6 +63,7 @@ pub struct SettingsValues {
     contrast: String,
     optics_group: Vec<String>,
     mode0: String,
+    pixel_type: Option<String>,
     keep_files_apart: bool,
     physical: bool,
     plots: bool,
@@ -87,8 +84,6 @@ pub enum DescriptorValue {
     File(PathBuf),
 }
 
-const ANGLE_UNITS: [(&str, AngleUnit); 2] = [("degrees", AngleUnit::Degrees), ("radians", AngleUnit::Radians)];
-
 impl SettingsValues {
     /// The library's settings.
     ///
@@ -100,26 +95,15 @@ impl SettingsValues {
             Some(DescriptorValue::Given(descriptor)) => DescriptorSource::Given(Box::new(descriptor.get().0.clone())),
             Some(DescriptorValue::File(path)) => DescriptorSource::File(path),
             None => DescriptorSource::FromData {
-                precision: self.precision.parse::<Precision>().map_err(bad_value)?,
+                precision: choose("precision", &self.precision)?,
                 resolution_factor: self.resolution_factor,
                 n_inplanes: self.n_inplanes,
             },
         };
-        let pixel_size_from = self.pixel_size_from.as_deref().map(|word| {
-            choose("pixel_size_from", word, &[("caller", PixelSizeFrom::Caller), ("metadata", PixelSizeFrom::Metadata)])
-        });
-        let method = choose(
-            "downsample_type",
-            &self.downsample_method,
-            &[("mean", DownsampleMethod::Mean), ("max", DownsampleMethod::Max), ("fourier", DownsampleMethod::Fourier)],
-        )?;
-        let shard = self.shard.map(|(number, of)| Shard::new(number, of));
+        let pixel_size_from = self.pixel_size_from.as_deref().map(|word| choose("pixel_size_from", word));
+        let method = choose("downsample_type", &self.downsample_method)?;
         let factor = NonZeroUsize::new(self.downsample).unwrap_or(NonZeroUsize::MIN);
-        let contrast = choose(
-            "contrast",
-            &self.contrast,
-            &[("as-stored", Contrast::AsStored), ("blob-sign", Contrast::BlobSign), ("invert", Contrast::Invert)],
-        )?;
+        let shard = self.shard.map(|(number, of)| Shard::new(number, of));
         Ok(ConvertSettings {
             descriptor,
             image_dir: self.image_dir,
@@ -127,25 +111,18 @@ impl SettingsValues {
             max_stacks: self.max_stacks,
             pixel_size_angstrom: self.pixel_size.map(Into::into),
             pixel_size_from: pixel_size_from.transpose()?,
-            defocus_angle_unit: choose("defocus_angle_unit", &self.defocus_angle_unit, &ANGLE_UNITS)?,
-            phase_shift_unit: choose("phase_shift_unit", &self.phase_shift_unit, &ANGLE_UNITS)?,
-            defocus_angle_axis: choose(
-                "defocus_angle_axis",
-                &self.defocus_angle_axis,
-                &[("columns", DefocusAngleAxis::Columns), ("rows", DefocusAngleAxis::Rows)],
-            )?,
+            defocus_angle_unit: choose("defocus_angle_unit", &self.defocus_angle_unit)?,
+            phase_shift_unit: choose("phase_shift_unit", &self.phase_shift_unit)?,
+            defocus_angle_axis: choose("defocus_angle_axis", &self.defocus_angle_axis)?,
             downsampling: Downsampling { factor, method },
-            contrast,
+            contrast: choose("contrast", &self.contrast)?,
             optics_groups: self.optics_group,
-            byte_sign: choose("mode0", &self.mode0, &[("signed", ByteSign::Signed), ("unsigned", ByteSign::Unsigned)])?,
+            byte_sign: choose("mode0", &self.mode0)?,
+            pixel_type: self.pixel_type.as_deref().map(|name| choose("pixel_type", name)).transpose()?,
             keep_files_apart: self.keep_files_apart,
             physical: self.physical,
             plots: self.plots,
-            existing: choose(
-                "existing",
-                &self.existing,
-                &[("refuse", Existing::Refuse), ("overwrite", Existing::Overwrite), ("resume", Existing::Resume)],
-            )?,
+            existing: choose("existing", &self.existing)?,
             shard: shard.transpose().map_err(|error| exception(&error))?,
             skip_unreadable: self.skip_unreadable,
             verify_kept: self.verify_kept,

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
+use serde_json::json;
 use verglas::manifest::FolderRecord;
 use verglas::verify::verify_on;
 
 use crate::error::{bad_value, exception};
 use crate::watch::watched;
+use crate::words::{PythonWords, warnings_as_json};
 
 /// How many images an output folder is said to hold; 0 where its record can't be read.
 #[pyfunction]
@@ -26,5 +28,13 @@ pub fn verify(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let found = watched(py, progress.as_ref(), n_images, |counter, stop| verify_on(&folder, n_threads, counter, stop))?;
-    serde_json::to_string(&found.map_err(|error| exception(&error))?).map_err(bad_value)
+    let found = found.map_err(|error| exception(&error))?;
+    let mut values = serde_json::to_value(&found).map_err(bad_value)?;
+    values["warnings"] = warnings_as_json(&found.warnings);
+    let problems = found.problems.iter().map(|problem| {
+        let hint = problem.hint.as_ref().map(|hint| hint.said_in(&PythonWords));
+        json!({"code": problem.code, "message": problem.message.said_in(&PythonWords), "hint": hint})
+    });
+    values["problems"] = problems.collect();
+    Ok(values.to_string())
 }

@@ -1,13 +1,17 @@
 //! Long work with the interpreter released, that Ctrl-C and the progress callback can stop.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use verglas::{Observer, StopFlag, Warning};
+
+use crate::ending;
 
 /// How often the interpreter is asked whether to stop. Short for a person, long for a processor.
 const POLL: Duration = Duration::from_millis(100);
@@ -60,27 +64,33 @@ pub fn watched<T: Send>(
             // Dropped when the work ends, be it by a panic.
             let (is_running, end) = mpsc::channel::<()>();
             let (counter, stop) = (&counter, &stop);
-            let worker = scope.spawn(move || {
+            let worker = thread::Builder::new().spawn_scoped(scope, move || {
                 let _is_running = is_running;
                 work(counter, stop)
-            });
+            })?;
             while let Err(RecvTimeoutError::Timeout) = end.recv_timeout(POLL) {
                 if interruption.is_some() {
                     continue;
                 }
-                if let Err(raised) = Python::attach(|py| look(py, progress, counter, total, &mut told)) {
-                    stop.store(true, Ordering::Relaxed);
-                    interruption = Some(raised);
+                match ending::attached(|py| look(py, progress, counter, total, &mut told)) {
+                    Some(Ok(())) => {}
+                    Some(Err(raised)) => {
+                        stop.store(true, Ordering::Relaxed);
+                        interruption = Some(raised);
+                    }
+                    // Nobody is there any more to be told anything.
+                    None => stop.store(true, Ordering::Relaxed),
                 }
             }
-            worker.join()
+            Ok(worker.join())
         })
     });
+    let outcome = outcome.map_err(|error: io::Error| PyOSError::new_err(format!("cannot start a thread: {error}")))?;
     let value = outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     match interruption {
         Some(raised) => Err(raised),
         None => {
-            look(py, progress, &counter, total, &mut told)?;
+            ending::within(|| look(py, progress, &counter, total, &mut told)).transpose()?;
             Ok(value)
         }
     }

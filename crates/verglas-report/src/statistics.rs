@@ -2,15 +2,15 @@
 
 /// What most images have, in a scale on which they spread evenly to both sides.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Typical {
-    pub(super) median: f64,
+pub(crate) struct Typical {
+    pub(crate) median: f64,
     /// 1.4826 times the median absolute deviation: the standard deviation, where the spread is a normal one.
-    pub(super) spread: f64,
+    pub(crate) spread: f64,
 }
 
 impl Typical {
     /// Median and spread of the values that are numbers; the spread is at least `least_spread`.
-    pub(super) fn of(values: &[f64], least_spread: f64) -> Self {
+    pub(crate) fn of(values: &[f64], least_spread: f64) -> Self {
         let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
         let median = quantile(&mut sorted, 0.5);
         let mut deviations: Vec<f64> = sorted.iter().map(|value| (value - median).abs()).collect();
@@ -18,13 +18,13 @@ impl Typical {
     }
 
     /// How many spreads a value is away from the median, with its sign.
-    pub(super) fn distance(&self, value: f64) -> f64 {
+    pub(crate) fn distance(&self, value: f64) -> f64 {
         (value - self.median) / self.spread
     }
 }
 
 /// The value that `fraction` of all lie below; 0 when there are none. Changes the order of `values`.
-pub(super) fn quantile(values: &mut [f64], fraction: f64) -> f64 {
+pub(crate) fn quantile(values: &mut [f64], fraction: f64) -> f64 {
     if values.is_empty() {
         return 0.0;
     }
@@ -34,13 +34,13 @@ pub(super) fn quantile(values: &mut [f64], fraction: f64) -> f64 {
 
 /// Counts in bins of one width.
 #[derive(Debug, Clone)]
-pub(super) struct Histogram {
-    pub(super) low: f64,
-    pub(super) high: f64,
-    pub(super) counts: Vec<u64>,
+pub(crate) struct Histogram {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    pub(crate) counts: Vec<u64>,
     /// Values outside.
-    pub(super) below: u64,
-    pub(super) above: u64,
+    pub(crate) below: u64,
+    pub(crate) above: u64,
 }
 
 /// Bins of a histogram.
@@ -48,7 +48,7 @@ const N_BINS: usize = 48;
 
 impl Histogram {
     /// Room for nearly all of a data set, of which `sample` are some.
-    pub(super) fn for_sample(sample: &[f64]) -> Self {
+    pub(crate) fn for_sample(sample: &[f64]) -> Self {
         let mut values: Vec<f64> = sample.iter().copied().filter(|value| value.is_finite()).collect();
         let (low, high) = (quantile(&mut values, 0.002), quantile(&mut values, 0.998));
         let (low, high) = if high > low {
@@ -61,7 +61,7 @@ impl Histogram {
         Self { low, high, counts: vec![0; N_BINS], below: 0, above: 0 }
     }
 
-    pub(super) fn add(&mut self, value: f64) {
+    pub(crate) fn add(&mut self, value: f64) {
         let bin = (value - self.low) / (self.high - self.low) * N_BINS as f64;
         if bin < 0.0 {
             self.below += 1;

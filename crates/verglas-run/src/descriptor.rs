@@ -2,42 +2,35 @@
 
 use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::str::FromStr;
 
+use verglas_core::choice::choice;
 use verglas_core::error::{Error, Result};
+use verglas_core::{Choice, UnknownName};
+use verglas_formats::npy::NpyArray;
 use verglas_formats::npz::{NpzReader, NpzWriter};
 use verglas_formats::{FormatError, Place};
-use verglas_fourier::grid::{CartesianGrid, PolarGrid, Precision};
+use verglas_fourier::grid::{CartesianGrid, PolarGrid, Precision, brief};
 
-/// Shape of an atom in templates made from models; changes nothing in image conversion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AtomShape {
-    /// A Gaussian.
-    #[default]
-    Gaussian,
-    /// A hard sphere.
-    HardSphere,
-}
-
-impl AtomShape {
-    /// The name in descriptor files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Gaussian => "gaussian",
-            Self::HardSphere => "hard-sphere",
-        }
+choice! {
+    /// Shape of an atom in templates made from models; changes nothing in image conversion.
+    pub enum AtomShape("atom shape", default Gaussian) {
+        /// A Gaussian.
+        Gaussian = "gaussian",
+        /// A hard sphere.
+        HardSphere = "hard-sphere",
     }
 }
 
-impl FromStr for AtomShape {
-    type Err = String;
-
+impl AtomShape {
     /// Reads the names that CryoLike reads.
-    fn from_str(name: &str) -> std::result::Result<Self, String> {
+    ///
+    /// # Errors
+    /// For any other name.
+    pub fn from_cryolike(name: &str) -> std::result::Result<Self, UnknownName> {
         match name.to_lowercase().as_str() {
-            "gaussian" | "gauss" | "default" => Ok(Self::Gaussian),
-            "hard-sphere" | "hard_sphere" | "hard" => Ok(Self::HardSphere),
-            _ => Err(format!("atom shape is `{name}`, expected `gaussian` or `hard-sphere`")),
+            "gauss" | "default" => Ok(Self::Gaussian),
+            "hard_sphere" | "hard" => Ok(Self::HardSphere),
+            lower => Self::from_name(lower).or_else(|_| Self::from_name(name)),
         }
     }
 }
@@ -109,7 +102,8 @@ impl ImageDescriptor {
     pub fn from_base_values(values: &BaseValues, template: TemplateSettings) -> Result<Self> {
         let BaseValues { n_pixels, pixel_size_angstrom, precision, resolution_factor, n_inplanes } = *values;
         if !(resolution_factor > 0.0 && resolution_factor <= 1.0) {
-            return Err(Error::value(format!("resolution factor is {resolution_factor}, expected a number in (0, 1]")));
+            let found = brief(resolution_factor);
+            return Err(Error::value(format!("resolution factor is {found}, expected a number in (0, 1]")));
         }
         let cartesian_grid =
             CartesianGrid::new(n_pixels, pixel_size_angstrom).map_err(|e| Error::value(e.to_string()))?;
@@ -153,7 +147,7 @@ impl ImageDescriptor {
             .map_err(|error| FormatError::malformed(Place::File, error.to_string()))?;
         let n_inplanes = keys.scalar("n_inplanes")?;
         if n_inplanes.fract() != 0.0 || !(1.0..=1e9).contains(&n_inplanes) {
-            return Err(bad("n_inplanes", n_inplanes, "a whole number of angles"));
+            return Err(bad("n_inplanes", brief(n_inplanes), "a whole number of angles"));
         }
         let polar_grid = PolarGrid::new(keys.scalar("radius_max")?, keys.scalar("dist_radii")?, n_inplanes as usize)
             .map_err(|error| FormatError::malformed(Place::File, error.to_string()))?;
@@ -165,9 +159,8 @@ impl ImageDescriptor {
         };
         let atom_shape = match keys.text("atom_shape")? {
             None => AtomShape::default(),
-            Some(name) => name
-                .parse()
-                .map_err(|message: String| FormatError::malformed(Place::Entry("atom_shape".to_owned()), message))?,
+            Some(name) => AtomShape::from_cryolike(&name)
+                .map_err(|error| FormatError::malformed(Place::Entry("atom_shape".to_owned()), error.to_string()))?,
         };
         let template = TemplateSettings {
             viewing_distance: keys.optional_scalar("viewing_distance")?,
@@ -230,6 +223,10 @@ impl ImageDescriptor {
 /// Distance of neighbouring shells that descriptors from base values have.
 pub const DIST_RADII: f64 = 0.25;
 
+/// The largest array that is read for a value. A value is one number or one text, whatever holds it; a compressed array of
+/// a few kilobytes may claim gigabytes.
+const MOST_BYTES: u64 = 1 << 20;
+
 fn bad(key: &str, found: impl std::fmt::Display, expected: &str) -> FormatError {
     FormatError::malformed(Place::Entry(key.to_owned()), format!("is {found}, expected {expected}"))
 }
@@ -243,8 +240,20 @@ impl<R: Read + Seek> Keys<'_, R> {
         if !self.0.has(key) {
             return Ok(None);
         }
-        let array = self.0.read(key)?;
+        let array = self.read(key)?;
         if array.is_none() { Ok(None) } else { array.to_f64().map(Some) }
+    }
+
+    /// The array of a key that is there, if it is of a size that a descriptor's value can have.
+    fn read(&mut self, key: &str) -> verglas_formats::Result<NpyArray> {
+        match self.0.size_bytes(key) {
+            Some(n_bytes) if n_bytes > MOST_BYTES => Err(bad(
+                key,
+                format!("an array of {n_bytes} bytes"),
+                &format!("one value, in at most {MOST_BYTES} bytes"),
+            )),
+            _ => self.0.read(key),
+        }
     }
 
     fn optional_scalar(&mut self, key: &str) -> verglas_formats::Result<Option<f64>> {
@@ -272,10 +281,14 @@ impl<R: Read + Seek> Keys<'_, R> {
     fn same_along_axes_i64(&mut self, key: &str) -> verglas_formats::Result<i64> {
         let [first, second] = self.one_or_two(key)?;
         if first != second {
-            return Err(bad(key, format!("{first} and {second}"), "the same for both axes: images are square"));
+            return Err(bad(
+                key,
+                format!("{} and {}", brief(first), brief(second)),
+                "the same for both axes: images are square",
+            ));
         }
         if first.fract() != 0.0 || !(1.0..=1e6).contains(&first) {
-            return Err(bad(key, first, "a positive whole number"));
+            return Err(bad(key, brief(first), "a positive whole number"));
         }
         Ok(first as i64)
     }
@@ -285,7 +298,7 @@ impl<R: Read + Seek> Keys<'_, R> {
         if !self.0.has(key) {
             return Ok(None);
         }
-        let array = self.0.read(key)?;
+        let array = self.read(key)?;
         if array.is_none() {
             return Ok(None);
         }

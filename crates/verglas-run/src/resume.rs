@@ -7,6 +7,7 @@ use std::path::Path;
 use verglas_core::StopFlag;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::counted;
+use verglas_core::hint::Hint;
 
 use crate::Shard;
 use crate::folder::{OutputFolder, UnitFile, unit_files};
@@ -54,7 +55,7 @@ pub fn claim(output: &OutputFolder, new: &mut Manifest, own: Range<usize>, stop:
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
-    let new_folder_hint = "choose another folder, or start anew with --overwrite";
+    let new_folder_hint = || "choose another folder, or start anew with " + Hint::Overwrite;
     let is_of_unknown_run = if new.shard.is_some() { !there.is_empty() } else { !files.is_empty() };
     if !path.exists() && is_of_unknown_run {
         return Err(Error::value(format!(
@@ -63,14 +64,14 @@ pub fn claim(output: &OutputFolder, new: &mut Manifest, own: Range<usize>, stop:
             output.files().unit_noun(),
             new.file_name()
         ))
-        .with_hint(new_folder_hint));
+        .with_hint(new_folder_hint()));
     }
     let old = match path.exists() {
         false => None,
         // Nothing was finished, so it does not matter what was asked.
         true if units.is_empty() => Manifest::read(&path).ok(),
         true => {
-            let old = Manifest::read(&path).map_err(|error| error.with_hint(new_folder_hint))?;
+            let old = Manifest::read(&path).map_err(|error| error.with_hint(new_folder_hint()))?;
             refuse_differences(output.root(), &old, new, true)?;
             Some(old)
         }
@@ -118,7 +119,7 @@ fn refuse_strays(output: &OutputFolder, files: &[UnitFile], n_units: usize) -> R
     if strays.len() > MOST_LISTED {
         error = error.with_detail(format_args!("and {} more", strays.len() - MOST_LISTED));
     }
-    Err(error.with_hint("choose another folder, or start anew with --overwrite"))
+    Err(error.with_hint("choose another folder, or start anew with " + Hint::Overwrite))
 }
 
 /// Shards of one plan only may share a folder. One other is all there is to compare with, since it was compared, too;
@@ -137,8 +138,8 @@ fn refuse_other_shards(output: &OutputFolder, new: &Manifest, with_all: bool) ->
 
 fn refuse_differences(root: &Path, old: &Manifest, new: &Manifest, with_images: bool) -> Result<()> {
     let hint = match new.shard {
-        None => "choose another folder, or start anew with --overwrite",
-        Some(_) => "choose another folder, or remove this one and start all shards anew",
+        None => "choose another folder, or start anew with " + Hint::Overwrite,
+        Some(_) => "choose another folder, or remove this one and start all shards anew".into(),
     };
     let what = match old.shard {
         Some(shard) if old.shard != new.shard => format!("shard {shard} there"),
@@ -146,7 +147,7 @@ fn refuse_differences(root: &Path, old: &Manifest, new: &Manifest, with_images: 
     };
     let refuse = |why: String, differences: Vec<String>| {
         let error = Error::value(format!("cannot go on in `{}`: {why}", root.display()));
-        Err(differences.into_iter().fold(error, Error::with_detail).with_hint(hint))
+        Err(differences.into_iter().fold(error, Error::with_detail).with_hint(hint.clone()))
     };
     let settings = differing_settings(old, new);
     if !settings.is_empty() {

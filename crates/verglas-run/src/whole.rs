@@ -1,7 +1,7 @@
 //! Whether files that an earlier run left are whole, to the last byte.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::io::Read;
 use std::path::Path;
 
 use crc32fast::Hasher;
@@ -27,7 +27,7 @@ pub struct Checksummed {
 /// # Errors
 /// What the system reports; [`io::ErrorKind::Interrupted`] when `go_on` says no.
 pub fn checksum_file(path: &Path, go_on: impl Fn() -> bool) -> io::Result<Checksummed> {
-    let mut file = File::open(path)?;
+    let mut file = verglas_formats::open_regular(path)?;
     let mut hasher = Hasher::new();
     let mut piece = vec![0; PIECE_BYTES];
     let mut bytes = 0;
@@ -51,7 +51,7 @@ pub fn checksum_file(path: &Path, go_on: impl Fn() -> bool) -> io::Result<Checks
 /// values in it; whether the values are right only their checksum in the file tells.
 pub fn whole_tensor(path: &Path, dtype: PtDtype, n_images: usize, image_shape: [u64; 2]) -> Option<FinishedFile> {
     let layout = tensor_layout(path, dtype, n_images, image_shape).ok()?;
-    let mut file = File::open(path).ok()?;
+    let mut file = verglas_formats::open_regular(path).ok()?;
     if file.metadata().ok()?.len() != layout.file_bytes() {
         return None;
     }
@@ -86,7 +86,7 @@ pub fn whole_png(path: &Path) -> Option<FinishedFile> {
     if std::fs::metadata(path).ok()?.len() > MOST_BYTES {
         return None;
     }
-    let bytes = std::fs::read(path).ok()?;
+    let bytes = verglas_formats::read_regular(path).ok()?;
     let mut reader = png::Decoder::new(io::Cursor::new(&bytes)).read_info().ok()?;
     let mut pixels = vec![0; reader.output_buffer_size()?];
     reader.next_frame(&mut pixels).ok()?;

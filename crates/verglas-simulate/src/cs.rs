@@ -5,8 +5,8 @@ use std::io::{BufWriter, Write};
 use verglas_formats::Result;
 use verglas_formats::npy::{Dtype, Field, NpyHeader, Record, Scalar};
 
-use super::whole_file::WholeFile;
-use super::{Layout, Place, SimulateError, SimulatedParticle, SimulationSettings};
+use super::whole_file::{WholeFile, in_file};
+use super::{Layout, Place, SimulatedParticle, SimulationSettings};
 
 /// What a row is made of.
 struct Row<'a> {
@@ -66,9 +66,9 @@ pub(super) fn write_cs<'a>(
     file: WholeFile,
     settings: &SimulationSettings,
     particles: impl Iterator<Item = (&'a SimulatedParticle, &'a Place)>,
-) -> std::result::Result<(), SimulateError> {
+) -> verglas_core::Result<()> {
     let rows = particles.map(|(particle, &place)| Row { settings, particle, place });
-    write_records(BufWriter::new(file.file()), settings, rows).map_err(SimulateError::format(file.path()))?;
+    write_records(BufWriter::new(file.file()), settings, rows).map_err(in_file(file.path()))?;
     file.finish()
 }
 

@@ -8,9 +8,9 @@ use rand_distr::StandardNormal;
 use verglas_fft::{ComplexToReal, Fft, RealToComplex};
 use verglas_fourier::ctf::Ctf;
 
+use super::SimulationSettings;
 use super::density::{Density, ProjectionGeometry};
 use super::particle::{Purpose, SimulatedParticle};
-use super::{SimulateError, SimulationSettings};
 
 /// Makes the images of a data set, in any order and on any number of threads: an image depends on the settings and its
 /// index alone.
@@ -41,8 +41,8 @@ impl ImageSimulator {
     /// Plans the transforms and places the density for these settings.
     ///
     /// # Errors
-    /// [`SimulateError::Settings`], see [`SimulationSettings::check`].
-    pub fn new(settings: &SimulationSettings) -> Result<Self, SimulateError> {
+    /// See [`SimulationSettings::check`].
+    pub fn new(settings: &SimulationSettings) -> verglas_core::Result<Self> {
         settings.check()?;
         let n = settings.n_pixels;
         let box_angstrom = n as f64 * settings.pixel_size_angstrom;

@@ -1,42 +1,37 @@
 //! Which files a data set consists of, and which particle's image is where.
 
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
+
+use verglas_core::choice::choice;
 
 /// Ranks of a stack that are stored in reverse: sections do not follow the rows' order, yet reading in that order stays
 /// within a few images.
 const REVERSED_BLOCK: usize = 8;
 
-/// The files that a data set is written as: the kinds of input that a conversion knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Layout {
-    /// `particles.star` as RELION writes it, and `stacks/particles_000.mrcs` …; rows name their images.
-    #[default]
-    Star,
-    /// `particles_000.star` with `particles_000.mrcs` …; row k describes section k.
-    StarPairs,
-    /// `particles.cs` as CryoSPARC writes it, and `stacks/particles_000.mrcs` …; rows name their images.
-    Cs,
-    /// A CryoSPARC job: `J1/J1_passthrough_particles.cs` and `J1/restack/batch_0_restacked.mrc` …; rows describe the
-    /// images of all files in sequence.
-    CsJob,
+choice! {
+    /// The files that a data set is written as: the kinds of input that a conversion knows.
+    pub enum Layout("layout", default Star) {
+        /// One .star that names images in .mrcs stacks, as RELION 3.1 and later.
+        ///
+        /// `particles.star`, and `stacks/particles_000.mrcs` ….
+        Star = "star",
+        /// Pairs of one .star and one .mrcs, in sequence.
+        ///
+        /// `particles_000.star` with `particles_000.mrcs` …; row k describes section k.
+        StarPairs = "star-pairs",
+        /// One CryoSPARC .cs that names images.
+        ///
+        /// `particles.cs`, and `stacks/particles_000.mrcs` ….
+        Cs = "cs",
+        /// A CryoSPARC job folder J1.
+        ///
+        /// `J1/J1_passthrough_particles.cs` and `J1/restack/batch_0_restacked.mrc` …; rows describe the images of all
+        /// files in sequence.
+        CsJob = "cs-job",
+    }
 }
 
 impl Layout {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Star, Self::StarPairs, Self::Cs, Self::CsJob];
-
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Star => "star",
-            Self::StarPairs => "star-pairs",
-            Self::Cs => "cs",
-            Self::CsJob => "cs-job",
-        }
-    }
-
     /// The image file `stack`, relative to the data set's folder.
     pub fn stack_path(self, stack: usize) -> PathBuf {
         match self {
@@ -59,23 +54,6 @@ impl Layout {
     /// Whether rows name their images, which then need not be in the rows' order.
     fn is_indexed(self) -> bool {
         matches!(self, Self::Star | Self::Cs)
-    }
-}
-
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Layout {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|layout| layout.name() == text)
-            .ok_or_else(|| format!("expected star, star-pairs, cs or cs-job, found `{text}`"))
     }
 }
 
@@ -152,6 +130,7 @@ fn reverse_in_block(index: usize, n: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use verglas_core::Choice;
 
     #[test]
     fn blocks_are_reversed() {
@@ -161,7 +140,7 @@ mod tests {
 
     #[test]
     fn every_particle_has_a_place_of_its_own() {
-        for layout in Layout::ALL {
+        for &layout in Layout::ALL {
             for n_particles in 1..40 {
                 for n_stacks in 1..=n_particles {
                     let dealing = Dealing::new(layout, n_particles, n_stacks);
@@ -184,13 +163,5 @@ mod tests {
         let places: Vec<_> =
             (0..5).map(|index| dealing.place(index)).map(|place| (place.stack, place.section)).collect();
         assert_eq!(places, [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]);
-    }
-
-    #[test]
-    fn names_are_read_back() {
-        for layout in Layout::ALL {
-            assert_eq!(layout.to_string().parse::<Layout>(), Ok(layout));
-        }
-        assert!("starr".parse::<Layout>().unwrap_err().contains("found `starr`"));
     }
 }

@@ -9,7 +9,6 @@
 
 mod cs;
 mod density;
-mod error;
 mod image;
 mod layout;
 mod particle;
@@ -20,16 +19,17 @@ mod truth;
 mod whole_file;
 
 pub use density::{Density, Gaussian, ProjectionGeometry};
-pub use error::SimulateError;
 pub use image::{ImageScratch, ImageSimulator};
 pub use layout::{Dealing, Layout, Place};
 pub use particle::SimulatedParticle;
 pub use settings::{SimulatedOptics, SimulationSettings};
 use std::collections::BTreeSet;
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use whole_file::WholeFile;
+
+use verglas_core::error::{Error, ErrorKind, Result};
+use verglas_core::{Observer, StopFlag};
+use whole_file::{WholeFile, cannot_write};
 
 /// Name of the file with the truth, in the data set's folder.
 const TRUTH_FILE: &str = "truth.npz";
@@ -57,32 +57,33 @@ pub struct SimulatedDataSet {
 /// `voltage_kv`, `spherical_aberration_mm`, `amplitude_contrast`, `optics_group` and `micrograph` (from 0), `half` (0
 /// or 1), `uid`, `stack` and `section` (from 0).
 ///
-/// `progress` is called on this thread with the number of images written so far; it can ask to stop. Files get their
-/// names when they are whole, the metadata last.
+/// `observer` is told of the images that are written, on this thread. Files get their names when they are whole, the
+/// metadata last.
 ///
 /// ```
-/// use std::ops::ControlFlow;
+/// use verglas_core::{Silent, StopFlag};
 /// use verglas_simulate::{SimulationSettings, simulate};
 ///
 /// let folder = tempfile::tempdir()?;
-/// let data_set = simulate(&SimulationSettings::new(10, 32), folder.path(), |_| ControlFlow::Continue(()))?;
+/// let data_set = simulate(&SimulationSettings::new(10, 32), folder.path(), &Silent, &StopFlag::new(false))?;
 /// assert_eq!(data_set.metadata_files, [folder.path().join("particles.star")]);
 /// assert_eq!(data_set.stack_files.len(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
-/// * [`SimulateError::Settings`]: see [`SimulationSettings::check`].
-/// * [`SimulateError::Exists`]: a file of that name is in the folder already; nothing is written.
-/// * [`SimulateError::Io`], [`SimulateError::Format`]: a file can't be written.
-/// * [`SimulateError::Stopped`]: `progress` asked for it.
+/// * [`ErrorKind::Value`]: see [`SimulationSettings::check`].
+/// * [`ErrorKind::Exists`]: a file of that name is in the folder already; nothing is written.
+/// * [`ErrorKind::Io`]: a file can't be written.
+/// * [`ErrorKind::Interrupted`]: `stop` was set.
 ///
 /// In the last two cases the files that were written are removed again.
 pub fn simulate(
     settings: &SimulationSettings,
     directory: &Path,
-    mut progress: impl FnMut(usize) -> ControlFlow<()>,
-) -> Result<SimulatedDataSet, SimulateError> {
+    observer: &dyn Observer,
+    stop: &StopFlag,
+) -> Result<SimulatedDataSet> {
     let simulator = ImageSimulator::new(settings)?;
     let was_there = directory.exists();
     let n_stacks = settings.n_stacks();
@@ -92,8 +93,9 @@ pub fn simulate(
     let metadata_files: Vec<_> = settings.layout.metadata_paths(n_stacks).into_iter().map(in_directory).collect();
     let truth_file = directory.join(TRUTH_FILE);
     for path in metadata_files.iter().chain([&truth_file]).chain(&stack_files) {
-        if path.try_exists().map_err(SimulateError::io(path))? {
-            return Err(SimulateError::Exists(path.clone()));
+        if path.try_exists().map_err(cannot_write(path))? {
+            let message = format!("`{}` exists already", path.display());
+            return Err(Error::new(ErrorKind::Exists, message).with_hint("choose another folder"));
         }
     }
 
@@ -104,7 +106,7 @@ pub fn simulate(
         particles: (0..settings.n_particles).map(|index| simulator.particle(index)).collect(),
         places: (0..settings.n_particles).map(|index| dealing.place(index)).collect(),
     };
-    let outcome = stacks::write_stacks(&simulator, &dealing, &data_set.stack_files, &mut progress)
+    let outcome = stacks::write_stacks(&simulator, &dealing, &data_set.stack_files, observer, stop)
         .and_then(|()| write_metadata(settings, &dealing, &data_set));
     if let Err(error) = outcome {
         for path in data_set.files() {
@@ -118,17 +120,19 @@ pub fn simulate(
                 let _ = fs::remove_dir(folder);
             }
         }
-        return Err(error);
+        return Err(match error.kind() {
+            ErrorKind::Interrupted => {
+                let message = format!("stopped: nothing of the data set is left in `{}`", directory.display());
+                Error::new(ErrorKind::Interrupted, message)
+            }
+            _ => error,
+        });
     }
     Ok(data_set)
 }
 
 /// Writes everything but the images.
-fn write_metadata(
-    settings: &SimulationSettings,
-    dealing: &Dealing,
-    data_set: &SimulatedDataSet,
-) -> Result<(), SimulateError> {
+fn write_metadata(settings: &SimulationSettings, dealing: &Dealing, data_set: &SimulatedDataSet) -> Result<()> {
     let SimulatedDataSet { metadata_files, truth_file, particles, places, .. } = data_set;
     truth::write_truth(WholeFile::create(truth_file.clone())?, particles, places)?;
     let mut rows = particles.iter().zip(places);

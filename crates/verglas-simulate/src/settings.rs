@@ -5,7 +5,9 @@ use std::ops::RangeInclusive;
 
 use verglas_core::threads::default_threads;
 
-use super::{Layout, SimulateError};
+use verglas_core::error::{Error, Result};
+
+use super::Layout;
 
 /// Most particles of one data set; the truth of each is kept in memory.
 const MAX_PARTICLES: usize = 10_000_000;
@@ -95,8 +97,8 @@ impl SimulationSettings {
     /// Whether all this can be simulated.
     ///
     /// # Errors
-    /// [`SimulateError::Settings`] for the first setting that is outside its range.
-    pub fn check(&self) -> Result<(), SimulateError> {
+    /// For the first setting that is outside its range.
+    pub fn check(&self) -> Result<()> {
         let n_stacks = self.n_stacks();
         expect((1..=MAX_PARTICLES).contains(&self.n_particles), || {
             format!("expected 1 to {MAX_PARTICLES} particles, found {}", self.n_particles)
@@ -127,18 +129,18 @@ impl SimulationSettings {
     }
 }
 
-fn expect(holds: bool, message: impl FnOnce() -> String) -> Result<(), SimulateError> {
-    if holds { Ok(()) } else { Err(SimulateError::Settings(message())) }
+fn expect(holds: bool, message: impl FnOnce() -> String) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::value(message())) }
 }
 
-fn check_number(what: &str, value: f64, allowed: RangeInclusive<f64>) -> Result<(), SimulateError> {
+fn check_number(what: &str, value: f64, allowed: RangeInclusive<f64>) -> Result<()> {
     expect(allowed.contains(&value), || {
         format!("expected the {what} within {} to {}, found {value}", allowed.start(), allowed.end())
     })
 }
 
 /// Both ends within ±`bound`, in order.
-fn check_range(what: &str, range: &RangeInclusive<f64>, bound: f64) -> Result<(), SimulateError> {
+fn check_range(what: &str, range: &RangeInclusive<f64>, bound: f64) -> Result<()> {
     check_number(what, *range.start(), -bound..=bound)?;
     check_number(what, *range.end(), -bound..=bound)?;
     expect(range.start() <= range.end(), || {

@@ -1,15 +1,17 @@
 //! Writes the image files of a data set, on several threads.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
+use verglas_core::error::{Error, ErrorKind, Result};
+use verglas_core::{Observer, StopFlag};
 use verglas_formats::mrc::{Mode, MrcLayout, MrcWriter};
 
-use super::whole_file::WholeFile;
-use super::{Dealing, ImageSimulator, Place, SimulateError};
+use super::whole_file::{WholeFile, cannot_write, in_file};
+use super::{Dealing, ImageSimulator, Place};
 
 /// Pixels that a thread makes between two reports, about: 2 MiB.
 const PIXELS_PER_TASK: usize = 1 << 19;
@@ -35,13 +37,14 @@ struct OpenStack {
 
 /// Makes all images and writes them to `paths`, the stacks in order.
 ///
-/// `progress` is called with the number of images written so far, on this thread; it can ask to stop.
+/// `observer` is told on this thread.
 pub(super) fn write_stacks(
     simulator: &ImageSimulator,
     dealing: &Dealing,
     paths: &[PathBuf],
-    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> Result<(), SimulateError> {
+    observer: &dyn Observer,
+    stop: &StopFlag,
+) -> Result<()> {
     let settings = simulator.settings();
     let sections_per_task = (PIXELS_PER_TASK / settings.n_pixels.pow(2)).max(1);
     let mut tasks = Vec::new();
@@ -60,7 +63,7 @@ pub(super) fn write_stacks(
 
     let next_task = AtomicUsize::new(0);
     let stopped = AtomicBool::new(false);
-    let (sender, receiver) = mpsc::channel::<Result<usize, SimulateError>>();
+    let (sender, receiver) = mpsc::channel::<Result<usize>>();
     thread::scope(|scope| {
         for nth in 0..settings.n_threads.min(tasks.len()) {
             let sender = sender.clone();
@@ -79,7 +82,7 @@ pub(super) fn write_stacks(
                 }
             });
             match thread {
-                Err(error) if nth == 0 => return Err(SimulateError::Thread(error)),
+                Err(error) if nth == 0 => return Err(Error::io("cannot start a thread", &error)),
                 // The others do its share.
                 Err(_) => break,
                 Ok(_) => {}
@@ -92,7 +95,11 @@ pub(super) fn write_stacks(
             let Ok(message) = receiver.recv() else { break };
             let outcome = message.and_then(|n| {
                 n_written += n;
-                if progress(n_written).is_break() { Err(SimulateError::Stopped) } else { Ok(()) }
+                observer.images_done(n as u64);
+                match stop.load(Ordering::Relaxed) {
+                    true => Err(Error::new(ErrorKind::Interrupted, "stopped")),
+                    false => Ok(()),
+                }
             });
             if outcome.is_err() {
                 stopped.store(true, Ordering::Relaxed);
@@ -110,28 +117,26 @@ impl Stack {
         task: &Task,
         simulator: &ImageSimulator,
         dealing: &Dealing,
-        mut make: impl FnMut(usize, &dyn Fn(&[f32]) -> Result<(), SimulateError>) -> Result<(), SimulateError>,
-    ) -> Result<usize, SimulateError> {
+        mut make: impl FnMut(usize, &dyn Fn(&[f32]) -> Result<()>) -> Result<()>,
+    ) -> Result<usize> {
         let open = self.open(simulator, dealing.n_sections(task.stack))?;
         for section in task.sections.clone() {
             let index = dealing.particle_at(Place { stack: task.stack, section });
-            make(index, &|image| {
-                open.writer.write_section_at(section as u64, image).map_err(SimulateError::format(&self.path))
-            })?;
+            make(index, &|image| open.writer.write_section_at(section as u64, image).map_err(in_file(&self.path)))?;
         }
         // Before the count: who brings it to zero then holds the only reference.
         drop(open);
         if self.n_tasks_left.fetch_sub(1, Ordering::AcqRel) == 1 {
             let last = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(OpenStack { writer, file }) = last.and_then(Arc::into_inner) {
-                writer.finish().map_err(SimulateError::format(&self.path))?;
+                writer.finish().map_err(in_file(&self.path))?;
                 file.finish()?;
             }
         }
         Ok(task.sections.len())
     }
 
-    fn open(&self, simulator: &ImageSimulator, n_sections: usize) -> Result<Arc<OpenStack>, SimulateError> {
+    fn open(&self, simulator: &ImageSimulator, n_sections: usize) -> Result<Arc<OpenStack>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = &*open {
             return Ok(Arc::clone(open));
@@ -145,8 +150,8 @@ impl Stack {
             pixel_size_angstrom: Some(settings.pixel_size_angstrom),
             mode: Mode::Float32,
         };
-        let writer = file.file().try_clone().map_err(SimulateError::io(&self.path))?;
-        let writer = MrcWriter::new(writer, layout).map_err(SimulateError::format(&self.path))?;
+        let writer = file.file().try_clone().map_err(cannot_write(&self.path))?;
+        let writer = MrcWriter::new(writer, layout).map_err(in_file(&self.path))?;
         Ok(Arc::clone(open.insert(Arc::new(OpenStack { writer, file }))))
     }
 }

@@ -5,8 +5,8 @@ use std::io::{BufWriter, Write};
 use verglas_formats::Result;
 use verglas_formats::star::StarWriter;
 
-use super::whole_file::WholeFile;
-use super::{Place, SimulateError, SimulatedParticle, SimulationSettings};
+use super::whole_file::{WholeFile, in_file};
+use super::{Place, SimulatedParticle, SimulationSettings};
 use crate::Layout;
 
 /// Writes one STAR file with these particles, in this order, with an optics and a particles block as RELION 3.1 and
@@ -18,9 +18,9 @@ pub(super) fn write_star<'a>(
     file: WholeFile,
     settings: &SimulationSettings,
     particles: impl Iterator<Item = (&'a SimulatedParticle, &'a Place)>,
-) -> std::result::Result<(), SimulateError> {
+) -> verglas_core::Result<()> {
     let output = StarWriter::new(BufWriter::new(file.file()));
-    write_blocks(output, settings, particles).map_err(SimulateError::format(file.path()))?;
+    write_blocks(output, settings, particles).map_err(in_file(file.path()))?;
     file.finish()
 }
 

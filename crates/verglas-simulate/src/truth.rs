@@ -5,8 +5,8 @@ use std::io::{BufWriter, Write};
 use verglas_formats::Result;
 use verglas_formats::npz::NpzWriter;
 
-use super::whole_file::WholeFile;
-use super::{Place, SimulateError, SimulatedParticle};
+use super::whole_file::{WholeFile, in_file};
+use super::{Place, SimulatedParticle};
 
 /// A quantity of a particle.
 type Quantity<T> = fn(&SimulatedParticle) -> T;
@@ -39,8 +39,8 @@ pub(super) fn write_truth(
     file: WholeFile,
     particles: &[SimulatedParticle],
     places: &[Place],
-) -> std::result::Result<(), SimulateError> {
-    write_arrays(BufWriter::new(file.file()), particles, places).map_err(SimulateError::format(file.path()))?;
+) -> verglas_core::Result<()> {
+    write_arrays(BufWriter::new(file.file()), particles, places).map_err(in_file(file.path()))?;
     file.finish()
 }
 

@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(beads.radii_angstrom, [2.25, 3.4, 3.0]);
         assert_eq!(beads.positions_angstrom, [[-3.0, 0.0, 0.0], [0.0; 3], [3.0, 0.0, 0.0]]);
         assert_eq!(beads.center_angstrom, [3.0, 0.0, 0.0]);
-        let told: Vec<&str> = findings.warnings.iter().map(|warning| &*warning.message).collect();
+        let told: Vec<String> = findings.warnings.iter().map(|warning| warning.message.to_string()).collect();
         assert_eq!(
             told,
             [
@@ -342,7 +342,10 @@ mod tests {
             "`a.pdb`: 2 beads are further than half a box (2.5 Å) from the origin, up to 3.0 Å: images of them overlap \
              themselves"
         );
-        assert!(findings.notes[0].contains("3 CAs of `resname GLY TRP UNK`, not its 18 other atoms"), "{findings:?}");
+        assert!(
+            findings.notes[0].to_string().contains("3 CAs of `resname GLY TRP UNK`, not its 18 other atoms"),
+            "{findings:?}"
+        );
     }
 
     #[test]
@@ -379,7 +382,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("1 ligand (2 atoms: 1 NAG)"), "{text}");
-        assert!(error.hint().unwrap().contains("'protein and name CA'"));
+        assert!(error.hint().unwrap().to_string().contains("'protein and name CA'"));
         assert!(settings("protein and name CA").beads(&with(2), "a.pdb", &mut findings).is_ok());
     }
 
@@ -393,7 +396,7 @@ mod tests {
         assert!(check(all_atoms("all", None)).errors[0].to_string().starts_with("no radius"));
         for radius in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let findings = check(all_atoms("all", Some(radius)));
-            assert!(findings.errors[0].hint().unwrap().contains("--atom-radii"));
+            assert!(findings.errors[0].hint().unwrap().to_string().contains("--atom-radii"));
             assert!(all_atoms("all", Some(radius)).beads(&structure(), "a.pdb", &mut Findings::new()).is_err());
         }
         assert!(check(all_atoms("all", Some(1.0))).errors.is_empty());

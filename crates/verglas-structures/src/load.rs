@@ -438,12 +438,12 @@ struct Told {
 impl Told {
     fn pass_on(&mut self, own: Findings, findings: &mut Findings) {
         for warning in own.warnings {
-            if self.messages.insert(warning.message.clone()) {
+            if self.messages.insert(warning.message.to_string()) {
                 findings.warn(warning.code, warning.message);
             }
         }
         for note in own.notes {
-            if self.messages.insert(note.clone()) {
+            if self.messages.insert(note.to_string()) {
                 findings.note(note);
             }
         }

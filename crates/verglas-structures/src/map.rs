@@ -394,7 +394,7 @@ mod tests {
         density.tell_beyond_nyquist(0.2, "a.mrc", &mut findings);
         assert!(findings.warnings.is_empty());
         density.tell_beyond_nyquist(0.25, "a.mrc", &mut findings);
-        assert!(findings.warnings[0].message.contains("reaches 4.00 Å, the map 5.00 Å"));
+        assert!(findings.warnings[0].message.to_string().contains("reaches 4.00 Å, the map 5.00 Å"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! How fast images are simulated, step by step, on one thread; and as a data set, on all threads and with its files.
 
 use divan::counter::ItemsCount;
-use std::ops::ControlFlow;
 use verglas::simulate::{ImageSimulator, SimulationSettings, simulate};
+use verglas::{Silent, StopFlag};
 
 const BOXES: [usize; 3] = [128, 256, 400];
 
@@ -46,6 +46,6 @@ fn data_set(bencher: divan::Bencher, n_pixels: usize) {
     const N_PARTICLES: usize = 1_000;
     let settings = SimulationSettings::new(N_PARTICLES, n_pixels);
     bencher.counter(ItemsCount::new(N_PARTICLES)).with_inputs(|| tempfile::tempdir().unwrap()).bench_refs(|folder| {
-        simulate(&settings, folder.path(), |_| ControlFlow::Continue(())).unwrap();
+        simulate(&settings, folder.path(), &Silent, &StopFlag::new(false)).unwrap();
     });
 }

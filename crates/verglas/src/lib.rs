@@ -2,7 +2,10 @@
 
 pub use verglas_bench as bench;
 pub use verglas_core::threads::default_threads;
-pub use verglas_core::{Error, ErrorKind, Findings, Observer, Result, Silent, StopFlag, Warning, error, findings};
+pub use verglas_core::{
+    Choice, Error, ErrorKind, Findings, Hint, Observer, Result, Setting, Silent, StopFlag, Text, Warning, error,
+    findings, hint,
+};
 pub use verglas_fourier::{ctf, grid, polar, pose, slices, sphere};
 pub use verglas_inspect as inspect;
 pub use verglas_particles::{

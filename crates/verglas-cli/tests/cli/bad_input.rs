@@ -469,3 +469,63 @@ fn a_descriptor_that_is_none() {
     let set = DataSet::usual();
     set.assert_refused(&["-d", "particles.star"], &["`particles.star` is no image descriptor"]);
 }
+
+#[test]
+fn a_number_of_angles_out_of_range_is_told_with_its_option() {
+    let set = DataSet::usual();
+    for number in ["0", "65537", "99999999999999999999", "-3", "many"] {
+        for arguments in [
+            &["convert", "particles.star", "-o", "out"][..],
+            &["descriptor", "--n-pixels", "8", "--pixel-size", "1", "-o", "d.npz"],
+        ] {
+            let ran = set.run(&[arguments, &[&format!("--n-inplanes={number}")]].concat());
+            assert_eq!(ran.code, 2, "{}", ran.stderr);
+            let expected = "for '--n-inplanes <M>': expected a whole number of angles from 1 to 65536";
+            assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+        }
+    }
+}
+
+/// Numbers that only an exponent makes short, wherever they may stand.
+#[test]
+fn numbers_of_three_hundred_digits_are_not_spelt_out() {
+    let set = DataSet::usual();
+    let digits = |text: &str| {
+        let runs = text.split(|letter: char| !letter.is_ascii_digit());
+        runs.map(str::len).max().unwrap_or(0)
+    };
+    let text = star(&USUAL_NAMES);
+    for (found, replacement) in [
+        ("10000.5", "1e300"),
+        ("9990.25", "-1e300"),
+        ("300.0 2.7", "1e300 2.7"),
+        ("300.0 2.7", "300.0 1e300"),
+        ("2.7 0.1", "2.7 1e300"),
+        ("0.1 1.5", "0.1 1e300"),
+        ("0.1 1.5", "0.1 1e-300"),
+        ("1.0 1 0.0", "1e300 1 0.0"),
+        ("0.0 30.0 -45.0", "1e300 1e300 1e300"),
+    ] {
+        assert!(text.contains(found), "{found}");
+        set.write_star("particles.star", &text.replace(found, replacement));
+        for arguments in [
+            &["check", "particles.star", "-v"][..],
+            &["convert", "particles.star", "-o", "out", "-v", "--overwrite"],
+            &["inspect", "particles.star"],
+            &["check", "particles.star", "--pixel-size", "1e300"],
+        ] {
+            let ran = set.run(arguments);
+            assert!(digits(&ran.stderr) < 40, "{replacement} {arguments:?}: {}", ran.stderr);
+            assert!(digits(&ran.stdout) < 40, "{replacement} {arguments:?}: {}", ran.stdout);
+        }
+    }
+    for arguments in [
+        &["descriptor", "--n-pixels", "8", "--pixel-size", "1e300", "-o", "d.npz", "--overwrite"][..],
+        &["descriptor", "--n-pixels", "8", "--pixel-size", "1", "--resolution-factor", "1e-300", "-o", "e.npz"],
+        &["inspect", "d.npz", "e.npz"],
+        &["check", "particles.star", "-d", "d.npz"],
+    ] {
+        let ran = set.run(arguments);
+        assert!(digits(&ran.stderr) < 40 && digits(&ran.stdout) < 40, "{arguments:?}: {}{}", ran.stderr, ran.stdout);
+    }
+}

@@ -82,3 +82,20 @@ fn values_out_of_range_are_refused() {
         assert!(!set.path("grids.npz").exists());
     }
 }
+
+#[test]
+fn options_without_effect_are_told() {
+    let set = DataSet::empty();
+    let run = |more: &[&str]| {
+        let base = ["descriptor", "--n-pixels", "8", "--pixel-size", "1", "-o", "grids.npz", "--overwrite"];
+        let ran = set.run(&[&base[..], more].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.stderr
+    };
+    assert!(run(&["--atom-selection", "protein"]).contains("warning: --atom-selection has no effect"));
+    assert!(run(&["--atom-radii", "2"]).contains("warning: --atom-radii has no effect"));
+    assert!(run(&["--no-protein-residue-model"]).contains("warning: --no-protein-residue-model without --atom-radii"));
+    for fine in [&[][..], &["--no-protein-residue-model", "--atom-radii", "2", "--atom-selection", "protein"]] {
+        assert_eq!(run(fine), "");
+    }
+}

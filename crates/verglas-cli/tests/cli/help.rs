@@ -71,6 +71,20 @@ fn completions_and_manual_know_every_command() {
         assert!(page.contains(".SH"), "{command}");
     }
     assert!(set.path("manual/man1/verglas.1").exists());
+    // What is there is not replaced unless that is asked for.
+    std::fs::write(set.path("manual/man1/verglas-check.1"), "mine").unwrap();
+    std::fs::remove_file(set.path("manual/man1/verglas.1")).unwrap();
+    let refused = set.run(&["man", "-o", "manual/man1"]);
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.stderr.contains("is there already\nhint: ") && refused.stderr.contains("--overwrite"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!set.path("manual/man1/verglas.1").exists());
+    assert_eq!(std::fs::read(set.path("manual/man1/verglas-check.1")).unwrap(), b"mine");
+    assert_eq!(set.run(&["man", "-o", "manual/man1", "--overwrite"]).code, 0);
+    assert_ne!(std::fs::read(set.path("manual/man1/verglas-check.1")).unwrap(), b"mine");
 }
 
 #[test]

@@ -294,3 +294,24 @@ fn pairs_list_image_row_and_file() {
     assert!(fs::read_to_string(set.path("out/skipped.star")).unwrap().contains(" b.star "));
     assert_eq!(set.run(&["verify", "out"]).code, 0);
 }
+
+#[test]
+fn a_header_whose_mode_means_nothing_is_damage_and_a_complex_one_is_not() {
+    let set = DataSet::usual();
+    let with_mode = |mode: i32| {
+        use std::os::unix::fs::FileExt;
+        let file = fs::File::options().write(true).open(set.path("stacks/b.mrcs")).unwrap();
+        file.write_all_at(&mode.to_le_bytes(), 12).unwrap();
+    };
+    for mode in [-1, 7, 34, 0x5a5a_5a5a] {
+        with_mode(mode);
+        let ran = set.convert(&["--skip-unreadable", "--overwrite"]);
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        let list = listed(&set, "out/skipped.star");
+        assert_eq!(list.len(), 3);
+        assert!(list.iter().all(|(_, name, why)| name.ends_with("b.mrcs") && why.contains(&format!("mode {mode}"))));
+    }
+    with_mode(4);
+    let ran = set.convert(&["--skip-unreadable", "--overwrite"]);
+    assert!(ran.code == 1 && ran.stderr.contains("mode 4 (complex 32-bit floats"), "{}", ran.stderr);
+}

@@ -1,11 +1,11 @@
 //! Tells what a file is that is no NumPy array, so that it can be refused by name.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use crate::error::{FormatError, Place, Result};
+use crate::open::open_regular;
 
 /// The first bytes of CryoSPARC's second `.cs` encoding, a compressed stream of columns.
 const CSDAT_MAGICS: [&[u8]; 2] = [b"\x95CSDAT", b"\x94CSDAT"];
@@ -20,7 +20,7 @@ pub(super) const MAX_CSG_BYTES: u64 = 1 << 20;
 /// [`FormatError::Malformed`] for a file that names none, or that is longer than 1 MiB.
 pub fn read_csg(path: impl AsRef<Path>) -> Result<Vec<String>> {
     let mut text = Vec::new();
-    File::open(path)?.take(MAX_CSG_BYTES + 1).read_to_end(&mut text)?;
+    open_regular(path)?.take(MAX_CSG_BYTES + 1).read_to_end(&mut text)?;
     if text.len() as u64 > MAX_CSG_BYTES {
         let message = format!("longer than {MAX_CSG_BYTES} bytes, which no `.csg` is");
         return Err(FormatError::malformed(Place::File, message));
@@ -56,6 +56,9 @@ pub(super) fn not_numpy(start: &[u8]) -> FormatError {
     if CSDAT_MAGICS.iter().any(|magic| start.starts_with(magic)) {
         return unsupported("a `.cs` file in the CSDAT encoding, expected a NumPy array")
             .with_hint("convert it with cryosparc-tools: `Dataset.load('in.cs').save('out.cs')` writes NumPy arrays");
+    }
+    if let Some((found, hint)) = crate::mrc::foreign::stand_in(start) {
+        return unsupported(&format!("{found}, expected a NumPy array")).with_hint(hint);
     }
     if start.starts_with(b"PK") {
         return unsupported("a ZIP archive (an `.npz`?), expected a `.cs` file, a NumPy array of records");

@@ -9,6 +9,7 @@ use super::column::{CsColumn, CsTextBuilder, CsValues};
 use super::kind::{MAX_CSG_BYTES, not_numpy};
 use crate::error::{FormatError, Place, Result};
 use crate::npy::{Dtype, Field, Kind, NPY_MAGIC, NpyHeader, Record, Scalar};
+use crate::open::open_regular;
 
 /// Rows are read in blocks of about this size, which stays in the processor's cache while its fields are decoded.
 const BLOCK_BYTES: usize = 512 << 10;
@@ -30,7 +31,7 @@ impl CsReader {
     /// # Errors
     /// As [`CsReader::new`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::new(BufReader::new(File::open(path)?))
+        Self::new(BufReader::new(open_regular(path)?))
     }
 }
 

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Chain, Cursor, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::header::{HEADER_BYTES, MrcHeader};
+use super::pixel_type::PixelType;
 use super::warning::MrcWarning;
 use crate::error::{FormatError, Place, Result};
 
@@ -195,13 +196,17 @@ impl Unpacking {
     }
 
     /// Reads the header, which must come first.
-    pub(super) fn read_header(&mut self) -> Result<([u8; HEADER_BYTES], MrcHeader, Vec<MrcWarning>)> {
+    pub(super) fn read_header(
+        &mut self,
+        pixel_type: Option<PixelType>,
+    ) -> Result<([u8; HEADER_BYTES], MrcHeader, Vec<MrcWarning>)> {
         let mut bytes = [0; HEADER_BYTES];
         let n_bytes = self.fill(&mut bytes)?;
         if n_bytes < HEADER_BYTES {
             return Err(too_short_for_header(n_bytes as u64));
         }
         let (header, warnings) = MrcHeader::parse(&bytes)?;
+        let header = header.with_pixel_type(pixel_type)?;
         self.claimed_bytes = header.expected_file_bytes();
         Ok((bytes, header, warnings))
     }
@@ -233,12 +238,13 @@ pub(super) struct Unpacked {
 pub(super) fn unpack(
     file: File,
     compression: Compression,
+    pixel_type: Option<PixelType>,
     max_bytes: u64,
     temp_dir: Option<&Path>,
     go_on: &dyn Fn() -> bool,
 ) -> Result<Unpacked> {
     let mut unpacking = compression.reader(file)?;
-    let (header_bytes, header, warnings) = unpacking.read_header()?;
+    let (header_bytes, header, warnings) = unpacking.read_header(pixel_type)?;
     // `parse` has refused headers whose claim overflows.
     let expected_bytes = header.expected_file_bytes().unwrap_or(u64::MAX);
     if expected_bytes > max_bytes {
@@ -266,6 +272,17 @@ pub(super) fn unpack(
         let n_bytes = unpacking.fill(&mut buffer[..n_wanted])?;
         unpacked.write_all(&buffer[..n_bytes]).map_err(in_temporary_file)?;
         if n_bytes < n_wanted {
+            break;
+        }
+    }
+    // How much more there is tells whether pixels are larger than the mode's; none of it is kept.
+    let most = header.largest_file_bytes().min(max_bytes);
+    while unpacking.n_bytes >= limit && unpacking.n_bytes < most {
+        if !go_on() {
+            return Err(io::Error::from(io::ErrorKind::Interrupted).into());
+        }
+        let n_wanted = usize::try_from(most - unpacking.n_bytes).map_or(BUFFER_BYTES, |n| n.min(BUFFER_BYTES));
+        if unpacking.fill(&mut buffer[..n_wanted])? < n_wanted {
             break;
         }
     }
@@ -302,9 +319,29 @@ pub(crate) fn unpack_all(file: File, compression: Compression, max_bytes: u64) -
 
 /// Not the image file is what can't be had, so the kind of the error must not say that it is missing.
 fn in_temporary_file(folder: &Path, error: &io::Error) -> FormatError {
-    io::Error::other(format!(
-        "unpacking to a temporary file in `{}`, which the environment variable TMPDIR chooses: {error}",
-        folder.display()
-    ))
-    .into()
+    let kind = match error.kind() {
+        io::ErrorKind::NotFound => io::ErrorKind::Other,
+        kind => kind,
+    };
+    io::Error::new(kind, CannotUnpack { folder: folder.to_owned(), text: error.to_string() }).into()
 }
+
+/// A compressed file can't be unpacked since its temporary file can't be written: what an [`io::Error`] holds inside then.
+#[derive(Debug)]
+pub struct CannotUnpack {
+    folder: PathBuf,
+    text: String,
+}
+
+impl fmt::Display for CannotUnpack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cannot write a temporary file in `{}`, which the environment variable TMPDIR chooses: {}",
+            self.folder.display(),
+            self.text
+        )
+    }
+}
+
+impl std::error::Error for CannotUnpack {}

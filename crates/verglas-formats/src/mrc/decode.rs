@@ -4,6 +4,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use super::mode::{ByteOrder, Mode, Mode0};
+use super::pixel_type::PixelType;
 
 /// Half floats that are brought into the machine's byte order at a time: few enough to stay in the first cache.
 const HALF_BLOCK: usize = 1024;
@@ -29,6 +30,29 @@ pub(super) fn decode_rows(mode: Mode, order: ByteOrder, mode0: Mode0, width: usi
                 unpack_row(bytes, pixels);
             }
         }
+    }
+}
+
+/// Converts pixels that are stored as `pixel_type`; what single precision can't hold is rounded to it.
+pub(super) fn decode_as(pixel_type: PixelType, order: ByteOrder, bytes: &[u8], pixels: &mut [f32]) {
+    use ByteOrder::{Big, Little};
+    match (pixel_type, order) {
+        (PixelType::Int8, _) => convert(bytes, pixels, |[b]: [u8; 1]| b.cast_signed().into()),
+        (PixelType::Uint8, _) => convert(bytes, pixels, |[b]: [u8; 1]| b.into()),
+        (PixelType::Int16, Little) => convert(bytes, pixels, |b| i16::from_le_bytes(b).into()),
+        (PixelType::Int16, Big) => convert(bytes, pixels, |b| i16::from_be_bytes(b).into()),
+        (PixelType::Uint16, Little) => convert(bytes, pixels, |b| u16::from_le_bytes(b).into()),
+        (PixelType::Uint16, Big) => convert(bytes, pixels, |b| u16::from_be_bytes(b).into()),
+        (PixelType::Int32, Little) => convert(bytes, pixels, |b| i32::from_le_bytes(b) as f32),
+        (PixelType::Int32, Big) => convert(bytes, pixels, |b| i32::from_be_bytes(b) as f32),
+        (PixelType::Uint32, Little) => convert(bytes, pixels, |b| u32::from_le_bytes(b) as f32),
+        (PixelType::Uint32, Big) => convert(bytes, pixels, |b| u32::from_be_bytes(b) as f32),
+        (PixelType::Float16, Little) => convert_halves(bytes, pixels, u16::from_le_bytes),
+        (PixelType::Float16, Big) => convert_halves(bytes, pixels, u16::from_be_bytes),
+        (PixelType::Float32, Little) => convert(bytes, pixels, f32::from_le_bytes),
+        (PixelType::Float32, Big) => convert(bytes, pixels, f32::from_be_bytes),
+        (PixelType::Float64, Little) => convert(bytes, pixels, |b| f64::from_le_bytes(b) as f32),
+        (PixelType::Float64, Big) => convert(bytes, pixels, |b| f64::from_be_bytes(b) as f32),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The 1024 bytes in front of every MRC file.
 
 use super::byte_order::{self, Words};
+use super::foreign::foreign_format;
 use super::mode::{ByteOrder, MODE_OFFSET, Mode, Mode0};
+use super::pixel_type::PixelType;
 use super::warning::MrcWarning;
 use crate::error::{FormatError, Place, Result};
 
@@ -25,6 +27,8 @@ pub struct MrcHeader {
     pub n_sections: u64,
     /// How a pixel is stored (MODE).
     pub mode: Mode,
+    /// How a pixel is really stored, where the caller of [`super::MrcStack::open`] knows better than the mode.
+    pub pixel_type: Option<PixelType>,
     /// The order of the bytes in header and data.
     pub byte_order: ByteOrder,
     /// The length of the extended header (NSYMBT), which is skipped.
@@ -37,6 +41,12 @@ pub struct MrcHeader {
     pub voxel_size_angstrom: Option<[f64; 3]>,
     /// The same for x and y only, which is what images need: stacks from before 2014 often leave z empty.
     pub pixel_size_angstrom: Option<[f64; 2]>,
+    /// The cell's lengths along x and y, Å, where they are there and the grid is not (MX or MY is 0), as programs write
+    /// that take the one for the other: no pixel size follows from it.
+    pub cell_without_grid_angstrom: Option<[f64; 2]>,
+    /// DMIN and DMAX: the least and the greatest pixel, as far as the header tells the truth; `None` unless DMAX is the
+    /// greater, by which programs say that they know them.
+    pub pixel_range: Option<[f32; 2]>,
     /// Whether the `MAP` stamp of MRC2014 is there.
     pub has_map_stamp: bool,
     /// ISPG: 0 for images, 1 for a volume, 401 and above for a stack of volumes.
@@ -65,8 +75,8 @@ impl MrcHeader {
     pub fn parse(bytes: &[u8; HEADER_BYTES]) -> Result<(Self, Vec<MrcWarning>)> {
         // Three letters, as in the paper: some programs write a zero in place of the blank.
         let has_map_stamp = bytes[208..].starts_with(b"MAP");
-        if !has_map_stamp && let Some(format) = foreign_format(bytes) {
-            return Err(FormatError::unsupported(Place::File, format!("is {format}, no MRC file")));
+        if !has_map_stamp && let Some(error) = foreign_format(bytes) {
+            return Err(error);
         }
         let (order, mut warnings) = byte_order::decide(bytes, has_map_stamp);
         let words = Words { bytes, order };
@@ -110,6 +120,7 @@ impl MrcHeader {
             n_rows,
             n_sections,
             mode,
+            pixel_type: None,
             byte_order: order,
             extended_header_bytes,
             extended_header_type: printable(&bytes[104..108]),
@@ -122,6 +133,9 @@ impl MrcHeader {
                 [Some(x), Some(y), _] => Some([x, y]),
                 _ => None,
             },
+            cell_without_grid_angstrom: cell_without_grid(words),
+            pixel_range: Some([76, 80].map(|offset| words.float(offset)))
+                .filter(|[least, greatest]| least < greatest && least.is_finite() && greatest.is_finite()),
             has_map_stamp,
             space_group,
             version: words.int(108),
@@ -139,9 +153,32 @@ impl MrcHeader {
         Ok((header, warnings))
     }
 
+    /// The same header with pixels that are stored as `pixel_type`, whatever the mode.
+    ///
+    /// # Errors
+    /// [`FormatError::Malformed`] if such pixels would take more than 2⁶⁴ bytes.
+    pub(super) fn with_pixel_type(self, pixel_type: Option<PixelType>) -> Result<Self> {
+        let header = Self { pixel_type, ..self };
+        match header.expected_file_bytes() {
+            Some(_) => Ok(header),
+            None => Err(FormatError::malformed(
+                Place::Byte(0),
+                format!("the header claims {}, which no file can hold", header.claim()),
+            )),
+        }
+    }
+
+    /// The bytes of one row; `None` if that overflows.
+    pub(super) fn bytes_per_row(&self) -> Option<u64> {
+        match self.pixel_type {
+            Some(pixel_type) => self.n_columns.checked_mul(pixel_type.bytes()),
+            None => self.mode.bytes_per_row(self.n_columns),
+        }
+    }
+
     /// The bytes of one section; `None` if that overflows.
     pub fn bytes_per_section(&self) -> Option<u64> {
-        self.mode.bytes_per_section(self.n_columns, self.n_rows)
+        self.bytes_per_row()?.checked_mul(self.n_rows)
     }
 
     /// The bytes of the whole file, as the header claims; `None` if that overflows.
@@ -149,10 +186,24 @@ impl MrcHeader {
         self.bytes_per_section()?.checked_mul(self.n_sections)?.checked_add(self.data_offset)
     }
 
+    /// The bytes of the file if its pixels were the largest that there are, 64-bit floats; what the header claims if the
+    /// caller knows how pixels are stored.
+    pub(super) fn largest_file_bytes(&self) -> u64 {
+        let as_floats = || {
+            let n_pixels = self.n_columns.checked_mul(self.n_rows)?.checked_mul(self.n_sections)?;
+            n_pixels.checked_mul(PixelType::Float64.bytes())?.checked_add(self.data_offset)
+        };
+        match self.pixel_type {
+            Some(_) => self.expected_file_bytes().unwrap_or(u64::MAX),
+            None => as_floats().unwrap_or(u64::MAX),
+        }
+    }
+
     /// The warning that is due when 8-bit data are read as `mode0` and IMOD's flags say otherwise.
     pub fn byte_sign_warning(&self, mode0: Mode0) -> Option<MrcWarning> {
         let said = if self.imod_signed_bytes? { Mode0::Signed } else { Mode0::Unsigned };
-        (self.mode == Mode::Int8 && said != mode0).then_some(MrcWarning::ImodByteSign { used: mode0 })
+        (self.mode == Mode::Int8 && self.pixel_type.is_none() && said != mode0)
+            .then_some(MrcWarning::ImodByteSign { used: mode0 })
     }
 
     /// What the header claims, for error messages: `412 sections of 256 × 256 pixels in mode 2 (32-bit floats)`.
@@ -162,7 +213,7 @@ impl MrcHeader {
             counted(self.n_sections, "section"),
             self.n_columns,
             self.n_rows,
-            self.mode
+            self.pixel_type.map_or_else(|| self.mode.to_string(), |pixel_type| format!("pixels of {pixel_type}"))
         )
     }
 }
@@ -209,25 +260,6 @@ pub(super) fn counted(n: u64, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
-/// What a file is that starts like this, if it is one of the formats that get mistaken for MRC files.
-///
-/// As the start of an MRC header, each would mean images that are negative or more than half a million pixels wide.
-fn foreign_format(start: &[u8]) -> Option<&'static str> {
-    const SIGNATURES: [(&[u8], &str); 10] = [
-        (b"\x89PNG", "a PNG file"),
-        (b"II*\0", "a TIFF file"),
-        (b"MM\0*", "a TIFF file"),
-        (b"II+\0", "a BigTIFF file, as EER movies are"),
-        (b"MM\0+", "a BigTIFF file"),
-        (b"\xff\xd8\xff", "a JPEG file"),
-        (b"\x89HDF", "an HDF5 file"),
-        (b"\x93NUM", "a NumPy array"),
-        (b"PK\x03\x04", "a ZIP archive"),
-        (b"%PDF", "a PDF file"),
-    ];
-    SIGNATURES.iter().find(|(signature, _)| start.starts_with(signature)).map(|(_, format)| *format)
-}
-
 fn positive(value: i32, offset: u64, what: &str) -> Result<u64> {
     match u64::try_from(value) {
         Ok(value) if value > 0 => Ok(value),
@@ -242,6 +274,14 @@ fn positive(value: i32, offset: u64, what: &str) -> Result<u64> {
 fn spacing(cell_angstrom: f32, n_intervals: i32) -> Option<f64> {
     let spacing = f64::from(cell_angstrom) / f64::from(n_intervals);
     (cell_angstrom > 0.0 && cell_angstrom.is_finite() && n_intervals > 0).then_some(spacing)
+}
+
+/// The cell's sides along x and y, if both are there and a number of intervals is not.
+fn cell_without_grid(words: Words<'_>) -> Option<[f64; 2]> {
+    let cell = [40, 44].map(|offset| words.float(offset));
+    let has_cell = cell.iter().all(|side| *side > 0.0 && side.is_finite());
+    let has_grid = [28, 32].iter().all(|offset| words.int(*offset) > 0);
+    (has_cell && !has_grid).then(|| cell.map(f64::from))
 }
 
 fn labels(words: Words<'_>) -> Vec<String> {

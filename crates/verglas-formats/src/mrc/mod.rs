@@ -20,8 +20,9 @@
 //! | no `MAP ` stamp; unknown or wrong machine stamp | byte order by mode and dimensions, [`MrcWarning`] |
 //! | nz = 0 | one image, warning; an error if there is not enough data for one |
 //! | other dimensions below 1, negative NSYMBT, more than 2⁶⁴ bytes, NSYMBT beyond the file | error |
-//! | no `MAP ` stamp, and the first bytes of a PNG, TIFF, JPEG or HDF5 file | refused by name |
+//! | no `MAP ` stamp, and the first bytes of a PNG, TIFF, JPEG, HDF5, SPIDER or IMAGIC file, of a page or a Git LFS pointer | refused by name |
 //! | a file longer than claimed | warning |
+//! | a file that fits another number of bytes a pixel exactly | [`PixelMisfit`]; an error unless a [`PixelType`] is given |
 //! | a file shorter than claimed | [`MrcStack::truncation`]; the whole sections can be read |
 //! | packed data with something behind them that is no packed data | error |
 //! | voxel size zero, negative or not finite | not known: `None` |
@@ -30,18 +31,23 @@ mod byte_order;
 mod compressed;
 mod decode;
 mod encode;
+pub(crate) mod foreign;
 mod header;
 mod map;
+mod misfit;
 mod mode;
+mod pixel_type;
 mod stack;
 mod warning;
 mod writer;
 
-pub use compressed::Compression;
 pub(crate) use compressed::unpack_all;
+pub use compressed::{CannotUnpack, Compression};
 pub use header::{HEADER_BYTES, MapGeometry, MrcHeader};
 pub use map::{MrcMap, read_map, read_map_header};
+pub use misfit::PixelMisfit;
 pub use mode::{ByteOrder, Mode, Mode0};
-pub use stack::{MrcOptions, MrcStack, MrcSummary, Truncation, read_header};
+pub use pixel_type::PixelType;
+pub use stack::{MrcOptions, MrcStack, MrcSummary, Truncation, read_header, read_header_as};
 pub use warning::MrcWarning;
 pub use writer::{MrcLayout, MrcWriter};

@@ -32,14 +32,12 @@ impl Mode {
     /// The mode with this number.
     ///
     /// # Errors
-    /// [`FormatError::Unsupported`] for complex and RGB data, by name, and for every other number, naming it.
+    /// [`FormatError::Unsupported`] for complex and RGB data, by name; [`FormatError::Malformed`] for numbers that mean
+    /// nothing, as a damaged header has.
     pub fn from_code(code: i32) -> Result<Self> {
-        let refused = |what: String| {
-            Err(FormatError::unsupported(
-                Place::Byte(MODE_OFFSET as u64),
-                format!("{what}, expected one of the real modes 0, 1, 2, 6, 12, 101"),
-            ))
-        };
+        let place = Place::Byte(MODE_OFFSET as u64);
+        let text = |what: &str| format!("{what}, expected one of the real modes 0, 1, 2, 6, 12, 101");
+        let refused = |what: &str| Err(FormatError::unsupported(place.clone(), text(what)));
         match code {
             0 => Ok(Self::Int8),
             1 => Ok(Self::Int16),
@@ -47,10 +45,13 @@ impl Mode {
             6 => Ok(Self::Uint16),
             12 => Ok(Self::Float16),
             101 => Ok(Self::Uint4),
-            3 => refused("mode 3 (complex 16-bit integers: a transform, not images)".into()),
-            4 => refused("mode 4 (complex 32-bit floats: a transform, not images)".into()),
-            16 => refused("mode 16 (RGB colours)".into()),
-            other => refused(format!("mode {other}, which no MRC standard defines")),
+            3 => refused("mode 3 (complex 16-bit integers: a transform, not images)"),
+            4 => refused("mode 4 (complex 32-bit floats: a transform, not images)"),
+            16 => refused("mode 16 (RGB colours)"),
+            other => {
+                let what = format!("mode {other}, which no MRC standard defines");
+                Err(FormatError::malformed(place.clone(), text(&what)))
+            }
         }
     }
 
@@ -166,7 +167,8 @@ mod tests {
     fn complex_modes_are_refused_by_name_and_others_by_number() {
         for (code, word) in [(3, "complex"), (4, "complex"), (16, "RGB"), (7, "mode 7"), (-1, "mode -1")] {
             let error = Mode::from_code(code).unwrap_err();
-            assert!(matches!(error, FormatError::Unsupported(_)));
+            // What no program writes is damage.
+            assert_eq!(matches!(error, FormatError::Unsupported(_)), [3, 4, 16].contains(&code));
             assert!(error.to_string().contains(word), "{error}");
             assert!(error.to_string().contains(&format!("mode {code}")), "{error}");
         }

@@ -1,17 +1,20 @@
 //! An MRC file as a stack of images, read section by section.
 
-use std::fmt;
-use std::fs::{self, File};
-use std::io;
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
-use super::compressed::{self, Compression};
-use super::decode;
+use super::compressed::Compression;
+use super::foreign::{foreign_format, imagic_by_name};
 use super::header::{HEADER_BYTES, MrcHeader, counted};
+use super::misfit::PixelMisfit;
 use super::mode::{Mode, Mode0};
+use super::pixel_type::PixelType;
 use super::warning::MrcWarning;
+use super::{compressed, decode};
 use crate::error::{FormatError, Place, Result};
+use crate::open::open_regular;
 
 /// What is read at a time where pixels are converted: it stays in the second cache until it is.
 const CHUNK_BYTES: u64 = 256 << 10;
@@ -21,6 +24,8 @@ const CHUNK_BYTES: u64 = 256 << 10;
 pub struct MrcOptions {
     /// How 8-bit data are meant; signed by default, as the standard says.
     pub mode0: Mode0,
+    /// How pixels are stored, where the header's mode is wrong; by default the mode counts.
+    pub pixel_type: Option<PixelType>,
     /// The most bytes that a compressed file may unpack to; 64 GiB by default.
     pub max_decompressed_bytes: u64,
     /// Where compressed files are unpacked to; by default where the system keeps temporary files.
@@ -29,7 +34,7 @@ pub struct MrcOptions {
 
 impl Default for MrcOptions {
     fn default() -> Self {
-        Self { mode0: Mode0::Signed, max_decompressed_bytes: 64 << 30, temp_dir: None }
+        Self { mode0: Mode0::Signed, pixel_type: None, max_decompressed_bytes: 64 << 30, temp_dir: None }
     }
 }
 
@@ -79,6 +84,8 @@ pub struct MrcSummary {
     pub compression: Option<Compression>,
     /// What is missing at its end, if that is known.
     pub truncation: Option<Truncation>,
+    /// Whether its length speaks for pixels of another size than the mode's.
+    pub misfit: Option<PixelMisfit>,
 }
 
 /// Reads a file's header and compares it with the file's length, without reading on.
@@ -89,22 +96,37 @@ pub struct MrcSummary {
 /// # Errors
 /// As [`MrcStack::open`], as far as the header and the file's length show.
 pub fn read_header(path: impl AsRef<Path>) -> Result<MrcSummary> {
-    let file = open_regular_file(path.as_ref())?;
+    read_header_as(path, None)
+}
+
+/// The same for a file whose pixels are stored as `pixel_type`, whatever its mode.
+///
+/// # Errors
+/// As [`read_header`].
+pub fn read_header_as(path: impl AsRef<Path>, pixel_type: Option<PixelType>) -> Result<MrcSummary> {
+    let path = path.as_ref();
+    summarize(path, pixel_type).map_err(|error| imagic_by_name(path, error))
+}
+
+fn summarize(path: &Path, pixel_type: Option<PixelType>) -> Result<MrcSummary> {
+    let file = open_regular(path)?;
     if let Some(compression) = sniff(&file)? {
-        let (_, header, warnings) = compression.reader(file)?.read_header()?;
+        let (_, header, warnings) = compression.reader(file)?.read_header(pixel_type)?;
         return Ok(MrcSummary {
             warnings: with_sign_warning(warnings, &header, Mode0::default()),
             header,
             file_bytes: None,
             compression: Some(compression),
             truncation: None,
+            misfit: None,
         });
     }
-    let (header, warnings, file_bytes) = read_plain_header(&file)?;
+    let (header, warnings, file_bytes) = read_plain_header(&file, pixel_type)?;
     let mut warnings = with_sign_warning(warnings, &header, Mode0::default());
     let n_sections_present = compare_with_file(&header, file_bytes, &mut warnings)?;
     let truncation = truncation(&header, file_bytes, n_sections_present);
-    Ok(MrcSummary { header, warnings, file_bytes: Some(file_bytes), compression: None, truncation })
+    let misfit = PixelMisfit::find(&header, file_bytes);
+    Ok(MrcSummary { header, warnings, file_bytes: Some(file_bytes), compression: None, truncation, misfit })
 }
 
 /// An open MRC file: a stack of `n_sections` images, each `[n_rows, n_columns]`, row by row as stored.
@@ -132,9 +154,10 @@ impl MrcStack {
     /// A file that is shorter than claimed is opened all the same: ask [`MrcStack::truncation`].
     ///
     /// # Errors
-    /// * [`FormatError::Io`]: there is no such file, or it can't be read, or a compressed one can't be unpacked.
-    /// * [`FormatError::Unsupported`]: a mode that is not read here; not a regular file; a compressed file that claims
-    ///   to be larger than the limit.
+    /// * [`FormatError::Io`]: there is no such file, it is a pipe or the like, or it can't be read, or a compressed one
+    ///   can't be unpacked.
+    /// * [`FormatError::Unsupported`]: a mode that is not read here; a compressed file that claims to be larger than the
+    ///   limit.
     /// * [`FormatError::Malformed`]: no MRC file, impossible dimensions, damaged compressed data.
     pub fn open(path: impl AsRef<Path>, options: &MrcOptions) -> Result<Self> {
         Self::open_while(path, options, &|| true)
@@ -145,24 +168,33 @@ impl MrcStack {
     /// # Errors
     /// As [`MrcStack::open`]; [`FormatError::Io`] of the kind [`io::ErrorKind::Interrupted`] when it is given up.
     pub fn open_while(path: impl AsRef<Path>, options: &MrcOptions, go_on: &dyn Fn() -> bool) -> Result<Self> {
-        let file = open_regular_file(path.as_ref())?;
+        let path = path.as_ref();
+        Self::open_it(path, options, go_on).map_err(|error| imagic_by_name(path, error))
+    }
+
+    fn open_it(path: &Path, options: &MrcOptions, go_on: &dyn Fn() -> bool) -> Result<Self> {
+        let file = open_regular(path)?;
         let compression = sniff(&file)?;
         let (file, header, warnings, file_bytes) = match compression {
             Some(compression) => {
                 let temp_dir = options.temp_dir.as_deref();
-                let unpacked = compressed::unpack(file, compression, options.max_decompressed_bytes, temp_dir, go_on)?;
+                let (most, pixel_type) = (options.max_decompressed_bytes, options.pixel_type);
+                let unpacked = compressed::unpack(file, compression, pixel_type, most, temp_dir, go_on)?;
                 (unpacked.file, unpacked.header, unpacked.warnings, unpacked.n_bytes)
             }
             None => {
-                let (header, warnings, file_bytes) = read_plain_header(&file)?;
+                let (header, warnings, file_bytes) = read_plain_header(&file, options.pixel_type)?;
                 (file, header, warnings, file_bytes)
             }
         };
+        if let Some(misfit) = PixelMisfit::find(&header, file_bytes) {
+            return Err(misfit.to_error());
+        }
         let mut warnings = with_sign_warning(warnings, &header, options.mode0);
         let n_sections_present = compare_with_file(&header, file_bytes, &mut warnings)?;
 
         let sizes = || {
-            let bytes_per_row = header.mode.bytes_per_row(header.n_columns)?;
+            let bytes_per_row = header.bytes_per_row()?;
             let pixels_per_section = usize::try_from(header.n_columns.checked_mul(header.n_rows)?).ok()?;
             Some((bytes_per_row, header.bytes_per_section()?, pixels_per_section))
         };
@@ -239,7 +271,7 @@ impl MrcStack {
 
     /// Reads `count` sections from number `first` on, counted from 0, into `pixels`: `[count, n_rows, n_columns]`.
     ///
-    /// All modes are exact in `f32`. Mode 2 in the machine's byte order is read straight into `pixels`; all else goes
+    /// All modes are exact in `f32`; [`PixelType::Float64`] and large 32-bit integers are rounded to it. Mode 2 in the machine's byte order is read straight into `pixels`; all else goes
     /// piece by piece through `scratch`, which is enlarged as needed and best kept for the next call.
     ///
     /// # Errors
@@ -267,7 +299,11 @@ impl MrcStack {
         // No overflow from here on: these sections lie within the file, and `pixels` has room for them.
         let mut offset = self.header.data_offset + first * self.bytes_per_section;
 
-        if self.header.mode == Mode::Float32 && self.header.byte_order.is_native() {
+        let is_float32 = match self.header.pixel_type {
+            Some(pixel_type) => pixel_type == PixelType::Float32,
+            None => self.header.mode == Mode::Float32,
+        };
+        if is_float32 && self.header.byte_order.is_native() {
             return self.read_at(bytemuck::cast_slice_mut(pixels), offset, first..end);
         }
         let width = self.pixels_per_section / self.n_rows();
@@ -281,7 +317,11 @@ impl MrcStack {
             }
             let bytes = &mut scratch[..n_bytes];
             self.read_at(bytes, offset, first..end)?;
-            decode::decode_rows(self.header.mode, self.header.byte_order, self.mode0, width, bytes, pixels);
+            let order = self.header.byte_order;
+            match self.header.pixel_type {
+                Some(pixel_type) => decode::decode_as(pixel_type, order, bytes, pixels),
+                None => decode::decode_rows(self.header.mode, order, self.mode0, width, bytes, pixels),
+            }
             offset += n_bytes as u64;
         }
         Ok(())
@@ -329,14 +369,6 @@ impl MrcStack {
     }
 }
 
-/// Opens a file for reading; anything but a regular file (a pipe could make the reader wait for ever) is refused.
-fn open_regular_file(path: &Path) -> Result<File> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(FormatError::unsupported(Place::File, "not a regular file"));
-    }
-    Ok(File::open(path)?)
-}
-
 fn sniff(file: &File) -> Result<Option<Compression>> {
     let mut magic = [0; 4];
     match file.read_exact_at(&mut magic, 0) {
@@ -346,15 +378,22 @@ fn sniff(file: &File) -> Result<Option<Compression>> {
     }
 }
 
-fn read_plain_header(file: &File) -> Result<(MrcHeader, Vec<MrcWarning>, u64)> {
+fn read_plain_header(file: &File, pixel_type: Option<PixelType>) -> Result<(MrcHeader, Vec<MrcWarning>, u64)> {
     let file_bytes = file.metadata()?.len();
     let mut bytes = [0; HEADER_BYTES];
     file.read_exact_at(&mut bytes, 0).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => compressed::too_short_for_header(file_bytes),
+        io::ErrorKind::UnexpectedEof => too_short(file, file_bytes),
         _ => error.into(),
     })?;
     let (header, warnings) = MrcHeader::parse(&bytes)?;
-    Ok((header, warnings, file_bytes))
+    Ok((header.with_pixel_type(pixel_type)?, warnings, file_bytes))
+}
+
+/// What a file that ends within the header is.
+fn too_short(file: &File, file_bytes: u64) -> FormatError {
+    let mut start = vec![0; HEADER_BYTES.min(usize::try_from(file_bytes).unwrap_or(HEADER_BYTES))];
+    let known = file.read_exact_at(&mut start, 0).ok().and_then(|()| foreign_format(&start));
+    known.unwrap_or_else(|| compressed::too_short_for_header(file_bytes))
 }
 
 fn with_sign_warning(mut warnings: Vec<MrcWarning>, header: &MrcHeader, mode0: Mode0) -> Vec<MrcWarning> {

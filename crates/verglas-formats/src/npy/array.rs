@@ -1,6 +1,5 @@
 //! One array in memory.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use super::dtype::{Dtype, Kind, Scalar};
 use super::header::NpyHeader;
 use super::values::{push_bool, push_f64, push_i64, push_u64, text_of, wrong_type};
 use crate::error::{FormatError, Place, Result};
+use crate::open::open_regular;
 
 /// Memory is taken in steps of this, so that a false claim about a size fails before it costs anything.
 const STEP_BYTES: usize = 16 << 20;
@@ -27,7 +27,7 @@ pub struct NpyArray {
 /// # Errors
 /// As [`NpyArray::read`].
 pub fn read_npy(path: impl AsRef<Path>) -> Result<NpyArray> {
-    read_npy_from(BufReader::new(File::open(path)?))
+    read_npy_from(BufReader::new(open_regular(path)?))
 }
 
 /// Reads the `.npy` file that takes up all of `reader`.
@@ -225,9 +225,10 @@ fn transposed(data: &[u8], shape: &[usize], item_bytes: usize) -> Vec<u8> {
 /// Reads exactly `n_bytes`, taking memory as they arrive.
 ///
 /// # Errors
-/// [`FormatError::Malformed`] if there are fewer.
+/// [`FormatError::Malformed`] if there are fewer; [`FormatError::Io`] if memory can't hold them.
 pub(crate) fn read_vec<R: Read>(reader: &mut R, n_bytes: u64) -> Result<Vec<u8>> {
-    let too_large = || FormatError::malformed(Place::File, format!("{n_bytes} bytes are more than memory can hold"));
+    let text = format!("{n_bytes} bytes are more than memory can hold");
+    let too_large = || io::Error::new(io::ErrorKind::OutOfMemory, text.as_str());
     let n_bytes = usize::try_from(n_bytes).map_err(|_| too_large())?;
     let mut data = Vec::new();
     while data.len() < n_bytes {

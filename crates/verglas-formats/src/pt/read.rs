@@ -12,6 +12,7 @@ use super::pickle::{MAX_PICKLE_BYTES, unpickle_tensor};
 use super::tensor::{ElementType, PtTensor};
 use crate::error::{FormatError, Place, Result};
 use crate::npy::read_vec;
+use crate::open::open_regular;
 use crate::zip::{Method, ZipReader};
 
 /// A `.pt` file that holds one tensor, open for reading.
@@ -29,7 +30,7 @@ impl PtFile {
     /// # Errors
     /// As [`PtFile::new`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::new(BufReader::new(File::open(path)?))
+        Self::new(BufReader::new(open_regular(path)?))
     }
 }
 

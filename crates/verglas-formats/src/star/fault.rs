@@ -39,6 +39,11 @@ pub(super) fn foreign_format(start: &[u8]) -> Option<FormatError> {
         (b"\xff\xfe", "text in UTF-16", "save the file as UTF-8"),
         (b"\xfe\xff", "text in UTF-16", "save the file as UTF-8"),
     ];
+    if let Some((found, hint)) = crate::mrc::foreign::stand_in(start) {
+        return Some(
+            FormatError::unsupported(Place::File, format!("expected STAR text, found {found}")).with_hint(hint),
+        );
+    }
     let (_, found, hint) = SIGNATURES.iter().find(|(signature, _, _)| start.starts_with(signature))?;
     Some(FormatError::unsupported(Place::File, format!("expected STAR text, found {found}")).with_hint(*hint))
 }

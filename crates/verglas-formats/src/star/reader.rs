@@ -1,14 +1,16 @@
 //! Reads a STAR file once, from start to end, one row at a time.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
 use super::block::{Block, BlockKind, Column, MAX_COLUMNS};
 use super::fault;
 use super::line::{Line, LineSource, MAX_LINE_BYTES, Skipped};
 use super::row::Row;
 use super::tokens::{Tokens, is_white, trim_start};
+use crate::open::open_regular;
 use crate::{FormatError, Place, Result};
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
 
 /// Large enough that reading costs few system calls, small enough to stay in the processor's cache.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -65,7 +67,7 @@ impl StarReader<BufReader<File>> {
     /// # Errors
     /// [`FormatError::Io`] if it can't be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self::new(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?)))
+        Ok(Self::new(BufReader::with_capacity(BUFFER_BYTES, open_regular(path)?)))
     }
 }
 

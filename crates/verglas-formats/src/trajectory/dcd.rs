@@ -6,7 +6,7 @@
 //! all z; a fourth coordinate, if there is one. Of fixed atoms only the first frame has positions. Source: VMD's
 //! `dcdplugin.c`, which NAMD and mdtraj use, too.
 
-use super::{Bytes, MAX_ATOMS};
+use super::bytes::{Bytes, MAX_ATOMS};
 use crate::error::{FormatError, Place, Result};
 
 const HEADER_RECORD_BYTES: u64 = 84;

@@ -4,21 +4,17 @@
 //! ends within a frame has the whole frames before it, and says so.
 
 mod bits;
+mod bytes;
 mod dcd;
 mod xtc;
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::error::{FormatError, Place, Result};
 use crate::unpack::{MAX_UNPACKED_BYTES, open_unpacked};
+use bytes::Bytes;
 use dcd::Dcd;
 use xtc::Xtc;
-
-/// The most atoms that a frame may have; as many bytes of positions are still a number on every machine.
-const MAX_ATOMS: u64 = 1 << 31;
 
 /// An open trajectory.
 #[derive(Debug)]
@@ -99,40 +95,5 @@ impl Trajectory {
             )),
             None => Ok(positions),
         }
-    }
-}
-
-/// A file of known length that is read by position.
-#[derive(Debug)]
-struct Bytes {
-    file: File,
-    n_bytes: u64,
-}
-
-impl Bytes {
-    /// Fills `bytes` from `offset` on.
-    fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
-        self.file.read_exact_at(bytes, offset).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => FormatError::malformed(Place::Byte(offset), "the file ends too early"),
-            _ => error.into(),
-        })
-    }
-
-    /// `N` bytes from `offset` on.
-    fn array<const N: usize>(&self, offset: u64) -> Result<[u8; N]> {
-        let mut bytes = [0; N];
-        self.read(offset, &mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// `n_bytes` bytes from `offset` on, if the file has as many.
-    fn vec(&self, offset: u64, n_bytes: u64) -> Result<Vec<u8>> {
-        let end = offset.checked_add(n_bytes).filter(|end| *end <= self.n_bytes);
-        let (Some(_), Ok(n_bytes)) = (end, usize::try_from(n_bytes)) else {
-            return Err(FormatError::malformed(Place::Byte(offset), "the file ends too early"));
-        };
-        let mut bytes = vec![0; n_bytes];
-        self.read(offset, &mut bytes)?;
-        Ok(bytes)
     }
 }

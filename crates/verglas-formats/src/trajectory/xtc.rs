@@ -7,7 +7,7 @@
 //! arithmetic is followed here, wrapping included.
 
 use super::bits::{Bits, bits_of, bits_of_triple};
-use super::{Bytes, MAX_ATOMS};
+use super::bytes::{Bytes, MAX_ATOMS};
 use crate::error::{FormatError, Place, Result};
 
 const MAGIC: i32 = 1995;

@@ -237,8 +237,12 @@ pub fn mrc(input: &[u8]) -> u64 {
     // bzip2 puts blocks of 900 kB in order, whatever the input's size, with four bytes for each of theirs.
     let mut inflated_bytes = if input.starts_with(b"BZh") { 900_000 } else { 0 };
     for mode0 in [Mode0::Signed, Mode0::Unsigned] {
-        let options =
-            MrcOptions { mode0, max_decompressed_bytes: INFLATED_LIMIT_BYTES, temp_dir: Some(fast_dir().to_owned()) };
+        let options = MrcOptions {
+            mode0,
+            pixel_type: None,
+            max_decompressed_bytes: INFLATED_LIMIT_BYTES,
+            temp_dir: Some(fast_dir().to_owned()),
+        };
         let Ok(stack) = MrcStack::open(&path, &options) else { continue };
         let n_sections = stack.n_sections_present();
         let _ = stack.truncation().map(|truncation| truncation.to_error().to_string());

@@ -158,6 +158,51 @@ fn arrays_over_the_limit_are_refused() {
     let mut npz = NpzReader::open(fixture("stored.npz")).unwrap().with_limit(100);
     let error = npz.read("i1").unwrap_err().to_string();
     assert_eq!(error, "`i1`: an array of 134 bytes, the limit is 100");
+    assert_eq!(npz.size_bytes("i1"), Some(134));
+}
+
+/// A small file can claim a thousand times its size: what is not believed is not read.
+#[test]
+fn a_small_file_is_not_unpacked_to_any_size() {
+    const ITEMS: usize = 65 << 20;
+    let header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({ITEMS},), }}");
+    let mut array = npy(&header, &[]);
+    array.resize(array.len() + ITEMS, 0);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), deflated_archive("zeros.npy", &array)).unwrap();
+    assert!(file.as_file().metadata().unwrap().len() < 100_000);
+    let error = NpzReader::open(file.path()).unwrap().read("zeros").unwrap_err().to_string();
+    assert_eq!(error, format!("`zeros`: an array of {} bytes, the limit is {}", array.len(), 64 << 20));
+}
+
+/// An archive of one deflated entry.
+fn deflated_archive(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, bytes).unwrap();
+    let packed = encoder.finish().unwrap();
+    // What both headers say alike: version, flags, method, time, date, CRC, sizes, lengths of name and extra field.
+    let mut common = Vec::new();
+    common.extend([20, 0, 0, 0, 8, 0, 0, 0, 0x21, 0]);
+    common.extend(crc32fast::hash(bytes).to_le_bytes());
+    common.extend((packed.len() as u32).to_le_bytes());
+    common.extend((bytes.len() as u32).to_le_bytes());
+    common.extend((name.len() as u16).to_le_bytes());
+    common.extend([0, 0]);
+    let mut archive = b"PK\x03\x04".to_vec();
+    archive.extend(&common);
+    archive.extend(name.as_bytes());
+    archive.extend(&packed);
+    let directory_offset = archive.len() as u32;
+    archive.extend(b"PK\x01\x02\x14\0");
+    archive.extend(&common);
+    archive.extend([0; 14]);
+    archive.extend(name.as_bytes());
+    let directory_bytes = archive.len() as u32 - directory_offset;
+    archive.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
+    archive.extend(directory_bytes.to_le_bytes());
+    archive.extend(directory_offset.to_le_bytes());
+    archive.extend([0, 0]);
+    archive
 }
 
 /// A `.npy` with this header text and data.

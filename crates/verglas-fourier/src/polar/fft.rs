@@ -10,7 +10,7 @@ use std::f64::consts::PI;
 use bytemuck::{Pod, Zeroable};
 use num_complex::Complex;
 
-use super::real::Real;
+use super::scalar::Scalar;
 use super::simd::{Kernel, Simd};
 
 /// One complex number per lane.
@@ -42,7 +42,7 @@ pub(super) struct HalfFilledFft<T> {
     order: Vec<u32>,
 }
 
-impl<T: Real> HalfFilledFft<T> {
+impl<T: Scalar> HalfFilledFft<T> {
     /// `len` is 4 times a product of at least two of the radices.
     pub(super) fn plan(len: usize) -> Self {
         let quarter = len / 4;
@@ -234,7 +234,7 @@ struct Batch<'a, T> {
     work: &'a mut [T],
 }
 
-impl<T: Real> Kernel<T> for Batch<'_, T> {
+impl<T: Scalar> Kernel<T> for Batch<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -246,7 +246,7 @@ impl<T: Real> Kernel<T> for Batch<'_, T> {
 
 /// One pass in place, over every block, with the factors after it.
 #[inline(always)]
-fn middle_pass<T: Real, S: Simd<T>, const R: usize>(
+fn middle_pass<T: Scalar, S: Simd<T>, const R: usize>(
     simd: S,
     block: usize,
     factors: &[Complex<T>],
@@ -298,44 +298,44 @@ fn radices(len: usize) -> Option<Vec<usize>> {
 
 /// a + b
 #[inline(always)]
-pub(super) fn add<T: Real, S: Simd<T>>(simd: S, a: Lanes<S::Vector>, b: Lanes<S::Vector>) -> Lanes<S::Vector> {
+pub(super) fn add<T: Scalar, S: Simd<T>>(simd: S, a: Lanes<S::Vector>, b: Lanes<S::Vector>) -> Lanes<S::Vector> {
     Lanes { re: simd.add(a.re, b.re), im: simd.add(a.im, b.im) }
 }
 
 /// a − b
 #[inline(always)]
-pub(super) fn sub<T: Real, S: Simd<T>>(simd: S, a: Lanes<S::Vector>, b: Lanes<S::Vector>) -> Lanes<S::Vector> {
+pub(super) fn sub<T: Scalar, S: Simd<T>>(simd: S, a: Lanes<S::Vector>, b: Lanes<S::Vector>) -> Lanes<S::Vector> {
     Lanes { re: simd.sub(a.re, b.re), im: simd.sub(a.im, b.im) }
 }
 
 /// a + ib
 #[inline(always)]
-fn add_i<T: Real, S: Simd<T>>(simd: S, a: Lanes<S::Vector>, b: Lanes<S::Vector>) -> Lanes<S::Vector> {
+fn add_i<T: Scalar, S: Simd<T>>(simd: S, a: Lanes<S::Vector>, b: Lanes<S::Vector>) -> Lanes<S::Vector> {
     Lanes { re: simd.sub(a.re, b.im), im: simd.add(a.im, b.re) }
 }
 
 /// a − ib
 #[inline(always)]
-fn sub_i<T: Real, S: Simd<T>>(simd: S, a: Lanes<S::Vector>, b: Lanes<S::Vector>) -> Lanes<S::Vector> {
+fn sub_i<T: Scalar, S: Simd<T>>(simd: S, a: Lanes<S::Vector>, b: Lanes<S::Vector>) -> Lanes<S::Vector> {
     Lanes { re: simd.add(a.re, b.im), im: simd.sub(a.im, b.re) }
 }
 
 /// a · factor, the same factor in all lanes.
 #[inline(always)]
-fn multiply<T: Real, S: Simd<T>>(simd: S, a: Lanes<S::Vector>, factor: Complex<T>) -> Lanes<S::Vector> {
+fn multiply<T: Scalar, S: Simd<T>>(simd: S, a: Lanes<S::Vector>, factor: Complex<T>) -> Lanes<S::Vector> {
     let (re, im) = (simd.splat(factor.re), simd.splat(factor.im));
     Lanes { re: simd.mul_sub(a.re, re, simd.mul(a.im, im)), im: simd.mul_add(a.re, im, simd.mul(a.im, re)) }
 }
 
 /// a · factor, for a real factor.
 #[inline(always)]
-fn scale<T: Real, S: Simd<T>>(simd: S, a: Lanes<S::Vector>, factor: S::Vector) -> Lanes<S::Vector> {
+fn scale<T: Scalar, S: Simd<T>>(simd: S, a: Lanes<S::Vector>, factor: S::Vector) -> Lanes<S::Vector> {
     Lanes { re: simd.mul(a.re, factor), im: simd.mul(a.im, factor) }
 }
 
 /// a · factor + c, for a real factor.
 #[inline(always)]
-fn scale_add<T: Real, S: Simd<T>>(
+fn scale_add<T: Scalar, S: Simd<T>>(
     simd: S,
     a: Lanes<S::Vector>,
     factor: S::Vector,
@@ -346,7 +346,7 @@ fn scale_add<T: Real, S: Simd<T>>(
 
 /// The transform of `R` numbers, in place and in order.
 #[inline(always)]
-fn butterfly<T: Real, S: Simd<T>, const R: usize>(simd: S, x: &mut [Lanes<S::Vector>; R]) {
+fn butterfly<T: Scalar, S: Simd<T>, const R: usize>(simd: S, x: &mut [Lanes<S::Vector>; R]) {
     match R {
         2 => (x[0], x[1]) = (add(simd, x[0], x[1]), sub(simd, x[0], x[1])),
         3 => {
@@ -419,7 +419,7 @@ fn butterfly<T: Real, S: Simd<T>, const R: usize>(simd: S, x: &mut [Lanes<S::Vec
 
 /// The transform of `R` = `Q`² numbers: `Q` transforms of every `Q`-th, factors, and `Q` transforms across.
 #[inline(always)]
-fn square_butterfly<T: Real, S: Simd<T>, const Q: usize, const R: usize>(simd: S, x: &mut [Lanes<S::Vector>; R]) {
+fn square_butterfly<T: Scalar, S: Simd<T>, const Q: usize, const R: usize>(simd: S, x: &mut [Lanes<S::Vector>; R]) {
     let mut rows = [[x[0]; Q]; Q];
     for (i, row) in rows.iter_mut().enumerate() {
         for m in 0..Q {
@@ -454,7 +454,7 @@ mod tests {
     /// Transforms `input` in lane 1, with something else in lane 0.
     struct Transform<'a, T>(&'a [Complex<f64>], &'a HalfFilledFft<T>);
 
-    impl<T: Real> Kernel<T> for Transform<'_, T> {
+    impl<T: Scalar> Kernel<T> for Transform<'_, T> {
         type Output = Vec<Complex<f64>>;
 
         #[inline(always)]
@@ -476,7 +476,7 @@ mod tests {
         }
     }
 
-    fn worst<T: Real>(set: InstructionSet, len: usize) -> f64 {
+    fn worst<T: Scalar>(set: InstructionSet, len: usize) -> f64 {
         let input: Vec<Complex<f64>> = (0..len / 2)
             .map(|k| Complex::new((k as f64 * 0.7).sin() as f32 as f64, (k as f64 * k as f64).cos() as f32 as f64))
             .collect();

@@ -2,11 +2,11 @@
 
 use num_complex::Complex;
 
-use super::TransformBytes;
 use super::aligned::Aligned;
+use super::bytes::TransformBytes;
 use super::kernel::Kernel;
 use super::octants::{Element, OctantGrid, OctantLayout};
-use super::real::{Pixel, Real};
+use super::scalar::{Pixel, Scalar};
 use super::simd::{self, InstructionSet, OCTET, Simd};
 use super::spectrum::{HalfPlane, HalfPlaneScratch, grid_side};
 use crate::grid::PolarGrid;
@@ -21,7 +21,7 @@ const SAFE_SQUARE_NORM: f64 = 1e-20;
 
 /// All that the points and the box side determine.
 #[derive(Debug)]
-pub(super) struct Folded<T: Real> {
+pub(super) struct Folded<T: Scalar> {
     set: InstructionSet,
     n_inplanes: usize,
     n_shells: usize,
@@ -42,7 +42,7 @@ pub(super) struct FoldedScratch {
     results: Aligned,
 }
 
-impl<T: Real> Folded<T> {
+impl<T: Scalar> Folded<T> {
     pub(super) fn plan(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Self {
         let kernel = Kernel::new(T::KERNEL_WIDTH, T::KERNEL_SHAPE);
         let n_grid = grid_side(n_pixels);
@@ -84,7 +84,7 @@ impl<T: Real> Folded<T> {
         n_inplanes: usize,
     ) -> TransformBytes {
         let n_grid = grid_side(n_pixels);
-        let lanes = set.lanes::<T>();
+        let lanes = T::lanes(set);
         let n_points = n_shells * octant_angles(n_inplanes);
         TransformBytes {
             plan: n_points * size_of::<u32>()
@@ -98,7 +98,7 @@ impl<T: Real> Folded<T> {
 
     pub(super) fn scratch(&self) -> FoldedScratch {
         FoldedScratch {
-            half_plane: self.half_plane.scratch(self.set.lanes::<T>()),
+            half_plane: self.half_plane.scratch(T::lanes(self.set)),
             grid: OctantGrid::new::<T>(&self.layout),
             results: Aligned::new::<Element<T>>(self.starts.len()),
         }
@@ -207,7 +207,7 @@ impl<T: Real> Folded<T> {
 
 /// Stores four results from angle `j` on, and half a turn from there, with a factor for each.
 #[inline(always)]
-fn store_both<T: Real, S: Simd<T>>(
+fn store_both<T: Scalar, S: Simd<T>>(
     simd: S,
     values: S::Octet,
     factors: [S::Octet; 2],
@@ -224,7 +224,7 @@ fn store_both<T: Real, S: Simd<T>>(
 
 /// Brings the results for angle `j` of the octant to their eight angles.
 #[inline(always)]
-fn unfold_one<T: Real>(results: &[Element<T>], j: usize, factor: T, shell: &mut [Complex<T>]) {
+fn unfold_one<T: Scalar>(results: &[Element<T>], j: usize, factor: T, shell: &mut [Complex<T>]) {
     let [a, b, c, d, e, f, g, h] = results[j];
     let (quarter, half) = (shell.len() / 4, shell.len() / 2);
     let mut store = [(j, a, b), (half - j, c, -d), (quarter - j, e, f), (quarter + j, g, h)];
@@ -243,7 +243,7 @@ fn unfold_one<T: Real>(results: &[Element<T>], j: usize, factor: T, shell: &mut 
     }
 }
 
-struct Apply<'a, T: Real, P> {
+struct Apply<'a, T: Scalar, P> {
     plan: &'a Folded<T>,
     image: &'a [P],
     out: &'a mut [Complex<T>],
@@ -252,7 +252,7 @@ struct Apply<'a, T: Real, P> {
     scratch: &'a mut FoldedScratch,
 }
 
-impl<T: Real, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
+impl<T: Scalar, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
     type Output = f64;
 
     #[inline(always)]
@@ -283,12 +283,12 @@ impl<T: Real, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
 }
 
 /// How the octant grid is laid out for an instruction set.
-fn octant_layout<T: Real>(set: InstructionSet, n_grid: usize) -> OctantLayout {
-    OctantLayout::new(n_grid, T::FOLDED_WIDTH, T::FOLDED_ALIGNMENT, set.lanes::<T>())
+fn octant_layout<T: Scalar>(set: InstructionSet, n_grid: usize) -> OctantLayout {
+    OctantLayout::new(n_grid, T::FOLDED_WIDTH, T::FOLDED_ALIGNMENT, T::lanes(set))
 }
 
 /// Room for a point's weights: in single precision a cache line.
-const fn weights_per_point<T: Real>() -> usize {
+const fn weights_per_point<T: Scalar>() -> usize {
     (T::KERNEL_WIDTH + T::FOLDED_WIDTH).next_multiple_of(2)
 }
 

@@ -5,11 +5,11 @@
 
 use num_complex::Complex;
 
-use super::TransformBytes;
 use super::aligned::Aligned;
+use super::bytes::TransformBytes;
 use super::fft::{self, Lanes};
 use super::kernel::Kernel;
-use super::real::{Pixel, Real};
+use super::scalar::{Pixel, Scalar};
 use super::simd::{self, InstructionSet, Simd};
 use super::spectrum::{HalfPlane, HalfPlaneScratch, grid_side};
 use crate::grid::PolarGrid;
@@ -19,7 +19,7 @@ const MAX_LINE_READ: usize = 32;
 
 /// All that the points and the box side determine.
 #[derive(Debug)]
-pub(super) struct Gridding<T: Real> {
+pub(super) struct Gridding<T: Scalar> {
     set: InstructionSet,
     n_inplanes: usize,
     half_plane: HalfPlane<T>,
@@ -56,7 +56,7 @@ pub(super) struct GriddingScratch {
 }
 
 impl LineLayout {
-    fn new<T: Real>(n_pixels: usize, lanes: usize) -> Self {
+    fn new<T: Scalar>(n_pixels: usize, lanes: usize) -> Self {
         let halo = T::KERNEL_WIDTH / 2 + 1;
         let n_grid = grid_side(n_pixels);
         // Blocks of lanes are stored whole, and lines are read by whole vectors: both may reach past the end.
@@ -74,7 +74,7 @@ impl LineLayout {
 
     /// Stores a block of the half plane: G(block·lanes + lane, b) from place b of `frequencies`.
     #[inline(always)]
-    fn store_block<T: Real, S: Simd<T>>(
+    fn store_block<T: Scalar, S: Simd<T>>(
         &self,
         simd: S,
         block: usize,
@@ -95,7 +95,7 @@ impl LineLayout {
 
     /// Fills what lies beyond the half plane from what lies within.
     #[inline(always)]
-    fn fill_halo<T: Real>(&self, values: &mut [Complex<T>]) {
+    fn fill_halo<T: Scalar>(&self, values: &mut [Complex<T>]) {
         let half = (self.n_grid / 2) as i64;
         // Along b the grid repeats after N_g.
         for b in (-half - self.halo as i64..-half).chain(half..=half + self.halo as i64) {
@@ -114,9 +114,9 @@ impl LineLayout {
     }
 }
 
-impl<T: Real> Gridding<T> {
+impl<T: Scalar> Gridding<T> {
     pub(super) fn plan(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Self {
-        let layout = LineLayout::new::<T>(n_pixels, set.lanes::<T>());
+        let layout = LineLayout::new::<T>(n_pixels, T::lanes(set));
         let kernel = Kernel::new(T::KERNEL_WIDTH, T::KERNEL_SHAPE);
         let fit = kernel.fit(T::KERNEL_WIDTH);
         let n_angles = computed_angles(grid.n_inplanes());
@@ -155,7 +155,7 @@ impl<T: Real> Gridding<T> {
         n_shells: usize,
         n_inplanes: usize,
     ) -> TransformBytes {
-        let lanes = set.lanes::<T>();
+        let lanes = T::lanes(set);
         let layout = LineLayout::new::<T>(n_pixels, lanes);
         let n_points = n_shells * computed_angles(n_inplanes);
         TransformBytes {
@@ -167,7 +167,7 @@ impl<T: Real> Gridding<T> {
 
     pub(super) fn scratch(&self) -> GriddingScratch {
         GriddingScratch {
-            half_plane: self.half_plane.scratch(self.set.lanes::<T>()),
+            half_plane: self.half_plane.scratch(T::lanes(self.set)),
             lines: Aligned::new::<Complex<T>>(self.layout.len()),
         }
     }
@@ -216,7 +216,7 @@ impl<T: Real> Gridding<T> {
     }
 }
 
-struct Apply<'a, T: Real, P> {
+struct Apply<'a, T: Scalar, P> {
     plan: &'a Gridding<T>,
     image: &'a [P],
     out: &'a mut [Complex<T>],
@@ -225,7 +225,7 @@ struct Apply<'a, T: Real, P> {
     scratch: &'a mut GriddingScratch,
 }
 
-impl<T: Real, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
+impl<T: Scalar, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
     type Output = f64;
 
     #[inline(always)]
@@ -259,7 +259,7 @@ impl<T: Real, P: Pixel> simd::Kernel<T> for Apply<'_, T, P> {
 
 /// Σ_b Σ_a weight(b)·weight(a)·G(a, b) over a square of `W` × `W` complex numbers, lines `stride` reals apart.
 #[inline(always)]
-fn weighted_sum<T: Real, S: Simd<T>, const W: usize>(
+fn weighted_sum<T: Scalar, S: Simd<T>, const W: usize>(
     simd: S,
     numbers: &[T],
     stride: usize,

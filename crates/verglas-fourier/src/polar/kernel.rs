@@ -43,7 +43,7 @@ impl Kernel {
 
     fn scaling_at(&self, wave_number: f64) -> f64 {
         let q = self.gamma * wave_number;
-        // Real for all pixels: q is at most a third of β and some.
+        // Scalar for all pixels: q is at most a third of β and some.
         let s = (self.beta * self.beta - q * q).sqrt();
         s / s.sinh() * self.beta.sinh() / self.beta
     }

@@ -10,26 +10,35 @@
 //! tested against. `docs/math.md` derives the method and its error.
 
 mod aligned;
+mod bytes;
 pub mod direct;
+mod directly;
+mod faint;
 mod fft;
 mod folded;
 mod gridding;
-mod in_double;
 mod kernel;
+mod number;
 mod octants;
+mod plan;
 mod real;
+mod scalar;
 mod simd;
 mod spectrum;
+mod squares;
 
-use crate::grid::{MAX_PIXELS, PolarGrid, Precision};
-use folded::{Folded, FoldedScratch};
-use gridding::{Gridding, GriddingScratch};
-use in_double::InDouble;
 use num_complex::Complex;
-pub use real::{Pixel, Real};
-use simd::InstructionSet;
-use std::marker::PhantomData;
 use thiserror::Error;
+
+use crate::grid::{MAX_PIXELS, PolarGrid, Precision, brief};
+pub use bytes::TransformBytes;
+use directly::{Directly, LEAST_SEEN};
+use faint::FaintImages;
+pub use number::Number;
+use plan::{Plan, PlanScratch};
+pub use real::Real;
+pub use scalar::{Pixel, Scalar};
+use simd::InstructionSet;
 
 /// Why a transform cannot be planned.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -39,7 +48,8 @@ pub enum PlanError {
     Pixels(usize),
     /// Shells past the Nyquist frequency, where the pixels determine nothing new.
     #[error(
-        "the polar grid reaches to radius {radius_max}, past the Nyquist frequency of the box, {} for {n_pixels} pixels",
+        "the polar grid reaches to radius {}, past the Nyquist frequency of the box, {} for {n_pixels} pixels",
+        brief(*radius_max),
         *n_pixels as f64 / 4.0
     )]
     Radius {
@@ -51,15 +61,6 @@ pub enum PlanError {
     /// An instruction set that this processor does not have, or none at all.
     #[error("no instruction set `{0}` on this processor, expected one of {known}", known = instruction_sets().join(", "))]
     InstructionSet(String),
-}
-
-/// How many bytes a plan takes, shared by all threads, and how many each thread's scratch takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TransformBytes {
-    /// Size of the plan.
-    pub plan: usize,
-    /// Size of one scratch.
-    pub scratch: usize,
 }
 
 /// A planned transform from `n_pixels`² real pixels to the points of one polar grid.
@@ -87,39 +88,17 @@ pub struct TransformBytes {
 /// ```
 #[derive(Debug)]
 pub struct PolarTransform<T: Real> {
-    set: InstructionSet,
-    n_pixels: usize,
-    n_shells: usize,
-    n_inplanes: usize,
-    /// Integration weight of a point, by shell.
-    point_weights: Vec<f64>,
-    method: Method<T>,
+    plan: Plan<T>,
     /// For a result in single precision, which not every image leaves as exact as promised.
-    in_double: Option<InDouble>,
-}
-
-/// How the points are reached.
-#[derive(Debug)]
-enum Method<T: Real> {
-    /// Any polar grid.
-    General(Gridding<T>),
-    /// Polar grids whose number of angles 4 divides.
-    Folded(Folded<T>),
+    faint: Option<FaintImages>,
+    /// For a result in double precision, which not every image leaves as exact as promised.
+    directly: Option<Directly>,
 }
 
 /// The buffers that one thread needs to transform images; made by [`PolarTransform::scratch`] for its own plan.
 #[derive(Debug)]
 pub struct PolarScratch<T: Real> {
-    method: MethodScratch,
-    /// Box side, shells and angles of its plan, and the instruction set: other plans rely on zeros elsewhere.
-    shape: ([usize; 3], InstructionSet),
-    precision: PhantomData<T>,
-}
-
-#[derive(Debug)]
-enum MethodScratch {
-    General(GriddingScratch),
-    Folded(FoldedScratch),
+    plan: PlanScratch<T>,
 }
 
 impl<T: Real> PolarTransform<T> {
@@ -148,19 +127,13 @@ impl<T: Real> PolarTransform<T> {
 
     fn plan_with(set: InstructionSet, n_pixels: usize, grid: &PolarGrid) -> Result<Self, PlanError> {
         check(n_pixels, grid)?;
-        let method = if grid.n_inplanes().is_multiple_of(4) {
-            Method::Folded(Folded::plan(set, n_pixels, grid))
-        } else {
-            Method::General(Gridding::plan(set, n_pixels, grid))
-        };
         Ok(Self {
-            set,
-            n_pixels,
-            n_shells: grid.n_shells(),
-            n_inplanes: grid.n_inplanes(),
-            point_weights: (0..grid.n_shells()).map(|s| grid.point_weight(s)).collect(),
-            method,
-            in_double: (T::PRECISION == Precision::Single).then(|| InDouble::new(n_pixels, grid)),
+            plan: T::new_plan(set, n_pixels, grid),
+            faint: (T::PRECISION == Precision::Single).then(|| FaintImages::new(set, n_pixels, grid)),
+            directly: match T::PRECISION {
+                Precision::Single => None,
+                Precision::Double => Directly::new(n_pixels, grid, LEAST_SEEN),
+            },
         })
     }
 
@@ -175,34 +148,27 @@ impl<T: Real> PolarTransform<T> {
 
     /// New buffers for [`apply`](Self::apply).
     pub fn scratch(&self) -> PolarScratch<T> {
-        PolarScratch {
-            method: match &self.method {
-                Method::General(gridding) => MethodScratch::General(gridding.scratch()),
-                Method::Folded(folded) => MethodScratch::Folded(folded.scratch()),
-            },
-            shape: self.shape(),
-            precision: PhantomData,
-        }
+        PolarScratch { plan: T::new_scratch(&self.plan) }
     }
 
     /// Box side N.
     pub fn n_pixels(&self) -> usize {
-        self.n_pixels
+        self.plan.n_pixels
     }
 
     /// Number of shells S.
     pub fn n_shells(&self) -> usize {
-        self.n_shells
+        self.plan.n_shells
     }
 
     /// Number of angles per shell.
     pub fn n_inplanes(&self) -> usize {
-        self.n_inplanes
+        self.plan.n_inplanes
     }
 
     /// Number of values in a result: S · n_inplanes.
     pub fn output_len(&self) -> usize {
-        self.n_shells * self.n_inplanes
+        self.plan.output_len()
     }
 
     /// The precision that `T` stands for.
@@ -212,12 +178,12 @@ impl<T: Real> PolarTransform<T> {
 
     /// Size of this plan in memory.
     pub fn plan_bytes(&self) -> usize {
-        bytes::<T>(self.set, self.n_pixels, self.n_shells, self.n_inplanes).plan
+        bytes::<T>(self.plan.set, self.n_pixels(), self.n_shells(), self.n_inplanes()).plan
     }
 
     /// Size in memory of one scratch.
     pub fn scratch_bytes(&self) -> usize {
-        bytes::<T>(self.set, self.n_pixels, self.n_shells, self.n_inplanes).scratch
+        bytes::<T>(self.plan.set, self.n_pixels(), self.n_shells(), self.n_inplanes()).scratch
     }
 
     /// Transforms one image, without normalising.
@@ -249,10 +215,6 @@ impl<T: Real> PolarTransform<T> {
         self.run(image, out, true, scratch)
     }
 
-    fn shape(&self) -> ([usize; 3], InstructionSet) {
-        ([self.n_pixels, self.n_shells, self.n_inplanes], self.set)
-    }
-
     /// Transforms one image, divided by its norm if asked; returns the norm.
     fn run<P: Pixel>(
         &self,
@@ -261,20 +223,15 @@ impl<T: Real> PolarTransform<T> {
         normalize: bool,
         scratch: &mut PolarScratch<T>,
     ) -> f64 {
-        assert_eq!(image.len(), self.n_pixels * self.n_pixels, "an image of {0} × {0} pixels", self.n_pixels);
-        assert_eq!(out.len(), self.output_len(), "a result of {} × {} values", self.n_shells, self.n_inplanes);
-        assert_eq!(scratch.shape, self.shape(), "a scratch of this plan");
-        let norm = match (&self.method, &mut scratch.method) {
-            (Method::General(gridding), MethodScratch::General(scratch)) => {
-                gridding.apply(image, out, &self.point_weights, normalize, scratch)
-            }
-            (Method::Folded(folded), MethodScratch::Folded(scratch)) => {
-                folded.apply(image, out, &self.point_weights, normalize, scratch)
-            }
-            _ => unreachable!("the number of angles decides the method"),
+        let (plan, scratch) = (&self.plan, &mut scratch.plan);
+        let norm = match (P::as_single(image), P::as_double(image)) {
+            (Some(image), _) => T::run_single(plan, image, out, normalize, scratch),
+            (_, Some(image)) => T::run_double(plan, image, out, normalize, scratch),
+            _ => unreachable!("pixels are in single or in double precision"),
         };
-        match &self.in_double {
-            Some(in_double) if in_double.is_needed(image, norm) => in_double.apply(image, out, normalize),
+        match (&self.faint, &self.directly) {
+            (Some(faint), _) if faint.is_needed(image, norm) => faint.apply(image, out, normalize),
+            (_, Some(directly)) if directly.is_needed(image, norm) => directly.apply(image, out, normalize),
             _ => norm,
         }
     }
@@ -305,16 +262,13 @@ fn fastest() -> InstructionSet {
 
 /// What plan and scratch take in memory.
 fn bytes<T: Real>(set: InstructionSet, n_pixels: usize, n_shells: usize, n_inplanes: usize) -> TransformBytes {
-    let mut bytes = if n_inplanes.is_multiple_of(4) {
-        Folded::<T>::estimate_bytes(set, n_pixels, n_shells, n_inplanes)
-    } else {
-        Gridding::<T>::estimate_bytes(set, n_pixels, n_shells, n_inplanes)
-    };
-    bytes.plan += size_of::<PolarTransform<T>>() + n_shells * size_of::<f64>();
+    let mut bytes = Plan::<T>::bytes(set, n_pixels, n_shells, n_inplanes);
+    bytes.plan += size_of::<PolarTransform<T>>() - size_of::<Plan<T>>();
     if T::PRECISION == Precision::Single {
-        bytes.plan += InDouble::bytes(n_pixels, n_shells, n_inplanes);
+        bytes.plan += FaintImages::bytes(set, n_pixels, n_shells, n_inplanes);
+    } else {
+        bytes.scratch += Directly::scratch_bytes(n_pixels, n_shells, n_inplanes);
     }
-    bytes.scratch += size_of::<PolarScratch<T>>();
     bytes
 }
 
@@ -374,7 +328,7 @@ mod tests {
         let grid = PolarGrid::new(2.0, 0.25, 16).unwrap();
         assert!(instruction_sets().contains(&"portable"));
         for set in instruction_sets() {
-            assert_eq!(PolarTransform::<f32>::plan_on(set, 8, &grid).unwrap().set.name(), set);
+            assert_eq!(PolarTransform::<f32>::plan_on(set, 8, &grid).unwrap().plan.set.name(), set);
         }
         let error = PolarTransform::<f32>::plan_on("mmx", 8, &grid).unwrap_err().to_string();
         assert!(error.starts_with("no instruction set `mmx` on this processor, expected one of "), "{error}");

@@ -5,7 +5,7 @@
 
 use super::aligned::Aligned;
 use super::fft::{Lanes, place};
-use super::real::Real;
+use super::scalar::Scalar;
 use super::simd::{OCTET, Simd};
 
 /// An element: {G(a, b), G(a, −b), G(b, a), G(−b, a)}, real and imaginary parts.
@@ -66,7 +66,7 @@ impl OctantLayout {
     ///
     /// Both as the first two values of the elements (a, b) and, the axes exchanged, as the last two of (b, a).
     #[inline(always)]
-    pub(super) fn store_block<T: Real, S: Simd<T>>(
+    pub(super) fn store_block<T: Scalar, S: Simd<T>>(
         &self,
         simd: S,
         block: usize,
@@ -103,7 +103,7 @@ impl OctantLayout {
 
     /// Fills the elements beyond the octant's edges from those within.
     #[inline(always)]
-    pub(super) fn fill_halo<T: Real>(&self, elements: &mut [Element<T>]) {
+    pub(super) fn fill_halo<T: Scalar>(&self, elements: &mut [Element<T>]) {
         let (halo, stride) = (self.halo, self.stride);
         // −b: each pair of values changes places.
         for line in elements.chunks_exact_mut(stride).skip(halo).take(self.n_grid / 2 + 1) {
@@ -125,7 +125,7 @@ impl OctantLayout {
     }
 
     #[inline(always)]
-    fn mirror_line<T: Real>(&self, elements: &mut [Element<T>], from: usize, to: usize, last_b: usize) {
+    fn mirror_line<T: Scalar>(&self, elements: &mut [Element<T>], from: usize, to: usize, last_b: usize) {
         for k in 0..=(self.halo + last_b.min(self.last_b)) {
             let [p, q, r, s, t, u, v, w] = elements[from * self.stride + k];
             elements[to * self.stride + k] = [r, -s, p, -q, v, -w, t, -u];
@@ -140,17 +140,17 @@ pub(super) struct OctantGrid {
 }
 
 impl OctantGrid {
-    pub(super) fn new<T: Real>(layout: &OctantLayout) -> Self {
+    pub(super) fn new<T: Scalar>(layout: &OctantLayout) -> Self {
         Self { elements: Aligned::new::<Element<T>>(layout.len()) }
     }
 
     #[inline(always)]
-    pub(super) fn elements<T: Real>(&self) -> &[Element<T>] {
+    pub(super) fn elements<T: Scalar>(&self) -> &[Element<T>] {
         self.elements.get()
     }
 
     #[inline(always)]
-    pub(super) fn elements_mut<T: Real>(&mut self) -> &mut [Element<T>] {
+    pub(super) fn elements_mut<T: Scalar>(&mut self) -> &mut [Element<T>] {
         self.elements.get_mut()
     }
 }

@@ -3,7 +3,7 @@
 use super::aligned::Aligned;
 use super::fft::{HalfFilledFft, Lanes, add, place, sub};
 use super::kernel::Kernel;
-use super::real::{Pixel, Real};
+use super::scalar::{Pixel, Scalar};
 use super::simd::{self, Simd};
 
 /// Largest number of lanes of any instruction set.
@@ -34,7 +34,7 @@ pub(super) struct HalfPlaneScratch {
     work: Aligned,
 }
 
-impl<T: Real> HalfPlane<T> {
+impl<T: Scalar> HalfPlane<T> {
     /// `n_grid` is a multiple of 4 from 64 on, with no prime factors but 2, 3 and 5, and at least twice `n_pixels`.
     pub(super) fn plan(n_pixels: usize, n_grid: usize, kernel: &Kernel) -> Self {
         let factors = |scale: f64| -> Vec<T> {
@@ -146,7 +146,7 @@ struct TransformColumns<'a, T, P> {
     scratch: &'a mut HalfPlaneScratch,
 }
 
-impl<T: Real, P: Pixel> simd::Kernel<T> for TransformColumns<'_, T, P> {
+impl<T: Scalar, P: Pixel> simd::Kernel<T> for TransformColumns<'_, T, P> {
     type Output = ();
 
     #[inline(always)]
@@ -184,7 +184,7 @@ impl<T: Real, P: Pixel> simd::Kernel<T> for TransformColumns<'_, T, P> {
 /// Which column is paired with which does not depend on the number of lanes, so that neither does the rounding: they lie
 /// [`pair_distance`] apart.
 #[inline(always)]
-fn scale_pixels<T: Real, S: Simd<T>, P: Pixel>(
+fn scale_pixels<T: Scalar, S: Simd<T>, P: Pixel>(
     simd: S,
     pixels: &[P],
     factors: &[T],
@@ -203,7 +203,7 @@ fn scale_pixels<T: Real, S: Simd<T>, P: Pixel>(
 }
 
 /// The distance of two columns that are transformed together: as many as fill 128 bits.
-const fn pair_distance<T: Real>() -> usize {
+const fn pair_distance<T: Scalar>() -> usize {
     16 / size_of::<T>()
 }
 

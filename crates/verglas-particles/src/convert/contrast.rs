@@ -2,6 +2,7 @@
 
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
+use verglas_core::hint::{Hint, Setting, Text};
 
 use crate::particle::ParticleTable;
 use crate::plan::StackPlan;
@@ -17,10 +18,11 @@ pub(super) fn check_contrast(
     contrast: Contrast,
     findings: &mut Findings,
 ) -> Result<()> {
+    let choose = |contrast: Contrast| Hint::Choose(Setting::Contrast, contrast.as_str());
     let Some(sign) = &table.blob_sign else {
         return match contrast {
             Contrast::BlobSign => Err(Error::value("contrast is to follow blob/sign, which the metadata don't have")
-                .with_hint("`--contrast invert` inverts every image")),
+                .with_hint(choose(Contrast::Invert) + " inverts every image")),
             Contrast::AsStored | Contrast::Invert => Ok(()),
         };
     };
@@ -31,20 +33,23 @@ pub(super) fn check_contrast(
     }
     let n_negative = plan.particles().filter(|&particle| sign.get(particle) < 0.0).count();
     if n_negative > 0 {
-        let what = match contrast {
+        let what: Text = match contrast {
             Contrast::AsStored => {
-                "all images are converted as stored; `--contrast blob-sign` applies the sign, `--contrast invert` \
-                 inverts every image"
+                "all images are converted as stored; "
+                    + choose(Contrast::BlobSign)
+                    + " applies the sign, "
+                    + choose(Contrast::Invert)
+                    + " inverts every image"
             }
-            Contrast::BlobSign => "these images are inverted",
-            Contrast::Invert => "every image is inverted, whatever its sign",
+            Contrast::BlobSign => "these images are inverted".into(),
+            Contrast::Invert => "every image is inverted, whatever its sign".into(),
         };
         findings.warn(
             "blob-sign",
-            format!(
-                "blob/sign is -1 for {n_negative} of {}, stored with the other contrast: {what}",
+            Text::from(format!(
+                "blob/sign is -1 for {n_negative} of {}, stored with the other contrast: ",
                 counted(plan.n_images(), "particle")
-            ),
+            )) + what,
         );
     }
     Ok(())

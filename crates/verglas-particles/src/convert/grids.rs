@@ -2,11 +2,12 @@
 
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
+use verglas_core::hint::{Hint, Setting};
 use verglas_run::descriptor::{BaseValues, ImageDescriptor, TemplateSettings};
 
 use super::images::{FoundImages, compare_headers, header_pixel_size};
 use crate::particle::ParticleTable;
-use crate::pixel_size::{PixelSizeSource, StatedPixelSizes, choose_pixel_size, show, used};
+use crate::pixel_size::{PixelSizeSource, StatedPixelSizes, choose_pixel_size, not_known, report_others, show, used};
 use crate::preprocess::DownsampledBox;
 use crate::settings::{ConvertSettings, DescriptorSource};
 
@@ -59,23 +60,36 @@ pub(super) fn choose_grids(
         detector: table.detector_pixel_size_angstrom,
         mrc_header: header_pixel_size(&found.files),
     };
+    if stated.is_empty() && settings.pixel_size_from.is_none() {
+        let error = not_known(&table.other_pixel_sizes);
+        let cell = found.files.iter().flatten().find_map(|file| Some((file, file.header.cell_without_grid_angstrom?)));
+        return Err(match cell {
+            Some((file, cell)) => error.with_detail(format_args!(
+                "the MRC header of `{}` has a cell of {} Å and a grid of 0, of which no pixel size follows",
+                file.path.display(),
+                show(cell)
+            )),
+            None => error,
+        });
+    }
     let (pixel_size_angstrom, pixel_size_source) = choose_pixel_size(&stated, settings.pixel_size_from, findings)?;
+    report_others(&table.other_pixel_sizes, pixel_size_angstrom, pixel_size_source, findings);
     if let Some(sizes) = &table.differing_detector_pixel_sizes {
         if pixel_size_source == PixelSizeSource::Detector {
             return Err(Error::value(format!(
                 "rlnDetectorPixelSize and rlnMagnification, which are all that states a pixel size, differ between rows, \
                  and one descriptor can hold one pixel size only\n{sizes}"
             ))
-            .with_hint("if one size is right for all, give it with --pixel-size"));
+            .with_hint("if one size is right for all, give it with " + Hint::Give(Setting::PixelSize)));
         }
         let used = used(pixel_size_angstrom, pixel_size_source);
         findings.warn(
             "pixel-size-differs",
-            format!("rlnDetectorPixelSize and rlnMagnification differ between rows; {used}\n{sizes}"),
+            "rlnDetectorPixelSize and rlnMagnification differ between rows; " + used + format!("\n{sizes}"),
         );
     }
     compare_headers(&found.files, pixel_size_angstrom, pixel_size_source, findings)?;
-    findings.note(format!("pixel size {} Å, from {}", show(pixel_size_angstrom), pixel_size_source.as_str()));
+    findings.note(format!("pixel size {} Å, from ", show(pixel_size_angstrom)).as_str() + pixel_size_source.said());
     let descriptor = match given {
         Some(descriptor) => descriptor,
         None => {

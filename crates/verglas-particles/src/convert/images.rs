@@ -2,9 +2,10 @@
 
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
+use verglas_core::hint::{Hint, Setting};
 use verglas_formats::mrc::Mode0;
 
-use crate::image::{BoxSize, ImageFile, Unreadable, check_images, locate_images};
+use crate::image::{BoxSize, ImageFile, StoredPixels, Unreadable, check_images, locate_images};
 use crate::metadata::{Input, image_folder};
 use crate::particle::ParticleTable;
 use crate::pixel_size::{PixelSizeSource, differ, show, used};
@@ -65,7 +66,8 @@ pub(super) fn find_images(
         }
     }
     let positions = plan.own_positions(settings.shard);
-    let (files, box_size) = check_images(table, plan, positions, paths, mode0, settings.skip_unreadable, findings);
+    let stored = StoredPixels { mode0, pixel_type: settings.pixel_type };
+    let (files, box_size) = check_images(table, plan, positions, paths, stored, settings.skip_unreadable, findings);
     if settings.skip_unreadable {
         refuse_empty_stacks(table, plan, settings, &files, findings);
     }
@@ -99,7 +101,7 @@ fn refuse_empty_stacks(
             counted(plan.stacks()[first].n_images(), "image")
         ))
         .with_detail(format_args!("the first is that of {}", table.place(first_particle)))
-        .with_hint("take these rows out of the metadata, or make larger stacks with --batch-size"),
+        .with_hint("take these rows out of the metadata, or make larger stacks with " + Hint::Give(Setting::BatchSize)),
     );
 }
 
@@ -135,7 +137,7 @@ pub(super) fn compare_headers(
                 "the MRC headers are all that states a pixel size, and they differ: {} Å{first}, {size} Å in `{path}`",
                 show(chosen),
             ))
-            .with_hint("give the pixel size with --pixel-size"));
+            .with_hint("give the pixel size with " + Hint::Give(Setting::PixelSize)));
         }
         let more = match others.count() {
             0 => "",
@@ -143,8 +145,10 @@ pub(super) fn compare_headers(
             _ => " (others differ, too)",
         };
         let used = used(chosen, source);
-        findings
-            .warn("pixel-size-differs", format!("the MRC header of `{path}` says {size} Å per pixel{more}; {used}"));
+        findings.warn(
+            "pixel-size-differs",
+            format!("the MRC header of `{path}` says {size} Å per pixel{more}; ").as_str() + used,
+        );
     }
     if source == PixelSizeSource::MrcHeader {
         let mut silent = files.iter().flatten().filter(|file| meaningful_pixel_size(file).is_none());

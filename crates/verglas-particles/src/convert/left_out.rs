@@ -50,7 +50,8 @@ impl Conversion {
                     "{n_skipped} of {} left out, for their images can't be read or normalised; `{}` lists them",
                     counted(self.n_images(), "particle"),
                     output.path(SKIPPED).display()
-                ),
+                )
+                .into(),
             };
             observer.warning(&warning);
             recorder.edit(|manifest| manifest.warnings.push((&warning).into()));

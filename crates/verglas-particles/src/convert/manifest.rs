@@ -135,6 +135,10 @@ pub struct RecordedConversion {
     pub optics_groups: Option<Vec<String>>,
     /// How 8-bit data were read.
     pub mode0: Option<String>,
+    /// What pixels were read as, where the user said so; a folder that was made before there was such a setting was made
+    /// without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pixel_type: Option<String>,
     /// Whether no stack mixes image files.
     pub keep_files_apart: Option<bool>,
     /// Whether the physical stacks are written.
@@ -214,6 +218,7 @@ fn recorded_settings(conversion: &Conversion, descriptor_bytes: &[u8]) -> Record
         contrast: named(&settings.contrast),
         optics_groups: Some(settings.optics_groups.clone()),
         mode0: named(&settings.byte_sign),
+        pixel_type: settings.pixel_type.map(|pixel_type| pixel_type.as_str().to_owned()),
         keep_files_apart: Some(settings.keep_files_apart),
         physical: Some(settings.physical),
         plots: Some(settings.plots),

@@ -2,6 +2,7 @@
 
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
+use verglas_core::hint::{Hint, Setting, Text};
 use verglas_fourier::grid::Precision;
 use verglas_fourier::polar::PolarTransform;
 use verglas_plot::PlotPlan;
@@ -68,17 +69,17 @@ pub(crate) fn plan_memory(
             sides.n_input_pixels(),
             mebibytes(fixed.saturating_add(least))
         ))
-        .with_hint("allow more with --memory"));
+        .with_hint("allow more with " + Hint::Give(Setting::Memory)));
     }
     let n_threads = settings.n_threads.max(1).min(fitting as usize);
     if n_threads < settings.n_threads {
         findings.warn(
             "fewer-threads",
-            format!(
-                "{} for buffers suffice for {n_threads} of {} threads; allow more with --memory",
+            Text::from(format!(
+                "{} for buffers suffice for {n_threads} of {} threads; allow more with ",
                 mebibytes(settings.memory_bytes),
                 settings.n_threads
-            ),
+            )) + Hint::Give(Setting::Memory),
         );
     }
     let room = (left / n_threads as u64).saturating_sub(per_thread) / image_bytes;

@@ -12,6 +12,7 @@ mod reports;
 mod resume;
 mod run;
 mod stack_run;
+mod stored_looks;
 mod summary;
 
 pub(crate) use left_out::ROW as SKIPPED_ROW_COLUMN;

@@ -9,6 +9,7 @@ use verglas_core::threads::share_work;
 use verglas_core::{Observer, StopFlag};
 
 use super::prepare::Conversion;
+use super::stored_looks::StoredLooks;
 use crate::image::{RawImage, ReadFailure};
 use crate::preprocess::{Degenerate, Downsampler, apply_normalization};
 
@@ -23,6 +24,8 @@ struct Degenerates {
     unreadable: Vec<(usize, Error)>,
     /// What no option allows to leave out.
     fatal: Vec<(usize, Error)>,
+    /// What the pixels of each file look like.
+    stored: StoredLooks,
 }
 
 impl Conversion {
@@ -38,6 +41,7 @@ impl Conversion {
             return Err(Error::new(ErrorKind::Interrupted, "stopped before every image was looked at"));
         }
         let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+        all.stored.report(self.images.files(), self.settings.byte_sign, findings);
         self.report(&mut all.constant, Degenerate::Constant, findings);
         self.report(&mut all.not_finite, Degenerate::NotFinite, findings);
         for (mut errors, may_be_left_out) in [(all.unreadable, true), (all.fatal, false)] {
@@ -66,6 +70,9 @@ impl Conversion {
             let (file, section) = (self.table.image[particle], self.table.section[particle]);
             match self.images.read(file, section, 1, &mut raw, &mut bytes, stop) {
                 Ok(()) => {
+                    if let Ok(image_file) = &self.images.files()[file as usize] {
+                        mine.stored.add(file, &image_file.header, &raw);
+                    }
                     let image = downsampler.apply(RawImage(&raw), &mut scratch);
                     match apply_normalization(image, &mut physical) {
                         Ok(_) => {}
@@ -90,6 +97,7 @@ impl Conversion {
         all.not_finite.append(&mut mine.not_finite);
         all.unreadable.append(&mut mine.unreadable);
         all.fatal.append(&mut mine.fatal);
+        all.stored.append(mine.stored);
     }
 
     /// One error for all images of a kind.
@@ -115,7 +123,7 @@ impl Conversion {
     /// What may be left out, if the user says so, is a warning then.
     fn tell(&self, error: Error, may_be_left_out: bool, findings: &mut Findings) {
         if may_be_left_out && self.settings.skip_unreadable {
-            findings.warn("image-unreadable", format!("{error}\n  it would be left out"));
+            findings.warn("image-unreadable", error.message().clone() + "\n  it would be left out");
         } else {
             findings.error(error);
         }

@@ -52,7 +52,7 @@ impl Conversion {
     /// # Errors
     /// When something is wrong; where several things are, [`Error::others`] has the rest.
     pub fn prepare(input: Input, settings: ConvertSettings, findings: &mut Findings) -> Result<Self> {
-        let checked = Self::check(input, settings, findings);
+        let checked = Self::check(input.in_order(), settings, findings);
         match (findings.take_error(), checked) {
             (None, Some(conversion)) => Ok(conversion),
             (Some(error), _) => Err(error),
@@ -202,7 +202,7 @@ impl Conversion {
         }
         let buffers = found(plan_memory(&descriptor, sides, &settings, findings), findings)?;
         note_decisions(&descriptor, descriptor_is_new, &plan, &settings, buffers, findings);
-        let options = MrcOptions { mode0, ..MrcOptions::default() };
+        let options = MrcOptions { mode0, pixel_type: settings.pixel_type, ..MrcOptions::default() };
         let n_images_of_file = images.n_images;
         let images = ImageStore::new(images.files, &n_images_of_file, options, buffers.n_threads);
         Some(Self {

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use verglas_core::findings::{Findings, counted, counted_do, shown};
+use verglas_core::hint::{Hint, Setting, Text};
 use verglas_core::paths::plain_path;
 use verglas_run::descriptor::ImageDescriptor;
 
 use super::images::FoundImages;
 use crate::particle::ParticleTable;
 use crate::plan::StackPlan;
+use crate::settings::DefocusAngleAxis;
 
 /// Tells about images that several rows name, and about several sets of lens constants.
 pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &FoundImages, findings: &mut Findings) {
@@ -60,21 +62,35 @@ pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &Foun
 pub(super) fn report_stated_box(table: &ParticleTable, n_pixels: usize, findings: &mut Findings) {
     let Some([rows, columns]) = &table.stated_box else { return };
     let n_pixels = n_pixels as f64;
-    let differs = |particle: &usize| rows.get(*particle) != n_pixels || columns.get(*particle) != n_pixels;
+    // NaN: nothing is said.
+    let differs_from = |side: f64| !side.is_nan() && side != n_pixels;
+    let differs = |particle: &usize| differs_from(rows.get(*particle)) || differs_from(columns.get(*particle));
     let mut differing = (0..table.len()).filter(differs);
-    if let Some(first) = differing.next() {
-        findings.warn(
-            "blob-shape-differs",
-            format!(
-                "blob/shape says {} × {} px in {} (first: {}), and the images are {n_pixels} px wide: were they resized \
-                 since, and is the pixel size that counts theirs?",
-                rows.get(first),
-                columns.get(first),
-                counted(1 + differing.count(), "row"),
-                table.place(first)
-            ),
-        );
-    }
+    let Some(first) = differing.next() else { return };
+    let n_rows = counted(1 + differing.count(), "row");
+    let (side, other_side, place) = (rows.get(first), columns.get(first), table.place(first));
+    // Only text has lines.
+    let is_star = table.sources.first().is_some_and(|source| source.lines.is_some());
+    let (code, said) = match is_star {
+        true => ("image-size-differs", format!("rlnImageSize says {} px", shown(side))),
+        false => ("blob-shape-differs", format!("blob/shape says {} × {} px", shown(side), shown(other_side))),
+    };
+    let likely = match table.pixel_size_angstrom {
+        Some(size) if side > 0.0 && side == other_side => format!(
+            " If they were, and it was not changed with them, it is {} × {}/{n_pixels} = {} Å",
+            shown(size),
+            shown(side),
+            shown(size * side / n_pixels)
+        ),
+        _ => String::new(),
+    };
+    findings.warn(
+        code,
+        format!(
+            "{said} in {n_rows} (first: {place}), and the images are {n_pixels} px wide: were they resized since, and is \
+             the pixel size that counts theirs?{likely}"
+        ),
+    );
 }
 
 /// How many rows name an image that another row named before.
@@ -131,12 +147,12 @@ pub(super) fn report_astigmatism(
     if n_astigmatic > 0 {
         findings.warn(
             "defocus-angle-axis",
-            format!(
+            Text::from(format!(
                 "{} astigmatic; the defocus angle is written as read, from the columns' \
-                 direction, and CryoLike measures it from the rows': `--defocus-angle-axis rows` writes what makes \
-                 its CTF right",
+                 direction, and CryoLike measures it from the rows': ",
                 counted_do(n_astigmatic, "particle", "is", "are")
-            ),
+            )) + Hint::Choose(Setting::DefocusAngleAxis, DefocusAngleAxis::Rows.as_str())
+                + " writes what makes its CTF right",
         );
     }
 }

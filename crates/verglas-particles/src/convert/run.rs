@@ -10,6 +10,7 @@ use crc32fast::hash as crc32;
 use num_complex::Complex;
 use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::{Warning, counted_do};
+use verglas_core::hint::{Hint, Setting};
 use verglas_core::threads::share_work;
 use verglas_core::{Observer, StopFlag};
 use verglas_fourier::grid::Precision;
@@ -149,7 +150,7 @@ impl Conversion {
                 ErrorKind::Interrupted,
                 format!("stopped: {n_whole} of {n_stacks} stacks in `{}` are whole", output.root().display()),
             )
-            .with_hint("the same command with --resume makes the others"));
+            .with_hint("the same conversion with " + Hint::Resume + " makes the others"));
         }
         if let Err(error) = self.list_left_out(&output, &recorder, observer, &mut warnings) {
             let _ = recorder.finish(RunState::Failed);
@@ -204,7 +205,7 @@ fn altered_stacks(altered: &[usize]) -> Option<Warning> {
         counted_do(altered.len(), "stack", "was", "were"),
         list.join(", ")
     );
-    Some(Warning { code: "stack-altered", message })
+    Some(Warning { code: "stack-altered", message: message.into() })
 }
 
 /// What all threads share.
@@ -366,7 +367,7 @@ where
                     Ok(record) => ImageOutcome::Written(record),
                     Err(reason) if conversion.settings.skip_unreadable => ImageOutcome::LeftOut(reason.to_owned()),
                     Err(reason) => {
-                        let hint = "--skip-unreadable leaves such images out and lists them";
+                        let hint = Hint::Give(Setting::SkipUnreadable) + " leaves such images out and lists them";
                         return Err(conversion.name_image(particle, reason).with_hint(hint));
                     }
                 },

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use verglas_core::atomic::{FinishedFile, sync_folder, write_whole};
 use verglas_core::error::{Error, Result};
+use verglas_core::hint::{Hint, Setting};
 use verglas_formats::pt::PtDtype;
 use verglas_fourier::grid::Precision;
 use verglas_plot::{PlotPlan, PowerSum, ShownImage, StackPictures};
@@ -281,5 +282,5 @@ fn no_image_left(number: usize, skipped: &[SkippedImage]) -> Error {
         0 => listed,
         n_more => listed.with_detail(format_args!("and {n_more} more")),
     }
-    .with_hint("take these rows out of the metadata, or make larger stacks with --batch-size")
+    .with_hint("take these rows out of the metadata, or make larger stacks with " + Hint::Give(Setting::BatchSize))
 }

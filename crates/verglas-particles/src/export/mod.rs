@@ -19,6 +19,7 @@
 mod column;
 mod cs;
 mod folder;
+mod line_ends;
 mod selection;
 mod source;
 mod star;
@@ -34,6 +35,7 @@ use serde::Serialize;
 use source::{SourceKind, check_unchanged};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
+use verglas_core::hint::Hint;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -123,7 +125,7 @@ fn check_output(export: &Export) -> Result<()> {
     }
     if output.symlink_metadata().is_ok() && !export.overwrite {
         return Err(Error::value(format!("`{}` is there already", output.display()))
-            .with_hint("choose another name, or replace it with --overwrite"));
+            .with_hint("choose another name, or replace it with " + Hint::Overwrite));
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! The metadata file that a folder was made from: is it still the same?
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -8,6 +7,7 @@ use std::time::UNIX_EPOCH;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
 use verglas_formats::npy::NPY_MAGIC;
+use verglas_formats::open_regular;
 
 /// A metadata file as the manifest recorded it.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +31,7 @@ impl SourceKind {
     /// The kind of the file at `path`, by its first bytes.
     pub(super) fn of(path: &Path) -> Result<Self> {
         let mut start = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(NPY_MAGIC.len() as u64).read_to_end(&mut start));
+        let read = open_regular(path).and_then(|file| file.take(NPY_MAGIC.len() as u64).read_to_end(&mut start));
         read.map_err(|error| {
             Error::io(format_args!("cannot read `{}`, from which the images were converted", path.display()), &error)
                 .with_hint(

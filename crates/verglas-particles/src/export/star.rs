@@ -8,10 +8,12 @@ use std::path::Path;
 
 use verglas_core::atomic::write_atomically;
 use verglas_core::error::{Error, Result};
+use verglas_core::hint::{Hint, Setting};
 use verglas_formats::star::{MAX_COLUMNS, strip_rln};
 
 use super::column::{NewColumn, name_taken};
 use super::folder::{Identities, ImageFolder};
+use super::line_ends::UnixLines;
 use super::source::altered;
 use super::star_source::{RowPlace, StarSource};
 
@@ -43,9 +45,9 @@ pub(super) fn write_star(
 
     let mut failed_reading = None;
     let written = write_atomically(output, |file| {
-        let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file);
+        let mut writer = UnixLines::new(BufWriter::with_capacity(BUFFER_BYTES, file));
         let copied = copy_all(folder, chosen, columns, &sources, first, &mut writer);
-        let flushed = copied.and_then(|()| writer.flush().map_err(CopyFailure::Writing));
+        let flushed = copied.and_then(|()| writer.finish().map_err(CopyFailure::Writing));
         flushed.map_err(|failure| match failure {
             CopyFailure::Writing(error) => error.into(),
             CopyFailure::Reading(source, error) => {
@@ -97,7 +99,7 @@ fn check_joinable(first: &StarSource, others: &[&StarSource]) -> Result<()> {
                 first.path.display(),
                 other.path.display()
             ))
-            .with_hint("export the images of each file on their own, with --rows")
+            .with_hint("export the images of each file on their own, with " + Hint::Give(Setting::Rows))
         };
         if first.is_pairs() || other.is_pairs() {
             return Err(cannot("one of them holds its only particle as keys and values, not as a table".to_owned()));
@@ -183,7 +185,7 @@ fn copy_all<'a>(
             column.values.push_text(at, &mut text);
         }
         text.extend_from_slice(rest);
-        text.extend_from_slice(first.line_end);
+        text.push(b'\n');
         writer.write_all(&text).map_err(CopyFailure::Writing)?;
     }
     copy_range(first, first.tail_offset..u64::MAX, writer)
@@ -206,7 +208,7 @@ fn copy_head<'a>(
     copy_range(source, 0..names_end, writer)?;
     for (column, number) in columns.iter().zip(block.columns.len() + 1..) {
         let mut line = format!("_{} #{number}", column.name).into_bytes();
-        line.extend_from_slice(source.line_end);
+        line.push(b'\n');
         writer.write_all(&line).map_err(CopyFailure::Writing)?;
     }
     copy_range(source, names_end..block.rows_offset, writer)
@@ -220,11 +222,11 @@ fn copy_pairs<'a>(
 ) -> std::result::Result<(), CopyFailure<'a>> {
     let end = source.rows.last().map_or(source.block.rows_offset, |row| row.range().end);
     copy_range(source, 0..end, writer)?;
-    let mut text = source.line_end.to_vec();
+    let mut text = vec![b'\n'];
     for column in columns {
         text.extend_from_slice(format!("_{} ", column.name).as_bytes());
         column.values.push_text(0, &mut text);
-        text.extend_from_slice(source.line_end);
+        text.push(b'\n');
     }
     writer.write_all(&text).map_err(CopyFailure::Writing)?;
     copy_range(source, source.tail_offset..u64::MAX, writer)

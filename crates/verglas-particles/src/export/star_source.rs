@@ -27,8 +27,6 @@ pub(super) struct StarSource {
     pub(super) identities: Vec<u64>,
     /// What follows the last row's line.
     pub(super) tail_offset: u64,
-    /// How lines end.
-    pub(super) line_end: &'static [u8],
     /// The other blocks.
     pub(super) others: Vec<OtherBlock>,
 }
@@ -70,8 +68,8 @@ impl StarSource {
     pub(super) fn read(path: &Path, with_identities: bool) -> Result<Self> {
         let in_file = |error| Error::from_format(path, error);
         let wanted = particle_block(path)?;
-        let file =
-            File::open(path).map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
+        let file = verglas_formats::open_regular(path)
+            .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
         let mut reader = StarReader::open(path).map_err(in_file)?;
         let (mut found, mut others) = (None, Vec::new());
         let mut number = 0;
@@ -89,9 +87,7 @@ impl StarSource {
         let cannot_read = |error| Error::io(format_args!("cannot read `{}`", path.display()), &error);
         let rows_end = rows.last().map_or(block.rows_offset, |row| row.range().end);
         let tail_offset = rows_end + line_end_bytes(&file, rows_end).map_err(cannot_read)?;
-        let has_crlf = ends_with_crlf(&file, block.rows_offset).map_err(cannot_read)?;
-        let line_end: &[u8] = if has_crlf { b"\r\n" } else { b"\n" };
-        Ok(Self { path: path.to_owned(), file, block, rows, identities, tail_offset, line_end, others })
+        Ok(Self { path: path.to_owned(), file, block, rows, identities, tail_offset, others })
     }
 
     /// Whether the particles stand in a key–value block: a single one.
@@ -188,12 +184,4 @@ fn line_end_bytes(file: &File, offset: u64) -> std::io::Result<u64> {
         Some([b'\n', ..]) => 1,
         _ => 0,
     })
-}
-
-/// Whether the line before `offset` ends with `\r\n`.
-fn ends_with_crlf(file: &File, offset: u64) -> std::io::Result<bool> {
-    let Some(start) = offset.checked_sub(2) else { return Ok(false) };
-    let mut bytes = [0; 2];
-    file.read_exact_at(&mut bytes, start)?;
-    Ok(bytes == *b"\r\n")
 }

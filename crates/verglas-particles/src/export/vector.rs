@@ -30,11 +30,8 @@ impl Vector {
     pub(super) fn read(path: &Path, most: usize) -> Result<Self> {
         let in_file = |error| Error::from_format(path, error);
         let cannot_read = |error| Error::io(format_args!("cannot read `{}`", path.display()), &error);
-        if !std::fs::metadata(path).map_err(cannot_read)?.is_file() {
-            return Err(Error::value(format!("`{}` is not a regular file", path.display())));
-        }
         let mut start = Vec::new();
-        let file = std::fs::File::open(path).map_err(cannot_read)?;
+        let file = verglas_formats::open_regular(path).map_err(cannot_read)?;
         std::io::Read::read_to_end(&mut std::io::Read::take(file, NPY_MAGIC.len() as u64), &mut start)
             .map_err(cannot_read)?;
         if start.starts_with(b"PK") {

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use verglas_core::error::Error;
 use verglas_core::findings::{Findings, counted, counted_do};
+use verglas_core::hint::{Hint, Setting};
 use verglas_formats::FormatError;
-use verglas_formats::mrc::{Mode0, MrcOptions, MrcSummary, MrcWarning, read_header};
+use verglas_formats::mrc::{Mode0, MrcOptions, MrcSummary, MrcWarning, PixelType, read_header_as};
 
 use super::store::{FileStamp, ImageFile, Unreadable};
 use crate::particle::{Pairing, ParticleTable};
@@ -18,6 +19,15 @@ const MOST_LISTED: usize = 10;
 /// Side of the images, pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BoxSize(pub(crate) usize);
+
+/// How pixels are stored, where headers don't say it or say it wrongly.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StoredPixels {
+    /// What 8-bit data are.
+    pub(crate) mode0: Mode0,
+    /// What all data are, whatever the mode.
+    pub(crate) pixel_type: Option<PixelType>,
+}
 
 /// Reads the header of every file that a run asks for and checks it against the table; the box that all files share
 /// comes back, if there is one. `positions` are the run's, in the output order of the plan; `paths` has one element per
@@ -31,13 +41,13 @@ pub(crate) fn check_images(
     plan: &StackPlan,
     positions: Range<usize>,
     paths: Vec<Option<PathBuf>>,
-    mode0: Mode0,
+    stored: StoredPixels,
     unreadable_is_allowed: bool,
     findings: &mut Findings,
 ) -> (Vec<Result<ImageFile, Unreadable>>, Option<BoxSize>) {
     let mut oddities = Oddities::default();
     let mut files = Vec::with_capacity(paths.len());
-    let headers = read_headers(&paths);
+    let headers = read_headers(&paths, stored.pixel_type);
     for ((name, path), header) in table.image_names.iter().zip(paths).zip(headers) {
         let (Some(path), Some(header)) = (path, header) else {
             let name = String::from_utf8_lossy(name);
@@ -46,7 +56,7 @@ pub(crate) fn check_images(
         };
         files.push(match header {
             Ok((stamp, summary)) => {
-                Ok(image_file(path, stamp, summary, mode0, unreadable_is_allowed, &mut oddities, findings))
+                Ok(image_file(path, stamp, summary, stored.mode0, unreadable_is_allowed, &mut oddities, findings))
             }
             Err(error) => {
                 // Damaged contents are the file's fault; that it can't be read at all, or not by this program, is not.
@@ -54,7 +64,7 @@ pub(crate) fn check_images(
                 let error = Error::from_format(&path, error);
                 let unreadable = Unreadable(error.to_string());
                 if may_be_left_out {
-                    findings.warn("image-unreadable", error.to_string());
+                    findings.warn("image-unreadable", error.message().clone());
                 } else {
                     findings.error(error);
                 }
@@ -72,11 +82,14 @@ pub(crate) fn check_images(
 type StampedHeader = (FileStamp, MrcSummary);
 
 /// Reads headers, several at a time: on a shared file system each takes some waiting, and thousands of them minutes.
-fn read_headers(paths: &[Option<PathBuf>]) -> Vec<Option<Result<StampedHeader, FormatError>>> {
+fn read_headers(
+    paths: &[Option<PathBuf>],
+    pixel_type: Option<PixelType>,
+) -> Vec<Option<Result<StampedHeader, FormatError>>> {
     const FILES_PER_THREAD: usize = 64;
     const MOST_THREADS: usize = 16;
     let part = paths.len().div_ceil(MOST_THREADS).max(FILES_PER_THREAD);
-    let read_one = |path: &PathBuf| Ok((FileStamp::of(path)?, read_header(path)?));
+    let read_one = |path: &PathBuf| Ok((FileStamp::of(path)?, read_header_as(path, pixel_type)?));
     let read = |paths: &[Option<PathBuf>]| -> Vec<Option<Result<StampedHeader, FormatError>>> {
         paths.iter().map(|path| path.as_ref().map(read_one)).collect()
     };
@@ -104,16 +117,24 @@ fn image_file(
     findings: &mut Findings,
 ) -> ImageFile {
     // The header was read as if 8-bit data were signed; whether IMOD's flags say otherwise depends on the settings.
-    for warning in summary.warnings.iter().filter(|warning| !matches!(warning, MrcWarning::ImodByteSign { .. })) {
+    let is_told_otherwise = |warning: &MrcWarning| match warning {
+        MrcWarning::ImodByteSign { .. } => true,
+        MrcWarning::LongerThanClaimed { .. } => summary.misfit.is_some(),
+        _ => false,
+    };
+    for warning in summary.warnings.iter().filter(|warning| !is_told_otherwise(warning)) {
         oddities.add(&path, warning.to_string());
     }
     if let Some(warning) = summary.header.byte_sign_warning(mode0) {
         oddities.add(&path, warning.to_string());
     }
+    if let Some(misfit) = &summary.misfit {
+        findings.error(Error::from_format(&path, misfit.to_error()));
+    }
     if let Some(truncation) = &summary.truncation {
         let error = Error::from_format(&path, truncation.to_error());
         if unreadable_is_allowed {
-            findings.warn("image-cut", error.to_string());
+            findings.warn("image-cut", error.message().clone());
         } else {
             findings.error(error);
         }
@@ -186,7 +207,7 @@ fn check_sections(
                 ));
             }
             if unreadable_is_allowed {
-                findings.warn("section-past-end", error.to_string());
+                findings.warn("section-past-end", error.message().clone());
             } else {
                 findings.error(error.with_hint("the metadata and the stack may come from different extraction jobs"));
             }
@@ -232,7 +253,11 @@ fn check_boxes(files: &[Result<ImageFile, Unreadable>], findings: &mut Findings)
         if boxes.len() > MOST_LISTED {
             error = error.with_detail(format_args!("and {} more sizes", boxes.len() - MOST_LISTED));
         }
-        findings.error(error.with_hint("convert particles of different boxes apart"));
+        findings.error(error.with_hint(
+            "convert particles of different boxes apart: with "
+                + Hint::Give(Setting::OpticsGroup)
+                + " where they are groups of their own",
+        ));
         return None;
     }
     boxes.first().and_then(|(side, ..)| usize::try_from(*side).ok()).map(BoxSize)

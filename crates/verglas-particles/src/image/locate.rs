@@ -1,12 +1,15 @@
-//! Finds the image files that metadata name: in a given directory by file name, or relative to one root for all rows.
+//! Finds the image files that metadata name: in a given directory by the ends of their paths, or relative to one root for all rows.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
+use verglas_core::hint::{Hint, Setting};
+
+use super::presence::{Refusal, is_file, report_refusals};
 
 /// How many missing files a message lists by name.
 const MOST_LISTED: usize = 10;
@@ -19,7 +22,7 @@ const MOST_ENTRIES_PER_FILE: usize = 64;
 
 /// Finds each of `names`; `None` stands for a file that is missing.
 ///
-/// With `image_dir` only the file name counts. Without, the path counts as written, relative to one root for all: the
+/// With `image_dir` the longest end of the path that is below it counts. Without, the path counts as written, relative to one root for all: the
 /// working directory, else the folder of `metadata_file`, else the nearest of its parents; the first that holds all
 /// files. A name in `.mrc` or `.mrcs` is also tried with the other ending.
 ///
@@ -37,7 +40,7 @@ pub(crate) fn locate_images(
         Some(dir) => find_in_dir(names, dir, findings),
         None => Ok(find_below_one_root(names, metadata_file, findings)),
     };
-    let Located { found, looked_in, split } = match located {
+    let Located { found, looked_in, split, refused } = match located {
         Ok(located) => located,
         Err(error) => {
             findings.error(error);
@@ -46,11 +49,16 @@ pub(crate) fn locate_images(
     };
     report_other_endings(names, &found, findings);
     let is_named_by_metadata = metadata_file.is_some() && image_dir.is_none();
-    if let Some(error) = missing_error(names, &found, &looked_in, split.as_ref()) {
+    // What is there and was not taken is not called missing, too.
+    let is_refused: Vec<bool> = refused.iter().map(Option::is_some).collect();
+    report_refusals(refused.into_iter().flatten().collect(), findings);
+    if let Some(error) = missing_error(names, &found, &is_refused, &looked_in, split.as_ref()) {
         if missing_is_allowed {
-            findings.warn("images-missing", error.to_string());
+            findings.warn("images-missing", error.message().clone());
         } else if is_named_by_metadata {
-            findings.error(error.with_hint("name the folder that holds the image files with --image-dir"));
+            findings.error(
+                error.with_hint("name the folder that holds the image files with " + Hint::Give(Setting::ImageDir)),
+            );
         } else {
             findings.error(error);
         }
@@ -65,6 +73,8 @@ struct Located {
     found: Vec<Option<Found>>,
     looked_in: Vec<PathBuf>,
     split: Option<Split>,
+    /// Per name: why what is there was not taken.
+    refused: Vec<Option<Refusal>>,
 }
 
 /// Files that are there, below different roots.
@@ -85,15 +95,14 @@ fn as_path(name: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(name))
 }
 
-fn file_name(name: &[u8]) -> &OsStr {
-    as_path(name).file_name().unwrap_or(OsStr::new(""))
-}
-
-/// The file at `path`, or beside it with the other of the endings `.mrc` and `.mrcs`.
-fn find(path: &Path, known: &KnownFiles) -> Result<Option<Found>> {
-    // A folder is no image file, and so is a path without a file name.
+/// The file at `path`, or beside it with the other of the endings `.mrc` and `.mrcs`; what RELION writes behind a colon,
+/// as in `a.mrc:mrcs`, says how a file is read and is no part of its name.
+fn find(path: &Path, known: &KnownFiles) -> std::result::Result<Option<Found>, Refusal> {
     if known.contains(path) || is_file(path)? {
         return Ok(Some(Found { path: path.to_owned(), has_other_ending: false }));
+    }
+    if let Some(bare) = without_format(path) {
+        return find(bare, known);
     }
     let other = match path.extension().map(OsStr::as_bytes) {
         Some(b"mrc") => path.with_extension("mrcs"),
@@ -103,15 +112,19 @@ fn find(path: &Path, known: &KnownFiles) -> Result<Option<Found>> {
     Ok(is_file(&other)?.then_some(Found { path: other, has_other_ending: true }))
 }
 
-/// Whether there is a file at `path`; an error if the system won't tell.
-fn is_file(path: &Path) -> Result<bool> {
+/// A path without the format that RELION lets a name end with: `a.mrc:mrcs` is `a.mrc`, read as a stack. Source: RELION's
+/// `FileName::removeFileFormat`.
+fn without_format(path: &Path) -> Option<&Path> {
+    let bytes = path.as_os_str().as_bytes();
+    let colon = bytes.iter().rposition(|&byte| byte == b':')?;
+    let is_format = matches!(&bytes[colon + 1..], b"mrc" | b"mrcs" | b"st" | b"map");
+    is_format.then(|| as_path(&bytes[..colon]))
+}
+
+/// Whether an error says that there is no such path, or a name that no file can have.
+fn is_absent(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
-    match std::fs::metadata(path) {
-        Ok(there) => Ok(there.is_file()),
-        // No such path, or a name that no file can have.
-        Err(error) if matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput) => Ok(false),
-        Err(error) => Err(Error::io(format_args!("cannot look for the image file `{}`", path.display()), &error)),
-    }
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput)
 }
 
 fn find_in_dir(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<Located> {
@@ -125,11 +138,63 @@ fn find_in_dir(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<L
             return Err(Error::io(format_args!("cannot use the image directory `{}`", dir.display()), &error));
         }
     }
-    refuse_equal_file_names(names, dir, findings)?;
-    findings.note(format!("image files are looked up by file name in `{}`, as asked", dir.display()));
-    let known = KnownFiles::below(dir, names.iter().map(|name| Path::new(file_name(name))));
-    let found: Result<Vec<_>> = names.iter().map(|name| find(&dir.join(file_name(name)), &known)).collect();
-    Ok(Located { found: found?, looked_in: vec![dir.to_owned()], split: None })
+    findings.note(format!(
+        "image files are looked up in `{}`, as asked, by as much of their paths as is there",
+        dir.display()
+    ));
+    let known = KnownFiles::below(dir, names.iter().flat_map(|name| suffixes(as_path(name))));
+    let mut folders: HashMap<PathBuf, bool> = HashMap::new();
+    let (mut found, mut refused) = (Vec::with_capacity(names.len()), Vec::with_capacity(names.len()));
+    for name in names {
+        match find_longest_suffix(as_path(name), dir, &known, &mut folders) {
+            Ok(there) => (found.push(there), refused.push(None)),
+            Err(refusal) => (found.push(None), refused.push(Some(refusal))),
+        };
+    }
+    refuse_equal_files(names, &found, findings);
+    Ok(Located { found, looked_in: vec![dir.to_owned()], split: None, refused })
+}
+
+/// The ends of a path, the longest first: `a/b/c.mrcs`, `b/c.mrcs`, `c.mrcs`. Parts that lead upwards start anew.
+fn suffixes(path: &Path) -> impl Iterator<Item = &Path> {
+    let is_name = |part: &Component| matches!(part, Component::Normal(_));
+    let n_parts = path.components().count();
+    let n_names = path.components().rev().take_while(is_name).count();
+    (n_parts - n_names..n_parts).filter_map(move |n_left_out| {
+        let mut parts = path.components();
+        parts.by_ref().take(n_left_out).for_each(drop);
+        Some(parts.as_path()).filter(|rest| !rest.as_os_str().is_empty())
+    })
+}
+
+/// The file below `dir` that the longest end of `path` leads to: moved projects keep their lower folders.
+fn find_longest_suffix(
+    path: &Path,
+    dir: &Path,
+    known: &KnownFiles,
+    folders: &mut HashMap<PathBuf, bool>,
+) -> std::result::Result<Option<Found>, Refusal> {
+    for suffix in suffixes(path) {
+        let candidate = dir.join(suffix);
+        // Of many files with one prefix that is not there, only the first is looked for.
+        if let Some(folder) = candidate.parent().filter(|folder| *folder != dir) {
+            let is_there = match folders.get(folder) {
+                Some(is_there) => *is_there,
+                None => {
+                    let is_there = folder.is_dir() || std::fs::metadata(folder).is_err_and(|error| !is_absent(&error));
+                    folders.insert(folder.to_owned(), is_there);
+                    is_there
+                }
+            };
+            if !is_there {
+                continue;
+            }
+        }
+        if let Some(found) = find(&candidate, known)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// Files that are known to be there because their folder was listed.
@@ -199,7 +264,8 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
     let mut best: Option<(usize, Vec<Option<Found>>)> = None;
     // Per name: the first root below which it is.
     let mut root_of: Vec<Option<usize>> = vec![None; names.len()];
-    let mut refused = None;
+    // Per name: the first thing that was not taken.
+    let mut refused: Vec<Option<Refusal>> = vec![None; names.len()];
     for (nth, root) in roots.iter().enumerate() {
         if nth > 0 && working_dir.as_ref() == Some(root) {
             continue;
@@ -207,12 +273,12 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
         // Nothing is listed for a root that holds none of the files: most roots do.
         let mut known = KnownFiles::default();
         let mut found = Vec::with_capacity(names.len());
-        for name in names {
+        for (name, refused) in names.iter().zip(&mut refused) {
             if found.len() == PROBED_FILES {
                 known = KnownFiles::below(root, names.iter().map(|name| as_path(name)));
             }
-            found.push(find(&root.join(as_path(name)), &known).unwrap_or_else(|error| {
-                refused.get_or_insert(error);
+            found.push(find(&root.join(as_path(name)), &known).unwrap_or_else(|refusal| {
+                refused.get_or_insert(refusal);
                 None
             }));
             if found.len() == PROBED_FILES && found.iter().all(Option::is_none) {
@@ -233,8 +299,8 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
             } else {
                 findings.note("image paths are absolute");
             }
-            findings.errors.extend(refused);
-            return Located { found, looked_in: vec![root.clone()], split: None };
+            forget_replaced(&mut refused, &found);
+            return Located { found, looked_in: vec![root.clone()], split: None, refused };
         }
         for (root_of, _) in root_of.iter_mut().zip(&found).filter(|(_, found)| found.is_some()) {
             root_of.get_or_insert(nth);
@@ -250,8 +316,8 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
             looked_in.push(root);
         }
     }
-    findings.errors.extend(refused);
-    let Some((best, found)) = best else { return Located { looked_in, ..Located::default() } };
+    let Some((best, found)) = best else { return Located { looked_in, refused, ..Located::default() } };
+    forget_replaced(&mut refused, &found);
     let other_root: Vec<Option<PathBuf>> = root_of
         .into_iter()
         .zip(&found)
@@ -259,43 +325,44 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
         .collect();
     let is_split = other_root.iter().any(Option::is_some);
     let split = is_split.then(|| Split { root: shown(&roots[best]), other_root });
-    Located { found, looked_in, split }
+    Located { found, looked_in, split, refused }
+}
+
+/// A folder or a pipe is not in the way of a file that is found below another root. Where the system refused to look that
+/// file may be another.
+fn forget_replaced(refused: &mut [Option<Refusal>], found: &[Option<Found>]) {
+    for (refusal, found) in refused.iter_mut().zip(found) {
+        if found.is_some() && matches!(refusal, Some(Refusal::NoFile(_))) {
+            *refusal = None;
+        }
+    }
 }
 
 fn count(found: &[Option<Found>]) -> usize {
     found.iter().flatten().count()
 }
 
-/// With only file names looked up, two paths with one file name would silently become one stack.
-fn refuse_equal_file_names(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<()> {
-    let mut first_with: HashMap<Vec<u8>, &[u8]> = HashMap::new();
-    for name in names {
-        // `a.mrc` and `a.mrcs` may both come to lead to the one that is there.
-        let mut key = file_name(name).as_bytes().to_vec();
-        if key.ends_with(b".mrcs") {
-            key.pop();
+/// With only the ends of paths looked up, two stacks would silently become one.
+fn refuse_equal_files(names: &[&[u8]], found: &[Option<Found>], findings: &mut Findings) {
+    let mut first_with: HashMap<&Path, &[u8]> = HashMap::new();
+    for (name, found) in names.iter().zip(found) {
+        let Some(found) = found else { continue };
+        let Some(other) = first_with.insert(&found.path, name) else { continue };
+        if without_format(as_path(other)).unwrap_or(as_path(other))
+            == without_format(as_path(name)).unwrap_or(as_path(name))
+        {
+            continue;
         }
-        if let Some(other) = first_with.get(&key) {
-            let same_name = file_name(other) == file_name(name);
-            let distinct_files =
-                !same_name && is_file(&dir.join(file_name(other)))? && is_file(&dir.join(file_name(name)))?;
-            if distinct_files {
-                continue;
-            }
-            findings.error(
-                Error::value(format!(
-                    "two image files would both be looked up as `{}`",
-                    dir.join(file_name(name)).display()
-                ))
+        findings.error(
+            Error::value(format!("two image files would both be looked up as `{}`", found.path.display()))
                 .with_detail(format_args!("`{}`", as_path(other).display()))
                 .with_detail(format_args!("`{}`", as_path(name).display()))
-                .with_hint("without an image directory, paths count as they are written"),
-            );
-        } else {
-            first_with.insert(key, name);
-        }
+                .with_hint(
+                    "name a folder that holds them in folders of their own, as their paths have it; without an image \
+                     directory, paths count as they are written",
+                ),
+        );
     }
-    Ok(())
 }
 
 fn report_other_endings(names: &[&[u8]], found: &[Option<Found>], findings: &mut Findings) {
@@ -320,10 +387,11 @@ fn report_other_endings(names: &[&[u8]], found: &[Option<Found>], findings: &mut
 fn missing_error(
     names: &[&[u8]],
     found: &[Option<Found>],
+    is_refused: &[bool],
     looked_in: &[PathBuf],
     split: Option<&Split>,
 ) -> Option<Error> {
-    let missing: Vec<usize> = (0..names.len()).filter(|&nth| found[nth].is_none()).collect();
+    let missing: Vec<usize> = (0..names.len()).filter(|&nth| found[nth].is_none() && !is_refused[nth]).collect();
     if missing.is_empty() {
         return None;
     }
@@ -334,11 +402,19 @@ fn missing_error(
             "{} of {n_files} not found below `{}`, which holds {}; one folder must hold all of them",
             missing.len(),
             root.display(),
-            names.len() - missing.len()
+            count(found)
         ),
     });
     for &nth in missing.iter().take(MOST_LISTED) {
         let name = as_path(names[nth]).display();
+        if let Some((link, target)) = looked_in.iter().find_map(|root| broken_link(root, as_path(names[nth]))) {
+            error = error.with_detail(format_args!(
+                "`{name}`: `{}` is a link to `{}`, which is not there",
+                link.display(),
+                target.display()
+            ));
+            continue;
+        }
         error = match split.map(|split| &split.other_root[nth]) {
             None => error.with_detail(format_args!("`{name}`")),
             Some(None) => error.with_detail(format_args!("`{name}`, not seen elsewhere")),
@@ -354,6 +430,24 @@ fn missing_error(
         error = error.with_detail(format_args!("looked in {}", places.join(", ")));
     }
     Some(error)
+}
+
+/// The link on the way from `root` to `name`, or to one of its ends, whose target is not there; and that target.
+fn broken_link(root: &Path, name: &Path) -> Option<(PathBuf, PathBuf)> {
+    let name = without_format(name).unwrap_or(name);
+    let written = std::iter::once(name).chain(suffixes(name));
+    let other_ending = |path: &Path| match path.extension().map(OsStr::as_bytes) {
+        Some(b"mrc") => Some(path.with_extension("mrcs")),
+        Some(b"mrcs") => Some(path.with_extension("mrc")),
+        _ => None,
+    };
+    let candidates = written.map(|end| root.join(end)).flat_map(|path| [other_ending(&path), Some(path)]).flatten();
+    candidates.into_iter().find_map(|path| {
+        // Behind the first part that is there, all parts are.
+        let there = path.ancestors().find(|part| std::fs::symlink_metadata(part).is_ok())?;
+        let target = std::fs::read_link(there).ok()?;
+        std::fs::metadata(there).is_err_and(|error| is_absent(&error)).then(|| (there.to_owned(), target))
+    })
 }
 
 #[cfg(test)]
@@ -407,6 +501,59 @@ mod tests {
                 assert!(text.contains("job/stacks") && text.contains("Too many levels of symbolic links"), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_no_file_is_named_by_its_kind_and_a_loop_of_links_once() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let star = path("job/run_data.star");
+        touch(&star);
+        touch(&path("job/good.mrcs"));
+        fs::create_dir(path("job/folder.mrcs")).unwrap();
+        let mode = rustix::fs::Mode::RUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, path("job/pipe.mrcs"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        symlink("/dev/null", path("job/device.mrcs")).unwrap();
+        symlink("loop", path("job/loop")).unwrap();
+        let asked = names(&["good.mrcs", "folder.mrcs", "pipe.mrcs", "device.mrcs", "loop/a.mrcs", "loop/b.mrcs"]);
+        for image_dir in [None, Some(path("job"))] {
+            for missing_is_allowed in [false, true] {
+                let mut findings = Findings::new();
+                let mut asked = asked.clone();
+                if image_dir.is_some() {
+                    asked.truncate(4);
+                }
+                locate_images(&asked, Some(&star), image_dir.as_deref(), missing_is_allowed, &mut findings);
+                let texts: Vec<String> = findings.errors.iter().map(Error::to_string).collect();
+                let mut expected: Vec<String> = [("folder", "a folder"), ("pipe", "a pipe"), ("device", "a device")]
+                    .iter()
+                    .map(|(name, kind)| {
+                        let path = path("job").join(name).display().to_string();
+                        format!("`{path}.mrcs` is {kind}, expected an image file")
+                    })
+                    .collect();
+                if image_dir.is_none() {
+                    let path = path("job/loop/a.mrcs").display().to_string();
+                    expected.insert(0, format!(
+                        "cannot look for the image file `{path}`: a loop of links (Too many levels of symbolic links \
+                         (os error 40))\n  nor for 1 other"
+                    ));
+                }
+                assert_eq!(texts, expected);
+                assert!(
+                    findings.warnings.iter().all(|warning| warning.code == "image-root"),
+                    "{:?}",
+                    findings.warnings
+                );
+            }
+        }
+        // A folder is not in the way of a file elsewhere.
+        touch(&path("folder.mrcs"));
+        let mut findings = Findings::new();
+        let found = locate_images(&names(&["folder.mrcs"]), Some(&star), None, false, &mut findings);
+        assert_eq!(found[0].as_deref(), Some(path("folder.mrcs").as_path()));
+        assert!(findings.errors.is_empty());
     }
 
     #[test]
@@ -469,7 +616,7 @@ mod tests {
             assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false, true]);
             let text = match missing_is_allowed {
                 false => findings.errors[0].to_string(),
-                true => findings.warnings[0].message.clone(),
+                true => findings.warnings[0].message.to_string(),
             };
             let expected = format!(
                 "2 of 4 image files not found below `{}`, which holds 2; one folder must hold all of them\n  \

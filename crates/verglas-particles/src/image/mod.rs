@@ -2,9 +2,10 @@
 
 mod check;
 mod locate;
+mod presence;
 mod store;
 
-pub(crate) use check::{BoxSize, check_images};
+pub(crate) use check::{BoxSize, StoredPixels, check_images};
 pub(crate) use locate::locate_images;
 pub(crate) use store::{ImageFile, ImageStore};
 pub use store::{ReadFailure, Unreadable};

@@ -1,5 +1,7 @@
 //! The columns of a STAR file that mean something to a conversion; every other column is passed over.
 
+use crate::particle::Pairing;
+
 /// A column of numbers, named as in RELION without `rln`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
@@ -31,11 +33,15 @@ pub(super) enum Field {
     CtfDataAreCtfPremultiplied,
     CtfDataArePhaseFlipped,
     ImageDimensionality,
+    ImageSize,
+    PixelSize,
+    MicrographPixelSize,
+    CtfDataAreCtfCorrected,
 }
 
 impl Field {
     /// Every field, in the order of the enumeration.
-    pub(super) const ALL: [Field; 28] = [
+    pub(super) const ALL: [Field; 32] = [
         Field::DefocusU,
         Field::DefocusV,
         Field::DefocusAngle,
@@ -64,6 +70,10 @@ impl Field {
         Field::CtfDataAreCtfPremultiplied,
         Field::CtfDataArePhaseFlipped,
         Field::ImageDimensionality,
+        Field::ImageSize,
+        Field::PixelSize,
+        Field::MicrographPixelSize,
+        Field::CtfDataAreCtfCorrected,
     ];
 
     /// Columns that every input must have.
@@ -71,8 +81,12 @@ impl Field {
         [Field::DefocusU, Field::DefocusV, Field::DefocusAngle, Field::SphericalAberration, Field::Voltage];
 
     /// What sequential input ignores even when it is there: the rows may describe other images of the same size.
-    pub(super) const IGNORED_IN_SEQUENCE: [Field; 4] =
-        [Field::AngleRot, Field::AngleTilt, Field::AnglePsi, Field::ImagePixelSize];
+    pub(super) const IGNORED_IN_SEQUENCE: [Field; 3] = [Field::AngleRot, Field::AngleTilt, Field::AnglePsi];
+
+    /// Whether what the column holds decides nothing, so that it need not be a number: in sequence, the pixel size too.
+    pub(super) fn is_lenient(self, pairing: Pairing) -> bool {
+        self.is_only_told() || (pairing == Pairing::Sequential && self == Field::ImagePixelSize)
+    }
 
     /// Whether the column is only looked at to tell that it is dropped; what it holds need not be a number.
     pub(super) fn is_only_told(self) -> bool {
@@ -87,6 +101,10 @@ impl Field {
                 | Field::CtfDataAreCtfPremultiplied
                 | Field::CtfDataArePhaseFlipped
                 | Field::ImageDimensionality
+                | Field::ImageSize
+                | Field::PixelSize
+                | Field::MicrographPixelSize
+                | Field::CtfDataAreCtfCorrected
         )
     }
 
@@ -126,6 +144,10 @@ impl Field {
             Field::CtfDataAreCtfPremultiplied => "CtfDataAreCtfPremultiplied",
             Field::CtfDataArePhaseFlipped => "CtfDataArePhaseFlipped",
             Field::ImageDimensionality => "ImageDimensionality",
+            Field::ImageSize => "ImageSize",
+            Field::PixelSize => "PixelSize",
+            Field::MicrographPixelSize => "MicrographPixelSize",
+            Field::CtfDataAreCtfCorrected => "CtfDataAreCtfCorrected",
         }
     }
 }

@@ -6,16 +6,21 @@ mod cryosparc;
 mod defaults;
 mod fields;
 mod image_name;
+mod kind;
 mod optics;
+mod pairs;
 mod particle_block;
 pub(crate) mod pixel_sizes;
 mod problems;
+mod ranges;
+mod sentinels;
 mod star;
 mod star_file;
+mod stated_sizes;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use verglas_core::choice::choice;
 use verglas_core::error::Result;
 use verglas_core::findings::Findings;
 
@@ -35,7 +40,7 @@ pub enum Input {
         /// The file whose rows count.
         particles: PathBuf,
         /// A second file (`…_passthrough_particles.cs`), joined to the first on `uid`; where both hold a column, the
-        /// first counts.
+        /// first counts. See [`Input::in_order`].
         passthrough: Option<PathBuf>,
     },
     /// A CryoSPARC job directory: `J<N>/J<N>_passthrough_particles.cs` describes the images in `J<N>/restack` or
@@ -49,6 +54,23 @@ pub enum Input {
 }
 
 impl Input {
+    /// The same input with CryoSPARC's two files in the order that counts, whichever was given first: CryoSPARC calls one of
+    /// them the passthrough, and in a shell's list that one comes first.
+    #[must_use]
+    pub fn in_order(self) -> Self {
+        let is_passthrough = |path: &Path| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().to_ascii_lowercase().contains("passthrough"))
+        };
+        match self {
+            Self::IndexedCs { particles: first, passthrough: Some(second) }
+                if is_passthrough(&first) && !is_passthrough(&second) =>
+            {
+                Self::IndexedCs { particles: second, passthrough: Some(first) }
+            }
+            as_given => as_given,
+        }
+    }
+
     /// The metadata file that relative image paths may be relative to.
     pub fn metadata_file(&self) -> Option<&PathBuf> {
         match self {
@@ -60,15 +82,14 @@ impl Input {
     }
 }
 
-/// What an angle is counted in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AngleUnit {
-    /// Degrees, as RELION writes them.
-    #[default]
-    Degrees,
-    /// Radians.
-    Radians,
+choice! {
+    /// What an angle is counted in.
+    pub enum AngleUnit("unit", default Degrees) {
+        /// As RELION writes them.
+        Degrees = "degrees",
+        /// Full turns are 2π.
+        Radians = "radians",
+    }
 }
 
 /// How metadata are read.
@@ -90,7 +111,7 @@ pub struct ReadSettings {
 /// When a file can't be read or breaks its format. What is wrong with single rows goes to `findings` as errors, so
 /// that a user sees all of it; the table is of use only when there are none.
 pub fn read_particles(input: &Input, settings: &ReadSettings, findings: &mut Findings) -> Result<ParticleTable> {
-    match input {
+    match &input.clone().in_order() {
         Input::IndexedStar(path) => star::read_indexed(path, settings, findings),
         Input::StarPairs(pairs) => star::read_pairs(pairs, settings, findings),
         Input::IndexedCs { particles, passthrough } => {

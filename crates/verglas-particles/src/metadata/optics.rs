@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use verglas_core::error::{Error, Result};
-use verglas_core::findings::{Findings, counted, counted_do};
+use verglas_core::findings::{Findings, counted, counted_do, shown};
 use verglas_formats::star::value;
 
 use super::fields::{Field, OPTICS_GROUP, OPTICS_GROUP_NAME, ZERNIKES};
 use super::problems::RowProblems;
 use super::star_file::{OpticsBlock, ParticleBlock, StarFile, has_nonzero_number};
-use crate::particle::Column;
+use crate::particle::{Column, Pairing};
 
 /// The joined columns of one STAR file.
 #[derive(Debug)]
@@ -47,7 +47,11 @@ impl JoinedColumns {
 /// # Errors
 /// When a particle names an optics group that is not there, when a group stands twice in the optics block, or when
 /// particles without a group meet several groups.
-pub(super) fn join_optics(star: &mut StarFile, ignored: &[Field], findings: &mut Findings) -> Result<JoinedColumns> {
+pub(super) fn join_optics(star: &mut StarFile, pairing: Pairing, findings: &mut Findings) -> Result<JoinedColumns> {
+    let ignored: &[Field] = match pairing {
+        Pairing::Indexed => &[],
+        Pairing::Sequential => &Field::IGNORED_IN_SEQUENCE,
+    };
     let particles = &mut star.particles;
     let mut numbers = std::mem::take(&mut particles.numbers);
     let Some(optics) = &star.optics else {
@@ -70,7 +74,7 @@ pub(super) fn join_optics(star: &mut StarFile, ignored: &[Field], findings: &mut
             let (line, values) = &optics.rows[row];
             let text = values.get(at).map(Vec::as_slice).unwrap_or_default();
             let number = value::parse_f64(text).filter(|number| number.is_finite());
-            if number.is_none() && !field.is_only_told() {
+            if number.is_none() && !field.is_lenient(pairing) {
                 problems.add(field.name(), || {
                     Error::format(format!(
                         "line {line} of `{}`: rln{} is `{}`, expected a number",
@@ -80,7 +84,7 @@ pub(super) fn join_optics(star: &mut StarFile, ignored: &[Field], findings: &mut
                     ))
                 });
             }
-            by_group.push(if field.is_only_told() { number.or(Some(0.0)) } else { number });
+            by_group.push(if field.is_lenient(pairing) { number.or(Some(0.0)) } else { number });
         }
         match numbers.iter().find(|(there, _)| *there == field) {
             Some((_, column)) => report_differing(&star.path, field, column, &groups, &by_group, findings),
@@ -232,12 +236,13 @@ fn report_differing(
         findings.warn(
             "differs-between-blocks",
             format!(
-                "`{}`: rln{} differs between particles and optics in {} (row {first}: {} and {of_group}); \
+                "`{}`: rln{} differs between particles and optics in {} (row {first}: {} and {}); \
                  the particle row counts",
                 path.display(),
                 field.name(),
                 counted(n_rows, "row"),
-                column.get(first)
+                shown(column.get(first)),
+                shown(of_group)
             ),
         );
     }

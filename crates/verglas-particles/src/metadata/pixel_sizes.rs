@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use verglas_core::error::{Error, Result};
-use verglas_core::findings::{Findings, counted};
-
 use crate::particle::Column;
+use verglas_core::error::{Error, Result};
+use verglas_core::findings::{Findings, counted, shown};
+use verglas_core::hint::{Hint, Setting};
 
 /// Two pixel sizes are the same when they differ by no more than this, relatively.
 pub(crate) const TOLERANCE: f64 = 1e-3;
@@ -39,7 +39,7 @@ pub(super) fn from_metadata(
         return Err(Error::format(format!(
             "`{}`: {name} is {} in row {row}, expected a positive number of Å",
             path.display(),
-            sizes.get(row)
+            shown(sizes.get(row))
         )));
     }
     if let Column::PerParticle(values) = sizes {
@@ -58,14 +58,20 @@ pub(super) fn from_metadata(
                     path.display()
                 ));
                 return Err(match group_label {
-                    Some(_) => error.with_hint("convert the groups apart, with --optics-group"),
+                    Some(_) => error.with_hint("convert the groups apart, with " + Hint::Give(Setting::OpticsGroup)),
                     None => error,
                 });
             }
         } else {
             findings.warn(
                 "pixel-sizes-differ",
-                format!("`{}`: {name} varies from {min} to {max} Å; {first} Å is used", path.display()),
+                format!(
+                    "`{}`: {name} varies from {} to {} Å; {} Å is used",
+                    path.display(),
+                    shown(min),
+                    shown(max),
+                    shown(first)
+                ),
             );
         }
     }
@@ -89,7 +95,7 @@ fn list_sizes(values: &[f64], group_label: Option<&dyn Fn(usize) -> String>) -> 
     let mut listing = String::new();
     for (size, label, count) in kinds {
         let group = label.map_or_else(String::new, |label| format!("optics group {label}: "));
-        let _ = writeln!(listing, "  {group}{size} Å, {}", counted(count, "row"));
+        let _ = writeln!(listing, "  {group}{} Å, {}", shown(size), counted(count, "row"));
     }
     if n_unlisted > 0 {
         let _ = writeln!(listing, "  and {} of further sizes", counted(n_unlisted, "row"));
@@ -110,10 +116,10 @@ pub(super) struct DetectorPixelSize {
 
 /// The pixel size that `rlnDetectorPixelSize` and `rlnMagnification` amount to, if both are there and make sense.
 pub(super) fn from_detector(
-    path: &Path,
     detector: Option<Column>,
     magnification: Option<Column>,
     n_rows: usize,
+    place: &dyn Fn(usize) -> String,
     findings: &mut Findings,
 ) -> Option<DetectorPixelSize> {
     let (detector, magnification) = (detector?, magnification?);
@@ -124,10 +130,10 @@ pub(super) fn from_detector(
         findings.warn(
             "pixel-size-ignored",
             format!(
-                "`{}`: rlnDetectorPixelSize {} and rlnMagnification {} in row {row} make no pixel size; both ignored",
-                path.display(),
-                detector.get(row),
-                magnification.get(row)
+                "{}: rlnDetectorPixelSize {} and rlnMagnification {} make no pixel size; both ignored for all rows",
+                place(row),
+                shown(detector.get(row)),
+                shown(magnification.get(row))
             ),
         );
         return None;
@@ -153,7 +159,7 @@ mod tests {
         // 14 µm at 104089-fold magnification.
         let mut findings = Findings::new();
         let mut from = |detector: Column, magnification: Column| {
-            from_detector(Path::new("a"), Some(detector), Some(magnification), 2, &mut findings)
+            from_detector(Some(detector), Some(magnification), 2, &|row| format!("row {row}"), &mut findings)
         };
         let size = from(Column::Constant(14.0), Column::Constant(104_089.0)).unwrap();
         assert!((size.angstrom - 1.345).abs() < 1e-4 && size.differing.is_none());

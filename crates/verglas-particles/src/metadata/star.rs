@@ -4,13 +4,17 @@ use std::path::{Path, PathBuf};
 
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
+use verglas_core::hint::{Hint, Setting};
 
 use super::columns::ColumnBuilder;
 use super::defaults::Defaults;
 use super::fields::Field;
 use super::optics::{JoinedColumns, OpticsGroups, join_optics};
+use super::pairs::report_other_images;
+use super::ranges::{Measured, Quantity, check_ranges};
+use super::sentinels::known_angles;
 use super::star_file::{ImageColumns, StarFile, read_star_file};
-use super::{AngleUnit, ReadSettings, constants, pixel_sizes};
+use super::{AngleUnit, ReadSettings, constants, kind, pixel_sizes, stated_sizes};
 use crate::particle::{
     Column, MetadataSource, OriginColumn, OriginColumns, OriginUnit, Pairing, ParticleTable, PoseColumns, SectionIndex,
 };
@@ -39,12 +43,18 @@ pub(super) fn read_pairs(
     let mut has_origin = [false; 2];
     for (star_path, image_path) in pairs {
         let star = read_star_file(star_path, Pairing::Sequential, findings)?;
+        let mut star = star;
+        let named = star.particles.images.take();
         let mut images = ImageColumns::default();
         images.files.distinct.push(path_bytes(image_path));
         images.files.of_row = vec![0; star.particles.n_rows];
         images.section = (0..star.particles.n_rows as u32).map(SectionIndex).collect();
         let kind = Pairing::Sequential;
+        let lines = named.as_ref().map(|_| star.particles.lines.clone());
         let table = assemble(star, Some(images), kind, settings, &mut selection, &mut defaults, findings)?;
+        if let (Some(named), Some(lines), Some(table)) = (&named, &lines, &table) {
+            report_other_images(star_path, image_path, named, &table.row, lines, findings);
+        }
         if let Some(OriginColumns { x, y }) = table.as_ref().map(|table| &table.origin) {
             has_origin = [has_origin[0] || x.is_some(), has_origin[1] || y.is_some()];
         }
@@ -81,15 +91,12 @@ fn assemble(
     if star.particles.n_rows == 0 {
         return Err(Error::format(format!("`{}`: no particles: its particle block has no rows", path.display())));
     }
-    let ignored: &[Field] = match pairing {
-        Pairing::Indexed => &[],
-        Pairing::Sequential => &Field::IGNORED_IN_SEQUENCE,
-    };
-    let mut columns = join_optics(&mut star, ignored, findings)?;
+    let mut columns = join_optics(&mut star, pairing, findings)?;
     let kept = selection.select(&path, columns.groups.as_ref())?;
     if kept.as_ref().is_some_and(Vec::is_empty) {
         return Ok(None);
     }
+    refuse_volumes(&path, &mut columns, kept.as_deref(), star.particles.n_rows)?;
     let required = take_required(&path, &star, &mut columns, images.is_none())?;
     let (Some(required), Some(mut images)) = (required, images) else {
         return Err(Error::format(format!("`{}`: rlnImageName is missing", path.display())));
@@ -133,24 +140,57 @@ fn assemble(
         }
         column
     };
-    let pose = take_pose(&path, &mut take, findings);
+    let place = |row: usize| {
+        let row = rows[row];
+        let line = star.particles.lines.line(row).unwrap_or(0);
+        format!("row {row} of `{}` (line {line})", path.display())
+    };
+    let measured = |quantity: Quantity, name, column| Measured { quantity, name, column };
+    check_ranges(
+        &[
+            measured(Quantity::Voltage, "rlnVoltage", &voltage),
+            measured(Quantity::SphericalAberration, "rlnSphericalAberration", &spherical_aberration),
+            measured(Quantity::AmplitudeContrast, "rlnAmplitudeContrast", &amplitude_contrast),
+            measured(Quantity::Defocus, "rlnDefocusU", &defocus_u),
+            measured(Quantity::Defocus, "rlnDefocusV", &defocus_v),
+            measured(Quantity::DefocusAngle(settings.defocus_angle_unit), "rlnDefocusAngle", &defocus_angle),
+            measured(Quantity::PhaseShift(settings.phase_shift_unit), "rlnPhaseShift", &phase_shift),
+        ],
+        n_rows,
+        &place,
+        "a CTF estimation (RELION's job CtfFind) comes before the extraction of particles",
+        findings,
+    );
+    let pose = take_pose(&path, &mut take, n_rows, findings);
     let origin = take_origin(&path, &mut take, findings);
-    let detector_pixel_size =
-        pixel_sizes::from_detector(&path, take(Field::DetectorPixelSize), take(Field::Magnification), n_rows, findings);
-    let image_pixel_size = take(Field::ImagePixelSize);
+    let (detector, magnification) = (take(Field::DetectorPixelSize), take(Field::Magnification));
+    let (image_pixel_size, unheeded) = match pairing {
+        Pairing::Indexed => (take(Field::ImagePixelSize), None),
+        Pairing::Sequential => (None, take(Field::ImagePixelSize)),
+    };
+    let mut other_pixel_sizes = stated_sizes::others(
+        &[
+            ("rlnPixelSize", take(Field::PixelSize)),
+            ("rlnMicrographPixelSize", take(Field::MicrographPixelSize)),
+            ("rlnDetectorPixelSize", detector.clone().filter(|_| magnification.is_none())),
+            ("rlnMagnification", magnification.clone().filter(|_| detector.is_none())),
+        ],
+        n_rows,
+    );
+    if image_pixel_size.is_some() {
+        // Where the standard form is there, the others say nothing that matters.
+        other_pixel_sizes.clear();
+    }
+    other_pixel_sizes.extend(unheeded.and_then(|sizes| stated_sizes::of_images("rlnImagePixelSize", &sizes, n_rows)));
+    let detector_pixel_size = pixel_sizes::from_detector(detector, magnification, n_rows, &place, findings);
+    let stated_box = take(Field::ImageSize).map(|side| [side.clone(), side]);
     let dropped = Dropped {
         beam_tilt: [take(Field::BeamTiltX), take(Field::BeamTiltY)],
         magnification: [Field::MagMat00, Field::MagMat01, Field::MagMat10, Field::MagMat11].map(&mut take),
         premultiplied: take(Field::CtfDataAreCtfPremultiplied),
+        corrected: take(Field::CtfDataAreCtfCorrected),
         phase_flipped: take(Field::CtfDataArePhaseFlipped),
     };
-    let dimensionality = take(Field::ImageDimensionality);
-    if (0..n_rows).any(|row| dimensionality.as_ref().is_some_and(|column| column.get(row) == 3.0)) {
-        return Err(Error::format(format!(
-            "`{}`: rlnImageDimensionality is 3: its particles are volumes (subtomograms), not images",
-            path.display()
-        )));
-    }
     dropped.report(&path, n_rows, columns.has_zernikes, findings);
     let group_labels = columns.groups.as_ref().map(|groups| {
         let of = |row: usize| &groups.labels[groups.of_row[rows[row] as usize] as usize];
@@ -186,18 +226,36 @@ fn assemble(
         origin,
         uid: None,
         blob_sign: None,
-        stated_box: None,
+        stated_box,
         pixel_size_angstrom,
         detector_pixel_size_angstrom: detector_pixel_size.as_ref().map(|size| size.angstrom),
         differing_detector_pixel_sizes: detector_pixel_size.and_then(|size| size.differing),
+        other_pixel_sizes,
     }))
 }
 
+/// Refuses volumes, which need not have what images must.
+fn refuse_volumes(path: &Path, columns: &mut JoinedColumns, kept: Option<&[u32]>, n_rows: usize) -> Result<()> {
+    let Some(dimensionality) = columns.take(Field::ImageDimensionality) else { return Ok(()) };
+    let is_volume = |row: usize| dimensionality.get(row) == 3.0;
+    let has_volumes = match kept {
+        Some(kept) => kept.iter().any(|&row| is_volume(row as usize)),
+        None => matches!(dimensionality, Column::Constant(_)) && is_volume(0) || (0..n_rows).any(is_volume),
+    };
+    if has_volumes { Err(kind::subtomograms(path, "rlnImageDimensionality is 3")) } else { Ok(()) }
+}
+
 /// Takes out the angles that are there, as radians; if some are missing, a note says which are there.
-fn take_pose(path: &Path, mut take: impl FnMut(Field) -> Option<Column>, findings: &mut Findings) -> PoseColumns {
+fn take_pose(
+    path: &Path,
+    mut take: impl FnMut(Field) -> Option<Column>,
+    n_rows: usize,
+    findings: &mut Findings,
+) -> PoseColumns {
     let fields = [Field::AngleRot, Field::AngleTilt, Field::AnglePsi];
     let angles = fields.map(|field| {
-        take(field).map(|mut angle| {
+        let known = take(field).and_then(|angle| known_angles(path, field.name(), angle, n_rows, findings));
+        known.map(|mut angle| {
             angle.map_in_place(f64::to_radians);
             angle
         })
@@ -252,14 +310,23 @@ fn take_required(
         missing.push("rlnImageName".to_owned());
     }
     if !missing.is_empty() {
-        let mut error = Error::format(format!("`{}`: missing {}", path.display(), missing.join(", ")))
+        let names = star.particles.column_names.iter().map(String::as_str);
+        let kind = kind::of_blocks([star.particles.block_name.as_str()]).or_else(|| kind::of_columns(names));
+        // In sequence a file need not name its images.
+        let kind = kind.filter(|_| image_name_missing || missing.iter().any(|name| name == "rlnDefocusU"));
+        let what = kind.map_or(String::new(), |(what, _)| format!("{what}, no particles: "));
+        let mut error = Error::format(format!("`{}`: {what}missing {}", path.display(), missing.join(", ")))
             .with_detail(format_args!("columns there: {}", star.particles.column_names.join(", ")));
         if let Some(optics) = &star.optics {
             error = error.with_detail(format_args!("in the optics block: {}", optics.written_columns.join(", ")));
         }
-        if missing == ["rlnImageName"] {
-            error =
-                error.with_hint("for rows that describe the sections of a stack in sequence, name it with --images");
+        if let Some((_, hint)) = kind {
+            error = error.with_hint(hint);
+        } else if missing == ["rlnImageName"] {
+            error = error.with_hint(
+                "for rows that describe the sections of a stack in sequence, name it with "
+                    + Hint::Give(Setting::Images),
+            );
         }
         return Err(error);
     }
@@ -347,6 +414,7 @@ struct Dropped {
     beam_tilt: [Option<Column>; 2],
     magnification: [Option<Column>; 4],
     premultiplied: Option<Column>,
+    corrected: Option<Column>,
     phase_flipped: Option<Column>,
 }
 
@@ -382,6 +450,7 @@ impl Dropped {
         }
         for (column, name, what) in [
             (&self.premultiplied, "rlnCtfDataAreCtfPremultiplied", "multiplied by their CTF"),
+            (&self.corrected, "rlnCtfDataAreCtfCorrected", "corrected for their CTF"),
             (&self.phase_flipped, "rlnCtfDataArePhaseFlipped", "corrected by flipping phases"),
         ] {
             let n = count(&|row| differs(column, row, 0.0));
@@ -420,6 +489,12 @@ fn append(whole: &mut ParticleTable, mut next: ParticleTable) {
     join(&mut whole.phase_shift_rad, &next.phase_shift_rad);
     join_optional(&mut whole.ctf_bfactor, next.ctf_bfactor.take(), 0.0);
     join_optional(&mut whole.ctf_scale_factor, next.ctf_scale_factor.take(), 1.0);
+    if whole.stated_box.is_some() || next.stated_box.is_some() {
+        let unsaid = || [Column::Constant(f64::NAN), Column::Constant(f64::NAN)];
+        let sides = whole.stated_box.get_or_insert_with(unsaid);
+        let others = next.stated_box.take().unwrap_or_else(unsaid);
+        sides.iter_mut().zip(&others).for_each(|(first, second)| join(first, second));
+    }
     // Pixels have no size yet, so that different units can't be joined.
     let join_origin = |first: Option<OriginColumn>, second: Option<OriginColumn>| {
         let (mut first, second) = first.zip(second).filter(|(first, second)| first.unit == second.unit)?;
@@ -442,6 +517,11 @@ fn append(whole: &mut ParticleTable, mut next: ParticleTable) {
     whole.row.extend(next.row);
     whole.section.extend(next.section);
     whole.sources.extend(next.sources);
+    for other in next.other_pixel_sizes {
+        if !whole.other_pixel_sizes.contains(&other) {
+            whole.other_pixel_sizes.push(other);
+        }
+    }
     let (first, second) = (whole.detector_pixel_size_angstrom, next.detector_pixel_size_angstrom);
     if let (Some(a), Some(b)) = (first, second)
         && pixel_sizes::conflict(a, b)

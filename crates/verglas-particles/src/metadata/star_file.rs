@@ -10,10 +10,14 @@ use verglas_core::findings::Findings;
 use verglas_formats::star::{Block, BlockKind, Row, StarReader, strip_rln, value};
 
 use super::columns::ColumnBuilder;
-use super::fields::{Field, IMAGE_NAME, OPTICS_GROUP, TOMOGRAPHY, ZERNIKES};
+use super::fields::{Field, IMAGE_NAME, OPTICS_GROUP, OPTICS_GROUP_NAME, TOMOGRAPHY, ZERNIKES};
 use super::image_name::parse_image_name;
+use super::kind;
 use super::problems::RowProblems;
 use crate::particle::{Column, Pairing, RowLines, SectionIndex};
+
+/// What stands for a name that names nothing.
+pub(super) const UNNAMED: SectionIndex = SectionIndex(u32::MAX);
 
 /// What an image name is.
 const NAME_HINT: &str =
@@ -31,12 +35,14 @@ pub(super) struct StarFile {
 /// The block with one row per particle.
 #[derive(Debug)]
 pub(super) struct ParticleBlock {
+    pub(super) block_name: String,
     /// The names of all its columns as written.
     pub(super) column_names: Vec<String>,
     pub(super) lines: RowLines,
     pub(super) n_rows: usize,
     pub(super) numbers: Vec<(Field, Column)>,
-    /// Image files and sections; `None` for sequential input or when the column is missing.
+    /// Image files and sections that the rows name; `None` when the column is missing. In sequence they decide nothing,
+    /// and what can't be read is [`UNNAMED`].
     pub(super) images: Option<ImageColumns>,
     /// The distinct optics groups as written, in the order of their first row, and which each row names.
     pub(super) groups: Option<TextColumn>,
@@ -82,6 +88,13 @@ impl TextColumn {
         self.of_row.push(id);
     }
 
+    /// As if it had been read.
+    #[cfg(test)]
+    pub(super) fn of(distinct: &[&str], of_row: &[u32]) -> Self {
+        let distinct = distinct.iter().map(|text| text.as_bytes().to_vec()).collect();
+        Self { distinct, of_row: of_row.to_vec(), ids: HashMap::new() }
+    }
+
     /// Frees what only reading needs.
     fn finish(&mut self) {
         self.ids = HashMap::new();
@@ -121,6 +134,8 @@ pub(super) fn read_star_file(path: &Path, pairing: Pairing, findings: &mut Findi
             "particles" => particles = Some(read_particles(&mut reader, &block, path, pairing, findings)?),
             "optics" => optics = Some(read_optics(&mut reader, &block, path)?),
             // The first block may turn out to be the only one, whatever its name.
+            // Nor may it be a model's, a job's or the like: then nothing is to be said of its rows.
+            name if kind::of_blocks([name]).is_some() && !may_be_particles(&block, pairing) => {}
             _ if names.is_empty() => only_block = Some(read_particles(&mut reader, &block, path, pairing, findings)?),
             _ => {}
         }
@@ -138,6 +153,7 @@ pub(super) fn read_star_file(path: &Path, pairing: Pairing, findings: &mut Findi
         let message = format!("`{}`: no particles: nothing follows {}", path.display(), empty.join(", "));
         return Err(Error::format(message));
     }
+    let kind = kind::of_blocks(names.iter().map(String::as_str));
     let star = |particles, optics| StarFile { path: path.to_owned(), particles, optics };
     match (names.len(), particles, optics, only_block) {
         (1, Some(particles), None, None) | (1, None, None, Some(particles)) => Ok(star(particles, None)),
@@ -150,13 +166,27 @@ pub(super) fn read_star_file(path: &Path, pairing: Pairing, findings: &mut Findi
                 block.ok_or_else(|| Error::format(format!("`{}` changed while it was read", path.display())))?;
             Ok(star(read_particles(&mut reader, &block, path, pairing, findings)?, None))
         }
-        _ => Err(Error::format(format!(
-            "`{}`: of several blocks, expected `data_optics` and `data_particles`, found {}",
-            path.display(),
-            names.iter().map(|name| format!("`data_{name}`")).collect::<Vec<_>>().join(", ")
-        ))
-        .with_hint("give the file with one row per particle: RELION calls it `run_data.star` or `particles.star`")),
+        _ => {
+            let found = names.iter().map(|name| format!("`data_{name}`")).collect::<Vec<_>>().join(", ");
+            let expected = "expected `data_optics` and `data_particles`";
+            Err(match kind {
+                Some((what, hint)) => {
+                    Error::format(format!("`{}`: {what}, no particles: {expected}, found {found}", path.display()))
+                        .with_hint(hint)
+                }
+                None => Error::format(format!("`{}`: of several blocks, {expected}, found {found}", path.display()))
+                    .with_hint(
+                        "give the file with one row per particle: RELION calls it `run_data.star` or `particles.star`",
+                    ),
+            })
+        }
     }
+}
+
+/// Whether a block whose name is another's may hold particles all the same: a single block may have any name.
+fn may_be_particles(block: &Block, pairing: Pairing) -> bool {
+    let names_images = || block.columns.iter().any(|column| strip_rln(&column.name) == IMAGE_NAME);
+    pairing == Pairing::Sequential || names_images()
 }
 
 /// Goes to the first block that is more than its name.
@@ -175,13 +205,20 @@ fn position(block: &Block, name: &str, path: &Path) -> Result<Option<usize>> {
         block.columns.iter().enumerate().filter(|(_, column)| strip_rln(&column.name) == name).map(|(at, _)| at);
     let first = places.next();
     if let Some(second) = places.next() {
+        let [written, again] = [first.unwrap_or(0), second].map(|at| &block.columns[at]);
         return Err(Error::format(format!(
-            "line {} of `{}`: column {} is the second that means rln{name} in block `data_{}`",
-            block.columns[second].line,
+            "line {} of `{}`: rln{name} stands twice in block `data_{}`: as column {} (`_{}`, line {}) and as column {} \
+             (`_{}`)",
+            again.line,
             path.display(),
-            block.columns[second].name,
-            block.name
-        )));
+            block.name,
+            first.unwrap_or(0) + 1,
+            written.name,
+            written.line,
+            second + 1,
+            again.name
+        ))
+        .with_hint("which of the two counts nobody can say: leave only one of them in the file"));
     }
     Ok(first)
 }
@@ -193,8 +230,9 @@ fn read_optics(reader: &mut StarReader<BufReader<File>>, block: &Block, path: &P
         let values = (0..row.len()).filter_map(|at| row.value(at)).map(<[u8]>::to_vec).collect();
         rows.push((row.line(), values));
     }
-    for field in Field::ALL {
-        position(block, field.name(), path)?;
+    let others = [OPTICS_GROUP, OPTICS_GROUP_NAME].into_iter().chain(ZERNIKES);
+    for name in Field::ALL.map(Field::name).into_iter().chain(others) {
+        position(block, name, path)?;
     }
     let columns = block.columns.iter().map(|column| strip_rln(&column.name).to_owned()).collect();
     let written_columns = block.columns.iter().map(|column| column.name.clone()).collect();
@@ -221,8 +259,10 @@ fn read_particles(
     }
     let image_at = match pairing {
         Pairing::Indexed => position(block, IMAGE_NAME, path)?,
-        Pairing::Sequential => None,
+        // Only compared with the image that it is paired with; of two such columns neither tells anything.
+        Pairing::Sequential => position(block, IMAGE_NAME, path).ok().flatten(),
     };
+    let subtomogram_columns = kind::subtomogram_columns(block.columns.iter().map(|column| column.name.as_str()));
     let group_at = position(block, OPTICS_GROUP, path)?;
     let mut zernikes = Vec::new();
     for name in ZERNIKES {
@@ -244,7 +284,7 @@ fn read_particles(
             let text = text(*at);
             match value::parse_f64(text).filter(|number| number.is_finite()) {
                 Some(number) => builder.push(number),
-                None if field.is_only_told() => builder.push(0.0),
+                None if field.is_lenient(pairing) => builder.push(0.0),
                 None => {
                     let name = field.name();
                     problems.add(name, || {
@@ -257,7 +297,15 @@ fn read_particles(
         }
         if let (Some(images), Some(at)) = (&mut images, image_at) {
             let name = text(at);
+            // Such files have columns of their own, and images without a section.
+            if n_rows == 0 && !subtomogram_columns.is_empty() && !name.contains(&b'@') {
+                let tell = if subtomogram_columns.len() == 1 { "tells it" } else { "tell it" };
+                return Err(kind::subtomograms(path, &format!("{} {tell}", subtomogram_columns.join(", "))));
+            }
             let (section, file) = parse_image_name(name).unwrap_or_else(|expected| {
+                if pairing == Pairing::Sequential {
+                    return (UNNAMED, b"");
+                }
                 problems.add(IMAGE_NAME, || {
                     let found = String::from_utf8_lossy(name);
                     Error::format(format!("{}: rlnImageName is `{found}`, {expected}", here())).with_hint(NAME_HINT)
@@ -284,6 +332,7 @@ fn read_particles(
         groups.finish();
     }
     Ok(ParticleBlock {
+        block_name: block.name.clone(),
         column_names: block.columns.iter().map(|column| column.name.clone()).collect(),
         lines,
         n_rows: n_rows as usize,

@@ -1,6 +1,7 @@
 //! Downsampling by an integer factor: blocks of pixels, or a crop in Fourier space.
 
 use verglas_core::error::{Error, Result};
+use verglas_core::hint::{Hint, Setting};
 use verglas_fourier::polar::TransformBytes;
 
 use super::fourier_crop::{CropScratch, FourierCrop};
@@ -30,7 +31,10 @@ impl DownsampledBox {
                 "downsampling by {} leaves {n_pixels} px of images of {n_input_pixels} px, expected at least {SMALLEST_BOX} px",
                 downsampling.factor
             ))
-            .with_hint(format!("for this box, --downsample can be at most {}", (n_input_pixels / SMALLEST_BOX).max(1))));
+            .with_hint(
+                "for this box, " + Hint::Give(Setting::Downsample)
+                    + format!(" can be at most {}", (n_input_pixels / SMALLEST_BOX).max(1)),
+            ));
         }
         Ok(Self { n_input_pixels, n_pixels, downsampling })
     }
@@ -298,7 +302,7 @@ mod tests {
                 let downsampling = Downsampling { factor: factor.try_into().unwrap(), method };
                 let error = DownsampledBox::new(16, downsampling).unwrap_err();
                 assert!(error.to_string().contains(left), "{error}");
-                assert!(error.hint().unwrap().ends_with("at most 8"), "{:?}", error.hint());
+                assert!(error.hint().unwrap().to_string().ends_with("at most 8"), "{:?}", error.hint());
             }
         }
         assert_eq!(sides(16, 8, DownsampleMethod::Max).n_pixels(), 2);

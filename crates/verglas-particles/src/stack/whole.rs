@@ -1,6 +1,5 @@
 //! Whether the metadata file that an earlier run left is whole, to the last byte.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
@@ -15,7 +14,7 @@ pub fn whole_metadata(path: &Path, stack: &StackMetadata<'_>) -> Option<Finished
     if scales.len() != stack.particles.len() {
         return None;
     }
-    let file = BufReader::with_capacity(1 << 16, File::open(path).ok()?);
+    let file = BufReader::with_capacity(1 << 16, verglas_formats::open_regular(path).ok()?);
     let (mut compared, finished) = StackMetadata { scales: &scales, ..*stack }.write_to(Comparing { file }).ok()?;
     let is_at_end = compared.file.read(&mut [0]).ok()? == 0;
     is_at_end.then_some(finished)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use verglas_core::findings::Warning;
+use verglas_core::hint::Text;
 
 /// How many things of one kind are listed.
 pub(super) const MOST_LISTED: usize = 10;
@@ -39,17 +40,17 @@ pub struct Problem {
     /// A fixed name for scripts, such as `file-missing`.
     pub code: &'static str,
     /// What is wrong and where; lower case, no final stop.
-    pub message: String,
+    pub message: Text,
     /// What to do about it, if that is known.
-    pub hint: Option<String>,
+    pub hint: Option<Text>,
 }
 
 impl Problem {
-    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: &'static str, message: impl Into<Text>) -> Self {
         Self { code, message: message.into(), hint: None }
     }
 
-    pub(super) fn with_hint(self, hint: impl Into<String>) -> Self {
+    pub(super) fn with_hint(self, hint: impl Into<Text>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 }

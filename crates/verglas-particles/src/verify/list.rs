@@ -29,7 +29,7 @@ pub(super) fn check_list(folder: &Path, parts: &[Manifest], found: &mut Verifica
     let Some(last) = records.last() else { return };
     // Shards write the list one after the other: it is what any one of them wrote.
     let path = folder.join(SKIPPED);
-    let list = match std::fs::read(&path) {
+    let list = match verglas_formats::read_regular(&path) {
         Ok(list) if records.contains(&&FileRecord::of(SKIPPED, &list)) => list,
         _ => return check_file(folder, last, found),
     };

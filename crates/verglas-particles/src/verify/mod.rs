@@ -25,6 +25,7 @@ use list::check_list;
 use stack::{StackFound, check_stack};
 use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::{Warning, counted};
+use verglas_core::hint::{Hint, Setting};
 use verglas_core::threads::{default_threads, share_work};
 use verglas_core::{Observer, StopFlag};
 use verglas_run::folder::{DESCRIPTOR, unit_files};
@@ -101,11 +102,11 @@ fn read_parts(folder: &Path, found: &mut Verification) -> Result<Vec<Manifest>> 
                 "manifest-damaged",
                 format!("`{}` says that it is the manifest of another shard", path.display()),
             )),
-            Err(error) => found.problems.push(Problem::new("manifest-damaged", error.to_string())),
+            Err(error) => found.problems.push(Problem::new("manifest-damaged", error.message().clone())),
         }
     }
     if let Err(error) = FolderRecord::belong_together(folder, &parts) {
-        found.problems.push(Problem::new("manifests-differ", error.to_string()));
+        found.problems.push(Problem::new("manifests-differ", error.message().clone()));
     }
     Ok(parts)
 }
@@ -129,8 +130,8 @@ fn check_completeness(parts: &[Manifest], found: &mut Verification) {
             part.own_units().len()
         );
         let hint = match part.shard {
-            None => "`verglas convert` with the same options and --resume makes what is missing",
-            Some(_) => "the same command makes what is missing of a shard",
+            None => "the same conversion with " + Hint::Resume + " makes what is missing",
+            Some(_) => "the same conversion makes what is missing of a shard".into(),
         };
         found.problems.push(Problem::new("unfinished", message).with_hint(hint));
     }
@@ -146,7 +147,7 @@ fn check_completeness(parts: &[Manifest], found: &mut Verification) {
                 "shards-missing",
                 format!("{} of {of} shards have not begun: {}{more}", missing.len(), list.join(", ")),
             )
-            .with_hint("run each of them with --shard K/N"),
+            .with_hint("run each of them with " + Hint::Give(Setting::Shard)),
         );
     }
 }
@@ -286,7 +287,8 @@ fn report_strays(
                 "{} of a run that is going on or was killed: {}",
                 counted(unfinished.len(), "unfinished file"),
                 list(&unfinished)
-            ),
+            )
+            .into(),
         });
     }
     Ok(())
@@ -322,6 +324,6 @@ fn report_changed_inputs(parts: &[Manifest], found: &mut Verification) {
         if changes.len() > MOST_LISTED {
             message.push_str(&format!("\n  and {} more", changes.len() - MOST_LISTED));
         }
-        found.warnings.push(Warning { code: "input-changed", message });
+        found.warnings.push(Warning { code: "input-changed", message: message.into() });
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use verglas_core::StopFlag;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::counted;
+use verglas_core::hint::{Hint, Setting};
 use verglas_formats::npz::NpzReader;
 use verglas_formats::pt::{ElementType, PtFile};
 use verglas_fourier::grid::Precision;
@@ -85,12 +86,16 @@ pub(super) fn check_stack(
                 found.contents = Some(contents);
                 found.problems = problems;
             }
-            Err(error) => found.problems.push(Problem::new("stack-damaged", error.to_string())),
+            Err(error) => found.problems.push(Problem::new("stack-damaged", error.message().clone())),
         }
     }
     for problem in found.problems.iter_mut().filter(|problem| problem.code != "manifest-damaged") {
         problem.hint.get_or_insert_with(|| {
-            "`verglas convert` with the same options and --resume --verify makes this stack anew".to_owned()
+            "the same conversion with "
+                + Hint::Resume
+                + " and "
+                + Hint::Give(Setting::VerifyKept)
+                + " makes this stack anew"
         });
     }
     found

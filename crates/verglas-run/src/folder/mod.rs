@@ -15,6 +15,7 @@ use verglas_core::StopFlag;
 use verglas_core::atomic::{cannot_write, whole_name, write_atomically};
 use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::Warning;
+use verglas_core::hint::{Hint, Setting};
 
 pub use lock::host_name;
 use lock::{FolderLock, StartLock};
@@ -100,7 +101,10 @@ impl OutputFolder {
                     found.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
                 ))
                 .with_hint(
-                    "choose another folder, finish what is missing with --resume, or start anew with --overwrite",
+                    "choose another folder, finish what is missing with "
+                        + Hint::Resume
+                        + ", or start anew with "
+                        + Hint::Overwrite,
                 ));
             }
             (None, Existing::Refuse | Existing::Overwrite) => {}
@@ -157,7 +161,8 @@ impl OutputFolder {
             message: format!(
                 "the file system of `{}` can't lock files ({why}): nothing stops a second run from writing there",
                 self.root.display()
-            ),
+            )
+            .into(),
         });
         self.remember(&self.root)?;
         Ok((locked.lock, warning))
@@ -291,9 +296,10 @@ impl OutputFolder {
             }
             let hint = match name {
                 DESCRIPTOR => {
-                    "choose another folder, or move the file away; to use its grids, give it with --descriptor"
+                    "choose another folder, or move the file away; to use its grids, give it with "
+                        + Hint::Give(Setting::Descriptor)
                 }
-                _ => "choose another folder, or move the file away",
+                _ => "choose another folder, or move the file away".into(),
             };
             return Err(Error::value(format!(
                 "`{}` is there already, and no file of an earlier run: it is not replaced",
@@ -310,7 +316,7 @@ impl OutputFolder {
     /// When it can't be written.
     pub fn write_shared_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path(name);
-        if fs::read(&path).is_ok_and(|there| there == bytes) {
+        if verglas_formats::read_regular(&path).is_ok_and(|there| there == bytes) {
             return Ok(());
         }
         write_atomically(&path, |file| Ok(file.write_all(bytes)?))
@@ -339,7 +345,7 @@ impl OutputFolder {
 
     /// Whether the file `name` is what a run made that has its manifest here.
     fn is_own(&self, name: &str) -> bool {
-        let record = || Some(FileRecord::of(name, &fs::read(self.path(name)).ok()?));
+        let record = || Some(FileRecord::of(name, &verglas_formats::read_regular(self.path(name)).ok()?));
         let mut there = record();
         while let Some(found) = there {
             let manifests = manifest_paths(&self.root).unwrap_or_default();
@@ -359,7 +365,7 @@ impl OutputFolder {
 }
 
 fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::read(path) {
+    match verglas_formats::read_regular(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io(format_args!("cannot read `{}`", path.display()), &error)),
         Ok(bytes) => Ok(Some(bytes)),

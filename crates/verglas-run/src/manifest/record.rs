@@ -9,10 +9,12 @@ use serde_json::{Map, Value};
 use verglas_core::atomic::write_atomically;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Warning;
+use verglas_core::hint::CommandWords;
 
 use super::name::manifest_name;
 use super::path::RecordedPath;
-use super::seal::{self, Seal};
+use super::seal;
+use super::seal::Seal;
 use crate::shard::Shard;
 
 /// The contents of a manifest.
@@ -267,8 +269,8 @@ impl Manifest {
     /// # Errors
     /// When it can't be read or is no manifest.
     pub fn read(path: &Path) -> Result<Self> {
-        let text =
-            std::fs::read(path).map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
+        let text = verglas_formats::read_regular(path)
+            .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
         let manifest: Self = serde_json::from_slice(&text)
             .map_err(|error| Error::format(format!("`{}` is no manifest of verglas: {error}", path.display())))?;
         match seal::check(&text) {
@@ -343,7 +345,7 @@ pub fn unix_seconds(time: SystemTime) -> Option<f64> {
 
 impl From<&Warning> for RecordedWarning {
     fn from(warning: &Warning) -> Self {
-        Self { code: warning.code.to_owned(), message: warning.message.clone() }
+        Self { code: warning.code.to_owned(), message: warning.message.said_in(&CommandWords) }
     }
 }
 

@@ -1,6 +1,24 @@
 //! Text to words, signs and values, each with its place.
 
-use super::parser::Fault;
+/// What is wrong with a selection, and where.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// In bytes.
+    pub(super) at: usize,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Fault {
+    pub(super) fn new(at: usize, message: impl Into<String>) -> Self {
+        Self { at, message: message.into(), hint: None }
+    }
+
+    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
 
 /// A piece of a selection.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -211,7 +211,7 @@ mod tests {
             let found = error(text);
             assert!(found.starts_with(&format!("atom selection `{text}`, {expected}")), "{found}");
         }
-        let hint = Selection::parse("resseq 5").unwrap_err().hint().unwrap().to_owned();
+        let hint = Selection::parse("resseq 5").unwrap_err().hint().unwrap().to_string();
         assert!(hint.starts_with("did you mean `resSeq`?"), "{hint}");
     }
 

@@ -3,31 +3,11 @@
 use regex::Regex;
 
 use super::evaluate::{Operand, Test, Value, Values};
-use super::lexer::{Token, tokens};
+use super::lexer::{Fault, Token, tokens};
 use super::words::{Comparison, Field, Word, in_other_case, word};
 
 /// Parentheses and `not` may stand in each other so deep.
 const MAX_DEPTH: usize = 100;
-
-/// What is wrong with a selection, and where.
-#[derive(Debug)]
-pub(super) struct Fault {
-    /// In bytes.
-    pub(super) at: usize,
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
-}
-
-impl Fault {
-    pub(super) fn new(at: usize, message: impl Into<String>) -> Self {
-        Self { at, message: message.into(), hint: None }
-    }
-
-    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
 
 /// Parses a whole selection.
 pub(super) fn parse(text: &str) -> Result<Test, Fault> {

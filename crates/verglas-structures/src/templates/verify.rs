@@ -390,7 +390,7 @@ fn check_list(folder: &Path, settings: &RecordedTemplates, found: &mut TemplateV
     if let Some((path, _)) = elsewhere {
         found.warnings.push(Warning {
             code: "list-elsewhere",
-            message: format!("{LIST} leads to other templates than those of this folder: `{}`", path.display()),
+            message: format!("{LIST} leads to other templates than those of this folder: `{}`", path.display()).into(),
         });
     }
 }
@@ -420,7 +420,7 @@ fn report_strays(
     if !unfinished.is_empty() {
         let n = counted(unfinished.len(), "unfinished file");
         let message = format!("{n} of a run that is going on or was killed: {}", listed(&unfinished));
-        found.warnings.push(Warning { code: "unfinished-files", message });
+        found.warnings.push(Warning { code: "unfinished-files", message: message.into() });
     }
     Ok(())
 }
@@ -449,6 +449,6 @@ fn report_changed_inputs(parts: &[Manifest], found: &mut TemplateVerification) {
         if changes.len() > MOST_LISTED {
             message.push_str(&format!("\n  and {} more", changes.len() - MOST_LISTED));
         }
-        found.warnings.push(Warning { code: "input-changed", message });
+        found.warnings.push(Warning { code: "input-changed", message: message.into() });
     }
 }

@@ -105,7 +105,7 @@ fn copies_of_an_assembly_and_numbers_that_are_none_are_told() {
     let operator = "REMARK 350   BIOMT1   1  1.000000  0.000000  0.000000        0.00000\n";
     let path = file(&folder, "a.pdb", &format!("{operator}{operator}{}{CA}", CA.replace("A   1 ", "A**** ")));
     let (_, findings) = plan(&[&path], &settings("name CA"));
-    let told: Vec<&str> = findings.warnings.iter().map(|warning| &*warning.message).collect();
+    let told: Vec<String> = findings.warnings.iter().map(|warning| warning.message.to_string()).collect();
     assert!(told[0].contains("lists a biological assembly of 2 copies of its atoms: it is not built"), "{told:?}");
     assert!(told[1].contains("1 atom has no residue number that can be read"), "{told:?}");
 }

@@ -77,7 +77,7 @@ fn the_default_selection_tells_what_it_leaves_out_or_stops() {
     assert_eq!(structures.planned()[0].name, "3o5r");
     let told: Vec<&str> = findings.warnings.iter().map(|warning| warning.code).collect();
     assert_eq!(told, ["left-out"]);
-    let message = &findings.warnings[0].message;
+    let message = findings.warnings[0].message.to_string();
     assert!(message.contains("287 waters") && message.contains("1 ligand (57 atoms: 1 FK5)"), "{message}");
 
     let (text, hint) = error(&entry("5ugo.pdb").unwrap(), &settings("name CA"));
@@ -95,7 +95,7 @@ fn models_are_the_first_unless_asked_for() {
     let mut settings = settings("name CA");
     let (structures, findings) = plan(&[&path], &settings);
     assert_eq!(structures.planned().len(), 1);
-    assert!(findings.warnings[0].message.contains("has 38 models, of which the first (model 1) is taken"));
+    assert!(findings.warnings[0].message.to_string().contains("has 38 models, of which the first (model 1) is taken"));
     settings.models = "5,7-8".parse().unwrap();
     let (structures, findings) = plan(&[&path, &path], &settings);
     assert!(findings.warnings.is_empty() && findings.errors.is_empty());
@@ -130,7 +130,7 @@ fn frames_are_the_models_that_they_were_made_of() {
     let (structures, findings) = plan(&[&entry("1l2y.xtc").unwrap()], &settings);
     let names: Vec<&str> = structures.planned().iter().map(|planned| &*planned.name).collect();
     assert_eq!(names, ["1l2y_frame2", "1l2y_frame20"]);
-    assert!(findings.warnings[0].message.contains("38 frames, fewer than asked for"));
+    assert!(findings.warnings[0].message.to_string().contains("38 frames, fewer than asked for"));
     let Content::Beads(loaded) = structures.load(&structures.planned()[1], &mut Findings::new()).unwrap() else {
         panic!("beads")
     };

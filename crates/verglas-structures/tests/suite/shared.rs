@@ -70,5 +70,5 @@ pub fn density(path: &Path, settings: &LoadSettings) -> (Density, Findings) {
 pub fn error(path: &Path, settings: &LoadSettings) -> (String, String) {
     let (_, findings) = plan(&[path], settings);
     let error = findings.errors.first().expect("an error");
-    (error.to_string(), error.hint().unwrap_or_default().to_owned())
+    (error.to_string(), error.hint().map(ToString::to_string).unwrap_or_default())
 }

@@ -16,6 +16,7 @@ use verglas_formats::npz::NpzReader;
 /// Box side of the images.
 pub const N_PIXELS: u64 = 8;
 
+#[derive(Clone)]
 enum Values {
     F32(Vec<f32>),
     U32(Vec<u32>),
@@ -25,7 +26,15 @@ enum Values {
 
 /// The columns of a `.cs` file.
 #[derive(Default)]
-pub struct Cs(Vec<(String, Vec<usize>, Values)>);
+pub struct Cs {
+    columns: Vec<(String, Vec<usize>, Values)>,
+    repeated: Option<String>,
+}
+
+/// A name as long as `name` that no column has.
+fn stand_in_of(name: &str) -> String {
+    "#".repeat(name.len())
+}
 
 impl Cs {
     /// The required CTF columns for `n` particles; the defocus tells which: 10000 Å and 10 Å more from row to row.
@@ -74,15 +83,25 @@ impl Cs {
         self.add(name, &[], Values::Text(values.iter().map(|text| text.as_bytes().to_vec()).collect()))
     }
 
+    /// The same columns and one of them a second time, which NumPy itself would not write.
+    pub fn repeated(mut self, name: &str) -> Self {
+        // As long a name that is in no other column, renamed in the bytes.
+        self.repeated = Some(name.to_owned());
+        let column = self.columns.iter().find(|(there, ..)| there == name).unwrap();
+        let (shape, values) = (column.1.clone(), column.2.clone());
+        self.columns.push((stand_in_of(name), shape, values));
+        self
+    }
+
     /// The same columns but one.
     pub fn without(mut self, name: &str) -> Self {
-        self.0.retain(|(there, ..)| there != name);
+        self.columns.retain(|(there, ..)| there != name);
         self
     }
 
     fn add(self, name: &str, shape: &[usize], values: Values) -> Self {
         let mut columns = self.without(name);
-        columns.0.push((name.to_owned(), shape.to_vec(), values));
+        columns.columns.push((name.to_owned(), shape.to_vec(), values));
         columns
     }
 
@@ -91,7 +110,7 @@ impl Cs {
         let path = path.as_ref();
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let texts: Vec<Vec<&[u8]>> = self
-            .0
+            .columns
             .iter()
             .map(|(.., values)| match values {
                 Values::Text(texts) => texts.iter().map(Vec::as_slice).collect(),
@@ -99,7 +118,7 @@ impl Cs {
             })
             .collect();
         let sources: Vec<CsSource> = self
-            .0
+            .columns
             .iter()
             .zip(&texts)
             .map(|((name, shape, values), texts)| {
@@ -113,6 +132,13 @@ impl Cs {
             })
             .collect();
         write_cs(File::create(path).unwrap(), &sources).unwrap();
+        if let Some(name) = &self.repeated {
+            let mut bytes = std::fs::read(path).unwrap();
+            let stand_in = stand_in_of(name);
+            let at = bytes.windows(name.len()).position(|piece| piece == stand_in.as_bytes()).unwrap();
+            bytes[at..at + name.len()].copy_from_slice(name.as_bytes());
+            std::fs::write(path, bytes).unwrap();
+        }
         path.to_owned()
     }
 }
@@ -174,8 +200,8 @@ pub fn read(input: &Input) -> (Result<ParticleTable, Error>, Vec<Warning>) {
 }
 
 /// The messages of the warnings called `code`.
-pub fn told<'a>(warnings: &'a [Warning], code: &str) -> Vec<&'a str> {
-    warnings.iter().filter(|warning| warning.code == code).map(|warning| warning.message.as_str()).collect()
+pub fn told(warnings: &[Warning], code: &str) -> Vec<String> {
+    warnings.iter().filter(|warning| warning.code == code).map(|warning| warning.message.to_string()).collect()
 }
 
 /// What a conversion into one stack says of its images.

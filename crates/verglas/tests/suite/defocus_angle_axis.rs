@@ -1,7 +1,6 @@
 //! Promise: with `DefocusAngleAxis::Rows` the CTF that CryoLike draws from the written metadata is the one in the images.
 
 use crate::correlation::correlation;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -9,7 +8,7 @@ use verglas::descriptor::ImageDescriptor;
 use verglas::metadata::Input;
 use verglas::settings::{ConvertSettings, DefocusAngleAxis};
 use verglas::simulate::{SimulationSettings, simulate};
-use verglas::{Conversion, Findings, Silent};
+use verglas::{Conversion, Findings, Silent, StopFlag};
 use verglas_formats::npz::NpzReader;
 use verglas_formats::pt::PtFile;
 
@@ -93,7 +92,7 @@ fn rows_make_cryolikes_ctf_right_in_every_quadrant() {
                 signal_to_noise: None,
                 ..SimulationSettings::new(N_PARTICLES, N_PIXELS)
             };
-            simulate(&settings, folder.path(), |_| ControlFlow::Continue(())).unwrap();
+            simulate(&settings, folder.path(), &Silent, &StopFlag::new(false)).unwrap();
             let star = folder.path().join("particles.star");
             let right = correlation_with_cryolikes_ctf(folder.path(), &star, DefocusAngleAxis::Rows);
             let as_read = correlation_with_cryolikes_ctf(folder.path(), &star, DefocusAngleAxis::Columns);

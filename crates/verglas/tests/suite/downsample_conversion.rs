@@ -227,7 +227,11 @@ fn box_and_pixel_sizes_are_those_of_the_smaller_images() {
         assert_eq!((summary.downsample.get(), summary.downsample_method), (3, Some(method)));
         assert_eq!((summary.pixel_size_angstrom, summary.pixel_size_source), ([1.1; 2], PixelSizeSource::Metadata));
         assert_eq!(summary.descriptor_pixel_size_angstrom, [pixel_size; 2]);
-        assert!(findings.notes.iter().any(|note| note.contains("26 px of 1.1 Å become 8 px")), "{:?}", findings.notes);
+        assert!(
+            findings.notes.iter().any(|note| note.to_string().contains("26 px of 1.1 Å become 8 px")),
+            "{:?}",
+            findings.notes
+        );
 
         assert_eq!(input.metadata(output, "n_pixels"), [8.0; 2]);
         assert_eq!(input.metadata(output, "pixel_size"), [pixel_size; 2]);

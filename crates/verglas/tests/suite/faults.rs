@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +10,7 @@ use verglas::manifest::{Manifest, RunState};
 use verglas::metadata::Input;
 use verglas::settings::{ConvertSettings, Existing};
 use verglas::simulate::{Layout, SimulationSettings, simulate};
-use verglas::{Conversion, Error, ErrorKind, Findings, Observer, Silent, Summary, verify};
+use verglas::{Conversion, Error, ErrorKind, Findings, Observer, Silent, StopFlag, Summary, verify};
 use verglas_formats::npz::NpzReader;
 
 const N_IMAGES: usize = 40;
@@ -27,7 +26,7 @@ impl DataSet {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let settings = SimulationSettings { n_stacks: Some(2), ..SimulationSettings::new(N_IMAGES, 16) };
-        let made = simulate(&settings, &dir.path().join("data"), |_| ControlFlow::Continue(())).unwrap();
+        let made = simulate(&settings, &dir.path().join("data"), &Silent, &StopFlag::new(false)).unwrap();
         Self { dir, stacks: made.stack_files }
     }
 
@@ -163,7 +162,7 @@ fn names_of_any_bytes_and_links() {
     let folder = dir.path().join(OsStr::from_bytes(b"caf\xe9 'x' \"y\" \xc2\xb5"));
     let settings =
         SimulationSettings { layout: Layout::StarPairs, n_stacks: Some(2), ..SimulationSettings::new(6, 16) };
-    let made = simulate(&settings, &folder, |_| ControlFlow::Continue(())).unwrap();
+    let made = simulate(&settings, &folder, &Silent, &StopFlag::new(false)).unwrap();
     // One file behind a link.
     let link = folder.join(OsStr::from_bytes(b"li\xffnk\n.mrcs"));
     std::os::unix::fs::symlink(&made.stack_files[1], &link).unwrap();

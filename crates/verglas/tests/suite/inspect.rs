@@ -361,7 +361,7 @@ fn what_is_none_of_them() {
         assert!(error(&path).contains(expected), "{name}: {}", error(&path));
     }
     assert!(error(&files.path("gone.star")).contains("cannot read"));
-    assert!(error(files.0.path()).contains("not a regular file"));
+    assert!(error(files.0.path()).contains("a folder, expected a file"));
 }
 
 /// Every file cut at many lengths, and with single bytes changed: an answer or an error, never a panic.

@@ -1,5 +1,6 @@
 //! The promises of the library, one file each. One program holds all of them: building it takes longer than running it.
 
+mod checks;
 mod correlation;
 mod cryosparc;
 mod cryosparc_common;
@@ -11,9 +12,12 @@ mod downsample_conversion;
 mod export;
 mod export_round_trip;
 mod faults;
+mod forged_descriptor;
 mod inspect;
+mod peers;
 mod plots;
 mod report;
 mod restacking;
 mod shared;
 mod simulate_layouts;
+mod words;

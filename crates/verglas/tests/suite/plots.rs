@@ -1,7 +1,6 @@
 //! Promise: each stack gets three plots, recorded like its other files, with the same bytes whatever the number of threads.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -9,7 +8,7 @@ use verglas::manifest::FolderRecord;
 use verglas::metadata::Input;
 use verglas::settings::{ConvertSettings, Existing};
 use verglas::simulate::{SimulationSettings, simulate};
-use verglas::{Conversion, Findings, Silent};
+use verglas::{Conversion, Findings, Silent, StopFlag};
 
 const NAMES: [&str; 3] = ["particles_phys_stack_", "particles_fourier_stack_", "power_spectrum_stack_"];
 
@@ -49,7 +48,7 @@ fn decoded(png: &[u8]) -> Picture {
 fn every_stack_has_its_plots_and_threads_do_not_show() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    simulate(&SimulationSettings::new(50, 40), &data, |_| ControlFlow::Continue(())).unwrap();
+    simulate(&SimulationSettings::new(50, 40), &data, &Silent, &StopFlag::new(false)).unwrap();
     let star = data.join("particles.star");
     let mut first: Option<BTreeMap<String, Vec<u8>>> = None;
     for n_threads in [1, 2, 8] {
@@ -92,7 +91,7 @@ fn pictures_show_the_images_and_colours_their_sign() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let settings = SimulationSettings { signal_to_noise: None, ..SimulationSettings::new(2, 40) };
-    simulate(&settings, &data, |_| ControlFlow::Continue(())).unwrap();
+    simulate(&settings, &data, &Silent, &StopFlag::new(false)).unwrap();
     let output = folder.path().join("out");
     convert(&data.join("particles.star"), &output, ConvertSettings::default());
     let plots = files(&output.join("plots"));
@@ -128,7 +127,7 @@ fn pictures_show_the_images_and_colours_their_sign() {
 fn a_stack_that_was_whole_before_a_run_was_killed_is_kept_with_its_plots() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    simulate(&SimulationSettings::new(40, 24), &data, |_| ControlFlow::Continue(())).unwrap();
+    simulate(&SimulationSettings::new(40, 24), &data, &Silent, &StopFlag::new(false)).unwrap();
     let star = data.join("particles.star");
     let settings = || ConvertSettings { batch_size: 10, ..ConvertSettings::default() };
     let output = folder.path().join("out");

@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use verglas::pose::Pose;
-use verglas::simulate::{
-    ImageSimulator, Layout, SimulateError, SimulatedDataSet, SimulatedOptics, SimulationSettings, simulate,
-};
+use verglas::simulate::{ImageSimulator, Layout, SimulatedDataSet, SimulatedOptics, SimulationSettings, simulate};
+use verglas::{Choice, ErrorKind, Observer, Silent, StopFlag};
 use verglas_formats::mrc::{MrcOptions, MrcStack};
 use verglas_formats::npy::{Dtype, NpyHeader};
 use verglas_formats::npz::NpzReader;
@@ -31,7 +31,7 @@ fn settings(layout: Layout) -> SimulationSettings {
 }
 
 fn run(settings: &SimulationSettings, directory: &Path) -> SimulatedDataSet {
-    simulate(settings, directory, |_| ControlFlow::Continue(())).unwrap()
+    simulate(settings, directory, &Silent, &StopFlag::new(false)).unwrap()
 }
 
 /// All images of the stack files, by the place where they are.
@@ -74,7 +74,7 @@ fn every_layout_holds_the_images_that_the_simulator_makes() {
     let simulator = ImageSimulator::new(&settings(Layout::Star)).unwrap();
     let mut scratch = simulator.scratch();
     let mut image = vec![0.0; N_PIXELS * N_PIXELS];
-    for layout in Layout::ALL {
+    for &layout in Layout::ALL {
         let folder = tempfile::tempdir().unwrap();
         let data_set = run(&settings(layout), folder.path());
         let images = read_images(&data_set);
@@ -89,7 +89,7 @@ fn every_layout_holds_the_images_that_the_simulator_makes() {
 
 #[test]
 fn the_number_of_threads_changes_no_byte() {
-    for layout in Layout::ALL {
+    for &layout in Layout::ALL {
         let folder = tempfile::tempdir().unwrap();
         let mut files = Vec::new();
         for n_threads in [1, 3, 8] {
@@ -264,22 +264,36 @@ fn nothing_is_overwritten() {
     run(&settings(Layout::Star), folder.path());
     let before = fs::read(folder.path().join("stacks/particles_000.mrcs")).unwrap();
     let other = SimulationSettings { seed: 8, ..settings(Layout::Star) };
-    let error = simulate(&other, folder.path(), |_| ControlFlow::Continue(())).unwrap_err();
-    assert!(matches!(&error, SimulateError::Exists(path) if path.ends_with("particles.star")), "{error}");
+    let error = simulate(&other, folder.path(), &Silent, &StopFlag::new(false)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Exists);
+    assert!(error.to_string().ends_with("particles.star` exists already"), "{error}");
     assert_eq!(fs::read(folder.path().join("stacks/particles_000.mrcs")).unwrap(), before);
+}
+
+/// Asks to stop when 20 images are written.
+#[derive(Default)]
+struct FirstImages {
+    n_written: AtomicU64,
+    stop: StopFlag,
+}
+
+impl Observer for FirstImages {
+    fn images_done(&self, n: u64) {
+        if self.n_written.fetch_add(n, Ordering::Relaxed) + n >= 20 {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 #[test]
 fn progress_counts_up_and_can_stop_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let settings = SimulationSettings { n_pixels: 256, n_stacks: Some(10), ..settings(Layout::Star) };
-    let mut counts = Vec::new();
-    let outcome = simulate(&settings, folder.path(), |n_written| {
-        counts.push(n_written);
-        if n_written < 20 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
-    assert!(matches!(outcome, Err(SimulateError::Stopped)));
-    assert!(counts.is_sorted() && counts.last().is_some_and(|&n| n >= 20) && counts[counts.len() - 2] < 20);
+    let first_images = FirstImages::default();
+    let error = simulate(&settings, folder.path(), &first_images, &first_images.stop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    // It stopped at once: a task holds 8 images of this size.
+    assert!((20..28).contains(&first_images.n_written.into_inner()));
     assert!(!folder.path().join("particles.star").exists());
     // Nothing stays behind, under whatever name: the same run can start anew.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -290,13 +304,13 @@ fn progress_counts_up_and_can_stop_the_run() {
 fn what_cannot_be_written_is_named() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("stacks"), "a file where a folder should be").unwrap();
-    let error = simulate(&settings(Layout::Star), folder.path(), |_| ControlFlow::Continue(())).unwrap_err();
+    let error = simulate(&settings(Layout::Star), folder.path(), &Silent, &StopFlag::new(false)).unwrap_err();
     assert!(error.to_string().contains("stacks"), "{error}");
 }
 
 #[test]
 fn one_particle_is_a_data_set() {
-    for layout in Layout::ALL {
+    for &layout in Layout::ALL {
         let folder = tempfile::tempdir().unwrap();
         let data_set = run(&SimulationSettings { layout, ..SimulationSettings::new(1, 4) }, folder.path());
         assert_eq!(data_set.stack_files.len(), 1);

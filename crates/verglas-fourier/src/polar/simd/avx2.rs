@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 use bytemuck::{Pod, Zeroable};
 
 use super::{Kernel, OCTET, Simd};
-use crate::polar::real::Real;
+use crate::polar::number::Number;
 
 /// The token of AVX2 with FMA; exists where the processor has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,13 +19,13 @@ impl Avx2 {
     }
 
     /// Runs a kernel in a function that is compiled for this set.
-    pub fn run<T: Real, K: Kernel<T>>(self, kernel: K) -> K::Output
+    pub fn run<T: Number, K: Kernel<T>>(self, kernel: K) -> K::Output
     where
         Self: Simd<T>,
     {
         #[inline(never)]
         #[target_feature(enable = "avx2,fma")]
-        fn enter<T: Real, S: Simd<T>, K: Kernel<T>>(simd: S, kernel: K) -> K::Output {
+        fn enter<T: Number, S: Simd<T>, K: Kernel<T>>(simd: S, kernel: K) -> K::Output {
             kernel.run(simd)
         }
         // SAFETY: a token exists only where `detect` found the features that `enter` is compiled for.

@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::avx2::{Avx2, intrinsics, shared, single_octets};
 use super::{Kernel, OCTET, Simd, assert_within};
-use crate::polar::real::Real;
+use crate::polar::number::Number;
 
 /// The token of AVX-512 F, VL and DQ, with AVX2 and FMA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +24,13 @@ impl Avx512 {
     }
 
     /// Runs a kernel in a function that is compiled for this set.
-    pub fn run<T: Real, K: Kernel<T>>(self, kernel: K) -> K::Output
+    pub fn run<T: Number, K: Kernel<T>>(self, kernel: K) -> K::Output
     where
         Self: Simd<T>,
     {
         #[inline(never)]
         #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512dq")]
-        fn enter<T: Real, S: Simd<T>, K: Kernel<T>>(simd: S, kernel: K) -> K::Output {
+        fn enter<T: Number, S: Simd<T>, K: Kernel<T>>(simd: S, kernel: K) -> K::Output {
             kernel.run(simd)
         }
         // SAFETY: a token exists only where `detect` found the features that `enter` is compiled for.

@@ -15,7 +15,7 @@ mod portable;
 
 use bytemuck::Pod;
 
-use super::real::Real;
+use super::number::Number;
 
 /// Numbers in the eight-number rows of a grid element: four complex values.
 pub const OCTET: usize = 8;
@@ -23,7 +23,7 @@ pub const OCTET: usize = 8;
 /// Arithmetic on vectors of `T` in one instruction set.
 ///
 /// The element-wise operations round alike in all sets but the portable one, whose `mul_add` rounds twice.
-pub trait Simd<T: Real>: Copy {
+pub trait Simd<T: Number>: Copy {
     /// [`LANES`](Self::LANES) numbers, for work on that many columns at once.
     type Vector: Pod;
     /// Eight numbers: an element of the octant grid.
@@ -144,7 +144,7 @@ fn assert_within<const A: usize, const B: usize>(len: usize, start: usize, strid
 }
 
 /// A computation that can be compiled for any instruction set.
-pub trait Kernel<T: Real> {
+pub trait Kernel<T: Number> {
     /// What it returns.
     type Output;
     /// Does it. Implementations are `#[inline(always)]`, and so is all they call.
@@ -194,25 +194,9 @@ impl InstructionSet {
             Self::Neon(_) => "neon",
         }
     }
-
-    /// Numbers of type `T` in a vector of this set.
-    pub fn lanes<T: Real>(self) -> usize {
-        T::run(self, CountLanes)
-    }
 }
 
-struct CountLanes;
-
-impl<T: Real> Kernel<T> for CountLanes {
-    type Output = usize;
-
-    #[inline(always)]
-    fn run<S: Simd<T>>(self, _: S) -> usize {
-        S::LANES
-    }
-}
-
-/// Implements [`Real::run`](super::real::Real::run) for a number type, which is known to every set.
+/// Implements [`Scalar::run`](super::scalar::Scalar::run) for a number type, which is known to every set.
 macro_rules! run_in_any_set {
     () => {
         fn run<K: crate::polar::simd::Kernel<Self>>(set: crate::polar::simd::InstructionSet, kernel: K) -> K::Output {

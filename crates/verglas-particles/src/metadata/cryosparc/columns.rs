@@ -40,6 +40,22 @@ impl Columns {
         self.numbers.swap_remove(at).1.try_into().ok()
     }
 
+    /// A field's columns.
+    pub(super) fn numbers(&self, field: Field) -> Option<&[Column]> {
+        self.numbers.iter().find(|(there, _)| *there == field).map(|(_, columns)| columns.as_slice())
+    }
+
+    /// Takes a field away.
+    pub(super) fn remove(&mut self, field: Field) {
+        match field {
+            Field::Uid => self.uid = None,
+            Field::BlobPath => self.paths = None,
+            Field::BlobIndex => self.sections = None,
+            Field::ExposureGroup => self.groups = None,
+            _ => self.numbers.retain(|(there, _)| *there != field),
+        }
+    }
+
     /// Keeps only these rows, in this order.
     pub(super) fn select(&mut self, rows: &[u32]) {
         self.n_rows = rows.len();

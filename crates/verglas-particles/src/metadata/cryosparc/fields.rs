@@ -27,11 +27,15 @@ pub(super) enum Field {
     Trefoil,
     Tetrafoil,
     AnisotropicMagnification,
+    InPlaneAngle,
+    InPlaneShift,
+    InPlanePixelSize,
+    MicrographPixelSize,
 }
 
 impl Field {
     /// Every field, in the order of the enumeration.
-    pub(super) const ALL: [Field; 24] = [
+    pub(super) const ALL: [Field; 28] = [
         Field::Uid,
         Field::BlobPath,
         Field::BlobIndex,
@@ -56,6 +60,10 @@ impl Field {
         Field::Trefoil,
         Field::Tetrafoil,
         Field::AnisotropicMagnification,
+        Field::InPlaneAngle,
+        Field::InPlaneShift,
+        Field::InPlanePixelSize,
+        Field::MicrographPixelSize,
     ];
 
     /// What every input must say of the contrast transfer function.
@@ -70,6 +78,9 @@ impl Field {
 
     /// What names a particle's image.
     pub(super) const IMAGE: [Field; 2] = [Field::BlobPath, Field::BlobIndex];
+
+    /// What 2-D classification says of a particle, used where no 3-D alignment is there.
+    pub(super) const IN_PLANE: [Field; 3] = [Field::InPlaneAngle, Field::InPlaneShift, Field::InPlanePixelSize];
 
     /// Values that CryoLike's files have no place for: told when they are not zero.
     pub(super) const DROPPED: [Field; 5] =
@@ -102,6 +113,10 @@ impl Field {
             Field::Trefoil => "ctf/trefoil_A",
             Field::Tetrafoil => "ctf/tetra_A",
             Field::AnisotropicMagnification => "ctf/anisomag",
+            Field::InPlaneAngle => "alignments2D/pose",
+            Field::InPlaneShift => "alignments2D/shift",
+            Field::InPlanePixelSize => "alignments2D/psize_A",
+            Field::MicrographPixelSize => "location/micrograph_psize_A",
         }
     }
 
@@ -109,9 +124,9 @@ impl Field {
     pub(super) fn n_values(self) -> Option<usize> {
         match self {
             Field::Pose => Some(3),
-            Field::Shift => Some(2),
-            // Only compared with the images.
-            Field::BlobShape => None,
+            Field::Shift | Field::InPlaneShift => Some(2),
+            // Only compared with the images, or told.
+            Field::BlobShape | Field::MicrographPixelSize => None,
             dropped if Field::DROPPED.contains(&dropped) => None,
             _ => Some(1),
         }

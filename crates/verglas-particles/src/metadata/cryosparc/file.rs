@@ -12,7 +12,7 @@ use super::columns::{Columns, GroupColumn, PathColumn};
 use super::fields::Field;
 use crate::metadata::columns::ColumnBuilder;
 use crate::metadata::problems::RowProblems;
-use crate::particle::SectionIndex;
+use crate::particle::{Column, SectionIndex};
 
 /// A `.cs` file whose header was read.
 #[derive(Debug)]
@@ -43,13 +43,55 @@ impl CsFile {
                 format!("`{}`: {} bytes after the last row are not read", path.display(), reader.trailing_bytes()),
             );
         }
-        let column_names = reader.fields().map(|field| field.name.clone()).collect();
+        let column_names: Vec<String> = reader.fields().map(|field| field.name.clone()).collect();
+        for field in Field::ALL {
+            let is_it = |name: &&String| **name == *field.name();
+            if column_names.iter().filter(is_it).count() > 1 {
+                let (path, name) = (path.display(), field.name());
+                return Err(Error::format(format!("`{path}`: the column {name} stands twice"))
+                    .with_hint("which of the two counts nobody can say: leave only one of them in the file"));
+            }
+        }
         Ok(Self { path: path.to_owned(), column_names, reader, n_rows: n_rows as usize })
     }
 
     /// Whether it has a column.
     pub(super) fn has(&self, field: Field) -> bool {
         self.reader.has(field.name())
+    }
+
+    /// Decodes columns of numbers by name, in one pass: for each, one column per value of a row.
+    ///
+    /// # Errors
+    /// When a column is not there or holds no numbers; when the file can't be read. Numbers that are none go to
+    /// `findings`, one error per column.
+    pub(super) fn read_numbers(&mut self, names: &[String], findings: &mut Findings) -> Result<Vec<Vec<Column>>> {
+        let path = self.path.as_path();
+        let in_file = |error| Error::from_format(path, error);
+        let mut decoders = Vec::with_capacity(names.len());
+        for name in names {
+            let at = self.reader.field(name).map_err(in_file)?.clone();
+            decoders.push((Decoder::Numbers(vec![ColumnBuilder::default(); at.n_values()]), at));
+        }
+        let mut problems = RowProblems::default();
+        self.reader
+            .for_each_block(|block| {
+                decoders.iter_mut().zip(names).try_for_each(|((decoder, at), name)| {
+                    decoder.extend(block, at, |row, found: &dyn std::fmt::Display, expected| {
+                        problems.add(name, || {
+                            let path = path.display();
+                            Error::format(format!("row {row} of `{path}`: {name} is {found}, expected {expected}"))
+                        });
+                    })
+                })
+            })
+            .map_err(in_file)?;
+        problems.report(findings);
+        let columns = decoders.into_iter().map(|(decoder, _)| match decoder {
+            Decoder::Numbers(builders) => builders.into_iter().map(ColumnBuilder::finish).collect(),
+            _ => Vec::new(),
+        });
+        Ok(columns.collect())
     }
 
     /// Decodes the columns `fields`, in one pass.

@@ -10,8 +10,9 @@ use super::batches::{Batches, Named, job_folder};
 use super::columns::Columns;
 use super::fields::Field;
 use super::file::CsFile;
+use super::joined::{Reading, read_joined, sources};
 use super::table::{ImagedRows, assemble};
-use super::{ReadSettings, Reading, read_joined, sources};
+use crate::metadata::ReadSettings;
 use crate::particle::{ParticleTable, SectionIndex};
 
 /// Reads `J<N>/J<N>_passthrough_particles.cs` below `root`, whose rows describe the images of the job's batches.

@@ -122,7 +122,7 @@ mod tests {
         let mut findings = Findings::new();
         let uids = |path, of_row| Uids { path: Path::new(path), of_row };
         let partner = match_uids(uids("a.cs", first), uids("b.cs", second), &mut findings);
-        (partner, findings.warnings.into_iter().map(|warning| warning.message).collect())
+        (partner, findings.warnings.into_iter().map(|warning| warning.message.to_string()).collect())
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The columns of `.cs` files into a [`ParticleTable`]: defaults, units, dropped values.
 
+use std::path::Path;
+
 use verglas_core::error::{Error, Result};
-use verglas_core::findings::{Findings, counted};
+use verglas_core::findings::{Findings, counted, counted_do};
 use verglas_fourier::pose::Pose;
 
 use super::columns::{Columns, GroupColumn};
@@ -9,10 +11,12 @@ use super::fields::Field;
 use crate::metadata::columns::ColumnBuilder;
 use crate::metadata::defaults::Defaults;
 use crate::metadata::optics::OpticsGroups;
+use crate::metadata::ranges::{Measured, Quantity, check_ranges};
 use crate::metadata::star::select_groups;
-use crate::metadata::{ReadSettings, constants, pixel_sizes};
+use crate::metadata::{AngleUnit, ReadSettings, constants, pixel_sizes, stated_sizes};
 use crate::particle::{
-    Column, MetadataSource, OriginColumn, OriginColumns, OriginUnit, Pairing, ParticleTable, PoseColumns, SectionIndex,
+    Column, MetadataSource, OriginColumn, OriginColumns, OriginUnit, OtherPixelSize, Pairing, ParticleTable,
+    PoseColumns, SectionIndex,
 };
 
 /// Rows whose images are known.
@@ -78,6 +82,27 @@ pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut
     let spherical_aberration = required(Field::SphericalAberration)?;
     let amplitude_contrast = required(Field::AmplitudeContrast)?;
 
+    let place = |at: usize| format!("row {} of `{}`", row[at], path.display());
+    let measured = |quantity: Quantity, field: Field, column| Measured { quantity, name: field.name(), column };
+    let radians = AngleUnit::Radians;
+    check_ranges(
+        &[
+            measured(Quantity::Voltage, Field::Voltage, &voltage),
+            measured(Quantity::SphericalAberration, Field::SphericalAberration, &spherical_aberration),
+            measured(Quantity::AmplitudeContrast, Field::AmplitudeContrast, &amplitude_contrast),
+            measured(Quantity::Defocus, Field::DefocusU, &defocus_u_angstrom),
+            measured(Quantity::Defocus, Field::DefocusV, &defocus_v_angstrom),
+            measured(Quantity::DefocusAngle(radians), Field::DefocusAngle, &defocus_angle_rad),
+            measured(Quantity::PhaseShift(radians), Field::PhaseShift, &phase_shift),
+        ],
+        n_rows,
+        &place,
+        "in CryoSPARC, run Patch CTF Estimation on the micrographs and extract the particles from its output; particles that \
+         were imported need a STAR file that holds their CTF",
+        findings,
+    );
+    refuse_volumes(columns.numbers(Field::BlobShape), &path)?;
+
     let group_label = groups.as_ref().map(|groups| {
         let kept = kept.as_deref();
         move |row: usize| {
@@ -95,7 +120,14 @@ pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut
         settings.ignore_metadata_pixel_size,
         findings,
     )?;
-    let pose = columns.take::<3>(Field::Pose).map(|vector| relion_angles(&vector, n_rows)).unwrap_or_default();
+    let other_pixel_sizes = match pixel_size_angstrom {
+        Some(_) => Vec::new(),
+        None => other_sizes(&columns, n_rows),
+    };
+    let pose = match columns.take::<3>(Field::Pose) {
+        Some(vector) => relion_angles(&vector, n_rows),
+        None => take_in_plane(&mut columns, &path, n_rows, findings),
+    };
     let origin = take_origin(&mut columns, &path.display().to_string(), n_rows, findings);
     let (constants, constants_of) = constants::distinct(&voltage, &spherical_aberration, &amplitude_contrast, n_rows);
     Ok(ParticleTable {
@@ -121,6 +153,7 @@ pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut
         pixel_size_angstrom,
         detector_pixel_size_angstrom: None,
         differing_detector_pixel_sizes: None,
+        other_pixel_sizes,
     })
 }
 
@@ -138,6 +171,48 @@ fn relion_angles(vector: &[Column; 3], n_rows: usize) -> PoseColumns {
         psi.push(pose.psi);
     }
     PoseColumns { rot: Some(rot.finish()), tilt: Some(tilt.finish()), psi: Some(psi.finish()) }
+}
+
+/// Pixel sizes of the images that were aligned, and of the micrographs: these images may be others.
+fn other_sizes(columns: &Columns, n_rows: usize) -> Vec<OtherPixelSize> {
+    let of = |field: Field| (field.name(), columns.numbers(field).and_then(<[Column]>::first).cloned());
+    stated_sizes::others(
+        &[of(Field::AlignmentPixelSize), of(Field::InPlanePixelSize), of(Field::MicrographPixelSize)],
+        n_rows,
+    )
+}
+
+/// The angle of 2-D classification, which is psi, as pyem has it; what goes with it becomes what goes with a pose.
+fn take_in_plane(columns: &mut Columns, path: &Path, n_rows: usize, findings: &mut Findings) -> PoseColumns {
+    let Some(psi) = take_one(columns, Field::InPlaneAngle) else { return PoseColumns::default() };
+    findings.warn(
+        "poses-of-classes",
+        format!(
+            "`{}`: no alignments3D/pose is there: {} the in-plane angle and the shift of alignments2D/… only",
+            path.display(),
+            counted_do(n_rows, "row", "has", "have")
+        ),
+    );
+    for (field, stands_for) in
+        [(Field::InPlaneShift, Field::Shift), (Field::InPlanePixelSize, Field::AlignmentPixelSize)]
+    {
+        // A lone shift of another alignment would belong to another angle.
+        columns.remove(stands_for);
+        columns.numbers.iter_mut().filter(|(there, _)| *there == field).for_each(|(there, _)| *there = stands_for);
+    }
+    PoseColumns { psi: Some(psi), ..PoseColumns::default() }
+}
+
+/// Refuses volumes, whose `blob/shape` has three numbers.
+fn refuse_volumes(shape: Option<&[Column]>, path: &Path) -> Result<()> {
+    match shape {
+        Some(sides) if sides.len() > 2 => Err(Error::format(format!(
+            "`{}`: blob/shape has {} numbers per row, expected 2: its particles are volumes and not images",
+            path.display(),
+            sides.len()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Shifts are in pixels of the images that were aligned, which need not be those that are converted: only with their

@@ -1,0 +1,109 @@
+//! What a STAR file is that holds no particle images: told before its columns are.
+
+use std::path::Path;
+
+use verglas_formats::star::strip_rln;
+
+use verglas_core::error::Error;
+
+/// Blocks by which a file is known that is not one of particles: the start of a block's name, what the file is, and what
+/// to give instead.
+const BLOCKS: [(&str, &str, &str); 9] = [
+    ("model_", "a model of RELION's (`…_model.star`)", PARTICLES),
+    ("optimiser_general", "the settings of a RELION run (`…_optimiser.star`)", PARTICLES),
+    ("sampling_", "the orientational sampling of a RELION run (`…_sampling.star`)", PARTICLES),
+    ("job", "a RELION job's settings (`job.star`)", PARTICLES),
+    ("pipeline_", "a RELION pipeline (`default_pipeline.star`, `job_pipeline.star`)", PARTICLES),
+    ("fsc", "a RELION postprocess or resolution report", PARTICLES),
+    ("micrographs", "a list of micrographs", EXTRACT),
+    ("movies", "a list of movies", EXTRACT),
+    ("coordinate_files", "a list of coordinate files", EXTRACT),
+];
+const PARTICLES: &str = "give the file with one row per particle: RELION calls it `run_data.star`, `run_it025_data.star` or `particles.star`";
+const EXTRACT: &str =
+    "give the file that the job which extracted the particles wrote: RELION calls it `particles.star`";
+
+/// A kind of file, and what to give in its place.
+pub(super) type Kind = (&'static str, &'static str);
+
+/// What the names of a file's blocks say that it is; `None` if they could be anything.
+pub(super) fn of_blocks<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Kind> {
+    names.into_iter().find_map(|name| {
+        let known = BLOCKS.iter().find(|(start, ..)| name.starts_with(start));
+        known.map(|(_, what, hint)| (*what, *hint))
+    })
+}
+
+/// What the columns of a block that lacks required ones say that it is.
+pub(super) fn of_columns<'a>(columns: impl IntoIterator<Item = &'a str>) -> Option<Kind> {
+    let columns: Vec<&str> = columns.into_iter().map(strip_rln).collect();
+    let has = |name: &str| columns.contains(&name);
+    if has("ImageName") {
+        return None;
+    }
+    if has("ReferenceImage") {
+        return Some(("classes of a RELION model", PARTICLES));
+    }
+    if has("CoordinateX") {
+        return Some(("coordinates of picked particles, without their images", EXTRACT));
+    }
+    if has("DefocusU") && !has("MicrographName") {
+        return None;
+    }
+    if has("MicrographName") {
+        return Some(("a list of micrographs", EXTRACT));
+    }
+    if has("MicrographMovieName") {
+        return Some(("a list of movies", EXTRACT));
+    }
+    if has("OpticsGroup") && (has("Voltage") || has("OpticsGroupName")) {
+        return Some(("a table of optics groups without particles", PARTICLES));
+    }
+    None
+}
+
+/// The columns by which subtomograms are known, as written.
+pub(super) fn subtomogram_columns<'a>(columns: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let tells = |column: &str| {
+        matches!(strip_rln(column), "CtfImage" | "CoordinateZ" | "OriginZAngst" | "OriginZ")
+            || column.starts_with("wrp")
+    };
+    columns.into_iter().filter(|column| tells(column)).map(str::to_owned).collect()
+}
+
+/// The error for files of subtomograms, which `tells` says.
+pub(super) fn subtomograms(path: &Path, tells: &str) -> Error {
+    Error::format(format!(
+        "`{}`: its particles are subtomograms, volumes and not images: {tells}",
+        path.display()
+    ))
+    .with_hint(
+        "stacks of 2-D images are converted: extract the particles in 2-D, from the micrographs or from single tilt images",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_and_columns_tell_what_a_file_is() {
+        assert!(of_blocks(["model_general", "model_classes"]).unwrap().0.contains("model"));
+        assert!(of_blocks(["job", "joboptions_values"]).unwrap().0.contains("job"));
+        assert_eq!(of_blocks(["optics", "particles", "images", ""]), None);
+        assert!(of_columns(["rlnMicrographName", "rlnCtfImage", "rlnDefocusU"]).unwrap().0.contains("micrographs"));
+        assert!(of_columns(["rlnCoordinateX", "rlnCoordinateY"]).unwrap().0.contains("coordinates"));
+        assert!(of_columns(["rlnOpticsGroup", "rlnVoltage"]).unwrap().0.contains("optics groups"));
+        assert_eq!(of_columns(["rlnImageName", "rlnCoordinateX"]), None);
+        assert_eq!(of_columns(["rlnDefocusU", "rlnVoltage"]), None);
+    }
+
+    #[test]
+    fn subtomograms_are_known_by_their_columns() {
+        assert_eq!(
+            subtomogram_columns(["rlnImageName", "rlnCtfImage", "wrpRandomSubset"]),
+            ["rlnCtfImage", "wrpRandomSubset"]
+        );
+        assert!(subtomogram_columns(["rlnCoordinateX", "rlnOriginXAngst"]).is_empty());
+    }
+}

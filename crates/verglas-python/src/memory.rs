@@ -1,0 +1,27 @@
+//! Memory that is not there is an exception: what is about to be taken is asked for first.
+
+use std::hint::black_box;
+
+use pyo3::PyResult;
+use pyo3::exceptions::PyMemoryError;
+
+/// What comes on top of a large piece: small buffers, and what an allocator takes for itself.
+const MARGIN_BYTES: usize = 16 << 20;
+
+/// Asks the system for `n_bytes` and gives them back untouched.
+///
+/// The library's own buffers can't fail one by one: where they don't fit, the process ends. So this is asked before they are
+/// made. Another thread may take the memory in between, but a limit that is too low by itself is always told.
+///
+/// # Errors
+/// `MemoryError` if the system does not give them.
+pub fn ensure_memory(n_bytes: usize, what: &str) -> PyResult<()> {
+    let mut probe: Vec<u8> = Vec::new();
+    let is_given = probe.try_reserve_exact(n_bytes.saturating_add(MARGIN_BYTES)).is_ok();
+    // An allocation that nobody looks at may be left out.
+    black_box(&mut probe);
+    if is_given {
+        return Ok(());
+    }
+    Err(PyMemoryError::new_err(format!("{what} takes {} MiB, which memory has no room for", n_bytes.div_ceil(1 << 20))))
+}

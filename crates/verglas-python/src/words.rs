@@ -1,0 +1,74 @@
+//! What the library names as data, in the words of a Python program.
+
+use serde_json::json;
+use verglas::hint::Words;
+use verglas::{Hint, Setting, Warning};
+
+/// Arguments of the package's functions, as they are called with them.
+pub struct PythonWords;
+
+impl Words for PythonWords {
+    fn hint(&self, hint: Hint) -> String {
+        match hint {
+            Hint::Resume => "`skip_exist=True`".to_owned(),
+            Hint::Overwrite => "`overwrite=True`".to_owned(),
+            Hint::Give(setting) => {
+                let arguments = arguments(setting);
+                let quoted: Vec<String> =
+                    arguments.names.iter().map(|name| format!("`{name}{}`", arguments.value)).collect();
+                quoted.join(" or ")
+            }
+            Hint::Choose(setting, value) => {
+                format!("`{}=\"{value}\"`", arguments(setting).names.first().copied().unwrap_or_default())
+            }
+        }
+    }
+
+    fn caller(&self) -> &'static str {
+        "the caller"
+    }
+}
+
+/// The arguments that a setting is given with: one of several, where functions call it differently.
+struct Arguments {
+    names: &'static [&'static str],
+    /// What follows each name.
+    value: &'static str,
+}
+
+fn arguments(setting: Setting) -> Arguments {
+    let (names, value): (&'static [&'static str], _) = match setting {
+        Setting::Descriptor => (&["params_input"], ""),
+        Setting::Images => (&["particle_file_list", "images"], ""),
+        Setting::ImageDir => (&["folder_mrc", "folder_cryosparc", "image_dir"], ""),
+        Setting::PixelSize => (&["pixel_size"], ""),
+        Setting::PixelSizeFrom => (&["pixel_size_from"], ""),
+        Setting::Downsample => (&["downsample_factor"], ""),
+        Setting::Contrast => (&["contrast"], ""),
+        Setting::OpticsGroup => (&["optics_group"], ""),
+        Setting::DefocusAngleAxis => (&["defocus_angle_axis"], ""),
+        Setting::BatchSize => (&["batch_size"], ""),
+        Setting::SkipUnreadable => (&["skip_unreadable"], "=True"),
+        Setting::VerifyKept => (&["verify_kept"], "=True"),
+        Setting::Mode0 => (&["mode0"], ""),
+        Setting::PixelType => (&["pixel_type"], ""),
+        Setting::Shard => (&["shard"], "=(k, n)"),
+        Setting::Memory => (&["memory"], ""),
+        // Export is the command's alone.
+        Setting::Rows => (&[], ""),
+    };
+    Arguments { names, value }
+}
+
+/// The names of all arguments that messages speak of: each is an argument of a function.
+#[pyo3::pyfunction]
+pub fn setting_words() -> Vec<&'static str> {
+    let settings = Setting::ALL.iter().flat_map(|&setting| arguments(setting).names);
+    settings.copied().chain(["skip_exist", "overwrite"]).collect()
+}
+
+/// Warnings as the summary of a conversion holds them.
+pub fn warnings_as_json(warnings: &[Warning]) -> serde_json::Value {
+    let one = |warning: &Warning| json!({"code": warning.code, "message": warning.message.said_in(&PythonWords)});
+    warnings.iter().map(one).collect()
+}
