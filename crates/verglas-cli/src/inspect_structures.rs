@@ -40,7 +40,11 @@ pub fn structure_lines(structure: &StructureSummary) -> Vec<String> {
     if structure.chains.len() > MOST_CHAINS {
         rows.push(pair("", format!("and {} more", count((structure.chains.len() - MOST_CHAINS) as u64, "chain"))));
     }
-    let kinds: Vec<String> = structure.residues.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    let kinds = structure.residues.iter().map(|(kind, n)| match (n, kind.strip_suffix('s')) {
+        (1, Some(one)) => format!("1 {one}"),
+        _ => format!("{n} {kind}"),
+    });
+    let kinds: Vec<String> = kinds.collect();
     rows.push(pair("residues", kinds.join(", ")));
     if !structure.other_residues.is_empty() {
         let names: Vec<String> =

@@ -15,7 +15,7 @@ use verglas::templates::{
     AtomMass, DescriptorSource, TemplateJob, TemplateJobSettings, TemplateOverrides, TemplateSummary,
 };
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::messages::Messages;
 use crate::signals::Signals;
 use crate::values::{bytes, positive, shard};
@@ -293,7 +293,7 @@ pub mod verify {
     use verglas::templates::{TemplateVerification, verify_templates};
     use verglas::{Error, Findings};
 
-    use crate::Failure;
+    use crate::failure::Failure;
     use crate::messages::Messages;
     use crate::signals::Signals;
 

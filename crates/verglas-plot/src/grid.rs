@@ -93,7 +93,7 @@ fn signed(value: f32) -> String {
 pub(super) fn draw_physical(title: &Title, plan: &PlotPlan, shown: &[(usize, &ShownImage)]) -> Vec<u8> {
     let side = plan.shrinker.side();
     let layout = Layout::new(side, shown.len());
-    let mut canvas = layout.start(title, &format!("{}s", plan.subject.words().0));
+    let mut canvas = layout.start(title, plan.subject.headings()[0]);
     let contrast = Contrast::robust(shown.iter().map(|(_, image)| image.physical.as_slice()));
     for (position, (index, image)) in shown.iter().enumerate() {
         layout.label(&mut canvas, position, *index);
@@ -117,7 +117,7 @@ pub(super) fn draw_physical(title: &Title, plan: &PlotPlan, shown: &[(usize, &Sh
 pub(super) fn draw_fourier(title: &Title, plan: &PlotPlan, shown: &[(usize, &ShownImage)]) -> Vec<u8> {
     let side = plan.disc.side();
     let layout = Layout::new(side, shown.len());
-    let mut canvas = layout.start(title, &format!("{}, real part", plan.subject.words().1));
+    let mut canvas = layout.start(title, plan.subject.headings()[1]);
     let scale = SymmetricLog::robust(shown.iter().map(|(_, image)| image.fourier.as_slice()));
     for (position, (index, image)) in shown.iter().enumerate() {
         layout.label(&mut canvas, position, *index);

@@ -60,11 +60,19 @@ enum Subject {
 }
 
 impl Subject {
-    /// One of them, and what they are in Fourier space.
-    fn words(self) -> (&'static str, &'static str) {
+    /// What one of them is called.
+    fn noun(self) -> &'static str {
         match self {
-            Self::Images => ("image", "Fourier images"),
-            Self::Templates => ("template", "templates in Fourier space"),
+            Self::Images => "image",
+            Self::Templates => "template",
+        }
+    }
+
+    /// The words above the pictures of them in real and in Fourier space.
+    fn headings(self) -> [&'static str; 2] {
+        match self {
+            Self::Images => ["images", "Fourier images, real part"],
+            Self::Templates => ["in real space", "in Fourier space, real part"],
         }
     }
 }
@@ -201,7 +209,7 @@ struct Title {
 
 impl Title {
     fn new(plan: &PlotPlan, number: usize, n_images: usize) -> Self {
-        let (noun, _) = plan.subject.words();
+        let noun = plan.subject.noun();
         let images = if n_images == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(n_images)) };
         let stack = match plan.subject {
             Subject::Images => format!("stack {number:06}  ·  "),

@@ -27,7 +27,7 @@ pub(super) fn draw(title: &Title, plan: &PlotPlan, sum: &PowerSum) -> Vec<u8> {
         .collect();
     let mut canvas = Canvas::new(WIDTH, HEIGHT);
     grid::write_title(&mut canvas, title, "mean power", WIDTH);
-    let axis = format!("mean power |F|² over {}s and angles", plan.subject.words().0);
+    let axis = format!("mean power |F|² over {}s and angles", plan.subject.noun());
     Chart::new(&points, 2.0 * plan.pixel_size_angstrom).draw(&mut canvas, &points, &axis);
     canvas.into_png(&LINE)
 }

@@ -93,6 +93,24 @@ fn from_cryolike_output_and_troubleshooting() {
 }
 
 #[test]
+fn templates() {
+    let Some(shared) = crate::shared_data::shared() else { return };
+    let data = DataSet::empty();
+    for file in ["structures/1l2y.cif", "structures/1l2y.pdb", "structures/1l2y.xtc", "mrc/EMD-3197.map"] {
+        let from = shared.join("data").join(file);
+        fs::copy(&from, data.path(from.file_name().unwrap().to_str().unwrap())).unwrap();
+    }
+    follow("templates.md", &data);
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/templates.md");
+    let text = fs::read_to_string(guide).unwrap();
+    let listed: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(listed.len(), 8, "{listed:?}");
+    for name in listed {
+        assert!(data.path("templates").join(name).is_file(), "{name}");
+    }
+}
+
+#[test]
 fn the_output_that_the_guide_lists_is_all_there() {
     let data = DataSet::empty();
     simulate(&data, ".", "star");

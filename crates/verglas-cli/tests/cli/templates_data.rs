@@ -17,8 +17,10 @@ pub fn structures() -> DataSet {
 
 /// `d.npz`.
 pub fn write_descriptor(set: &DataSet, arguments: &[&str]) {
-    let usual = ["descriptor", "--n-pixels", "16", "--pixel-size", "3", "-o", "d.npz", "--viewing-distance", "1.2"];
-    let ran = set.run(&[&usual, arguments].concat());
+    let usual = ["descriptor", "--n-pixels", "16", "--pixel-size", "3", "-o", "d.npz"];
+    let distance: &[&str] =
+        if arguments.contains(&"--viewing-distance") { &[] } else { &["--viewing-distance", "1.2"] };
+    let ran = set.run(&[&usual, distance, arguments].concat());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 

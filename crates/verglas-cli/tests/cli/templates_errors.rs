@@ -60,9 +60,13 @@ fn structures_that_are_none() {
         &["no radius", "--atom-radii", "--protein-residue-model"],
     );
     assert_refused(&set, &["a.pdb", "--models", "2-3"], &["there is no model 2; its models are 1"]);
-    let dna: String = (0..9).map(|n| atom("ATOM", n + 50, "C1'", "DA", n + 50, [n as f64, 0.0, 0.0], "C")).collect();
+    let base = |n: usize| {
+        let line = |name, x| atom("ATOM", n + 50, name, "DA", n + 50, [x, n as f64, 0.0], "C");
+        line("C1'", 0.0) + &line("C4'", 1.0)
+    };
+    let dna: String = (0..9).map(base).collect();
     fs::write(set.path("dna.pdb"), fs::read_to_string(set.path("a.pdb")).unwrap().replace("END\n", &dna)).unwrap();
-    assert_refused(&set, &["dna.pdb"], &["would leave out 9 of 45 atoms", "9 nucleotides", "'protein and name CA'"]);
+    assert_refused(&set, &["dna.pdb"], &["would leave out 18 of 54 atoms", "9 nucleotides", "'protein and name CA'"]);
     assert_eq!(make(&set, &["dna.pdb", "--atom-selection", "protein and name CA"]).code, 0);
 }
 
@@ -154,4 +158,14 @@ fn what_must_be_told_is_told() {
     // A descriptor without what only templates need.
     let ran = set.run(&["templates", "a.pdb", "-d", "a.pdb", "-o", "d"]);
     assert!(ran.code == 1 && ran.stderr.contains("`a.pdb` is no image descriptor"), "{}", ran.stderr);
+}
+
+#[test]
+fn too_little_memory_is_told_with_how_much_it_takes() {
+    let set = structures();
+    assert_refused(
+        &set,
+        &["map.npy", "--memory", "1K"],
+        &["`map.npy`: templates of it take", "MiB of memory, 0.0 MiB are allowed"],
+    );
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `settings` | what can be asked |
 //! | `names` | what the files are called |
-//! | `prepare` | all that can be checked beforehand |
+//! | `prepare`, `memory` | all that can be checked beforehand |
 //! | `run`, `unit` | the work: one structure after the other, its views by all threads |
 //! | `metadata`, `list` | what a file of templates says of itself, and the list of all of them |
 //! | `manifest` | what is recorded |
@@ -14,6 +14,7 @@
 
 mod list;
 mod manifest;
+mod memory;
 mod metadata;
 mod names;
 mod picture;

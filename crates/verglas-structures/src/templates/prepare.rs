@@ -15,9 +15,9 @@ use verglas_run::Shard;
 use verglas_run::descriptor::ImageDescriptor;
 use verglas_run::folder::{DESCRIPTOR, OutputFolder};
 
+use super::memory::{plan_memory, structure_bytes};
 use super::names::TemplateFiles;
 use super::settings::{AtomMass, DescriptorSource, TemplateJobSettings};
-use super::slicer;
 use crate::beads::{BeadSettings, Center};
 use crate::load::{Content, Input, LoadSettings, Structures};
 use crate::map::{AxisOrder, MapSettings, Voxels};
@@ -137,7 +137,8 @@ impl TemplateJob {
                 {
                     density.tell_beyond_nyquist(reach, name, &mut warnings);
                 }
-                slicer::check_memory(content, &descriptor, &settings, n_views)
+                plan_memory(structure_bytes(content), &descriptor, &settings, n_views)
+                    .map(drop)
                     .map_err(|error| Error::value(format!("`{name}`: {error}")).with_hint("allow more with --memory"))
             })
         };

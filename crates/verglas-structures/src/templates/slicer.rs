@@ -168,32 +168,19 @@ impl Slicer {
             loop {
                 let next = work.lock().unwrap_or_else(PoisonError::into_inner).next();
                 let Some(((rotation, slice), norm)) = next else { return };
-                let values = match &self.structure {
+                let mut values = match &self.structure {
                     Sliceable::Beads(beads) => slice_beads_directly(beads, &self.grid, self.box_angstrom, rotation),
                     Sliceable::Map(map) => slice_map_directly(map, &self.grid, self.box_angstrom, rotation),
                 };
+                // In double precision to the end: taking out the mean leaves a small part of what was there.
+                if let Some((total, constant)) = &self.mean {
+                    remove_mean(&mut values, *total, constant);
+                }
+                *norm = normalise(&mut values, &self.point_weights);
                 for (out, value) in slice.iter_mut().zip(values) {
                     *out = Complex::new(T::rounded(value.re), T::rounded(value.im));
                 }
-                if let Some((total, constant)) = &self.mean {
-                    remove_mean(slice, *total, constant);
-                }
-                *norm = normalise(slice, &self.point_weights);
             }
         });
     }
-}
-
-/// Whether templates of a structure can be made in the memory that is allowed.
-///
-/// # Errors
-/// How much they take.
-pub(super) fn check_memory(
-    _content: &Content,
-    descriptor: &ImageDescriptor,
-    settings: &TemplateJobSettings,
-    n_views: usize,
-) -> Result<(), String> {
-    let _ = (descriptor, settings, n_views);
-    Ok(())
 }

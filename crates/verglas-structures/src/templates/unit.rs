@@ -21,6 +21,7 @@ use verglas_run::manifest::{FileRecord, StackRecord};
 use verglas_run::recorder::{ChunkTimes, Recorder};
 use verglas_run::tensor::TensorFile;
 
+use super::memory::{plan_memory, structure_bytes};
 use super::metadata::TemplateMetadata;
 use super::names::{PLOT_FOLDER, TemplateNames};
 use super::picture::PolarPicture;
@@ -37,11 +38,6 @@ pub(super) struct Surroundings<'a> {
     /// `None` when no plots are asked for.
     pub(super) picture: Option<&'a PolarPicture>,
 }
-
-/// Values that are computed before they are written: enough to keep threads busy, few enough to heed a signal soon.
-const BATCH_BYTES: u64 = 16 << 20;
-/// Templates of tiny grids.
-const MOST_PER_BATCH: usize = 256;
 
 impl TemplateJob {
     /// Makes the templates of structure `unit`; `None` when it is time to stop.
@@ -64,6 +60,8 @@ impl TemplateJob {
         }
         times.read = before.elapsed();
         let before = Instant::now();
+        let budget = plan_memory(structure_bytes(&content), &self.descriptor, &self.settings, self.views.len())
+            .map_err(|error| Error::value(format!("`{source}`: {error}")).with_hint("allow more with --memory"))?;
         let (structure, origin) = Sliceable::new(content, &self.descriptor, &self.settings, self.box_angstrom);
         let grid = &self.descriptor.polar_grid;
         let slicer = Slicer::new(structure, grid, self.box_angstrom, &self.settings)
@@ -84,11 +82,7 @@ impl TemplateJob {
         let pictures = pictures.as_ref();
 
         let n_values = grid.n_points();
-        let view_bytes = (n_values * size_of::<Complex<T>>()) as u64;
-        let n_batch = ((BATCH_BYTES / view_bytes.max(1)) as usize)
-            .min(MOST_PER_BATCH)
-            .max(self.settings.n_threads)
-            .clamp(1, n_views);
+        let n_batch = budget.n_batch.clamp(1, n_views);
         let mut values = vec![Complex::<T>::default(); n_batch * n_values];
         let (mut norms, mut crcs) = (vec![0.0; n_views], vec![0; n_views]);
         for first in (0..n_views).step_by(n_batch) {
