@@ -9,16 +9,16 @@
 //! [`PolarTransform::plan`], and an image costs an oversampled FFT and an interpolation. [`direct`] holds the slow sum that it is
 //! tested against. `docs/math.md` derives the method and its error.
 
-mod aligned;
+pub(crate) mod aligned;
 pub mod direct;
 mod fft;
 mod folded;
 mod gridding;
 mod in_double;
-mod kernel;
+pub(crate) mod kernel;
 mod octants;
 mod real;
-mod simd;
+pub(crate) mod simd;
 mod spectrum;
 
 use crate::grid::{MAX_PIXELS, PolarGrid, Precision};
@@ -299,7 +299,7 @@ pub fn instruction_sets() -> Vec<&'static str> {
 }
 
 /// The fastest instruction set of this processor.
-fn fastest() -> InstructionSet {
+pub(crate) fn fastest() -> InstructionSet {
     InstructionSet::available()[0]
 }
 
