@@ -97,8 +97,7 @@ impl AxisTransform {
         let scaled_before = smoothing_angstrom == 0.0;
         let before = (0..axis.n)
             .map(|i| {
-                let factor =
-                    if scaled_before { kernel.scaling(coordinate(i) as f64, axis.n_grid) } else { 1.0 };
+                let factor = if scaled_before { kernel.scaling(coordinate(i) as f64, axis.n_grid) } else { 1.0 };
                 (coordinate(i).rem_euclid(n_grid) as usize, factor)
             })
             .collect();
@@ -154,7 +153,8 @@ impl AxisTransform {
         let n_terms = taps.len() - 1;
         let reached = first..first + n + 2 * n_terms;
         let filtered = &mut filtered[..n + 2 * n_terms];
-        for ((value, &place), &factor) in filtered.iter_mut().zip(&self.places[reached.clone()]).zip(&factors[reached]) {
+        for ((value, &place), &factor) in filtered.iter_mut().zip(&self.places[reached.clone()]).zip(&factors[reached])
+        {
             *value = spectrum(place as usize) * factor;
         }
         for k in 0..n {

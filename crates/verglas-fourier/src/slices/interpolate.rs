@@ -74,13 +74,8 @@ impl<T: SliceReal> Interpolate<'_, T> {
                 let start = (first_0 - first_plane) as usize * self.layout.plane
                     + (first_1 - low[1]) as usize * self.layout.row
                     + (first_2 - low[2]) as usize;
-                let mut value = weighted_cube::<T, S, W>(
-                    simd,
-                    numbers,
-                    start,
-                    self.layout,
-                    [&weights_0, &weights_1, &weights_2],
-                );
+                let mut value =
+                    weighted_cube::<T, S, W>(simd, numbers, start, self.layout, [&weights_0, &weights_1, &weights_2]);
                 if conjugate {
                     value = value.conj();
                 }

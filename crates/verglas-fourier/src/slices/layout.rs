@@ -38,8 +38,7 @@ impl Slabs {
         }
         let chunk = (room / 4 / between).clamp(1, wanted);
         let n_planes = ((room - chunk * between) / plane).min(whole);
-        let (chunk, n_planes) =
-            if n_planes < 2 * halo + 2 { (1, (room - between) / plane) } else { (chunk, n_planes) };
+        let (chunk, n_planes) = if n_planes < 2 * halo + 2 { (1, (room - between) / plane) } else { (chunk, n_planes) };
         let core = (n_planes - 2 * halo - 1).max(1);
         let n_slabs = reached.div_ceil(core);
         let core = reached.div_ceil(n_slabs);
@@ -57,7 +56,9 @@ impl Slabs {
 
     /// Bytes while a slab is made.
     pub(super) fn bytes<T: SliceReal>(&self, axes: &[Axis; 3], n_threads: usize) -> usize {
-        Layout::new(axes).bytes::<T>(self.n_planes) + self.chunk * chunk_bytes(axes) + Self::fixed_bytes::<T>(axes, n_threads)
+        Layout::new(axes).bytes::<T>(self.n_planes)
+            + self.chunk * chunk_bytes(axes)
+            + Self::fixed_bytes::<T>(axes, n_threads)
     }
 
     fn fixed_bytes<T: SliceReal>(axes: &[Axis; 3], n_threads: usize) -> usize {

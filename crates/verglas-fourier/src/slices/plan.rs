@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use num_complex::Complex;
 use thiserror::Error;
 
+use super::axis::{Axis, AxisTransform};
 use super::direct::{direction, wave};
 use super::finish::{constant_image, normalise, remove_mean};
 use super::interpolate::Interpolate;
-use super::axis::{Axis, AxisTransform};
 use super::layout::{Slabs, direct_is_faster, map_axes, map_shift};
 use super::parallel::in_parallel;
 use super::spread::BeadGrid;
@@ -302,29 +302,34 @@ impl<T: SliceReal> SlicePlan<T> {
     ///
     /// # Panics
     /// When `out` or `norms` have another length.
-    pub fn compute(
-        &self,
-        rotations: &[Matrix3],
-        out: &mut [Complex<T>],
-        norms: &mut [f64],
-    ) -> Result<(), SliceError> {
+    pub fn compute(&self, rotations: &[Matrix3], out: &mut [Complex<T>], norms: &mut [f64]) -> Result<(), SliceError> {
         assert_eq!(out.len(), rotations.len() * self.slice_len(), "room for {} slices", rotations.len());
         assert_eq!(norms.len(), rotations.len(), "room for {} norms", rotations.len());
         match &self.method {
             Method::Direct(direct) => {
                 let items = rotations.iter().zip(out.chunks_mut(self.slice_len())).zip(&mut *norms);
-                in_parallel(self.settings.n_threads, items, || (), |(), ((rotation, slice), norm)| {
-                    direct.slice(self, rotation, slice);
-                    *norm = self.finish(slice);
-                });
+                in_parallel(
+                    self.settings.n_threads,
+                    items,
+                    || (),
+                    |(), ((rotation, slice), norm)| {
+                        direct.slice(self, rotation, slice);
+                        *norm = self.finish(slice);
+                    },
+                );
             }
             Method::Grid(grid) => {
                 if let Some(slab) = &grid.whole {
                     let items = rotations.iter().zip(out.chunks_mut(self.slice_len())).zip(&mut *norms);
-                    in_parallel(self.settings.n_threads, items, || self.scratch(), |scratch, ((rotation, slice), norm)| {
-                        grid.slice(self, slab, 0, rotation, slice, scratch);
-                        *norm = self.finish(slice);
-                    });
+                    in_parallel(
+                        self.settings.n_threads,
+                        items,
+                        || self.scratch(),
+                        |scratch, ((rotation, slice), norm)| {
+                            grid.slice(self, slab, 0, rotation, slice, scratch);
+                            *norm = self.finish(slice);
+                        },
+                    );
                 } else {
                     self.compute_in_slabs(grid, rotations, out);
                     let items = out.chunks_mut(self.slice_len()).zip(&mut *norms);
@@ -346,7 +351,8 @@ impl<T: SliceReal> SlicePlan<T> {
             None => (None, Slab::new::<T>(&grid.layout, grid.slabs.n_planes)),
         };
         // From the end that the last batch left behind.
-        let order: Vec<usize> = if made == Some(n_slabs - 1) { (0..n_slabs).rev().collect() } else { (0..n_slabs).collect() };
+        let order: Vec<usize> =
+            if made == Some(n_slabs - 1) { (0..n_slabs).rev().collect() } else { (0..n_slabs).collect() };
         let mut held = made;
         for number in order {
             if held != Some(number) {
@@ -354,9 +360,14 @@ impl<T: SliceReal> SlicePlan<T> {
                 held = Some(number);
             }
             let items = rotations.iter().zip(out.chunks_mut(self.slice_len()));
-            in_parallel(self.settings.n_threads, items, || self.scratch(), |scratch, (rotation, slice)| {
-                grid.slice(self, &slab, number, rotation, slice, scratch);
-            });
+            in_parallel(
+                self.settings.n_threads,
+                items,
+                || self.scratch(),
+                |scratch, (rotation, slice)| {
+                    grid.slice(self, &slab, number, rotation, slice, scratch);
+                },
+            );
         }
         *last = held.map(|number| (number, slab));
     }
@@ -399,7 +410,10 @@ impl Direct {
             .iter()
             .flat_map(|&q| {
                 let beads = &beads;
-                beads.radii_angstrom.iter().map(move |&radius| beads.mass.of(radius) * beads.shape.form_factor(radius, q))
+                beads
+                    .radii_angstrom
+                    .iter()
+                    .map(move |&radius| beads.mass.of(radius) * beads.shape.form_factor(radius, q))
             })
             .collect();
         Self { beads, weights }
@@ -411,7 +425,9 @@ impl Direct {
         for (j, &angle) in plan.angles.iter().enumerate() {
             let towards = direction(rotation, angle);
             along.clear();
-            along.extend(self.beads.positions_angstrom.iter().map(|x| x[0] * towards[0] + x[1] * towards[1] + x[2] * towards[2]));
+            along.extend(
+                self.beads.positions_angstrom.iter().map(|x| x[0] * towards[0] + x[1] * towards[1] + x[2] * towards[2]),
+            );
             for (n, (&q, weights)) in plan.q.iter().zip(self.weights.chunks_exact(n_beads)).enumerate() {
                 let mut sum = Complex::new(0.0, 0.0);
                 for (along, weight) in along.iter().zip(weights) {

@@ -77,9 +77,8 @@ impl<T: SliceReal> WeightTable<T> {
         let mut coefficients = Vec::with_capacity(Self::bytes() / size_of::<T>());
         for piece in 0..T::PIECES {
             // Chebyshev's nodes on the piece, as places from −1 to 1; the polynomial through the weights there.
-            let nodes: Vec<f64> = (0..n_nodes)
-                .map(|m| (std::f64::consts::PI * (m as f64 + 0.5) / n_nodes as f64).cos())
-                .collect();
+            let nodes: Vec<f64> =
+                (0..n_nodes).map(|m| (std::f64::consts::PI * (m as f64 + 0.5) / n_nodes as f64).cos()).collect();
             let weights: Vec<Vec<f64>> = nodes
                 .iter()
                 .map(|node| {
@@ -91,9 +90,9 @@ impl<T: SliceReal> WeightTable<T> {
                 .map(|tap| polynomial(&nodes, weights.iter().map(|weights| weights[tap]).collect()))
                 .collect();
             for power in (0..n_nodes).rev() {
-                coefficients.extend((0..PADDED).map(|tap| {
-                    T::rounded(polynomials.get(tap).map_or(0.0, |polynomial| polynomial[power]))
-                }));
+                coefficients.extend(
+                    (0..PADDED).map(|tap| T::rounded(polynomials.get(tap).map_or(0.0, |polynomial| polynomial[power]))),
+                );
             }
         }
         Self { coefficients }
@@ -171,7 +170,8 @@ mod tests {
                 let (first, coefficients, place) = table.locate(u);
                 let (mut re, mut im) = (0.0, 0.0);
                 for tap in 0..T::WIDTH {
-                    let weight = coefficients.chunks(PADDED).fold(0.0, |sum, c| sum * place.widened() + c[tap].widened());
+                    let weight =
+                        coefficients.chunks(PADDED).fold(0.0, |sum, c| sum * place.widened() + c[tap].widened());
                     let (sin, cos) = (TAU * xi * ((first + tap as i64) as f64 - u)).sin_cos();
                     re += weight * cos;
                     im += weight * sin;

@@ -36,8 +36,8 @@ fn slices<T: SliceReal>(structure: &Structure, rotations: &[Matrix3], settings: 
 fn structures() -> Vec<Structure> {
     vec![
         Structure::Map(Arc::new(noise_map([20, 23, 18], [2.0, 2.0, 2.0], 1))),
-        Structure::Beads(Arc::new(beads(60, 16.0, AtomShape::Gaussian, 2))),
-        Structure::Beads(Arc::new(beads(60, 16.0, AtomShape::HardSphere, 2))),
+        Structure::Beads(Arc::new(beads(150, 16.0, AtomShape::Gaussian, 2))),
+        Structure::Beads(Arc::new(beads(150, 16.0, AtomShape::HardSphere, 2))),
     ]
 }
 
@@ -55,7 +55,7 @@ fn moved(beads: &Beads, motion: impl Fn([f64; 3]) -> [f64; 3]) -> Structure {
 fn a_shift_of_the_structure_is_a_phase() {
     let shift = [3.0, -5.0, 2.0];
     for shape in [AtomShape::Gaussian, AtomShape::HardSphere] {
-        let plain = beads(60, 14.0, shape, 3);
+        let plain = beads(150, 14.0, shape, 3);
         let shifted = moved(&plain, |x| [x[0] + shift[0], x[1] + shift[1], x[2] + shift[2]]);
         let r = rotation(0.8, 1.1, 0.3);
         let mut expected = slices::<f64>(&Structure::Beads(Arc::new(plain)), &[r], &settings());
@@ -75,7 +75,7 @@ fn a_shift_of_the_structure_is_a_phase() {
 
 #[test]
 fn a_turned_structure_is_a_turned_view() {
-    let plain = beads(60, 14.0, AtomShape::Gaussian, 4);
+    let plain = beads(150, 14.0, AtomShape::Gaussian, 4);
     let (turn, r) = (rotation(0.5, 0.9, 1.4), rotation(1.8, 2.0, 0.0));
     let apply = |m: &Matrix3, x: [f64; 3]| m.map(|row| row[0] * x[0] + row[1] * x[1] + row[2] * x[2]);
     let turned = moved(&plain, |x| apply(&turn, x));
