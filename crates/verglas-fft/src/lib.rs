@@ -49,3 +49,9 @@ pub fn plan_real_forward_f64(n: usize) -> Arc<dyn RealToComplex<f64>> {
 pub fn plan_real_inverse_f64(n: usize) -> Arc<dyn ComplexToReal<f64>> {
     RealFftPlanner::new().plan_fft_inverse(n)
 }
+
+/// The transform of `n` complex numbers, in double precision.
+#[inline(never)]
+pub fn plan_complex_forward_f64(n: usize) -> Arc<dyn Fft<f64>> {
+    FftPlanner::new().plan_fft_forward(n)
+}

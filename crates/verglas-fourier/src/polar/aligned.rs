@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 /// A buffer of numbers, zero at first, to be looked at as vectors of any type up to a cache line.
 #[derive(Debug)]
-pub(super) struct Aligned {
+pub(crate) struct Aligned {
     lines: Vec<CacheLine>,
 }
 
@@ -14,24 +14,24 @@ struct CacheLine([u8; 64]);
 
 impl Aligned {
     /// Room for `len` values of type `V`.
-    pub(super) fn new<V: Pod>(len: usize) -> Self {
+    pub(crate) fn new<V: Pod>(len: usize) -> Self {
         Self { lines: vec![CacheLine::zeroed(); Self::bytes::<V>(len) / size_of::<CacheLine>()] }
     }
 
     /// How much memory that takes.
-    pub(super) fn bytes<V: Pod>(len: usize) -> usize {
+    pub(crate) fn bytes<V: Pod>(len: usize) -> usize {
         (len * size_of::<V>()).next_multiple_of(size_of::<CacheLine>())
     }
 
     /// The buffer as values of type `V`, which must fill cache lines evenly.
     #[inline(always)]
-    pub(super) fn get<V: Pod>(&self) -> &[V] {
+    pub(crate) fn get<V: Pod>(&self) -> &[V] {
         bytemuck::cast_slice(&self.lines)
     }
 
     /// The buffer as values of type `V`, to be changed.
     #[inline(always)]
-    pub(super) fn get_mut<V: Pod>(&mut self) -> &mut [V] {
+    pub(crate) fn get_mut<V: Pod>(&mut self) -> &mut [V] {
         bytemuck::cast_slice_mut(&mut self.lines)
     }
 }

@@ -14,14 +14,14 @@ const LAST_WAVE_NUMBER: f64 = 0.25;
 /// each position weights c are such that Σ_k c_k · D(ξ) · exp(−2πiξ·k) is exp(−2πiξu) for |ξ| ≤ 1/4, in the sense of least
 /// squares. `docs/math.md` says why, and how well.
 #[derive(Debug, Clone)]
-pub(super) struct Kernel {
+pub(crate) struct Kernel {
     beta: f64,
     gamma: f64,
 }
 
 /// Fits the weights of a number of neighbouring grid points.
 #[derive(Debug, Clone)]
-pub(super) struct WeightFit {
+pub(crate) struct WeightFit {
     n_taps: usize,
     wave_numbers: Vec<f64>,
     /// Householder vectors of the columns, below and on the diagonal; above it the triangle R.
@@ -32,16 +32,17 @@ pub(super) struct WeightFit {
 impl Kernel {
     /// `width` is the number of grid points that the scaling is meant for, `shape` and `stretch` are the factors in
     /// β = shape·π·width·3/4 and γ = stretch·π·width; both are near 1, and found by trying.
-    pub(super) fn new(width: usize, [shape, stretch]: [f64; 2]) -> Self {
+    pub(crate) fn new(width: usize, [shape, stretch]: [f64; 2]) -> Self {
         Self { beta: shape * PI * width as f64 * 0.75, gamma: stretch * PI * width as f64 }
     }
 
     /// D(ξ) at pixel coordinate x.
-    pub(super) fn scaling(&self, x: f64, n_grid: usize) -> f64 {
+    pub(crate) fn scaling(&self, x: f64, n_grid: usize) -> f64 {
         self.scaling_at(x / n_grid as f64)
     }
 
-    fn scaling_at(&self, wave_number: f64) -> f64 {
+    /// D(ξ).
+    pub(crate) fn scaling_at(&self, wave_number: f64) -> f64 {
         let q = self.gamma * wave_number;
         // Scalar for all pixels: q is at most a third of β and some.
         let s = (self.beta * self.beta - q * q).sqrt();
@@ -49,7 +50,7 @@ impl Kernel {
     }
 
     /// Prepares to fit weights for `n_taps` neighbouring grid points.
-    pub(super) fn fit(&self, n_taps: usize) -> WeightFit {
+    pub(crate) fn fit(&self, n_taps: usize) -> WeightFit {
         // Close together towards the rim, where the error would be largest.
         let wave_numbers: Vec<f64> =
             (0..N_NODES).map(|m| LAST_WAVE_NUMBER * (PI * (m as f64 + 0.5) / (2 * N_NODES) as f64).cos()).collect();
@@ -60,20 +61,48 @@ impl Kernel {
                 waves.flat_map(|(scaling, (sin, cos))| [scaling * cos, scaling * sin]).collect()
             })
             .collect();
-        // Householder's QR: the weights are far from independent, and normal equations would lose twice the digits.
-        let mut diagonal = Vec::with_capacity(n_taps);
-        for k in 0..n_taps {
-            let (reflector, rest) = columns[k..].split_first_mut().expect("k is below the number of columns");
-            let norm = reflector[k..].iter().map(|value| value * value).sum::<f64>().sqrt();
-            let pivot = if reflector[k] > 0.0 { -norm } else { norm };
-            reflector[k] -= pivot;
-            diagonal.push(pivot);
-            for column in rest {
-                reflect(&reflector[k..], &mut column[k..]);
-            }
-        }
+        let diagonal = factorise(&mut columns);
         WeightFit { n_taps, wave_numbers, columns, diagonal }
     }
+}
+
+/// Householder's QR in place, of a matrix given by its columns; returns the triangle's diagonal. The weights are far from
+/// independent, and normal equations would lose twice the digits.
+fn factorise(columns: &mut [Vec<f64>]) -> Vec<f64> {
+    let mut diagonal = Vec::with_capacity(columns.len());
+    for k in 0..columns.len() {
+        let (reflector, rest) = columns[k..].split_first_mut().expect("k is below the number of columns");
+        let norm = reflector[k..].iter().map(|value| value * value).sum::<f64>().sqrt();
+        let pivot = if reflector[k] > 0.0 { -norm } else { norm };
+        reflector[k] -= pivot;
+        diagonal.push(pivot);
+        for column in rest {
+            reflect(&reflector[k..], &mut column[k..]);
+        }
+    }
+    diagonal
+}
+
+/// The x that makes |A x − values| least, for what [`factorise`] made of A.
+fn solve(columns: &[Vec<f64>], diagonal: &[f64], mut values: Vec<f64>) -> Vec<f64> {
+    for (k, column) in columns.iter().enumerate() {
+        reflect(&column[k..], &mut values[k..]);
+    }
+    values.truncate(columns.len());
+    for k in (0..columns.len()).rev() {
+        values[k] /= diagonal[k];
+        let value = values[k];
+        for (other, coefficient) in values[..k].iter_mut().zip(&columns[k]) {
+            *other -= coefficient * value;
+        }
+    }
+    values
+}
+
+/// The x that makes |A x − values| least, A given by its columns.
+pub(crate) fn least_squares(mut columns: Vec<Vec<f64>>, values: Vec<f64>) -> Vec<f64> {
+    let diagonal = factorise(&mut columns);
+    solve(&columns, &diagonal, values)
 }
 
 /// The middle of `n_taps` places from 0 on.
@@ -99,27 +128,15 @@ fn reflect(v: &[f64], values: &mut [f64]) {
 impl WeightFit {
     /// The first of the grid points that lie around `u`, a multiple of `alignment`; their middle is at most half of that
     /// away from `u`.
-    pub(super) fn first_tap(&self, u: f64, alignment: usize) -> i64 {
+    pub(crate) fn first_tap(&self, u: f64, alignment: usize) -> i64 {
         let alignment = alignment as f64;
         (((u - middle(self.n_taps)) / alignment).round() * alignment) as i64
     }
 
     /// The weights at `u` of the grid points from `first` on.
-    pub(super) fn weights(&self, u: f64, first: i64) -> Vec<f64> {
+    pub(crate) fn weights(&self, u: f64, first: i64) -> Vec<f64> {
         let place = u - first as f64 - middle(self.n_taps);
         let waves = self.wave_numbers.iter().map(|&xi| (2.0 * PI * xi * place).sin_cos());
-        let mut values: Vec<f64> = waves.flat_map(|(sin, cos)| [cos, sin]).collect();
-        for (k, column) in self.columns.iter().enumerate() {
-            reflect(&column[k..], &mut values[k..]);
-        }
-        values.truncate(self.n_taps);
-        for k in (0..self.n_taps).rev() {
-            values[k] /= self.diagonal[k];
-            let value = values[k];
-            for (other, coefficient) in values[..k].iter_mut().zip(&self.columns[k]) {
-                *other -= coefficient * value;
-            }
-        }
-        values
+        solve(&self.columns, &self.diagonal, waves.flat_map(|(sin, cos)| [cos, sin]).collect())
     }
 }

@@ -9,7 +9,7 @@
 //! [`PolarTransform::plan`], and an image costs an oversampled FFT and an interpolation. [`direct`] holds the slow sum that it is
 //! tested against. `docs/math.md` derives the method and its error.
 
-mod aligned;
+pub(crate) mod aligned;
 mod bytes;
 pub mod direct;
 mod directly;
@@ -17,13 +17,13 @@ mod faint;
 mod fft;
 mod folded;
 mod gridding;
-mod kernel;
+pub(crate) mod kernel;
 mod number;
 mod octants;
 mod plan;
 mod real;
 mod scalar;
-mod simd;
+pub(crate) mod simd;
 mod spectrum;
 mod squares;
 
@@ -256,7 +256,7 @@ pub fn instruction_sets() -> Vec<&'static str> {
 }
 
 /// The fastest instruction set of this processor.
-fn fastest() -> InstructionSet {
+pub(crate) fn fastest() -> InstructionSet {
     InstructionSet::available()[0]
 }
 

@@ -19,7 +19,6 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::Views;
 use crate::pose::Matrix3;
 
 /// Highest order of a main axis that is accepted.
@@ -154,114 +153,17 @@ fn distance(a: &Matrix3, b: &Matrix3) -> f64 {
     a.iter().flatten().zip(b.iter().flatten()).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max)
 }
 
-fn turned(rotation: &Matrix3, [x, y, z]: [f64; 3]) -> [f64; 3] {
+pub(super) fn turned(rotation: &Matrix3, [x, y, z]: [f64; 3]) -> [f64; 3] {
     rotation.map(|row| row[0] * x + row[1] * y + row[2] * z)
 }
 
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
+pub(super) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-/// The middle of the asymmetric unit: a direction on no axis and no mirror plane of any group, so that no view of a grid
-/// lies on the border of the directions that are nearest to it.
-const MIDDLE: [f64; 3] = [0.231_607_4, 0.104_729_1, 0.967_157_7];
-
-/// The views within the asymmetric unit around [`MIDDLE`]: those that are nearer to it than any view that looks the same.
-/// The weight of every view goes to the kept view that one which looks the same as it is nearest to.
-pub(super) fn restrict(views: &Views, group: &PointGroup) -> Views {
-    let rotations = group.rotations();
-    // g·d is to the middle as d is to g⁻¹·middle.
-    let middles: Vec<[f64; 3]> = rotations.iter().map(|rotation| turned(rotation, MIDDLE)).collect();
-    // For each view the equal one in the asymmetric unit.
-    let within: Vec<(bool, [f64; 3])> = (0..views.len())
-        .map(|t| {
-            let direction = views.direction(t);
-            let nearest = (1..middles.len())
-                .fold(0, |best, g| if dot(direction, middles[g]) > dot(direction, middles[best]) { g } else { best });
-            // The inverse of a rotation is its transpose.
-            let rotation = &rotations[nearest];
-            let inverse = std::array::from_fn(|i| std::array::from_fn(|j| rotation[j][i]));
-            (nearest == 0, turned(&inverse, direction))
-        })
-        .collect();
-    let mut kept = Views::default();
-    let mut directions = Vec::new();
-    for (t, &(inside, direction)) in within.iter().enumerate() {
-        if inside {
-            kept.push(views.azimuth[t], views.polar[t], 0.0);
-            directions.push(direction);
-        }
-    }
-    if kept.is_empty() {
-        // A grid so coarse that none lies within: the middle's own nearest view, for all.
-        let nearest = (1..views.len()).fold(0, |best, t| {
-            if dot(views.direction(t), MIDDLE) > dot(views.direction(best), MIDDLE) { t } else { best }
-        });
-        kept.push(views.azimuth[nearest], views.polar[nearest], 0.0);
-        directions.push(views.direction(nearest));
-    }
-    let neighbours = Neighbours::new(&directions, &rotations);
-    for (t, &(_, direction)) in within.iter().enumerate() {
-        kept.weight[neighbours.nearest(direction)] += views.weight[t];
-    }
-    kept
-}
-
-/// The kept views and all that look the same within reach of the asymmetric unit, sorted by height, to find the nearest.
-struct Neighbours {
-    /// (z, direction, which kept view), ascending in z.
-    all: Vec<(f64, [f64; 3], usize)>,
-}
-
-impl Neighbours {
-    fn new(directions: &[[f64; 3]], rotations: &[Matrix3]) -> Self {
-        let mut all: Vec<_> = directions
-            .iter()
-            .enumerate()
-            .flat_map(|(which, &direction)| {
-                rotations.iter().map(move |rotation| {
-                    let direction = turned(rotation, direction);
-                    (direction[2], direction, which)
-                })
-            })
-            .collect();
-        all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.2.cmp(&b.2)));
-        Self { all }
-    }
-
-    /// The kept view nearest to `direction`, the first of equals.
-    fn nearest(&self, direction: [f64; 3]) -> usize {
-        let start = self.all.partition_point(|entry| entry.0 < direction[2]);
-        let mut best = (f64::INFINITY, usize::MAX);
-        // Upwards and downwards until heights alone differ by more than the best distance. Equal distances differ by
-        // rounding: within a thousand times that the first counts.
-        let mut look = |entry: &(f64, [f64; 3], usize)| {
-            let height = entry.0 - direction[2];
-            if height * height > best.0 + 1e-12 {
-                return false;
-            }
-            let square: f64 = entry.1.iter().zip(direction).map(|(a, b)| (a - b) * (a - b)).sum();
-            if square < best.0 - 1e-12 || (square < best.0 + 1e-12 && entry.2 < best.1) {
-                best = (square.min(best.0), entry.2);
-            }
-            true
-        };
-        for entry in &self.all[start..] {
-            if !look(entry) {
-                break;
-            }
-        }
-        for entry in self.all[..start].iter().rev() {
-            if !look(entry) {
-                break;
-            }
-        }
-        best.1
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::asymmetric_unit::MIDDLE;
     use super::*;
 
     fn groups() -> Vec<PointGroup> {
