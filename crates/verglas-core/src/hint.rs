@@ -72,6 +72,20 @@ settings! {
     Shard: "shard", "shard";
     /// The upper bound for buffers.
     Memory: "memory", "memory_bytes";
+    /// The radius of beads that stand for atoms.
+    AtomRadii: "atom-radii", "atom_radii";
+    /// Which atoms become beads.
+    AtomSelection: "atom-selection", "atom_selection";
+    /// Residues become beads.
+    ProteinResidueModel: "protein-residue-model", "use_protein_residue_model";
+    /// Atoms become beads.
+    NoProteinResidueModel: "no-protein-residue-model", "use_protein_residue_model";
+    /// The voxels' sides.
+    VoxelSize: "voxel-size", "voxel_angstrom";
+    /// Which models of a file become structures.
+    Models: "models", "models";
+    /// The file that says which atoms a trajectory moves.
+    Topology: "topology", "topology";
     /// Which images of an output folder are exported.
     Rows: "rows", "rows";
 }

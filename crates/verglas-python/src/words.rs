@@ -54,8 +54,15 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::PixelType => (&["pixel_type"], ""),
         Setting::Shard => (&["shard"], "=(k, n)"),
         Setting::Memory => (&["memory"], ""),
-        // Export is the command's alone.
-        Setting::Rows => (&[], ""),
+        // Templates and export are the command's alone.
+        Setting::AtomRadii
+        | Setting::AtomSelection
+        | Setting::ProteinResidueModel
+        | Setting::NoProteinResidueModel
+        | Setting::VoxelSize
+        | Setting::Models
+        | Setting::Topology
+        | Setting::Rows => (&[], ""),
     };
     Arguments { names, value }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use verglas_core::findings::{counted, counted_do};
+use verglas_core::hint::{Hint, Setting, Text};
 use verglas_core::{Error, Findings, Result};
 
 use crate::residues::{OTHER_RADIUS_ANGSTROM, amino_acid, is_water};
@@ -65,11 +66,11 @@ impl BeadSettings {
                 Error::value(
                     "no radius: without the protein residue model each selected atom is a bead, of which radius?",
                 )
-                .with_hint("give it in Å with --atom-radii, or use --protein-residue-model"),
+                .with_hint(give_radius()),
             ),
             (false, Some(radius)) if !is_radius(radius) => findings.error(
                 Error::value(format!("the radius of atoms is {radius} Å, expected a number above 0"))
-                    .with_hint("give it in Å with --atom-radii, or use --protein-residue-model"),
+                    .with_hint(give_radius()),
             ),
             _ => {}
         }
@@ -86,7 +87,7 @@ impl BeadSettings {
         if selected.is_empty() {
             return Err(Error::value(format!("`{file}`: the selection `{text}` selects no atom"))
                 .with_detail(format_args!("residues there: {}", residue_names(structure)))
-                .with_hint("choose atoms with --atom-selection"));
+                .with_hint("choose atoms with " + Hint::Give(Setting::AtomSelection)));
         }
         if self.selection.is_default() {
             tell_what_is_left_out(structure, text, file, findings)?;
@@ -95,10 +96,8 @@ impl BeadSettings {
             true => residue_beads(structure, &selected, text, file, findings)?,
             false => {
                 let radius = self.atom_radii_angstrom.filter(|radius| radius.is_finite() && *radius > 0.0);
-                let radius = radius.ok_or_else(|| {
-                    Error::value("no radius for the selected atoms")
-                        .with_hint("give it in Å with --atom-radii, or use --protein-residue-model")
-                })?;
+                let radius =
+                    radius.ok_or_else(|| Error::value("no radius for the selected atoms").with_hint(give_radius()))?;
                 let radii = vec![radius; selected.len()];
                 (selected, radii)
             }
@@ -156,7 +155,12 @@ fn residue_beads(
             counted(selected.len(), "atom")
         ))
         .with_detail(format_args!("residues there: {}", residue_names(structure)))
-        .with_hint("--no-protein-residue-model with --atom-radii makes each selected atom a bead"));
+        .with_hint(
+            Hint::Give(Setting::NoProteinResidueModel)
+                + " with "
+                + Hint::Give(Setting::AtomRadii)
+                + " makes each selected atom a bead",
+        ));
     }
     let n_others = selected.len() - atoms.len();
     if n_others > 0 {
@@ -239,12 +243,21 @@ fn tell_what_is_left_out(structure: &Structure, text: &str, file: &str, findings
             error = error.with_detail(kind);
         }
         return Err(error.with_hint(
-            "--atom-selection 'protein and name CA' says that this is meant; --no-protein-residue-model with --atom-radii \
-             and a selection such as 'not water' makes beads of all atoms",
+            Hint::Give(Setting::AtomSelection)
+                + " 'protein and name CA' says that this is meant; "
+                + Hint::Give(Setting::NoProteinResidueModel)
+                + " with "
+                + Hint::Give(Setting::AtomRadii)
+                + " and a selection such as 'not water' makes beads of all atoms",
         ));
     }
     findings.warn("left-out", format!("`{file}`: the default selection `{text}` leaves out {}", kinds.join(", ")));
     Ok(())
+}
+
+/// What to do where there is no radius.
+fn give_radius() -> Text {
+    "give it in Å with " + Hint::Give(Setting::AtomRadii) + ", or use " + Hint::Give(Setting::ProteinResidueModel)
 }
 
 /// `12 DC, 3 HOH`: the names of a structure's residues, the most frequent first.
@@ -396,7 +409,7 @@ mod tests {
         assert!(check(all_atoms("all", None)).errors[0].to_string().starts_with("no radius"));
         for radius in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let findings = check(all_atoms("all", Some(radius)));
-            assert!(findings.errors[0].hint().unwrap().to_string().contains("--atom-radii"));
+            assert!(findings.errors[0].hint().unwrap().hints().any(|hint| hint == Hint::Give(Setting::AtomRadii)));
             assert!(all_atoms("all", Some(radius)).beads(&structure(), "a.pdb", &mut Findings::new()).is_err());
         }
         assert!(check(all_atoms("all", Some(1.0))).errors.is_empty());

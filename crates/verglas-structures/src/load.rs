@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use verglas_core::findings::{counted, counted_do};
+use verglas_core::hint::{Hint, Setting, Text};
 use verglas_core::{Error, Findings, Result};
 use verglas_formats::trajectory::Trajectory;
 use verglas_formats::{AtomFile, mmcif, pdb};
@@ -262,11 +263,12 @@ impl Structures {
         if file.models.len() > 1 && self.settings.models == Models::First {
             findings.warn(
                 "models",
-                format!(
-                    "`{label}` has {} models, of which the first (model {}) is taken; `--models all` takes each",
+                Text::from(format!(
+                    "`{label}` has {} models, of which the first (model {}) is taken; ",
                     file.models.len(),
                     file.models[0].number
-                ),
+                )) + Hint::Choose(Setting::Models, "all")
+                    + " takes each",
             );
         }
         for place in self.settings.models.choose(&file.models, &label)? {
@@ -307,7 +309,7 @@ impl Structures {
                 "`{}`: a trajectory says nothing of its atoms but where they are",
                 path.display()
             ))
-            .with_hint("give a PDB or mmCIF file of the same atoms with --topology"));
+            .with_hint("give a PDB or mmCIF file of the same atoms with " + Hint::Give(Setting::Topology)));
         };
         if !topology_path.exists() {
             return Ok(());

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use verglas_core::hint::{Hint, Setting};
 use verglas_core::{Error, Findings, Result};
 use verglas_formats::mrc::{MrcMap, MrcOptions, read_map};
 use verglas_formats::npy::{Dtype, Kind, NpyArray, read_npy_from};
@@ -178,7 +179,8 @@ impl Density {
 pub(crate) fn check_array(values: &Voxels, shape: [usize; 3], settings: &MapSettings, name: &str) -> Result<[f64; 3]> {
     let voxel = settings.voxel_angstrom.or(settings.array_voxel_angstrom.map(|side| [side; 3]));
     let voxel = voxel.ok_or_else(|| {
-        Error::value(format!("`{name}`: an array has no voxel size")).with_hint("give it in Å with --voxel-size")
+        Error::value(format!("`{name}`: an array has no voxel size"))
+            .with_hint("give it in Å with " + Hint::Give(Setting::VoxelSize))
     })?;
     check(values, shape, voxel, name)?;
     Ok(voxel)
@@ -256,7 +258,7 @@ fn header_voxel(map: &MrcMap, file: &str) -> Result<[f64; 3]> {
         each => {
             let shown = each.map(|side| side.map_or_else(|| "none".to_owned(), |side| format!("{side} Å")));
             Err(Error::format(format!("`{file}`: the header gives no voxel size (x, y, z: {})", shown.join(", ")))
-                .with_hint("give it in Å with --voxel-size"))
+                .with_hint("give it in Å with " + Hint::Give(Setting::VoxelSize)))
         }
     }
 }
@@ -313,7 +315,7 @@ fn check(values: &Voxels, shape: [usize; 3], voxel: [f64; 3], name: &str) -> Res
     if voxel.iter().any(|side| !(side.is_finite() && *side > 0.0)) {
         let [x, y, z] = voxel;
         return Err(Error::value(format!("`{name}`: the voxel's sides are {x}, {y}, {z} Å, expected numbers above 0"))
-            .with_hint("give them in Å with --voxel-size"));
+            .with_hint("give them in Å with " + Hint::Give(Setting::VoxelSize)));
     }
     check_values(values, shape, name)
 }

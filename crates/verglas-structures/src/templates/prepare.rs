@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
+use verglas_core::hint::{Hint, Setting};
 use verglas_fourier::grid::{PolarGrid, Precision};
 use verglas_fourier::sphere::Views;
 use verglas_run::Shard;
@@ -137,9 +138,10 @@ impl TemplateJob {
                 {
                     density.tell_beyond_nyquist(reach, name, &mut warnings);
                 }
-                plan_memory(structure_bytes(content), &descriptor, &settings, n_views)
-                    .map(drop)
-                    .map_err(|error| Error::value(format!("`{name}`: {error}")).with_hint("allow more with --memory"))
+                plan_memory(structure_bytes(content), &descriptor, &settings, n_views).map(drop).map_err(|error| {
+                    Error::value(format!("`{name}`: {error}"))
+                        .with_hint("allow more with " + Hint::Give(Setting::Memory))
+                })
             })
         };
         findings.warnings.append(&mut warnings.warnings);

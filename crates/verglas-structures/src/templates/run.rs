@@ -9,6 +9,7 @@ use bytemuck::Pod;
 use num_complex::Complex;
 use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::Warning;
+use verglas_core::hint::Hint;
 use verglas_core::{Observer, StopFlag};
 use verglas_fourier::grid::Precision;
 use verglas_fourier::polar::Real;
@@ -125,7 +126,7 @@ impl TemplateJob {
                     ErrorKind::Interrupted,
                     format!("stopped: {n_done} of {n_own} structures in `{}` are done", output.root().display()),
                 )
-                .with_hint("the same command with --resume makes the others"));
+                .with_hint("the same command with " + Hint::Resume + " makes the others"));
             };
             recorder.add(record, Vec::new());
             recorder.note(0, ChunkTimes::default())?;

@@ -10,6 +10,7 @@ use std::time::Instant;
 use serde::Serialize;
 use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::{Warning, counted};
+use verglas_core::hint::{Hint, Setting, Text};
 use verglas_core::threads::share_work;
 use verglas_core::{Observer, StopFlag};
 use verglas_run::folder::{DESCRIPTOR, unit_files};
@@ -59,7 +60,7 @@ pub struct TemplateProblem {
     /// What is wrong and where; lower case, no final stop.
     pub message: String,
     /// What to do about it, if that is known.
-    pub hint: Option<String>,
+    pub hint: Option<Text>,
 }
 
 impl TemplateProblem {
@@ -67,7 +68,7 @@ impl TemplateProblem {
         Self { code, message: message.into(), hint: None }
     }
 
-    fn with_hint(self, hint: impl Into<String>) -> Self {
+    fn with_hint(self, hint: impl Into<Text>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 }
@@ -185,8 +186,8 @@ fn check_completeness(parts: &[Manifest], found: &mut TemplateVerification) {
         let n_done = counted(part.stacks.len(), "structure");
         let message = format!("the run{of_shard} is unfinished: {n_done} recorded of {n_own}; {how}");
         let hint = match part.shard {
-            None => "`verglas templates` with the same options and --resume makes what is missing",
-            Some(_) => "the same command makes what is missing of a shard",
+            None => "the same command with " + Hint::Resume + " makes what is missing",
+            Some(_) => "the same command makes what is missing of a shard".into(),
         };
         found.problems.push(TemplateProblem::new("unfinished", message).with_hint(hint));
     }
@@ -195,9 +196,10 @@ fn check_completeness(parts: &[Manifest], found: &mut TemplateVerification) {
     let missing: Vec<usize> = (1..=of).filter(|number| !here.contains(number)).collect();
     if !missing.is_empty() {
         let message = format!("{} of {of} shards have not begun: {}", missing.len(), listed(&missing));
-        found
-            .problems
-            .push(TemplateProblem::new("shards-missing", message).with_hint("run each of them with --shard K/N"));
+        found.problems.push(
+            TemplateProblem::new("shards-missing", message)
+                .with_hint("run each of them with " + Hint::Give(Setting::Shard)),
+        );
     }
 }
 
@@ -373,7 +375,7 @@ fn check_list(folder: &Path, settings: &RecordedTemplates, found: &mut TemplateV
         Ok(paths) => paths,
         Err(error) => {
             let problem = TemplateProblem::new("list-unreadable", error.to_string());
-            let hint = "`verglas templates` with the same options and --resume writes it";
+            let hint = "the same command with " + Hint::Resume + " writes it";
             found.problems.push(problem.with_hint(hint));
             return;
         }
