@@ -281,7 +281,8 @@ words_before!(&str: Hint, &str: Text);
 
 impl PartialEq<str> for Text {
     fn eq(&self, words: &str) -> bool {
-        self.to_string() == words
+        let own: &str = &self.to_string();
+        own == words
     }
 }
 

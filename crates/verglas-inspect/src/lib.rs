@@ -57,6 +57,8 @@ pub struct Inspection {
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+// There is one of them for each file that is shown.
+#[allow(clippy::large_enum_variant)]
 pub enum Contents {
     /// STAR text.
     Star(StarContents),

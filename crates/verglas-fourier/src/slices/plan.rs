@@ -180,6 +180,8 @@ struct Grid<T> {
 }
 
 /// What is decided before anything is allocated.
+// There is one of them for each structure.
+#[allow(clippy::large_enum_variant)]
 enum Decision {
     Direct,
     Grid { axes: [Axis; 3], beads: Option<BeadGrid>, slabs: Slabs },

@@ -22,7 +22,7 @@ const DOUBLE: f64 = 3e-13;
 
 /// A few views: along the axes, where many points have equal coordinates, and askew, the last one turned in its plane.
 fn rotations() -> Vec<Matrix3> {
-    [(0.0, 0.0, 0.0), (0.0, 1.0, 0.0), (1.3, 2.2, 0.0), (5.1, 1.570_796_326_794_896_6, 0.0), (4.0, 3.0, 0.4)]
+    [(0.0, 0.0, 0.0), (0.0, 1.0, 0.0), (1.3, 2.2, 0.0), (5.1, std::f64::consts::FRAC_PI_2, 0.0), (4.0, 3.0, 0.4)]
         .map(|(azimuth, polar, gamma)| rotation(azimuth, polar, gamma))
         .to_vec()
 }

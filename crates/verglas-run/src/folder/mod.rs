@@ -32,9 +32,12 @@ pub struct OutputFolder {
     /// The part of the units that the run makes.
     shard: Option<Shard>,
     files: Arc<dyn JobFiles>,
-    /// What the folders were when the run took them: path, device and inode.
-    identity: Arc<Mutex<Vec<(PathBuf, (u64, u64))>>>,
+    /// What the folders were when the run took them.
+    identity: Arc<Mutex<Vec<KnownFolder>>>,
 }
+
+/// A folder: its path, and its device and inode, by which it is known again.
+type KnownFolder = (PathBuf, (u64, u64));
 
 /// The name of the descriptor that is made from the data.
 pub const DESCRIPTOR: &str = "parameters.npz";
