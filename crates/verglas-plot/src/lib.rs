@@ -1,7 +1,7 @@
 //! Pictures of a stack: the first images in each space, and the mean power against resolution.
 //!
 //! A [`PlotPlan`] is made once for a run and shared. Workers look at each image while its values are in the cache: its
-//! power goes to the stack's [`StackPictures`], and of the first [`N_SHOWN`] images a small picture is kept. When the
+//! power goes to the stack's [`StackPictures`], and of the first 16 images a small picture is kept. When the
 //! stack is whole, [`StackPictures::draw`] makes the three PNG files.
 //!
 //! The bytes do not depend on the order in which images come: power is added in integers, and contrast is chosen when
@@ -174,7 +174,7 @@ impl StackPictures {
         self.power.merge(sum);
     }
 
-    /// Whether image `index` of the plan is among the first [`N_SHOWN`], as far as is known.
+    /// Whether image `index` of the plan is among the first 16, as far as is known.
     pub fn wants(&self, index: usize) -> bool {
         self.shown.len() < N_SHOWN || self.shown.last_key_value().is_some_and(|(&last, _)| index < last)
     }

@@ -256,7 +256,7 @@ fn what_the_command_reads_is_never_removed_to_make_way() {
         let ran = set.convert(&["--overwrite", "-d", name]);
         assert_eq!(ran.code, 1, "{name}");
         assert!(
-            ran.stderr.contains(&format!("`{name}`")) && ran.stderr.contains("is read by this run"),
+            ran.stderr.contains(&format!("{name}`")) && ran.stderr.contains("is read by this run"),
             "{}",
             ran.stderr
         );

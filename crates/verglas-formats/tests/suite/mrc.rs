@@ -811,7 +811,7 @@ fn a_misfit_is_an_error_that_says_both_sizes_and_the_way_out() {
             text.contains(&format!("exactly {fits} bytes a pixel")) && text.contains("3 sections of 4 × 4"),
             "{text}"
         );
-        assert!(error.hint().unwrap().contains("--pixel-type"), "{error}");
+        assert!(error.hint().unwrap().contains("pixel type `"), "{error}");
         // A byte more fits nothing.
         let longer = [&bytes[..], &[0]].concat();
         assert!(MrcStack::open(temporary(&longer).path(), &MrcOptions::default()).is_ok(), "mode {mode}");

@@ -1,7 +1,7 @@
 //! The record of a run, `manifest.json`: what was asked, what was read, what was told, and what was written.
 //!
 //! It is there before the first stack, is written anew from time to time and at the end, and is what resuming,
-//! [`verglas_particles::verify()`] and [`verglas_particles::export`] go by. A run that makes one shard only writes a part of its own,
+//! verifying and exporting go by. A run that makes one shard only writes a part of its own,
 //! `manifest-K-of-N.json`; [`FolderRecord`] reads whichever there are.
 //!
 //! What depends on the machine and the moment stands in [`RunRecord`] and nowhere else: two runs that were asked the same

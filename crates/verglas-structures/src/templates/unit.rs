@@ -10,6 +10,7 @@ use num_complex::Complex;
 use verglas_core::atomic::{FinishedFile, sync_folder, write_whole};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
+use verglas_core::hint::{Hint, Setting};
 use verglas_core::threads::share_work;
 use verglas_core::{Observer, StopFlag};
 use verglas_formats::pt::PtDtype;
@@ -61,7 +62,9 @@ impl TemplateJob {
         times.read = before.elapsed();
         let before = Instant::now();
         let budget = plan_memory(structure_bytes(&content), &self.descriptor, &self.settings, self.views.len())
-            .map_err(|error| Error::value(format!("`{source}`: {error}")).with_hint("allow more with --memory"))?;
+            .map_err(|error| {
+                Error::value(format!("`{source}`: {error}")).with_hint("allow more with " + Hint::Give(Setting::Memory))
+            })?;
         let (structure, origin) = Sliceable::new(content, &self.descriptor, &self.settings, self.box_angstrom);
         let grid = &self.descriptor.polar_grid;
         let slicer = Slicer::new(structure, grid, self.box_angstrom, &self.settings)
