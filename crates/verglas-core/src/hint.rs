@@ -73,9 +73,9 @@ settings! {
     /// The upper bound for buffers.
     Memory: "memory", "memory_bytes";
     /// The radius of beads that stand for atoms.
-    AtomRadii: "atom-radii", "atom_radii";
+    AtomRadii: "atom-radii", "atom_radii_angstrom";
     /// Which atoms become beads.
-    AtomSelection: "atom-selection", "atom_selection";
+    AtomSelection: "atom-selection", "selection";
     /// Residues become beads.
     ProteinResidueModel: "protein-residue-model", "use_protein_residue_model";
     /// Atoms become beads.

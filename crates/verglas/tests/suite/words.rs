@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use verglas::export::Export;
 use verglas::settings::ConvertSettings;
+use verglas::structures::{BeadSettings, Center, LoadSettings, MapSettings, Models, Selection};
 use verglas::{Error, ErrorKind, Hint, Setting};
 
 /// All Rust sources below `folder`.
@@ -55,7 +56,21 @@ fn options_are_seen_in_strings_and_ranges_of_numbers_are_not() {
 
 #[test]
 fn a_rust_program_is_told_which_field_to_set() {
-    let fields = format!("{:?} {:?}", ConvertSettings::default(), Export::default());
+    let beads = BeadSettings {
+        selection: Selection::parse("name CA").unwrap(),
+        use_protein_residue_model: true,
+        atom_radii_angstrom: None,
+        center: Center::default(),
+        box_angstrom: None,
+    };
+    let load = LoadSettings {
+        beads,
+        maps: MapSettings::default(),
+        models: Models::First,
+        frames: "0:1".parse().unwrap(),
+        topology: None,
+    };
+    let fields = format!("{:?} {:?} {load:?}", ConvertSettings::default(), Export::default());
     for &setting in Setting::ALL.iter().filter(|setting| **setting != Setting::Images) {
         assert!(fields.contains(&format!("{}: ", setting.field())), "{setting:?}");
     }
