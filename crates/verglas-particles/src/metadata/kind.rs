@@ -41,6 +41,11 @@ pub(super) fn of_columns<'a>(columns: impl IntoIterator<Item = &'a str>) -> Opti
     if has("ImageName") {
         return None;
     }
+    // Rows that have a CTF and what only particles have describe the sections of a stack, and need not name them.
+    const OF_PARTICLES: [&str; 5] = ["CoordinateX", "AngleRot", "AnglePsi", "ClassNumber", "GroupNumber"];
+    if has("DefocusU") && OF_PARTICLES.into_iter().any(has) {
+        return None;
+    }
     if has("ReferenceImage") {
         return Some(("classes of a RELION model", PARTICLES));
     }
@@ -96,6 +101,8 @@ mod tests {
         assert!(of_columns(["rlnOpticsGroup", "rlnVoltage"]).unwrap().0.contains("optics groups"));
         assert_eq!(of_columns(["rlnImageName", "rlnCoordinateX"]), None);
         assert_eq!(of_columns(["rlnDefocusU", "rlnVoltage"]), None);
+        // As CryoLike's generic STAR files are, which go with --images.
+        assert_eq!(of_columns(["rlnMicrographName", "rlnCoordinateX", "rlnDefocusU"]), None);
     }
 
     #[test]

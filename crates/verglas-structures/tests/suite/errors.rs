@@ -56,7 +56,7 @@ fn no_radius() {
     settings.beads.atom_radii_angstrom = None;
     let (text, hint) = error(&path, &settings);
     assert!(text.starts_with("no radius"), "{text}");
-    assert!(hint.contains("--atom-radii") && hint.contains("--protein-residue-model"), "{hint}");
+    assert!(hint.contains("`atom_radii_angstrom`") && hint.contains("`use_protein_residue_model`"), "{hint}");
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn trajectories_need_a_topology_of_as_many_atoms() {
     fs::write(&path, &xtc).unwrap();
     let mut settings = settings("name CA");
     let (text, hint) = error(&path, &settings);
-    assert!(text.contains("a trajectory says nothing of its atoms") && hint.contains("--topology"), "{text}");
+    assert!(text.contains("a trajectory says nothing of its atoms") && hint.contains("`topology`"), "{text}");
     settings.topology = Some(file(&folder, "two.pdb", &format!("{CA}{}", CA.replace("CA ", "CB "))));
     let (text, _) = error(&path, &settings);
     assert!(text.contains("a.xtc`: frames of 1 atom, the topology `") && text.ends_with("two.pdb` has 2"), "{text}");

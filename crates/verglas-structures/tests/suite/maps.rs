@@ -75,7 +75,7 @@ fn the_voxel_size_may_be_given() {
     let mut settings = settings("name CA");
     let (text, hint) = error(&path, &settings);
     assert!(text.ends_with("a.ccp4`: the header gives no voxel size (x, y, z: none, 2 Å, 2.5 Å)"), "{text}");
-    assert!(hint.contains("--voxel-size"));
+    assert!(hint.contains("`voxel_angstrom`"));
     settings.maps.voxel_angstrom = Some([1.0, 2.0, 3.0]);
     assert_eq!(density(&path, &settings).0.voxel_angstrom, [1.0, 2.0, 3.0]);
 }
