@@ -27,7 +27,7 @@ impl MrcFile {
             ByteSign::Signed => Mode0::Signed,
             ByteSign::Unsigned => Mode0::Unsigned,
         };
-        let pixel_type = stored_as.map(|name| choose("stored_as", name)).transpose()?;
+        let pixel_type = stored_as.map(|name| choose("pixel_type", name)).transpose()?;
         let options = MrcOptions { mode0, pixel_type, ..MrcOptions::default() };
         let stack = py.detach(|| MrcStack::open(&path, &options)).map_err(in_file(&path))?;
         Ok(Self { path, stack })
