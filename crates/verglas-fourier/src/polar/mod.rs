@@ -24,7 +24,7 @@ mod plan;
 mod real;
 mod scalar;
 pub(crate) mod simd;
-mod spectrum;
+pub(crate) mod spectrum;
 mod squares;
 
 use num_complex::Complex;

@@ -214,8 +214,13 @@ const fn pair_distance<T: Scalar>() -> usize {
 /// wider one, which costs next to nothing.
 pub(super) fn grid_side(n_pixels: usize) -> usize {
     const SMALLEST: usize = 64;
-    ((2 * n_pixels).max(SMALLEST).next_multiple_of(4)..)
-        .step_by(4)
+    smooth_multiple((2 * n_pixels).max(SMALLEST), 4)
+}
+
+/// Smallest multiple of `step`, a power of two, from `n` on that has no prime factors above 5: lengths that transform fast.
+pub(crate) fn smooth_multiple(n: usize, step: usize) -> usize {
+    (n.next_multiple_of(step)..)
+        .step_by(step)
         .find(|&n| {
             let mut rest = n;
             for factor in [2, 3, 5] {
@@ -225,7 +230,7 @@ pub(super) fn grid_side(n_pixels: usize) -> usize {
             }
             rest == 1
         })
-        .expect("there is a power of two above every box side")
+        .expect("there is a power of two above every length")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use num_complex::Complex;
 use verglas_fft::Fft;
 
 use super::weights::{SliceReal, kernel, scaling_taps};
+use crate::polar::spectrum::smooth_multiple;
 
 /// What the samples along an axis are, and which frequencies are wanted of them.
 ///
@@ -47,18 +48,7 @@ impl Axis {
 
 /// Smallest even length from `n` on, 16 at least, without prime factors above 5: those transform fast.
 pub(super) fn smooth_length(n: usize) -> usize {
-    (n.max(16).next_multiple_of(2)..)
-        .step_by(2)
-        .find(|&n| {
-            let mut rest = n;
-            for factor in [2, 3, 5] {
-                while rest.is_multiple_of(factor) {
-                    rest /= factor;
-                }
-            }
-            rest == 1
-        })
-        .expect("there is a power of two above every length")
+    smooth_multiple(n.max(16), 2)
 }
 
 /// What is done to the spectrum along an axis once it is there.
