@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde_json::json;
 use verglas::hint::CommandWords;
+use verglas::verify::Problem;
 use verglas::{Error, Findings, Observer, Result, Warning};
 
 /// What is shown on the way.
@@ -70,6 +71,17 @@ impl Messages {
             LogFormat::Json => {
                 log(&json!({"level": "warning", "code": warning.code, "message": warning.message}));
             }
+        }
+    }
+
+    /// What is wrong with an output folder, each with what to do about it.
+    pub fn problems(self, problems: &[Problem]) {
+        for problem in problems {
+            let error = Error::value(problem.message.clone());
+            self.error(&match &problem.hint {
+                Some(hint) => error.with_hint(hint.clone()),
+                None => error,
+            });
         }
     }
 

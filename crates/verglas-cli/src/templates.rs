@@ -288,10 +288,10 @@ impl TemplatesArguments {
 pub mod verify {
     use std::path::Path;
 
+    use verglas::Findings;
     use verglas::findings::counted;
     use verglas::manifest::FolderRecord;
     use verglas::templates::{TemplateVerification, verify_templates};
-    use verglas::{Error, Findings};
 
     use crate::failure::Failure;
     use crate::messages::Messages;
@@ -306,13 +306,7 @@ pub mod verify {
         progress.finish();
         let verified = verified.map_err(|error| signals.failure(error))?;
         messages.findings(&Findings { warnings: verified.warnings.clone(), ..Findings::new() });
-        for problem in &verified.problems {
-            let error = Error::value(problem.message.clone());
-            messages.error(&match &problem.hint {
-                Some(hint) => error.with_hint(hint.clone()),
-                None => error,
-            });
-        }
+        messages.problems(&verified.problems);
         messages.summary(&describe(&verified), || serde_json::to_value(&verified).unwrap_or_default());
         if verified.is_sound() { Ok(()) } else { Err(Failure::AlreadySaid(1)) }
     }

@@ -8,7 +8,7 @@ use verglas::findings::counted;
 use verglas::manifest::FolderRecord;
 use verglas::templates::is_of_templates;
 use verglas::verify::verify_on;
-use verglas::{Error, Findings, Verification};
+use verglas::{Findings, Verification};
 
 use crate::failure::Failure;
 use crate::messages::Messages;
@@ -59,13 +59,7 @@ pub fn verify(folder: &Path, threads: Option<NonZeroUsize>, messages: Messages) 
     progress.finish();
     let verified = verified.map_err(|error| signals.failure(error))?;
     messages.findings(&Findings { warnings: verified.warnings.clone(), ..Findings::new() });
-    for problem in &verified.problems {
-        let error = Error::value(problem.message.clone());
-        messages.error(&match &problem.hint {
-            Some(hint) => error.with_hint(hint.clone()),
-            None => error,
-        });
-    }
+    messages.problems(&verified.problems);
     Ok(verified)
 }
 

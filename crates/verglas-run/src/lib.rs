@@ -10,6 +10,7 @@ pub mod resume;
 pub mod shard;
 pub mod status;
 pub mod tensor;
+pub mod verify;
 pub mod whole;
 
 pub use existing::Existing;

@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use verglas_core::findings::Warning;
-use verglas_core::hint::Text;
-
-/// How many things of one kind are listed.
-pub(super) const MOST_LISTED: usize = 10;
+use verglas_run::verify::Problem;
 
 /// What was found in an output folder.
 #[derive(Debug, Clone, Serialize)]
@@ -32,27 +29,6 @@ pub struct Verification {
     pub warnings: Vec<Warning>,
     /// How long it took, s.
     pub seconds: f64,
-}
-
-/// Something that is wrong with an output folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
-    /// A fixed name for scripts, such as `file-missing`.
-    pub code: &'static str,
-    /// What is wrong and where; lower case, no final stop.
-    pub message: Text,
-    /// What to do about it, if that is known.
-    pub hint: Option<Text>,
-}
-
-impl Problem {
-    pub(super) fn new(code: &'static str, message: impl Into<Text>) -> Self {
-        Self { code, message: message.into(), hint: None }
-    }
-
-    pub(super) fn with_hint(self, hint: impl Into<Text>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
-    }
 }
 
 impl Verification {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use verglas_core::findings::{counted, counted_do};
 use verglas_run::manifest::{Manifest, StackRecord};
+use verglas_run::verify::Problem;
 
-use super::found::{Problem, Verification};
+use super::found::Verification;
 use super::stack::StackContents;
 
 /// Counts images, and finds rows that stand in two stacks.

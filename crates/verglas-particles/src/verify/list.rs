@@ -6,9 +6,10 @@ use crate::stack::SKIPPED;
 use verglas_core::findings::counted;
 use verglas_formats::star::{Row, StarReader, value::parse_u64};
 use verglas_run::manifest::{FileRecord, Manifest};
+use verglas_run::verify::Problem;
 
 use super::file::check_file;
-use super::found::{Problem, Verification};
+use super::found::Verification;
 use crate::convert::SKIPPED_ROW_COLUMN;
 
 /// Compares `skipped.star` with what the manifests know of it, and the rows in it with theirs.

@@ -18,8 +18,7 @@ use std::time::Instant;
 
 use crate::stack::ConversionFiles;
 use file::check_file;
-use found::MOST_LISTED;
-pub use found::{Problem, Verification};
+pub use found::Verification;
 use images::check_images;
 use list::check_list;
 use stack::{StackFound, check_stack};
@@ -29,8 +28,10 @@ use verglas_core::hint::{Hint, Setting};
 use verglas_core::threads::{default_threads, share_work};
 use verglas_core::{Observer, StopFlag};
 use verglas_run::folder::{DESCRIPTOR, unit_files};
-use verglas_run::manifest::{FolderRecord, Manifest, RunState, StackRecord, manifest_paths, size_and_time};
+use verglas_run::manifest::{Manifest, StackRecord};
 use verglas_run::shard::Shard;
+pub use verglas_run::verify::Problem;
+use verglas_run::verify::{MOST_LISTED, changed_inputs, how_it_ended, listed, read_parts};
 
 /// Looks at the output folder at `folder`, on all processors allotted to the process. `observer` is told of each stack's images.
 ///
@@ -59,7 +60,7 @@ pub fn verify_on(folder: &Path, n_threads: usize, observer: &dyn Observer, stop:
         warnings: Vec::new(),
         seconds: 0.0,
     };
-    let parts = read_parts(folder, &mut found)?;
+    let parts = read_parts(folder, &mut found.problems)?;
     if let Some(first) = parts.first() {
         found.n_shards = first.shard.map(Shard::of);
         found.n_stacks = if first.shard.is_some() { first.plan.n_stacks } else { first.n_stacks };
@@ -81,34 +82,10 @@ pub fn verify_on(folder: &Path, n_threads: usize, observer: &dyn Observer, stop:
         check_descriptor(folder, &parts, &stacks, &mut found);
         check_list(folder, &parts, &mut found);
         report_strays(folder, &parts, &records, &mut found)?;
-        report_changed_inputs(&parts, &mut found);
+        found.warnings.extend(changed_inputs(&parts, "the conversion"));
     }
     found.seconds = start.elapsed().as_secs_f64();
     Ok(found)
-}
-
-/// The manifests that can be read; what is wrong with the others, or with all of them together, is a problem.
-fn read_parts(folder: &Path, found: &mut Verification) -> Result<Vec<Manifest>> {
-    let paths = manifest_paths(folder)?;
-    if paths.is_empty() {
-        // The same words as of everyone else who needs one.
-        FolderRecord::read(folder)?;
-    }
-    let mut parts: Vec<Manifest> = Vec::new();
-    for (shard, path) in paths {
-        match Manifest::read(&path) {
-            Ok(part) if part.shard == shard => parts.push(part),
-            Ok(_) => found.problems.push(Problem::new(
-                "manifest-damaged",
-                format!("`{}` says that it is the manifest of another shard", path.display()),
-            )),
-            Err(error) => found.problems.push(Problem::new("manifest-damaged", error.message().clone())),
-        }
-    }
-    if let Err(error) = FolderRecord::belong_together(folder, &parts) {
-        found.problems.push(Problem::new("manifests-differ", error.message().clone()));
-    }
-    Ok(parts)
 }
 
 fn check_completeness(parts: &[Manifest], found: &mut Verification) {
@@ -118,12 +95,7 @@ fn check_completeness(parts: &[Manifest], found: &mut Verification) {
             continue;
         }
         let of_shard = part.shard.map_or(String::new(), |shard| format!(" of shard {shard}"));
-        let how = match part.run.state {
-            RunState::Running => "it was killed, or is still going on",
-            RunState::Failed => "an error ended it",
-            RunState::Stopped => "it was stopped",
-            RunState::Complete => "and yet it says that it is complete",
-        };
+        let how = how_it_ended(part.run.state);
         let message = format!(
             "the run{of_shard} is unfinished: {} recorded of {}; {how}",
             counted(part.stacks.len(), "stack"),
@@ -263,20 +235,13 @@ fn report_strays(
             records.get(&file.unit).is_some_and(|(_, stack)| stack.files.iter().any(|known| known.name == name))
         };
         if file.is_partial {
-            unfinished.push(file.name);
+            unfinished.push(format!("`{}`", file.name));
         } else if !is_recorded(&file.name) && (is_complete || file.unit >= found.n_stacks) {
-            unknown.push(file.name);
+            unknown.push(format!("`{}`", file.name));
         }
     }
-    let list = |names: &[String]| {
-        let mut list: Vec<String> = names.iter().take(MOST_LISTED).map(|name| format!("`{name}`")).collect();
-        if names.len() > MOST_LISTED {
-            list.push(format!("and {} more", names.len() - MOST_LISTED));
-        }
-        list.join(", ")
-    };
     if !unknown.is_empty() {
-        let message = format!("{} that no manifest knows: {}", counted(unknown.len(), "stack file"), list(&unknown));
+        let message = format!("{} that no manifest knows: {}", counted(unknown.len(), "stack file"), listed(&unknown));
         let problem = Problem::new("file-unknown", message);
         found.problems.push(problem.with_hint("whoever reads all stacks of the folder would read these too"));
     }
@@ -286,44 +251,10 @@ fn report_strays(
             message: format!(
                 "{} of a run that is going on or was killed: {}",
                 counted(unfinished.len(), "unfinished file"),
-                list(&unfinished)
+                listed(&unfinished)
             )
             .into(),
         });
     }
     Ok(())
-}
-
-/// Sources that are gone or were changed since: the stacks are what they were, but can't be made again.
-fn report_changed_inputs(parts: &[Manifest], found: &mut Verification) {
-    /// Times of change that differ by less are the same: they are kept as seconds in double precision.
-    const SAME_TIME_S: f64 = 1e-6;
-    let mut changes = BTreeSet::new();
-    for part in parts {
-        for input in &part.inputs {
-            let path = part.resolve(&input.path);
-            let (bytes, modified) = size_and_time(&path);
-            let what = match (input.bytes, bytes) {
-                (Some(_), None) => "is gone".to_owned(),
-                (Some(before), Some(now)) if before != now => format!("had {before} bytes, and has {now}"),
-                _ => match (input.modified, modified) {
-                    (Some(before), Some(now)) if (before - now).abs() > SAME_TIME_S => {
-                        "has another time of change".to_owned()
-                    }
-                    _ => continue,
-                },
-            };
-            changes.insert(format!("`{}` {what}", path.display()));
-        }
-    }
-    if !changes.is_empty() {
-        let mut message = format!("{} changed since the conversion", counted(changes.len(), "input file"));
-        for change in changes.iter().take(MOST_LISTED) {
-            message.push_str(&format!("\n  {change}"));
-        }
-        if changes.len() > MOST_LISTED {
-            message.push_str(&format!("\n  and {} more", changes.len() - MOST_LISTED));
-        }
-        found.warnings.push(Warning { code: "input-changed", message: message.into() });
-    }
 }

@@ -13,11 +13,10 @@ use verglas_fourier::grid::Precision;
 use verglas_run::descriptor::ImageDescriptor;
 use verglas_run::folder::JobFiles;
 use verglas_run::manifest::{Manifest, StackRecord};
+use verglas_run::verify::{Problem, compare_file};
 
 use crate::stack::{ConversionFiles, StackNames};
 
-use super::file::compare_file;
-use super::found::Problem;
 use crate::convert::RecordedConversion;
 
 /// What was found of a stack.

@@ -14,20 +14,15 @@ use verglas_core::hint::{Hint, Setting, Text};
 use verglas_core::threads::share_work;
 use verglas_core::{Observer, StopFlag};
 use verglas_run::folder::{DESCRIPTOR, unit_files};
-use verglas_run::manifest::{
-    FileRecord, FolderRecord, InputRecord, Manifest, RunState, StackRecord, manifest_paths, size_and_time,
-};
+use verglas_run::manifest::{InputRecord, Manifest, StackRecord, manifest_paths};
 use verglas_run::shard::Shard;
-use verglas_run::whole::checksum_file;
+use verglas_run::verify::{Problem, changed_inputs, compare_file, how_it_ended, listed, read_parts};
 
 use super::list::read_paths;
 use super::manifest::RecordedTemplates;
 use super::names::LIST;
 use super::names::{TemplateFiles, TemplateNames};
 use super::stack::TemplateStack;
-
-/// How many things of one kind are listed.
-const MOST_LISTED: usize = 10;
 
 /// What was found in a folder of templates.
 #[derive(Debug, Clone, Serialize)]
@@ -45,32 +40,11 @@ pub struct TemplateVerification {
     /// Bytes that were read.
     pub n_bytes: u64,
     /// What is wrong; empty for a folder that is complete and unaltered.
-    pub problems: Vec<TemplateProblem>,
+    pub problems: Vec<Problem>,
     /// What the folder is sound in spite of.
     pub warnings: Vec<Warning>,
     /// How long it took, s.
     pub seconds: f64,
-}
-
-/// Something that is wrong with a folder of templates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TemplateProblem {
-    /// A fixed name for scripts, such as `file-missing`.
-    pub code: &'static str,
-    /// What is wrong and where; lower case, no final stop.
-    pub message: String,
-    /// What to do about it, if that is known.
-    pub hint: Option<Text>,
-}
-
-impl TemplateProblem {
-    fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None }
-    }
-
-    fn with_hint(self, hint: impl Into<Text>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
-    }
 }
 
 impl TemplateVerification {
@@ -79,8 +53,8 @@ impl TemplateVerification {
         self.problems.is_empty()
     }
 
-    fn problem(&mut self, code: &'static str, message: impl Into<String>) {
-        self.problems.push(TemplateProblem::new(code, message));
+    fn problem(&mut self, code: &'static str, message: impl Into<Text>) {
+        self.problems.push(Problem::new(code, message));
     }
 }
 
@@ -115,7 +89,7 @@ pub fn verify_templates(
         warnings: Vec::new(),
         seconds: 0.0,
     };
-    let parts = read_parts(folder, &mut found)?;
+    let parts = read_parts(folder, &mut found.problems)?;
     if let Some(first) = parts.first() {
         let settings = RecordedTemplates::of(first);
         found.n_shards = first.shard.map(Shard::of);
@@ -140,34 +114,10 @@ pub fn verify_templates(
             check_list(folder, &settings, &mut found);
         }
         report_strays(folder, &settings, &records, is_complete, &mut found)?;
-        report_changed_inputs(&parts, &mut found);
+        found.warnings.extend(changed_inputs(&parts, "the templates were made"));
     }
     found.seconds = start.elapsed().as_secs_f64();
     Ok(found)
-}
-
-/// The manifests that can be read; what is wrong with the others, or with all of them together, is a problem.
-fn read_parts(folder: &Path, found: &mut TemplateVerification) -> Result<Vec<Manifest>> {
-    let paths = manifest_paths(folder)?;
-    if paths.is_empty() {
-        // The same words as of everyone else who needs one.
-        FolderRecord::read(folder)?;
-    }
-    let mut parts: Vec<Manifest> = Vec::new();
-    for (shard, path) in paths {
-        match Manifest::read(&path) {
-            Ok(part) if part.shard == shard => parts.push(part),
-            Ok(_) => found.problem(
-                "manifest-damaged",
-                format!("`{}` says that it is the manifest of another shard", path.display()),
-            ),
-            Err(error) => found.problem("manifest-damaged", error.to_string()),
-        }
-    }
-    if let Err(error) = FolderRecord::belong_together(folder, &parts) {
-        found.problem("manifests-differ", error.to_string());
-    }
-    Ok(parts)
 }
 
 fn check_completeness(parts: &[Manifest], found: &mut TemplateVerification) {
@@ -177,19 +127,14 @@ fn check_completeness(parts: &[Manifest], found: &mut TemplateVerification) {
             continue;
         }
         let of_shard = part.shard.map_or(String::new(), |shard| format!(" of shard {shard}"));
-        let how = match part.run.state {
-            RunState::Running => "it was killed, or is still going on",
-            RunState::Failed => "an error ended it",
-            RunState::Stopped => "it was stopped",
-            RunState::Complete => "and yet it says that it is complete",
-        };
+        let how = how_it_ended(part.run.state);
         let n_done = counted(part.stacks.len(), "structure");
         let message = format!("the run{of_shard} is unfinished: {n_done} recorded of {n_own}; {how}");
         let hint = match part.shard {
             None => "the same command with " + Hint::Resume + " makes what is missing",
             Some(_) => "the same command makes what is missing of a shard".into(),
         };
-        found.problems.push(TemplateProblem::new("unfinished", message).with_hint(hint));
+        found.problems.push(Problem::new("unfinished", message).with_hint(hint));
     }
     let Some(of) = found.n_shards else { return };
     let here: BTreeSet<usize> = parts.iter().filter_map(|part| part.shard).map(Shard::number).collect();
@@ -197,18 +142,9 @@ fn check_completeness(parts: &[Manifest], found: &mut TemplateVerification) {
     if !missing.is_empty() {
         let message = format!("{} of {of} shards have not begun: {}", missing.len(), listed(&missing));
         found.problems.push(
-            TemplateProblem::new("shards-missing", message)
-                .with_hint("run each of them with " + Hint::Give(Setting::Shard)),
+            Problem::new("shards-missing", message).with_hint("run each of them with " + Hint::Give(Setting::Shard)),
         );
     }
-}
-
-fn listed(items: &[impl std::fmt::Display]) -> String {
-    let mut list: Vec<String> = items.iter().take(MOST_LISTED).map(ToString::to_string).collect();
-    if items.len() > MOST_LISTED {
-        list.push(format!("and {} more", items.len() - MOST_LISTED));
-    }
-    list.join(", ")
 }
 
 /// The recorded structures by number; numbers that can't be are problems.
@@ -275,10 +211,10 @@ fn check_structure(
     record: &StackRecord,
     n_bytes: &mut u64,
     stop: &StopFlag,
-) -> Vec<TemplateProblem> {
+) -> Vec<Problem> {
     let Some(name) = settings.structures.get(record.number) else {
         let message = format!("the manifest has no name for structure {}", record.number);
-        return vec![TemplateProblem::new("manifest-damaged", message)];
+        return vec![Problem::new("manifest-damaged", message)];
     };
     let names = TemplateNames::of(name);
     let mut expected: Vec<&Path> = vec![&names.fourier, &names.metadata];
@@ -289,14 +225,14 @@ fn check_structure(
     for path in &expected {
         let Some(record) = record.files.iter().find(|file| Path::new(&file.name) == *path) else {
             let message = format!("the manifest has no record of `{}`", path.display());
-            problems.push(TemplateProblem::new("manifest-damaged", message));
+            problems.push(Problem::new("manifest-damaged", message));
             continue;
         };
         problems.extend(compare_file(&folder.join(path), record, n_bytes, || !stop.load(Ordering::Relaxed)));
     }
     for file in record.files.iter().filter(|file| !expected.contains(&Path::new(&file.name))) {
         let message = format!("the manifest names `{}` among the files of `{name}`", file.name);
-        problems.push(TemplateProblem::new("manifest-damaged", message));
+        problems.push(Problem::new("manifest-damaged", message));
     }
     if problems.is_empty() {
         problems.extend(check_contents(&folder.join(&names.fourier), name, settings, record));
@@ -305,68 +241,22 @@ fn check_structure(
 }
 
 /// Tensor, metadata and manifest say the same of the templates.
-fn check_contents(
-    path: &Path,
-    name: &str,
-    settings: &RecordedTemplates,
-    record: &StackRecord,
-) -> Option<TemplateProblem> {
+fn check_contents(path: &Path, name: &str, settings: &RecordedTemplates, record: &StackRecord) -> Option<Problem> {
     let stack = match TemplateStack::open(path) {
         Ok(stack) => stack,
-        Err(error) => return Some(TemplateProblem::new("templates-unreadable", error.to_string())),
+        Err(error) => return Some(Problem::new("templates-unreadable", error.to_string())),
     };
     let n = stack.n_templates();
     if n != record.n_images || n != settings.n_templates {
         let message = format!("`{name}` has {}, the manifest says {}", counted(n, "template"), settings.n_templates);
-        return Some(TemplateProblem::new("templates-differ", message));
+        return Some(Problem::new("templates-differ", message));
     }
     let facts = stack.facts()?;
     let bytes = facts.descriptor.to_bytes().ok()?;
     let crc32 = format!("{:08x}", crc32fast::hash(&bytes));
     (settings.descriptor_crc32.as_ref() != Some(&crc32)).then(|| {
-        TemplateProblem::new(
-            "descriptor-differs",
-            format!("`{name}` was made with another descriptor than was recorded"),
-        )
+        Problem::new("descriptor-differs", format!("`{name}` was made with another descriptor than was recorded"))
     })
-}
-
-/// What differs between a file and its record, if anything does.
-fn compare_file(
-    path: &Path,
-    record: &FileRecord,
-    n_bytes: &mut u64,
-    go_on: impl Fn() -> bool,
-) -> Option<TemplateProblem> {
-    let shown = path.display();
-    match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Some(TemplateProblem::new("file-missing", format!("`{shown}` is missing")));
-        }
-        Err(error) => return Some(TemplateProblem::new("file-unreadable", format!("cannot read `{shown}`: {error}"))),
-        Ok(there) if !there.is_file() => {
-            return Some(TemplateProblem::new("file-missing", format!("`{shown}` is no file any more")));
-        }
-        Ok(there) if there.len() != record.bytes => {
-            let message = format!("`{shown}` has {} bytes, expected {}", there.len(), record.bytes);
-            return Some(TemplateProblem::new("size-differs", message));
-        }
-        Ok(_) => {}
-    }
-    match checksum_file(path, go_on) {
-        Err(error) => Some(TemplateProblem::new("file-unreadable", format!("cannot read `{shown}`: {error}"))),
-        Ok(sum) => {
-            *n_bytes += sum.bytes;
-            let crc32 = format!("{:08x}", sum.crc32);
-            (crc32 != record.crc32 || sum.bytes != record.bytes).then(|| {
-                let message = format!(
-                    "`{shown}` was altered, or is of another run: its checksum is {crc32}, expected {}",
-                    record.crc32
-                );
-                TemplateProblem::new("checksum-differs", message)
-            })
-        }
-    }
 }
 
 /// The list names the templates of all structures in order, and they are those of this folder.
@@ -374,7 +264,7 @@ fn check_list(folder: &Path, settings: &RecordedTemplates, found: &mut TemplateV
     let paths = match read_paths(folder) {
         Ok(paths) => paths,
         Err(error) => {
-            let problem = TemplateProblem::new("list-unreadable", error.to_string());
+            let problem = Problem::new("list-unreadable", error.to_string());
             let hint = "the same command with " + Hint::Resume + " writes it";
             found.problems.push(problem.with_hint(hint));
             return;
@@ -426,32 +316,4 @@ fn report_strays(
         found.warnings.push(Warning { code: "unfinished-files", message: message.into() });
     }
     Ok(())
-}
-
-/// Sources that are gone or were changed since: the templates are what they were, but can't be made again.
-fn report_changed_inputs(parts: &[Manifest], found: &mut TemplateVerification) {
-    /// Times of change that differ by less are the same: they are kept as seconds in double precision.
-    const SAME_TIME_S: f64 = 1e-6;
-    let mut changes = BTreeSet::new();
-    for (part, input) in parts.iter().flat_map(|part| part.inputs.iter().map(move |input| (part, input))) {
-        let path = part.resolve(&input.path);
-        let (bytes, modified) = size_and_time(&path);
-        let what = match (input.bytes, bytes, input.modified, modified) {
-            (Some(_), None, ..) => "is gone".to_owned(),
-            (Some(before), Some(now), ..) if before != now => format!("had {before} bytes, and has {now}"),
-            (_, _, Some(before), Some(now)) if (before - now).abs() > SAME_TIME_S => {
-                "has another time of change".to_owned()
-            }
-            _ => continue,
-        };
-        changes.insert(format!("`{}` {what}", path.display()));
-    }
-    if !changes.is_empty() {
-        let mut message = format!("{} changed since the templates were made", counted(changes.len(), "input file"));
-        changes.iter().take(MOST_LISTED).for_each(|change| message.push_str(&format!("\n  {change}")));
-        if changes.len() > MOST_LISTED {
-            message.push_str(&format!("\n  and {} more", changes.len() - MOST_LISTED));
-        }
-        found.warnings.push(Warning { code: "input-changed", message: message.into() });
-    }
 }
