@@ -62,6 +62,8 @@ def kill_one_worker(folder, killed):
             part = json.loads(path.read_text())
             first = folder / f"fft/particles_fourier_stack_{(part['shard']['number'] - 1) * 10:06}.npz"
             if part["run"]["state"] == "running" and first.exists():
+                # 0 would be this process and all that it started.
+                assert part["run"]["process"] > 0
                 # Stopped, it can't end before it is killed.
                 os.kill(part["run"]["process"], signal.SIGSTOP)
                 again = json.loads(path.read_text())

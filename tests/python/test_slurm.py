@@ -40,6 +40,11 @@ def stop_one_in_the_middle(folder):
     for part in manifests(folder):
         if part["run"]["state"] != "running":
             continue
+        # Past its start, in which shards take turns: its first stack of five is there.
+        if not (folder / f"fft/particles_fourier_stack_{(part['shard']['number'] - 1) * 5:06}.npz").exists():
+            continue
+        # 0 would be this process and all that it started.
+        assert part["run"]["process"] > 0
         with contextlib.suppress(ProcessLookupError):
             os.kill(part["run"]["process"], signal.SIGSTOP)
             # It may have ended in the meantime, but not after this.

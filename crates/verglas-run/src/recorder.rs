@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use verglas_core::error::Result;
 
 use crate::folder::{OutputFolder, host_name};
-use crate::manifest::{Manifest, RunState, SkippedImage, StackRecord, unix_seconds};
+use crate::manifest::{Manifest, RunRecord, RunState, SkippedImage, StackRecord, unix_seconds};
 
 /// The manifest is written no more often than this while a run goes on.
 const LEAST_PAUSE: Duration = Duration::from_secs(5);
@@ -58,6 +58,14 @@ pub struct ChunkTimes {
     pub bytes_written: u64,
 }
 
+/// Enters that this process runs from now on.
+pub(crate) fn say_who_runs(run: &mut RunRecord) {
+    run.state = RunState::Running;
+    run.started = unix_seconds(SystemTime::now()).unwrap_or(0.0);
+    run.host = host_name();
+    run.process = std::process::id();
+}
+
 impl<'a> Recorder<'a> {
     /// Starts the record: writes the manifest for the first time.
     ///
@@ -65,12 +73,8 @@ impl<'a> Recorder<'a> {
     /// When it can't be written.
     pub fn begin(mut manifest: Manifest, output: &'a OutputFolder, start: Instant) -> Result<Self> {
         let n_images_kept = manifest.n_images_written();
-        let run = &mut manifest.run;
-        run.state = RunState::Running;
-        run.started = unix_seconds(SystemTime::now()).unwrap_or(0.0);
-        run.host = host_name();
-        run.process = std::process::id();
-        run.n_images_kept = n_images_kept;
+        say_who_runs(&mut manifest.run);
+        manifest.run.n_images_kept = n_images_kept;
         let record = Record { manifest, written: start, pause: LEAST_PAUSE };
         let recorder = Self { output, start, record: Mutex::new(record), steps: StepTimes::default() };
         recorder.write(&mut recorder.lock())?;

@@ -14,6 +14,7 @@ use crate::folder::{OutputFolder, UnitFile, unit_files};
 use crate::manifest::{
     FileRecord, Manifest, StackRecord, differing_inputs, differing_settings, manifest_name, manifest_paths,
 };
+use crate::recorder::say_who_runs;
 
 /// How many files are listed.
 const MOST_LISTED: usize = 10;
@@ -80,6 +81,7 @@ pub fn claim(output: &OutputFolder, new: &mut Manifest, own: Range<usize>, stop:
     if new.shard.is_some() && units.is_empty() {
         // The list is every shard's, and stays.
         new.skipped_list = old.as_ref().map(|old| old.skipped_list.clone()).unwrap_or_default();
+        say_who_runs(&mut new.run);
         new.write(output.root())?;
         // Without locks another may have come to this point at the same moment; then neither goes on.
         if alone.as_ref().is_some_and(|alone| !alone.is_exclusive)

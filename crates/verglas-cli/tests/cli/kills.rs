@@ -70,6 +70,11 @@ fn a_shard_that_was_killed_at_its_start_leaves_the_folder_to_shards_of_one_kind(
                 break;
             }
             n_killed += 1;
+            // A manifest says from the first moment whose it is: others may want to look after that process.
+            if let Ok(manifest) = fs::read(set.path("out/manifest-1-of-2.json")) {
+                let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+                assert!(manifest["run"]["process"].as_u64() > Some(0), "killed at {call} number {nth}: {manifest}");
+            }
             // Whoever comes first decides; the other is refused, now and later.
             let (came_other, came_first) = (set.run(&other), set.run(&first));
             let what = format!("killed at {call} number {nth}: {} {}", came_other.stderr, came_first.stderr);

@@ -85,16 +85,14 @@ pub(super) fn map_shift(map: &Density) -> [f64; 3] {
 /// Nanoseconds that one term of a direct sum takes, roughly.
 const TERM_NS: f64 = 12.0;
 
-/// Whether so many beads are summed faster than put on a grid, for `n_values` values in all.
-pub(super) fn direct_is_faster<T: SliceReal>(beads: &Beads, grid: &BeadGrid, n_values: f64, n_slabs: usize) -> bool {
+/// Whether so many beads are summed faster than put on a grid in one slab, for `n_values` values in all.
+pub(super) fn direct_is_faster<T: SliceReal>(beads: &Beads, grid: &BeadGrid, n_values: f64) -> bool {
     let n_beads = beads.radii_angstrom.len() as f64;
     let [a, b, c] = &grid.axes;
     let line = |axis: &Axis| axis.n_grid as f64 * (axis.n_grid as f64).log2() * 1.5;
     let samples = |axis: &Axis| axis.n as f64;
     let kept = |axis: &Axis| axis.len() as f64;
-    let transform = samples(b) * samples(c) * line(a) * n_slabs as f64
-        + kept(a) * samples(c) * line(b)
-        + kept(a) * kept(b) * line(c);
+    let transform = samples(b) * samples(c) * line(a) + kept(a) * samples(c) * line(b) + kept(a) * kept(b) * line(c);
     let per_sample = if beads.shape == AtomShape::Gaussian { 0.7 } else { 6.0 };
     let drawn = n_beads * grid.samples_per_bead(beads) * per_sample;
     n_values * n_beads * TERM_NS < n_values * T::VALUE_NS + transform + drawn

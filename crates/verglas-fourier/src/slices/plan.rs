@@ -11,7 +11,7 @@ use super::finish::{constant_image, normalise, remove_mean};
 use super::interpolate::Interpolate;
 use super::layout::{Slabs, direct_is_faster, map_axes, map_shift};
 use super::parallel::in_parallel;
-use super::spread::BeadGrid;
+use super::spread::{BeadGrid, Drawing};
 use super::structure::{Beads, Density, StructureError};
 use super::volume::{Layout, Samples, Slab};
 use super::weights::{SliceReal, WeightTable};
@@ -184,7 +184,14 @@ struct Grid<T> {
 #[allow(clippy::large_enum_variant)]
 enum Decision {
     Direct,
-    Grid { axes: [Axis; 3], beads: Option<BeadGrid>, slabs: Slabs },
+    Grid { axes: [Axis; 3], beads: Option<(BeadGrid, Keep)>, slabs: Slabs },
+}
+
+/// Whether all samples of beads are kept while their grid is made, or drawn anew for every few planes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    All,
+    Nothing,
 }
 
 impl<T: SliceReal> SlicePlan<T> {
@@ -236,9 +243,14 @@ impl<T: SliceReal> SlicePlan<T> {
             (Decision::Direct, Structure::Beads(beads)) => Method::Direct(Direct::new(beads, &q)),
             (Decision::Grid { axes, beads: bead_grid, slabs }, structure) => {
                 let (samples, directions, shift, smoothing) = match (&structure, bead_grid) {
-                    (Structure::Beads(beads), Some(bead_grid)) => {
-                        let samples = Samples::Beads(Arc::new(bead_grid.spread(beads, n_threads)));
-                        (samples, [0, 1, 2], bead_grid.shift, bead_grid.smoothing)
+                    (Structure::Beads(beads), Some((bead_grid, keep))) => {
+                        let (shift, smoothing) = (bead_grid.shift, bead_grid.smoothing);
+                        let drawing = Drawing::new(bead_grid, beads.clone());
+                        let samples = match keep {
+                            Keep::All => Samples::Beads(Arc::new(drawing.all(n_threads))),
+                            Keep::Nothing => Samples::Drawn(Arc::new(drawing)),
+                        };
+                        (samples, [0, 1, 2], shift, smoothing)
                     }
                     (Structure::Map(map), _) => {
                         (Samples::Map(map.clone()), map.axis_order.directions(), map_shift(map), 0.0)
@@ -549,25 +561,37 @@ fn decide<T: SliceReal>(
                 peak_bytes: (grid.n_shells() + n_threads) * n_beads * size_of::<f64>() + constant,
             };
             let bead_grid = BeadGrid::new::<T>(beads, q_max);
-            // Beyond what can be addressed at all, not to speak of what is allowed.
-            let too_large = bead_grid.bytes() > allowed as f64;
-            let samples = if too_large { usize::MAX } else { bead_grid.bytes() as usize };
-            let budget = allowed.checked_sub(samples.saturating_add(constant));
-            let slabs = budget.and_then(|budget| Slabs::plan::<T>(&bead_grid.axes, budget, n_threads).ok());
             let n_angles = if grid.n_inplanes().is_multiple_of(2) { grid.n_inplanes() / 2 } else { grid.n_inplanes() };
             let n_values = settings.n_views as f64 * (n_angles * grid.n_shells()) as f64;
-            match slabs {
-                Some(slabs) if !direct_is_faster::<T>(beads, &bead_grid, n_values, slabs.cores.len()) => {
-                    let axes = bead_grid.axes;
-                    let estimate = SliceEstimate {
-                        method: SliceMethod::Grid { n_slabs: slabs.cores.len() },
-                        peak_bytes: samples + constant + slabs.bytes::<T>(&axes, n_threads),
-                    };
-                    Ok((Decision::Grid { axes, beads: Some(bead_grid), slabs }, estimate))
-                }
-                _ if direct.peak_bytes <= allowed => Ok((Decision::Direct, direct)),
-                _ => Err(SliceError::Memory { needed: direct.peak_bytes, allowed }),
+            // Memory has no say in this: the method decides about the last bits.
+            if direct_is_faster::<T>(beads, &bead_grid, n_values) {
+                let needed = direct.peak_bytes;
+                return match needed <= allowed {
+                    true => Ok((Decision::Direct, direct)),
+                    false => Err(SliceError::Memory { needed, allowed }),
+                };
             }
+            let axes = bead_grid.axes;
+            // Beyond what can be addressed, all is beyond what is allowed.
+            let (all, at_y) = (bead_grid.bytes() as usize, n_threads.saturating_mul(bead_grid.bytes_at_y() as usize));
+            let mut needed = usize::MAX;
+            for (keep, samples) in [(Keep::All, all), (Keep::Nothing, at_y)] {
+                let beside = samples.saturating_add(constant);
+                if keep == Keep::All && samples > allowed / 4 {
+                    continue;
+                }
+                match Slabs::plan::<T>(&axes, allowed.saturating_sub(beside), n_threads) {
+                    Ok(slabs) => {
+                        let estimate = SliceEstimate {
+                            method: SliceMethod::Grid { n_slabs: slabs.cores.len() },
+                            peak_bytes: beside + slabs.bytes::<T>(&axes, n_threads),
+                        };
+                        return Ok((Decision::Grid { axes, beads: Some((bead_grid, keep)), slabs }, estimate));
+                    }
+                    Err(least) => needed = needed.min(least.saturating_add(beside)),
+                }
+            }
+            Err(SliceError::Memory { needed, allowed })
         }
     }
 }

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::f64::consts::{PI, TAU};
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::axis::{Axis, smooth_length};
 use super::parallel::in_parallel;
@@ -81,6 +83,11 @@ impl BeadGrid {
         self.axes.iter().map(|axis| axis.n as f64).product::<f64>() * size_of::<f64>() as f64
     }
 
+    /// Bytes that those at one place of the second axis take.
+    pub(super) fn bytes_at_y(&self) -> f64 {
+        self.bytes() / self.axes[1].n as f64
+    }
+
     /// How many samples a bead of the mean radius changes, roughly.
     pub(super) fn samples_per_bead(&self, beads: &Beads) -> f64 {
         let radius = beads.radii_angstrom.iter().sum::<f64>() / beads.radii_angstrom.len() as f64;
@@ -91,40 +98,8 @@ impl BeadGrid {
         (side / self.spacing).powi(3)
     }
 
-    /// Samples of Σ_a m_a · (form of a), `[x, y, z]`, row-major, so that their sum is F(0).
-    pub(super) fn spread(&self, beads: &Beads, n_threads: usize) -> Vec<f64> {
-        let [nx, ny, nz] = self.axes.map(|axis| axis.n);
-        let mut samples = vec![0.0; nx * ny * nz];
-        let profiles = match beads.shape {
-            AtomShape::Gaussian => BTreeMap::new(),
-            AtomShape::HardSphere => beads
-                .radii_angstrom
-                .iter()
-                .map(|&radius| (radius.to_bits(), Profile::new(radius, self.smoothing, self.reach)))
-                .collect(),
-        };
-        in_parallel(
-            n_threads,
-            samples.chunks_mut(PLANES * ny * nz).enumerate(),
-            || [vec![0.0; ny], vec![0.0; nz]],
-            |rows, (slab, samples)| {
-                let planes = slab * PLANES..(slab * PLANES + PLANES).min(nx);
-                // The beads in their order for every plane: sums, to the last bit, depend on nothing else.
-                for (position, &radius) in beads.positions_angstrom.iter().zip(&beads.radii_angstrom) {
-                    let position = [0, 1, 2].map(|axis| position[axis] - self.shift[axis]);
-                    let mass = beads.mass.of(radius) * self.spacing.powi(3);
-                    match profiles.get(&radius.to_bits()) {
-                        None => self.draw_gaussian(samples, planes.clone(), position, radius, mass, rows),
-                        Some(profile) => self.draw_profile(samples, planes.clone(), position, profile, mass),
-                    }
-                }
-            },
-        );
-        samples
-    }
-
     /// The places within `reach` Å of a coordinate.
-    fn places(&self, axis: usize, coordinate: f64, reach: f64) -> std::ops::Range<usize> {
+    fn places(&self, axis: usize, coordinate: f64, reach: f64) -> Range<usize> {
         let middle = (self.axes[axis].n / 2) as f64;
         let first = ((coordinate - reach) / self.spacing + middle).ceil().max(0.0) as usize;
         let last = ((coordinate + reach) / self.spacing + middle).floor() + 1.0;
@@ -136,10 +111,11 @@ impl BeadGrid {
         (place as f64 - (self.axes[axis].n / 2) as f64) * self.spacing
     }
 
+    /// Adds a Gaussian to the part `[x, y, all z]` of the samples.
     fn draw_gaussian(
         &self,
         samples: &mut [f64],
-        planes: std::ops::Range<usize>,
+        part: &[Range<usize>; 2],
         position: [f64; 3],
         radius: f64,
         mass: f64,
@@ -147,28 +123,28 @@ impl BeadGrid {
     ) {
         let width = radius.hypot(self.smoothing);
         let reach = self.reach * width;
-        let x = self.places(0, position[0], reach);
-        let x = x.start.max(planes.start)..x.end.min(planes.end);
-        if x.is_empty() {
+        let x = shared(&self.places(0, position[0], reach), &part[0]);
+        let y = shared(&self.places(1, position[1], reach), &part[1]);
+        if x.is_empty() || y.is_empty() {
             return;
         }
         let height = |axis: usize, place: usize| {
             let distance = (self.coordinate(axis, place) - position[axis]) / width;
             (-0.5 * distance * distance).exp() / (TAU.sqrt() * width)
         };
-        let (y, z) = (self.places(1, position[1], reach), self.places(2, position[2], reach));
+        let z = self.places(2, position[2], reach);
         for (value, place) in along_y.iter_mut().zip(y.clone()) {
             *value = height(1, place);
         }
         for (value, place) in along_z.iter_mut().zip(z.clone()) {
             *value = height(2, place);
         }
-        let [ny, nz] = [self.axes[1].n, self.axes[2].n];
+        let [ny, nz] = [part[1].len(), self.axes[2].n];
         for place in x {
             let along_x = mass * height(0, place);
             for (row, along_y) in y.clone().zip(along_y.iter()) {
                 let factor = along_x * along_y;
-                let start = ((place - planes.start) * ny + row) * nz;
+                let start = ((place - part[0].start) * ny + row - part[1].start) * nz;
                 for (sample, along_z) in samples[start + z.start..start + z.end].iter_mut().zip(along_z.iter()) {
                     *sample += factor * along_z;
                 }
@@ -176,32 +152,99 @@ impl BeadGrid {
         }
     }
 
+    /// Adds a smoothed ball to the part `[x, y, all z]` of the samples.
     fn draw_profile(
         &self,
         samples: &mut [f64],
-        planes: std::ops::Range<usize>,
+        part: &[Range<usize>; 2],
         position: [f64; 3],
         profile: &Profile,
         mass: f64,
     ) {
         let reach = profile.reach;
-        let x = self.places(0, position[0], reach);
-        let x = x.start.max(planes.start)..x.end.min(planes.end);
-        let [ny, nz] = [self.axes[1].n, self.axes[2].n];
-        for place in x {
+        let [ny, nz] = [part[1].len(), self.axes[2].n];
+        for place in shared(&self.places(0, position[0], reach), &part[0]) {
             let dx = self.coordinate(0, place) - position[0];
-            for row in self.places(1, position[1], (reach * reach - dx * dx).max(0.0).sqrt()) {
+            let rows = self.places(1, position[1], (reach * reach - dx * dx).max(0.0).sqrt());
+            for row in shared(&rows, &part[1]) {
                 let dy = self.coordinate(1, row) - position[1];
                 let rest = reach * reach - dx * dx - dy * dy;
                 if rest <= 0.0 {
                     continue;
                 }
                 let z = self.places(2, position[2], rest.sqrt());
-                let start = ((place - planes.start) * ny + row) * nz;
+                let start = ((place - part[0].start) * ny + row - part[1].start) * nz;
                 for (sample, column) in samples[start + z.start..start + z.end].iter_mut().zip(z) {
                     let dz = self.coordinate(2, column) - position[2];
                     *sample += mass * profile.at(dx * dx + dy * dy + dz * dz);
                 }
+            }
+        }
+    }
+}
+
+/// What two ranges have in common.
+fn shared(a: &Range<usize>, b: &Range<usize>) -> Range<usize> {
+    a.start.max(b.start)..a.end.min(b.end)
+}
+
+/// Beads, ready to be drawn on their grid: Σ_a m_a · (form of a), so that the sum of all samples is F(0).
+///
+/// The beads are added in their order for every sample: sums, to the last bit, depend on nothing else.
+#[derive(Debug)]
+pub(super) struct Drawing {
+    grid: BeadGrid,
+    beads: Arc<Beads>,
+    /// The profile of each radius, by its bits.
+    profiles: BTreeMap<u64, Profile>,
+}
+
+impl Drawing {
+    pub(super) fn new(grid: BeadGrid, beads: Arc<Beads>) -> Self {
+        let profiles = match beads.shape {
+            AtomShape::Gaussian => BTreeMap::new(),
+            AtomShape::HardSphere => beads
+                .radii_angstrom
+                .iter()
+                .map(|&radius| (radius.to_bits(), Profile::new(radius, grid.smoothing, grid.reach)))
+                .collect(),
+        };
+        Self { grid, beads, profiles }
+    }
+
+    /// What [`draw`](Self::draw) needs beside the samples.
+    pub(super) fn scratch(&self) -> [Vec<f64>; 2] {
+        [vec![0.0; self.grid.axes[1].n], vec![0.0; self.grid.axes[2].n]]
+    }
+
+    /// All samples, `[x, y, z]`, row-major.
+    pub(super) fn all(&self, n_threads: usize) -> Vec<f64> {
+        let [nx, ny, nz] = self.grid.axes.map(|axis| axis.n);
+        let mut samples = vec![0.0; nx * ny * nz];
+        in_parallel(
+            n_threads,
+            samples.chunks_mut(PLANES * ny * nz).enumerate(),
+            || self.scratch(),
+            |rows, (slab, samples)| self.draw(samples, &[slab * PLANES..(slab * PLANES + PLANES).min(nx), 0..ny], rows),
+        );
+        samples
+    }
+
+    /// The samples at place `y` of the second axis, `[x, z]`.
+    pub(super) fn at_y(&self, y: usize, samples: &mut [f64], rows: &mut [Vec<f64>; 2]) {
+        samples.fill(0.0);
+        self.draw(samples, &[0..self.grid.axes[0].n, y..y + 1], rows);
+    }
+
+    /// Adds all beads to the part `[x, y, all z]` of the samples.
+    fn draw(&self, samples: &mut [f64], part: &[Range<usize>; 2], rows: &mut [Vec<f64>; 2]) {
+        let Self { grid, beads, profiles } = self;
+        for (position, &radius) in beads.positions_angstrom.iter().zip(&beads.radii_angstrom) {
+            let position = [0, 1, 2].map(|axis| position[axis] - grid.shift[axis]);
+            let mass = beads.mass.of(radius) * grid.spacing.powi(3);
+            match profiles.get(&radius.to_bits()) {
+                None => grid.draw_gaussian(samples, part, position, radius, mass, rows),
+                Some(profile) => grid.draw_profile(samples, part, position, profile, mass),
             }
         }
     }
@@ -371,10 +414,20 @@ mod tests {
                 mass: AtomMass::Volume,
             };
             let grid = BeadGrid::new::<f64>(&beads, 0.25);
-            let samples = grid.spread(&beads, 2);
+            let (total, [nx, ny, nz]) = (beads.total(), grid.axes.map(|axis| axis.n));
+            let drawing = Drawing::new(grid, Arc::new(beads));
+            let samples = drawing.all(2);
             let sum: f64 = samples.iter().sum();
-            assert!((sum / beads.total() - 1.0).abs() < 1e-12, "{shape:?}: {sum}");
-            assert_eq!(samples, grid.spread(&beads, 1));
+            assert!((sum / total - 1.0).abs() < 1e-12, "{shape:?}: {sum}");
+            assert_eq!(samples, drawing.all(1));
+            // Piece by piece they are the same to the last bit.
+            let mut piece = vec![1.0; nx * nz];
+            for y in 0..ny {
+                drawing.at_y(y, &mut piece, &mut drawing.scratch());
+                for x in 0..nx {
+                    assert_eq!(piece[x * nz..][..nz], samples[(x * ny + y) * nz..][..nz], "{shape:?}: {x}, {y}");
+                }
+            }
         }
     }
 }

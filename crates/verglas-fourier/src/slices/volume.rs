@@ -9,6 +9,7 @@ use num_complex::Complex;
 
 use super::axis::{Axis, AxisTransform};
 use super::parallel::in_parallel;
+use super::spread::Drawing;
 use super::structure::Density;
 use super::weights::SliceReal;
 use crate::polar::aligned::Aligned;
@@ -25,14 +26,21 @@ pub(super) enum Samples {
     Map(Arc<Density>),
     /// Beads on a grid, row-major.
     Beads(Arc<Vec<f64>>),
+    /// Beads that are drawn each time they are needed, where all samples of them would take too much memory.
+    Drawn(Arc<Drawing>),
 }
 
-impl Samples {
-    #[inline]
-    fn at(&self, place: usize) -> f64 {
-        match self {
-            Self::Map(map) => map.values.at(place),
-            Self::Beads(values) => values[place],
+/// The samples at one place of the second axis, as they are drawn: of others there is nothing here.
+struct Drawn {
+    samples: Vec<f64>,
+    rows: [Vec<f64>; 2],
+}
+
+impl Drawn {
+    fn new(samples: &Samples, [n0, n2]: [usize; 2]) -> Self {
+        match samples {
+            Samples::Drawn(drawing) => Self { samples: vec![0.0; n0 * n2], rows: drawing.scratch() },
+            Samples::Map(_) | Samples::Beads(_) => Self { samples: Vec::new(), rows: [Vec::new(), Vec::new()] },
         }
     }
 }
@@ -142,21 +150,29 @@ fn along_axis_0(
 ) {
     let [along, n1, n2] = [&transforms[0], &transforms[1], &transforms[2]];
     let (n1, n2, n_grid) = (n1.axis.n, n2.axis.n, along.axis.n_grid);
+    let n0 = along.axis.n;
     let rows = between.chunks_mut(n * n2).enumerate();
     in_parallel(
         n_threads,
         rows,
-        || Lines::new(BLOCK, along),
-        |Lines { lines, fft, filtered }, (i1, row)| {
+        || (Lines::new(BLOCK, along), Drawn::new(samples, [n0, n2])),
+        |(Lines { lines, fft, filtered }, drawn), (i1, row)| {
+            if let Samples::Drawn(drawing) = samples {
+                drawing.at_y(i1, &mut drawn.samples, &mut drawn.rows);
+            }
+            let sample = |i0: usize, i2: usize| match samples {
+                Samples::Map(map) => map.values.at((i0 * n1 + i1) * n2 + i2),
+                Samples::Beads(values) => values[(i0 * n1 + i1) * n2 + i2],
+                Samples::Drawn(_) => drawn.samples[i0 * n2 + i2],
+            };
             // Two real columns travel as one complex line: Z = X₁ + iX₂.
             for start in (0..n2).step_by(2 * BLOCK) {
                 let n_columns = (n2 - start).min(2 * BLOCK);
                 let lines = &mut lines[..n_columns.div_ceil(2) * n_grid];
                 lines.fill(Complex::new(0.0, 0.0));
                 for (i0, &(place, factor)) in along.samples().iter().enumerate() {
-                    let source = (i0 * n1 + i1) * n2 + start;
                     for column in 0..n_columns {
-                        let value = samples.at(source + column) * factor;
+                        let value = sample(i0, start + column) * factor;
                         let target = &mut lines[column / 2 * n_grid + place];
                         if column % 2 == 0 {
                             target.re = value;

@@ -178,7 +178,16 @@ fn the_bytes_depend_on_nothing_else() {
             assert_eq!(bits(&slices::<f32>(&structure, &rotations, &settings)), bits(&expected));
         }
         // Batches of other sizes from one plan, in slabs and whole.
-        for memory_bytes in [1 << 30, 12 << 20] {
+        let least = match SlicePlan::<f32>::estimate(
+            &structure,
+            &polar(),
+            48.0,
+            &SliceSettings { memory_bytes: 0, ..settings() },
+        ) {
+            Err(SliceError::Memory { needed, .. }) => 2 * needed,
+            other => panic!("{other:?}"),
+        };
+        for memory_bytes in [1 << 30, 12 << 20, least] {
             let settings = SliceSettings { n_threads: 2, memory_bytes, ..settings() };
             let plan = SlicePlan::<f32>::new(structure.clone(), &polar(), 48.0, &settings).unwrap();
             println!("{memory_bytes}: {:?}", plan.method());
