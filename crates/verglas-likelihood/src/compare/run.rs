@@ -1,0 +1,468 @@
+//! Threads that compare a block of images with templates.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use num_complex::Complex;
+
+use super::basis::Basis;
+use super::candidates::{Candidate, Candidates};
+use super::fft::{LaneSynthesis, Pair};
+use super::images::ImageBlock;
+use super::product::{GROUP, multiply};
+use super::reduce::{MOST_LANES, correlate, sum_likelihoods};
+use super::simd::{Kernel, Simd};
+use super::tables::Tables;
+use super::templates::Transform;
+use super::{Search, SearchReal};
+use crate::direct::Pose;
+use crate::error::LikelihoodError;
+use crate::formula::LogSum;
+use crate::geometry::Geometry;
+use crate::real::Real;
+use crate::results::PairResult;
+use crate::sets::ImageSet;
+use crate::sums::{ImageSums, sum_constant};
+
+/// Strips of displaced templates that are multiplied with the same images.
+const STRIPS: usize = 4;
+/// Groups of images that are multiplied with the same strips.
+const GROUPS: usize = 4;
+
+/// Bytes of one thread's buffers.
+pub(crate) fn bytes_of_thread<T: Real>(
+    geometry: &Geometry,
+    basis: &Basis<T>,
+    transform: &Transform<T>,
+    lanes: usize,
+) -> u64 {
+    let (p, n_frequencies) = (geometry.n_inplanes(), basis.frequencies.len());
+    let vectors = (STRIPS + 1) * basis.total
+        + n_frequencies * basis.n_inputs
+        + STRIPS * GROUPS * GROUP * n_frequencies
+        + 2 * transform.n_angles
+        + 2 * p;
+    let lanes = 2 * lanes * size_of::<T>();
+    (vectors * lanes + 3 * 16 * geometry.n_points() + 16 * geometry.n_points()) as u64
+}
+
+/// What a block's comparison gives.
+pub(crate) struct Outcome<T> {
+    /// `[images, views]`, where likelihoods are integrated.
+    pub log_likelihoods: Vec<f64>,
+    pub candidates: Vec<Candidates<T>>,
+    pub smallest: Vec<f64>,
+}
+
+/// A block of images against all templates.
+pub(crate) struct Job<'a, T: Real> {
+    search: &'a Search<'a, T>,
+    block: &'a ImageBlock<T>,
+    images: &'a ImageSet<'a, T>,
+    /// Templates are taken in batches, each by some of the images.
+    n_parts: usize,
+    next: AtomicUsize,
+    has_failed: AtomicBool,
+    error: Mutex<Option<(usize, usize, LikelihoodError)>>,
+    outcome: Mutex<Outcome<T>>,
+    pairs: Mutex<&'a mut [PairResult]>,
+    /// All correlations, one slice for each image and view.
+    full: Vec<Mutex<&'a mut [T]>>,
+}
+
+impl<'a, T: SearchReal> Job<'a, T> {
+    pub fn new(
+        search: &'a Search<'a, T>,
+        block: &'a ImageBlock<T>,
+        images: &'a ImageSet<'a, T>,
+        pairs: &'a mut [PairResult],
+        full: &'a mut [T],
+    ) -> Self {
+        let n_views = search.templates.n_views();
+        let n_log_likelihoods = if search.settings.integrated { block.n_images * n_views } else { 0 };
+        let n_poses = search.displacements.len() * search.geometry.n_inplanes();
+        // Where templates are few, images are shared out, too.
+        let n_batches = n_views.div_ceil(search.lanes);
+        let n_groups = block.n_images.div_ceil(GROUP);
+        let n_parts = (4 * search.settings.n_threads.max(1)).div_ceil(n_batches).min(n_groups.div_ceil(GROUPS)).max(1);
+        Self {
+            search,
+            block,
+            images,
+            n_parts,
+            next: AtomicUsize::new(0),
+            has_failed: AtomicBool::new(false),
+            error: Mutex::new(None),
+            outcome: Mutex::new(Outcome {
+                log_likelihoods: vec![f64::NAN; n_log_likelihoods],
+                candidates: vec![Candidates::new(); block.n_images],
+                smallest: vec![f64::INFINITY; block.n_images],
+            }),
+            pairs: Mutex::new(pairs),
+            full: full.chunks_exact_mut(n_poses).map(Mutex::new).collect(),
+        }
+    }
+
+    /// The work of one thread: until no templates are left.
+    pub fn worker<'j>(&'j self) -> Worker<'j, 'a, T> {
+        Worker { job: self }
+    }
+
+    /// What all threads found.
+    pub fn finish(self) -> Result<Outcome<T>, LikelihoodError> {
+        match self.error.into_inner().expect("all threads are done") {
+            Some((_, _, error)) => Err(error),
+            None => Ok(self.outcome.into_inner().expect("all threads are done")),
+        }
+    }
+
+    /// Keeps the error of the first image, of that of the first view, among those that were found.
+    fn fail(&self, image: usize, view: usize, found: LikelihoodError) {
+        let mut error = self.error.lock().expect("no thread panics while it holds this");
+        if error.as_ref().is_none_or(|(i, t, _)| (image, view) < (*i, *t)) {
+            *error = Some((image, view, found));
+        }
+        self.has_failed.store(true, Ordering::Relaxed);
+    }
+}
+
+pub(crate) struct Worker<'j, 'a, T: Real> {
+    job: &'j Job<'a, T>,
+}
+
+/// What is known of an image with the template at work.
+#[derive(Clone, Copy)]
+struct PairState<T> {
+    best: T,
+    displacement: u32,
+    rotation: u32,
+    integral: LogSum,
+}
+
+/// The buffers of one thread.
+struct Buffers<T: Real, V> {
+    /// `[STRIPS, total]`
+    strips: Vec<Pair<V>>,
+    /// Products: `[images, strips, frequencies]`
+    products: Vec<Pair<V>>,
+    x: Vec<Pair<V>>,
+    y: Vec<Pair<V>>,
+    states: Vec<PairState<T>>,
+    candidates: Vec<Candidates<T>>,
+    smallest: Vec<T>,
+    tables: Tables<T>,
+    /// Re ΣW s·C·T of each image and each template of a batch.
+    i_sx: Vec<Complex<f64>>,
+}
+
+impl<T: SearchReal> Kernel<T> for Worker<'_, '_, T> {
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let Job { search, block, .. } = self.job;
+        let geometry = search.geometry;
+        let synthesis = LaneSynthesis::new(geometry.n_inplanes());
+        let zero = [simd.splat(T::default()); 2];
+        let n_frequencies = search.basis.frequencies.len();
+        let mut buffers = Buffers {
+            strips: vec![zero; STRIPS * search.basis.total],
+            products: vec![zero; GROUPS * GROUP * STRIPS * n_frequencies],
+            x: vec![zero; synthesis.buffer_len()],
+            y: vec![zero; synthesis.buffer_len()],
+            states: Vec::new(),
+            candidates: vec![Candidates::new(); block.n_images],
+            smallest: vec![T::from_f64(4.0); block.n_images],
+            tables: Tables::new(geometry, search.settings.formula, search.settings.integrated, block.n_images),
+            i_sx: vec![Complex::default(); block.n_images * S::LANES],
+        };
+        let mut scratch = search.transform.scratch(simd, &search.basis);
+        let roots: Vec<T> = geometry.point_weights().iter().map(|weight| T::from_f64(weight.sqrt())).collect();
+        let n_views = search.templates.n_views();
+        let n_groups = block.n_images.div_ceil(GROUP);
+        while !self.job.has_failed.load(Ordering::Relaxed) {
+            let item = self.job.next.fetch_add(1, Ordering::Relaxed);
+            let (batch, part) = (item / self.job.n_parts, item % self.job.n_parts);
+            let first_view = batch * S::LANES;
+            if first_view >= n_views {
+                break;
+            }
+            let share = |part: usize| (n_groups * part / self.job.n_parts * GROUP).min(block.n_images);
+            let images = share(part)..share(part + 1);
+            let views = first_view..n_views.min(first_view + S::LANES);
+            if search.settings.formula.is_cryolike() {
+                self.sum_constants(&mut buffers, S::LANES, views.clone(), images.clone());
+            } else {
+                let template = |lane: usize| search.templates.template((first_view + lane).min(n_views - 1));
+                let p = geometry.n_inplanes();
+                let gather = |shell: usize, angle: usize| {
+                    let (mut re, mut im) = ([T::default(); MOST_LANES], [T::default(); MOST_LANES]);
+                    for lane in 0..S::LANES {
+                        let value = template(lane)[shell * p + angle];
+                        (re[lane], im[lane]) = (value.re * roots[shell], value.im * roots[shell]);
+                    }
+                    [simd.load(&re), simd.load(&im)]
+                };
+                let strip = &mut buffers.strips[..search.basis.total];
+                search.transform.run(simd, &search.basis, gather, &mut scratch, strip);
+                self.multiply_constants(simd, &mut buffers, images.clone());
+            }
+            for view in views {
+                let (p, n_angles, lane) = (geometry.n_inplanes(), search.transform.n_angles, view - first_view);
+                let template = search.templates.template(view);
+                buffers.tables.take(template);
+                for index in images.clone() {
+                    let place = (index, block.first + index, view);
+                    let i_sx = buffers.i_sx[index * S::LANES + lane];
+                    let facts = &block.facts[index];
+                    if let Err(error) = buffers.tables.fill(geometry, search.settings.formula, facts, i_sx, place) {
+                        self.job.fail(place.1, view, error);
+                        break;
+                    }
+                }
+                let state =
+                    PairState { best: T::from_f64(-4.0), displacement: 0, rotation: 0, integral: LogSum::new() };
+                buffers.states.clear();
+                buffers.states.resize(block.n_images, state);
+                let n_strips = search.displacements.len().div_ceil(S::LANES);
+                for first_strip in (0..n_strips).step_by(STRIPS) {
+                    let strips = first_strip..n_strips.min(first_strip + STRIPS);
+                    for strip in strips.clone() {
+                        let phases = &search.phases[strip * geometry.n_shells() * n_angles * 2 * S::LANES..];
+                        let moved = |shell: usize, angle: usize| {
+                            let value = template[shell * p + angle];
+                            let (re, im) = (simd.splat(value.re * roots[shell]), simd.splat(value.im * roots[shell]));
+                            let phase = &phases[(shell * n_angles + angle) * 2 * S::LANES..][..2 * S::LANES];
+                            let (cos, sin) = (simd.load(phase), simd.load(&phase[S::LANES..]));
+                            [simd.fnma(im, sin, simd.mul(re, cos)), simd.fma(im, cos, simd.mul(re, sin))]
+                        };
+                        let out = &mut buffers.strips[(strip - first_strip) * search.basis.total..];
+                        let out = &mut out[..search.basis.total];
+                        search.transform.run(simd, &search.basis, moved, &mut scratch, out);
+                    }
+                    let groups = images.start / GROUP..images.end.div_ceil(GROUP);
+                    for first_group in groups.clone().step_by(GROUPS) {
+                        let groups = first_group..groups.end.min(first_group + GROUPS);
+                        self.multiply(simd, &mut buffers, strips.len(), groups.clone());
+                        let covered = groups.start * GROUP..images.end.min(groups.end * GROUP);
+                        for index in covered {
+                            for strip in strips.clone() {
+                                let products = ((index - groups.start * GROUP) * STRIPS + strip - first_strip)
+                                    * n_frequencies;
+                                self.reduce(simd, &synthesis, &mut buffers, products, index, view, strip);
+                            }
+                        }
+                    }
+                }
+                self.keep(&buffers, view, images.clone());
+            }
+        }
+        let mut outcome = self.job.outcome.lock().expect("no thread panics while it holds this");
+        for (index, candidates) in buffers.candidates.iter_mut().enumerate() {
+            outcome.candidates[index].join(candidates);
+            outcome.smallest[index] = outcome.smallest[index].min(buffers.smallest[index].to_f64());
+        }
+    }
+}
+
+impl<T: SearchReal> Worker<'_, '_, T> {
+    /// I_sx as it stands, for CryoLike's formula.
+    fn sum_constants<V>(
+        &self,
+        buffers: &mut Buffers<T, V>,
+        lanes: usize,
+        views: std::ops::Range<usize>,
+        images: std::ops::Range<usize>,
+    ) {
+        let Job { search, block, .. } = self.job;
+        let mut sums = ImageSums::new(search.geometry);
+        for index in images {
+            let image = block.first + index;
+            if let Err(error) =
+                self.job.images.fill(search.geometry, image, &mut sums.values, &mut sums.contrast)
+            {
+                self.job.fail(image, 0, error);
+                return;
+            }
+            for view in views.clone() {
+                buffers.i_sx[index * lanes + view - views.start] =
+                    sum_constant(search.geometry, &sums.contrast, search.templates.template(view));
+            }
+        }
+    }
+
+    /// I_sx by its spectrum: the sum over all frequencies is that at rotation 0.
+    #[inline(always)]
+    fn multiply_constants<S: Simd<T>>(
+        &self,
+        simd: S,
+        buffers: &mut Buffers<T, S::V>,
+        images: std::ops::Range<usize>,
+    ) {
+        let Job { search, block, .. } = self.job;
+        let (p, group_len) = (search.geometry.n_inplanes(), search.basis.total * GROUP * 2);
+        for group in images.start / GROUP..images.end.div_ceil(GROUP) {
+            let panel = &block.constants[group * group_len..(group + 1) * group_len];
+            let mut totals = [[0.0; MOST_LANES]; GROUP];
+            for (q, functions) in search.basis.frequencies.iter().enumerate() {
+                let factor = if q == 0 || 2 * q == p { 1.0 } else { 2.0 };
+                let range = functions.first..functions.first + functions.rank;
+                let sums = multiply(
+                    simd,
+                    &panel[range.start * GROUP * 2..range.end * GROUP * 2],
+                    &buffers.strips[range],
+                );
+                let mut numbers = [T::default(); MOST_LANES];
+                for (total, sum) in totals.iter_mut().zip(&sums) {
+                    simd.store(sum[0], &mut numbers);
+                    for (total, number) in total.iter_mut().zip(numbers) {
+                        *total += factor * number.to_f64();
+                    }
+                }
+            }
+            for (place, total) in totals.iter().enumerate() {
+                let index = group * GROUP + place;
+                if index < images.end {
+                    for lane in 0..S::LANES {
+                        buffers.i_sx[index * S::LANES + lane] = Complex::from(total[lane]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Products of some groups of images with the strips, of all frequencies.
+    #[inline(always)]
+    fn multiply<S: Simd<T>>(
+        &self,
+        simd: S,
+        buffers: &mut Buffers<T, S::V>,
+        n_strips: usize,
+        groups: std::ops::Range<usize>,
+    ) {
+        let Job { search, block, .. } = self.job;
+        let (basis, n_frequencies) = (&search.basis, search.basis.frequencies.len());
+        let group_len = basis.total * GROUP * 2;
+        for (q, functions) in basis.frequencies.iter().enumerate() {
+            let range = functions.first..functions.first + functions.rank;
+            for (place, group) in groups.clone().enumerate() {
+                let panel = &block.panels[group * group_len..(group + 1) * group_len];
+                let panel = &panel[range.start * GROUP * 2..range.end * GROUP * 2];
+                for strip in 0..n_strips {
+                    let templates = &buffers.strips[strip * basis.total..(strip + 1) * basis.total][range.clone()];
+                    let sums = multiply(simd, panel, templates);
+                    for (i, sum) in sums.into_iter().enumerate() {
+                        buffers.products[((place * GROUP + i) * STRIPS + strip) * n_frequencies + q] = sum;
+                    }
+                }
+            }
+        }
+    }
+
+    /// All rotations of one image with one strip: the best ones, and the likelihoods.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn reduce<S: Simd<T>>(
+        &self,
+        simd: S,
+        synthesis: &LaneSynthesis<T>,
+        buffers: &mut Buffers<T, S::V>,
+        products: usize,
+        index: usize,
+        view: usize,
+        strip: usize,
+    ) {
+        let search = self.job.search;
+        let (p, settings) = (search.geometry.n_inplanes(), &search.settings);
+        let spectrum = &buffers.products[products..products + search.basis.frequencies.len()];
+        synthesis.run(simd, spectrum, &mut buffers.x, &mut buffers.y);
+        let first = strip * S::LANES;
+        let n_lanes = S::LANES.min(search.displacements.len() - first);
+        let mu = search.likelihood.mu();
+        let mut other = None;
+        if let Some(scales) = buffers.tables.likelihood_scales(index) {
+            // CryoLike's likelihoods have correlations of their own.
+            let values = &mut buffers.y.as_flattened_mut()[..p];
+            values.copy_from_slice(&buffers.x.as_flattened()[..p]);
+            let bounds = correlate(simd, values, scales);
+            other = Some(sum_likelihoods(simd, values, bounds, mu, buffers.tables.half_ln_a(index)));
+        }
+        let values = &mut buffers.x.as_flattened_mut()[..p];
+        let bounds = correlate(simd, values, buffers.tables.scales(index));
+        let (mut largest, mut smallest) = ([T::default(); MOST_LANES], [T::default(); MOST_LANES]);
+        simd.store(bounds.0, &mut largest);
+        simd.store(bounds.1, &mut smallest);
+        let mut numbers = [T::default(); MOST_LANES];
+        for lane in 0..n_lanes {
+            let (candidates, state) = (&mut buffers.candidates[index], &mut buffers.states[index]);
+            buffers.smallest[index] = buffers.smallest[index].smaller(smallest[lane]);
+            let displacement = first + lane;
+            let is_best = settings.pairs && largest[lane] > state.best;
+            let least = candidates.least(largest[lane]);
+            if is_best {
+                (state.best, state.displacement) = (largest[lane], displacement as u32);
+            }
+            if is_best || largest[lane] >= least {
+                let mut is_found = false;
+                for (rotation, value) in values.iter().enumerate() {
+                    simd.store(*value, &mut numbers);
+                    let cross_correlation = numbers[lane];
+                    if is_best && !is_found && cross_correlation == largest[lane] {
+                        is_found = true;
+                        state.rotation = rotation as u32;
+                    }
+                    if cross_correlation >= least {
+                        let pose = Pose { template: view, displacement, rotation };
+                        candidates.push(Candidate { cross_correlation, pose });
+                    }
+                }
+            }
+        }
+        if settings.full {
+            let n_views = search.templates.n_views();
+            let mut row = self.job.full[index * n_views + view].lock().expect("no thread panics while it holds this");
+            for (rotation, value) in values.iter().enumerate() {
+                simd.store(*value, &mut numbers);
+                for lane in 0..n_lanes {
+                    row[(first + lane) * p + rotation] = numbers[lane];
+                }
+            }
+        }
+        if settings.integrated {
+            let sums = match other {
+                Some(sums) => sums,
+                None => sum_likelihoods(simd, values, bounds, mu, buffers.tables.half_ln_a(index)),
+            };
+            for lane in 0..n_lanes {
+                buffers.states[index].integral.add(sums.exponent[lane], sums.sum[lane]);
+            }
+        }
+    }
+
+    /// Keeps what is known of the images with a template.
+    fn keep<V>(&self, buffers: &Buffers<T, V>, view: usize, images: std::ops::Range<usize>) {
+        let Job { search, block, .. } = self.job;
+        let n_views = search.templates.n_views();
+        let ln_poses = ((search.displacements.len() * search.geometry.n_inplanes()) as f64).ln();
+        let log_likelihood = |index: usize| {
+            let shared = search.likelihood.shared(block.facts[index].v) - buffers.tables.reference(index);
+            buffers.states[index].integral.ln() + shared - ln_poses
+        };
+        if search.settings.integrated {
+            let mut outcome = self.job.outcome.lock().expect("no thread panics while it holds this");
+            for index in images.clone() {
+                outcome.log_likelihoods[index * n_views + view] = log_likelihood(index);
+            }
+        }
+        if search.settings.pairs {
+            let mut pairs = self.job.pairs.lock().expect("no thread panics while it holds this");
+            for index in images {
+                let state = &buffers.states[index];
+                pairs[index * n_views + view] = PairResult {
+                    cross_correlation: state.best.to_f64(),
+                    displacement: state.displacement,
+                    rotation: state.rotation,
+                    log_likelihood: if search.settings.integrated { log_likelihood(index) } else { f64::NAN },
+                };
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What turns products into correlations and likelihoods, for each image of a block with one template.
+
+use num_complex::Complex;
+use verglas_fft::{ComplexToReal, Fft, plan_complex_forward_f64, plan_real_inverse_f64};
+use std::sync::Arc;
+
+use super::images::Facts;
+use super::reduce::Scales;
+use crate::error::LikelihoodError;
+use crate::formula::Formula;
+use crate::geometry::Geometry;
+use crate::real::Real;
+use crate::sums::{PairSums, to_double};
+
+/// Numbers for each rotation of each image, for one template after the other.
+pub(crate) struct Tables<T> {
+    p: usize,
+    forward: Arc<dyn Fft<f64>>,
+    back: Arc<dyn ComplexToReal<f64>>,
+    /// |T|², its spectrum: `[P/2 + 1, n_shells]`.
+    power: Vec<Complex<f64>>,
+    shell: Vec<Complex<f64>>,
+    spectrum: Vec<Complex<f64>>,
+    sums: PairSums,
+    factor: Vec<T>,
+    offset: Vec<T>,
+    /// Where likelihoods have another one (CryoLike).
+    likelihood_factor: Vec<T>,
+    likelihood_offset: Vec<T>,
+    half_ln_a: Vec<T>,
+    /// ½ ln A that those are measured from, for each image.
+    reference: Vec<f64>,
+}
+
+impl<T: Real> Tables<T> {
+    pub fn new(geometry: &Geometry, formula: Formula, integrated: bool, n_images: usize) -> Self {
+        let (p, n) = (geometry.n_inplanes(), geometry.n_shells());
+        let len = |is_needed: bool| if is_needed { n_images * p } else { 0 };
+        let other = integrated && formula.is_cryolike();
+        Self {
+            p,
+            forward: plan_complex_forward_f64(p),
+            back: plan_real_inverse_f64(p),
+            power: vec![Complex::default(); (p / 2 + 1) * n],
+            shell: vec![Complex::default(); p],
+            spectrum: vec![Complex::default(); p / 2 + 1],
+            sums: PairSums { i_xx: vec![0.0; p], i_sx: Complex::default() },
+            factor: vec![T::default(); len(true)],
+            offset: vec![T::default(); len(true)],
+            likelihood_factor: vec![T::default(); len(other)],
+            likelihood_offset: vec![T::default(); len(other)],
+            half_ln_a: vec![T::default(); len(integrated)],
+            reference: vec![0.0; n_images],
+        }
+    }
+
+    /// Takes the next template.
+    pub fn take(&mut self, template: &[Complex<T>]) {
+        let n = template.len() / self.p;
+        for (shell, values) in template.chunks_exact(self.p).enumerate() {
+            for (to, value) in self.shell.iter_mut().zip(values) {
+                *to = Complex::from(to_double(*value).norm_sqr());
+            }
+            self.forward.process(&mut self.shell);
+            for (q, value) in self.shell[..self.p / 2 + 1].iter().enumerate() {
+                self.power[q * n + shell] = *value;
+            }
+        }
+    }
+
+    /// The numbers of one image, whose place in the block is `index`, with the template taken last.
+    pub fn fill(
+        &mut self,
+        geometry: &Geometry,
+        formula: Formula,
+        facts: &Facts,
+        i_sx: Complex<f64>,
+        (index, image, view): (usize, usize, usize),
+    ) -> Result<(), LikelihoodError> {
+        let (n, p) = (geometry.n_shells(), self.p);
+        // I_xx(w) = (1/P) Σ_q conj(G_q)·H_q·exp(2πi qw/P), G and H the spectra of W·C² and |T|².
+        self.spectrum.fill(Complex::default());
+        for (place, image_power) in facts.power.chunks_exact(n).enumerate() {
+            let q = place * facts.step;
+            let mut sum = Complex::default();
+            for (g, h) in image_power.iter().zip(&self.power[q * n..(q + 1) * n]) {
+                sum += g.conj() * h;
+            }
+            self.spectrum[q] = sum / p as f64;
+        }
+        if facts.power.len() == n {
+            self.sums.i_xx.fill(self.spectrum[0].re);
+        } else {
+            self.spectrum[0].im = 0.0;
+            if p % 2 == 0 {
+                self.spectrum[p / 2].im = 0.0;
+            }
+            // Lengths are those of the plan, and the two numbers that must be real are.
+            let _ = self.back.process(&mut self.spectrum, &mut self.sums.i_xx);
+        }
+        self.sums.i_sx = i_sx;
+        self.sums.check(geometry, formula, image, view)?;
+
+        let (i_ss, v) = (geometry.i_ss(), facts.v);
+        let product = match formula {
+            Formula::Right => i_sx.re * facts.i_sy.re,
+            Formula::CryoLike { .. } => i_sx.re * facts.i_sy.re - i_sx.im * facts.i_sy.im,
+        };
+        let range = index * p..(index + 1) * p;
+        let reference = 0.5 * self.sums.a(geometry, formula, 0).ln();
+        self.reference[index] = reference;
+        for (w, at) in range.enumerate() {
+            let a = self.sums.a(geometry, formula, w);
+            let scale = 1.0 / (a * v).sqrt();
+            match formula {
+                Formula::Right => {
+                    self.factor[at] = T::from_f64(i_ss * scale);
+                    self.offset[at] = T::from_f64(product * scale);
+                }
+                Formula::CryoLike { .. } => {
+                    self.factor[at] = T::from_f64(1.0 / (self.sums.i_xx[w] * facts.i_yy).sqrt());
+                    self.offset[at] = T::default();
+                    if !self.likelihood_factor.is_empty() {
+                        self.likelihood_factor[at] = T::from_f64(i_ss * scale);
+                        self.likelihood_offset[at] = T::from_f64(product * scale);
+                    }
+                }
+            }
+            if !self.half_ln_a.is_empty() {
+                self.half_ln_a[at] = T::from_f64(0.5 * a.ln() - reference);
+            }
+        }
+        Ok(())
+    }
+
+    /// What turns the products of an image into correlations.
+    pub fn scales(&self, index: usize) -> Scales<'_, T> {
+        let range = index * self.p..(index + 1) * self.p;
+        Scales { factor: &self.factor[range.clone()], offset: &self.offset[range] }
+    }
+
+    /// What turns them into the correlations of likelihoods, where those are others.
+    pub fn likelihood_scales(&self, index: usize) -> Option<Scales<'_, T>> {
+        let range = index * self.p..(index + 1) * self.p;
+        (!self.likelihood_factor.is_empty())
+            .then(|| Scales { factor: &self.likelihood_factor[range.clone()], offset: &self.likelihood_offset[range] })
+    }
+
+    /// ½ ln A of each rotation, from that of the first on.
+    pub fn half_ln_a(&self, index: usize) -> &[T] {
+        &self.half_ln_a[index * self.p..(index + 1) * self.p]
+    }
+
+    /// ½ ln A of the first rotation.
+    pub fn reference(&self, index: usize) -> f64 {
+        self.reference[index]
+    }
+}

@@ -1,0 +1,197 @@
+//! Templates, displaced, as angular spectra on the basis, several side by side.
+
+use std::f64::consts::TAU;
+
+use num_complex::Complex;
+
+use super::basis::{Basis, Spectrum};
+use super::fft::{LaneFft, Pair, times};
+use super::product::project;
+use super::simd::Simd;
+use crate::displacements::Displacements;
+use crate::geometry::Geometry;
+use crate::real::Real;
+use crate::sets::TemplateSet;
+
+/// Whether all templates are real in space to this share of their energy: T(θ + π) = conj T(θ), P even.
+pub(crate) fn are_real<T: Real>(geometry: &Geometry, templates: &TemplateSet<T>) -> bool {
+    let p = geometry.n_inplanes();
+    let most = if T::IS_SINGLE { 1e-12 } else { 1e-26 };
+    p % 2 == 0
+        && (0..templates.n_views()).all(|view| {
+            let (mut difference, mut energy) = (0.0, 0.0);
+            for (shell, weight) in templates.template(view).chunks_exact(p).zip(geometry.point_weights()) {
+                let (first, second) = shell.split_at(p / 2);
+                for (a, b) in first.iter().zip(second) {
+                    let (re, im) = (a.re.to_f64() - b.re.to_f64(), a.im.to_f64() + b.im.to_f64());
+                    difference += weight * (re * re + im * im);
+                    energy += weight * (a.re.to_f64().powi(2) + a.im.to_f64().powi(2));
+                }
+            }
+            difference <= most * energy
+        })
+}
+
+/// How spectra are computed.
+#[derive(Debug)]
+pub(crate) struct Transform<T> {
+    n_shells: usize,
+    p: usize,
+    /// Angles that are read: half of them where templates are real in space.
+    pub n_angles: usize,
+    fft: LaneFft<T>,
+    /// exp(−2πi j/P)
+    waves: Vec<Complex<T>>,
+}
+
+/// Room for one strip.
+pub(crate) struct StripScratch<V> {
+    x: Vec<Pair<V>>,
+    y: Vec<Pair<V>>,
+    /// `[frequencies, inputs]`
+    spectrum: Vec<Pair<V>>,
+}
+
+impl<T: Real> Transform<T> {
+    pub fn new(geometry: &Geometry, are_real: bool) -> Self {
+        let p = geometry.n_inplanes();
+        let n_angles = if are_real { p / 2 } else { p };
+        let waves = (0..n_angles)
+            .map(|j| Complex::cis(-TAU * j as f64 / p as f64))
+            .map(|wave| Complex::new(T::from_f64(wave.re), T::from_f64(wave.im)))
+            .collect();
+        Self { n_shells: geometry.n_shells(), p, n_angles, fft: LaneFft::new(n_angles, false), waves }
+    }
+
+    pub fn scratch<S: Simd<T>>(&self, simd: S, basis: &Basis<T>) -> StripScratch<S::V> {
+        let zero = [simd.splat(T::default()); 2];
+        StripScratch {
+            x: vec![zero; self.n_angles],
+            y: vec![zero; self.n_angles],
+            spectrum: vec![zero; basis.frequencies.len() * basis.n_inputs],
+        }
+    }
+
+    /// Spectra on the basis, `[total]`, of the templates whose values times √W are `value(shell, angle)`.
+    #[inline(always)]
+    pub fn run<S: Simd<T>>(
+        &self,
+        simd: S,
+        basis: &Basis<T>,
+        value: impl Fn(usize, usize) -> Pair<S::V>,
+        scratch: &mut StripScratch<S::V>,
+        out: &mut [Pair<S::V>],
+    ) {
+        if self.n_angles < self.p {
+            self.folded(simd, basis, value, scratch);
+        } else {
+            self.plain(simd, basis, value, scratch);
+        }
+        for (q, functions) in basis.frequencies.iter().enumerate() {
+            let inputs = &scratch.spectrum[q * basis.n_inputs..(q + 1) * basis.n_inputs];
+            let out = &mut out[functions.first..functions.first + functions.rank];
+            if functions.is_whole {
+                out.copy_from_slice(inputs);
+            } else if functions.rank > 0 {
+                project(simd, &functions.values, inputs, 1, out);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn plain<S: Simd<T>>(
+        &self,
+        simd: S,
+        basis: &Basis<T>,
+        value: impl Fn(usize, usize) -> Pair<S::V>,
+        scratch: &mut StripScratch<S::V>,
+    ) {
+        let zero = simd.splat(T::default());
+        for shell in 0..self.n_shells {
+            for (j, x) in scratch.x.iter_mut().enumerate() {
+                *x = value(shell, j);
+            }
+            self.fft.run(simd, &mut scratch.x, &mut scratch.y);
+            for q in 0..basis.frequencies.len() {
+                scratch.spectrum[q * basis.n_inputs + shell] = scratch.x[q];
+                if basis.spectrum == Spectrum::Full {
+                    let [re, im] = scratch.x[(self.p - q) % self.p];
+                    scratch.spectrum[q * basis.n_inputs + self.n_shells + shell] = [re, simd.sub(zero, im)];
+                }
+            }
+        }
+    }
+
+    /// With T(θ + π) = conj T(θ), h = P/2: a_2m = Σ_j<h 2 Re T_j·exp(−2πi mj/h), and
+    /// a_2m+1 = Σ_j<h 2i Im T_j·exp(−2πi j/P)·exp(−2πi mj/h). Two shells share a transform, as both sums are of real numbers.
+    #[inline(always)]
+    fn folded<S: Simd<T>>(
+        &self,
+        simd: S,
+        basis: &Basis<T>,
+        value: impl Fn(usize, usize) -> Pair<S::V>,
+        scratch: &mut StripScratch<S::V>,
+    ) {
+        let (h, n_inputs, zero) = (self.p / 2, basis.n_inputs, simd.splat(T::default()));
+        let StripScratch { x, y, spectrum } = scratch;
+        for shell in (0..self.n_shells).step_by(2) {
+            let has_second = shell + 1 < self.n_shells;
+            let second = |j: usize| if has_second { value(shell + 1, j) } else { [zero; 2] };
+            for (j, x) in x.iter_mut().enumerate() {
+                *x = [value(shell, j)[0], second(j)[0]];
+            }
+            self.fft.run(simd, x, y);
+            for m in 0..=h / 2 {
+                let ([a_re, a_im], [b_re, b_im]) = (x[m], x[(h - m) % h]);
+                let place = 2 * m * n_inputs + shell;
+                // a + conj b, and −i(a − conj b)
+                spectrum[place] = [simd.add(a_re, b_re), simd.sub(a_im, b_im)];
+                if has_second {
+                    spectrum[place + 1] = [simd.add(a_im, b_im), simd.sub(b_re, a_re)];
+                }
+            }
+            for (j, x) in x.iter_mut().enumerate() {
+                *x = times(simd, [value(shell, j)[1], second(j)[1]], self.waves[j]);
+            }
+            self.fft.run(simd, x, y);
+            for m in 0..h.div_ceil(2) {
+                let ([a_re, a_im], [b_re, b_im]) = (x[m], x[h - 1 - m]);
+                let place = (2 * m + 1) * n_inputs + shell;
+                // i(a + conj b), and a − conj b
+                spectrum[place] = [simd.sub(b_im, a_im), simd.add(a_re, b_re)];
+                if has_second {
+                    spectrum[place + 1] = [simd.sub(a_re, b_re), simd.add(a_im, b_im)];
+                }
+            }
+        }
+    }
+}
+
+/// exp(−2πi·(2/L)·(d_0 x + d_1 y)) for strips of displacements: `[strips, n_shells, angles, 2, lanes]`. The last strip is filled
+/// up with the last displacement.
+pub(crate) fn phases<T: Real>(
+    geometry: &Geometry,
+    displacements: &Displacements,
+    n_angles: usize,
+    lanes: usize,
+) -> Vec<T> {
+    let set = displacements.angstrom();
+    let n_strips = set.len().div_ceil(lanes);
+    let mut values = Vec::with_capacity(n_strips * geometry.n_shells() * n_angles * 2 * lanes);
+    for strip in 0..n_strips {
+        for shell in 0..geometry.n_shells() {
+            for angle in 0..n_angles {
+                let start = values.len();
+                values.resize(start + 2 * lanes, T::default());
+                for lane in 0..lanes {
+                    let displacement = set[(strip * lanes + lane).min(set.len() - 1)];
+                    let turns = geometry.turns(shell, angle, displacement);
+                    let value = Complex::<f64>::cis(-TAU * (turns - turns.round()));
+                    values[start + lane] = T::from_f64(value.re);
+                    values[start + lanes + lane] = T::from_f64(value.im);
+                }
+            }
+        }
+    }
+    values
+}

@@ -1,0 +1,142 @@
+//! The displacements that are tried.
+
+use crate::error::LikelihoodError;
+
+/// Displacements d = (d_0, d_1) in Å along image axes 0 and 1, d_0 fastest.
+///
+/// With δ = max_displacement·p, d_0 runs over `n_0` and d_1 over `n_1` equal steps from −δ to δ (0 alone where a count is 1);
+/// where one of the two is even, (0, 0) follows at the end.
+///
+/// ```
+/// use verglas_likelihood::displacements::Displacements;
+///
+/// let set = Displacements::new(8.0, 1.5, 16, 16)?;
+/// assert_eq!(set.len(), 257);
+/// assert_eq!(set.angstrom()[0], [-12.0, -12.0]);
+/// assert_eq!(set.angstrom()[256], [0.0, 0.0]);
+/// # Ok::<(), verglas_likelihood::LikelihoodError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Displacements {
+    angstrom: Vec<[f64; 2]>,
+    is_at_rim: Vec<bool>,
+}
+
+/// The most that are tried along one axis.
+pub const MAX_ALONG_AXIS: usize = 1 << 12;
+
+impl Displacements {
+    /// The set of `n_0` × `n_1` displacements up to `max_pixels` pixels of `pixel_size_angstrom`.
+    ///
+    /// # Errors
+    /// When `max_pixels` is negative or not finite, the pixel size not above 0, or a count 0 or above [`MAX_ALONG_AXIS`].
+    pub fn new(max_pixels: f64, pixel_size_angstrom: f64, n_0: usize, n_1: usize) -> Result<Self, LikelihoodError> {
+        if !(max_pixels.is_finite() && max_pixels >= 0.0) {
+            return Err(LikelihoodError::Value {
+                what: "largest displacement in pixels".to_owned(),
+                value: max_pixels,
+                expected: "a finite number, 0 or more",
+            });
+        }
+        LikelihoodError::check_positive("pixel size in Å", pixel_size_angstrom)?;
+        for (axis, n) in [(0, n_0), (1, n_1)] {
+            if n == 0 || n > MAX_ALONG_AXIS {
+                return Err(LikelihoodError::Value {
+                    what: format!("number of displacements along axis {axis}"),
+                    value: n as f64,
+                    expected: "1 to 4096",
+                });
+            }
+        }
+        let reach = max_pixels * pixel_size_angstrom;
+        // Symmetric to the last bit, with 0 exactly in the middle.
+        let along = |n: usize, i: usize| match n {
+            1 => 0.0,
+            _ => reach * ((2 * i) as f64 - (n - 1) as f64) / (n - 1) as f64,
+        };
+        let is_end = |n: usize, i: usize| n > 1 && (i == 0 || i == n - 1);
+        let (mut angstrom, mut is_at_rim) = (Vec::new(), Vec::new());
+        for i_1 in 0..n_1 {
+            for i_0 in 0..n_0 {
+                angstrom.push([along(n_0, i_0), along(n_1, i_1)]);
+                is_at_rim.push(is_end(n_0, i_0) || is_end(n_1, i_1));
+            }
+        }
+        if n_0 % 2 == 0 || n_1 % 2 == 0 {
+            angstrom.push([0.0, 0.0]);
+            is_at_rim.push(false);
+        }
+        Ok(Self { angstrom, is_at_rim })
+    }
+
+    /// These displacements in Å, in this order; none of them is at a rim.
+    ///
+    /// # Errors
+    /// When there are none, or one is not finite.
+    pub fn of(angstrom: Vec<[f64; 2]>) -> Result<Self, LikelihoodError> {
+        if angstrom.is_empty() {
+            return Err(LikelihoodError::Length { what: "displacements", expected: 1, found: 0 });
+        }
+        for &value in angstrom.iter().flatten() {
+            if !value.is_finite() {
+                let what = "displacement in Å".to_owned();
+                return Err(LikelihoodError::Value { what, value, expected: "a finite number" });
+            }
+        }
+        let is_at_rim = vec![false; angstrom.len()];
+        Ok(Self { angstrom, is_at_rim })
+    }
+
+    /// (d_0, d_1) of each, in Å.
+    pub fn angstrom(&self) -> &[[f64; 2]] {
+        &self.angstrom
+    }
+
+    /// Whether each lies on the rim of the square that is searched.
+    pub fn is_at_rim(&self) -> &[bool] {
+        &self.is_at_rim
+    }
+
+    /// D, how many there are; at least one.
+    pub fn len(&self) -> usize {
+        self.angstrom.len()
+    }
+
+    /// Never.
+    pub fn is_empty(&self) -> bool {
+        self.angstrom.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axis_0_is_fastest_and_zero_is_appended_where_a_count_is_even() {
+        let set = Displacements::new(2.0, 1.5, 3, 2).unwrap();
+        let expected = [[-3.0, -3.0], [0.0, -3.0], [3.0, -3.0], [-3.0, 3.0], [0.0, 3.0], [3.0, 3.0], [0.0, 0.0]];
+        assert_eq!(set.angstrom(), expected);
+        assert_eq!(set.is_at_rim(), [true, true, true, true, true, true, false]);
+        let odd = Displacements::new(2.0, 1.0, 3, 3).unwrap();
+        assert_eq!((odd.len(), odd.angstrom()[4], odd.is_at_rim()[4]), (9, [0.0, 0.0], false));
+    }
+
+    #[test]
+    fn a_count_of_one_stays_at_zero_and_has_no_rim() {
+        let one = Displacements::new(8.0, 1.0, 1, 1).unwrap();
+        assert_eq!((one.angstrom(), one.is_at_rim()), (&[[0.0, 0.0]][..], &[false][..]));
+        let line = Displacements::new(1.0, 1.0, 3, 1).unwrap();
+        assert_eq!(line.angstrom(), [[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]);
+        assert_eq!(line.is_at_rim(), [true, false, true]);
+    }
+
+    #[test]
+    fn bad_values_are_errors() {
+        assert!(Displacements::new(f64::NAN, 1.0, 3, 3).is_err());
+        assert!(Displacements::new(8.0, 0.0, 3, 3).is_err());
+        assert!(Displacements::new(8.0, 1.0, 0, 3).is_err());
+        assert!(Displacements::of(Vec::new()).is_err());
+        assert!(Displacements::of(vec![[0.0, f64::INFINITY]]).is_err());
+    }
+}

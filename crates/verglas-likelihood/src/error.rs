@@ -1,0 +1,100 @@
+//! What can be wrong with what is compared.
+
+use thiserror::Error;
+
+/// Why images and templates can't be compared. Views and images are counted from 0.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum LikelihoodError {
+    /// An array of another length than its shape asks for.
+    #[error("{what}: {found} values, expected {expected}")]
+    Length {
+        /// The array.
+        what: &'static str,
+        /// How many values it should have.
+        expected: usize,
+        /// How many it has.
+        found: usize,
+    },
+    /// A number that is not finite, negative or 0 where it must not be.
+    #[error("{what} is {value}, expected {expected}")]
+    Value {
+        /// The quantity.
+        what: String,
+        /// What it is.
+        value: f64,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A value of a template that is no number.
+    #[error("template of view {view}: shell {shell}, in-plane {inplane} is not a finite number")]
+    TemplateNotFinite {
+        /// The view.
+        view: usize,
+        /// The shell.
+        shell: usize,
+        /// The angle on it.
+        inplane: usize,
+    },
+    /// A template that is 0 everywhere.
+    #[error("template of view {view}: norm is 0")]
+    TemplateNorm {
+        /// The view.
+        view: usize,
+    },
+    /// A value of an image that is no number.
+    #[error("image {image}: shell {shell}, in-plane {inplane} is not a finite number")]
+    ImageNotFinite {
+        /// The image.
+        image: usize,
+        /// The shell.
+        shell: usize,
+        /// The angle on it.
+        inplane: usize,
+    },
+    /// An image that is 0 or constant.
+    #[error("image {image}: norm is 0 once the constant is taken out")]
+    ImageNorm {
+        /// The image.
+        image: usize,
+    },
+    /// A contrast transfer that is no number or 0 everywhere.
+    #[error("image {image}: {problem}")]
+    Contrast {
+        /// The image.
+        image: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A template that vanishes or is constant under an image's contrast transfer.
+    #[error("image {image}, template of view {view}: norm is 0 under the contrast transfer")]
+    PairNorm {
+        /// The image.
+        image: usize,
+        /// The view.
+        view: usize,
+    },
+    /// Less memory than the least that is needed.
+    #[error("comparing takes at least {needed} bytes of memory, {given} are allowed")]
+    Memory {
+        /// The least.
+        needed: u64,
+        /// What was allowed.
+        given: u64,
+    },
+}
+
+impl LikelihoodError {
+    /// An error unless `found` is `expected`.
+    pub(crate) fn check_length(what: &'static str, expected: usize, found: usize) -> Result<(), Self> {
+        if expected == found { Ok(()) } else { Err(Self::Length { what, expected, found }) }
+    }
+
+    /// An error unless `value` is finite and above 0.
+    pub(crate) fn check_positive(what: impl Into<String>, value: f64) -> Result<(), Self> {
+        if value.is_finite() && value > 0.0 {
+            Ok(())
+        } else {
+            Err(Self::Value { what: what.into(), value, expected: "a finite number above 0" })
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Images against templates: correlations, best poses and log-likelihoods, in memory; no files.
+//!
+//! ```text
+//! I_xy = Re ΣW conj(C·I)·T_dw     cc = (I_xy I_ss − I_sx I_sy)/√(A·V)     ℓ = −μ ln(V(1 − cc²)) − ½ ln A + constant
+//! ```
+//!
+//! [`compare::Search`] computes it fast, [`direct`] as it stands. [`ctf`] has the contrast transfer of an image, and
+//! [`displacements`] the displacements that are tried. `docs/math.md` derives the method and its error.
+
+// Loops count as the formulas do.
+#![allow(clippy::needless_range_loop)]
+
+pub mod compare;
+pub mod ctf;
+pub mod direct;
+pub mod displacements;
+mod error;
+mod formula;
+mod geometry;
+mod real;
+mod results;
+mod sets;
+mod sums;
+
+pub use error::LikelihoodError;
+pub use formula::{Formula, LogLikelihood, ln_gamma};
+pub use geometry::Geometry;
+pub use real::Real;
+pub use results::{Comparison, ImageResult, PairResult};
+pub use sets::{Contrast, ImageSet, TemplateSet};

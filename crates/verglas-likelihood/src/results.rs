@@ -1,0 +1,46 @@
+//! What comes of a comparison.
+
+/// One image against all templates of a structure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ImageResult {
+    /// Largest correlation.
+    pub cross_correlation: f64,
+    /// Its view; of equals the lowest, then the lowest displacement, then rotation.
+    pub template: usize,
+    /// Its place among the displacements.
+    pub displacement: usize,
+    /// w, its rotation being 2πw/P.
+    pub rotation: usize,
+    /// ℓ at that pose.
+    pub log_likelihood_optimal: f64,
+    /// ℓ over all poses, the mean of exp ℓ; NaN where it was not asked for.
+    pub log_likelihood_integrated: f64,
+    /// The smallest correlation: larger in size than the best one where contrast is inverted.
+    pub smallest_cross_correlation: f64,
+    /// Whether 1 − cc² was too small to be anything but rounding.
+    pub is_without_noise: bool,
+}
+
+/// One image against one template.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PairResult {
+    /// Largest correlation over displacements and rotations.
+    pub cross_correlation: f64,
+    /// Its place among the displacements.
+    pub displacement: u32,
+    /// w, its rotation being 2πw/P.
+    pub rotation: u32,
+    /// ln of the mean of exp ℓ over displacements and rotations; NaN where it was not asked for.
+    pub log_likelihood: f64,
+}
+
+/// Images against the templates of one structure.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Comparison<T> {
+    /// One for each image.
+    pub images: Vec<ImageResult>,
+    /// `[images, views]`, where asked for; else empty.
+    pub pairs: Vec<PairResult>,
+    /// All correlations, `[images, views, displacements, rotations]`, where asked for; else empty.
+    pub cross_correlations: Vec<T>,
+}

@@ -1,0 +1,7 @@
+//! The promises of the comparison, one file each.
+
+mod accuracy;
+mod common;
+mod golden;
+mod independence;
+mod shared;
