@@ -13,7 +13,7 @@ use super::product::{GROUP, multiply};
 use super::reduce::{MOST_LANES, correlate, sum_likelihoods};
 use super::simd::{Kernel, Simd};
 use super::tables::Tables;
-use super::templates::Transform;
+use super::templates::{Displaced, SideBySide, Transform};
 use super::{Search, SearchReal};
 use crate::direct::Pose;
 use crate::error::LikelihoodError;
@@ -40,7 +40,7 @@ pub(crate) fn bytes_of_thread<T: Real>(
     let vectors = (STRIPS + 1) * basis.total
         + n_frequencies * basis.n_inputs
         + STRIPS * GROUPS * GROUP * n_frequencies
-        + 2 * transform.n_angles
+        + 3 * transform.n_angles
         + 2 * p;
     let lanes = 2 * lanes * size_of::<T>();
     (vectors * lanes + 3 * 16 * geometry.n_points() + 16 * geometry.n_points()) as u64
@@ -191,18 +191,14 @@ impl<T: SearchReal> Kernel<T> for Worker<'_, '_, T> {
             if search.settings.formula.is_cryolike() {
                 self.sum_constants(&mut buffers, S::LANES, views.clone(), images.clone());
             } else {
-                let template = |lane: usize| search.templates.template((first_view + lane).min(n_views - 1));
-                let p = geometry.n_inplanes();
-                let gather = |shell: usize, angle: usize| {
-                    let (mut re, mut im) = ([T::default(); MOST_LANES], [T::default(); MOST_LANES]);
-                    for lane in 0..S::LANES {
-                        let value = template(lane)[shell * p + angle];
-                        (re[lane], im[lane]) = (value.re * roots[shell], value.im * roots[shell]);
-                    }
-                    [simd.load(&re), simd.load(&im)]
+                let source = SideBySide {
+                    templates: search.templates,
+                    first: first_view,
+                    p: geometry.n_inplanes(),
+                    roots: &roots,
                 };
                 let strip = &mut buffers.strips[..search.basis.total];
-                search.transform.run(simd, &search.basis, gather, &mut scratch, strip);
+                search.transform.run(simd, &search.basis, &source, &mut scratch, strip);
                 self.multiply_constants(simd, &mut buffers, images.clone());
             }
             for view in views {
@@ -227,16 +223,10 @@ impl<T: SearchReal> Kernel<T> for Worker<'_, '_, T> {
                     let strips = first_strip..n_strips.min(first_strip + STRIPS);
                     for strip in strips.clone() {
                         let phases = &search.phases[strip * geometry.n_shells() * n_angles * 2 * S::LANES..];
-                        let moved = |shell: usize, angle: usize| {
-                            let value = template[shell * p + angle];
-                            let (re, im) = (simd.splat(value.re * roots[shell]), simd.splat(value.im * roots[shell]));
-                            let phase = &phases[(shell * n_angles + angle) * 2 * S::LANES..][..2 * S::LANES];
-                            let (cos, sin) = (simd.load(phase), simd.load(&phase[S::LANES..]));
-                            [simd.fnma(im, sin, simd.mul(re, cos)), simd.fma(im, cos, simd.mul(re, sin))]
-                        };
+                        let source = Displaced { template, p, roots: &roots, phases, n_angles };
                         let out = &mut buffers.strips[(strip - first_strip) * search.basis.total..];
                         let out = &mut out[..search.basis.total];
-                        search.transform.run(simd, &search.basis, moved, &mut scratch, out);
+                        search.transform.run(simd, &search.basis, &source, &mut scratch, out);
                     }
                     let groups = images.start / GROUP..images.end.div_ceil(GROUP);
                     for first_group in groups.clone().step_by(GROUPS) {

@@ -7,6 +7,7 @@ use num_complex::Complex;
 use super::basis::{Basis, Spectrum};
 use super::fft::{LaneFft, Pair, times};
 use super::product::project;
+use super::reduce::MOST_LANES;
 use super::simd::Simd;
 use crate::displacements::Displacements;
 use crate::geometry::Geometry;
@@ -32,6 +33,56 @@ pub(crate) fn are_real<T: Real>(geometry: &Geometry, templates: &TemplateSet<T>)
         })
 }
 
+/// Where the values of several templates come from, times √W. (A closure would not be compiled for the instruction set.)
+pub(crate) trait Source<T: Real> {
+    /// The value of each lane's template.
+    fn value<S: Simd<T>>(&self, simd: S, shell: usize, angle: usize) -> Pair<S::V>;
+}
+
+/// One template at the displacements of a strip.
+pub(crate) struct Displaced<'a, T> {
+    pub template: &'a [Complex<T>],
+    pub p: usize,
+    /// √W of each shell.
+    pub roots: &'a [T],
+    /// `[n_shells, angles, 2, lanes]`
+    pub phases: &'a [T],
+    pub n_angles: usize,
+}
+
+impl<T: Real> Source<T> for Displaced<'_, T> {
+    #[inline(always)]
+    fn value<S: Simd<T>>(&self, simd: S, shell: usize, angle: usize) -> Pair<S::V> {
+        let (value, root) = (self.template[shell * self.p + angle], self.roots[shell]);
+        let (re, im) = (simd.splat(value.re * root), simd.splat(value.im * root));
+        let phase = &self.phases[(shell * self.n_angles + angle) * 2 * S::LANES..][..2 * S::LANES];
+        let (cos, sin) = (simd.load(phase), simd.load(&phase[S::LANES..]));
+        [simd.fnma(im, sin, simd.mul(re, cos)), simd.fma(im, cos, simd.mul(re, sin))]
+    }
+}
+
+/// Some templates side by side, unmoved; the last one fills up what is left.
+pub(crate) struct SideBySide<'a, T: Real> {
+    pub templates: TemplateSet<'a, T>,
+    pub first: usize,
+    pub p: usize,
+    /// √W of each shell.
+    pub roots: &'a [T],
+}
+
+impl<T: Real> Source<T> for SideBySide<'_, T> {
+    #[inline(always)]
+    fn value<S: Simd<T>>(&self, simd: S, shell: usize, angle: usize) -> Pair<S::V> {
+        let (mut re, mut im) = ([T::default(); MOST_LANES], [T::default(); MOST_LANES]);
+        for lane in 0..S::LANES {
+            let view = (self.first + lane).min(self.templates.n_views() - 1);
+            let value = self.templates.template(view)[shell * self.p + angle];
+            (re[lane], im[lane]) = (value.re * self.roots[shell], value.im * self.roots[shell]);
+        }
+        [simd.load(&re), simd.load(&im)]
+    }
+}
+
 /// How spectra are computed.
 #[derive(Debug)]
 pub(crate) struct Transform<T> {
@@ -47,6 +98,7 @@ pub(crate) struct Transform<T> {
 /// Room for one strip.
 pub(crate) struct StripScratch<V> {
     x: Vec<Pair<V>>,
+    odd: Vec<Pair<V>>,
     y: Vec<Pair<V>>,
     /// `[frequencies, inputs]`
     spectrum: Vec<Pair<V>>,
@@ -67,25 +119,26 @@ impl<T: Real> Transform<T> {
         let zero = [simd.splat(T::default()); 2];
         StripScratch {
             x: vec![zero; self.n_angles],
+            odd: vec![zero; self.n_angles],
             y: vec![zero; self.n_angles],
             spectrum: vec![zero; basis.frequencies.len() * basis.n_inputs],
         }
     }
 
-    /// Spectra on the basis, `[total]`, of the templates whose values times √W are `value(shell, angle)`.
+    /// Spectra on the basis, `[total]`, of the templates of a source.
     #[inline(always)]
     pub fn run<S: Simd<T>>(
         &self,
         simd: S,
         basis: &Basis<T>,
-        value: impl Fn(usize, usize) -> Pair<S::V>,
+        source: &impl Source<T>,
         scratch: &mut StripScratch<S::V>,
         out: &mut [Pair<S::V>],
     ) {
         if self.n_angles < self.p {
-            self.folded(simd, basis, value, scratch);
+            self.folded(simd, basis, source, scratch);
         } else {
-            self.plain(simd, basis, value, scratch);
+            self.plain(simd, basis, source, scratch);
         }
         for (q, functions) in basis.frequencies.iter().enumerate() {
             let inputs = &scratch.spectrum[q * basis.n_inputs..(q + 1) * basis.n_inputs];
@@ -103,13 +156,13 @@ impl<T: Real> Transform<T> {
         &self,
         simd: S,
         basis: &Basis<T>,
-        value: impl Fn(usize, usize) -> Pair<S::V>,
+        source: &impl Source<T>,
         scratch: &mut StripScratch<S::V>,
     ) {
         let zero = simd.splat(T::default());
         for shell in 0..self.n_shells {
             for (j, x) in scratch.x.iter_mut().enumerate() {
-                *x = value(shell, j);
+                *x = source.value(simd, shell, j);
             }
             self.fft.run(simd, &mut scratch.x, &mut scratch.y);
             for q in 0..basis.frequencies.len() {
@@ -129,16 +182,18 @@ impl<T: Real> Transform<T> {
         &self,
         simd: S,
         basis: &Basis<T>,
-        value: impl Fn(usize, usize) -> Pair<S::V>,
+        source: &impl Source<T>,
         scratch: &mut StripScratch<S::V>,
     ) {
         let (h, n_inputs, zero) = (self.p / 2, basis.n_inputs, simd.splat(T::default()));
-        let StripScratch { x, y, spectrum } = scratch;
+        let StripScratch { x, odd, y, spectrum } = scratch;
         for shell in (0..self.n_shells).step_by(2) {
             let has_second = shell + 1 < self.n_shells;
-            let second = |j: usize| if has_second { value(shell + 1, j) } else { [zero; 2] };
-            for (j, x) in x.iter_mut().enumerate() {
-                *x = [value(shell, j)[0], second(j)[0]];
+            for j in 0..h {
+                let a = source.value(simd, shell, j);
+                let b = if has_second { source.value(simd, shell + 1, j) } else { [zero; 2] };
+                x[j] = [a[0], b[0]];
+                odd[j] = times(simd, [a[1], b[1]], self.waves[j]);
             }
             self.fft.run(simd, x, y);
             for m in 0..=h / 2 {
@@ -150,12 +205,9 @@ impl<T: Real> Transform<T> {
                     spectrum[place + 1] = [simd.add(a_im, b_im), simd.sub(b_re, a_re)];
                 }
             }
-            for (j, x) in x.iter_mut().enumerate() {
-                *x = times(simd, [value(shell, j)[1], second(j)[1]], self.waves[j]);
-            }
-            self.fft.run(simd, x, y);
+            self.fft.run(simd, odd, y);
             for m in 0..h.div_ceil(2) {
-                let ([a_re, a_im], [b_re, b_im]) = (x[m], x[h - 1 - m]);
+                let ([a_re, a_im], [b_re, b_im]) = (odd[m], odd[h - 1 - m]);
                 let place = (2 * m + 1) * n_inputs + shell;
                 // i(a + conj b), and a − conj b
                 spectrum[place] = [simd.sub(b_im, a_im), simd.add(a_re, b_re)];
