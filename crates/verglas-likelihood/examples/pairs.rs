@@ -83,20 +83,27 @@ fn main() {
             b_factor_angstrom2: 0.0,
         })
         .collect();
-    // Matched-filter signal-to-noise ρ² of some 100: noise per value that makes |signal|²/σ² that.
+    // Every value of the noise has the same power; ρ² = Σ W|C·T|²/σ² of an image is 150, W|noise|² being σ² for each of the
+    // 4πr_max² independent values.
+    let sigma2_all = |signal: f64| signal / 150.0 * geometry.degrees_of_freedom();
+    let weight_all: f64 = geometry.point_weights().iter().sum::<f64>() * geometry.n_inplanes() as f64;
     let mut images = Vec::with_capacity(n_images * n_points);
     let p = geometry.n_inplanes();
     let mut contrast = vec![0.0; n_points];
     for (image, transfer) in transfers.iter().enumerate() {
         transfer.fill(&geometry, ContrastFormula::Right, image, &mut contrast).expect("a contrast transfer");
         let template = &values[(image * 7 % n_views) * n_points..][..n_points];
+        let weighted = |(at, value): (usize, &Complex<f32>)| {
+            geometry.point_weights()[at / p] * f64::from(value.norm_sqr()) * contrast[at].powi(2)
+        };
+        let signal: f64 = template.iter().enumerate().map(weighted).sum();
+        let size = (sigma2_all(signal) / weight_all / 2.0).sqrt();
         for shell in 0..geometry.n_shells() {
-            let size = 0.1 / (4.0 * geometry.point_weights()[shell]).sqrt() / (p as f64).sqrt() * 16.0;
             let mut half = Vec::new();
             for j in 0..p {
                 let signal = template[shell * p + j] * contrast[shell * p + j] as f32;
                 let random = if j < p / 2 {
-                    half.push(Complex::new(noise.normal() as f32, noise.normal() as f32) * (size * 0.1) as f32);
+                    half.push(Complex::new(noise.normal() as f32, noise.normal() as f32) * size as f32);
                     half[j]
                 } else {
                     half[j - p / 2].conj()

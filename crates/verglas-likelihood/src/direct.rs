@@ -201,7 +201,5 @@ fn half_spectrum(geometry: &Geometry, image: &ImageSums, displaced: &[Complex<f6
             sum / p as f64
         })
         .collect();
-    (0..p)
-        .map(|w| spectrum[0].re + 2.0 * (1..=p / 2).map(|q| (spectrum[q] * wave(q * w)).re).sum::<f64>())
-        .collect()
+    (0..p).map(|w| spectrum[0].re + 2.0 * (1..=p / 2).map(|q| (spectrum[q] * wave(q * w)).re).sum::<f64>()).collect()
 }

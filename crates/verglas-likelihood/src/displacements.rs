@@ -62,7 +62,7 @@ impl Displacements {
                 is_at_rim.push(is_end(n_0, i_0) || is_end(n_1, i_1));
             }
         }
-        if n_0 % 2 == 0 || n_1 % 2 == 0 {
+        if n_0.is_multiple_of(2) || n_1.is_multiple_of(2) {
             angstrom.push([0.0, 0.0]);
             is_at_rim.push(false);
         }

@@ -50,7 +50,8 @@ impl LogLikelihood {
         LikelihoodError::check_positive("M/2 − 2, M the number of independent values", mu)?;
         LikelihoodError::check_positive("I_ss", geometry.i_ss())?;
         let i_ss = geometry.i_ss();
-        let constant = (3.0 - m) / 2.0 * (2.0 * PI).ln() - LN_2 - 0.5 * i_ss.ln() + ln_gamma(mu) + mu * (2.0 * i_ss).ln();
+        let constant =
+            (3.0 - m) / 2.0 * (2.0 * PI).ln() - LN_2 - 0.5 * i_ss.ln() + ln_gamma(mu) + mu * (2.0 * i_ss).ln();
         Ok(Self { mu, constant, least_residual: T::LEAST_RESIDUAL })
     }
 

@@ -92,11 +92,7 @@ impl<'a, T: Real> ImageSet<'a, T> {
     ///
     /// # Errors
     /// When arrays have other lengths. Values are looked at when they are compared.
-    pub fn new(
-        geometry: &Geometry,
-        values: &'a [Complex<T>],
-        contrast: Contrast<'a>,
-    ) -> Result<Self, LikelihoodError> {
+    pub fn new(geometry: &Geometry, values: &'a [Complex<T>], contrast: Contrast<'a>) -> Result<Self, LikelihoodError> {
         let (n_points, n_inplanes) = (geometry.n_points(), geometry.n_inplanes());
         let n_images = values.len() / n_points;
         LikelihoodError::check_length("images", n_images * n_points, values.len())?;

@@ -94,7 +94,9 @@ impl PairSums {
     ) -> Result<(), LikelihoodError> {
         for rotation in 0..self.i_xx.len() {
             let least = LEAST_SHARE * self.i_xx[rotation] * geometry.i_ss();
-            if !(self.a(geometry, formula, rotation) > least) {
+            let a = self.a(geometry, formula, rotation);
+            // NaN is an error, too.
+            if a.is_nan() || a <= least {
                 return Err(LikelihoodError::PairNorm { image, view });
             }
         }
@@ -103,11 +105,7 @@ impl PairSums {
 }
 
 /// ΣW s·C·T of the unmoved template.
-pub(crate) fn sum_constant<T: Real>(
-    geometry: &Geometry,
-    contrast: &[f64],
-    template: &[Complex<T>],
-) -> Complex<f64> {
+pub(crate) fn sum_constant<T: Real>(geometry: &Geometry, contrast: &[f64], template: &[Complex<T>]) -> Complex<f64> {
     let (p, weights, constant) = (geometry.n_inplanes(), geometry.point_weights(), geometry.constant());
     let mut sum = Complex::default();
     for (at, value) in template.iter().enumerate() {

@@ -62,12 +62,7 @@ impl<T: Real> Basis<T> {
     pub fn whole(geometry: &Geometry, spectrum: Spectrum) -> Self {
         let n_inputs = geometry.n_shells() * if spectrum == Spectrum::Half { 1 } else { 2 };
         let frequencies = (0..=geometry.n_inplanes() / 2)
-            .map(|q| Functions {
-                rank: n_inputs,
-                first: q * n_inputs,
-                is_whole: true,
-                values: Vec::new(),
-            })
+            .map(|q| Functions { rank: n_inputs, first: q * n_inputs, is_whole: true, values: Vec::new() })
             .collect::<Vec<_>>();
         let total = frequencies.len() * n_inputs;
         Self { spectrum, n_inputs, frequencies, total }
@@ -98,8 +93,11 @@ impl<T: Real> Basis<T> {
             found.into_iter().map(|found| found.into_inner().expect("all threads are done")).collect();
 
         // The smallest of all frequencies are left out, as long as they sum up to no more than the share.
-        let mut values: Vec<(f64, usize)> =
-            found.iter().enumerate().flat_map(|(q, (values, _))| values.iter().map(move |&v| (v.max(0.0), q))).collect();
+        let mut values: Vec<(f64, usize)> = found
+            .iter()
+            .enumerate()
+            .flat_map(|(q, (values, _))| values.iter().map(move |&v| (v.max(0.0), q)))
+            .collect();
         values.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let total: f64 = values.iter().map(|value| value.0).sum();
         let (mut ranks, mut left_out) = (vec![n; n_frequencies], 0.0);
@@ -116,9 +114,8 @@ impl<T: Real> Basis<T> {
             .zip(ranks)
             .map(|((_, vectors), rank)| {
                 // Eigenvalues rise, so the last vectors are kept.
-                let values = (0..n)
-                    .flat_map(|k| (0..rank).map(move |i| T::from_f64(vectors[k * n + n - 1 - i])))
-                    .collect();
+                let values =
+                    (0..n).flat_map(|k| (0..rank).map(move |i| T::from_f64(vectors[k * n + n - 1 - i]))).collect();
                 first += rank;
                 Functions { rank, first: first - rank, is_whole: false, values }
             })
@@ -195,7 +192,7 @@ fn sample(index: usize, n_samples: usize, n_views: usize, displacements: &Displa
     // The golden section spreads any number of points.
     let share = |i: usize, step: f64| (i as f64 * step).fract();
     let view = (share(index, 0.618_033_988_749_894_9) * n_views as f64) as usize;
-    let displacement = if index % 8 == 0 {
+    let displacement = if index.is_multiple_of(8) {
         // Farthest from the origin in a direction.
         let (sin, cos) = (TAU * share(index / 8, 0.618_033_988_749_894_9)).sin_cos();
         let along = |d: &[f64; 2]| d[0] * cos + d[1] * sin;

@@ -2,9 +2,9 @@
 
 use num_complex::Complex;
 
+use crate::direct::{AtPose, Pose, at_pose};
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
-use crate::direct::{AtPose, Pose, at_pose};
 use crate::formula::{Formula, LogLikelihood};
 use crate::geometry::Geometry;
 use crate::real::Real;
@@ -110,15 +110,8 @@ impl<'a, T: Real> Evaluator<'a, T> {
                 let displacement = self.displacements.angstrom()[pose.displacement];
                 displace(self.geometry, template, displacement, &mut self.displaced);
             }
-            let found = at_pose(
-                self.geometry,
-                &self.likelihood,
-                self.formula,
-                &self.sums,
-                &self.displaced,
-                template,
-                pose,
-            );
+            let found =
+                at_pose(self.geometry, &self.likelihood, self.formula, &self.sums, &self.displaced, template, pose);
             if best.is_none_or(|(_, best)| found.cross_correlation > best.cross_correlation) {
                 best = Some((pose, found));
             }

@@ -145,8 +145,7 @@ impl<'a, T: Real> Worker<'a, T> {
         self.project(place, panel);
         if let Some(constant) = constant {
             for (at, value) in self.spectrum.iter_mut().enumerate() {
-                *value =
-                    Complex::from(self.roots[at / p] * self.sums.contrast[at] * geometry.constant()[at]);
+                *value = Complex::from(self.roots[at / p] * self.sums.contrast[at] * geometry.constant()[at]);
             }
             self.fft.process(&mut self.spectrum);
             self.project(place, constant);
@@ -172,7 +171,7 @@ impl<'a, T: Real> Worker<'a, T> {
                 match (self.basis.spectrum, self.formula) {
                     // Only the part that is real in space meets anything in templates that are.
                     (Spectrum::Half, Formula::Right) => {
-                        let sign = if q % 2 == 0 { 0.5 } else { -0.5 };
+                        let sign = if q.is_multiple_of(2) { 0.5 } else { -0.5 };
                         inputs[shell] = at(q) * 0.5 + at(opposite).conj() * sign;
                     }
                     (Spectrum::Half, Formula::CryoLike { .. }) => inputs[shell] = at(q),
@@ -208,11 +207,10 @@ impl<'a, T: Real> Worker<'a, T> {
     fn harmonics(&self) -> (Vec<Complex<f64>>, usize) {
         let (n, p) = (self.geometry.n_shells(), self.geometry.n_inplanes());
         let at = |shell: usize, q: usize| self.spectrum[shell * p + q];
-        let energy: Vec<f64> =
-            (0..=p / 2).map(|q| (0..n).map(|shell| at(shell, q).norm_sqr()).sum::<f64>()).collect();
+        let energy: Vec<f64> = (0..=p / 2).map(|q| (0..n).map(|shell| at(shell, q).norm_sqr()).sum::<f64>()).collect();
         let least = LEAST_SHARE * energy.iter().sum::<f64>();
         let of_odd: f64 = energy.iter().skip(1).step_by(2).sum();
-        let step = if p % 2 == 0 && of_odd <= least { 2 } else { 1 };
+        let step = if p.is_multiple_of(2) && of_odd <= least { 2 } else { 1 };
         let (mut n_kept, mut rest) = (energy.len(), 0.0);
         while n_kept > 1 && rest + energy[n_kept - 1] <= least {
             n_kept -= 1;

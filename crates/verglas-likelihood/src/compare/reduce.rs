@@ -1,7 +1,7 @@
 //! From the products of all rotations to the largest correlation and the sum of likelihoods, while they are in the cache.
 
 use super::simd::Simd;
-use crate::real::{Real, SERIES_LIMIT};
+use crate::real::Real;
 
 /// Most lanes of any vector.
 pub(crate) const MOST_LANES: usize = 16;
@@ -13,7 +13,7 @@ pub(crate) struct Scales<'a, T> {
     pub offset: &'a [T],
 }
 
-/// Sums of exp ℓ of one vector: lane by lane, Σ_w exp(μ·(−ln(1 − cc²)) − half_ln_a[w]) = sum·exp(exponent).
+/// Sums of exp ℓ of one vector: lane by lane, Σ_w exp(μ·(−ln(1 − cc²)) − half_ln_a[w]) = sum·2^exponent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Likelihoods {
     pub exponent: [f64; MOST_LANES],
@@ -42,21 +42,66 @@ pub(crate) fn correlate<T: Real, S: Simd<T>>(simd: S, values: &mut [S::V], scale
     (simd.max(bounds[0].0, bounds[1].0), simd.min(bounds[0].1, bounds[1].1))
 }
 
-/// Sums the likelihoods of correlations within (`largest`, `smallest`) of each lane.
+/// How −ln(1 − u) is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Logarithm {
+    /// Three terms of its series.
+    Short,
+    /// Six.
+    Long,
+    Exact,
+}
+
+/// Up to these u single precision sums a series: the first term that is left out is 3e-7 and 6e-9 of it, which is less than
+/// 2e-5 and 1e-6 nats for every thousand independent values.
+const SHORT_LIMIT: f64 = 0.01;
+const LONG_LIMIT: f64 = 0.06;
+
+/// Sums the likelihoods of correlations between `smallest` and `largest` of each lane.
+///
+/// * `mu`: μ/ln 2.
+/// * `half_log2_a`: ½ log₂ A of each rotation, from some number on.
 #[inline(always)]
 pub(crate) fn sum_likelihoods<T: Real, S: Simd<T>>(
     simd: S,
     values: &[S::V],
     (largest, smallest): (S::V, S::V),
     mu: f64,
-    half_ln_a: &[T],
+    half_log2_a: &[T],
 ) -> Likelihoods {
     let top = simd.max(simd.mul(largest, largest), simd.mul(smallest, smallest));
     let top = simd.min(top, simd.splat(T::from_f64(1.0 - T::LEAST_RESIDUAL)));
     let mut tops = [T::default(); MOST_LANES];
     simd.store(top, &mut tops);
-    let is_small = tops[..S::LANES].iter().all(|top| top.to_f64() <= SERIES_LIMIT);
-    if is_small { sum(simd, values, top, mu, half_ln_a, true) } else { sum(simd, values, top, mu, half_ln_a, false) }
+    let most = tops[..S::LANES].iter().fold(0.0, |most: f64, top| most.max(top.to_f64()));
+    if T::IS_SINGLE && most <= SHORT_LIMIT {
+        sum(simd, values, top, mu, half_log2_a, Logarithm::Short)
+    } else if T::IS_SINGLE && most <= LONG_LIMIT {
+        sum(simd, values, top, mu, half_log2_a, Logarithm::Long)
+    } else {
+        sum(simd, values, top, mu, half_log2_a, Logarithm::Exact)
+    }
+}
+
+/// μ·(−ln(1 − u)) − c
+#[inline(always)]
+fn gain<T: Real, S: Simd<T>>(simd: S, u: S::V, mu: S::V, c: S::V, logarithm: Logarithm) -> S::V {
+    let term = |k: f64| T::from_f64(1.0 / k);
+    let mut series = match logarithm {
+        Logarithm::Short => simd.splat(term(3.0)),
+        Logarithm::Long => simd.fma(u, simd.splat(term(6.0)), simd.splat(term(5.0))),
+        Logarithm::Exact => {
+            let u = simd.min(u, simd.splat(T::from_f64(1.0 - T::LEAST_RESIDUAL)));
+            return simd.sub(simd.mul(mu, simd.minus_ln_one_minus(u)), c);
+        }
+    };
+    if logarithm == Logarithm::Long {
+        series = simd.fma(series, u, simd.splat(term(4.0)));
+        series = simd.fma(series, u, simd.splat(term(3.0)));
+    }
+    series = simd.fma(series, u, simd.splat(term(2.0)));
+    series = simd.fma(series, u, simd.splat(term(1.0)));
+    simd.sub(simd.mul(simd.mul(mu, u), series), c)
 }
 
 /// Terms that are added up in the numbers' own precision before they join a sum in double precision.
@@ -68,21 +113,18 @@ fn sum<T: Real, S: Simd<T>>(
     values: &[S::V],
     top: S::V,
     mu: f64,
-    half_ln_a: &[T],
-    series: bool,
+    half_log2_a: &[T],
+    logarithm: Logarithm,
 ) -> Likelihoods {
     let mu = simd.splat(T::from_f64(mu));
-    let exponent = simd.mul(mu, simd.minus_ln_one_minus(top, series));
-    let most = simd.splat(T::from_f64(1.0 - T::LEAST_RESIDUAL));
+    let exponent = gain(simd, top, mu, simd.splat(T::default()), logarithm);
     let mut result = Likelihoods { exponent: [0.0; MOST_LANES], sum: [0.0; MOST_LANES] };
     let mut numbers = [T::default(); MOST_LANES];
-    for (values, half_ln_a) in values.chunks(TERMS).zip(half_ln_a.chunks(TERMS)) {
+    for (values, half_log2_a) in values.chunks(TERMS).zip(half_log2_a.chunks(TERMS)) {
         let mut sum = simd.splat(T::default());
-        for (&cc, &half_ln_a) in values.iter().zip(half_ln_a) {
-            let square = simd.min(simd.mul(cc, cc), most);
-            let gain = simd.minus_ln_one_minus(square, series);
-            let x = simd.sub(simd.fma(mu, gain, simd.splat(-half_ln_a)), exponent);
-            sum = simd.add(sum, simd.exp(x));
+        for (&cc, &half_log2_a) in values.iter().zip(half_log2_a) {
+            let x = gain(simd, simd.mul(cc, cc), mu, exponent, logarithm);
+            sum = simd.add(sum, simd.power_of_two(simd.sub(x, simd.splat(half_log2_a))));
         }
         simd.store(sum, &mut numbers);
         for lane in 0..S::LANES {

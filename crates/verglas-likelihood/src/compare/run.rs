@@ -1,5 +1,6 @@
 //! Threads that compare a block of images with templates.
 
+use std::f64::consts::LN_2;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -9,12 +10,12 @@ use super::basis::Basis;
 use super::candidates::{Candidate, Candidates};
 use super::fft::{LaneSynthesis, Pair};
 use super::images::ImageBlock;
+use super::plan::{Plan, SearchReal};
 use super::product::{GROUP, multiply};
 use super::reduce::{MOST_LANES, correlate, sum_likelihoods};
 use super::simd::{Kernel, Simd};
 use super::tables::Tables;
 use super::templates::{Displaced, SideBySide, Transform};
-use super::{Search, SearchReal};
 use crate::direct::Pose;
 use crate::error::LikelihoodError;
 use crate::formula::LogSum;
@@ -56,7 +57,7 @@ pub(crate) struct Outcome<T> {
 
 /// A block of images against all templates.
 pub(crate) struct Job<'a, T: Real> {
-    search: &'a Search<'a, T>,
+    search: &'a Plan<'a, T>,
     block: &'a ImageBlock<T>,
     images: &'a ImageSet<'a, T>,
     /// Templates are taken in batches, each by some of the images.
@@ -72,7 +73,7 @@ pub(crate) struct Job<'a, T: Real> {
 
 impl<'a, T: SearchReal> Job<'a, T> {
     pub fn new(
-        search: &'a Search<'a, T>,
+        search: &'a Plan<'a, T>,
         block: &'a ImageBlock<T>,
         images: &'a ImageSet<'a, T>,
         pairs: &'a mut [PairResult],
@@ -235,8 +236,8 @@ impl<T: SearchReal> Kernel<T> for Worker<'_, '_, T> {
                         let covered = groups.start * GROUP..images.end.min(groups.end * GROUP);
                         for index in covered {
                             for strip in strips.clone() {
-                                let products = ((index - groups.start * GROUP) * STRIPS + strip - first_strip)
-                                    * n_frequencies;
+                                let products =
+                                    ((index - groups.start * GROUP) * STRIPS + strip - first_strip) * n_frequencies;
                                 self.reduce(simd, &synthesis, &mut buffers, products, index, view, strip);
                             }
                         }
@@ -266,9 +267,7 @@ impl<T: SearchReal> Worker<'_, '_, T> {
         let mut sums = ImageSums::new(search.geometry);
         for index in images {
             let image = block.first + index;
-            if let Err(error) =
-                self.job.images.fill(search.geometry, image, &mut sums.values, &mut sums.contrast)
-            {
+            if let Err(error) = self.job.images.fill(search.geometry, image, &mut sums.values, &mut sums.contrast) {
                 self.job.fail(image, 0, error);
                 return;
             }
@@ -281,12 +280,7 @@ impl<T: SearchReal> Worker<'_, '_, T> {
 
     /// I_sx by its spectrum: the sum over all frequencies is that at rotation 0.
     #[inline(always)]
-    fn multiply_constants<S: Simd<T>>(
-        &self,
-        simd: S,
-        buffers: &mut Buffers<T, S::V>,
-        images: std::ops::Range<usize>,
-    ) {
+    fn multiply_constants<S: Simd<T>>(&self, simd: S, buffers: &mut Buffers<T, S::V>, images: std::ops::Range<usize>) {
         let Job { search, block, .. } = self.job;
         let (p, group_len) = (search.geometry.n_inplanes(), search.basis.total * GROUP * 2);
         for group in images.start / GROUP..images.end.div_ceil(GROUP) {
@@ -295,11 +289,8 @@ impl<T: SearchReal> Worker<'_, '_, T> {
             for (q, functions) in search.basis.frequencies.iter().enumerate() {
                 let factor = if q == 0 || 2 * q == p { 1.0 } else { 2.0 };
                 let range = functions.first..functions.first + functions.rank;
-                let sums = multiply(
-                    simd,
-                    &panel[range.start * GROUP * 2..range.end * GROUP * 2],
-                    &buffers.strips[range],
-                );
+                let sums =
+                    multiply(simd, &panel[range.start * GROUP * 2..range.end * GROUP * 2], &buffers.strips[range]);
                 let mut numbers = [T::default(); MOST_LANES];
                 for (total, sum) in totals.iter_mut().zip(&sums) {
                     simd.store(sum[0], &mut numbers);
@@ -366,14 +357,14 @@ impl<T: SearchReal> Worker<'_, '_, T> {
         synthesis.run(simd, spectrum, &mut buffers.x, &mut buffers.y);
         let first = strip * S::LANES;
         let n_lanes = S::LANES.min(search.displacements.len() - first);
-        let mu = search.likelihood.mu();
+        let mu = search.likelihood.mu() / LN_2;
         let mut other = None;
         if let Some(scales) = buffers.tables.likelihood_scales(index) {
             // CryoLike's likelihoods have correlations of their own.
             let values = &mut buffers.y.as_flattened_mut()[..p];
             values.copy_from_slice(&buffers.x.as_flattened()[..p]);
             let bounds = correlate(simd, values, scales);
-            other = Some(sum_likelihoods(simd, values, bounds, mu, buffers.tables.half_ln_a(index)));
+            other = Some(sum_likelihoods(simd, values, bounds, mu, buffers.tables.half_log2_a(index)));
         }
         let values = &mut buffers.x.as_flattened_mut()[..p];
         let bounds = correlate(simd, values, buffers.tables.scales(index));
@@ -419,10 +410,10 @@ impl<T: SearchReal> Worker<'_, '_, T> {
         if settings.integrated {
             let sums = match other {
                 Some(sums) => sums,
-                None => sum_likelihoods(simd, values, bounds, mu, buffers.tables.half_ln_a(index)),
+                None => sum_likelihoods(simd, values, bounds, mu, buffers.tables.half_log2_a(index)),
             };
             for lane in 0..n_lanes {
-                buffers.states[index].integral.add(sums.exponent[lane], sums.sum[lane]);
+                buffers.states[index].integral.add(sums.exponent[lane] * LN_2, sums.sum[lane]);
             }
         }
     }

@@ -1,8 +1,10 @@
 //! What turns products into correlations and likelihoods, for each image of a block with one template.
 
+use std::f64::consts::LN_2;
+use std::sync::Arc;
+
 use num_complex::Complex;
 use verglas_fft::{ComplexToReal, Fft, plan_complex_forward_f64, plan_real_inverse_f64};
-use std::sync::Arc;
 
 use super::images::Facts;
 use super::reduce::Scales;
@@ -27,7 +29,7 @@ pub(crate) struct Tables<T> {
     /// Where likelihoods have another one (CryoLike).
     likelihood_factor: Vec<T>,
     likelihood_offset: Vec<T>,
-    half_ln_a: Vec<T>,
+    half_log2_a: Vec<T>,
     /// ½ ln A that those are measured from, for each image.
     reference: Vec<f64>,
 }
@@ -49,7 +51,7 @@ impl<T: Real> Tables<T> {
             offset: vec![T::default(); len(true)],
             likelihood_factor: vec![T::default(); len(other)],
             likelihood_offset: vec![T::default(); len(other)],
-            half_ln_a: vec![T::default(); len(integrated)],
+            half_log2_a: vec![T::default(); len(integrated)],
             reference: vec![0.0; n_images],
         }
     }
@@ -92,7 +94,7 @@ impl<T: Real> Tables<T> {
             self.sums.i_xx.fill(self.spectrum[0].re);
         } else {
             self.spectrum[0].im = 0.0;
-            if p % 2 == 0 {
+            if p.is_multiple_of(2) {
                 self.spectrum[p / 2].im = 0.0;
             }
             // Lengths are those of the plan, and the two numbers that must be real are.
@@ -126,8 +128,8 @@ impl<T: Real> Tables<T> {
                     }
                 }
             }
-            if !self.half_ln_a.is_empty() {
-                self.half_ln_a[at] = T::from_f64(0.5 * a.ln() - reference);
+            if !self.half_log2_a.is_empty() {
+                self.half_log2_a[at] = T::from_f64((0.5 * a.ln() - reference) / LN_2);
             }
         }
         Ok(())
@@ -146,9 +148,9 @@ impl<T: Real> Tables<T> {
             .then(|| Scales { factor: &self.likelihood_factor[range.clone()], offset: &self.likelihood_offset[range] })
     }
 
-    /// ½ ln A of each rotation, from that of the first on.
-    pub fn half_ln_a(&self, index: usize) -> &[T] {
-        &self.half_ln_a[index * self.p..(index + 1) * self.p]
+    /// ½ log₂ A of each rotation, from that of the first on.
+    pub fn half_log2_a(&self, index: usize) -> &[T] {
+        &self.half_log2_a[index * self.p..(index + 1) * self.p]
     }
 
     /// ½ ln A of the first rotation.

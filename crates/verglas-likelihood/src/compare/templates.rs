@@ -18,7 +18,7 @@ use crate::sets::TemplateSet;
 pub(crate) fn are_real<T: Real>(geometry: &Geometry, templates: &TemplateSet<T>) -> bool {
     let p = geometry.n_inplanes();
     let most = if T::IS_SINGLE { 1e-12 } else { 1e-26 };
-    p % 2 == 0
+    p.is_multiple_of(2)
         && (0..templates.n_views()).all(|view| {
             let (mut difference, mut energy) = (0.0, 0.0);
             for (shell, weight) in templates.template(view).chunks_exact(p).zip(geometry.point_weights()) {
@@ -152,13 +152,7 @@ impl<T: Real> Transform<T> {
     }
 
     #[inline(always)]
-    fn plain<S: Simd<T>>(
-        &self,
-        simd: S,
-        basis: &Basis<T>,
-        source: &impl Source<T>,
-        scratch: &mut StripScratch<S::V>,
-    ) {
+    fn plain<S: Simd<T>>(&self, simd: S, basis: &Basis<T>, source: &impl Source<T>, scratch: &mut StripScratch<S::V>) {
         let zero = simd.splat(T::default());
         for shell in 0..self.n_shells {
             for (j, x) in scratch.x.iter_mut().enumerate() {
@@ -178,13 +172,7 @@ impl<T: Real> Transform<T> {
     /// With T(θ + π) = conj T(θ), h = P/2: a_2m = Σ_j<h 2 Re T_j·exp(−2πi mj/h), and
     /// a_2m+1 = Σ_j<h 2i Im T_j·exp(−2πi j/P)·exp(−2πi mj/h). Two shells share a transform, as both sums are of real numbers.
     #[inline(always)]
-    fn folded<S: Simd<T>>(
-        &self,
-        simd: S,
-        basis: &Basis<T>,
-        source: &impl Source<T>,
-        scratch: &mut StripScratch<S::V>,
-    ) {
+    fn folded<S: Simd<T>>(&self, simd: S, basis: &Basis<T>, source: &impl Source<T>, scratch: &mut StripScratch<S::V>) {
         let (h, n_inputs, zero) = (self.p / 2, basis.n_inputs, simd.splat(T::default()));
         let StripScratch { x, odd, y, spectrum } = scratch;
         for shell in (0..self.n_shells).step_by(2) {

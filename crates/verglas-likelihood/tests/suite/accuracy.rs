@@ -78,8 +78,14 @@ fn sets() -> [(Displacements, &'static str); 5] {
 }
 
 fn all<T: SearchReal>(formula: impl Fn(usize) -> Formula) {
-    let cases =
-        [(16, 1.0, 32, 0.5), (17, 1.0, 34, 2.0), (16, 1.0, 31, 1.0), (17, 0.9, 33, 3.0), (20, 0.8, 45, 0.1), (16, 1.0, 36, 10.0)];
+    let cases = [
+        (16, 1.0, 32, 0.5),
+        (17, 1.0, 34, 2.0),
+        (16, 1.0, 31, 1.0),
+        (17, 0.9, 33, 3.0),
+        (20, 0.8, 45, 0.1),
+        (16, 1.0, 36, 10.0),
+    ];
     for (seed, (n, factor, p, noise)) in cases.into_iter().enumerate() {
         let (set, name) = &sets()[seed % 5];
         let case = Case::new(geometry(n, factor, p), 7 + 4 * (seed % 2), 5, noise, seed as u64);

@@ -57,7 +57,7 @@ pub fn add_noise(values: &mut [Complex<f64>], p: usize, size: f64, seed: u64) {
     let square = values.iter().map(|value| value.norm_sqr()).sum::<f64>() / values.len() as f64;
     let size = size * (6.0 * square).sqrt();
     for shell in values.chunks_exact_mut(p) {
-        if p % 2 == 0 {
+        if p.is_multiple_of(2) {
             let (first, second) = shell.split_at_mut(p / 2);
             for (a, b) in first.iter_mut().zip(second) {
                 let value = Complex::new(noise.next(), noise.next()) * size;
@@ -93,12 +93,12 @@ pub fn move_template(
 pub fn transfer(index: usize) -> ContrastTransfer {
     ContrastTransfer {
         defocus_u_angstrom: 9_000.0 + 300.0 * index as f64,
-        defocus_v_angstrom: if index % 2 == 0 { 7_500.0 } else { 12_000.0 },
+        defocus_v_angstrom: if index.is_multiple_of(2) { 7_500.0 } else { 12_000.0 },
         defocus_angle_rad: 0.5 + std::f64::consts::FRAC_PI_2 * index as f64,
         voltage_kv: 300.0,
         spherical_aberration_mm: 2.7,
         amplitude_contrast: 0.1,
-        phase_shift_rad: if index % 3 == 0 { 0.4 } else { 0.0 },
+        phase_shift_rad: if index.is_multiple_of(3) { 0.4 } else { 0.0 },
         b_factor_angstrom2: 20.0 * index as f64,
     }
 }

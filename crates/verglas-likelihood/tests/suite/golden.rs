@@ -121,7 +121,7 @@ fn stack(folder: &Path, index: usize) -> Stack {
 }
 
 impl Stack {
-    fn from_rows(&self) -> Vec<ContrastTransfer> {
+    fn transfers_from_rows(&self) -> Vec<ContrastTransfer> {
         let turn = |transfer: &ContrastTransfer| ContrastTransfer {
             defocus_angle_rad: angle_from_other_axis(transfer.defocus_angle_rad),
             ..*transfer
@@ -153,7 +153,7 @@ fn contrast_transfers_are_those_of_the_definition_and_of_cryolike() {
         let stack = stack(&folder, index);
         let expected = read(&mut expected, &format!("ctf_stack{index}"));
         for (image, expected) in expected.chunks_exact(values.len()).enumerate() {
-            stack.from_rows()[image].fill(&geometry, ContrastFormula::Right, image, &mut values).unwrap();
+            stack.transfers_from_rows()[image].fill(&geometry, ContrastFormula::Right, image, &mut values).unwrap();
             // The same formula in another order: χ reaches some 100 rad, of which doubles keep 1e-14; stored in single.
             for (value, expected) in values.iter().zip(expected) {
                 assert!((value - expected).abs() < 1e-7, "stack {index}, image {image}: {value} {expected}");
@@ -226,7 +226,7 @@ fn likelihoods_are_those_of_the_definition() {
         let search = Search::new(&geometry, templates, &set, settings(Formula::Right)).unwrap();
         for index in 0..2 {
             let (stack, place) = (stack(&folder, index), format!("template{structure}_stack{index}"));
-            let transfers = stack.from_rows();
+            let transfers = stack.transfers_from_rows();
             let contrast = Contrast::Parameters(&transfers, ContrastFormula::Right);
             let images = ImageSet::new(&geometry, &stack.values, contrast).unwrap();
             let slow = direct::compare(&geometry, &templates, &images, &set, Formula::Right).unwrap();
@@ -288,8 +288,10 @@ fn cryolike_is_matched_where_asked_for() {
                 assert_eq!(expected.len(), slow.cross_correlations.len());
                 for (i, expected) in expected.iter().enumerate() {
                     assert!((slow.cross_correlations[i] - expected).abs() < 3e-7, "{i}");
+                    // CryoLike's own single precision is up to 2.5e-7 off there.
                     let fast = f64::from(fast.cross_correlations[i]);
-                    assert!((fast - expected).abs() < 3e-7, "{i}: {fast} {expected} {}", slow.cross_correlations[i]);
+                    assert!((fast - slow.cross_correlations[i]).abs() < 3e-7, "{i}");
+                    assert!((fast - expected).abs() < 5.5e-7, "{i}: {fast} {expected} {}", slow.cross_correlations[i]);
                 }
             }
         }

@@ -118,7 +118,10 @@ fn bad_values_are_errors_with_their_place() {
 
     let mut templates = case.templates.clone();
     templates[2 * n + 33].re = f64::NAN;
-    assert_eq!(text(compare(&templates, &case.images)), "template of view 2: shell 1, in-plane 1 is not a finite number");
+    assert_eq!(
+        text(compare(&templates, &case.images)),
+        "template of view 2: shell 1, in-plane 1 is not a finite number"
+    );
     let mut templates = case.templates.clone();
     templates[n..2 * n].fill(Default::default());
     assert_eq!(text(compare(&templates, &case.images)), "template of view 1: norm is 0");

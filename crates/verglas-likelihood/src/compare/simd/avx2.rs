@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::{Kernel, Simd};
-use crate::real::Real;
+use crate::real::{LEAST_POWER, POWER_SERIES, ROUNDER, Real};
 
 /// The token of the set; exists where the processor has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,42 +77,29 @@ impl Simd<f32> for Avx2 {
         fn min(a: Self::V, b: Self::V) -> Self::V = _mm256_min_ps(a, b);
     }
 
-    /// The series of [`Real::exp_of_negative`].
+    /// The polynomial of [`Real::power_of_two`].
     #[inline(always)]
-    fn exp(self, x: Self::V) -> Self::V {
-        let splat = |value: f32| Simd::<f32>::splat(self, value);
-        let rounder = splat(12_582_912.0);
-        let x = Simd::<f32>::max(self, x, splat(-87.0));
-        let shifted = Simd::<f32>::fma(self, x, splat(std::f32::consts::LOG2_E), rounder);
-        let n = Simd::<f32>::sub(self, shifted, rounder);
-        let rest = Simd::<f32>::fnma(self, n, splat(0.693_359_4), x);
-        let rest = Simd::<f32>::fma(self, n, splat(2.121_944_4e-4), rest);
-        let mut series = splat(1.0 / 720.0);
-        for term in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
-            series = Simd::<f32>::fma(self, series, rest, splat(term));
+    fn power_of_two(self, x: Self::V) -> Self::V {
+        let rounder = Simd::<f32>::splat(self, ROUNDER);
+        let x = Simd::<f32>::max(self, x, Simd::<f32>::splat(self, LEAST_POWER));
+        let shifted = Simd::<f32>::add(self, x, rounder);
+        let rest = Simd::<f32>::sub(self, x, Simd::<f32>::sub(self, shifted, rounder));
+        let mut sum = Simd::<f32>::splat(self, POWER_SERIES[0]);
+        for term in &POWER_SERIES[1..] {
+            sum = Simd::<f32>::fma(self, sum, rest, Simd::<f32>::splat(self, *term));
         }
-        // SAFETY: the token. n stands in the last bits of `shifted`; with the bias it becomes the exponent.
-        let power = unsafe {
-            let bits = _mm256_add_epi32(_mm256_castps_si256(shifted), _mm256_set1_epi32(127_i32.wrapping_sub(0x4B40_0000)));
-            _mm256_castsi256_ps(_mm256_slli_epi32::<23>(bits))
-        };
-        Simd::<f32>::mul(self, series, power)
+        // SAFETY: the token. n, which stands in the last bits of `shifted`, is added to the exponent.
+        unsafe {
+            let exponent = _mm256_slli_epi32::<23>(_mm256_castps_si256(shifted));
+            _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(sum), exponent))
+        }
     }
 
     #[inline(always)]
-    fn minus_ln_one_minus(self, u: Self::V, series: bool) -> Self::V {
-        if series {
-            let splat = |value: f32| Simd::<f32>::splat(self, value);
-            let mut sum = splat(1.0 / 6.0);
-            for term in [1.0 / 5.0, 0.25, 1.0 / 3.0, 0.5] {
-                sum = Simd::<f32>::fma(self, sum, u, splat(term));
-            }
-            let square = Simd::<f32>::mul(self, u, u);
-            return Simd::<f32>::fma(self, square, sum, u);
-        }
+    fn minus_ln_one_minus(self, u: Self::V) -> Self::V {
         let mut numbers = [0.0_f32; 8];
         Simd::<f32>::store(self, u, &mut numbers);
-        Simd::<f32>::load(self, &numbers.map(|u| u.minus_ln_one_minus(false)))
+        Simd::<f32>::load(self, &numbers.map(Real::minus_ln_one_minus))
     }
 }
 
@@ -132,16 +119,16 @@ impl Simd<f64> for Avx2 {
     }
 
     #[inline(always)]
-    fn exp(self, x: Self::V) -> Self::V {
+    fn power_of_two(self, x: Self::V) -> Self::V {
         let mut numbers = [0.0_f64; 4];
         Simd::<f64>::store(self, x, &mut numbers);
-        Simd::<f64>::load(self, &numbers.map(Real::exp_of_negative))
+        Simd::<f64>::load(self, &numbers.map(Real::power_of_two))
     }
 
     #[inline(always)]
-    fn minus_ln_one_minus(self, u: Self::V, series: bool) -> Self::V {
+    fn minus_ln_one_minus(self, u: Self::V) -> Self::V {
         let mut numbers = [0.0_f64; 4];
         Simd::<f64>::store(self, u, &mut numbers);
-        Simd::<f64>::load(self, &numbers.map(|u| u.minus_ln_one_minus(series)))
+        Simd::<f64>::load(self, &numbers.map(Real::minus_ln_one_minus))
     }
 }

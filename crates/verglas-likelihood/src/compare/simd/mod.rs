@@ -46,10 +46,10 @@ pub trait Simd<T: Real>: Copy + Send + Sync {
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// The smaller of each two.
     fn min(self, a: Self::V, b: Self::V) -> Self::V;
-    /// eˣ for x ≤ 0, as [`Real::exp_of_negative`].
-    fn exp(self, x: Self::V) -> Self::V;
-    /// −ln(1 − u), by the series that [`Real::minus_ln_one_minus`] has, or exactly.
-    fn minus_ln_one_minus(self, u: Self::V, series: bool) -> Self::V;
+    /// 2ˣ of each, as [`Real::power_of_two`].
+    fn power_of_two(self, x: Self::V) -> Self::V;
+    /// −ln(1 − u) of each, as [`Real::minus_ln_one_minus`].
+    fn minus_ln_one_minus(self, u: Self::V) -> Self::V;
 }
 
 /// Calls a kernel with the best set that this processor has.

@@ -53,9 +53,11 @@ macro_rules! portable {
 
             #[inline(always)]
             fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-                std::array::from_fn(|lane| {
-                    if FUSED { a[lane].fused(b[lane], c[lane]) } else { a[lane] * b[lane] + c[lane] }
-                })
+                std::array::from_fn(
+                    |lane| {
+                        if FUSED { a[lane].fused(b[lane], c[lane]) } else { a[lane] * b[lane] + c[lane] }
+                    },
+                )
             }
 
             #[inline(always)]
@@ -76,13 +78,13 @@ macro_rules! portable {
             }
 
             #[inline(always)]
-            fn exp(self, x: Self::V) -> Self::V {
-                x.map(Real::exp_of_negative)
+            fn power_of_two(self, x: Self::V) -> Self::V {
+                x.map(Real::power_of_two)
             }
 
             #[inline(always)]
-            fn minus_ln_one_minus(self, u: Self::V, series: bool) -> Self::V {
-                u.map(|u| u.minus_ln_one_minus(series))
+            fn minus_ln_one_minus(self, u: Self::V) -> Self::V {
+                u.map(Real::minus_ln_one_minus)
             }
         }
     };

@@ -1,0 +1,87 @@
+//! What is prepared once for the templates of a structure.
+
+use super::basis::{Basis, Spectrum};
+use super::simd::Dispatch;
+use super::templates::{Transform, are_real, phases};
+use crate::displacements::Displacements;
+use crate::error::LikelihoodError;
+use crate::formula::{Formula, LogLikelihood};
+use crate::geometry::Geometry;
+use crate::real::Real;
+use crate::sets::TemplateSet;
+
+/// What is computed, and with what.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComparisonSettings {
+    /// Whose formulas count.
+    pub formula: Formula,
+    /// Whether likelihoods are integrated over poses.
+    pub integrated: bool,
+    /// Whether the best pose of each image with each template is kept.
+    pub pairs: bool,
+    /// Whether all correlations are kept: images · views · displacements · rotations numbers.
+    pub full: bool,
+    /// Number of threads; decides nothing about the results.
+    pub n_threads: usize,
+    /// What buffers may take, in bytes, results and inputs not counted; decides nothing about the results.
+    pub memory_bytes: u64,
+}
+
+impl Default for ComparisonSettings {
+    fn default() -> Self {
+        Self {
+            formula: Formula::Right,
+            integrated: true,
+            pairs: false,
+            full: false,
+            n_threads: 1,
+            memory_bytes: 2 << 30,
+        }
+    }
+}
+
+/// Number types that images and templates can be compared in: `f32` and `f64`.
+pub trait SearchReal: Real + Dispatch {}
+impl SearchReal for f32 {}
+impl SearchReal for f64 {}
+
+/// Everything about the templates that images are compared with.
+#[derive(Debug)]
+pub(crate) struct Plan<'a, T: Real> {
+    pub geometry: &'a Geometry,
+    pub templates: TemplateSet<'a, T>,
+    pub displacements: &'a Displacements,
+    pub settings: ComparisonSettings,
+    pub likelihood: LogLikelihood,
+    pub basis: Basis<T>,
+    pub transform: Transform<T>,
+    pub phases: Vec<T>,
+    pub lanes: usize,
+}
+
+impl<'a, T: SearchReal> Plan<'a, T> {
+    pub fn new(
+        geometry: &'a Geometry,
+        templates: TemplateSet<'a, T>,
+        displacements: &'a Displacements,
+        settings: ComparisonSettings,
+    ) -> Result<Self, LikelihoodError> {
+        let likelihood = LogLikelihood::new::<T>(geometry, settings.formula)?;
+        let are_real = are_real(geometry, &templates);
+        let spectrum = if are_real || settings.formula.is_cryolike() { Spectrum::Half } else { Spectrum::Full };
+        let n_threads = settings.n_threads.max(1);
+        let basis = if T::IS_SINGLE && are_real {
+            // Correlations with noise err by √(share/M), M numbers being independent: by 6e-8, or 2e-8 where CryoLike's are
+            // to be met.
+            let per_number = if settings.formula.is_cryolike() { 4e-16 } else { 4e-15 };
+            let share = per_number * geometry.degrees_of_freedom();
+            Basis::of_templates(geometry, &templates, displacements, share, n_threads)
+        } else {
+            Basis::whole(geometry, spectrum)
+        };
+        let transform = Transform::new(geometry, are_real);
+        let lanes = T::lanes();
+        let phases = phases(geometry, displacements, transform.n_angles, lanes);
+        Ok(Self { geometry, templates, displacements, settings, likelihood, basis, transform, phases, lanes })
+    }
+}
