@@ -4,25 +4,18 @@
 //! functions of the radius, and none where q is beyond 2π·(R + δ)·(spatial frequency). Which they are is found from a sample
 //! of the displaced templates: the eigenvectors of Σ Re(t tᴴ) of largest eigenvalues.
 
-use std::f64::consts::TAU;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use num_complex::Complex;
 use verglas_core::threads::share_work;
-use verglas_fft::plan_complex_forward_f64;
 
 use super::eigen::eigen;
+use super::samples::Samples;
 use crate::displacements::Displacements;
 use crate::geometry::Geometry;
 use crate::real::Real;
 use crate::sets::TemplateSet;
-use crate::sums::displace;
-
-/// How many displaced templates the functions are found from.
-const N_SAMPLES: usize = 512;
-/// How many are transformed before their moments are added.
-const AT_ONCE: usize = 64;
 
 /// Which angular frequencies of images and templates are multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +61,13 @@ impl<T: Real> Basis<T> {
         Self { spectrum, n_inputs, frequencies, total }
     }
 
-    /// The fewest functions that leave out no more than `share` of the energy of displaced templates, by a sample of them.
+    /// Whether every input is a function.
+    pub fn is_whole(&self) -> bool {
+        self.frequencies.iter().all(|functions| functions.is_whole)
+    }
+
+    /// The fewest functions that leave out no more than `share` of the energy of displaced templates, by a sample of them;
+    /// and, of other samples, no more than some times as much of any.
     pub fn of_templates(
         geometry: &Geometry,
         templates: &TemplateSet<T>,
@@ -76,31 +75,30 @@ impl<T: Real> Basis<T> {
         share: f64,
         n_threads: usize,
     ) -> Self {
-        let (n, n_frequencies) = (geometry.n_shells(), geometry.n_inplanes() / 2 + 1);
-        let moments = moments(geometry, templates, displacements, n_threads);
-        let next = AtomicUsize::new(0);
-        let found: Vec<Mutex<(Vec<f64>, Vec<f64>)>> =
-            moments.into_iter().map(|moments| Mutex::new((Vec::new(), moments))).collect();
-        share_work(n_threads, || {
-            loop {
-                let q = next.fetch_add(1, Ordering::Relaxed);
-                let Some(found) = found.get(q) else { break };
-                let mut found = found.lock().expect("no thread panics while it holds this");
-                found.0 = eigen(n, &mut found.1);
+        let (n, p) = (geometry.n_shells(), geometry.n_inplanes());
+        let samples = Samples::new(geometry, templates, displacements);
+        let eigen = all_eigen(n, samples.moments(n_threads), n_threads);
+        let mut of_all = share;
+        loop {
+            let basis = Self::of_largest(n, p, &eigen, of_all);
+            if basis.total == n * eigen.len() || basis.left_out(&samples, p, n_threads) <= MOST_OF_ANY * share {
+                return basis;
             }
-        });
-        let found: Vec<(Vec<f64>, Vec<f64>)> =
-            found.into_iter().map(|found| found.into_inner().expect("all threads are done")).collect();
+            of_all /= 8.0;
+        }
+    }
 
-        // The smallest of all frequencies are left out, as long as they sum up to no more than the share.
-        let mut values: Vec<(f64, usize)> = found
+    /// The functions of the largest eigenvalues: those of the smallest, of all frequencies, are left out as long as they sum
+    /// up to no more than the share.
+    fn of_largest(n: usize, p: usize, eigen: &[(Vec<f64>, Vec<f64>)], share: f64) -> Self {
+        let mut values: Vec<(f64, usize)> = eigen
             .iter()
             .enumerate()
-            .flat_map(|(q, (values, _))| values.iter().map(move |&v| (v.max(0.0), q)))
+            .flat_map(|(q, (values, _))| values.iter().map(move |&v| (v.max(0.0) * both_signs(q, p), q)))
             .collect();
         values.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let total: f64 = values.iter().map(|value| value.0).sum();
-        let (mut ranks, mut left_out) = (vec![n; n_frequencies], 0.0);
+        let (mut ranks, mut left_out) = (vec![n; eigen.len()], 0.0);
         for (value, q) in values {
             left_out += value;
             if left_out > share * total {
@@ -109,7 +107,7 @@ impl<T: Real> Basis<T> {
             ranks[q] -= 1;
         }
         let mut first = 0;
-        let frequencies = found
+        let frequencies = eigen
             .iter()
             .zip(ranks)
             .map(|((_, vectors), rank)| {
@@ -122,83 +120,63 @@ impl<T: Real> Basis<T> {
             .collect();
         Self { spectrum: Spectrum::Half, n_inputs: n, frequencies, total: first }
     }
-}
 
-/// For each frequency Σ Re(t tᴴ) over a sample of displaced templates of equal norm, t the spectrum times √W.
-fn moments<T: Real>(
-    geometry: &Geometry,
-    templates: &TemplateSet<T>,
-    displacements: &Displacements,
-    n_threads: usize,
-) -> Vec<Vec<f64>> {
-    let (n, p) = (geometry.n_shells(), geometry.n_inplanes());
-    let n_frequencies = p / 2 + 1;
-    let n_all = templates.n_views() * displacements.len();
-    let n_samples = n_all.min(N_SAMPLES);
-    let fft = plan_complex_forward_f64(p);
-    let roots: Vec<f64> = geometry.point_weights().iter().map(|weight| weight.sqrt()).collect();
-    let moments: Vec<Mutex<Vec<f64>>> = (0..n_frequencies).map(|_| Mutex::new(vec![0.0; n * n])).collect();
-    for start in (0..n_samples).step_by(AT_ONCE) {
-        let spectra: Vec<Mutex<Vec<Complex<f64>>>> =
-            (start..n_samples.min(start + AT_ONCE)).map(|_| Mutex::default()).collect();
-        let next = AtomicUsize::new(0);
+    /// The largest share of the energy of a sample that the functions leave out, among those to be tried.
+    fn left_out(&self, samples: &Samples<T>, p: usize, n_threads: usize) -> f64 {
+        let range = samples.trials();
+        let (next, worst) = (AtomicUsize::new(range.start), Mutex::new(0.0_f64));
         share_work(n_threads, || {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(spectrum) = spectra.get(index) else { break };
-                let (view, displacement) = sample(start + index, n_samples, templates.n_views(), displacements);
-                let mut values = vec![Complex::default(); n * p];
-                displace(geometry, templates.template(view), displacement, &mut values);
-                fft.process(&mut values);
-                for (shell, root) in values.chunks_exact_mut(p).zip(&roots) {
-                    shell.iter_mut().for_each(|value| *value *= root);
+                if !range.contains(&index) {
+                    break;
                 }
-                let norm: f64 = values.iter().map(|value| value.norm_sqr()).sum::<f64>().sqrt();
-                values.iter_mut().for_each(|value| *value /= norm);
-                *spectrum.lock().expect("no thread panics while it holds this") = values;
-            }
-        });
-        let spectra: Vec<Vec<Complex<f64>>> =
-            spectra.into_iter().map(|spectrum| spectrum.into_inner().expect("all threads are done")).collect();
-        let next = AtomicUsize::new(0);
-        share_work(n_threads, || {
-            let mut column = vec![Complex::default(); n];
-            loop {
-                let q = next.fetch_add(1, Ordering::Relaxed);
-                let Some(moments) = moments.get(q) else { break };
-                let mut moments = moments.lock().expect("no thread panics while it holds this");
-                for spectrum in &spectra {
-                    for (column, shell) in column.iter_mut().zip(spectrum.chunks_exact(p)) {
-                        *column = shell[q];
+                let spectrum = samples.spectrum(index);
+                let mut rest = vec![Complex::default(); self.n_inputs];
+                let mut sum = 0.0;
+                for (q, functions) in self.frequencies.iter().enumerate() {
+                    for (rest, shell) in rest.iter_mut().zip(spectrum.chunks_exact(p)) {
+                        *rest = shell[q];
                     }
-                    for (row, a) in moments.chunks_exact_mut(n).zip(&column) {
-                        for (moment, b) in row.iter_mut().zip(&column) {
-                            *moment += a.re * b.re + a.im * b.im;
+                    if functions.rank > 0 {
+                        let mut parts = vec![Complex::default(); functions.rank];
+                        for (row, value) in functions.values.chunks_exact(functions.rank).zip(&rest) {
+                            parts.iter_mut().zip(row).for_each(|(part, factor)| *part += value * factor.to_f64());
+                        }
+                        for (row, value) in functions.values.chunks_exact(functions.rank).zip(&mut rest) {
+                            row.iter().zip(&parts).for_each(|(factor, part)| *value -= part * factor.to_f64());
                         }
                     }
+                    sum += both_signs(q, p) * rest.iter().map(|value| value.norm_sqr()).sum::<f64>();
                 }
+                let mut worst = worst.lock().expect("no thread panics while it holds this");
+                *worst = worst.max(sum);
             }
         });
+        worst.into_inner().expect("all threads are done")
     }
-    moments.into_iter().map(|moments| moments.into_inner().expect("all threads are done")).collect()
 }
 
-/// The view and displacement of a sample: spread over both, the corners of the square among them.
-fn sample(index: usize, n_samples: usize, n_views: usize, displacements: &Displacements) -> (usize, [f64; 2]) {
-    let set = displacements.angstrom();
-    if n_samples == n_views * set.len() {
-        return (index % n_views, set[index / n_views]);
-    }
-    // The golden section spreads any number of points.
-    let share = |i: usize, step: f64| (i as f64 * step).fract();
-    let view = (share(index, 0.618_033_988_749_894_9) * n_views as f64) as usize;
-    let displacement = if index.is_multiple_of(8) {
-        // Farthest from the origin in a direction.
-        let (sin, cos) = (TAU * share(index / 8, 0.618_033_988_749_894_9)).sin_cos();
-        let along = |d: &[f64; 2]| d[0] * cos + d[1] * sin;
-        *set.iter().max_by(|a, b| along(a).total_cmp(&along(b))).unwrap_or(&set[0])
-    } else {
-        set[(share(index, 0.754_877_666_246_692_7) * set.len() as f64) as usize]
-    };
-    (view.min(n_views - 1), displacement)
+/// A template may lose this many times the share that all lose together.
+const MOST_OF_ANY: f64 = 16.0;
+
+/// How often a frequency counts: once for each sign.
+fn both_signs(q: usize, p: usize) -> f64 {
+    if q == 0 || 2 * q == p { 1.0 } else { 2.0 }
+}
+
+/// Eigenvalues and eigenvectors of each matrix.
+fn all_eigen(n: usize, matrices: Vec<Vec<f64>>, n_threads: usize) -> Vec<(Vec<f64>, Vec<f64>)> {
+    let next = AtomicUsize::new(0);
+    let found: Vec<Mutex<(Vec<f64>, Vec<f64>)>> =
+        matrices.into_iter().map(|matrix| Mutex::new((Vec::new(), matrix))).collect();
+    share_work(n_threads, || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(found) = found.get(index) else { break };
+            let mut found = found.lock().expect("no thread panics while it holds this");
+            found.0 = eigen(n, &mut found.1);
+        }
+    });
+    found.into_iter().map(|found| found.into_inner().expect("all threads are done")).collect()
 }

@@ -14,6 +14,7 @@ mod plan;
 mod product;
 mod reduce;
 mod run;
+mod samples;
 mod search;
 mod simd;
 mod tables;

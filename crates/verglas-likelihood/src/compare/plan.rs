@@ -1,6 +1,7 @@
 //! What is prepared once for the templates of a structure.
 
 use super::basis::{Basis, Spectrum};
+use super::samples::bytes_of_samples;
 use super::simd::Dispatch;
 use super::templates::{Transform, are_real, phases};
 use crate::displacements::Displacements;
@@ -71,9 +72,13 @@ impl<'a, T: SearchReal> Plan<'a, T> {
         let spectrum = if are_real || settings.formula.is_cryolike() { Spectrum::Half } else { Spectrum::Full };
         let n_threads = settings.n_threads.max(1);
         let basis = if T::IS_SINGLE && are_real {
-            // Correlations with noise err by √(share/M), M numbers being independent: by 6e-8, or 2e-8 where CryoLike's are
+            let (needed, given) = (bytes_of_samples(geometry, n_threads), settings.memory_bytes);
+            if needed > given {
+                return Err(LikelihoodError::Memory { needed, given });
+            }
+            // Correlations with noise err by √(share/M), M numbers being independent: by 6e-8, or 4e-9 where CryoLike's are
             // to be met.
-            let per_number = if settings.formula.is_cryolike() { 4e-16 } else { 4e-15 };
+            let per_number = if settings.formula.is_cryolike() { 2e-17 } else { 4e-15 };
             let share = per_number * geometry.degrees_of_freedom();
             Basis::of_templates(geometry, &templates, displacements, share, n_threads)
         } else {
@@ -83,5 +88,10 @@ impl<'a, T: SearchReal> Plan<'a, T> {
         let lanes = T::lanes();
         let phases = phases(geometry, displacements, transform.n_angles, lanes);
         Ok(Self { geometry, templates, displacements, settings, likelihood, basis, transform, phases, lanes })
+    }
+
+    /// Bytes that making it took beside what stays.
+    pub fn bytes_to_prepare(&self) -> u64 {
+        if self.basis.is_whole() { 0 } else { bytes_of_samples(self.geometry, self.settings.n_threads.max(1)) }
     }
 }

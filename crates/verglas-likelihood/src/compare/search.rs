@@ -50,7 +50,8 @@ impl<'a, T: SearchReal> Search<'a, T> {
 
     /// The least memory that a search can keep to, in bytes.
     pub fn least_memory_bytes(&self) -> u64 {
-        self.fixed_bytes() + GROUP as u64 * self.bytes_per_image()
+        let for_images = self.fixed_bytes() + GROUP as u64 * self.bytes_per_image();
+        for_images.max(self.plan.bytes_to_prepare())
     }
 
     fn fixed_bytes(&self) -> u64 {
