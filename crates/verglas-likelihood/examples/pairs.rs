@@ -1,8 +1,8 @@
 //! Pairs (image, template, displacement) per second: `cargo run --release -p verglas-likelihood --example pairs [images]
-//! [templates] [threads] [shells]`.
+//! [templates] [threads] [shells] [bead radius in 0.1 Å]`.
 //!
 //! N = 128, 256 in-planes, 17 × 17 or 16 × 16 + 1 displacements up to 8 pixels; images and templates are of 600 random beads in a
-//! ball of 0.3 N, images with noise and a contrast transfer each.
+//! ball of 0.3 N (Gaussians of 3 Å unless told otherwise; pixels of 1.5 Å), images with noise and a contrast transfer each.
 
 use std::f64::consts::{PI, TAU};
 use std::sync::Arc;
@@ -61,7 +61,7 @@ fn main() {
             positions.push(position);
         }
     }
-    let radii_angstrom = vec![3.0; positions.len()];
+    let radii_angstrom = vec![argument(4, 30) as f64 / 10.0; positions.len()];
     let beads =
         Beads { positions_angstrom: positions, radii_angstrom, shape: AtomShape::Gaussian, mass: AtomMass::Volume };
     let views = Views::new(1.0 / (4.0 * PI)).expect("views");

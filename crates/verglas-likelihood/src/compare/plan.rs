@@ -76,9 +76,9 @@ impl<'a, T: SearchReal> Plan<'a, T> {
             if needed > given {
                 return Err(LikelihoodError::Memory { needed, given });
             }
-            // Correlations with noise err by √(share/M), M numbers being independent: by 6e-8, or 4e-9 where CryoLike's are
+            // Correlations with noise err by √(share/M), M numbers being independent: by 6e-8, or 2e-8 where CryoLike's are
             // to be met.
-            let per_number = if settings.formula.is_cryolike() { 2e-17 } else { 4e-15 };
+            let per_number = if settings.formula.is_cryolike() { 4e-16 } else { 4e-15 };
             let share = per_number * geometry.degrees_of_freedom();
             Basis::of_templates(geometry, &templates, displacements, share, n_threads)
         } else {

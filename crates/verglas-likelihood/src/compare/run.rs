@@ -26,9 +26,9 @@ use crate::sets::ImageSet;
 use crate::sums::{ImageSums, sum_constant};
 
 /// Strips of displaced templates that are multiplied with the same images.
-const STRIPS: usize = 4;
+const STRIPS: usize = 2;
 /// Groups of images that are multiplied with the same strips.
-const GROUPS: usize = 4;
+const GROUPS: usize = 2;
 
 /// Bytes of one thread's buffers.
 pub(crate) fn bytes_of_thread<T: Real>(

@@ -290,7 +290,7 @@ fn cryolike_is_matched_where_asked_for() {
                     assert!((slow.cross_correlations[i] - expected).abs() < 3e-7, "{i}");
                     // CryoLike's own single precision is up to 2.5e-7 off there.
                     let fast = f64::from(fast.cross_correlations[i]);
-                    assert!((fast - slow.cross_correlations[i]).abs() < 2e-7, "{i}");
+                    assert!((fast - slow.cross_correlations[i]).abs() < 3e-7, "{i}");
                     assert!((fast - expected).abs() < 5.5e-7, "{i}: {fast} {expected} {}", slow.cross_correlations[i]);
                 }
             }
