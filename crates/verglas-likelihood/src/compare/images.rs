@@ -168,14 +168,15 @@ impl<'a, T: Real> Worker<'a, T> {
             let opposite = (p - q) % p;
             for shell in 0..n {
                 let at = |q: usize| self.spectrum[shell * p + q] / p as f64;
-                match (self.basis.spectrum, self.formula) {
+                match self.basis.spectrum {
                     // Only the part that is real in space meets anything in templates that are.
-                    (Spectrum::Half, Formula::Right) => {
+                    Spectrum::Half if p.is_multiple_of(2) => {
                         let sign = if q.is_multiple_of(2) { 0.5 } else { -0.5 };
                         inputs[shell] = at(q) * 0.5 + at(opposite).conj() * sign;
                     }
-                    (Spectrum::Half, Formula::CryoLike { .. }) => inputs[shell] = at(q),
-                    (Spectrum::Full, _) => {
+                    // CryoLike's half of a spectrum that has no such symmetry.
+                    Spectrum::Half => inputs[shell] = at(q),
+                    Spectrum::Full => {
                         inputs[shell] = at(q) * 0.5;
                         inputs[n + shell] = at(opposite).conj() * 0.5;
                     }

@@ -69,7 +69,9 @@ impl<'a, T: SearchReal> Plan<'a, T> {
     ) -> Result<Self, LikelihoodError> {
         let likelihood = LogLikelihood::new::<T>(geometry, settings.formula)?;
         let are_real = are_real(geometry, &templates);
-        let spectrum = if are_real || settings.formula.is_cryolike() { Spectrum::Half } else { Spectrum::Full };
+        let is_odd = geometry.n_inplanes() % 2 == 1;
+        let spectrum =
+            if are_real || (settings.formula.is_cryolike() && is_odd) { Spectrum::Half } else { Spectrum::Full };
         let n_threads = settings.n_threads.max(1);
         let basis = if T::IS_SINGLE && are_real {
             let (needed, given) = (bytes_of_samples(geometry, n_threads), settings.memory_bytes);

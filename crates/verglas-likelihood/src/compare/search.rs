@@ -95,9 +95,12 @@ impl<'a, T: SearchReal> Search<'a, T> {
         if self.plan.settings.full {
             comparison.cross_correlations = vec![T::default(); n_images * n_views * n_poses];
         }
+        if n_images == 0 {
+            return Ok(comparison);
+        }
         let at_once = self.images_at_once()?;
         // Blocks of about the same size.
-        let n_blocks = n_images.div_ceil(at_once).max(1);
+        let n_blocks = n_images.div_ceil(at_once);
         let at_once = n_images.div_ceil(n_blocks).next_multiple_of(GROUP);
         for first in (0..n_images).step_by(at_once) {
             let range = first..n_images.min(first + at_once);

@@ -142,3 +142,37 @@ fn other_weights_of_shells_are_within_the_bounds() {
     shares::<f32>(&case, &set, Formula::Right, "weights, single");
     shares::<f64>(&case, &set, Formula::Right, "weights, double");
 }
+
+/// The smallest numbers of in-planes, shells, views and displacements.
+#[test]
+fn tiny_grids_are_within_the_bounds() {
+    for p in 1..=12 {
+        let grid = PolarGrid::new(2.0, 0.5 + 0.3 * p as f64, p).unwrap();
+        let case = Case::new(Geometry::new(grid, 16.0).unwrap(), 1 + p % 3, 1 + p % 2, 1.0, 40 + p as u64);
+        let set = Displacements::new(1.0, 2.0, 1 + p % 2, 1).unwrap();
+        for formula in [Formula::Right, Formula::CryoLike { n_pixels: 8 }] {
+            shares::<f32>(&case, &set, formula, &format!("P {p}, single"));
+            shares::<f64>(&case, &set, formula, &format!("P {p}, double"));
+        }
+    }
+}
+
+#[test]
+fn no_images_give_no_results() {
+    let case = Case::new(geometry(16, 1.0, 32), 3, 1, 1.0, 1);
+    let set = Displacements::new(0.0, 1.0, 1, 1).unwrap();
+    let templates = TemplateSet::new(&case.geometry, &case.templates, &case.view_weights).unwrap();
+    let search = Search::new(&case.geometry, templates, &set, ComparisonSettings::default()).unwrap();
+    let images = ImageSet::new(&case.geometry, &[], Contrast::One).unwrap();
+    assert_eq!(search.compare(&images).unwrap(), Comparison::default());
+}
+
+/// Boxes of the size that is common, with noise as in practice.
+#[test]
+fn large_boxes_are_within_the_bounds_in_single_precision() {
+    for (n, n_views, n_images, noise) in [(64, 4, 3, 6.0), (128, 2, 2, 10.0), (128, 2, 1, 0.5)] {
+        let case = Case::new(geometry(n, 1.0, 2 * n), n_views, n_images, noise, n as u64);
+        let set = Displacements::new(8.0, 2.0, 3, 3).unwrap();
+        shares::<f32>(&case, &set, Formula::Right, &format!("N {n}, noise {noise}"));
+    }
+}
