@@ -21,6 +21,11 @@ pub(crate) struct Candidate<T> {
 /// The most candidates of an image that are evaluated.
 const MOST: usize = 256;
 
+/// Bytes that the best poses of one image take at most, in one thread.
+pub(crate) const fn bytes_of_candidates<T>() -> usize {
+    2 * MOST * size_of::<Candidate<T>>()
+}
+
 /// The best poses of one image so far.
 #[derive(Debug, Clone)]
 pub(crate) struct Candidates<T> {
@@ -42,7 +47,7 @@ impl<T: Real> Candidates<T> {
 
     pub fn push(&mut self, candidate: Candidate<T>) {
         self.list.push(candidate);
-        if self.list.len() >= 4 * MOST {
+        if self.list.len() >= 2 * MOST {
             self.shorten();
         }
     }

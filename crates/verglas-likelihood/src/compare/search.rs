@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use verglas_core::threads::share_work;
 
-use super::candidates::Evaluator;
+use super::candidates::{Evaluator, bytes_of_candidates};
 use super::images::{ImageBlock, bytes_per_image};
 use super::plan::{ComparisonSettings, Plan, SearchReal};
 use super::product::GROUP;
@@ -64,7 +64,8 @@ impl<'a, T: SearchReal> Search<'a, T> {
     fn bytes_per_image(&self) -> u64 {
         let n_threads = self.plan.settings.n_threads.max(1);
         // Tables and candidates of each thread, and a likelihood for each view.
-        let tables = n_threads * (5 * self.plan.geometry.n_inplanes() * size_of::<T>() + 128);
+        let tables = n_threads * (5 * self.plan.geometry.n_inplanes() * size_of::<T>() + 128)
+            + (n_threads + 1) * bytes_of_candidates::<T>();
         let views = self.plan.templates.n_views() * size_of::<f64>();
         bytes_per_image(self.plan.geometry, &self.plan.basis, self.plan.settings.formula) + (tables + views) as u64
     }
