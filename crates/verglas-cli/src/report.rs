@@ -6,25 +6,26 @@ use std::path::PathBuf;
 use clap::Args;
 use verglas::Result;
 use verglas::findings::counted;
-use verglas::report::{REPORT, ReportSettings, ReportSummary, write_report};
+use verglas::report::{REPORT, ReportSettings, ReportSummary, Subject, write_report};
 
 use crate::messages::Messages;
 
 const EXAMPLES: &str = "\
 Examples:
   verglas report stacks
-  verglas report stacks -o particles.html --examples 30 --look-at 1000000";
+  verglas report stacks -o particles.html --examples 30 --look-at 1000000
+  verglas report templates";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ReportArguments {
-    /// Output folder of a conversion
+    /// Output folder of `verglas convert` or `verglas templates`
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// The page to write [default: DIR/report.html]
     #[arg(short, long, value_name = "FILE.html")]
     pub output: Option<PathBuf>,
-    /// Example particles to show, evenly spread
+    /// Example particles to show, or structures whose templates are shown; evenly spread
     #[arg(long, value_name = "N", default_value = "12")]
     pub examples: NonZeroUsize,
     /// Most images whose pixels are looked at, evenly spread; the metadata of all are read
@@ -47,16 +48,20 @@ pub fn run(arguments: &ReportArguments, messages: Messages) -> Result<()> {
 
 /// The closing words.
 pub fn describe(summary: &ReportSummary) -> String {
-    let looked_at = match summary.n_looked_at {
-        0 => ", without pixels".to_owned(),
-        n if n == summary.n_images => String::new(),
-        n => format!(", pixels of {n}"),
+    let about = match summary.subject {
+        Subject::Particles(counts) => {
+            let looked_at = match counts.n_looked_at {
+                0 => ", without pixels".to_owned(),
+                n if n == counts.n_images => String::new(),
+                n => format!(", pixels of {n}"),
+            };
+            let outliers = counted(counts.n_outliers, "outlier");
+            format!("{}{looked_at}: {outliers}", counted(counts.n_images, "particle"))
+        }
+        Subject::Templates { n_structures, n_templates } => {
+            format!("{}, {}", counted(n_structures, "structure"), counted(n_templates, "template"))
+        }
     };
-    format!(
-        "{}{looked_at}: {}\n{} ({})",
-        counted(summary.n_images, "particle"),
-        counted(summary.n_outliers, "outlier"),
-        summary.path.display(),
-        indicatif::HumanBytes(summary.bytes as u64)
-    )
+    let size = indicatif::HumanBytes(summary.bytes as u64);
+    format!("{about}\n{} ({size})", summary.path.display())
 }

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use verglas::Findings;
 use verglas::findings::counted;
 use verglas::simulate::{Layout, SimulatedDataSet, SimulationSettings, simulate};
+use verglas::slices::{AtomMass, AtomShape, Structure};
+use verglas::structures::{Input, LoadSettings, Selection, Structures};
 
 use crate::failure::Failure;
 use crate::messages::Messages;
@@ -16,7 +19,8 @@ use crate::values::{choice, positive};
 const EXAMPLES: &str = "\
 Examples:
   verglas simulate -o data --particles 1000 --n-pixels 128
-  verglas simulate -o data --particles 10000 --n-pixels 256 --layout cs-job --snr 0.05 --seed 7";
+  verglas simulate -o data --particles 10000 --n-pixels 256 --layout cs-job --snr 0.05 --seed 7
+  verglas simulate -o data --particles 5000 --n-pixels 128 --pixel-size 2 --structure open.pdb --structure closed.pdb";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -30,6 +34,16 @@ pub struct SimulateArguments {
     /// Box side, pixels
     #[arg(long, value_name = "N")]
     pub n_pixels: usize,
+    /// Pixel size, Å
+    #[arg(long, value_name = "A", default_value_t = 1.3, value_parser = positive)]
+    pub pixel_size: f64,
+    /// Project this structure in place of the known density: PDB, mmCIF, a map or an array, read as `verglas templates`
+    /// does; give several, and each particle is of one of them, as `structure` in the truth says
+    #[arg(long = "structure", value_name = "FILE")]
+    pub structures: Vec<PathBuf>,
+    /// Atoms of the structures that count [default: name CA]
+    #[arg(long, value_name = "SELECTION", requires = "structures")]
+    pub atom_selection: Option<String>,
     /// Which files hold it
     #[arg(long, value_parser = choice::<Layout>(), default_value_t, value_name = "LAYOUT")]
     pub layout: Layout,
@@ -50,6 +64,10 @@ pub struct SimulateArguments {
 /// Makes a data set.
 pub fn run(arguments: &SimulateArguments, messages: Messages) -> Result<(), Failure> {
     let mut settings = SimulationSettings::new(arguments.particles, arguments.n_pixels);
+    // Shifts stay the same in pixels.
+    settings.max_origin_angstrom *= arguments.pixel_size / settings.pixel_size_angstrom;
+    settings.pixel_size_angstrom = arguments.pixel_size;
+    settings.structures = load_structures(arguments, messages)?;
     settings.layout = arguments.layout;
     settings.n_stacks = arguments.stacks;
     settings.signal_to_noise = Some(arguments.snr);
@@ -74,6 +92,28 @@ pub fn run(arguments: &SimulateArguments, messages: Messages) -> Result<(), Fail
         })
     });
     Ok(())
+}
+
+/// Reads what is to be projected.
+fn load_structures(arguments: &SimulateArguments, messages: Messages) -> Result<Vec<Structure>, Failure> {
+    if arguments.structures.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut findings = Findings::new();
+    let selection = Selection::parse(arguments.atom_selection.as_deref().unwrap_or("name CA"))?;
+    let box_angstrom = arguments.n_pixels as f64 * arguments.pixel_size;
+    let settings = LoadSettings::with_selection(selection, box_angstrom, arguments.pixel_size);
+    let inputs = arguments.structures.iter().cloned().map(Input::File).collect();
+    let structures = Structures::plan(inputs, settings, &mut findings);
+    messages.findings(&findings);
+    if let Some(error) = findings.take_error() {
+        return Err(error.into());
+    }
+    let load = |planned| {
+        let content = structures.load(planned, &mut Findings::new())?;
+        Ok(content.into_sliceable(AtomShape::Gaussian, AtomMass::Volume, false))
+    };
+    structures.planned().iter().map(load).collect()
 }
 
 /// Writes a data set, showing how far it has come.

@@ -1,14 +1,15 @@
 //! One self-contained HTML page about an output folder.
 //!
 //! `page` is what every kind of page shares: frame, style, tables, pictures; `plots` and `statistics` draw and sum up
-//! numbers; `run_record` shows what manifests say. `particles` puts them together for stacks of particles; a page about
-//! another kind of folder is another such module.
+//! numbers; `run_record` shows what manifests say. `particles` puts them together for stacks of particles, `templates` for
+//! templates of structures; a page about another kind of folder is another such module.
 
 mod page;
 mod particles;
 mod plots;
 mod run_record;
 mod statistics;
+mod templates;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use verglas_core::atomic::write_atomically;
 use verglas_core::error::{Error, Result};
-use verglas_run::manifest::FolderRecord;
+use verglas_run::manifest::{FolderRecord, InputRecord};
 
 /// What a user can ask of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,29 @@ pub struct ReportSummary {
     pub path: PathBuf,
     /// Its size, bytes.
     pub bytes: usize,
+    /// What it is about.
+    #[serde(flatten)]
+    pub subject: Subject,
+}
+
+/// What a page is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Subject {
+    /// Stacks of particles.
+    Particles(Counts),
+    /// Templates of structures.
+    Templates {
+        /// Structures that are there.
+        n_structures: usize,
+        /// Templates of all of them.
+        n_templates: usize,
+    },
+}
+
+/// What a page about particles counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Counts {
     /// Images that it is about.
     pub n_images: usize,
     /// Images whose pixels were read.
@@ -63,17 +87,20 @@ pub const REPORT: &str = "report.html";
 pub fn write_report(root: &Path, path: &Path, settings: &ReportSettings) -> Result<ReportSummary> {
     refuse_other_files(path)?;
     let folder = FolderRecord::read(root)?;
-    // Each kind of folder has a page of its own in the same frame; so far there are only particles.
-    let (page, counts) = particles::page(root, &folder, settings)?;
+    // Each kind of folder has a page of its own in the same frame.
+    let (page, subject) = match folder.first().settings.input {
+        InputRecord::Structures { .. } => {
+            let (page, n_templates) = templates::page(root, &folder, settings)?;
+            (page, Subject::Templates { n_structures: folder.stacks().len(), n_templates })
+        }
+        _ => {
+            let (page, counts) = particles::page(root, &folder, settings)?;
+            (page, Subject::Particles(counts))
+        }
+    };
     let page = page.write();
     write_atomically(path, |file| Ok(file.write_all(page.as_bytes())?))?;
-    Ok(ReportSummary {
-        path: path.to_owned(),
-        bytes: page.len(),
-        n_images: counts.n_images,
-        n_looked_at: counts.n_looked_at,
-        n_outliers: counts.n_outliers,
-    })
+    Ok(ReportSummary { path: path.to_owned(), bytes: page.len(), subject })
 }
 
 /// An earlier page is replaced, which its head tells; a file of someone else's is not.

@@ -48,7 +48,7 @@ pub(crate) fn warnings(folder: &FolderRecord) -> Vec<String> {
         warnings.push(format!(
             "not whole: {} of {} there, and this page is about what is there",
             grouped(folder.stacks().len()),
-            counted_do(folder.n_stacks(), "stack", "is", "are")
+            counted_do(folder.n_stacks(), folder.first().settings.input.nouns()[0], "is", "are")
         ));
     }
     match folder.parts.iter().map(|part| part.skipped.len()).sum::<usize>() {
@@ -69,12 +69,26 @@ pub(crate) fn number_setting(folder: &FolderRecord, name: &str) -> Option<f64> {
     folder.first().settings.others.get(name).and_then(Value::as_f64)
 }
 
-/// Speed, settings and files that were read.
-pub(crate) fn sections(folder: &FolderRecord) -> Vec<Section> {
-    vec![speed(folder), settings(folder), inputs(folder)]
+/// What a folder's images and the job that made them are called.
+pub(crate) struct Words {
+    images: &'static str,
+    rate: &'static str,
+    settings: &'static str,
 }
 
-fn speed(folder: &FolderRecord) -> Section {
+impl Words {
+    pub(crate) const PARTICLES: Self =
+        Self { images: "particles", rate: "particles/s", settings: "Settings of the conversion" };
+    pub(crate) const TEMPLATES: Self =
+        Self { images: "templates", rate: "templates/s", settings: "Settings of the templates" };
+}
+
+/// Speed, settings and files that were read.
+pub(crate) fn sections(folder: &FolderRecord, words: &Words) -> Vec<Section> {
+    vec![speed(folder, words), settings(folder, words), inputs(folder)]
+}
+
+fn speed(folder: &FolderRecord, words: &Words) -> Section {
     let rows = folder.parts.iter().map(|part| {
         let run = &part.run;
         let seconds = |value: f64| Cell::Number(value, format!("{value:.2}"));
@@ -94,9 +108,9 @@ fn speed(folder: &FolderRecord) -> Section {
     let heads = [
         "computer",
         "threads",
-        "particles",
+        words.images,
         "seconds",
-        "particles/s",
+        words.rate,
         "reading (s)",
         "computing (s)",
         "writing (s)",
@@ -109,7 +123,7 @@ fn speed(folder: &FolderRecord) -> Section {
     Section { id: "speed", title: "Speed", body }
 }
 
-fn settings(folder: &FolderRecord) -> Section {
+fn settings(folder: &FolderRecord, words: &Words) -> Section {
     let settings = serde_json::to_value(&folder.first().settings).unwrap_or_default();
     let mut rows = Vec::new();
     for (name, value) in settings.as_object().into_iter().flatten() {
@@ -124,7 +138,7 @@ fn settings(folder: &FolderRecord) -> Section {
     let rows = rows.into_iter().map(|(name, value)| vec![Cell::text(name), Cell::text(value)]);
     let body = html! {
         p { "All of them, defaults included." }
-        (table("Settings of the conversion", &["setting", "value"], rows))
+        (table(words.settings, &["setting", "value"], rows))
     };
     Section { id: "settings", title: "Settings", body }
 }

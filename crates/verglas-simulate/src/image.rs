@@ -5,18 +5,22 @@ use std::sync::Arc;
 use num_complex::Complex32;
 use rand::RngExt;
 use rand_distr::StandardNormal;
+use verglas_core::Result;
 use verglas_fft::{ComplexToReal, Fft, RealToComplex};
 use verglas_fourier::ctf::Ctf;
 
 use super::SimulationSettings;
 use super::density::{Density, ProjectionGeometry};
 use super::particle::{Purpose, SimulatedParticle};
+use super::structure::ProjectedStructure;
 
 /// Makes the images of a data set, in any order and on any number of threads: an image depends on the settings and its
 /// index alone.
 pub struct ImageSimulator {
     settings: SimulationSettings,
     density: Density,
+    /// What is projected in the density's place, if anything.
+    structures: Vec<ProjectedStructure>,
     rows_forward: Arc<dyn RealToComplex<f32>>,
     rows_inverse: Arc<dyn ComplexToReal<f32>>,
     columns_forward: Arc<dyn Fft<f32>>,
@@ -41,8 +45,8 @@ impl ImageSimulator {
     /// Plans the transforms and places the density for these settings.
     ///
     /// # Errors
-    /// See [`SimulationSettings::check`].
-    pub fn new(settings: &SimulationSettings) -> verglas_core::Result<Self> {
+    /// See [`SimulationSettings::check`]; a structure that can't be projected.
+    pub fn new(settings: &SimulationSettings) -> Result<Self> {
         settings.check()?;
         let n = settings.n_pixels;
         let box_angstrom = n as f64 * settings.pixel_size_angstrom;
@@ -50,7 +54,12 @@ impl ImageSimulator {
             .map(|index| if index <= n / 2 { index as f64 } else { index as f64 - n as f64 })
             .map(|index| index / box_angstrom)
             .collect();
+        let structures = settings
+            .structures
+            .iter()
+            .map(|structure| ProjectedStructure::new(structure, n, settings.pixel_size_angstrom, settings.n_particles));
         Ok(Self {
+            structures: structures.collect::<Result<_>>()?,
             settings: settings.clone(),
             density: Density::of_known_particle(box_angstrom, settings.pixel_size_angstrom),
             rows_forward: verglas_fft::plan_real_forward_f32(n),
@@ -66,7 +75,7 @@ impl ImageSimulator {
         &self.settings
     }
 
-    /// The density that is projected.
+    /// The density that is projected where no structures are given.
     pub fn density(&self) -> &Density {
         &self.density
     }
@@ -96,7 +105,7 @@ impl ImageSimulator {
         }
     }
 
-    /// Writes the projection of the density alone into `image`, `[N, N]`, rows first.
+    /// Writes the projection of the particle's structure, or of the known density, alone into `image`, `[N, N]`, rows first.
     ///
     /// # Panics
     /// When `image` does not hold N² values, as do the other methods that write one.
@@ -107,7 +116,13 @@ impl ImageSimulator {
             pixel_size_angstrom: self.settings.pixel_size_angstrom,
             n_pixels: self.settings.n_pixels,
         };
-        self.density.write_projection(&geometry, &mut scratch.line, image);
+        match self.structures.get(particle.structure) {
+            None => self.density.write_projection(&geometry, &mut scratch.line, image),
+            Some(structure) => {
+                structure.write_transform(&geometry, &self.column_frequencies, &mut scratch.columns);
+                self.transform_back(scratch, image);
+            }
+        }
     }
 
     /// Writes the projection with the particle's contrast transfer function applied, without noise, into `image`.
@@ -164,6 +179,14 @@ impl ImageSimulator {
             }
         }
 
+        self.transform_back(scratch, image);
+    }
+
+    /// The image of the transform in `scratch.columns`, which is used up.
+    fn transform_back(&self, scratch: &mut ImageScratch, image: &mut [f32]) {
+        let n = self.settings.n_pixels;
+        let (n_half, nyquist, is_even) = (n / 2 + 1, n / 2, n.is_multiple_of(2));
+        let ImageScratch { rows, columns, fft, .. } = scratch;
         self.columns_inverse.process_with_scratch(columns, fft);
         transpose(columns, rows, n_half, n);
         for (pixels, spectrum) in image.chunks_exact_mut(n).zip(rows.chunks_exact_mut(n_half)) {
@@ -254,6 +277,50 @@ mod tests {
                 // Values of size 1 through two single-precision transforms.
                 assert!((f64::from(*value) - expected).abs() < 1e-6, "{n}: {value}, expected {expected}");
             }
+        }
+    }
+
+    /// Beads are Gaussians, which the known density's way projects as well: in real space, pixel by pixel.
+    #[test]
+    fn a_structure_of_beads_is_projected_as_gaussians_are() {
+        use crate::density::{Density, Gaussian};
+        use verglas_fourier::slices::{AtomMass, Beads, Structure};
+
+        for (n, n_beads) in [(48, 7), (47, 7), (48, 900)] {
+            let pixel_size_angstrom = 2.0;
+            let positions_angstrom: Vec<[f64; 3]> = (0..n_beads)
+                .map(|bead| [0.618, 0.414, 0.732].map(|step| 36.0 * ((f64::from(bead) * step).fract() - 0.5)))
+                .collect();
+            // Wide enough that pixels sample them: what lies beyond Nyquist is below 1e-6 of them.
+            let radii_angstrom = vec![4.0; positions_angstrom.len()];
+            let gaussians = positions_angstrom.iter().map(|&centre_angstrom| Gaussian {
+                centre_angstrom,
+                sigma_angstrom: 4.0,
+                weight: 1.0,
+            });
+            let density = Density::new(gaussians.collect());
+            let beads = Beads { positions_angstrom, radii_angstrom, mass: AtomMass::Equal, ..Beads::default() };
+            let settings = SimulationSettings {
+                structures: vec![Structure::Beads(Arc::new(beads))],
+                pixel_size_angstrom,
+                ..SimulationSettings::new(40, n)
+            };
+            let simulator = ImageSimulator::new(&settings).unwrap();
+            let mut scratch = simulator.scratch();
+            let particle = simulator.particle(3);
+            let (mut image, mut expected) = (vec![0.0; n * n], vec![0.0; n * n]);
+            simulator.write_projection(&particle, &mut scratch, &mut image);
+            let geometry = ProjectionGeometry {
+                rotation: particle.pose.matrix(),
+                origin_angstrom: particle.origin_angstrom,
+                pixel_size_angstrom,
+                n_pixels: n,
+            };
+            density.write_projection(&geometry, &mut vec![0.0; n], &mut expected);
+            let difference: f64 =
+                image.iter().zip(&expected).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
+            let size: f64 = expected.iter().map(|&a| f64::from(a).powi(2)).sum::<f64>().sqrt();
+            assert!(difference < 2e-6 * size, "{n}, {n_beads}: {}", difference / size);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Simulated data sets with known truth.
 //!
-//! A known density ([`Density::of_known_particle`]) is projected at random poses, exactly; each projection gets its own
+//! A known density ([`Density::of_known_particle`]), or structures that are given, are projected at random poses, exactly; each projection gets its own
 //! contrast transfer function ([`verglas_fourier::ctf`]) and white Gaussian noise, and is written in any of the layouts that a
 //! conversion reads ([`Layout`]). An image depends on the settings and its index alone: it is the same, bit for bit, in
 //! every layout and with any number of threads (on one machine; another one's vector units may round differently).
@@ -15,6 +15,7 @@ mod particle;
 mod settings;
 mod stacks;
 mod star;
+mod structure;
 mod truth;
 mod whole_file;
 
@@ -54,7 +55,7 @@ pub struct SimulatedDataSet {
 /// Besides images and metadata, `truth.npz` holds one array per quantity, `[n_particles]`, in the order of the
 /// metadata's rows and in full precision: `rot`, `tilt`, `psi` (radians, RELION's convention), `origin_x_angstrom`,
 /// `origin_y_angstrom`, `defocus_u_angstrom`, `defocus_v_angstrom`, `defocus_angle_rad`, `phase_shift_rad`,
-/// `voltage_kv`, `spherical_aberration_mm`, `amplitude_contrast`, `optics_group` and `micrograph` (from 0), `half` (0
+/// `voltage_kv`, `spherical_aberration_mm`, `amplitude_contrast`, `structure` (which of those given), `optics_group` and `micrograph` (from 0), `half` (0
 /// or 1), `uid`, `stack` and `section` (from 0).
 ///
 /// `observer` is told of the images that are written, on this thread. Files get their names when they are whole, the

@@ -22,6 +22,8 @@ pub struct SimulatedParticle {
     pub origin_angstrom: [f64; 2],
     /// The contrast transfer function of its image.
     pub ctf: Ctf,
+    /// Which of the structures it is of, from 0; 0 where the known density is projected.
+    pub structure: usize,
     /// Its optics group, from 0.
     pub optics_group: usize,
     /// Its micrograph, from 0.
@@ -49,6 +51,7 @@ impl SimulatedParticle {
         let defocus_angle_rad = draw_from(&mut stream, &settings.defocus_angle_rad);
         let phase_shift_rad = draw_from(&mut stream, &settings.phase_shift_rad);
         let half = u8::from(stream.random::<f64>() < 0.5);
+        let structure = (stream.random::<f64>() * settings.structures.len() as f64) as usize;
         let micrograph = index / PARTICLES_PER_MICROGRAPH;
         let optics_group = micrograph % settings.optics_groups.len();
         let optics = &settings.optics_groups[optics_group];
@@ -64,7 +67,7 @@ impl SimulatedParticle {
             scale: 1.0,
         };
         let uid = Purpose::Uid.seed(settings.seed, index);
-        Self { pose, origin_angstrom, ctf, optics_group, micrograph, half, uid }
+        Self { pose, origin_angstrom, ctf, structure, optics_group, micrograph, half, uid }
     }
 }
 

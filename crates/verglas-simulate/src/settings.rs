@@ -4,6 +4,7 @@ use std::f64::consts::PI;
 use std::ops::RangeInclusive;
 
 use verglas_core::threads::default_threads;
+use verglas_fourier::slices::Structure;
 
 use verglas_core::error::{Error, Result};
 
@@ -17,7 +18,7 @@ const N_PIXELS: RangeInclusive<usize> = 4..=8192;
 const PARTICLES_PER_STACK: usize = 1_000;
 
 /// What is to be simulated; [`SimulationSettings::new`] gives the usual values.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct SimulationSettings {
     /// How many particles.
     pub n_particles: usize,
@@ -25,6 +26,8 @@ pub struct SimulationSettings {
     pub n_pixels: usize,
     /// Pixel size in Å.
     pub pixel_size_angstrom: f64,
+    /// What is projected: each particle is of one of them, drawn from the seed. None: the known density.
+    pub structures: Vec<Structure>,
     /// Which files hold the data set, and how.
     pub layout: Layout,
     /// How many image files; by default one per 1,000 particles, but two at least.
@@ -71,6 +74,7 @@ impl SimulationSettings {
             n_particles,
             n_pixels,
             pixel_size_angstrom,
+            structures: Vec::new(),
             layout: Layout::Star,
             n_stacks: None,
             signal_to_noise: Some(0.1),

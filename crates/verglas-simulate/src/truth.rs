@@ -28,7 +28,8 @@ const REAL: [(&str, Quantity<f64>); 12] = [
 ];
 
 /// Numbers of things.
-const WHOLE: [(&str, Quantity<usize>); 3] = [
+const WHOLE: [(&str, Quantity<usize>); 4] = [
+    ("structure", |particle| particle.structure),
     ("optics_group", |particle| particle.optics_group),
     ("micrograph", |particle| particle.micrograph),
     ("half", |particle| particle.half.into()),

@@ -23,6 +23,7 @@ pub mod load;
 pub mod map;
 pub mod residues;
 pub mod selection;
+mod sliceable;
 pub mod source;
 pub mod structure;
 pub mod templates;

@@ -10,9 +10,10 @@ use verglas_core::{Error, Findings, Result};
 use verglas_formats::trajectory::Trajectory;
 use verglas_formats::{AtomFile, mmcif, pdb};
 
-use crate::beads::{BeadSettings, Beads};
+use crate::beads::{BeadSettings, Beads, Center};
 use crate::choice::{Frames, Models};
 use crate::map::{Density, MapSettings, Voxels, read_mrc_density, read_npy_density};
+use crate::selection::Selection;
 use crate::source::{InputKind, Names, missing_files, name_of};
 use crate::structure::Structure;
 
@@ -38,6 +39,26 @@ pub struct LoadSettings {
     pub frames: Frames,
     /// The file, PDB or mmCIF, that says which atoms the trajectories' positions are of.
     pub topology: Option<PathBuf>,
+}
+
+impl LoadSettings {
+    /// The usual ones: of atoms a bead for each selected residue, of maps what their headers say, of arrays voxels of
+    /// `pixel_size_angstrom`; for images of a box of `box_angstrom`.
+    pub fn with_selection(selection: Selection, box_angstrom: f64, pixel_size_angstrom: f64) -> Self {
+        Self {
+            beads: BeadSettings {
+                selection,
+                use_protein_residue_model: true,
+                atom_radii_angstrom: None,
+                center: Center::Mean,
+                box_angstrom: Some(box_angstrom),
+            },
+            maps: MapSettings { array_voxel_angstrom: Some(pixel_size_angstrom), ..MapSettings::default() },
+            models: Models::First,
+            frames: Frames::default(),
+            topology: None,
+        }
+    }
 }
 
 /// What of an input one structure is.
@@ -88,7 +109,7 @@ pub struct Structures {
 }
 
 /// What is done with each structure that was read while all were planned.
-type Look<'a> = &'a mut dyn FnMut(&Planned, &Content) -> Result<()>;
+type Look<'a> = &'a mut dyn FnMut(&Planned, Content) -> Result<()>;
 
 /// A file that several structures come from.
 #[derive(Debug)]
@@ -110,7 +131,7 @@ impl Structures {
         inputs: Vec<Input>,
         settings: LoadSettings,
         findings: &mut Findings,
-        look: &mut dyn FnMut(&Planned, &Content) -> Result<()>,
+        look: &mut dyn FnMut(&Planned, Content) -> Result<()>,
     ) -> Self {
         settings.beads.check(findings);
         let files = inputs.iter().filter_map(|input| match input {
@@ -244,7 +265,7 @@ impl Structures {
             Input::Array(..) => self.load(planned, &mut own),
         };
         told.pass_on(own, findings);
-        look(planned, &result?)
+        look(planned, result?)
     }
 
     fn plan_models(
@@ -288,7 +309,7 @@ impl Structures {
             };
             self.push(input, name, Part::Model { place, number: model.number }, names);
             if let Some(planned) = self.planned.last() {
-                look(planned, &Content::Beads(beads))?;
+                look(planned, Content::Beads(beads))?;
             }
         }
         Ok(())
@@ -360,7 +381,7 @@ impl Structures {
         for frame in frames {
             self.push(input, format!("{name}_frame{frame}"), Part::Frame(frame), names);
         }
-        self.planned.get(n_planned).map_or(Ok(()), |planned| look(planned, &beads))
+        self.planned.get(n_planned).map_or(Ok(()), |planned| look(planned, beads))
     }
 
     /// The coordinate file or trajectory of an input, kept for its further models or frames.

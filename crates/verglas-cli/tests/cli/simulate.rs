@@ -123,3 +123,46 @@ fn every_layout_gives_the_same_images_and_metadata() {
         }
     }
 }
+
+#[test]
+fn given_structures_are_projected_and_the_truth_says_which() {
+    let set = crate::templates_data::structures();
+    let run = |output: &str, structures: &[&str]| {
+        let mut arguments =
+            vec!["simulate", "-o", output, "--particles", "30", "--n-pixels", "24", "--pixel-size", "3"];
+        structures.iter().for_each(|structure| arguments.extend(["--structure", structure]));
+        set.run(&arguments)
+    };
+    let ran = run("both", &["a.pdb", "map.npy"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("24 px, 3 Å per pixel"), "{}", ran.stdout);
+    let of = |output: &str| Metadata::open(&set.path(&format!("{output}/truth.npz"))).numbers("structure");
+    let drawn = of("both");
+    assert!((5..25).contains(&drawn.iter().filter(|&&structure| structure == 1.0).count()), "{drawn:?}");
+    // One of them alone gives the same images where it is the one, and others elsewhere.
+    assert_eq!(run("first", &["a.pdb"]).code, 0);
+    assert_eq!(of("first"), [0.0; 30]);
+    let images = |output: &str| {
+        let mut files: Vec<_> =
+            fs::read_dir(set.path(&format!("{output}/stacks"))).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.retain(|path| path.extension().is_some_and(|ending| ending == "mrcs"));
+        files.sort();
+        let pixels: Vec<u8> = files.iter().flat_map(|path| fs::read(path).unwrap()[1024..].to_vec()).collect();
+        pixels.chunks_exact(24 * 24 * 4).map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    let (both, first) = (images("both"), images("first"));
+    assert_eq!(both.len(), 30);
+    let mut order = Metadata::open(&set.path("both/truth.npz"));
+    let (stacks, sections) = (order.numbers("stack"), order.numbers("section"));
+    for ((structure, stack), section) in drawn.iter().zip(stacks).zip(sections) {
+        let place = stack as usize * 15 + section as usize;
+        assert_eq!(both[place] == first[place], *structure == 0.0, "stack {stack}, section {section}");
+    }
+
+    for (structures, words) in [(&["none.pdb"][..], "none.pdb"), (&["a.pdb", "a.txt"][..], "a.txt")] {
+        let ran = run("bad", structures);
+        assert_eq!(ran.code, 1, "{}", ran.stdout);
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+        assert!(!set.path("bad").exists());
+    }
+}

@@ -300,3 +300,28 @@ fn cryolikes_folders_can_be_replaced_and_are_not_taken_for_ours() {
     assert!(!set.path("theirs/templates_fourier_x.pt").exists());
     assert_eq!(run_in(set.dir.path(), &["verify", "theirs"]).code, 0);
 }
+
+#[test]
+fn a_report_shows_each_structure_and_the_views() {
+    let set = structures();
+    assert_made(&set, "out", &["--no-plots"]);
+    let ran = set.run(&["report", "out"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.starts_with("3 structures, "), "{}", ran.stdout);
+    let page = fs::read_to_string(set.path("out/report.html")).unwrap();
+    for words in ["a.pdb", "9 beads", "map, voxels of 3", "Views", "templates/s", "distance of views"] {
+        assert!(page.contains(words), "{words}");
+    }
+    // Three pictures of each structure, and the map of the views.
+    assert_eq!(page.matches("data:image/png;base64,").count(), 10);
+    assert!(!page.contains("particles"), "these are no particles");
+    let fewer = set.run(&["report", "out", "--examples", "1", "--log-format", "json"]);
+    assert_eq!(fewer.code, 0, "{}", fewer.stderr);
+    assert_eq!(fs::read_to_string(set.path("out/report.html")).unwrap().matches("data:image/png;base64,").count(), 4);
+
+    // What can't be read is named.
+    fs::write(set.path("out/templates_fourier_b.pt"), b"damaged").unwrap();
+    let ran = set.run(&["report", "out"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("templates_fourier_b.pt"), "{}", ran.stderr);
+}

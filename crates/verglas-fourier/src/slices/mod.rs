@@ -11,18 +11,23 @@
 //! derives the method and its error.
 
 mod axis;
+mod decide;
 pub mod direct;
 mod finish;
+mod gridded;
 mod interpolate;
 mod layout;
 mod parallel;
 mod plan;
+mod points;
 mod spread;
 mod structure;
+mod summed;
 mod volume;
 mod weights;
 
+pub use decide::{MAX_Q, SliceError, SliceEstimate, SliceMethod, SliceSettings, Structure};
 pub use finish::{constant_image, normalise, remove_mean};
-pub use plan::{MAX_Q, SliceError, SliceEstimate, SliceMethod, SlicePlan, SliceSettings, Structure};
+pub use plan::SlicePlan;
 pub use structure::{AtomMass, AtomShape, AxisOrder, Beads, Density, StructureError, Voxels};
 pub use weights::SliceReal;

@@ -285,16 +285,18 @@ impl Profile {
 
     fn new(radius: f64, smoothing: f64, reach: f64) -> Self {
         let reach = radius + reach * smoothing;
-        // Pieces narrow enough that the steepest part, 2·radius·smoothing wide in the squared distance, has some.
-        let wanted = 4.0 * reach * reach / (smoothing * smoothing.min(radius)).max(1e-300);
+        // Pieces narrow enough that the steepest part, 2·radius·smoothing wide in the squared distance, or 2·smoothing² of a
+        // ball smaller than that, has some.
+        let wanted = 8.0 * reach * reach / (smoothing * smoothing.max(radius)).max(1e-300);
         let n_pieces = wanted.ceil().clamp(16.0, 65_536.0) as usize;
         let rate = n_pieces as f64 / (reach * reach);
         let nodes: Vec<f64> =
             (0..=Self::DEGREE).map(|m| (PI * (m as f64 + 0.5) / (Self::DEGREE + 1) as f64).cos()).collect();
+        let ball = SmoothedBall::new(radius, smoothing);
         let coefficients = (0..n_pieces)
             .map(|piece| {
                 let square = |node: &f64| (piece as f64 + 0.5 + 0.5 * node) / rate;
-                let values = nodes.iter().map(|node| smoothed_ball(square(node).sqrt(), radius, smoothing)).collect();
+                let values = nodes.iter().map(|node| ball.at(square(node).sqrt())).collect();
                 let mut coefficients = polynomial(&nodes, values);
                 coefficients.reverse();
                 coefficients.try_into().expect("as many coefficients as nodes")
@@ -312,7 +314,7 @@ impl Profile {
     }
 }
 
-/// A ball of radius R and mass 1 convolved with a Gaussian of standard deviation s, at distance r from its middle:
+/// A ball of radius R and mass 1 convolved with a Gaussian of standard deviation s:
 ///
 /// ```text
 /// 3/(4πR³)·{½[erf((R + r)/√2s) + erf((R − r)/√2s)] − s/(√(2π)r)·[exp(−(R − r)²/2s²) − exp(−(R + r)²/2s²)]}
@@ -320,25 +322,41 @@ impl Profile {
 ///
 /// Of a ball no larger than a few s the braces are a small difference; there the Gaussian is integrated over the ball, shell
 /// by shell.
-fn smoothed_ball(r: f64, radius: f64, s: f64) -> f64 {
-    if radius < 2.0 * s {
-        let shell = |rho: f64| {
-            let exponent = r * rho / (s * s);
-            let difference = if exponent < 1e-8 { 1.0 } else { -(-2.0 * exponent).exp_m1() / (2.0 * exponent) };
-            3.0 * rho * rho * (-0.5 * ((r - rho) / s).powi(2)).exp() * difference
-        };
-        let half = legendre_half(24);
-        let sum: f64 =
-            half.iter().map(|(x, weight)| weight * (shell(0.5 * radius * x) + shell(0.5 * radius * (2.0 - x)))).sum();
-        return 0.5 * sum / (radius * radius * (TAU.sqrt() * s).powi(3));
+struct SmoothedBall {
+    radius: f64,
+    s: f64,
+    /// Half of the nodes on (−1, 1) and their weights, where shells are integrated.
+    half: Vec<(f64, f64)>,
+}
+
+impl SmoothedBall {
+    fn new(radius: f64, s: f64) -> Self {
+        Self { radius, s, half: if radius < 2.0 * s { legendre_half(24) } else { Vec::new() } }
     }
-    let scale = 1.0 / (std::f64::consts::SQRT_2 * s);
-    let inside = 0.5 * (erf((radius + r) * scale) + erf((radius - r) * scale));
-    let exponential = (-((radius - r) * scale).powi(2)).exp();
-    let exponent = 2.0 * radius * r / (s * s);
-    // The second exponential is the first times exp(−2Rr/s²).
-    let difference = if exponent < 1e-8 { 2.0 * radius / (s * s) } else { -(-exponent).exp_m1() / r };
-    (inside - s / TAU.sqrt() * exponential * difference) * 3.0 / (4.0 * PI * radius.powi(3))
+
+    /// The density at distance r from its middle.
+    fn at(&self, r: f64) -> f64 {
+        let Self { radius, s, ref half } = *self;
+        if !half.is_empty() {
+            let shell = |rho: f64| {
+                let exponent = r * rho / (s * s);
+                let difference = if exponent < 1e-8 { 1.0 } else { -(-2.0 * exponent).exp_m1() / (2.0 * exponent) };
+                3.0 * rho * rho * (-0.5 * ((r - rho) / s).powi(2)).exp() * difference
+            };
+            let sum: f64 = half
+                .iter()
+                .map(|(x, weight)| weight * (shell(0.5 * radius * x) + shell(0.5 * radius * (2.0 - x))))
+                .sum();
+            return 0.5 * sum / (radius * radius * (TAU.sqrt() * s).powi(3));
+        }
+        let scale = 1.0 / (std::f64::consts::SQRT_2 * s);
+        let inside = 0.5 * (erf((radius + r) * scale) + erf((radius - r) * scale));
+        let exponential = (-((radius - r) * scale).powi(2)).exp();
+        let exponent = 2.0 * radius * r / (s * s);
+        // The second exponential is the first times exp(−2Rr/s²).
+        let difference = if exponent < 1e-8 { 2.0 * radius / (s * s) } else { -(-exponent).exp_m1() / r };
+        (inside - s / TAU.sqrt() * exponential * difference) * 3.0 / (4.0 * PI * radius.powi(3))
+    }
 }
 
 /// The error function: exp(−x²)·2x/√π·Σ (2x²)ⁿ/(1·3·5 … (2n + 1)), all terms positive.
@@ -376,29 +394,30 @@ mod tests {
     #[test]
     fn a_smoothed_ball_keeps_its_mass() {
         for (radius, s) in [(3.0, 0.6), (1.0, 1.0), (0.001, 0.9), (20.0, 0.7)] {
+            let ball = SmoothedBall::new(radius, s);
             let end = radius + 9.0 * s;
             let n = 20_000;
             let sum: f64 = (0..n)
                 .map(|k| (k as f64 + 0.5) * end / f64::from(n))
-                .map(|r| 4.0 * PI * r * r * smoothed_ball(r, radius, s) * end / f64::from(n))
+                .map(|r| 4.0 * PI * r * r * ball.at(r) * end / f64::from(n))
                 .sum();
             // The midpoint rule on something smooth that ends in nothing.
             assert!((sum - 1.0).abs() < 1e-12, "{radius}, {s}: {sum}");
             // Inside a large ball nothing is smoothed away.
             if radius > 10.0 * s {
                 let density = 3.0 / (4.0 * PI * radius.powi(3));
-                assert!((smoothed_ball(0.0, radius, s) / density - 1.0).abs() < 1e-14);
+                assert!((ball.at(0.0) / density - 1.0).abs() < 1e-14);
             }
         }
     }
 
     #[test]
     fn profiles_are_the_smoothed_ball() {
-        for (radius, s) in [(3.0, 0.6), (2.25, 1.1), (0.5, 0.9), (20.0, 0.7)] {
-            let profile = Profile::new(radius, s, 8.0);
+        for (radius, s) in [(3.0, 0.6), (2.25, 1.1), (0.5, 0.9), (20.0, 0.7), (0.01, 0.8), (1.4, 0.7)] {
+            let (profile, ball) = (Profile::new(radius, s, 8.0), SmoothedBall::new(radius, s));
             for k in 0..1000 {
                 let r = profile.reach * (f64::from(k) + 0.3) / 1000.0;
-                let error = (profile.at(r * r) - smoothed_ball(r, radius, s)).abs() / smoothed_ball(0.0, radius, s);
+                let error = (profile.at(r * r) - ball.at(r)).abs() / ball.at(0.0);
                 assert!(error < 1e-13, "{radius}, {s}, {r}: {error:e}");
             }
         }

@@ -157,7 +157,7 @@ fn beads_of_other_sizes() {
     let grid = polar(24, 1.0, 24);
     for shape in [AtomShape::Gaussian, AtomShape::HardSphere] {
         for (radius, mass) in
-            [(0.05, AtomMass::Equal), (0.5, AtomMass::Volume), (1.2, AtomMass::InverseVolume), (8.0, AtomMass::Volume)]
+            [(0.05, AtomMass::Equal), (0.5, AtomMass::Volume), (1.2, AtomMass::InverseVolume), (4.0, AtomMass::Volume)]
         {
             let plain = beads(150, 10.0, shape, 8);
             let structure = Beads { radii_angstrom: vec![radius; 150], mass, ..plain };

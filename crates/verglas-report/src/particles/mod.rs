@@ -22,20 +22,13 @@ use verglas_core::error::Result;
 use verglas_plot::grouped;
 use verglas_run::manifest::FolderRecord;
 
-use crate::ReportSettings;
 use crate::page::{Page, four_digits};
 use crate::run_record;
+use crate::{Counts, ReportSettings};
 use examples::FourierImages;
 use sections::Contents;
 use stack_files::Stacks;
 use survey::{Survey, survey};
-
-/// What a page about particles counted.
-pub(crate) struct Counts {
-    pub(crate) n_images: usize,
-    pub(crate) n_looked_at: usize,
-    pub(crate) n_outliers: usize,
-}
 
 /// Makes the page about the folder at `root`.
 ///
@@ -58,7 +51,7 @@ pub(crate) fn page(root: &Path, folder: &FolderRecord, settings: &ReportSettings
         n_power_images,
     };
     let mut sections = contents.sections();
-    sections.extend(run_record::sections(folder));
+    sections.extend(run_record::sections(folder, &run_record::Words::PARTICLES));
     let mut warnings = run_record::warnings(folder);
     if survey.n_without_physical > 0 {
         warnings.push(format!(

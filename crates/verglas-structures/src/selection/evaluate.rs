@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use regex::Regex;
+use regex_lite::Regex;
 
 use super::words::{Comparison, Field, Flag};
 use crate::elements::mass_dalton;

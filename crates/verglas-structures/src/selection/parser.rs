@@ -1,6 +1,6 @@
 //! Words to a test.
 
-use regex::Regex;
+use regex_lite::Regex;
 
 use super::evaluate::{Operand, Test, Value, Values};
 use super::lexer::{Fault, Token, tokens};

@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
-use verglas_core::hint::{Hint, Setting};
 use verglas_fourier::grid::{PolarGrid, Precision};
 use verglas_fourier::sphere::Views;
 use verglas_run::Shard;
 use verglas_run::descriptor::ImageDescriptor;
 use verglas_run::folder::{DESCRIPTOR, OutputFolder};
 
-use super::memory::{plan_memory, structure_bytes};
+use super::memory::plan_memory;
 use super::names::TemplateFiles;
 use super::settings::{AtomMass, DescriptorSource, TemplateJobSettings};
+use super::slicer::Origin;
 use crate::beads::{BeadSettings, Center};
 use crate::load::{Content, Input, LoadSettings, Structures};
 use crate::map::{AxisOrder, MapSettings, Voxels};
@@ -133,15 +133,13 @@ impl TemplateJob {
             }
             Structures::plan_and_look(inputs, load, findings, &mut |planned, content| {
                 let name = &labels[&planned.input];
-                if let Content::Density(density) = content
+                if let Content::Density(density) = &content
                     && !(settings.beyond_nyquist || settings.as_cryolike)
                 {
                     density.tell_beyond_nyquist(reach, name, &mut warnings);
                 }
-                plan_memory(structure_bytes(content), &descriptor, &settings, n_views).map(drop).map_err(|error| {
-                    Error::value(format!("`{name}`: {error}"))
-                        .with_hint("allow more with " + Hint::Give(Setting::Memory))
-                })
+                let (structure, _) = Origin::of(content, &descriptor, &settings, box_angstrom);
+                plan_memory((&structure, name), &descriptor, box_angstrom, &settings, n_views).map(drop)
             })
         };
         findings.warnings.append(&mut warnings.warnings);

@@ -12,7 +12,7 @@ use verglas_core::findings::Warning;
 use verglas_core::hint::Hint;
 use verglas_core::{Observer, StopFlag};
 use verglas_fourier::grid::Precision;
-use verglas_fourier::polar::Real;
+use verglas_fourier::slices::SliceReal;
 use verglas_run::Existing;
 use verglas_run::folder::{DESCRIPTOR, OutputFolder};
 use verglas_run::manifest::{Manifest, RunState, StackRecord};
@@ -49,7 +49,7 @@ impl TemplateJob {
         }
     }
 
-    fn run_in<T: Real>(
+    fn run_in<T: SliceReal>(
         &self,
         folder: &Path,
         warnings: &[Warning],
@@ -99,7 +99,7 @@ impl TemplateJob {
     }
 
     /// Makes the structures `to_do`, then the list if all are there: its path is returned.
-    fn make_all<T: Real>(
+    fn make_all<T: SliceReal>(
         &self,
         to_do: &[usize],
         output: &OutputFolder,

@@ -10,24 +10,24 @@ use num_complex::Complex;
 use verglas_core::atomic::{FinishedFile, sync_folder, write_whole};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
-use verglas_core::hint::{Hint, Setting};
 use verglas_core::threads::share_work;
 use verglas_core::{Observer, StopFlag};
 use verglas_formats::pt::PtDtype;
 use verglas_fourier::grid::Precision;
 use verglas_fourier::polar::Real;
+use verglas_fourier::slices::{SliceError, SliceReal};
 use verglas_plot::{PlotPlan, StackPictures};
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::{FileRecord, StackRecord};
 use verglas_run::recorder::{ChunkTimes, Recorder};
 use verglas_run::tensor::TensorFile;
 
-use super::memory::{plan_memory, structure_bytes};
+use super::memory::plan_memory;
 use super::metadata::TemplateMetadata;
 use super::names::{PLOT_FOLDER, TemplateNames};
 use super::picture::PolarPicture;
 use super::prepare::TemplateJob;
-use super::slicer::{Sliceable, Slicer};
+use super::slicer::{Origin, Slicer};
 use crate::load::Input;
 
 /// What all structures of a run share.
@@ -45,7 +45,7 @@ impl TemplateJob {
     ///
     /// # Errors
     /// When the structure can't be loaded, a template can't be normalised, or the disk refuses.
-    pub(super) fn make<T: Real>(&self, unit: usize, around: &Surroundings<'_>) -> Result<Option<StackRecord>>
+    pub(super) fn make<T: SliceReal>(&self, unit: usize, around: &Surroundings<'_>) -> Result<Option<StackRecord>>
     where
         Complex<T>: Pod,
     {
@@ -61,14 +61,13 @@ impl TemplateJob {
         }
         times.read = before.elapsed();
         let before = Instant::now();
-        let budget = plan_memory(structure_bytes(&content), &self.descriptor, &self.settings, self.views.len())
-            .map_err(|error| {
-                Error::value(format!("`{source}`: {error}")).with_hint("allow more with " + Hint::Give(Setting::Memory))
-            })?;
-        let (structure, origin) = Sliceable::new(content, &self.descriptor, &self.settings, self.box_angstrom);
+        let n_views = self.views.len();
+        let (structure, origin) = Origin::of(content, &self.descriptor, &self.settings, self.box_angstrom);
+        let budget = plan_memory((&structure, &source), &self.descriptor, self.box_angstrom, &self.settings, n_views)?;
         let grid = &self.descriptor.polar_grid;
-        let slicer = Slicer::new(structure, grid, self.box_angstrom, &self.settings)
-            .map_err(|error| Error::value(format!("`{source}`: {error}")))?;
+        let slicer =
+            Slicer::<T>::new(structure, grid, self.box_angstrom, &self.settings, n_views, budget.transform_bytes)
+                .map_err(|error| Error::value(format!("`{source}`: {error}")))?;
         times.compute = before.elapsed();
 
         around.output.check_is_same()?;
@@ -77,7 +76,6 @@ impl TemplateJob {
             Precision::Single => PtDtype::Complex64,
             Precision::Double => PtDtype::Complex128,
         };
-        let n_views = self.views.len();
         let shape = [grid.n_shells() as u64, grid.n_inplanes() as u64];
         let tensor = TensorFile::create(&around.output.path(&names.fourier), dtype, n_views, shape)?;
         let plots = around.picture.map(|picture| (PlotPlan::of_templates(&self.descriptor, &planned.name), picture));
@@ -96,12 +94,14 @@ impl TemplateJob {
             let before = Instant::now();
             let rotations: Vec<_> = (first..first + n).map(|view| self.views.rotation(view)).collect();
             let values = &mut values[..n * n_values];
-            slicer.compute(&rotations, values, &mut norms[first..first + n]).map_err(|bad| {
-                let view = first + bad.view;
-                Error::value(format!(
-                    "`{source}`: template {view} (azimuth {}, polar angle {}) has norm {}, expected a number above 0",
-                    self.views.azimuth[view], self.views.polar[view], bad.norm
-                ))
+            slicer.compute(&rotations, values, &mut norms[first..first + n]).map_err(|error| match error {
+                SliceError::Norm { view, norm } => Error::value(format!(
+                    "`{source}`: template {} (azimuth {}, polar angle {}) has norm {norm}, expected a number above 0",
+                    first + view,
+                    self.views.azimuth[first + view],
+                    self.views.polar[first + view]
+                )),
+                other => Error::value(format!("`{source}`: {other}")),
             })?;
             times.compute += before.elapsed();
             let before = Instant::now();

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use verglas::grid::Precision;
 use verglas::metadata::Input;
-use verglas::report::{ReportSettings, ReportSummary, write_report};
+use verglas::report::{Counts, ReportSettings, ReportSummary, Subject, write_report};
 use verglas::settings::{ConvertSettings, DescriptorSource};
 use verglas::simulate::{SimulationSettings, simulate};
 use verglas::{Conversion, Findings, Silent, StopFlag};
@@ -27,6 +27,11 @@ fn converted(star: &Path, output: &Path, settings: ConvertSettings) {
     let mut findings = Findings::new();
     let conversion = Conversion::prepare(Input::IndexedStar(star.to_owned()), settings, &mut findings).unwrap();
     conversion.run(output, &findings.warnings, &Silent, &AtomicBool::new(false)).unwrap();
+}
+
+fn particles(summary: &ReportSummary) -> Counts {
+    let Subject::Particles(counts) = summary.subject else { panic!("{summary:?} is of particles") };
+    counts
 }
 
 fn reported(output: &Path) -> (ReportSummary, String) {
@@ -76,7 +81,12 @@ fn planted_outliers_are_listed_by_file_section_and_row() {
     let clean = folder.path().join("clean");
     converted(&star, &clean, ConvertSettings { batch_size: 150, ..ConvertSettings::default() });
     let (summary, page) = reported(&clean);
-    assert_eq!((summary.n_outliers, summary.n_looked_at), (0, N_PARTICLES), "{:?}", outliers(&page));
+    assert_eq!(
+        (particles(&summary).n_outliers, particles(&summary).n_looked_at),
+        (0, N_PARTICLES),
+        "{:?}",
+        outliers(&page)
+    );
 
     let mut data = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
     data.retain(|path| path.is_dir() && path.file_name().unwrap() != "clean");
@@ -119,7 +129,7 @@ fn planted_outliers_are_listed_by_file_section_and_row() {
     assert!(listed(&files[1], 4).contains("other contrast"), "reversed: {found:?}");
     assert!(listed(&files[1], 78).contains("contrast high"), "stronger: {found:?}");
     assert!(listed(&files[1], 121).contains("mean high"), "brighter: {found:?}");
-    assert_eq!((summary.n_outliers, found.len()), (5, 5), "{found:?}");
+    assert_eq!((particles(&summary).n_outliers, found.len()), (5, 5), "{found:?}");
 }
 
 /// Grids out to a share of Nyquist's frequency.
@@ -257,7 +267,7 @@ fn where_pixels_are_not_read_numbers_are_named_as_those_of_the_band() {
     let summary =
         write_report(&some, &path, &ReportSettings { most_looked_at: 100, ..ReportSettings::default() }).unwrap();
     let page = std::fs::read_to_string(path).unwrap();
-    assert_eq!(summary.n_looked_at, 100);
+    assert_eq!(particles(&summary).n_looked_at, 100);
     for name in ["mean", "maximum", "contrast", "mean in the band", "maximum in the band", "band contrast"] {
         assert!(median_on(&page, name).is_some(), "{name}");
     }
@@ -275,7 +285,7 @@ fn the_page_stands_alone_and_says_what_was_asked_and_told() {
     let output = folder.path().join("out");
     converted(&odd, &output, ConvertSettings { physical: false, batch_size: 16, ..ConvertSettings::default() });
     let (summary, page) = reported(&output);
-    assert_eq!((summary.n_images, summary.n_looked_at), (40, 0));
+    assert_eq!((particles(&summary).n_images, particles(&summary).n_looked_at), (40, 0));
     assert!(!page.contains("<img src=x"), "a file's name is part of the page");
     assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;&amp;.star"));
     for needed in ["batch_size", "Lens constants", "Viewing directions", "default-src &#39;none&#39;", "<dialog"] {
