@@ -46,6 +46,8 @@ pub enum Command {
     Check(Box<CheckArguments>),
     /// Make templates of structures: PDB, mmCIF, maps, trajectories
     Templates(Box<crate::templates::TemplatesArguments>),
+    /// Compare images with templates: best poses and log-likelihoods of each structure
+    Likelihood(Box<crate::likelihood::LikelihoodArguments>),
     /// Show the progress of a running conversion: stacks done, rate, time left, of all shards together
     Status(StatusArguments),
     /// Is this output folder complete and unaltered?

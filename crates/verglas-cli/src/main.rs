@@ -12,6 +12,7 @@ mod failure;
 mod inspect;
 mod inspect_structures;
 mod inspect_text;
+mod likelihood;
 mod messages;
 mod numbers;
 mod report;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Convert(arguments) => convert::run(arguments, messages),
         Command::Descriptor(arguments) => descriptor::run(arguments, messages).map_err(Failure::Run),
         Command::Templates(arguments) => templates::run(arguments, messages),
+        Command::Likelihood(arguments) => likelihood::run(arguments, messages),
         Command::Simulate(arguments) => simulate::run(arguments, messages),
         Command::Demo(arguments) => demo::run(arguments, messages),
         Command::Inspect(arguments) => inspect::run(arguments, messages),

@@ -48,6 +48,9 @@ fn read_paths(command: &Command) -> Vec<&Path> {
         Command::Convert(arguments) => inputs(&arguments.input),
         Command::Check(arguments) => inputs(&arguments.input),
         Command::Templates(arguments) => arguments.read_paths(),
+        Command::Likelihood(arguments) => {
+            [&arguments.particles, &arguments.templates].into_iter().chain(&arguments.descriptor).collect()
+        }
         Command::Inspect(arguments) => arguments.files.iter().collect(),
         Command::Status(arguments) => vec![&arguments.folder],
         Command::Report(arguments) => vec![&arguments.folder],

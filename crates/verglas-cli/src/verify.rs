@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use verglas::findings::counted;
 use verglas::manifest::FolderRecord;
+use verglas::scoring::is_of_likelihoods;
 use verglas::templates::is_of_templates;
 use verglas::verify::verify_on;
 use verglas::{Findings, Verification};
@@ -35,6 +36,10 @@ pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failur
     if is_of_templates(&arguments.folder) {
         let n_threads = arguments.threads.map_or_else(verglas::default_threads, NonZeroUsize::get);
         return crate::templates::verify::run(&arguments.folder, n_threads, messages);
+    }
+    if is_of_likelihoods(&arguments.folder) {
+        let n_threads = arguments.threads.map_or_else(verglas::default_threads, NonZeroUsize::get);
+        return crate::likelihood::verify::run(&arguments.folder, n_threads, messages);
     }
     let verified = verify(&arguments.folder, arguments.threads, messages)?;
     messages.summary(&describe(&verified), || serde_json::to_value(&verified).unwrap_or_default());

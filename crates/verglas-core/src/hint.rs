@@ -86,6 +86,10 @@ settings! {
     Models: "models", "models";
     /// The file that says which atoms a trajectory moves.
     Topology: "topology", "topology";
+    /// How many stacks are made or compared, if not all.
+    MaxStacks: "max-stacks", "max_stacks";
+    /// Which structures of a list are compared.
+    Structures: "structures", "structures";
     /// Which images of an output folder are exported.
     Rows: "rows", "rows";
 }

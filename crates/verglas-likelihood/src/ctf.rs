@@ -115,7 +115,11 @@ impl ContrastTransfer {
         Ok(())
     }
 
-    fn check(&self, image: usize) -> Result<(), LikelihoodError> {
+    /// Whether all values are of their ranges; `image` is told in the error.
+    ///
+    /// # Errors
+    /// As [`ContrastTransfer::fill`].
+    pub fn check(&self, image: usize) -> Result<(), LikelihoodError> {
         let problem = |problem: String| Err(LikelihoodError::Contrast { image, problem });
         if !(self.voltage_kv.is_finite() && self.voltage_kv > 0.0) {
             return problem(format!("voltage is {} kV, expected a finite number above 0", self.voltage_kv));

@@ -73,6 +73,9 @@ pub enum LikelihoodError {
         /// The view.
         view: usize,
     },
+    /// Whoever watched said that it is to stop.
+    #[error("stopped before all images were compared")]
+    Stopped,
     /// Less memory than the least that is needed.
     #[error("comparing takes at least {needed} bytes of memory, {given} are allowed")]
     Memory {

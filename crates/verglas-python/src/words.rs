@@ -54,7 +54,7 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::PixelType => (&["pixel_type"], ""),
         Setting::Shard => (&["shard"], "=(k, n)"),
         Setting::Memory => (&["memory"], ""),
-        // Templates and export are the command's alone.
+        // Templates, likelihoods and export are the command's alone.
         Setting::AtomRadii
         | Setting::AtomSelection
         | Setting::ProteinResidueModel
@@ -62,6 +62,8 @@ fn arguments(setting: Setting) -> Arguments {
         | Setting::VoxelSize
         | Setting::Models
         | Setting::Topology
+        | Setting::MaxStacks
+        | Setting::Structures
         | Setting::Rows => (&[], ""),
     };
     Arguments { names, value }

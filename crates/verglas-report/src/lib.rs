@@ -93,6 +93,13 @@ pub fn write_report(root: &Path, path: &Path, settings: &ReportSettings) -> Resu
             let (page, n_templates) = templates::page(root, &folder, settings)?;
             (page, Subject::Templates { n_structures: folder.stacks().len(), n_templates })
         }
+        InputRecord::Likelihood { .. } => {
+            return Err(Error::value(format!(
+                "`{}` holds likelihoods, and there is no report of these yet",
+                root.display()
+            ))
+            .with_hint("`results.csv` has all numbers"));
+        }
         _ => {
             let (page, counts) = particles::page(root, &folder, settings)?;
             (page, Subject::Particles(counts))

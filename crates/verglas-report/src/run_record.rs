@@ -23,6 +23,7 @@ pub(crate) fn title(folder: &FolderRecord) -> String {
         InputRecord::StarPairs { pairs } => pairs.first().map(|[star, _]| name(star)),
         InputRecord::IndexedCs { cs } => cs.first().map(|cs| name(cs)),
         InputRecord::Structures { files } => files.first().map(|file| name(file)),
+        InputRecord::Likelihood { particles, .. } => Some(name(particles)),
         InputRecord::CryosparcJob { root, job } => Some(format!("{} J{job}", name(root))),
     };
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| "particles".to_owned())

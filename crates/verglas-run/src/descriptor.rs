@@ -1,7 +1,7 @@
 //! The image descriptor: the grids and scales that a data set's images are interpreted with.
 
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use verglas_core::choice::choice;
 use verglas_core::error::{Error, Result};
@@ -134,6 +134,43 @@ impl ImageDescriptor {
         Self::read(&mut npz).map_err(|error| Error::from_format(path, error))
     }
 
+    /// Reads the descriptor at `path`: a descriptor file, a stack's metadata, or a folder, of which the first stack counts, else
+    /// its `parameters.npz`. The path is that of the file that was read.
+    ///
+    /// # Errors
+    /// When there is no such file, or as [`ImageDescriptor::load`].
+    pub fn load_from(path: &Path) -> Result<(Self, PathBuf)> {
+        if !path.exists() {
+            return Err(Error::not_found(format!("`{}` is not there", path.display())));
+        }
+        if !path.is_dir() {
+            return Ok((Self::load(path)?, path.to_owned()));
+        }
+        let candidates = [path.join(FIRST_STACK), path.join(crate::folder::DESCRIPTOR)];
+        match candidates.into_iter().find(|candidate| candidate.is_file()) {
+            Some(file) => Ok((Self::load(&file)?, file)),
+            None => Err(Error::not_found(format!(
+                "`{}` holds neither {FIRST_STACK} nor {}, expected a folder of converted stacks or a descriptor",
+                path.display(),
+                crate::folder::DESCRIPTOR
+            ))),
+        }
+    }
+
+    /// The box, L = N·p, in Å.
+    ///
+    /// # Errors
+    /// When the pixel size is not the same along both axes.
+    pub fn box_angstrom(&self) -> Result<f64> {
+        let [rows, columns] = self.cartesian_grid.pixel_size_angstrom();
+        if rows != columns {
+            return Err(Error::value(format!(
+                "the descriptor's pixel size is {rows} Å along rows and {columns} Å along columns, expected one for both"
+            )));
+        }
+        Ok(self.cartesian_grid.n_pixels() as f64 * rows)
+    }
+
     /// Reads the descriptor's keys from an open archive.
     ///
     /// # Errors
@@ -219,6 +256,9 @@ impl ImageDescriptor {
         npz.add_text("atom_shape", &[], [template.atom_shape.as_str().as_bytes()])
     }
 }
+
+/// The metadata of the first stack of a folder of them.
+const FIRST_STACK: &str = "fft/particles_fourier_stack_000000.npz";
 
 /// Distance of neighbouring shells that descriptors from base values have.
 pub const DIST_RADII: f64 = 0.25;

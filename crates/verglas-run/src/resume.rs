@@ -1,20 +1,20 @@
 //! What an earlier run left in the output folder, and whether this one may go on from there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use verglas_core::StopFlag;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::counted;
 use verglas_core::hint::Hint;
 
-use crate::Shard;
 use crate::folder::{OutputFolder, UnitFile, unit_files};
 use crate::manifest::{
     FileRecord, Manifest, StackRecord, differing_inputs, differing_settings, manifest_name, manifest_paths,
 };
 use crate::recorder::say_who_runs;
+use crate::{Existing, Shard};
 
 /// How many files are listed.
 const MOST_LISTED: usize = 10;
@@ -40,7 +40,7 @@ pub fn claim(output: &OutputFolder, new: &mut Manifest, own: Range<usize>, stop:
     let alone = output.lock_start(stop)?;
     if alone.is_some() {
         // What other shards wrote while this one waited.
-        output.check(crate::Existing::Resume)?;
+        output.check(Existing::Resume)?;
     }
     let files: Vec<UnitFile> =
         unit_files(output.root(), output.files())?.into_iter().filter(|file| !file.is_partial).collect();
@@ -92,6 +92,45 @@ pub fn claim(output: &OutputFolder, new: &mut Manifest, own: Range<usize>, stop:
         }
     }
     Ok(Earlier { manifest: old, units })
+}
+
+/// Removes what must go before a run of the units `own`, and finds the units that stay, by their numbers. `manifest` is the
+/// run's, before the first unit.
+///
+/// # Errors
+/// As [`claim`]; when a file that the run reads would go, or one can't be removed.
+pub fn make_way(
+    output: &OutputFolder,
+    manifest: &mut Manifest,
+    existing: Existing,
+    own: Range<usize>,
+    stop: &StopFlag,
+) -> Result<BTreeMap<usize, StackRecord>> {
+    let read: Vec<PathBuf> = manifest.inputs.iter().map(|input| manifest.resolve(&input.path)).collect();
+    match (existing, manifest.shard) {
+        (Existing::Overwrite, _) => {
+            output.remove_earlier_run(&read)?;
+            Ok(BTreeMap::new())
+        }
+        // The folder is empty but for what a run left that was killed right at its start.
+        (Existing::Refuse, None) => {
+            output.remove_unfinished(own)?;
+            Ok(BTreeMap::new())
+        }
+        // Units of the same plan are not in a shard's way, and need not be made twice.
+        (Existing::Resume, _) | (Existing::Refuse, Some(_)) => {
+            let earlier = claim(output, manifest, own.clone(), stop)?;
+            let recorded = earlier.manifest.map(|old| old.stacks).unwrap_or_default();
+            // What was published and not recorded, for the run was killed right then, is made anew.
+            let kept = recorded
+                .into_iter()
+                .filter(|unit| earlier.units.contains(&unit.number) && has_its_sizes(output, unit))
+                .map(|unit| (unit.number, unit))
+                .collect();
+            output.remove_unfinished(own)?;
+            Ok(kept)
+        }
+    }
 }
 
 /// Whether the files of a recorded unit are there with their sizes.

@@ -14,15 +14,17 @@ pub struct TensorFile {
     partial: PartialFile,
     dtype: PtDtype,
     /// Shape of one image.
-    image_shape: [u64; 2],
+    image_shape: Vec<u64>,
     image_bytes: u64,
 }
 
 impl TensorFile {
     /// Starts the file of `n_images` images; its room on the disk is claimed as the images come.
-    pub fn create(path: &Path, dtype: PtDtype, n_images: usize, image_shape: [u64; 2]) -> Result<Self> {
-        let layout = tensor_layout(path, dtype, n_images, image_shape)?;
-        let image_bytes = layout.data_bytes() / n_images.max(1) as u64;
+    pub fn create(path: &Path, dtype: PtDtype, n_images: usize, image_shape: impl AsRef<[u64]>) -> Result<Self> {
+        let image_shape = image_shape.as_ref().to_vec();
+        let layout = tensor_layout(path, dtype, n_images, &image_shape)?;
+        // Of no images, too.
+        let image_bytes = image_shape.iter().product::<u64>() * dtype.bytes();
         let partial = PartialFile::create(path)?;
         partial.file().set_len(layout.file_bytes()).map_err(|error| cannot_write(path, &error))?;
         Ok(Self { partial, dtype, image_shape, image_bytes })
@@ -51,7 +53,7 @@ impl TensorFile {
     /// Completes the file with `image_crcs.len()` images, whose checksums are given, and publishes it.
     pub fn finish(&self, image_crcs: impl ExactSizeIterator<Item = u32>) -> Result<FinishedFile> {
         let path = self.partial.path().to_owned();
-        let layout = tensor_layout(&path, self.dtype, image_crcs.len(), self.image_shape)?;
+        let layout = tensor_layout(&path, self.dtype, image_crcs.len(), &self.image_shape)?;
         let mut data = Hasher::new();
         for crc in image_crcs {
             data.combine(&Hasher::new_with_initial_len(crc, self.image_bytes));
@@ -72,11 +74,11 @@ impl TensorFile {
     }
 }
 
-/// The layout of a stack of images.
+/// The layout of a stack of images, each of `image_shape`.
 ///
 /// # Errors
 /// When it is larger than a file can be.
-pub fn tensor_layout(path: &Path, dtype: PtDtype, n_images: usize, image_shape: [u64; 2]) -> Result<PtLayout> {
-    PtLayout::new(dtype, &[n_images as u64, image_shape[0], image_shape[1]])
-        .map_err(|error| Error::from_format(path, error))
+pub fn tensor_layout(path: &Path, dtype: PtDtype, n_images: usize, image_shape: &[u64]) -> Result<PtLayout> {
+    let shape: Vec<u64> = std::iter::once(n_images as u64).chain(image_shape.iter().copied()).collect();
+    PtLayout::new(dtype, &shape).map_err(|error| Error::from_format(path, error))
 }

@@ -8,9 +8,10 @@ use std::path::Path;
 use serde::Serialize;
 use verglas_core::error::Result;
 use verglas_core::findings::{Warning, counted};
-use verglas_core::hint::Text;
+use verglas_core::hint::{Hint, Setting, Text};
 
 use crate::manifest::{FileRecord, FolderRecord, Manifest, RunState, manifest_paths, size_and_time};
+use crate::shard::Shard;
 use crate::whole::checksum_file;
 
 /// How many things of one kind are listed.
@@ -84,6 +85,36 @@ pub fn read_parts(folder: &Path, problems: &mut Vec<Problem>) -> Result<Vec<Mani
         problems.push(Problem::new("manifests-differ", error.message().clone()));
     }
     Ok(parts)
+}
+
+/// Which of a folder's runs are not done, and which shards have not begun. `unit` is what a unit is called.
+pub fn unfinished(parts: &[Manifest], unit: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for part in parts {
+        let n_own = part.own_units().len();
+        if part.is_complete && part.stacks.len() >= n_own {
+            continue;
+        }
+        let of_shard = part.shard.map_or(String::new(), |shard| format!(" of shard {shard}"));
+        let how = how_it_ended(part.run.state);
+        let n_done = counted(part.stacks.len(), unit);
+        let message = format!("the run{of_shard} is unfinished: {n_done} recorded of {n_own}; {how}");
+        let hint = match part.shard {
+            None => "the same command with " + Hint::Resume + " makes what is missing",
+            Some(_) => "the same command makes what is missing of a shard".into(),
+        };
+        problems.push(Problem::new("unfinished", message).with_hint(hint));
+    }
+    let Some(of) = parts.first().and_then(|first| first.shard).map(Shard::of) else { return problems };
+    let here: BTreeSet<usize> = parts.iter().filter_map(|part| part.shard).map(Shard::number).collect();
+    let missing: Vec<usize> = (1..=of).filter(|number| !here.contains(number)).collect();
+    if !missing.is_empty() {
+        let message = format!("{} of {of} shards have not begun: {}", missing.len(), listed(&missing));
+        problems.push(
+            Problem::new("shards-missing", message).with_hint("run each of them with " + Hint::Give(Setting::Shard)),
+        );
+    }
+    problems
 }
 
 /// What differs between a file and its record, if anything does: `n_bytes` grows by what was read, until `go_on` says no.

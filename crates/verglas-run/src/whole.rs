@@ -50,7 +50,7 @@ pub fn checksum_file(path: &Path, go_on: impl Fn() -> bool) -> io::Result<Checks
 /// The file at `path`, if it is byte by byte what [`crate::tensor::TensorFile`] makes of a tensor of `n_images` images and the
 /// values in it; whether the values are right only their checksum in the file tells.
 pub fn whole_tensor(path: &Path, dtype: PtDtype, n_images: usize, image_shape: [u64; 2]) -> Option<FinishedFile> {
-    let layout = tensor_layout(path, dtype, n_images, image_shape).ok()?;
+    let layout = tensor_layout(path, dtype, n_images, &image_shape).ok()?;
     let mut file = verglas_formats::open_regular(path).ok()?;
     if file.metadata().ok()?.len() != layout.file_bytes() {
         return None;

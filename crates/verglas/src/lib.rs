@@ -14,5 +14,6 @@ pub use verglas_particles::{
 };
 pub use verglas_report as report;
 pub use verglas_run::{Existing, Shard, descriptor, manifest, status};
+pub use verglas_scoring as scoring;
 pub use verglas_simulate as simulate;
 pub use verglas_structures::{self as structures, templates};

@@ -111,6 +111,26 @@ fn templates() {
 }
 
 #[test]
+fn likelihood() {
+    let Some(shared) = crate::shared_data::shared() else { return };
+    let data = DataSet::empty();
+    fs::copy(shared.join("data/structures/1l2y.pdb"), data.path("1l2y.pdb")).unwrap();
+    follow("likelihood.md", &data);
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/likelihood.md");
+    let text = fs::read_to_string(guide).unwrap();
+    let listed: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let files: Vec<&&str> = listed.iter().filter(|name| name.contains('.')).collect();
+    assert_eq!(files.len(), 13, "{files:?}");
+    for name in files {
+        assert!(data.path("likelihood").join(name).is_file(), "{name}");
+    }
+    let csv = crate::likelihood_data::Csv::read(&data.path("likelihood/results.csv"));
+    for column in csv.columns() {
+        assert!(text.contains(&format!("`{column}`")), "{column} is not told of");
+    }
+}
+
+#[test]
 fn the_output_that_the_guide_lists_is_all_there() {
     let data = DataSet::empty();
     simulate(&data, ".", "star");

@@ -14,6 +14,10 @@ use crate::zip::{EntryRecord, end_records};
 pub enum PtDtype {
     /// `torch.float32`: physical images.
     Float32,
+    /// `torch.float64`: log-likelihoods.
+    Float64,
+    /// `torch.int64`: places of templates.
+    Int64,
     /// `torch.complex64`: Fourier images in single precision.
     Complex64,
     /// `torch.complex128`: Fourier images in double precision.
@@ -30,6 +34,8 @@ impl PtDtype {
     pub const fn element_type(self) -> ElementType {
         match self {
             Self::Float32 => ElementType::Float32,
+            Self::Float64 => ElementType::Float64,
+            Self::Int64 => ElementType::Int64,
             Self::Complex64 => ElementType::Complex64,
             Self::Complex128 => ElementType::Complex128,
         }
@@ -168,6 +174,14 @@ impl PtElement for f32 {
     const DTYPE: PtDtype = PtDtype::Float32;
 }
 
+impl PtElement for f64 {
+    const DTYPE: PtDtype = PtDtype::Float64;
+}
+
+impl PtElement for i64 {
+    const DTYPE: PtDtype = PtDtype::Int64;
+}
+
 impl PtElement for Complex<f32> {
     const DTYPE: PtDtype = PtDtype::Complex64;
 }
@@ -185,6 +199,18 @@ mod sealed {
     }
 
     impl Sealed for f32 {
+        fn push_le(self, bytes: &mut Vec<u8>) {
+            bytes.extend(self.to_le_bytes());
+        }
+    }
+
+    impl Sealed for f64 {
+        fn push_le(self, bytes: &mut Vec<u8>) {
+            bytes.extend(self.to_le_bytes());
+        }
+    }
+
+    impl Sealed for i64 {
         fn push_le(self, bytes: &mut Vec<u8>) {
             bytes.extend(self.to_le_bytes());
         }

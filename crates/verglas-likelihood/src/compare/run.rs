@@ -64,11 +64,14 @@ pub(crate) struct Job<'a, T: Real> {
     n_parts: usize,
     next: AtomicUsize,
     has_failed: AtomicBool,
+    is_stopped: AtomicBool,
     error: Mutex<Option<(usize, usize, LikelihoodError)>>,
     outcome: Mutex<Outcome<T>>,
     pairs: Mutex<&'a mut [PairResult]>,
     /// All correlations, one slice for each image and view.
     full: Vec<Mutex<&'a mut [T]>>,
+    /// Is told of pairs that are done, and says whether to go on.
+    go_on: &'a (dyn Fn(u64) -> bool + Sync),
 }
 
 impl<'a, T: SearchReal> Job<'a, T> {
@@ -78,6 +81,7 @@ impl<'a, T: SearchReal> Job<'a, T> {
         images: &'a ImageSet<'a, T>,
         pairs: &'a mut [PairResult],
         full: &'a mut [T],
+        go_on: &'a (dyn Fn(u64) -> bool + Sync),
     ) -> Self {
         let n_views = search.templates.n_views();
         let n_log_likelihoods = if search.settings.integrated { block.n_images * n_views } else { 0 };
@@ -93,6 +97,7 @@ impl<'a, T: SearchReal> Job<'a, T> {
             n_parts,
             next: AtomicUsize::new(0),
             has_failed: AtomicBool::new(false),
+            is_stopped: AtomicBool::new(false),
             error: Mutex::new(None),
             outcome: Mutex::new(Outcome {
                 log_likelihoods: vec![f64::NAN; n_log_likelihoods],
@@ -101,6 +106,7 @@ impl<'a, T: SearchReal> Job<'a, T> {
             }),
             pairs: Mutex::new(pairs),
             full: full.chunks_exact_mut(n_poses).map(Mutex::new).collect(),
+            go_on,
         }
     }
 
@@ -113,8 +119,15 @@ impl<'a, T: SearchReal> Job<'a, T> {
     pub fn finish(self) -> Result<Outcome<T>, LikelihoodError> {
         match self.error.into_inner().expect("all threads are done") {
             Some((_, _, error)) => Err(error),
+            None if self.is_stopped.into_inner() => Err(LikelihoodError::Stopped),
             None => Ok(self.outcome.into_inner().expect("all threads are done")),
         }
+    }
+
+    /// Lets all threads end; an error that was found counts more.
+    fn stop(&self) {
+        self.is_stopped.store(true, Ordering::Relaxed);
+        self.has_failed.store(true, Ordering::Relaxed);
     }
 
     /// Keeps the error of the first image, of that of the first view, among those that were found.
@@ -244,6 +257,12 @@ impl<T: SearchReal> Kernel<T> for Worker<'_, '_, T> {
                     }
                 }
                 self.keep(&buffers, view, images.clone());
+                if !(self.job.go_on)(images.len() as u64) {
+                    self.job.stop();
+                }
+                if self.job.is_stopped.load(Ordering::Relaxed) {
+                    break;
+                }
             }
         }
         let mut outcome = self.job.outcome.lock().expect("no thread panics while it holds this");

@@ -85,6 +85,19 @@ impl<'a, T: SearchReal> Search<'a, T> {
     /// # Errors
     /// Values that are not finite, and images and templates that are 0 or constant, with their place.
     pub fn compare(&self, images: &ImageSet<T>) -> Result<Comparison<T>, LikelihoodError> {
+        self.compare_watched(images, &|_| true)
+    }
+
+    /// The same, watched: `go_on` is told by any thread how many more pairs of an image and a template are compared, and says
+    /// whether to go on.
+    ///
+    /// # Errors
+    /// As [`Search::compare`]; [`LikelihoodError::Stopped`].
+    pub fn compare_watched(
+        &self,
+        images: &ImageSet<T>,
+        go_on: &(dyn Fn(u64) -> bool + Sync),
+    ) -> Result<Comparison<T>, LikelihoodError> {
         let (n_images, n_views) = (images.n_images(), self.plan.templates.n_views());
         let n_poses = self.plan.displacements.len() * self.plan.geometry.n_inplanes();
         let mut comparison = Comparison::default();
@@ -115,7 +128,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
                 }
                 false => &mut [],
             };
-            comparison.images.extend(self.compare_block(images, range, pairs, full)?);
+            comparison.images.extend(self.compare_block(images, range, pairs, full, go_on)?);
         }
         Ok(comparison)
     }
@@ -126,11 +139,12 @@ impl<'a, T: SearchReal> Search<'a, T> {
         range: std::ops::Range<usize>,
         pairs: &mut [PairResult],
         full: &mut [T],
+        go_on: &(dyn Fn(u64) -> bool + Sync),
     ) -> Result<Vec<ImageResult>, LikelihoodError> {
         let n_threads = self.plan.settings.n_threads.max(1);
         let formula = self.plan.settings.formula;
         let block = ImageBlock::new(self.plan.geometry, &self.plan.basis, formula, images, range.clone(), n_threads)?;
-        let job = Job::new(&self.plan, &block, images, pairs, full);
+        let job = Job::new(&self.plan, &block, images, pairs, full, go_on);
         share_work(n_threads, || T::dispatch(job.worker()));
         let Outcome { log_likelihoods, candidates, smallest } = job.finish()?;
 

@@ -34,6 +34,7 @@ pub(super) fn new_manifest(conversion: &Conversion, warnings: &[Warning], descri
         descriptor: conversion.descriptor_is_new.then(|| FileRecord::of(DESCRIPTOR, descriptor)),
         stacks: Vec::new(),
         skipped_list: Vec::new(),
+        closing: Vec::new(),
         skipped: Vec::new(),
         run: RunRecord::default(),
         is_sealed: true,

@@ -1,13 +1,11 @@
 //! What one stack's metadata say about each of its images.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 use verglas_core::error::{Error, Result};
-use verglas_core::findings::counted;
 use verglas_formats::npz::NpzReader;
 use verglas_fourier::ctf::Ctf;
+use verglas_particles::stack::StackColumns;
 
 /// The values of one stack, one per image.
 #[derive(Debug)]
@@ -45,30 +43,24 @@ pub(crate) struct Source {
     pub(crate) row: i64,
 }
 
-type Npz = NpzReader<BufReader<File>>;
-
 impl StackMetadata {
     /// Reads the metadata file of a stack of `n_images`.
     ///
     /// # Errors
     /// When it can't be read, lacks a value, or holds another number of images.
     pub(crate) fn read(path: &Path, n_images: usize) -> Result<Self> {
-        let mut npz = NpzReader::open(path).map_err(|error| Error::from_format(path, error))?;
+        let mut columns = StackColumns::open(path)?;
         let constants = LensConstants {
-            voltage_kv: one(&mut npz, path, "voltage")?,
-            spherical_aberration_mm: one(&mut npz, path, "sphericalAberration")?,
-            amplitude_contrast: one(&mut npz, path, "amplitudeContrast")?,
+            voltage_kv: columns.of_all("voltage")?,
+            spherical_aberration_mm: columns.of_all("sphericalAberration")?,
+            amplitude_contrast: columns.of_all("amplitudeContrast")?,
         };
-        let direction = match (optional(&mut npz, path, "angleRotation")?, optional(&mut npz, path, "angleTilt")?) {
+        let direction = match (columns.numbers("angleRotation")?, columns.numbers("angleTilt")?) {
             (Some(rot), Some(tilt)) if rot.len() == n_images && tilt.len() == n_images => Some((rot, tilt)),
             _ => None,
         };
-        let axis = if npz.has("defocusAngle_axis") {
-            npz.read("defocusAngle_axis").and_then(|array| array.to_text()).map_err(|e| Error::from_format(path, e))?
-        } else {
-            Vec::new()
-        };
-        let mut column = |name: &str| many(&mut npz, path, name, n_images);
+        let axis = columns.texts("defocusAngle_axis")?.unwrap_or_default();
+        let mut column = |name: &str| columns.of_images(name, n_images);
         Ok(Self {
             n_images,
             defocus_u_angstrom: column("defocusU")?,
@@ -128,38 +120,4 @@ pub(crate) fn read_sources(path: &Path, images: &[usize]) -> Result<Vec<Source>>
             _ => Err(Error::format(format!("`{}` does not say where image {image} comes from", path.display()))),
         })
         .collect()
-}
-
-fn optional(npz: &mut Npz, path: &Path, name: &str) -> Result<Option<Vec<f64>>> {
-    if !npz.has(name) {
-        return Ok(None);
-    }
-    let array = npz.read(name).map_err(|error| Error::from_format(path, error))?;
-    if array.is_none() {
-        return Ok(None);
-    }
-    Ok(Some(array.to_f64().map_err(|error| Error::from_format(path, error))?).filter(|values| !values.is_empty()))
-}
-
-fn many(npz: &mut Npz, path: &Path, name: &str, n_images: usize) -> Result<Vec<f64>> {
-    let values = optional(npz, path, name)?.ok_or_else(|| lacks(path, name))?;
-    if values.len() == n_images {
-        return Ok(values);
-    }
-    Err(Error::format(format!(
-        "`{}`: its `{name}` has {}, the manifest counts {}",
-        path.display(),
-        counted(values.len(), "value"),
-        counted(n_images, "image")
-    ))
-    .with_hint("the folder was altered since the conversion"))
-}
-
-fn one(npz: &mut Npz, path: &Path, name: &str) -> Result<f64> {
-    optional(npz, path, name)?.and_then(|values| values.first().copied()).ok_or_else(|| lacks(path, name))
-}
-
-fn lacks(path: &Path, name: &str) -> Error {
-    Error::format(format!("`{}` has no `{name}`", path.display()))
-        .with_hint("expected the output folder of `verglas convert`")
 }

@@ -83,6 +83,8 @@ impl OutputFolder {
         if !metadata.is_dir() {
             return Err(Error::value(format!("`{}` is a file, expected a folder", self.root.display())));
         }
+        let numbered = self.files.numbered_folders(&self.root);
+        let is_numbered = |name: &str| numbered.iter().any(|folder| folder == name);
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.root).map_err(cannot_use)? {
             let name = entry.map_err(cannot_use)?.file_name();
@@ -90,7 +92,7 @@ impl OutputFolder {
             let is_folder = !name.is_empty() && self.files.folders().contains(&name.as_ref());
             let is_unit = self.files.folders().contains(&"") && self.files.unit_of("", &name).is_some();
             let is_closing = self.files.closing_files().contains(&name.as_ref());
-            if is_folder || is_unit || is_closing || is_like_manifest(&name) {
+            if is_folder || is_numbered(&name) || is_unit || is_closing || is_like_manifest(&name) {
                 found.push(name.into_owned());
             }
         }
@@ -228,13 +230,14 @@ impl OutputFolder {
     pub fn remove_earlier_run(&self, read: &[PathBuf]) -> Result<()> {
         let mut doomed = self.own_shared_files();
         let at_root = names_in(&self.root)?;
-        let is_closing = |name: &&String| self.files.closing_files().contains(&name.as_str());
-        doomed.extend(at_root.iter().filter(is_closing).map(|name| self.path(name)));
+        doomed.extend(self.closing_files_there()?);
         doomed.extend(at_root.iter().filter(|name| is_manifest(name)).map(|name| self.path(name)));
         doomed.extend(self.partial_shared_files(&at_root));
         doomed.extend(unit_files(&self.root, &*self.files)?.iter().map(|file| self.path(&file.name)));
         remove_files(&doomed, read)?;
-        for folder in self.files.folders().iter().filter(|folder| !folder.is_empty()) {
+        let numbered = self.files.numbered_folders(&self.root);
+        let fixed = self.files.folders().iter().copied().filter(|folder| !folder.is_empty());
+        for folder in fixed.chain(numbered.iter().map(String::as_str)) {
             // Only an empty folder goes; other people's files stay, and with them their folder.
             let _ = fs::remove_dir(self.path(folder));
         }
@@ -252,6 +255,19 @@ impl OutputFolder {
         let mut doomed: Vec<PathBuf> = files.iter().filter(is_mine).map(|file| self.path(&file.name)).collect();
         doomed.extend(self.partial_shared_files(&names_in(&self.root)?));
         remove_files(&doomed, &[])
+    }
+
+    /// Files that are written when all units are there, and temporary ones of them in folders below.
+    fn closing_files_there(&self) -> Result<Vec<PathBuf>> {
+        let mut there = Vec::new();
+        for file in self.files.closing_files() {
+            let path = self.path(file);
+            let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
+            let is_below = file.contains('/');
+            let of_file = |found: &String| found.as_str() == name || (is_below && whole_name(found) == name);
+            there.extend(names_in(folder)?.into_iter().filter(of_file).map(|name| folder.join(name)));
+        }
+        Ok(there)
     }
 
     /// Temporary files of manifests, and of files that all shards write: of all runs where this is the only one, else of

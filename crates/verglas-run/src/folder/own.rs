@@ -17,6 +17,13 @@ pub trait JobFiles: fmt::Debug + Send + Sync {
     /// The folders below the output folder that hold files of units; `""` is the output folder itself.
     fn folders(&self) -> &[&'static str];
 
+    /// Further folders below the output folder at `root` that hold files of units, as they are there: where their names
+    /// are numbered. Folders within others stand before these.
+    fn numbered_folders(&self, root: &Path) -> Vec<String> {
+        let _ = root;
+        Vec::new()
+    }
+
     /// The unit whose file is called `name` in `folder`; `None` for names that the job does not give.
     fn unit_of(&self, folder: &str, name: &str) -> Option<usize>;
 
@@ -26,7 +33,8 @@ pub trait JobFiles: fmt::Debug + Send + Sync {
     /// Files of the output folder itself, beside manifests, that all shards of a job write together.
     fn shared_files(&self) -> &[&'static str];
 
-    /// Files of the output folder itself that are written when all units are there. Like those of units they make it count
+    /// Files that are written when all units are there, of the output folder itself or, as `folder/name`, of one below it
+    /// that is among [`JobFiles::folders`]. Like those of units they make it count
     /// as not empty, and go with an earlier run's, whoever wrote them.
     fn closing_files(&self) -> &[&'static str] {
         &[]
@@ -55,7 +63,8 @@ pub struct UnitFile {
 /// When a folder can't be read.
 pub fn unit_files(root: &Path, files: &dyn JobFiles) -> Result<Vec<UnitFile>> {
     let mut found = Vec::new();
-    for &folder in files.folders() {
+    let numbered = files.numbered_folders(root);
+    for folder in files.folders().iter().copied().chain(numbered.iter().map(String::as_str)) {
         for name in names_in(&root.join(folder))? {
             let whole = whole_name(&name);
             if let Some(unit) = files.unit_of(folder, whole) {

@@ -54,8 +54,9 @@ pub fn differing_settings(old: &Manifest, new: &Manifest) -> Vec<String> {
         };
         match (show(old), show(new)) {
             (old, now) if old != now => {
-                let of_structures = matches!(new.settings.input, InputRecord::Structures { .. });
-                let what = if of_structures { "what the files hold" } else { "rows of the metadata" };
+                let of_files =
+                    matches!(new.settings.input, InputRecord::Structures { .. } | InputRecord::Likelihood { .. });
+                let what = if of_files { "what the files hold" } else { "rows of the metadata" };
                 differences.push(format!("{what}: {old} before, {now} now"));
             }
             _ => differences.push("rows of the metadata: other images, or in another order, than before".to_owned()),
@@ -76,6 +77,7 @@ fn show_input(manifest: &Manifest) -> String {
         }
         InputRecord::IndexedCs { cs } => cs.iter().map(at).collect::<Vec<_>>().join(" and "),
         InputRecord::Structures { files } => files.iter().map(at).collect::<Vec<_>>().join(", "),
+        InputRecord::Likelihood { particles, templates } => format!("{} against {}", at(particles), at(templates)),
         InputRecord::CryosparcJob { root, job } => format!("job {job} in {}", at(root)),
     }
 }

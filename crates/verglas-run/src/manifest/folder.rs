@@ -34,8 +34,9 @@ impl FolderRecord {
             parts.push(part);
         }
         if parts.is_empty() {
-            return Err(Error::not_found(format!("`{}` has no {MANIFEST}", folder.display()))
-                .with_hint("expected the output folder of `verglas convert` or `verglas templates`"));
+            return Err(Error::not_found(format!("`{}` has no {MANIFEST}", folder.display())).with_hint(
+                "expected the output folder of `verglas convert`, `verglas templates` or `verglas likelihood`",
+            ));
         }
         Self::belong_together(folder, &parts)?;
         Ok(Self { parts })

@@ -58,6 +58,9 @@ pub struct Manifest {
     /// of them end, so it may be any of these or another shard's. Empty if this run left none out.
     #[serde(default)]
     pub skipped_list: Vec<FileRecord>,
+    /// The files that were written when all units were there, if this run wrote them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closing: Vec<FileRecord>,
     /// The images of whole stacks that were left out because they can't be read or normalised.
     #[serde(default)]
     pub skipped: Vec<SkippedImage>,
@@ -112,13 +115,22 @@ pub enum InputRecord {
         /// Their files, in order.
         files: Vec<RecordedPath>,
     },
+    /// Images that are compared with templates.
+    Likelihood {
+        /// The folder of the stacks.
+        particles: RecordedPath,
+        /// The folder of the templates.
+        templates: RecordedPath,
+    },
 }
 
 impl InputRecord {
-    /// What is counted in the output, and what that is divided into: images in stacks, templates in structures.
+    /// What is counted in the output, and what that is divided into: images in stacks, templates in structures, comparisons of
+    /// an image with a template at a displacement in units of a structure and a stack.
     pub fn nouns(&self) -> [&'static str; 2] {
         match self {
             Self::Structures { .. } => ["template", "structure"],
+            Self::Likelihood { .. } => ["comparison", "unit"],
             _ => ["image", "stack"],
         }
     }
@@ -180,7 +192,7 @@ pub struct RecordedWarning {
 pub struct StackRecord {
     /// Its number, from 0.
     pub number: usize,
-    /// Images in it.
+    /// What is counted in it: images, templates, comparisons ([`InputRecord::nouns`]).
     pub n_images: usize,
     /// Its files.
     pub files: Vec<FileRecord>,

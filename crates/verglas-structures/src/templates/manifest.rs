@@ -106,6 +106,7 @@ pub(super) fn new_manifest(job: &TemplateJob, warnings: &[Warning], descriptor: 
         descriptor: Some(FileRecord::of(DESCRIPTOR, descriptor)),
         stacks: Vec::new(),
         skipped_list: Vec::new(),
+        closing: Vec::new(),
         skipped: Vec::new(),
         run: RunRecord::default(),
         is_sealed: true,

@@ -13,7 +13,7 @@ use verglas_fourier::grid::{PolarGrid, Precision};
 use verglas_fourier::sphere::Views;
 use verglas_run::Shard;
 use verglas_run::descriptor::ImageDescriptor;
-use verglas_run::folder::{DESCRIPTOR, OutputFolder};
+use verglas_run::folder::OutputFolder;
 
 use super::memory::plan_memory;
 use super::names::TemplateFiles;
@@ -109,7 +109,7 @@ impl TemplateJob {
             return None;
         };
         let descriptor = with_overrides(descriptor, &settings, findings);
-        let box_angstrom = found(box_of(&descriptor), findings);
+        let box_angstrom = found(descriptor.box_angstrom(), findings);
         let distance = descriptor.template.viewing_distance.unwrap_or_default();
         let views = Views::for_symmetry(distance, settings.symmetry);
         let views = found(views.map_err(|error| Error::value(error.to_string())), findings);
@@ -211,28 +211,14 @@ fn check_settings(inputs: &[Input], settings: &TemplateJobSettings, findings: &m
 
 /// Reads the descriptor; the path is that of the file that was read.
 fn read_descriptor(source: &DescriptorSource) -> Result<(ImageDescriptor, Option<PathBuf>)> {
-    let path = match source {
-        DescriptorSource::Given(descriptor) => return Ok(((**descriptor).clone(), None)),
-        DescriptorSource::File(path) => path,
-    };
-    if !path.exists() {
-        return Err(Error::not_found(format!("`{}` is not there", path.display())));
-    }
-    if !path.is_dir() {
-        return Ok((ImageDescriptor::load(path)?, Some(path.clone())));
-    }
-    let candidates = [path.join(FIRST_STACK), path.join(DESCRIPTOR)];
-    match candidates.into_iter().find(|candidate| candidate.is_file()) {
-        Some(file) => Ok((ImageDescriptor::load(&file)?, Some(file))),
-        None => Err(Error::not_found(format!(
-            "`{}` holds neither {FIRST_STACK} nor {DESCRIPTOR}, expected a folder of converted stacks or a descriptor",
-            path.display()
-        ))),
+    match source {
+        DescriptorSource::Given(descriptor) => Ok(((**descriptor).clone(), None)),
+        DescriptorSource::File(path) => {
+            let (descriptor, file) = ImageDescriptor::load_from(path)?;
+            Ok((descriptor, Some(file)))
+        }
     }
 }
-
-/// The metadata of the first stack of a folder of them.
-const FIRST_STACK: &str = "fft/particles_fourier_stack_000000.npz";
 
 fn with_overrides(
     mut descriptor: ImageDescriptor,
@@ -261,17 +247,6 @@ fn with_overrides(
         template.atom_selection = Some(DEFAULT_SELECTION.to_owned());
     }
     descriptor
-}
-
-/// L = N·p.
-fn box_of(descriptor: &ImageDescriptor) -> Result<f64> {
-    let [rows, columns] = descriptor.cartesian_grid.pixel_size_angstrom();
-    if rows != columns {
-        return Err(Error::value(format!(
-            "the descriptor's pixel size is {rows} Å along rows and {columns} Å along columns, expected one for both"
-        )));
-    }
-    Ok(descriptor.cartesian_grid.n_pixels() as f64 * rows)
 }
 
 fn load_settings(

@@ -1,6 +1,5 @@
 //! The work: one structure after the other, each on all threads.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -13,11 +12,10 @@ use verglas_core::hint::Hint;
 use verglas_core::{Observer, StopFlag};
 use verglas_fourier::grid::Precision;
 use verglas_fourier::slices::SliceReal;
-use verglas_run::Existing;
 use verglas_run::folder::{DESCRIPTOR, OutputFolder};
-use verglas_run::manifest::{Manifest, RunState, StackRecord};
+use verglas_run::manifest::RunState;
 use verglas_run::recorder::{ChunkTimes, Recorder};
-use verglas_run::resume::{claim, has_its_sizes};
+use verglas_run::resume::make_way;
 
 use super::list::list_bytes;
 use super::manifest::new_manifest;
@@ -73,7 +71,7 @@ impl TemplateJob {
         let descriptor = self.descriptor.to_bytes()?;
         let mut manifest = new_manifest(self, &warnings, &descriptor);
         output.check_shared_files(&[(DESCRIPTOR, Some(descriptor.as_slice()))])?;
-        let kept = self.make_way(&output, &mut manifest, stop)?;
+        let kept = make_way(&output, &mut manifest, self.settings.existing, self.own_units(), stop)?;
         let n_kept = kept.len();
         manifest.stacks = kept.into_values().collect();
         manifest.run.n_threads = self.settings.n_threads;
@@ -143,39 +141,5 @@ impl TemplateJob {
         output.check_is_same()?;
         output.write_shared_file(LIST, &list_bytes(output.root(), self.names())?)?;
         Ok(Some(output.path(LIST)))
-    }
-
-    /// Removes what must go, and finds the structures that stay, by their places.
-    fn make_way(
-        &self,
-        output: &OutputFolder,
-        manifest: &mut Manifest,
-        stop: &StopFlag,
-    ) -> Result<BTreeMap<usize, StackRecord>> {
-        let read: Vec<PathBuf> = manifest.inputs.iter().map(|input| manifest.resolve(&input.path)).collect();
-        match (self.settings.existing, self.settings.shard) {
-            (Existing::Overwrite, _) => {
-                output.remove_earlier_run(&read)?;
-                Ok(BTreeMap::new())
-            }
-            // The folder is empty but for what a run left that was killed right at its start.
-            (Existing::Refuse, None) => {
-                output.remove_unfinished(self.own_units())?;
-                Ok(BTreeMap::new())
-            }
-            // Structures of the same plan are not in a shard's way, and need not be made twice.
-            (Existing::Resume, _) | (Existing::Refuse, Some(_)) => {
-                let earlier = claim(output, manifest, self.own_units(), stop)?;
-                let recorded = earlier.manifest.map(|old| old.stacks).unwrap_or_default();
-                // What was published and not recorded, for the run was killed right then, is made anew.
-                let kept = recorded
-                    .into_iter()
-                    .filter(|stack| earlier.units.contains(&stack.number) && has_its_sizes(output, stack))
-                    .map(|stack| (stack.number, stack))
-                    .collect();
-                output.remove_unfinished(self.own_units())?;
-                Ok(kept)
-            }
-        }
     }
 }

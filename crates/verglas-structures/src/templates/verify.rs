@@ -1,6 +1,6 @@
 //! Is a folder of templates complete and unaltered?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,13 +10,13 @@ use std::time::Instant;
 use serde::Serialize;
 use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::{Warning, counted};
-use verglas_core::hint::{Hint, Setting, Text};
+use verglas_core::hint::{Hint, Text};
 use verglas_core::threads::share_work;
 use verglas_core::{Observer, StopFlag};
 use verglas_run::folder::{DESCRIPTOR, unit_files};
 use verglas_run::manifest::{InputRecord, Manifest, StackRecord, manifest_paths};
 use verglas_run::shard::Shard;
-use verglas_run::verify::{Problem, changed_inputs, compare_file, how_it_ended, listed, read_parts};
+use verglas_run::verify::{Problem, changed_inputs, compare_file, listed, read_parts, unfinished};
 
 use super::list::read_paths;
 use super::manifest::RecordedTemplates;
@@ -98,7 +98,7 @@ pub fn verify_templates(
             let (n, named) = (counted(first.plan.n_stacks, "structure"), settings.structures.len());
             found.problem("manifest-damaged", format!("the manifest is of {n}, and names {named}"));
         }
-        check_completeness(&parts, &mut found);
+        found.problems.extend(unfinished(&parts, "structure"));
         let records = records(&parts, &mut found);
         check_structures(folder, &settings, &records, n_threads, observer, stop, &mut found)?;
         if let Some(record) = parts.iter().find_map(|part| part.descriptor.as_ref()) {
@@ -118,33 +118,6 @@ pub fn verify_templates(
     }
     found.seconds = start.elapsed().as_secs_f64();
     Ok(found)
-}
-
-fn check_completeness(parts: &[Manifest], found: &mut TemplateVerification) {
-    for part in parts {
-        let n_own = part.own_units().len();
-        if part.is_complete && part.stacks.len() >= n_own {
-            continue;
-        }
-        let of_shard = part.shard.map_or(String::new(), |shard| format!(" of shard {shard}"));
-        let how = how_it_ended(part.run.state);
-        let n_done = counted(part.stacks.len(), "structure");
-        let message = format!("the run{of_shard} is unfinished: {n_done} recorded of {n_own}; {how}");
-        let hint = match part.shard {
-            None => "the same command with " + Hint::Resume + " makes what is missing",
-            Some(_) => "the same command makes what is missing of a shard".into(),
-        };
-        found.problems.push(Problem::new("unfinished", message).with_hint(hint));
-    }
-    let Some(of) = found.n_shards else { return };
-    let here: BTreeSet<usize> = parts.iter().filter_map(|part| part.shard).map(Shard::number).collect();
-    let missing: Vec<usize> = (1..=of).filter(|number| !here.contains(number)).collect();
-    if !missing.is_empty() {
-        let message = format!("{} of {of} shards have not begun: {}", missing.len(), listed(&missing));
-        found.problems.push(
-            Problem::new("shards-missing", message).with_hint("run each of them with " + Hint::Give(Setting::Shard)),
-        );
-    }
 }
 
 /// The recorded structures by number; numbers that can't be are problems.

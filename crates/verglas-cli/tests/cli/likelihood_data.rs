@@ -1,0 +1,93 @@
+//! Small stacks and templates for the tests of likelihoods.
+
+use std::fs;
+use std::path::Path;
+
+use verglas_formats::pt::{ElementType, PtFile};
+
+use crate::data_set::{DataSet, Ran};
+use crate::templates_data::write_protein;
+
+/// A folder with 20 particles of two proteins (32 px of 2 Å, much signal) as three stacks in `stacks`, and the proteins'
+/// templates in `templates`.
+pub fn compared() -> DataSet {
+    let set = DataSet::empty();
+    write_protein(&set, "a.pdb", 14, 1);
+    write_protein(&set, "b.pdb", 11, 2);
+    let simulate = "simulate -o data --particles 20 --n-pixels 32 --pixel-size 2 --structure a.pdb --structure b.pdb \
+                    --snr 2 --stacks 2 --seed 3";
+    for command in [
+        simulate,
+        "convert data/particles.star -o stacks --batch-size 8 --no-plots --no-physical",
+        "templates a.pdb b.pdb -o templates -d stacks --viewing-distance 0.5 --no-plots",
+    ] {
+        let ran = run(&set, command);
+        assert_eq!(ran.code, 0, "{command}: {}", ran.stderr);
+    }
+    set
+}
+
+/// Runs a command without quotes in it.
+pub fn run(set: &DataSet, command: &str) -> Ran {
+    set.run(&command.split_whitespace().collect::<Vec<_>>())
+}
+
+/// Compares `stacks` with `templates` at few displacements.
+pub fn likelihood(set: &DataSet, output: &str, arguments: &str) -> Ran {
+    run(
+        set,
+        &format!("likelihood stacks -t templates -o {output} --max-displacement 2 --displacements 3,5 {arguments}"),
+    )
+}
+
+#[track_caller]
+pub fn assert_made(set: &DataSet, output: &str, arguments: &str) {
+    let ran = likelihood(set, output, arguments);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+}
+
+/// A `.csv` without quotes in it: the values of its columns.
+pub struct Csv {
+    columns: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Csv {
+    pub fn read(path: &Path) -> Self {
+        let text = fs::read_to_string(path).unwrap();
+        let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+        let columns = lines.next().unwrap();
+        let rows: Vec<_> = lines.collect();
+        assert!(rows.iter().all(|row| row.len() == columns.len()), "{}", path.display());
+        Self { columns, rows }
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        let column = self.columns.iter().position(|column| column == name).unwrap_or_else(|| panic!("no {name}"));
+        self.rows.iter().map(|row| row[column].clone()).collect()
+    }
+
+    pub fn numbers(&self, name: &str) -> Vec<f64> {
+        self.texts(name).iter().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}: {text}"))).collect()
+    }
+}
+
+/// Shape and values of a tensor of real numbers.
+pub fn tensor(path: &Path) -> (Vec<u64>, Vec<f64>) {
+    let mut file = PtFile::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let (shape, n) = (file.tensor().shape().to_vec(), file.tensor().n_rows());
+    let values = match file.tensor().element_type() {
+        ElementType::Float32 => file.read_f32(0..n).unwrap().into_iter().map(f64::from).collect(),
+        ElementType::Int64 => file.read_i64(0..n).unwrap().into_iter().map(|value| value as f64).collect(),
+        _ => file.read_f64(0..n).unwrap(),
+    };
+    (shape, values)
+}

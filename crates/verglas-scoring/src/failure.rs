@@ -1,0 +1,83 @@
+//! What is wrong with images and templates, with the files that they are in.
+
+use std::path::Path;
+
+use verglas_core::error::{Error, ErrorKind};
+use verglas_core::hint::{Hint, Setting};
+use verglas_likelihood::LikelihoodError;
+
+use crate::structures::StructureTemplates;
+
+/// A number of bytes for people.
+pub(crate) fn in_words(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// That more memory is needed than is allowed, for `what`.
+pub(crate) fn too_little_memory(what: &str, needed: u64, allowed: u64) -> Error {
+    Error::value(format!("{what} takes {} of memory, {} are allowed", in_words(needed), in_words(allowed)))
+        .with_hint("allow more with " + Hint::Give(Setting::Memory))
+}
+
+/// Which images of which stack were compared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Compared<'a> {
+    /// The stack's tensor.
+    pub(crate) stack: &'a Path,
+    /// The place of the first image that was handed in.
+    pub(crate) first: usize,
+}
+
+/// The error with its places in files; `held` bytes are taken beside what the comparison takes.
+pub(crate) fn told(
+    error: LikelihoodError,
+    structure: &StructureTemplates,
+    compared: Option<Compared<'_>>,
+    held: u64,
+) -> Error {
+    let templates = structure.path.display();
+    let image_of = |image: usize| match compared {
+        Some(Compared { stack, first }) => format!("`{}`: image {}", stack.display(), first + image),
+        None => format!("image {image}"),
+    };
+    let view_of = |view: usize| {
+        let views = &structure.views;
+        let angles = match (views.azimuth.get(view), views.polar.get(view)) {
+            (Some(azimuth), Some(polar)) => format!(" (azimuth {azimuth}, polar angle {polar})"),
+            _ => String::new(),
+        };
+        format!("template {view}{angles}")
+    };
+    let place = |shell: usize, inplane: usize| format!("shell {shell}, in-plane {inplane} is not a finite number");
+    match error {
+        LikelihoodError::TemplateNotFinite { view, shell, inplane } => {
+            Error::format(format!("`{templates}`: {}: {}", view_of(view), place(shell, inplane)))
+        }
+        LikelihoodError::TemplateNorm { view } => Error::format(format!("`{templates}`: {} has norm 0", view_of(view))),
+        LikelihoodError::ImageNotFinite { image, shell, inplane } => {
+            Error::format(format!("{}: {}", image_of(image), place(shell, inplane)))
+        }
+        LikelihoodError::ImageNorm { image } => {
+            Error::format(format!("{} has norm 0 once the constant is taken out", image_of(image)))
+        }
+        LikelihoodError::Contrast { image, problem } => Error::format(format!("{}: {problem}", image_of(image))),
+        LikelihoodError::PairNorm { image, view } => Error::format(format!(
+            "{} and `{templates}`: {} has norm 0 under the contrast transfer",
+            image_of(image),
+            view_of(view)
+        )),
+        LikelihoodError::Memory { needed, given } => {
+            let what = format!("comparing images with `{templates}`");
+            too_little_memory(&what, needed.saturating_add(held), given.saturating_add(held))
+        }
+        LikelihoodError::Stopped => Error::new(ErrorKind::Interrupted, "stopped"),
+        other => Error::value(format!("`{templates}`: {other}")),
+    }
+}

@@ -1,0 +1,40 @@
+//! Likelihoods of stacks of images against templates: a job that makes a folder of them.
+//!
+//! | file | what happens there |
+//! |---|---|
+//! | `settings` | what can be asked |
+//! | `names` | what the files are called |
+//! | `stacks`, `structures` | images and templates, found and checked |
+//! | `memory` | how much is held at once, and how much room the results take |
+//! | `prepare` | all that can be checked beforehand |
+//! | `run`, `unit` | the work: one structure after the other, each against its stacks |
+//! | `pose` | poses in RELION's convention |
+//! | `results`, `row`, `closing`, `star` | what was written, read again; tables and matrices of all of it |
+//! | `manifest`, `summary` | what is recorded, and the closing words |
+//! | `verify` | whether a folder is complete and unaltered |
+
+mod closing;
+mod failure;
+mod manifest;
+mod memory;
+mod names;
+mod number;
+pub mod pose;
+mod prepare;
+mod results;
+mod row;
+mod run;
+mod settings;
+mod stacks;
+mod star;
+mod structures;
+mod summary;
+mod unit;
+mod verify;
+
+pub use manifest::RecordedLikelihood;
+pub use names::{DISPLACEMENTS, LikelihoodFiles, UnitNames};
+pub use prepare::LikelihoodJob;
+pub use settings::{ContrastSource, LikelihoodSettings, StructureChoice, TableFormat};
+pub use summary::LikelihoodSummary;
+pub use verify::{LikelihoodVerification, is_of_likelihoods, verify_likelihoods};

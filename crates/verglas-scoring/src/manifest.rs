@@ -1,0 +1,182 @@
+//! What the manifest of a folder of likelihoods says before the first unit.
+
+use std::path::Path;
+
+use crc32fast::Hasher;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use verglas_core::Choice;
+use verglas_core::findings::Warning;
+use verglas_run::manifest::{
+    InputFile, InputRecord, InputRole, Manifest, PlanRecord, RecordedPath, RecordedSettings, RunRecord,
+};
+use verglas_structures::templates::LIST;
+
+use crate::prepare::LikelihoodJob;
+use crate::settings::ContrastSource;
+
+/// Every setting of a job that makes likelihoods, as its manifest has it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RecordedLikelihood {
+    /// Whose likelihood it is: `plain`.
+    pub likelihood: String,
+    /// The names of the structures that are compared, in order.
+    pub structures: Vec<String>,
+    /// Their places in the list of templates.
+    pub structure_places: Vec<usize>,
+    /// Templates of each.
+    pub n_templates: Vec<usize>,
+    /// Images of each stack.
+    pub n_images: Vec<usize>,
+    /// The file that the grids were read from.
+    pub descriptor: Option<RecordedPath>,
+    /// CRC-32 of the descriptor.
+    pub descriptor_crc32: Option<String>,
+    /// Side of the images, pixels.
+    pub n_pixels: usize,
+    /// Their pixel size along both axes, Å.
+    pub pixel_size: [f64; 2],
+    /// Largest radius of the polar grid.
+    pub radius_max: f64,
+    /// Distance of its shells.
+    pub dist_radii: f64,
+    /// Angles per shell.
+    pub n_inplanes: usize,
+    /// `single` or `double`.
+    pub precision: String,
+    /// How far displacements reach, pixels.
+    pub max_displacement: f64,
+    /// How many are tried along each axis.
+    pub displacements: [usize; 2],
+    /// D.
+    pub n_displacements: usize,
+    /// Whether likelihoods are integrated.
+    pub integrated: bool,
+    /// Whether the best pose with each template is kept.
+    pub pairs: bool,
+    /// Whether all correlations are kept.
+    pub full_cross_correlation: bool,
+    /// Where the contrast transfer comes from.
+    pub ctf: String,
+    /// From which axis defocus angles are taken to be written, if not as the stacks say.
+    pub defocus_angle_axis: Option<String>,
+    /// Which axis is which in templates that don't say it.
+    pub templates_axes: Option<String>,
+    /// The tables.
+    pub table: Vec<String>,
+    /// Whether everything was done as CryoLike does it.
+    pub as_cryolike: bool,
+}
+
+impl RecordedLikelihood {
+    /// The settings in a manifest; what is damaged there counts as not said.
+    pub fn of(manifest: &Manifest) -> Self {
+        serde_json::from_value(Value::Object(manifest.settings.others.clone())).unwrap_or_default()
+    }
+}
+
+/// The record before the first unit.
+pub(crate) fn new_manifest(job: &LikelihoodJob, warnings: &[Warning]) -> Manifest {
+    let all = 0..job.n_all_units();
+    Manifest {
+        program: "verglas".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        shard: job.settings.shard,
+        working_dir: std::env::current_dir().map(RecordedPath).unwrap_or_default(),
+        settings: RecordedSettings {
+            input: InputRecord::Likelihood {
+                particles: job.particles.as_path().into(),
+                templates: job.templates.as_path().into(),
+            },
+            others: recorded_settings(job),
+        },
+        plan: PlanRecord {
+            n_images: all.clone().map(|unit| job.comparisons_of(unit)).fold(0, usize::saturating_add),
+            n_stacks: all.len(),
+            crc32: format!("{:08x}", plan_checksum(job)),
+        },
+        inputs: inputs(job),
+        warnings: warnings.iter().map(Into::into).collect(),
+        n_images: job.n_comparisons(),
+        n_stacks: job.n_units(),
+        is_complete: false,
+        descriptor: None,
+        stacks: Vec::new(),
+        skipped_list: Vec::new(),
+        closing: Vec::new(),
+        skipped: Vec::new(),
+        run: RunRecord::default(),
+        is_sealed: true,
+    }
+}
+
+/// Of structures and stacks, in order: what was read is compared by itself.
+fn plan_checksum(job: &LikelihoodJob) -> u32 {
+    let mut hasher = Hasher::new();
+    for structure in &job.structures {
+        hasher.update(&(structure.place as u64).to_le_bytes());
+        hasher.update(&(structure.name.len() as u64).to_le_bytes());
+        hasher.update(structure.name.as_bytes());
+    }
+    job.stacks.iter().for_each(|stack| hasher.update(&(stack.n_images as u64).to_le_bytes()));
+    hasher.finalize()
+}
+
+fn inputs(job: &LikelihoodJob) -> Vec<InputFile> {
+    let mut inputs = vec![
+        InputFile::of(&job.descriptor_file, InputRole::Descriptor),
+        InputFile::of(&job.templates.join(LIST), InputRole::Structure),
+    ];
+    for structure in &job.structures {
+        inputs.push(InputFile::of(&structure.path, InputRole::Structure));
+        let metadata = structure.path.with_extension("npz");
+        if metadata.is_file() {
+            inputs.push(InputFile::of(&metadata, InputRole::Structure));
+        }
+    }
+    for stack in &job.stacks {
+        inputs.push(InputFile::of(&stack.metadata, InputRole::Metadata));
+        inputs.push(InputFile::of(&stack.fourier, InputRole::Images));
+    }
+    inputs
+}
+
+fn recorded_settings(job: &LikelihoodJob) -> Map<String, Value> {
+    let (settings, descriptor) = (&job.settings, &job.descriptor);
+    let descriptor_crc32 = descriptor.to_bytes().ok().map(|bytes| format!("{:08x}", crc32fast::hash(&bytes)));
+    let others = RecordedLikelihood {
+        likelihood: "plain".to_owned(),
+        structures: job.structures.iter().map(|structure| structure.name.clone()).collect(),
+        structure_places: job.structures.iter().map(|structure| structure.place).collect(),
+        n_templates: job.structures.iter().map(|structure| structure.views.len()).collect(),
+        n_images: job.stacks.iter().map(|stack| stack.n_images).collect(),
+        descriptor: Some(Path::new(&job.descriptor_file).into()),
+        descriptor_crc32,
+        n_pixels: descriptor.cartesian_grid.n_pixels(),
+        pixel_size: descriptor.cartesian_grid.pixel_size_angstrom(),
+        radius_max: descriptor.polar_grid.radius_max(),
+        dist_radii: descriptor.polar_grid.dist_radii(),
+        n_inplanes: descriptor.polar_grid.n_inplanes(),
+        precision: job.precision().as_str().to_owned(),
+        max_displacement: settings.max_displacement_pixels,
+        displacements: settings.n_displacements,
+        n_displacements: job.displacements.len(),
+        integrated: settings.integrated,
+        pairs: settings.pairs,
+        full_cross_correlation: settings.full_cross_correlation,
+        ctf: settings.contrast.name().to_owned(),
+        // What does not matter makes no difference.
+        defocus_angle_axis: (settings.contrast == ContrastSource::Stack)
+            .then_some(settings.defocus_angle_axis)
+            .flatten()
+            .map(|axis| axis.name().to_owned()),
+        templates_axes: settings.templates_axes.map(|axes| axes.name().to_owned()),
+        table: settings.tables.iter().map(|table| table.name().to_owned()).collect(),
+        as_cryolike: settings.as_cryolike,
+    };
+    match serde_json::to_value(others) {
+        Ok(Value::Object(others)) => others,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,97 @@
+//! What a unit wrote, read again.
+
+use std::path::Path;
+
+use verglas_core::error::{Error, Result};
+use verglas_formats::pt::PtFile;
+
+use crate::names::UnitNames;
+use crate::number::Number;
+use crate::prepare::LikelihoodJob;
+
+/// The results of one structure against one stack, one for each image.
+#[derive(Debug)]
+pub(crate) struct UnitResults<T> {
+    pub(crate) cross_correlation: Vec<T>,
+    pub(crate) template: Vec<usize>,
+    /// Places among the displacements.
+    pub(crate) displacement: Vec<usize>,
+    /// w, the rotation being 2πw/P.
+    pub(crate) rotation: Vec<usize>,
+    pub(crate) optimal: Vec<f64>,
+    pub(crate) integrated: Option<Vec<f64>>,
+}
+
+impl<T: Number> UnitResults<T> {
+    /// Reads the files of the unit below `root`.
+    ///
+    /// # Errors
+    /// When one can't be read, or holds what no run of this job writes.
+    pub(crate) fn read(job: &LikelihoodJob, root: &Path, unit: usize) -> Result<Self> {
+        let (structure, stack) = job.parts_of(unit);
+        let names = UnitNames::of(structure.place, stack.number);
+        let n = stack.n_images;
+        let [template, x, y, rotation] = names.optimal_pose.each_ref().map(|name| root.join(name));
+        let places: Vec<usize> =
+            read_whole(&template, n)?.into_iter().map(|place| usize::try_from(place).unwrap_or(usize::MAX)).collect();
+        let set = job.displacements.angstrom();
+        let stored: Vec<[T; 2]> = set.iter().map(|d| d.map(T::from_f64)).collect();
+        let (d_0, d_1) = (read_numbers::<T>(&x, n)?, read_numbers::<T>(&y, n)?);
+        let found = d_0.into_iter().zip(d_1).map(|(d_0, d_1)| stored.iter().position(|d| *d == [d_0, d_1]));
+        let displacement: Option<Vec<usize>> = found.collect();
+        let n_inplanes = job.geometry.n_inplanes();
+        let turns = |angle: T| (angle.to_f64() / std::f64::consts::TAU * n_inplanes as f64).round() as usize;
+        let rotations: Vec<usize> = read_numbers::<T>(&rotation, n)?.into_iter().map(turns).collect();
+        let altered =
+            |path: &Path| Error::format(format!("`{}` holds a value that this run can't have written", path.display()));
+        if places.iter().any(|&place| place >= structure.views.len()) {
+            return Err(altered(&template));
+        }
+        if rotations.iter().any(|&rotation| rotation >= n_inplanes) {
+            return Err(altered(&rotation));
+        }
+        Ok(Self {
+            cross_correlation: read_numbers(&root.join(&names.cross_correlation), n)?,
+            template: places,
+            displacement: displacement.ok_or_else(|| altered(&x))?,
+            rotation: rotations,
+            optimal: read_numbers(&root.join(&names.optimal), n)?,
+            integrated: match job.settings.integrated {
+                true => Some(read_numbers(&root.join(&names.integrated), n)?),
+                false => None,
+            },
+        })
+    }
+
+    /// What structures are compared by: the integrated log-likelihood of an image, else the optimal one.
+    pub(crate) fn score(&self, image: usize) -> f64 {
+        self.integrated.as_ref().unwrap_or(&self.optimal)[image]
+    }
+}
+
+/// A tensor of one number for each image.
+pub(crate) fn read_numbers<T: Number>(path: &Path, n: usize) -> Result<Vec<T>> {
+    let mut file = open(path, n)?;
+    if file.tensor().element_type() != T::DTYPE.element_type() {
+        return Err(Error::format(format!(
+            "`{}` holds values of type {}, expected {}",
+            path.display(),
+            file.tensor().element_type().name(),
+            T::DTYPE.element_type().name()
+        )));
+    }
+    let bytes = file.read_bytes(0..n as u64).map_err(|error| Error::from_format(path, error))?;
+    Ok(bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect())
+}
+
+fn read_whole(path: &Path, n: usize) -> Result<Vec<i64>> {
+    open(path, n)?.read_i64(0..n as u64).map_err(|error| Error::from_format(path, error))
+}
+
+fn open(path: &Path, n: usize) -> Result<PtFile> {
+    let file = PtFile::open(path).map_err(|error| Error::from_format(path, error))?;
+    match file.tensor().shape() {
+        [there] if *there == n as u64 => Ok(file),
+        shape => Err(Error::format(format!("`{}` has the shape {shape:?}, expected [{n}]", path.display()))),
+    }
+}

@@ -1,0 +1,288 @@
+//! The stacks of a folder, ours or CryoLike's: found, checked, and read again when their turn comes.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use verglas_core::error::{Error, Result};
+use verglas_core::findings::{Findings, counted};
+use verglas_core::hint::{Hint, Setting};
+use verglas_formats::pt::{ElementType, PtFile};
+use verglas_fourier::grid::Precision;
+use verglas_likelihood::ctf::{ContrastTransfer, angle_from_other_axis};
+use verglas_particles::settings::DefocusAngleAxis;
+use verglas_particles::stack::{ConversionFiles, FOURIER_FOLDER, StackColumns, StackNames, own_values};
+use verglas_run::descriptor::ImageDescriptor;
+use verglas_run::folder::JobFiles;
+use verglas_run::verify::listed;
+
+/// A stack of images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ImageStack {
+    /// Its number, from 0.
+    pub(crate) number: usize,
+    pub(crate) n_images: usize,
+    /// The place of its first image among those of all stacks.
+    pub(crate) first_image: usize,
+    /// The tensor.
+    pub(crate) fourier: PathBuf,
+    /// What it says of itself.
+    pub(crate) metadata: PathBuf,
+}
+
+/// A stack's grids, for comparison with others'.
+#[derive(Debug)]
+pub(crate) struct StackGrids {
+    pub(crate) descriptor: ImageDescriptor,
+    pub(crate) path: PathBuf,
+}
+
+/// How the contrast transfer follows from the metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AngleRule {
+    /// The axis that angles are taken to be written from, whatever the metadata say.
+    pub(crate) axis: Option<DefocusAngleAxis>,
+    /// Whether angles are taken as they are stored, as CryoLike takes them.
+    pub(crate) as_cryolike: bool,
+}
+
+/// The stacks in `folder`, the first `most` of them; what is wrong with any goes to `findings`.
+pub(crate) fn find_stacks(
+    folder: &Path,
+    most: Option<usize>,
+    findings: &mut Findings,
+) -> Option<(Vec<ImageStack>, Vec<StackGrids>)> {
+    let numbers = match numbers(folder, most) {
+        Ok(n) => 0..n,
+        Err(error) => {
+            findings.error(error);
+            return None;
+        }
+    };
+    let (mut stacks, mut grids, mut is_sound, mut first_image) = (Vec::new(), Vec::new(), true, 0);
+    for number in numbers {
+        let names = StackNames::of(number);
+        let (fourier, metadata) = (folder.join(names.fourier), folder.join(names.metadata));
+        match look_at(&fourier, &metadata) {
+            Ok((n_images, descriptor)) => {
+                grids.push(StackGrids { descriptor, path: metadata.clone() });
+                stacks.push(ImageStack { number, n_images, first_image, fourier, metadata });
+                first_image += n_images;
+            }
+            Err(error) => {
+                findings.error(error);
+                is_sound = false;
+            }
+        }
+    }
+    is_sound.then_some((stacks, grids))
+}
+
+/// How many stacks there are, from number 0 on.
+fn numbers(folder: &Path, most: Option<usize>) -> Result<usize> {
+    let fourier = folder.join(FOURIER_FOLDER);
+    if !fourier.is_dir() {
+        return Err(Error::not_found(format!("`{}` has no folder `{FOURIER_FOLDER}`", folder.display()))
+            .with_hint("expected a folder of stacks that `verglas convert` or CryoLike made"));
+    }
+    let cannot_read = |error| Error::io(format_args!("cannot read the folder `{}`", fourier.display()), &error);
+    let mut there = [BTreeSet::new(), BTreeSet::new()];
+    for entry in std::fs::read_dir(&fourier).map_err(cannot_read)? {
+        let name = entry.map_err(cannot_read)?.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let Some(number) = ConversionFiles.unit_of(FOURIER_FOLDER, name) else { continue };
+        there[usize::from(name.ends_with(".npz"))].insert(number);
+    }
+    let last = there.iter().filter_map(|numbers| numbers.last()).max();
+    let Some(&last) = last else {
+        return Err(Error::not_found(format!("`{}` holds no stack", fourier.display()))
+            .with_hint("expected files such as `particles_fourier_stack_000000.pt` with `.npz` beside them"));
+    };
+    let n = most.map_or(last + 1, |most| most.min(last + 1));
+    let mut missing = Vec::new();
+    for number in 0..n {
+        let names = StackNames::of(number);
+        for (numbers, name) in there.iter().zip([names.fourier, names.metadata]) {
+            if !numbers.contains(&number) {
+                missing.push(format!("`{}`", folder.join(name).display()));
+            }
+        }
+        // A stray number far behind makes no list of millions.
+        if missing.len() > 1000 {
+            break;
+        }
+    }
+    if missing.is_empty() {
+        return Ok(n);
+    }
+    Err(Error::not_found(format!(
+        "`{}`: stacks are counted from 000000 without a gap, and of {n} these files are missing: {}",
+        folder.display(),
+        listed(&missing)
+    ))
+    .with_hint(
+        "finish the conversion first, or take only stacks before the gap with " + Hint::Give(Setting::MaxStacks),
+    ))
+}
+
+/// The number of images and the grids of a stack whose tensor is what its metadata say.
+fn look_at(fourier: &Path, metadata: &Path) -> Result<(usize, ImageDescriptor)> {
+    let mut columns = StackColumns::open(metadata)?;
+    let descriptor = columns.descriptor()?;
+    let file = PtFile::open(fourier).map_err(|error| Error::from_format(fourier, error))?;
+    let (grid, shape) = (&descriptor.polar_grid, file.tensor().shape());
+    let precision = match file.tensor().element_type() {
+        ElementType::Complex64 => Precision::Single,
+        ElementType::Complex128 => Precision::Double,
+        other => {
+            return Err(Error::format(format!(
+                "`{}` holds values of type {}, expected complex64 or complex128",
+                fourier.display(),
+                other.name()
+            )));
+        }
+    };
+    let said = columns.numbers("n_images")?.and_then(|n| n.first().copied());
+    let (n_shells, n_inplanes) = (grid.n_shells() as u64, grid.n_inplanes() as u64);
+    let n_images = match *shape {
+        [n, shells, inplanes] if (shells, inplanes) == (n_shells, n_inplanes) => usize::try_from(n).ok(),
+        _ => None,
+    };
+    let n_images = n_images.filter(|&n| said.is_none_or(|said| said == n as f64));
+    match n_images {
+        Some(n_images) if precision == descriptor.precision => Ok((n_images, descriptor)),
+        _ => Err(Error::format(format!(
+            "`{}` has the shape {shape:?} in {} precision, its metadata `{}` say [{}, {n_shells}, {n_inplanes}] in {}",
+            fourier.display(),
+            precision.as_str(),
+            metadata.display(),
+            said.map_or("images".to_owned(), |said| said.to_string()),
+            descriptor.precision.as_str()
+        ))),
+    }
+}
+
+impl ImageStack {
+    /// What determines the contrast transfer of each image.
+    ///
+    /// # Errors
+    /// When the metadata lack something, or a value is out of its range.
+    pub(crate) fn contrast(&self, rule: AngleRule) -> Result<Vec<ContrastTransfer>> {
+        let n = self.n_images;
+        if n == 0 {
+            return Ok(Vec::new());
+        }
+        let mut columns = StackColumns::open(&self.metadata)?;
+        let is_from_rows = match rule.axis {
+            _ if rule.as_cryolike => true,
+            Some(axis) => axis == DefocusAngleAxis::Rows,
+            None => {
+                let axis = columns.texts("defocusAngle_axis")?.unwrap_or_default();
+                axis.first().is_some_and(|axis| axis == b"rows")
+            }
+        };
+        let (u, v) = (columns.of_images("defocusU", n)?, columns.of_images("defocusV", n)?);
+        let angle = columns.of_images("defocusAngle", n)?;
+        let mut optional =
+            |name: &str| columns.spread(name, n, self.first_image).map(|values| values.unwrap_or_else(|| vec![0.0; n]));
+        let (phase_shift, b_factor) = (optional("phaseShift")?, optional("ctfBfactor")?);
+        let mut shared = |name: &str| {
+            let values = columns.spread(name, n, self.first_image)?;
+            values.map_or_else(|| columns.of_all(name).map(|one| vec![one; n]), Ok)
+        };
+        let (voltage, aberration) = (shared("voltage")?, shared("sphericalAberration")?);
+        let amplitude = shared("amplitudeContrast")?;
+        let transfers: Vec<ContrastTransfer> = (0..n)
+            .map(|image| ContrastTransfer {
+                defocus_u_angstrom: u[image],
+                defocus_v_angstrom: v[image],
+                defocus_angle_rad: if is_from_rows { angle[image] } else { angle_from_other_axis(angle[image]) },
+                voltage_kv: voltage[image],
+                spherical_aberration_mm: aberration[image],
+                amplitude_contrast: amplitude[image],
+                phase_shift_rad: phase_shift[image],
+                b_factor_angstrom2: b_factor[image],
+            })
+            .collect();
+        let wrong = transfers.iter().enumerate().find_map(|(image, transfer)| transfer.check(image).err());
+        match wrong {
+            Some(error) => Err(Error::format(format!("`{}`: {error}", self.metadata.display()))),
+            None => Ok(transfers),
+        }
+    }
+
+    /// Where each image comes from, as far as the metadata say it.
+    ///
+    /// # Errors
+    /// When these can't be read.
+    pub(crate) fn sources(&self) -> Result<Sources> {
+        let n = self.n_images;
+        let mut columns = StackColumns::open(&self.metadata)?;
+        Ok(Sources {
+            rows: own(columns.whole_numbers("row")?, n, self.first_image),
+            uids: own(columns.identities("uid")?, n, self.first_image),
+            files: own(columns.texts("files")?, n, self.first_image),
+            sections: own(columns.whole_numbers("idxs")?, n, self.first_image),
+        })
+    }
+
+    /// The tensor, open.
+    ///
+    /// # Errors
+    /// When it can't be read, or is not what it was when it was looked at.
+    pub(crate) fn open(&self) -> Result<PtFile> {
+        let file = PtFile::open(&self.fourier).map_err(|error| Error::from_format(&self.fourier, error))?;
+        if file.tensor().n_rows() == self.n_images as u64 {
+            return Ok(file);
+        }
+        let (n, path) = (file.tensor().n_rows(), self.fourier.display());
+        Err(Error::format(format!("`{path}` has {n} images now, and had {} before", self.n_images)))
+    }
+}
+
+/// Where a stack's images come from; each is empty where it is not known.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    /// Rows of the metadata file, from 0.
+    pub(crate) rows: Vec<i64>,
+    /// CryoSPARC's identities.
+    pub(crate) uids: Vec<u64>,
+    /// Image files.
+    pub(crate) files: Vec<Vec<u8>>,
+    /// Places in these, from 0.
+    pub(crate) sections: Vec<i64>,
+}
+
+/// The stack's own values, or none.
+fn own<T: Clone>(values: Option<Vec<T>>, n: usize, first: usize) -> Vec<T> {
+    values.as_deref().and_then(|values| own_values(values, n, first)).map(<[T]>::to_vec).unwrap_or_default()
+}
+
+/// Tells of B-factors, which make a difference that is easily overlooked, and finds what is wrong with any stack's contrast
+/// transfer.
+pub(crate) fn check_contrast(stacks: &[ImageStack], rule: AngleRule, findings: &mut Findings) {
+    let (mut n, mut largest) = (0, 0.0_f64);
+    for stack in stacks {
+        match stack.contrast(rule) {
+            Ok(transfers) => {
+                for transfer in transfers.iter().filter(|transfer| transfer.b_factor_angstrom2 != 0.0) {
+                    n += 1;
+                    largest = if transfer.b_factor_angstrom2.abs() > largest.abs() {
+                        transfer.b_factor_angstrom2
+                    } else {
+                        largest
+                    };
+                }
+            }
+            Err(error) => findings.error(error),
+        }
+    }
+    if n > 0 {
+        let images = counted(n, "image");
+        let what = if rule.as_cryolike {
+            format!("{images} have a B-factor (the largest is {largest} Å²), which CryoLike does not apply")
+        } else {
+            format!("{images} have a B-factor (the largest is {largest} Å²), which is applied")
+        };
+        findings.warn("b-factor", what);
+    }
+}
