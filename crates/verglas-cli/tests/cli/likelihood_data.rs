@@ -32,12 +32,11 @@ pub fn run(set: &DataSet, command: &str) -> Ran {
     set.run(&command.split_whitespace().collect::<Vec<_>>())
 }
 
-/// Compares `stacks` with `templates` at few displacements.
+/// Compares `stacks` with `templates`, at few displacements unless told otherwise.
 pub fn likelihood(set: &DataSet, output: &str, arguments: &str) -> Ran {
-    run(
-        set,
-        &format!("likelihood stacks -t templates -o {output} --max-displacement 2 --displacements 3,5 {arguments}"),
-    )
+    let reach = if arguments.contains("--max-displacement") { "" } else { "--max-displacement 2" };
+    let counts = if arguments.contains("--displacements") { "" } else { "--displacements 3,5" };
+    run(set, &format!("likelihood stacks -t templates -o {output} {reach} {counts} {arguments}"))
 }
 
 #[track_caller]

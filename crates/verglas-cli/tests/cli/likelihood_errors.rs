@@ -117,7 +117,7 @@ fn values_that_cannot_be_compared_are_told_with_their_place() {
     let mut bad = good.clone();
     bad[at(2, 0)..at(3, 0)].fill(0);
     fs::write(&stack, &bad).unwrap();
-    let ran = likelihood(&set, "out", "--overwrite --memory 3M -j 1");
+    let ran = likelihood(&set, "out", "--overwrite --memory 5M -j 1");
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("stack_000001.pt`: image 2 has norm 0"), "{}", ran.stderr);
     fs::write(&stack, &good).unwrap();
