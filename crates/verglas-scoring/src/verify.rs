@@ -220,6 +220,9 @@ fn check_rows(path: &Path, n_images: usize) -> Option<Problem> {
     }
 }
 
+/// Which of a unit's files a matrix is made of.
+type FileOf = fn(UnitNames) -> String;
+
 /// Displacements, matrices and tables are what was written, and matrices are what the units' files say.
 fn check_closing(
     folder: &Path,
@@ -253,7 +256,7 @@ fn check_closing(
         found.problems.extend(problem.map(|problem| problem.with_hint(hint())));
     }
     if found.problems.is_empty() {
-        let of: [(&str, fn(UnitNames) -> String); 3] = [
+        let of: [(&str, FileOf); 3] = [
             (cross_correlation, |names| names.cross_correlation),
             (optimal, |names| names.optimal),
             (integrated, |names| names.integrated),
@@ -274,7 +277,7 @@ fn is_of_units(
     folder: &Path,
     settings: &RecordedLikelihood,
     name: &str,
-    file_of: fn(UnitNames) -> String,
+    file_of: FileOf,
 ) -> verglas_formats::Result<bool> {
     let mut matrix = PtFile::open(folder.join(name))?;
     let n_images: u64 = settings.n_images.iter().map(|&n| n as u64).sum();
