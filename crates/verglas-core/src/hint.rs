@@ -88,6 +88,8 @@ settings! {
     Topology: "topology", "topology";
     /// How many stacks are made or compared, if not all.
     MaxStacks: "max-stacks", "max_stacks";
+    /// How far templates are displaced, pixels.
+    MaxDisplacement: "max-displacement", "max_displacement_pixels";
     /// Which structures of a list are compared.
     Structures: "structures", "structures";
     /// Which images of an output folder are exported.

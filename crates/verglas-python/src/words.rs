@@ -62,6 +62,7 @@ fn arguments(setting: Setting) -> Arguments {
         | Setting::VoxelSize
         | Setting::Models
         | Setting::Topology
+        | Setting::MaxDisplacement
         | Setting::MaxStacks
         | Setting::Structures
         | Setting::Rows => (&[], ""),

@@ -8,6 +8,7 @@ use crc32fast::Hasher;
 use verglas_core::atomic::{FinishedFile, PartialFile, cannot_write, sync_folder};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Warning, counted};
+use verglas_core::hint::{Hint, Setting, Text};
 use verglas_formats::star::StarWriter;
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::FileRecord;
@@ -67,12 +68,11 @@ pub(crate) fn close<T: Number>(job: &LikelihoodJob, output: &OutputFolder) -> Re
     if 10 * n_at_edge > n {
         warnings.push(Warning {
             code: "at-edge",
-            message: format!(
+            message: Text::from(format!(
                 "the best poses of {n_at_edge} of {} are at the rim of the displacements that were tried: the particles may be \
-                 farther off (`--max-displacement`)",
+                 farther off; try more with ",
                 counted(n, "image")
-            )
-            .into(),
+            )) + Hint::Give(Setting::MaxDisplacement),
         });
     }
     Ok(Closing { files, tables: paths, n_best, warnings })

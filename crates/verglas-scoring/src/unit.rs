@@ -9,6 +9,7 @@ use num_complex::Complex;
 use verglas_core::atomic::{FinishedFile, sync_folder, write_whole};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Warning, counted};
+use verglas_core::hint::{Hint, Setting, Text};
 use verglas_core::{Observer, StopFlag};
 use verglas_formats::pt::{PtDtype, PtElement, write_pt};
 use verglas_likelihood::compare::Search;
@@ -218,10 +219,10 @@ impl LikelihoodJob {
         let n = results.len();
         let count = |is: fn(&ImageResult) -> bool| results.iter().filter(|result| is(result)).count();
         let n_inverted = count(|result| -result.smallest_cross_correlation > result.cross_correlation);
-        let tell = |code: &'static str, message: String| {
+        let tell = |code: &'static str, message: Text| {
             let mut told = around.told.0.lock().unwrap_or_else(PoisonError::into_inner);
             if !told.iter().any(|(number, warning)| *number == stack.number && warning.code == code) {
-                let warning = Warning { code, message: message.into() };
+                let warning = Warning { code, message };
                 around.observer.warning(&warning);
                 around.recorder.edit(|manifest| manifest.warnings.push((&warning).into()));
                 told.push((stack.number, warning));
@@ -230,11 +231,11 @@ impl LikelihoodJob {
         if 2 * n_inverted > n {
             tell(
                 "contrast-inverted",
-                format!(
-                    "`{path}`: {n_inverted} of {} fit better with the opposite sign: their contrast may be inverted \
-                     (`verglas convert --contrast`)",
+                Text::from(format!(
+                    "`{path}`: {n_inverted} of {} fit better with the opposite sign: their contrast may be inverted; then convert \
+                     them with ",
                     counted(n, "image")
-                ),
+                )) + Hint::Choose(Setting::Contrast, "invert"),
             );
         }
         let n_without_noise = count(|result| result.is_without_noise);
@@ -242,9 +243,9 @@ impl LikelihoodJob {
             let images = counted(n, "image");
             tell(
                 "no-noise",
-                format!(
+                Text::from(format!(
                     "`{path}`: {n_without_noise} of {images} fit without any noise: their log-likelihoods are bounded by rounding"
-                ),
+                )),
             );
         }
     }

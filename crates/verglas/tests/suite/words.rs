@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use verglas::export::Export;
+use verglas::scoring::LikelihoodSettings;
 use verglas::settings::ConvertSettings;
 use verglas::structures::{BeadSettings, Center, LoadSettings, MapSettings, Models, Selection};
 use verglas::{Error, ErrorKind, Hint, Setting};
@@ -70,7 +71,8 @@ fn a_rust_program_is_told_which_field_to_set() {
         frames: "0:1".parse().unwrap(),
         topology: None,
     };
-    let fields = format!("{:?} {:?} {load:?}", ConvertSettings::default(), Export::default());
+    let scoring = LikelihoodSettings::default();
+    let fields = format!("{:?} {:?} {load:?} {scoring:?}", ConvertSettings::default(), Export::default());
     for &setting in Setting::ALL.iter().filter(|setting| **setting != Setting::Images) {
         assert!(fields.contains(&format!("{}: ", setting.field())), "{setting:?}");
     }
