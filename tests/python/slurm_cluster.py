@@ -1,7 +1,8 @@
 """A SLURM cluster on this machine, for tests: slurmctld and a slurmd for each node, all below one folder.
 
 Nothing of the system's own SLURM, if there is one, is used or changed: configuration, state, logs and ports are the
-cluster's own, and it ends with the `with` block.
+cluster's own, and it ends with the `with` block. The folder has a short name, for SLURM's sockets lie in it, and the names of
+sockets have 107 bytes at most: of a task whose socket has a longer one, SLURM says nothing but that it is tried again later.
 """
 
 import contextlib
@@ -10,7 +11,9 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 N_NODES = 3
 CPUS_PER_NODE = 4
@@ -72,8 +75,15 @@ def free_ports(count):
 
 
 @contextlib.contextmanager
-def slurm_cluster(folder):
+def slurm_cluster():
     """Starts the cluster; gives the environment in which SLURM's commands talk to it."""
+    with tempfile.TemporaryDirectory(prefix="slurm", dir="/tmp") as folder, running(Path(folder)) as environment:
+        yield environment
+
+
+@contextlib.contextmanager
+def running(folder):
+    """The same in an empty folder."""
     host = socket.gethostname().split(".")[0]
     controller_port, *ports = free_ports(1 + N_NODES)
     nodes = "\n".join(

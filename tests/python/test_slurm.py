@@ -70,7 +70,7 @@ def test_a_job_array_in_which_a_task_is_killed(tmp_path):
     verglas("convert", tmp_path / "data/particles.star", "-o", tmp_path / "plain", "--batch-size", 20)
     stacks = tmp_path / "stacks"
 
-    with slurm_cluster.slurm_cluster(tmp_path / "slurm") as environment:
+    with slurm_cluster.slurm_cluster() as environment:
         environment["PATH"] = f"{BUILT}{os.pathsep}{environment['PATH']}"
 
         def slurm(*command):
@@ -113,7 +113,7 @@ def test_a_job_array_in_which_a_task_is_killed(tmp_path):
 def test_a_task_takes_its_threads_from_the_allocation(tmp_path):
     """The nodes claim 4 processors, and the task asks for fewer than this machine has."""
     verglas("simulate", "-o", tmp_path / "data", "--particles", 40, "--n-pixels", 32)
-    with slurm_cluster.slurm_cluster(tmp_path / "slurm") as environment:
+    with slurm_cluster.slurm_cluster() as environment:
         command = [
             "sbatch", "--wait", "--cpus-per-task=1", f"--output={tmp_path}/log", "--wrap",
             f"{BUILT}/verglas convert {tmp_path}/data/particles.star -o {tmp_path}/stacks",

@@ -8,6 +8,8 @@ use verglas_formats::mrc::{MrcMap, MrcOptions, read_map};
 use verglas_formats::npy::{Dtype, Kind, NpyArray, read_npy_from};
 use verglas_formats::{FormatError, MAX_UNPACKED_BYTES, open_unpacked};
 
+pub use verglas_fourier::slices::Voxels;
+
 use crate::beads::Center;
 
 /// Which axis of an array is which, once the file's header has been followed.
@@ -58,51 +60,11 @@ pub struct MapSettings {
     pub stored_axes: bool,
 }
 
-/// The values of voxels, as precise as the file has them.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Voxels {
-    /// All modes of MRC files, and arrays of single or half precision and of short integers.
-    Single(Vec<f32>),
-    /// Other arrays.
-    Double(Vec<f64>),
-}
-
-impl Voxels {
-    /// The number of voxels.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Single(values) => values.len(),
-            Self::Double(values) => values.len(),
-        }
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// One voxel.
-    pub fn get(&self, place: usize) -> f64 {
-        match self {
-            Self::Single(values) => values[place].into(),
-            Self::Double(values) => values[place],
-        }
-    }
-
-    /// All voxels in double precision.
-    pub fn to_f64(&self) -> Vec<f64> {
-        match self {
-            Self::Single(values) => values.iter().map(|value| f64::from(*value)).collect(),
-            Self::Double(values) => values.clone(),
-        }
-    }
-
-    /// The voxels of [a, b, c] as those of [c, b, a].
-    fn reversed(&self, shape: [usize; 3]) -> Self {
-        match self {
-            Self::Single(values) => Self::Single(reversed(values, shape)),
-            Self::Double(values) => Self::Double(reversed(values, shape)),
-        }
+/// The voxels of [a, b, c] as those of [c, b, a].
+fn with_axes_reversed(values: &Voxels, shape: [usize; 3]) -> Voxels {
+    match values {
+        Voxels::Single(values) => Voxels::Single(reversed(values, shape)),
+        Voxels::Double(values) => Voxels::Double(reversed(values, shape)),
     }
 }
 
@@ -331,7 +293,9 @@ fn place(
 ) -> Density {
     let (values, shape) = match settings.axis_order {
         AxisOrder::Zyx => (values, stored_shape),
-        AxisOrder::Xyz => (values.reversed(stored_shape), [stored_shape[2], stored_shape[1], stored_shape[0]]),
+        AxisOrder::Xyz => {
+            (with_axes_reversed(&values, stored_shape), [stored_shape[2], stored_shape[1], stored_shape[0]])
+        }
     };
     let sides = [shape[2], shape[1], shape[0]];
     // Without a centre of its own a map has the origin of its coordinates, as a model fitted into it has then.

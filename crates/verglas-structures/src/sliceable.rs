@@ -5,7 +5,6 @@ use std::sync::Arc;
 use verglas_fourier::slices::{self, AtomMass, AtomShape, Structure};
 
 use crate::load::Content;
-use crate::map::Voxels;
 
 impl Content {
     /// The structure whose slices are taken: of beads with this shape and mass; of a map within its Nyquist frequency, or
@@ -17,10 +16,7 @@ impl Content {
                 Structure::Beads(Arc::new(slices::Beads { positions_angstrom, radii_angstrom, shape, mass }))
             }
             Self::Density(density) => Structure::Map(Arc::new(slices::Density {
-                values: match density.values {
-                    Voxels::Single(values) => slices::Voxels::Single(values),
-                    Voxels::Double(values) => slices::Voxels::Double(values),
-                },
+                values: density.values,
                 shape: density.shape,
                 voxel_angstrom: density.voxel_angstrom,
                 centre_voxel: density.center_voxel,

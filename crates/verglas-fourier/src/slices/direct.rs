@@ -82,7 +82,7 @@ pub fn slice_map_directly(map: &Density, grid: &PolarGrid, box_angstrom: f64, ro
                 for b in 0..n_middle {
                     let mut row = Complex::new(0.0, 0.0);
                     for c in 0..n_fast {
-                        row += fast[c] * map.values.at((a * n_middle + b) * n_fast + c);
+                        row += fast[c] * map.values.get((a * n_middle + b) * n_fast + c);
                     }
                     plane += row * middle[b];
                 }

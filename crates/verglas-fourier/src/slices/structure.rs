@@ -98,12 +98,12 @@ impl AxisOrder {
     }
 }
 
-/// The values of a map.
+/// The values of a map, as precise as the file has them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Voxels {
-    /// float32, as in most files.
+    /// float32: all modes of MRC files, and arrays of single or half precision and of short integers.
     Single(Vec<f32>),
-    /// float64.
+    /// float64: other arrays.
     Double(Vec<f64>),
 }
 
@@ -121,8 +121,16 @@ impl Voxels {
         self.len() == 0
     }
 
+    /// All values in double precision.
+    pub fn to_f64(&self) -> Vec<f64> {
+        match self {
+            Self::Single(values) => values.iter().map(|value| f64::from(*value)).collect(),
+            Self::Double(values) => values.clone(),
+        }
+    }
+
     /// The value at one place.
-    pub(crate) fn at(&self, place: usize) -> f64 {
+    pub fn get(&self, place: usize) -> f64 {
         match self {
             Self::Single(values) => f64::from(values[place]),
             Self::Double(values) => values[place],
@@ -299,10 +307,10 @@ impl Density {
         if !self.centre_voxel.iter().all(|place| place.abs() < MAX_ANGSTROM) {
             return Err(StructureError::Centre(self.centre_voxel));
         }
-        let first = self.values.at(0);
+        let first = self.values.get(0);
         let mut constant = true;
         for place in 0..values {
-            let value = self.values.at(place);
+            let value = self.values.get(place);
             if !value.is_finite() {
                 let [_, ny, nx] = shape;
                 return Err(StructureError::Voxel { place: [place / (ny * nx), place / nx % ny, place % nx], value });
@@ -314,7 +322,7 @@ impl Density {
 
     /// F(0), the sum of the voxels.
     pub fn total(&self) -> f64 {
-        (0..self.values.len()).map(|place| self.values.at(place)).sum()
+        (0..self.values.len()).map(|place| self.values.get(place)).sum()
     }
 }
 

@@ -161,7 +161,7 @@ fn along_axis_0(
                 drawing.at_y(i1, &mut drawn.samples, &mut drawn.rows);
             }
             let sample = |i0: usize, i2: usize| match samples {
-                Samples::Map(map) => map.values.at((i0 * n1 + i1) * n2 + i2),
+                Samples::Map(map) => map.values.get((i0 * n1 + i1) * n2 + i2),
                 Samples::Beads(values) => values[(i0 * n1 + i1) * n2 + i2],
                 Samples::Drawn(_) => drawn.samples[i0 * n2 + i2],
             };

@@ -242,7 +242,7 @@ fn the_truth_is_kept_in_full_precision() {
     let folder = tempfile::tempdir().unwrap();
     let data_set = run(&settings(Layout::Star), folder.path());
     let mut truth = NpzReader::open(&data_set.truth_file).unwrap();
-    assert_eq!(truth.names().count(), 18);
+    assert_eq!(truth.names().count(), 19);
     let mut real = |name: &str| truth.read(name).unwrap().to_f64().unwrap();
     let (rot, tilt, psi) = (real("rot"), real("tilt"), real("psi"));
     let (u, angle, x) = (real("defocus_u_angstrom"), real("defocus_angle_rad"), real("origin_x_angstrom"));
