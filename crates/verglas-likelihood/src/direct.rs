@@ -14,7 +14,7 @@ use num_complex::Complex;
 
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
-use crate::formula::{Formula, LogLikelihood, LogSum, integrate_views};
+use crate::formula::{ContrastSign, DegreesOfFreedom, Formula, LogLikelihood, LogSum, integrate_views};
 use crate::geometry::Geometry;
 use crate::real::Real;
 use crate::results::{Comparison, ImageResult, PairResult};
@@ -35,14 +35,31 @@ pub fn compare<T: Real>(
     displacements: &Displacements,
     formula: Formula,
 ) -> Result<Comparison<f64>, LikelihoodError> {
-    let likelihood = LogLikelihood::new::<T>(geometry, formula)?;
+    compare_signed(geometry, templates, images, displacements, formula, ContrastSign::Any)
+}
+
+/// The same where scales may have one sign or both: best poses are then those of the largest ℓ₊.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_signed<T: Real>(
+    geometry: &Geometry,
+    templates: &TemplateSet<T>,
+    images: &ImageSet<T>,
+    displacements: &Displacements,
+    formula: Formula,
+    sign: ContrastSign,
+) -> Result<Comparison<f64>, LikelihoodError> {
+    let likelihood = LogLikelihood::of::<T>(geometry, formula, DegreesOfFreedom::Band, sign)?;
     let mut comparison = Comparison::default();
     let mut sums = ImageSums::new(geometry);
     let mut displaced = vec![Complex::default(); geometry.n_points()];
     for image in 0..images.n_images() {
         images.fill(geometry, image, &mut sums.values, &mut sums.contrast)?;
         sums.sum(geometry, formula, image)?;
-        let (first, mut best, mut smallest) = (comparison.pairs.len(), (f64::NEG_INFINITY, 0), f64::INFINITY);
+        let (first, mut smallest) = (comparison.pairs.len(), f64::INFINITY);
+        // Score, correlation, view.
+        let mut best = (f64::NEG_INFINITY, f64::NEG_INFINITY, 0);
         for view in 0..templates.n_views() {
             let template = templates.template(view);
             let pair = pair_sums(geometry, &sums, template);
@@ -53,7 +70,7 @@ pub fn compare<T: Real>(
                 rotation: 0,
                 log_likelihood: f64::NAN,
             };
-            let mut integral = LogSum::new();
+            let (mut integral, mut highest) = (LogSum::new(), f64::NEG_INFINITY);
             for (index, &displacement) in displacements.angstrom().iter().enumerate() {
                 displace(geometry, template, displacement, &mut displaced);
                 let products = products(geometry, formula, &sums, &displaced);
@@ -64,23 +81,26 @@ pub fn compare<T: Real>(
                         Formula::Right => centred,
                         Formula::CryoLike { .. } => i_xy / (pair.i_xx[w] * sums.i_yy).sqrt(),
                     };
-                    if cc > result.cross_correlation {
+                    let value = likelihood.value(centred, a, sums.v);
+                    let score = if sign == ContrastSign::Positive { value } else { cc };
+                    if score > highest {
+                        highest = score;
                         result.cross_correlation = cc;
                         (result.displacement, result.rotation) = (index as u32, w as u32);
                     }
                     smallest = smallest.min(cc);
-                    integral.add(likelihood.value(centred, a, sums.v), 1.0);
+                    integral.add(value, 1.0);
                     comparison.cross_correlations.push(cc);
                 }
             }
             result.log_likelihood = integral.ln() - ((displacements.len() * geometry.n_inplanes()) as f64).ln();
-            if result.cross_correlation > best.0 {
-                best = (result.cross_correlation, view);
+            if highest > best.0 {
+                best = (highest, result.cross_correlation, view);
             }
             comparison.pairs.push(result);
         }
         let pairs = &comparison.pairs[first..];
-        let (cross_correlation, template) = best;
+        let (_, cross_correlation, template) = best;
         let pose = Pose {
             template,
             displacement: pairs[template].displacement as usize,
@@ -101,6 +121,7 @@ pub fn compare<T: Real>(
             ),
             smallest_cross_correlation: smallest,
             is_without_noise: likelihood.is_without_noise(cross_correlation),
+            refined: None,
         });
     }
     Ok(comparison)

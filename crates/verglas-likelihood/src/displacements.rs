@@ -20,6 +20,24 @@ use crate::error::LikelihoodError;
 pub struct Displacements {
     angstrom: Vec<[f64; 2]>,
     is_at_rim: Vec<bool>,
+    has_appended: bool,
+    grid: Option<DisplacementGrid>,
+}
+
+/// Displacements that form a grid about (0, 0).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DisplacementGrid {
+    /// How many along each axis.
+    pub n: [usize; 2],
+    /// Steps in Å; 0 along an axis without displacements.
+    pub steps_angstrom: [f64; 2],
+}
+
+impl DisplacementGrid {
+    /// How far the cells of the outermost displacements reach along an axis, in Å: half a step beyond them.
+    pub fn reach_angstrom(&self, axis: usize) -> f64 {
+        0.5 * self.n[axis] as f64 * self.steps_angstrom[axis]
+    }
 }
 
 /// The most that are tried along one axis.
@@ -62,11 +80,13 @@ impl Displacements {
                 is_at_rim.push(is_end(n_0, i_0) || is_end(n_1, i_1));
             }
         }
-        if n_0.is_multiple_of(2) || n_1.is_multiple_of(2) {
+        let has_appended = n_0.is_multiple_of(2) || n_1.is_multiple_of(2);
+        if has_appended {
             angstrom.push([0.0, 0.0]);
             is_at_rim.push(false);
         }
-        Ok(Self { angstrom, is_at_rim })
+        let step = |n: usize| if n > 1 { 2.0 * reach / (n - 1) as f64 } else { 0.0 };
+        Ok(Self { angstrom, is_at_rim, has_appended, grid: Some(DisplacementGrid { n: [n_0, n_1], steps_angstrom: [step(n_0), step(n_1)] }) })
     }
 
     /// These displacements in Å, in this order; none of them is at a rim.
@@ -84,7 +104,17 @@ impl Displacements {
             }
         }
         let is_at_rim = vec![false; angstrom.len()];
-        Ok(Self { angstrom, is_at_rim })
+        Ok(Self { angstrom, is_at_rim, has_appended: false, grid: None })
+    }
+
+    /// Whether (0, 0) was appended to a grid of an even number.
+    pub fn has_appended(&self) -> bool {
+        self.has_appended
+    }
+
+    /// The grid that they form, if they do; the appended (0, 0) is not of it.
+    pub fn grid(&self) -> Option<&DisplacementGrid> {
+        self.grid.as_ref()
     }
 
     /// (d_0, d_1) of each, in Å.

@@ -25,6 +25,9 @@ pub enum LikelihoodError {
         /// What it should be.
         expected: &'static str,
     },
+    /// Templates between the views that can't be taken.
+    #[error("templates between the views can't be taken: {0}")]
+    Slices(String),
     /// A value of a template that is no number.
     #[error("template of view {view}: shell {shell}, in-plane {inplane} is not a finite number")]
     TemplateNotFinite {

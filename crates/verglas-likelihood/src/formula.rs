@@ -5,6 +5,7 @@ use std::f64::consts::{LN_2, PI};
 use crate::error::LikelihoodError;
 use crate::geometry::Geometry;
 use crate::real::Real;
+use crate::student::StudentT;
 
 /// Whose formulas count.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -28,12 +29,37 @@ impl Formula {
     }
 }
 
+/// Which scales of a template in an image are possible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ContrastSign {
+    /// Any: an inverted particle fits as well.
+    #[default]
+    Any,
+    /// Above 0 only: ℓ₊ = ℓ + ln F_ν(t), t = cc·√(ν/(1 − cc²)), ν = 2μ, F the distribution function of Student's t; best
+    /// poses are those of the largest ℓ₊.
+    Positive,
+}
+
+/// M, how many independent values an image has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DegreesOfFreedom {
+    /// 4πr_max², what the disc holds (CryoLike's formula: N²).
+    #[default]
+    Band,
+    /// So many: N² as CryoLike has it.
+    Pixels {
+        /// N, the side of the images' box in pixels.
+        n_pixels: usize,
+    },
+}
+
 /// ℓ = −μ ln(V(1 − cc²)) − ½ ln A + (3 − M)/2·ln 2π − ln 2 − ½ ln I_ss + ln Γ(μ) + μ ln(2 I_ss),  μ = M/2 − 2.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LogLikelihood {
     mu: f64,
     constant: f64,
     least_residual: f64,
+    student: Option<StudentT>,
 }
 
 impl LogLikelihood {
@@ -42,9 +68,24 @@ impl LogLikelihood {
     /// # Errors
     /// When M is 4 or less: nothing is left to estimate the noise from.
     pub fn new<T: Real>(geometry: &Geometry, formula: Formula) -> Result<Self, LikelihoodError> {
-        let m = match formula {
-            Formula::Right => geometry.degrees_of_freedom(),
-            Formula::CryoLike { n_pixels } => (n_pixels as f64).powi(2),
+        Self::of::<T>(geometry, formula, DegreesOfFreedom::Band, ContrastSign::Any)
+    }
+
+    /// The same with another number of independent values, and one sign or both.
+    ///
+    /// # Errors
+    /// As [`LogLikelihood::new`].
+    pub fn of<T: Real>(
+        geometry: &Geometry,
+        formula: Formula,
+        degrees_of_freedom: DegreesOfFreedom,
+        sign: ContrastSign,
+    ) -> Result<Self, LikelihoodError> {
+        let m = match (formula, degrees_of_freedom) {
+            (Formula::Right, DegreesOfFreedom::Band) => geometry.degrees_of_freedom(),
+            (Formula::CryoLike { n_pixels }, _) | (_, DegreesOfFreedom::Pixels { n_pixels }) => {
+                (n_pixels as f64).powi(2)
+            }
         };
         let mu = m / 2.0 - 2.0;
         LikelihoodError::check_positive("M/2 − 2, M the number of independent values", mu)?;
@@ -52,7 +93,8 @@ impl LogLikelihood {
         let i_ss = geometry.i_ss();
         let constant =
             (3.0 - m) / 2.0 * (2.0 * PI).ln() - LN_2 - 0.5 * i_ss.ln() + ln_gamma(mu) + mu * (2.0 * i_ss).ln();
-        Ok(Self { mu, constant, least_residual: T::LEAST_RESIDUAL })
+        let student = (sign == ContrastSign::Positive).then(|| StudentT::new(mu));
+        Ok(Self { mu, constant, least_residual: T::LEAST_RESIDUAL, student })
     }
 
     /// μ.
@@ -60,10 +102,29 @@ impl LogLikelihood {
         self.mu
     }
 
-    /// ℓ of one pose.
+    /// Whether scales must be above 0.
+    pub fn sign(&self) -> ContrastSign {
+        if self.student.is_some() { ContrastSign::Positive } else { ContrastSign::Any }
+    }
+
+    /// ℓ of one pose, or ℓ₊.
     pub fn value(&self, cc: f64, a: f64, v: f64) -> f64 {
+        self.gain(cc) - self.mu * v.ln() - 0.5 * a.ln() + self.constant
+    }
+
+    /// What the correlation adds: −μ ln(1 − cc²), and ln F where scales must be above 0.
+    pub fn gain(&self, cc: f64) -> f64 {
         let residual = (1.0 - cc * cc).max(self.least_residual);
-        -self.mu * (v * residual).ln() - 0.5 * a.ln() + self.constant
+        let share = self.student.map_or(0.0, |student| student.ln_share(cc));
+        share - self.mu * residual.ln()
+    }
+
+    /// What [`LogLikelihood::gain`] is never more than.
+    pub(crate) fn gain_at_most(&self, cc: f64) -> f64 {
+        match self.student {
+            Some(_) if cc < 0.0 => -LN_2,
+            _ => -self.mu * (-(cc * cc).min(1.0 - self.least_residual)).ln_1p(),
+        }
     }
 
     /// ℓ where 1 − cc² is 1 and A is 1: what all poses of an image share.

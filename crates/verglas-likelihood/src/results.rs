@@ -1,5 +1,7 @@
 //! What comes of a comparison.
 
+use crate::refine::Refined;
+
 /// One image against all templates of a structure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ImageResult {
@@ -19,6 +21,8 @@ pub struct ImageResult {
     pub smallest_cross_correlation: f64,
     /// Whether 1 − cc² was too small to be anything but rounding.
     pub is_without_noise: bool,
+    /// What lies between the grid's points, where that was asked for.
+    pub refined: Option<Refined>,
 }
 
 /// One image against one template.

@@ -5,16 +5,16 @@ use num_complex::Complex;
 use crate::direct::{AtPose, Pose, at_pose};
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
-use crate::formula::{Formula, LogLikelihood};
+use crate::formula::{ContrastSign, Formula, LogLikelihood};
 use crate::geometry::Geometry;
 use crate::real::Real;
 use crate::sets::{ImageSet, TemplateSet};
 use crate::sums::{ImageSums, displace};
 
-/// A pose, and the correlation that the search found for it.
+/// A pose, and the score that the search found for it: its correlation, or where scales must be above 0 its gain − ½ ln A.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Candidate<T> {
-    pub cross_correlation: T,
+pub(crate) struct Candidate {
+    pub score: f64,
     pub pose: Pose,
 }
 
@@ -22,44 +22,45 @@ pub(crate) struct Candidate<T> {
 const MOST: usize = 256;
 
 /// Bytes that the best poses of one image take at most, in one thread.
-pub(crate) const fn bytes_of_candidates<T>() -> usize {
-    2 * MOST * size_of::<Candidate<T>>()
+pub(crate) const fn bytes_of_candidates() -> usize {
+    2 * MOST * size_of::<Candidate>()
 }
 
 /// The best poses of one image so far.
 #[derive(Debug, Clone)]
-pub(crate) struct Candidates<T> {
-    largest: T,
-    list: Vec<Candidate<T>>,
+pub(crate) struct Candidates {
+    largest: f64,
+    /// How far below the largest score a pose may lie.
+    window: f64,
+    list: Vec<Candidate>,
 }
 
-impl<T: Real> Candidates<T> {
-    pub fn new() -> Self {
-        Self { largest: T::from_f64(-4.0), list: Vec::new() }
+impl Candidates {
+    /// None so far; those whose score is less than the largest minus `window` are not kept.
+    pub fn new(window: f64) -> Self {
+        Self { largest: f64::NEG_INFINITY, window, list: Vec::new() }
     }
 
-    /// What a correlation must reach to be one of them, if this one has been found.
+    /// What a score must reach to be one of them, if this one has been found.
     #[inline(always)]
-    pub fn least(&mut self, found: T) -> T {
-        self.largest = self.largest.larger(found);
-        self.largest - T::from_f64(2.0 * T::SEARCH_ERROR)
+    pub fn least(&mut self, found: f64) -> f64 {
+        self.largest = self.largest.max(found);
+        self.largest - self.window
     }
 
-    pub fn push(&mut self, candidate: Candidate<T>) {
+    pub fn push(&mut self, candidate: Candidate) {
         self.list.push(candidate);
         if self.list.len() >= 2 * MOST {
             self.shorten();
         }
     }
 
-    /// Keeps those within the search's error of the largest, and of these the first `MOST` in the order of correlation, then
-    /// pose: an order that no thread or block changes.
+    /// Keeps those within the window, and of these the first `MOST` in the order of score, then pose: an order that no thread
+    /// or block changes.
     fn shorten(&mut self) {
         let least = self.least(self.largest);
-        self.list.retain(|candidate| candidate.cross_correlation >= least);
-        self.list.sort_by(|a, b| {
-            b.cross_correlation.to_f64().total_cmp(&a.cross_correlation.to_f64()).then(a.pose.cmp(&b.pose))
-        });
+        self.list.retain(|candidate| candidate.score >= least);
+        self.list.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.pose.cmp(&b.pose)));
         self.list.truncate(MOST);
     }
 
@@ -68,6 +69,12 @@ impl<T: Real> Candidates<T> {
         self.least(other.largest);
         self.list.append(&mut other.list);
         self.shorten();
+    }
+
+    /// The poses, best first.
+    pub fn into_sorted(mut self) -> Vec<Candidate> {
+        self.shorten();
+        self.list
     }
 }
 
@@ -94,17 +101,29 @@ impl<'a, T: Real> Evaluator<'a, T> {
         Self { geometry, templates, displacements, formula, likelihood, sums: ImageSums::new(geometry), displaced }
     }
 
-    /// The best of the candidates in double precision, of equals the lowest pose.
-    pub fn best(
-        &mut self,
-        images: &ImageSet<T>,
-        image: usize,
-        mut candidates: Candidates<T>,
-    ) -> Result<(Pose, AtPose), LikelihoodError> {
+    /// Takes the next image.
+    pub fn take(&mut self, images: &ImageSet<T>, image: usize) -> Result<(), LikelihoodError> {
         images.fill(self.geometry, image, &mut self.sums.values, &mut self.sums.contrast)?;
-        self.sums.sum(self.geometry, self.formula, image)?;
-        candidates.shorten();
-        let mut poses: Vec<Pose> = candidates.list.iter().map(|candidate| candidate.pose).collect();
+        self.sums.sum(self.geometry, self.formula, image)
+    }
+
+    /// The image taken last.
+    pub fn sums(&self) -> &ImageSums {
+        &self.sums
+    }
+
+    /// The best of the candidates in double precision, of equals the lowest pose. `candidates` are in falling order.
+    pub fn best(&mut self, image: usize, candidates: &[Candidate]) -> Result<(Pose, AtPose), LikelihoodError> {
+        let is_positive = self.likelihood.sign() == ContrastSign::Positive;
+        let score = |found: &AtPose| if is_positive { found.log_likelihood } else { found.cross_correlation };
+        // Those that the search's error may have put behind.
+        let window = match is_positive {
+            false => 2.0 * T::SEARCH_ERROR,
+            true => 4.0 * self.likelihood.mu() * T::SEARCH_ERROR + 1e-3,
+        };
+        let least = candidates.first().map_or(0.0, |first| first.score - window);
+        let near = candidates.iter().take_while(|candidate| candidate.score >= least);
+        let mut poses: Vec<Pose> = near.map(|candidate| candidate.pose).collect();
         poses.sort();
         let mut best: Option<(Pose, AtPose)> = None;
         let mut stands = None;
@@ -117,7 +136,7 @@ impl<'a, T: Real> Evaluator<'a, T> {
             }
             let found =
                 at_pose(self.geometry, &self.likelihood, self.formula, &self.sums, &self.displaced, template, pose);
-            if best.is_none_or(|(_, best)| found.cross_correlation > best.cross_correlation) {
+            if best.is_none_or(|(_, best)| score(&found) > score(&best)) {
                 best = Some((pose, found));
             }
         }

@@ -11,14 +11,18 @@ mod eigen;
 mod fft;
 mod images;
 mod plan;
+mod positive;
 mod product;
 mod reduce;
 mod run;
 mod samples;
 mod search;
-mod simd;
+pub(crate) mod simd;
 mod tables;
 mod templates;
+
+pub(crate) use candidates::Candidate;
+pub(crate) use run::BestOfView;
 
 pub use plan::{ComparisonSettings, SearchReal};
 pub use search::Search;

@@ -1,12 +1,13 @@
 //! What is prepared once for the templates of a structure.
 
 use super::basis::{Basis, Spectrum};
+use super::positive::Negative;
 use super::samples::bytes_of_samples;
 use super::simd::Dispatch;
 use super::templates::{Transform, are_real, phases};
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
-use crate::formula::{Formula, LogLikelihood};
+use crate::formula::{ContrastSign, DegreesOfFreedom, Formula, LogLikelihood};
 use crate::geometry::Geometry;
 use crate::real::Real;
 use crate::sets::TemplateSet;
@@ -16,6 +17,12 @@ use crate::sets::TemplateSet;
 pub struct ComparisonSettings {
     /// Whose formulas count.
     pub formula: Formula,
+    /// Which scales are possible.
+    pub sign: ContrastSign,
+    /// How many independent values an image has.
+    pub degrees_of_freedom: DegreesOfFreedom,
+    /// Whether the displacement (0, 0) that is appended to even numbers of them weighs in the integral.
+    pub weighs_appended: bool,
     /// Whether likelihoods are integrated over poses.
     pub integrated: bool,
     /// Whether the best pose of each image with each template is kept.
@@ -32,6 +39,9 @@ impl Default for ComparisonSettings {
     fn default() -> Self {
         Self {
             formula: Formula::Right,
+            sign: ContrastSign::Any,
+            degrees_of_freedom: DegreesOfFreedom::Band,
+            weighs_appended: true,
             integrated: true,
             pairs: false,
             full: false,
@@ -46,6 +56,9 @@ pub trait SearchReal: Real + Dispatch {}
 impl SearchReal for f32 {}
 impl SearchReal for f64 {}
 
+/// Poses so many nats below the best one may be modes of their own.
+pub(crate) const CANDIDATE_NATS: f64 = 12.0;
+
 /// Everything about the templates that images are compared with.
 #[derive(Debug)]
 pub(crate) struct Plan<'a, T: Real> {
@@ -54,10 +67,14 @@ pub(crate) struct Plan<'a, T: Real> {
     pub displacements: &'a Displacements,
     pub settings: ComparisonSettings,
     pub likelihood: LogLikelihood,
+    /// What is summed of correlations below 0, where scales must be above 0.
+    pub negative: Option<Negative<T>>,
     pub basis: Basis<T>,
     pub transform: Transform<T>,
     pub phases: Vec<T>,
     pub lanes: usize,
+    /// Whether the best pose of each image with each view is kept.
+    pub keeps_views: bool,
 }
 
 impl<'a, T: SearchReal> Plan<'a, T> {
@@ -67,7 +84,8 @@ impl<'a, T: SearchReal> Plan<'a, T> {
         displacements: &'a Displacements,
         settings: ComparisonSettings,
     ) -> Result<Self, LikelihoodError> {
-        let likelihood = LogLikelihood::new::<T>(geometry, settings.formula)?;
+        let likelihood =
+            LogLikelihood::of::<T>(geometry, settings.formula, settings.degrees_of_freedom, settings.sign)?;
         let are_real = are_real(geometry, &templates);
         let is_odd = geometry.n_inplanes() % 2 == 1;
         let spectrum =
@@ -87,9 +105,23 @@ impl<'a, T: SearchReal> Plan<'a, T> {
             Basis::whole(geometry, spectrum)
         };
         let transform = Transform::new(geometry, are_real);
+        let negative = (settings.sign == ContrastSign::Positive).then(|| Negative::new(likelihood.mu()));
         let lanes = T::lanes();
         let phases = phases(geometry, displacements, transform.n_angles, lanes);
-        Ok(Self { geometry, templates, displacements, settings, likelihood, basis, transform, phases, lanes })
+        Ok(Self { geometry, templates, displacements, settings, likelihood, negative, basis, transform, phases, lanes, keeps_views: false })
+    }
+
+    /// How far below the best a pose's score may lie to be one of the candidates.
+    pub fn window(&self) -> f64 {
+        match self.settings.sign {
+            ContrastSign::Any => 2.0 * T::SEARCH_ERROR,
+            ContrastSign::Positive => CANDIDATE_NATS,
+        }
+    }
+
+    /// How many of the displacements weigh in the integral: all, or all but the one that is appended.
+    pub fn n_weighted(&self) -> usize {
+        self.displacements.len() - usize::from(!self.settings.weighs_appended && self.displacements.has_appended())
     }
 
     /// Bytes that making it took beside what stays.

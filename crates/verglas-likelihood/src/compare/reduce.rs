@@ -44,7 +44,7 @@ pub(crate) fn correlate<T: Real, S: Simd<T>>(simd: S, values: &mut [S::V], scale
 
 /// How −ln(1 − u) is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Logarithm {
+pub(super) enum Logarithm {
     /// Three terms of its series.
     Short,
     /// Six.
@@ -70,22 +70,33 @@ pub(crate) fn sum_likelihoods<T: Real, S: Simd<T>>(
     half_log2_a: &[T],
 ) -> Likelihoods {
     let top = simd.max(simd.mul(largest, largest), simd.mul(smallest, smallest));
+    match choose_logarithm(simd, top) {
+        (top, Logarithm::Short) => sum(simd, values, top, mu, half_log2_a, Logarithm::Short),
+        (top, Logarithm::Long) => sum(simd, values, top, mu, half_log2_a, Logarithm::Long),
+        (top, Logarithm::Exact) => sum(simd, values, top, mu, half_log2_a, Logarithm::Exact),
+    }
+}
+
+/// How −ln(1 − u) is computed up to the largest u of each lane, which is let be no more than it can be.
+#[inline(always)]
+pub(super) fn choose_logarithm<T: Real, S: Simd<T>>(simd: S, top: S::V) -> (S::V, Logarithm) {
     let top = simd.min(top, simd.splat(T::from_f64(1.0 - T::LEAST_RESIDUAL)));
     let mut tops = [T::default(); MOST_LANES];
     simd.store(top, &mut tops);
     let most = tops[..S::LANES].iter().fold(0.0, |most: f64, top| most.max(top.to_f64()));
-    if T::IS_SINGLE && most <= SHORT_LIMIT {
-        sum(simd, values, top, mu, half_log2_a, Logarithm::Short)
+    let logarithm = if T::IS_SINGLE && most <= SHORT_LIMIT {
+        Logarithm::Short
     } else if T::IS_SINGLE && most <= LONG_LIMIT {
-        sum(simd, values, top, mu, half_log2_a, Logarithm::Long)
+        Logarithm::Long
     } else {
-        sum(simd, values, top, mu, half_log2_a, Logarithm::Exact)
-    }
+        Logarithm::Exact
+    };
+    (top, logarithm)
 }
 
 /// μ·(−ln(1 − u)) − c
 #[inline(always)]
-fn gain<T: Real, S: Simd<T>>(simd: S, u: S::V, mu: S::V, c: S::V, logarithm: Logarithm) -> S::V {
+pub(super) fn gain<T: Real, S: Simd<T>>(simd: S, u: S::V, mu: S::V, c: S::V, logarithm: Logarithm) -> S::V {
     let term = |k: f64| T::from_f64(1.0 / k);
     let mut series = match logarithm {
         Logarithm::Short => simd.splat(term(3.0)),
@@ -105,7 +116,7 @@ fn gain<T: Real, S: Simd<T>>(simd: S, u: S::V, mu: S::V, c: S::V, logarithm: Log
 }
 
 /// Terms that are added up in the numbers' own precision before they join a sum in double precision.
-const TERMS: usize = 16;
+pub(super) const TERMS: usize = 16;
 
 #[inline(always)]
 fn sum<T: Real, S: Simd<T>>(

@@ -11,6 +11,7 @@ use super::candidates::{Candidate, Candidates};
 use super::fft::{LaneSynthesis, Pair};
 use super::images::ImageBlock;
 use super::plan::{Plan, SearchReal};
+use super::positive::sum_positive;
 use super::product::{GROUP, multiply};
 use super::reduce::{MOST_LANES, correlate, sum_likelihoods};
 use super::simd::{Kernel, Simd};
@@ -18,7 +19,7 @@ use super::tables::Tables;
 use super::templates::{Displaced, SideBySide, Transform};
 use crate::direct::Pose;
 use crate::error::LikelihoodError;
-use crate::formula::LogSum;
+use crate::formula::{ContrastSign, LogSum};
 use crate::geometry::Geometry;
 use crate::real::Real;
 use crate::results::PairResult;
@@ -48,11 +49,21 @@ pub(crate) fn bytes_of_thread<T: Real>(
 }
 
 /// What a block's comparison gives.
-pub(crate) struct Outcome<T> {
+pub(crate) struct Outcome {
     /// `[images, views]`, where likelihoods are integrated.
     pub log_likelihoods: Vec<f64>,
-    pub candidates: Vec<Candidates<T>>,
+    /// `[images, views]`, where the best pose of each view is kept.
+    pub of_views: Vec<BestOfView>,
+    pub candidates: Vec<Candidates>,
     pub smallest: Vec<f64>,
+}
+
+/// The best pose of an image with a template.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct BestOfView {
+    pub score: f64,
+    pub displacement: u32,
+    pub rotation: u32,
 }
 
 /// A block of images against all templates.
@@ -66,7 +77,7 @@ pub(crate) struct Job<'a, T: Real> {
     has_failed: AtomicBool,
     is_stopped: AtomicBool,
     error: Mutex<Option<(usize, usize, LikelihoodError)>>,
-    outcome: Mutex<Outcome<T>>,
+    outcome: Mutex<Outcome>,
     pairs: Mutex<&'a mut [PairResult]>,
     /// All correlations, one slice for each image and view.
     full: Vec<Mutex<&'a mut [T]>>,
@@ -101,7 +112,11 @@ impl<'a, T: SearchReal> Job<'a, T> {
             error: Mutex::new(None),
             outcome: Mutex::new(Outcome {
                 log_likelihoods: vec![f64::NAN; n_log_likelihoods],
-                candidates: vec![Candidates::new(); block.n_images],
+                of_views: match search.keeps_views {
+                    true => vec![BestOfView { score: f64::NAN, displacement: 0, rotation: 0 }; block.n_images * n_views],
+                    false => Vec::new(),
+                },
+                candidates: vec![Candidates::new(search.window()); block.n_images],
                 smallest: vec![f64::INFINITY; block.n_images],
             }),
             pairs: Mutex::new(pairs),
@@ -116,7 +131,7 @@ impl<'a, T: SearchReal> Job<'a, T> {
     }
 
     /// What all threads found.
-    pub fn finish(self) -> Result<Outcome<T>, LikelihoodError> {
+    pub fn finish(self) -> Result<Outcome, LikelihoodError> {
         match self.error.into_inner().expect("all threads are done") {
             Some((_, _, error)) => Err(error),
             None if self.is_stopped.into_inner() => Err(LikelihoodError::Stopped),
@@ -147,7 +162,9 @@ pub(crate) struct Worker<'j, 'a, T: Real> {
 /// What is known of an image with the template at work.
 #[derive(Clone, Copy)]
 struct PairState<T> {
-    best: T,
+    /// The largest score.
+    best: f64,
+    cross_correlation: T,
     displacement: u32,
     rotation: u32,
     integral: LogSum,
@@ -162,7 +179,7 @@ struct Buffers<T: Real, V> {
     x: Vec<Pair<V>>,
     y: Vec<Pair<V>>,
     states: Vec<PairState<T>>,
-    candidates: Vec<Candidates<T>>,
+    candidates: Vec<Candidates>,
     smallest: Vec<T>,
     tables: Tables<T>,
     /// Re ΣW s·C·T of each image and each template of a batch.
@@ -183,9 +200,15 @@ impl<T: SearchReal> Kernel<T> for Worker<'_, '_, T> {
             x: vec![zero; synthesis.buffer_len()],
             y: vec![zero; synthesis.buffer_len()],
             states: Vec::new(),
-            candidates: vec![Candidates::new(); block.n_images],
+            candidates: vec![Candidates::new(search.window()); block.n_images],
             smallest: vec![T::from_f64(4.0); block.n_images],
-            tables: Tables::new(geometry, search.settings.formula, search.settings.integrated, block.n_images),
+            tables: Tables::new(
+                geometry,
+                search.settings.formula,
+                search.settings.sign,
+                search.settings.integrated,
+                block.n_images,
+            ),
             i_sx: vec![Complex::default(); block.n_images * S::LANES],
         };
         let mut scratch = search.transform.scratch(simd, &search.basis);
@@ -228,8 +251,13 @@ impl<T: SearchReal> Kernel<T> for Worker<'_, '_, T> {
                         break;
                     }
                 }
-                let state =
-                    PairState { best: T::from_f64(-4.0), displacement: 0, rotation: 0, integral: LogSum::new() };
+                let state = PairState {
+                    best: f64::NEG_INFINITY,
+                    cross_correlation: T::default(),
+                    displacement: 0,
+                    rotation: 0,
+                    integral: LogSum::new(),
+                };
                 buffers.states.clear();
                 buffers.states.resize(block.n_images, state);
                 let n_strips = search.displacements.len().div_ceil(S::LANES);
@@ -391,27 +419,56 @@ impl<T: SearchReal> Worker<'_, '_, T> {
         simd.store(bounds.0, &mut largest);
         simd.store(bounds.1, &mut smallest);
         let mut numbers = [T::default(); MOST_LANES];
+        let wants_best = settings.pairs || search.keeps_views;
+        let least_half_ln_a = buffers.tables.least_half_ln_a(index);
         for lane in 0..n_lanes {
             let (candidates, state) = (&mut buffers.candidates[index], &mut buffers.states[index]);
             buffers.smallest[index] = buffers.smallest[index].smaller(smallest[lane]);
             let displacement = first + lane;
-            let is_best = settings.pairs && largest[lane] > state.best;
-            let least = candidates.least(largest[lane]);
-            if is_best {
-                (state.best, state.displacement) = (largest[lane], displacement as u32);
+            if settings.sign == ContrastSign::Positive {
+                let bound = |cc: f64| search.likelihood.gain_at_most(cc);
+                let largest = bound(largest[lane].to_f64()) - least_half_ln_a;
+                if largest < candidates.least(f64::NEG_INFINITY) && !(wants_best && largest > state.best) {
+                    continue;
+                }
+                let (half_log2_a, reference) = (buffers.tables.half_log2_a(index), buffers.tables.reference(index));
+                for (rotation, (value, half_log2_a)) in values.iter().zip(half_log2_a).enumerate() {
+                    simd.store(*value, &mut numbers);
+                    let cc = numbers[lane].to_f64();
+                    let half_ln_a = reference + half_log2_a.to_f64() * LN_2;
+                    let most = bound(cc) - half_ln_a;
+                    if most < candidates.least(f64::NEG_INFINITY) && !(wants_best && most > state.best) {
+                        continue;
+                    }
+                    let score = search.likelihood.gain(cc) - half_ln_a;
+                    if score > state.best {
+                        (state.best, state.cross_correlation) = (score, numbers[lane]);
+                        (state.displacement, state.rotation) = (displacement as u32, rotation as u32);
+                    }
+                    if score >= candidates.least(score) {
+                        candidates.push(Candidate { score, pose: Pose { template: view, displacement, rotation } });
+                    }
+                }
+                continue;
             }
-            if is_best || largest[lane] >= least {
+            let highest = largest[lane].to_f64();
+            let is_best = wants_best && highest > state.best;
+            let least = candidates.least(highest);
+            if is_best {
+                (state.best, state.cross_correlation) = (highest, largest[lane]);
+                state.displacement = displacement as u32;
+            }
+            if is_best || highest >= least {
                 let mut is_found = false;
                 for (rotation, value) in values.iter().enumerate() {
                     simd.store(*value, &mut numbers);
-                    let cross_correlation = numbers[lane];
-                    if is_best && !is_found && cross_correlation == largest[lane] {
+                    if is_best && !is_found && numbers[lane] == largest[lane] {
                         is_found = true;
                         state.rotation = rotation as u32;
                     }
-                    if cross_correlation >= least {
-                        let pose = Pose { template: view, displacement, rotation };
-                        candidates.push(Candidate { cross_correlation, pose });
+                    let score = numbers[lane].to_f64();
+                    if score >= least {
+                        candidates.push(Candidate { score, pose: Pose { template: view, displacement, rotation } });
                     }
                 }
             }
@@ -427,11 +484,14 @@ impl<T: SearchReal> Worker<'_, '_, T> {
             }
         }
         if settings.integrated {
-            let sums = match other {
-                Some(sums) => sums,
-                None => sum_likelihoods(simd, values, bounds, mu, buffers.tables.half_log2_a(index)),
+            let sums = match (other, &search.negative) {
+                (Some(sums), _) => sums,
+                (None, Some(negative)) => {
+                    sum_positive(simd, values, bounds, mu, negative, buffers.tables.inverse_root_a(index))
+                }
+                (None, None) => sum_likelihoods(simd, values, bounds, mu, buffers.tables.half_log2_a(index)),
             };
-            for lane in 0..n_lanes {
+            for lane in 0..n_lanes.min(search.n_weighted().saturating_sub(first)) {
                 buffers.states[index].integral.add(sums.exponent[lane] * LN_2, sums.sum[lane]);
             }
         }
@@ -441,7 +501,7 @@ impl<T: SearchReal> Worker<'_, '_, T> {
     fn keep<V>(&self, buffers: &Buffers<T, V>, view: usize, images: std::ops::Range<usize>) {
         let Job { search, block, .. } = self.job;
         let n_views = search.templates.n_views();
-        let ln_poses = ((search.displacements.len() * search.geometry.n_inplanes()) as f64).ln();
+        let ln_poses = ((search.n_weighted() * search.geometry.n_inplanes()) as f64).ln();
         let log_likelihood = |index: usize| {
             let shared = search.likelihood.shared(block.facts[index].v) - buffers.tables.reference(index);
             buffers.states[index].integral.ln() + shared - ln_poses
@@ -452,12 +512,19 @@ impl<T: SearchReal> Worker<'_, '_, T> {
                 outcome.log_likelihoods[index * n_views + view] = log_likelihood(index);
             }
         }
+        if search.keeps_views {
+            let mut outcome = self.job.outcome.lock().expect("no thread panics while it holds this");
+            for index in images.clone() {
+                let PairState { best: score, displacement, rotation, .. } = buffers.states[index];
+                outcome.of_views[index * n_views + view] = BestOfView { score, displacement, rotation };
+            }
+        }
         if search.settings.pairs {
             let mut pairs = self.job.pairs.lock().expect("no thread panics while it holds this");
             for index in images {
                 let state = &buffers.states[index];
                 pairs[index * n_views + view] = PairResult {
-                    cross_correlation: state.best.to_f64(),
+                    cross_correlation: state.cross_correlation.to_f64(),
                     displacement: state.displacement,
                     rotation: state.rotation,
                     log_likelihood: if search.settings.integrated { log_likelihood(index) } else { f64::NAN },

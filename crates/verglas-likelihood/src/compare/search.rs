@@ -9,12 +9,13 @@ use super::candidates::{Evaluator, bytes_of_candidates};
 use super::images::{ImageBlock, bytes_per_image};
 use super::plan::{ComparisonSettings, Plan, SearchReal};
 use super::product::GROUP;
-use super::run::{Job, Outcome, bytes_of_thread};
+use super::run::{BestOfView, Job, Outcome, bytes_of_thread};
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::integrate_views;
 use crate::geometry::Geometry;
 use crate::real::Real;
+use crate::refine::{Refinement, Refiner, Searched};
 use crate::results::{Comparison, ImageResult, PairResult};
 use crate::sets::{ImageSet, TemplateSet};
 
@@ -25,6 +26,7 @@ use crate::sets::{ImageSet, TemplateSet};
 #[derive(Debug)]
 pub struct Search<'a, T: Real> {
     plan: Plan<'a, T>,
+    refinement: Option<Refinement<'a>>,
 }
 
 impl<'a, T: SearchReal> Search<'a, T> {
@@ -38,9 +40,22 @@ impl<'a, T: SearchReal> Search<'a, T> {
         displacements: &'a Displacements,
         settings: ComparisonSettings,
     ) -> Result<Self, LikelihoodError> {
-        let search = Self { plan: Plan::new(geometry, templates, displacements, settings)? };
+        let plan = Plan::new(geometry, templates, displacements, settings)?;
+        let search = Self { plan, refinement: None };
         search.images_at_once()?;
         Ok(search)
+    }
+
+    /// Finds what lies between the grid's points, too, for scales above 0 with integrated likelihoods.
+    ///
+    /// # Errors
+    /// When there are not as many views as templates, or memory is too small now.
+    pub fn with_refinement(mut self, refinement: Refinement<'a>) -> Result<Self, LikelihoodError> {
+        LikelihoodError::check_length("views", self.plan.templates.n_views(), refinement.views.len())?;
+        self.plan.keeps_views = true;
+        self.refinement = Some(refinement);
+        self.images_at_once()?;
+        Ok(self)
     }
 
     /// How many radial functions are kept, of all frequencies together, and how many there would be.
@@ -57,7 +72,10 @@ impl<'a, T: SearchReal> Search<'a, T> {
     fn fixed_bytes(&self) -> u64 {
         let phases = (self.plan.phases.len() * size_of::<T>()) as u64;
         let n_threads = self.plan.settings.n_threads.max(1) as u64;
+        // Two templates and what is summed of them, and some templates of a view.
+        let refinement = if self.refinement.is_some() { n_threads * 40 * 16 * self.plan.geometry.n_points() as u64 } else { 0 };
         phases
+            + refinement
             + n_threads * bytes_of_thread(self.plan.geometry, &self.plan.basis, &self.plan.transform, self.plan.lanes)
     }
 
@@ -65,8 +83,9 @@ impl<'a, T: SearchReal> Search<'a, T> {
         let n_threads = self.plan.settings.n_threads.max(1);
         // Tables and candidates of each thread, and a likelihood for each view.
         let tables = n_threads * (5 * self.plan.geometry.n_inplanes() * size_of::<T>() + 128)
-            + (n_threads + 1) * bytes_of_candidates::<T>();
-        let views = self.plan.templates.n_views() * size_of::<f64>();
+            + (n_threads + 1) * bytes_of_candidates();
+        let of_view = size_of::<f64>() + if self.plan.keeps_views { size_of::<BestOfView>() } else { 0 };
+        let views = self.plan.templates.n_views() * of_view;
         bytes_per_image(self.plan.geometry, &self.plan.basis, self.plan.settings.formula) + (tables + views) as u64
     }
 
@@ -146,7 +165,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
         let block = ImageBlock::new(self.plan.geometry, &self.plan.basis, formula, images, range.clone(), n_threads)?;
         let job = Job::new(&self.plan, &block, images, pairs, full, go_on);
         share_work(n_threads, || T::dispatch(job.worker()));
-        let Outcome { log_likelihoods, candidates, smallest } = job.finish()?;
+        let Outcome { log_likelihoods, of_views, candidates, smallest } = job.finish()?;
 
         let n_views = self.plan.templates.n_views();
         let found: Vec<_> = candidates.into_iter().map(|candidates| Mutex::new(Some(candidates))).collect();
@@ -161,6 +180,10 @@ impl<'a, T: SearchReal> Search<'a, T> {
                 formula,
                 self.plan.likelihood,
             );
+            let mut refiner = self.refinement.map(|refinement| {
+                let Plan { geometry, likelihood, templates, displacements, .. } = &self.plan;
+                Refiner::new(refinement, geometry, likelihood, templates, displacements)
+            });
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(candidates) = found.get(index) else { break };
@@ -175,16 +198,36 @@ impl<'a, T: SearchReal> Search<'a, T> {
                     ),
                     false => f64::NAN,
                 };
-                let result = evaluator.best(images, range.start + index, candidates).map(|(pose, found)| ImageResult {
-                    cross_correlation: found.cross_correlation,
-                    template: pose.template,
-                    displacement: pose.displacement,
-                    rotation: pose.rotation,
-                    log_likelihood_optimal: found.log_likelihood,
-                    log_likelihood_integrated: integrated,
-                    smallest_cross_correlation: smallest[index],
-                    is_without_noise: self.plan.likelihood.is_without_noise(found.cross_correlation),
-                });
+                let image = range.start + index;
+                let candidates = candidates.into_sorted();
+                let mut evaluate = || -> Result<ImageResult, LikelihoodError> {
+                    evaluator.take(images, image)?;
+                    let (pose, found) = evaluator.best(image, &candidates)?;
+                    let refined = match &mut refiner {
+                        None => None,
+                        Some(refiner) => {
+                            let searched = Searched {
+                                of_views: &of_views[index * n_views..(index + 1) * n_views],
+                                candidates: &candidates,
+                                log_likelihood: integrated,
+                                best: pose,
+                            };
+                            Some(refiner.refine(evaluator.sums(), &searched)?)
+                        }
+                    };
+                    Ok(ImageResult {
+                        cross_correlation: found.cross_correlation,
+                        template: pose.template,
+                        displacement: pose.displacement,
+                        rotation: pose.rotation,
+                        log_likelihood_optimal: found.log_likelihood,
+                        log_likelihood_integrated: integrated,
+                        smallest_cross_correlation: smallest[index],
+                        is_without_noise: self.plan.likelihood.is_without_noise(found.cross_correlation),
+                        refined,
+                    })
+                };
+                let result = evaluate();
                 *results[index].lock().expect("no thread panics while it holds this") = Some(result);
             }
         });

@@ -9,7 +9,7 @@ use verglas_fft::{ComplexToReal, Fft, plan_complex_forward_f64, plan_real_invers
 use super::images::Facts;
 use super::reduce::Scales;
 use crate::error::LikelihoodError;
-use crate::formula::Formula;
+use crate::formula::{ContrastSign, Formula};
 use crate::geometry::Geometry;
 use crate::real::Real;
 use crate::sums::{PairSums, to_double};
@@ -30,12 +30,22 @@ pub(crate) struct Tables<T> {
     likelihood_factor: Vec<T>,
     likelihood_offset: Vec<T>,
     half_log2_a: Vec<T>,
+    /// 1/√A, from that of the first rotation on, where scales must be above 0.
+    inverse_root_a: Vec<T>,
+    /// The least ½ ln A of all rotations, for each image.
+    least_half_ln_a: Vec<f64>,
     /// ½ ln A that those are measured from, for each image.
     reference: Vec<f64>,
 }
 
 impl<T: Real> Tables<T> {
-    pub fn new(geometry: &Geometry, formula: Formula, integrated: bool, n_images: usize) -> Self {
+    pub fn new(
+        geometry: &Geometry,
+        formula: Formula,
+        sign: ContrastSign,
+        integrated: bool,
+        n_images: usize,
+    ) -> Self {
         let (p, n) = (geometry.n_inplanes(), geometry.n_shells());
         let len = |is_needed: bool| if is_needed { n_images * p } else { 0 };
         let other = integrated && formula.is_cryolike();
@@ -51,7 +61,9 @@ impl<T: Real> Tables<T> {
             offset: vec![T::default(); len(true)],
             likelihood_factor: vec![T::default(); len(other)],
             likelihood_offset: vec![T::default(); len(other)],
-            half_log2_a: vec![T::default(); len(integrated)],
+            half_log2_a: vec![T::default(); len(integrated || sign == ContrastSign::Positive)],
+            inverse_root_a: vec![T::default(); len(integrated && sign == ContrastSign::Positive)],
+            least_half_ln_a: vec![0.0; n_images],
             reference: vec![0.0; n_images],
         }
     }
@@ -111,6 +123,7 @@ impl<T: Real> Tables<T> {
         let range = index * p..(index + 1) * p;
         let reference = 0.5 * self.sums.a(geometry, formula, 0).ln();
         self.reference[index] = reference;
+        let mut least = f64::INFINITY;
         for (w, at) in range.enumerate() {
             let a = self.sums.a(geometry, formula, w);
             let scale = 1.0 / (a * v).sqrt();
@@ -129,9 +142,15 @@ impl<T: Real> Tables<T> {
                 }
             }
             if !self.half_log2_a.is_empty() {
-                self.half_log2_a[at] = T::from_f64((0.5 * a.ln() - reference) / LN_2);
+                let half_ln_a = 0.5 * a.ln();
+                least = least.min(half_ln_a);
+                self.half_log2_a[at] = T::from_f64((half_ln_a - reference) / LN_2);
+            }
+            if !self.inverse_root_a.is_empty() {
+                self.inverse_root_a[at] = T::from_f64((reference - 0.5 * a.ln()).exp());
             }
         }
+        self.least_half_ln_a[index] = least;
         Ok(())
     }
 
@@ -151,6 +170,16 @@ impl<T: Real> Tables<T> {
     /// ½ log₂ A of each rotation, from that of the first on.
     pub fn half_log2_a(&self, index: usize) -> &[T] {
         &self.half_log2_a[index * self.p..(index + 1) * self.p]
+    }
+
+    /// 1/√A of each rotation, from that of the first on.
+    pub fn inverse_root_a(&self, index: usize) -> &[T] {
+        &self.inverse_root_a[index * self.p..(index + 1) * self.p]
+    }
+
+    /// The least ½ ln A of all rotations.
+    pub fn least_half_ln_a(&self, index: usize) -> f64 {
+        self.least_half_ln_a[index]
     }
 
     /// ½ ln A of the first rotation.

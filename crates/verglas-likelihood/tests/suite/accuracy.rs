@@ -4,27 +4,31 @@ use verglas_fourier::grid::PolarGrid;
 use verglas_likelihood::compare::{ComparisonSettings, Search, SearchReal};
 use verglas_likelihood::ctf::ContrastFormula;
 use verglas_likelihood::displacements::Displacements;
-use verglas_likelihood::{Comparison, Contrast, Formula, Geometry, ImageSet, TemplateSet, direct};
+use verglas_likelihood::{Comparison, Contrast, ContrastSign, Formula, Geometry, ImageSet, TemplateSet, direct};
 
 use crate::common::{Case, geometry, round};
 
 /// The largest share of each bound that a comparison takes: cc, ℓ optimal, ℓ integrated, pairs' cc and ℓ, all cc.
 fn shares<T: SearchReal>(case: &Case, set: &Displacements, formula: Formula, what: &str) {
+    shares_signed::<T>(case, set, formula, ContrastSign::Any, what);
+}
+
+fn shares_signed<T: SearchReal>(case: &Case, set: &Displacements, formula: Formula, sign: ContrastSign, what: &str) {
     let (values, images) = (round::<T>(&case.templates), round::<T>(&case.images));
     let templates = TemplateSet::new(&case.geometry, &values, &case.view_weights).unwrap();
     let contrast = Contrast::Parameters(&case.transfers, ContrastFormula::Right);
     let images = ImageSet::new(&case.geometry, &images, contrast).unwrap();
-    let slow = direct::compare(&case.geometry, &templates, &images, set, formula).unwrap();
+    let slow = direct::compare_signed(&case.geometry, &templates, &images, set, formula, sign).unwrap();
     let settings =
-        ComparisonSettings { formula, pairs: true, full: true, n_threads: 2, ..ComparisonSettings::default() };
+        ComparisonSettings { formula, sign, pairs: true, full: true, n_threads: 2, ..ComparisonSettings::default() };
     let search = Search::new(&case.geometry, templates, set, settings).unwrap();
     let fast = search.compare(&images).unwrap();
-    check::<T>(&case.geometry, formula, &slow, &fast, what, search.n_functions());
+    check::<T>(&case.geometry, (formula, sign), &slow, &fast, what, search.n_functions());
 }
 
 fn check<T: SearchReal>(
     geometry: &Geometry,
-    formula: Formula,
+    (formula, sign): (Formula, ContrastSign),
     slow: &Comparison<f64>,
     fast: &Comparison<T>,
     what: &str,
@@ -51,10 +55,17 @@ fn check<T: SearchReal>(
         add(2, a.log_likelihood_integrated - b.log_likelihood_integrated, bound);
         let place = (b.displacement * geometry.n_inplanes()) + b.rotation;
         let there = slow.cross_correlations[(i * n_views + b.template) * n_poses + place];
-        assert!(there >= a.cross_correlation - 2.0 * cc_bound, "{what}, image {i}: {there} {}", a.cross_correlation);
+        if sign == ContrastSign::Any {
+            assert!(there >= a.cross_correlation - 2.0 * cc_bound, "{what}, image {i}: {there} {}", a.cross_correlation);
+        } else {
+            let (found, best) = (b.log_likelihood_optimal, a.log_likelihood_optimal);
+            assert!(found >= best - 2.0 * bound, "{what}, image {i}: {found} {best}");
+        }
         // What is reported is summed in double precision.
-        assert!((there - b.cross_correlation).abs() < 1e-12, "{what}, image {i}");
-        assert!((a.smallest_cross_correlation - b.smallest_cross_correlation).abs() < cc_bound, "{what}, image {i}");
+        let found = b.cross_correlation;
+        assert!((there - found).abs() < 1e-12, "{what}, image {i}: {there} {found}");
+        let (a, b) = (a.smallest_cross_correlation, b.smallest_cross_correlation);
+        assert!((a - b).abs() < cc_bound, "{what}, image {i}: {a} {b}");
     }
     for (a, b) in slow.pairs.iter().zip(&fast.pairs) {
         add(3, a.cross_correlation - b.cross_correlation, cc_bound);
@@ -107,6 +118,30 @@ fn double_precision_is_within_its_bounds() {
 fn cryolikes_formulas_are_within_the_bounds() {
     all::<f32>(|n_pixels| Formula::CryoLike { n_pixels });
     all::<f64>(|n_pixels| Formula::CryoLike { n_pixels });
+}
+
+/// Scales above 0 only: images that fit, images that are inverted, and noise; correlations of both signs count.
+#[test]
+fn scales_above_zero_are_within_the_bounds() {
+    let cases = [(16, 1.0, 32, 0.5), (17, 1.0, 31, 2.0), (20, 0.8, 44, 0.1), (32, 1.0, 64, 10.0), (32, 1.0, 64, 2.0)];
+    for (seed, (n, factor, p, noise)) in cases.into_iter().enumerate() {
+        let mut case = Case::new(geometry(n, factor, p), 7, 6, noise, seed as u64);
+        let n_points = case.geometry.n_points();
+        // Every other image is inverted.
+        for image in case.images.chunks_exact_mut(n_points).step_by(2) {
+            image.iter_mut().for_each(|value| *value = -*value);
+        }
+        let (set, name) = &sets()[seed % 5];
+        let what = format!("scales above 0, N {n}, P {p}, noise {noise}, displacements {name}");
+        shares_signed::<f32>(&case, set, Formula::Right, ContrastSign::Positive, &what);
+        shares_signed::<f64>(&case, set, Formula::Right, ContrastSign::Positive, &what);
+    }
+    // One pose, so that there is nothing but a bad fit.
+    let mut case = Case::new(geometry(32, 1.0, 64), 1, 1, 0.3, 0);
+    case.images.iter_mut().for_each(|value| *value = -*value);
+    let set = Displacements::of(vec![[-3.0, 2.0]]).unwrap();
+    shares_signed::<f32>(&case, &set, Formula::Right, ContrastSign::Positive, "inverted, single");
+    shares_signed::<f64>(&case, &set, Formula::Right, ContrastSign::Positive, "inverted, double");
 }
 
 /// Images without noise and almost without: 1 − cc² down to 1e-7.

@@ -4,4 +4,6 @@ mod accuracy;
 mod common;
 mod golden;
 mod independence;
+mod refined;
 mod shared;
+mod simulated;

@@ -75,6 +75,7 @@ impl Simd<f32> for Avx2 {
         fn fnma(a: Self::V, b: Self::V, c: Self::V) -> Self::V = _mm256_fnmadd_ps(a, b, c);
         fn max(a: Self::V, b: Self::V) -> Self::V = _mm256_max_ps(a, b);
         fn min(a: Self::V, b: Self::V) -> Self::V = _mm256_min_ps(a, b);
+        fn by_sign(x: Self::V, negative: Self::V, other: Self::V) -> Self::V = _mm256_blendv_ps(other, negative, x);
     }
 
     /// The polynomial of [`Real::power_of_two`].
@@ -116,6 +117,7 @@ impl Simd<f64> for Avx2 {
         fn fnma(a: Self::V, b: Self::V, c: Self::V) -> Self::V = _mm256_fnmadd_pd(a, b, c);
         fn max(a: Self::V, b: Self::V) -> Self::V = _mm256_max_pd(a, b);
         fn min(a: Self::V, b: Self::V) -> Self::V = _mm256_min_pd(a, b);
+        fn by_sign(x: Self::V, negative: Self::V, other: Self::V) -> Self::V = _mm256_blendv_pd(other, negative, x);
     }
 
     #[inline(always)]

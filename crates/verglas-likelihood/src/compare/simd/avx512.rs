@@ -75,6 +75,10 @@ impl Simd<f32> for Avx512 {
         fn fnma(a: Self::V, b: Self::V, c: Self::V) -> Self::V = _mm512_fnmadd_ps(a, b, c);
         fn max(a: Self::V, b: Self::V) -> Self::V = _mm512_max_ps(a, b);
         fn min(a: Self::V, b: Self::V) -> Self::V = _mm512_min_ps(a, b);
+        fn by_sign(x: Self::V, negative: Self::V, other: Self::V) -> Self::V = {
+            let is_negative = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(x, _mm512_setzero_ps());
+            _mm512_mask_blend_ps(is_negative, other, negative)
+        };
     }
 
     /// The polynomial of [`Real::power_of_two`].
@@ -116,6 +120,10 @@ impl Simd<f64> for Avx512 {
         fn fnma(a: Self::V, b: Self::V, c: Self::V) -> Self::V = _mm512_fnmadd_pd(a, b, c);
         fn max(a: Self::V, b: Self::V) -> Self::V = _mm512_max_pd(a, b);
         fn min(a: Self::V, b: Self::V) -> Self::V = _mm512_min_pd(a, b);
+        fn by_sign(x: Self::V, negative: Self::V, other: Self::V) -> Self::V = {
+            let is_negative = _mm512_cmp_pd_mask::<_CMP_LT_OQ>(x, _mm512_setzero_pd());
+            _mm512_mask_blend_pd(is_negative, other, negative)
+        };
     }
 
     #[inline(always)]

@@ -46,6 +46,8 @@ pub trait Simd<T: Real>: Copy + Send + Sync {
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// The smaller of each two.
     fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    /// In each lane `negative` where `x` is below 0, else `other`; either where it is −0.
+    fn by_sign(self, x: Self::V, negative: Self::V, other: Self::V) -> Self::V;
     /// 2ˣ of each, as [`Real::power_of_two`].
     fn power_of_two(self, x: Self::V) -> Self::V;
     /// −ln(1 − u) of each, as [`Real::minus_ln_one_minus`].

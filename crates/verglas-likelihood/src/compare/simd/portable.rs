@@ -78,6 +78,11 @@ macro_rules! portable {
             }
 
             #[inline(always)]
+            fn by_sign(self, x: Self::V, negative: Self::V, other: Self::V) -> Self::V {
+                std::array::from_fn(|lane| if x[lane] < 0.0 { negative[lane] } else { other[lane] })
+            }
+
+            #[inline(always)]
             fn power_of_two(self, x: Self::V) -> Self::V {
                 x.map(Real::power_of_two)
             }

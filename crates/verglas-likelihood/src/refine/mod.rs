@@ -1,0 +1,394 @@
+//! The likelihood between the grid's points.
+//!
+//! ```text
+//! ln L = ln ∫ dΩ/(8π²) ∫∫ dd/(4D′²) exp ℓ₊(Ω, d)
+//! ```
+//!
+//! over all rotations and the cells of the displacements that are searched. Modes of ℓ₊ that are narrower than the grid are
+//! summed over lattices of their own ([`lattice`]), about maxima found from the grid's best poses ([`mode`]); all poses of the
+//! grid outside of their cells are added with the grid's weights ([`rest`]). `docs/math.md` says how well that does.
+
+mod chart;
+mod lattice;
+mod linear;
+mod mode;
+mod posterior;
+mod rest;
+mod rotation;
+
+use std::f64::consts::PI;
+
+use num_complex::Complex;
+use verglas_fourier::pose::Matrix3;
+
+pub use posterior::ContinuousPose;
+
+use self::chart::{Chart, Local, Moves};
+use self::lattice::{Counts, Lattice};
+use self::mode::{Mode, climb};
+use self::posterior::{Posterior, step_rad};
+use self::rest::GridPoses;
+use self::rotation::{about_z, inplane_angle, product, turn};
+use crate::compare::{BestOfView, Candidate};
+use crate::direct::Pose;
+use crate::displacements::Displacements;
+use crate::error::LikelihoodError;
+use crate::formula::{LogLikelihood, LogSum};
+use crate::geometry::Geometry;
+use crate::real::Real;
+use crate::sets::TemplateSet;
+use crate::sums::ImageSums;
+
+/// Where templates of any rotation come from.
+pub trait Slices: Sync {
+    /// The templates of norm 1 at some rotations, `[rotations, n_shells, n_inplanes]`; a rotation's columns are the
+    /// directions of image axis 0, image axis 1 and the view in the structure's frame.
+    ///
+    /// # Errors
+    /// When there is none.
+    fn take(&self, rotations: &[Matrix3], out: &mut [Complex<f64>]) -> Result<(), LikelihoodError>;
+}
+
+/// The default of [`Refinement::n_modes`].
+pub const DEFAULT_MODES: usize = 5;
+/// Modes are apart if views differ by more than this, radians,
+const APART_VIEW: f64 = 0.35;
+/// or rotations by more steps of the grid,
+const APART_TURNS: f64 = 5.0;
+/// or displacements by more pixels.
+const APART_PIXELS: f64 = 1.6;
+/// Modes with δᵀHδ below this between them are one.
+const SAME: f64 = 2.0;
+/// Poses of the grid so many nats below the best lead to no mode.
+const NATS_OF_POSES: f64 = 12.0;
+/// Modes so many nats below the best are dropped.
+const NATS_OF_MODES: f64 = 8.0;
+/// Up to this many standard deviations a step of the grid is as good as any lattice.
+const FINE: f64 = 2.0;
+/// A mode that is wider than this, radians, is no matter of a lattice.
+const WIDE: f64 = 0.6;
+
+/// What the likelihood between the grid's points needs.
+#[derive(Clone, Copy)]
+pub struct Refinement<'a> {
+    /// Templates between the views.
+    pub slices: &'a dyn Slices,
+    /// The rotation of each view.
+    pub views: &'a [Matrix3],
+    /// How many modes are looked at.
+    pub n_modes: usize,
+    /// The images' pixel size in Å.
+    pub pixel_angstrom: f64,
+}
+
+impl std::fmt::Debug for Refinement<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Refinement").field("n_views", &self.views.len()).field("n_modes", &self.n_modes).finish()
+    }
+}
+
+/// What is found of one image between the grid's points.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Refined {
+    /// ln L.
+    pub log_likelihood: f64,
+    /// ℓ₊ at the best mode.
+    pub log_likelihood_optimal: f64,
+    /// Correlation there.
+    pub cross_correlation: f64,
+    /// The best mode's pose.
+    pub pose: ContinuousPose,
+    /// B/A there, and √(E/(2pA)).
+    pub contrast: f64,
+    /// The standard deviation of the contrast.
+    pub contrast_sd: f64,
+    /// How many modes were summed over lattices.
+    pub n_modes: usize,
+    /// The best mode's share of the posterior.
+    pub mode_share: f64,
+    /// The share of the posterior outside of all lattices.
+    pub grid_share: f64,
+    /// Standard deviation of the view, radians: the root of the mean of its two variances.
+    pub view_sd_rad: f64,
+    /// Of the rotation in the plane, radians.
+    pub psi_sd_rad: f64,
+    /// Of the displacement, Å; 0 where none is searched.
+    pub shift_sd_angstrom: f64,
+    /// Whether the posterior is neither the lattices' nor the grid's, though the grid is coarse for it.
+    pub is_between: bool,
+}
+
+/// Refines one image after the other.
+pub(crate) struct Refiner<'a, T: Real> {
+    refinement: Refinement<'a>,
+    posterior: Posterior<'a>,
+    templates: &'a TemplateSet<'a, T>,
+    displacements: &'a Displacements,
+    moves: Moves,
+    square: Square,
+    /// Distances of the grid's poses.
+    steps: Local,
+}
+
+/// Where displacements are searched, along the template's axes.
+#[derive(Debug, Clone, Copy)]
+struct Square {
+    moves: Moves,
+    /// Half of the sides, Å.
+    reach: [f64; 2],
+}
+
+impl Square {
+    fn holds(&self, pose: &ContinuousPose) -> bool {
+        let d = turn(pose.shift_angstrom, inplane_angle(&pose.rotation));
+        let is_within = |axis: usize| d[axis].abs() <= self.reach[axis] + 1e-9;
+        match self.moves {
+            Moves::None => true,
+            Moves::Along(axis) => is_within(axis),
+            Moves::Both => is_within(0) && is_within(1),
+        }
+    }
+}
+
+/// What the search over the grid found of an image.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Searched<'a> {
+    pub of_views: &'a [BestOfView],
+    pub candidates: &'a [Candidate],
+    /// ln of the mean of exp ℓ₊ over the grid.
+    pub log_likelihood: f64,
+    /// The grid's best pose.
+    pub best: Pose,
+}
+
+impl<'a, T: Real> Refiner<'a, T> {
+    pub fn new(
+        refinement: Refinement<'a>,
+        geometry: &'a Geometry,
+        likelihood: &'a LogLikelihood,
+        templates: &'a TemplateSet<'a, T>,
+        displacements: &'a Displacements,
+    ) -> Self {
+        let grid = displacements.grid();
+        let along = |axis: usize| grid.is_some_and(|grid| grid.n[axis] > 1 && grid.steps_angstrom[axis] > 0.0);
+        let moves = match (along(0), along(1)) {
+            (true, true) => Moves::Both,
+            (false, false) => Moves::None,
+            (first, _) => Moves::Along(usize::from(!first)),
+        };
+        let reach = std::array::from_fn(|axis| grid.map_or(0.0, |grid| grid.reach_angstrom(axis)));
+        let view_step = (4.0 * PI / templates.n_views() as f64).sqrt();
+        let shift_step = grid.map_or(0.0, |grid| grid.steps_angstrom[0].max(grid.steps_angstrom[1]));
+        let steps = [view_step, view_step, step_rad(geometry), shift_step, shift_step];
+        let posterior = Posterior::new(geometry, likelihood, refinement.slices);
+        Self { refinement, posterior, templates, displacements, moves, square: Square { moves, reach }, steps }
+    }
+
+    /// A pose of the grid.
+    fn pose(&self, pose: &Pose) -> ContinuousPose {
+        let angle = pose.rotation as f64 * step_rad(self.posterior.geometry);
+        ContinuousPose {
+            rotation: product(&self.refinement.views[pose.template], &about_z(angle)),
+            shift_angstrom: turn(self.displacements.angstrom()[pose.displacement], -angle),
+        }
+    }
+
+    /// The best poses of the grid that are apart from each other, best first.
+    fn starts(&self, searched: &Searched, n: usize) -> Vec<ContinuousPose> {
+        let of_views = searched.of_views.iter().enumerate().map(|(template, best)| Candidate {
+            score: best.score,
+            pose: Pose { template, displacement: best.displacement as usize, rotation: best.rotation as usize },
+        });
+        let mut all: Vec<Candidate> = of_views.chain(searched.candidates.iter().copied()).collect();
+        all.retain(|candidate| candidate.score.is_finite());
+        all.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.pose.cmp(&b.pose)));
+        let least = all.first().map_or(0.0, |first| first.score - NATS_OF_POSES);
+        let mut found = vec![self.pose(&searched.best)];
+        for candidate in all.iter().take_while(|candidate| candidate.score >= least) {
+            if found.len() >= n {
+                break;
+            }
+            let pose = self.pose(&candidate.pose);
+            let is_apart = |other: &ContinuousPose| {
+                let local = Chart::new(*other, Moves::Both).local(&pose);
+                local[0].hypot(local[1]) > APART_VIEW
+                    || local[2].abs() > APART_TURNS * self.steps[2]
+                    || local[3].hypot(local[4]) > APART_PIXELS * self.refinement.pixel_angstrom
+            };
+            if found.iter().all(is_apart) {
+                found.push(pose);
+            }
+        }
+        found
+    }
+
+    /// Whether the grid sums a mode as well as a lattice does, or no lattice could.
+    fn is_the_grids(&self, mode: &Mode) -> bool {
+        let n = self.moves.n_coordinates();
+        let sd = |i: usize| mode.covariance[i][i].sqrt();
+        let is_fine = (0..n).all(|i| self.steps[i] <= FINE * sd(i));
+        is_fine || (0..3).any(|i| sd(i) > WIDE)
+    }
+
+    /// Finds the modes of an image, and the integral.
+    ///
+    /// # Errors
+    /// Where templates can't be taken.
+    pub fn refine(&mut self, image: &ImageSums, searched: &Searched) -> Result<Refined, LikelihoodError> {
+        self.posterior.take(image);
+        let found = self.refine_with(searched, self.refinement.n_modes)?;
+        if !found.is_between {
+            return Ok(found);
+        }
+        self.refine_with(searched, 4 * self.refinement.n_modes)
+    }
+
+    fn refine_with(&mut self, searched: &Searched, n_modes: usize) -> Result<Refined, LikelihoodError> {
+        let n = self.moves.n_coordinates();
+        let starts = self.starts(searched, n_modes.max(1));
+        let farthest = self.square.reach[0].hypot(self.square.reach[1]) + 2.0 * self.refinement.pixel_angstrom;
+        let mut modes: Vec<Mode> = Vec::new();
+        for start in starts {
+            let Some(mode) = climb(&mut self.posterior, start, self.moves, &self.steps, farthest)? else { continue };
+            let is_known = modes.iter().any(|other| {
+                let delta = other.chart.local(mode.chart.center());
+                quadratic(other, &delta, n) < SAME
+            });
+            if !is_known {
+                modes.push(mode);
+            }
+        }
+        modes.sort_by(|a, b| b.laplace.total_cmp(&a.laplace));
+        let least = modes.first().map_or(0.0, |mode| mode.laplace - NATS_OF_MODES);
+        modes.retain(|mode| mode.laplace >= least);
+
+        let best_of_all = modes.iter().map(|mode| mode.value.log_likelihood).fold(f64::NEG_INFINITY, f64::max);
+        let mut lattices: Vec<(usize, Lattice)> = Vec::new();
+        for index in 0..modes.len() {
+            if self.is_the_grids(&modes[index]) {
+                continue;
+            }
+            let square = self.square;
+            let counts = |local: &Local, pose: &ContinuousPose| {
+                let own = quadratic(&modes[index], local, n);
+                let is_nearer = |(place, other): (usize, &Mode)| {
+                    place != index && quadratic(other, &other.chart.local(pose), n) < own
+                };
+                if modes.iter().enumerate().any(is_nearer) {
+                    Counts::Elsewhere
+                } else if square.holds(pose) {
+                    Counts::Here
+                } else {
+                    Counts::Outside
+                }
+            };
+            let lattice = Lattice::sum(&mut self.posterior, &modes[index], n, best_of_all, &counts);
+            if let Some(lattice) = lattice? {
+                lattices.push((index, lattice));
+            }
+        }
+        self.gather(searched, &modes, &lattices)
+    }
+
+    /// Puts lattices and the rest of the grid together.
+    fn gather(
+        &mut self,
+        searched: &Searched,
+        modes: &[Mode],
+        lattices: &[(usize, Lattice)],
+    ) -> Result<Refined, LikelihoodError> {
+        // 1/(8π²) and one over the area that displacements may lie in.
+        let mut ln_prior = -(8.0 * PI * PI).ln();
+        for axis in 0..2 {
+            if self.square.reach[axis] > 0.0 {
+                ln_prior -= (2.0 * self.square.reach[axis]).ln();
+            }
+        }
+        let mut total = LogSum::new();
+        let mut of_modes = vec![f64::NEG_INFINITY; modes.len()];
+        for (index, lattice) in lattices {
+            of_modes[*index] = lattice.ln_integral + ln_prior;
+            total.add(of_modes[*index], 1.0);
+        }
+        let inside = match lattices.is_empty() {
+            true => f64::NEG_INFINITY,
+            false => self.grid_poses().sum_inside(&mut self.posterior, modes, lattices)?,
+        };
+        let rest = 1.0 - (inside - searched.log_likelihood).exp();
+        let ln_rest = if rest > 0.0 { searched.log_likelihood + rest.ln() } else { f64::NEG_INFINITY };
+        total.add(ln_rest, 1.0);
+        let log_likelihood = total.ln();
+        let grid_share = (ln_rest - log_likelihood).exp();
+
+        // The best mode is the highest; where there is none, the grid's best pose stands.
+        let best = modes
+            .iter()
+            .enumerate()
+            .max_by(|a, b| a.1.value.log_likelihood.total_cmp(&b.1.value.log_likelihood).then(b.0.cmp(&a.0)));
+        let n = self.moves.n_coordinates();
+        let (pose, value, mode_share, sd) = match best {
+            Some((index, mode)) => {
+                let variance = |i: usize| mode.covariance[i][i];
+                let shift = (3..n).map(variance).sum::<f64>() / (n - 3).max(1) as f64;
+                let sd = [(0.5 * (variance(0) + variance(1))).sqrt(), variance(2).sqrt(), shift.sqrt()];
+                (*mode.chart.center(), mode.value, (of_modes[index] - log_likelihood).exp(), sd)
+            }
+            None => {
+                let pose = self.pose(&searched.best);
+                let value = mode::values(&mut self.posterior, &Chart::new(pose, self.moves), &[[0.0; 5]])?;
+                (pose, value[0], 0.0, self.spread(searched))
+            }
+        };
+        let coarse = best.is_some_and(|(_, mode)| {
+            (0..n).any(|i| self.steps[i] > FINE * mode.covariance[i][i].sqrt())
+        });
+        let v = self.posterior.v();
+        // E = V·(1 − cc²), Y being V.
+        let error = v * (1.0 - value.cross_correlation * value.cross_correlation);
+        Ok(Refined {
+            log_likelihood,
+            log_likelihood_optimal: value.log_likelihood,
+            cross_correlation: value.cross_correlation,
+            pose,
+            contrast: value.b / value.a,
+            contrast_sd: (error / (2.0 * self.posterior.likelihood.mu() * value.a)).sqrt(),
+            n_modes: lattices.len(),
+            mode_share,
+            grid_share,
+            view_sd_rad: sd[0],
+            psi_sd_rad: sd[1],
+            shift_sd_angstrom: sd[2],
+            is_between: coarse && (0.05..=0.95).contains(&grid_share),
+        })
+    }
+
+    fn grid_poses(&self) -> GridPoses<'a, T> {
+        GridPoses {
+            templates: self.templates,
+            views: self.refinement.views,
+            displacements: self.displacements,
+            moves: self.moves,
+        }
+    }
+
+    /// The spread of the grid's best poses about the best one: view, rotation, displacement.
+    fn spread(&self, searched: &Searched) -> [f64; 3] {
+        let chart = Chart::new(self.pose(&searched.best), Moves::Both);
+        let top = searched.candidates.first().map_or(0.0, |first| first.score);
+        let (mut sum, mut squares) = (0.0, [0.0; 3]);
+        for candidate in searched.candidates {
+            let weight = (candidate.score - top).exp();
+            let local = chart.local(&self.pose(&candidate.pose));
+            sum += weight;
+            squares[0] += 0.5 * weight * (local[0] * local[0] + local[1] * local[1]);
+            squares[1] += weight * local[2] * local[2];
+            squares[2] += 0.5 * weight * (local[3] * local[3] + local[4] * local[4]);
+        }
+        squares.map(|square| if sum > 0.0 { (square / sum).sqrt() } else { f64::NAN })
+    }
+}
+
+/// xᵀHx
+fn quadratic(mode: &Mode, x: &Local, n: usize) -> f64 {
+    (0..n).map(|i| (0..n).map(|j| x[i] * mode.hessian[i][j] * x[j]).sum::<f64>()).sum()
+}

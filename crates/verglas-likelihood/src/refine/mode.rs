@@ -1,0 +1,194 @@
+//! From a pose of the grid to the maximum of ℓ₊ near it.
+
+use num_complex::Complex;
+use verglas_fourier::pose::Matrix3;
+
+use super::chart::{Chart, Local, Moves};
+use super::linear::{Matrix5, cholesky, half_ln_det, inverse, solve_lower, solve_upper};
+use super::posterior::{ContinuousPose, Posterior, Value, step_rad};
+use crate::error::LikelihoodError;
+
+/// A maximum of ℓ₊.
+#[derive(Debug, Clone)]
+pub(super) struct Mode {
+    pub chart: Chart,
+    pub value: Value,
+    /// H, of −ℓ₊.
+    pub hessian: Matrix5,
+    /// Σ = H⁻¹.
+    pub covariance: Matrix5,
+    /// n/2·ln 2π − ½ ln det H + ℓ̂.
+    pub laplace: f64,
+}
+
+/// Steps of Newton's method at most.
+const MOST_STEPS: usize = 16;
+/// Differences are taken over this share of a standard deviation.
+const SHARE: f64 = 0.3;
+/// gᵀH⁻¹g where the maximum is found, to 0.001 of a standard deviation.
+const CLOSE: f64 = 1e-6;
+
+/// ℓ₊ at some coordinates of a chart. Templates are taken once for each rotation that is not a step of the grid from another.
+pub(super) fn values(
+    posterior: &mut Posterior,
+    chart: &Chart,
+    points: &[Local],
+) -> Result<Vec<Value>, LikelihoodError> {
+    let step = step_rad(posterior.geometry);
+    let n_points = posterior.geometry.n_points();
+    let mut keys: Vec<[f64; 3]> = Vec::new();
+    let mut places = Vec::with_capacity(points.len());
+    for point in points {
+        let turn = (point[2] / step).round();
+        let mut rest = point[2] - turn * step;
+        if rest.abs() < 1e-9 {
+            rest = 0.0;
+        }
+        let key = [point[0], point[1], rest];
+        let place = keys.iter().position(|other| *other == key).unwrap_or_else(|| {
+            keys.push(key);
+            keys.len() - 1
+        });
+        places.push((place, turn as i64));
+    }
+    let rotations: Vec<Matrix3> =
+        keys.iter().map(|[x, y, omega]| chart.pose(&[*x, *y, *omega, 0.0, 0.0]).rotation).collect();
+    let mut slices: Vec<Complex<f64>> = Vec::new();
+    posterior.slices(&rotations, &mut slices)?;
+    // All points of one template after the other.
+    let mut order: Vec<usize> = (0..points.len()).collect();
+    order.sort_by_key(|&index| places[index]);
+    let mut found = vec![None; points.len()];
+    let mut taken = None;
+    for index in order {
+        let (place, turn) = places[index];
+        let turned = match taken {
+            Some((other, turned)) if other == (place, turn) => turned,
+            _ => posterior.turn(&slices[place * n_points..(place + 1) * n_points], turn),
+        };
+        taken = Some(((place, turn), turned));
+        found[index] = Some(posterior.value(turned, chart.pose(&points[index]).shift_angstrom));
+    }
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// Value, gradient and Hessian of ℓ₊ by central differences over `steps`.
+fn differences(
+    posterior: &mut Posterior,
+    chart: &Chart,
+    steps: &Local,
+    n: usize,
+) -> Result<(Value, [f64; 5], Matrix5), LikelihoodError> {
+    let mut points: Vec<Local> = vec![[0.0; 5]];
+    for i in 0..n {
+        for sign in [1.0, -1.0] {
+            let mut point = [0.0; 5];
+            point[i] = sign * steps[i];
+            points.push(point);
+        }
+    }
+    for i in 0..n {
+        for j in 0..i {
+            for sign in [1.0, -1.0] {
+                let mut point = [0.0; 5];
+                (point[i], point[j]) = (sign * steps[i], sign * steps[j]);
+                points.push(point);
+            }
+        }
+    }
+    let values = values(posterior, chart, &points)?;
+    let f: Vec<f64> = values.iter().map(|value| value.log_likelihood).collect();
+    let (mut gradient, mut hessian) = ([0.0; 5], [[0.0; 5]; 5]);
+    for i in 0..n {
+        let (plus, minus) = (f[1 + 2 * i], f[2 + 2 * i]);
+        gradient[i] = (plus - minus) / (2.0 * steps[i]);
+        hessian[i][i] = -(plus + minus - 2.0 * f[0]) / (steps[i] * steps[i]);
+    }
+    let mut at = 1 + 2 * n;
+    for i in 0..n {
+        for j in 0..i {
+            let corners = f[at] + f[at + 1];
+            let sides = f[1 + 2 * i] + f[2 + 2 * i] + f[1 + 2 * j] + f[2 + 2 * j];
+            let second = -(corners - sides + 2.0 * f[0]) / (2.0 * steps[i] * steps[j]);
+            (hessian[i][j], hessian[j][i]) = (second, second);
+            at += 2;
+        }
+    }
+    Ok((values[0], gradient, hessian))
+}
+
+/// Climbs from `start` to the maximum near it; `None` where there is none with a positive definite H, or none within
+/// `reach_angstrom` of displacements.
+///
+/// `steps` are of a size with the grid's.
+pub(super) fn climb(
+    posterior: &mut Posterior,
+    start: ContinuousPose,
+    moves: Moves,
+    grid_steps: &Local,
+    reach_angstrom: f64,
+) -> Result<Option<Mode>, LikelihoodError> {
+    let n = moves.n_coordinates();
+    let mut chart = Chart::new(start, moves);
+    let mut steps: Local = grid_steps.map(|step| 0.25 * step);
+    let mut before: Option<(f64, Chart, Local)> = None;
+    for _ in 0..MOST_STEPS {
+        let (value, gradient, hessian) = differences(posterior, &chart, &steps, n)?;
+        if let Some((best, from, step)) = &mut before
+            && value.log_likelihood < *best - 1e-6
+        {
+            // Too far: half of it.
+            *step = step.map(|value| 0.5 * value);
+            chart = Chart::new(from.pose(step), moves);
+            continue;
+        }
+        // In units of the steps, so that all coordinates are of one size.
+        let scaled = |damping: f64| -> Matrix5 {
+            std::array::from_fn(|i| {
+                std::array::from_fn(|j| {
+                    hessian[i][j] * steps[i] * steps[j] + if i == j { damping } else { 0.0 }
+                })
+            })
+        };
+        let largest = (0..n).map(|i| (hessian[i][i] * steps[i] * steps[i]).abs()).fold(1e-6, f64::max);
+        let mut damping = 0.0;
+        let lower = loop {
+            if let Some(lower) = cholesky(&scaled(damping), n) {
+                break lower;
+            }
+            damping = if damping == 0.0 { 0.01 * largest } else { 4.0 * damping };
+            if !damping.is_finite() {
+                return Ok(None);
+            }
+        };
+        let slope: [f64; 5] = std::array::from_fn(|i| gradient[i] * steps[i]);
+        let z = solve_lower(&lower, &slope, n);
+        let decrement: f64 = z.iter().map(|z| z * z).sum();
+        let mut step = solve_upper(&lower, &z, n);
+        // No farther than some three standard deviations, or grid steps.
+        let longest = step[..n].iter().fold(0.0_f64, |longest, step| longest.max(step.abs()));
+        let limit = 8.0;
+        if longest > limit {
+            step = step.map(|step| step * limit / longest);
+        }
+        let step: Local = std::array::from_fn(|i| step[i] * steps[i]);
+        if damping == 0.0 && decrement < CLOSE {
+            let plain = cholesky(&hessian, n);
+            let Some(lower) = plain else { return Ok(None) };
+            let laplace = 0.5 * n as f64 * std::f64::consts::TAU.ln() - half_ln_det(&lower, n) + value.log_likelihood;
+            return Ok(Some(Mode { chart, value, hessian, covariance: inverse(&lower, n), laplace }));
+        }
+        before = Some((value.log_likelihood, chart, step));
+        chart = Chart::new(chart.pose(&step), moves);
+        if chart.center().shift_angstrom.iter().any(|shift| shift.abs() > reach_angstrom) {
+            return Ok(None);
+        }
+        if damping == 0.0 {
+            for i in 0..n {
+                let deviation = 1.0 / hessian[i][i].sqrt();
+                steps[i] = (SHARE * deviation).min(grid_steps[i]);
+            }
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,181 @@
+//! The poses of the grid that lie in the cells of lattices.
+
+use num_complex::Complex;
+use verglas_fourier::pose::Matrix3;
+
+use super::chart::{Chart, Moves};
+use super::lattice::Lattice;
+use super::mode::Mode;
+use super::posterior::{ContinuousPose, Posterior, step_rad};
+use super::rotation::{about_z, product, turn};
+use crate::displacements::Displacements;
+use crate::error::LikelihoodError;
+use crate::formula::LogSum;
+use crate::real::Real;
+use crate::sets::TemplateSet;
+use crate::sums::to_double;
+
+/// Poses in lattices that are computed, if there are no more; of more, so many are drawn, as often as the lattice says
+/// that they count.
+const MOST: usize = 3000;
+
+/// All poses of the grid.
+pub(super) struct GridPoses<'a, T: Real> {
+    pub templates: &'a TemplateSet<'a, T>,
+    pub views: &'a [Matrix3],
+    pub displacements: &'a Displacements,
+    pub moves: Moves,
+}
+
+/// A pose of the grid in a lattice's cell.
+#[derive(Debug, Clone, Copy)]
+struct Inside {
+    view: u32,
+    rotation: u32,
+    displacement: u32,
+    /// ln of the grid's weight.
+    ln_weight: f64,
+    /// ℓ₊ of the cell's middle plus that.
+    expected: f64,
+}
+
+impl<T: Real> GridPoses<'_, T> {
+    /// ln of the sum of exp ℓ₊ over the grid's poses in the lattices' cells, with the grid's weights.
+    pub fn sum_inside(
+        &self,
+        posterior: &mut Posterior,
+        modes: &[Mode],
+        lattices: &[(usize, Lattice)],
+    ) -> Result<f64, LikelihoodError> {
+        let mut found = Vec::new();
+        for place in 0..lattices.len() {
+            self.find(posterior, modes, lattices, place, &mut found);
+        }
+        found.sort_unstable_by_key(|pose: &Inside| (pose.view, pose.rotation, pose.displacement));
+        let chosen = choose(&found);
+        let n_points = posterior.geometry.n_points();
+        let step = step_rad(posterior.geometry);
+        let mut template: Vec<Complex<f64>> = Vec::with_capacity(n_points);
+        let (mut view, mut turned) = (None, None);
+        let mut sum = LogSum::new();
+        for (pose, ln_weight) in chosen {
+            if view != Some(pose.view) {
+                template.clear();
+                template.extend(self.templates.template(pose.view as usize).iter().map(|value| to_double(*value)));
+                (view, turned) = (Some(pose.view), None);
+            }
+            let facts = match turned {
+                Some((rotation, facts)) if rotation == pose.rotation => facts,
+                _ => posterior.turn(&template, i64::from(pose.rotation)),
+            };
+            turned = Some((pose.rotation, facts));
+            let displacement = self.displacements.angstrom()[pose.displacement as usize];
+            let shift = turn(displacement, -step * f64::from(pose.rotation));
+            sum.add(posterior.value(facts, shift).log_likelihood + ln_weight, 1.0);
+        }
+        Ok(sum.ln())
+    }
+
+    /// The poses in one lattice's cells that are in no cell of those before.
+    fn find(
+        &self,
+        posterior: &Posterior,
+        modes: &[Mode],
+        lattices: &[(usize, Lattice)],
+        place: usize,
+        found: &mut Vec<Inside>,
+    ) {
+        let (index, lattice) = &lattices[place];
+        let chart = &modes[*index].chart;
+        let step = step_rad(posterior.geometry);
+        let p = posterior.geometry.n_inplanes();
+        let total: f64 = self.templates.view_weights().iter().sum();
+        let n_weighted = self.displacements.len() - usize::from(self.displacements.has_appended());
+        let ln_poses = ((n_weighted * p) as f64).ln();
+        // What the lattice reaches, so that little is looked at in vain.
+        let reach = lattice.reach();
+        for (view, rotation) in self.views.iter().enumerate() {
+            let at_zero = chart.local(&ContinuousPose { rotation: *rotation, ..*chart.center() });
+            if at_zero[0].abs() > reach[0] || at_zero[1].abs() > reach[1] {
+                continue;
+            }
+            let weight = self.templates.view_weights()[view];
+            if weight <= 0.0 {
+                continue;
+            }
+            let ln_weight = (weight / total).ln() - ln_poses;
+            for w in 0..p {
+                let angle = step * w as f64;
+                let omega = wrapped(at_zero[2] + angle);
+                if omega.abs() > reach[2] {
+                    continue;
+                }
+                let turned = product(rotation, &about_z(angle));
+                for (index, displacement) in self.displacements.angstrom()[..n_weighted].iter().enumerate() {
+                    let shift_angstrom = turn(*displacement, -angle);
+                    let local = match self.moves {
+                        Moves::Along(_) => chart.local(&ContinuousPose { rotation: turned, shift_angstrom }),
+                        _ => {
+                            let from = chart.center().shift_angstrom;
+                            let s = match self.moves {
+                                Moves::Both => [shift_angstrom[0] - from[0], shift_angstrom[1] - from[1]],
+                                _ => [0.0; 2],
+                            };
+                            [at_zero[0], at_zero[1], omega, s[0], s[1]]
+                        }
+                    };
+                    if local[3].abs() > reach[3] || local[4].abs() > reach[4] {
+                        continue;
+                    }
+                    let Some(expected) = lattice.cell(&local) else { continue };
+                    let pose = ContinuousPose { rotation: turned, shift_angstrom };
+                    let is_known = lattices[..place].iter().any(|(other, lattice)| {
+                        let other: &Chart = &modes[*other].chart;
+                        lattice.cell(&other.local(&pose)).is_some()
+                    });
+                    if !is_known {
+                        found.push(Inside {
+                            view: view as u32,
+                            rotation: w as u32,
+                            displacement: index as u32,
+                            ln_weight,
+                            expected: expected + ln_weight,
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The poses that are computed, each with ln of what its exp ℓ₊ is multiplied with: the grid's weight, times how many poses
+/// it stands for.
+fn choose(found: &[Inside]) -> Vec<(Inside, f64)> {
+    if found.len() <= MOST {
+        return found.iter().map(|pose| (*pose, pose.ln_weight)).collect();
+    }
+    // At equal distances along the sum of what is expected of each: that of a cell's middle is within a factor of it.
+    let top = found.iter().map(|pose| pose.expected).fold(f64::NEG_INFINITY, f64::max);
+    let share = |pose: &Inside| (pose.expected - top).exp().max(1e-6);
+    let distance = found.iter().map(share).sum::<f64>() / MOST as f64;
+    let mut chosen = Vec::with_capacity(MOST + 1);
+    let mut rest = 0.5 * distance;
+    for pose in found {
+        let share = share(pose);
+        rest -= share;
+        let mut times = 0;
+        while rest < 0.0 {
+            rest += distance;
+            times += 1;
+        }
+        if times > 0 {
+            chosen.push((*pose, pose.ln_weight + (f64::from(times) * distance / share).ln()));
+        }
+    }
+    chosen
+}
+
+/// An angle within (−π, π].
+fn wrapped(angle: f64) -> f64 {
+    angle - std::f64::consts::TAU * (angle / std::f64::consts::TAU).round()
+}

@@ -1,0 +1,282 @@
+//! Images of bead models under white noise, and the integral of their likelihood by a way of its own.
+
+use std::f64::consts::{PI, TAU};
+use std::sync::Arc;
+
+use num_complex::Complex;
+use verglas_fourier::grid::PolarGrid;
+use verglas_fourier::pose::Matrix3;
+use verglas_fourier::slices::{Beads, SlicePlan, SliceSettings, Structure};
+use verglas_fourier::sphere::{Views, rotation};
+use verglas_likelihood::ctf::ContrastTransfer;
+use verglas_likelihood::displacements::Displacements;
+use verglas_likelihood::refine::Slices;
+use verglas_likelihood::{ContrastSign, DegreesOfFreedom, Formula, Geometry, LikelihoodError, LogLikelihood};
+
+use crate::common::Noise;
+
+impl Noise {
+    /// From a normal distribution.
+    pub fn normal(&mut self) -> f64 {
+        let u = (self.next() + 0.5).max(1e-300);
+        (-2.0 * u.ln()).sqrt() * (TAU * self.next()).cos()
+    }
+
+    /// Any rotation.
+    pub fn rotation(&mut self) -> Matrix3 {
+        rotation(TAU * (self.next() + 0.5), (2.0 * self.next()).acos(), TAU * (self.next() + 0.5))
+    }
+}
+
+/// A model and the images' grids.
+pub struct World {
+    pub geometry: Geometry,
+    pub views: Views,
+    pub rotations: Vec<Matrix3>,
+    pub displacements: Displacements,
+    pub n_pixels: usize,
+    pub pixel_angstrom: f64,
+}
+
+impl World {
+    pub fn new(n_pixels: usize, pixel_angstrom: f64, factor: f64, max_pixels: f64, n_displacements: usize) -> Self {
+        let radius = factor * n_pixels as f64 / 4.0;
+        // Beads reach to 30 Å: as many angles as the outermost shell's waves ask for.
+        let waves = TAU * 2.0 * radius / (n_pixels as f64 * pixel_angstrom) * 34.0;
+        let p = (2.0 * waves / 4.0).ceil() as usize * 4 + 8;
+        let geometry =
+            Geometry::new(PolarGrid::new(radius, 0.25, p).unwrap(), n_pixels as f64 * pixel_angstrom).unwrap();
+        let views = Views::new(1.0 / (4.0 * PI * factor)).unwrap();
+        let rotations = (0..views.len()).map(|t| views.rotation(t)).collect();
+        let displacements = Displacements::new(max_pixels, pixel_angstrom, n_displacements, n_displacements).unwrap();
+        Self { geometry, views, rotations, displacements, n_pixels, pixel_angstrom }
+    }
+}
+
+/// 24 beads of RMS radius 14 Å, and another that is `change` of it different.
+pub struct Model(SlicePlan<f64>);
+
+impl Model {
+    pub fn new(world: &World, seed: u64, change_angstrom: f64) -> Self {
+        let mut noise = Noise::new(seed);
+        let mut positions: Vec<[f64; 3]> =
+            (0..24).map(|_| [noise.normal(), noise.normal(), noise.normal()].map(|x| 8.1 * x)).collect();
+        for position in &mut positions {
+            position.iter_mut().for_each(|x| *x = x.clamp(-16.0, 16.0));
+        }
+        let mut other = Noise::new(seed + 999);
+        for position in &mut positions {
+            position.iter_mut().for_each(|x| *x += change_angstrom * other.normal());
+        }
+        for axis in 0..3 {
+            let mean = positions.iter().map(|position| position[axis]).sum::<f64>() / 24.0;
+            positions.iter_mut().for_each(|position| position[axis] -= mean);
+        }
+        let beads =
+            Beads { positions_angstrom: positions, radii_angstrom: vec![2.8; 24], ..Beads::default() };
+        let settings = SliceSettings { n_views: 1, ..SliceSettings::default() };
+        let structure = Structure::Beads(Arc::new(beads));
+        Self(SlicePlan::new(structure, world.geometry.grid(), world.geometry.box_angstrom(), &settings).unwrap())
+    }
+
+    pub fn templates(&self, world: &World) -> Vec<Complex<f64>> {
+        let mut out = vec![Complex::default(); world.rotations.len() * world.geometry.n_points()];
+        self.take(&world.rotations, &mut out).unwrap();
+        out
+    }
+}
+
+impl Slices for Model {
+    fn take(&self, rotations: &[Matrix3], out: &mut [Complex<f64>]) -> Result<(), LikelihoodError> {
+        let mut norms = vec![0.0; rotations.len()];
+        self.0.compute(rotations, out, &mut norms).map_err(|error| LikelihoodError::Slices(error.to_string()))
+    }
+}
+
+/// An image, and how it was taken.
+pub struct Image {
+    pub values: Vec<Complex<f64>>,
+    pub contrast: Vec<f64>,
+    pub transfer: ContrastTransfer,
+}
+
+/// C·T, moved.
+pub fn seen(world: &World, model: &Model, contrast: &[f64], rotation: &Matrix3, shift: [f64; 2]) -> Vec<Complex<f64>> {
+    let (geometry, p) = (&world.geometry, world.geometry.n_inplanes());
+    let mut values = vec![Complex::default(); geometry.n_points()];
+    model.take(std::slice::from_ref(rotation), &mut values).unwrap();
+    for (at, (value, contrast)) in values.iter_mut().zip(contrast).enumerate() {
+        let (cos, sin) = geometry.grid().direction(at % p);
+        let q = 2.0 * geometry.grid().radii()[at / p] / geometry.box_angstrom();
+        *value *= Complex::cis(-TAU * q * (shift[0] * cos + shift[1] * sin)) * *contrast;
+    }
+    values
+}
+
+/// An image of squared matched-filter signal-to-noise ρ² (0: noise alone), at any pose, up to `reach` pixels off centre.
+pub fn image(world: &World, model: &Model, rho2: f64, reach: f64, seed: u64) -> Image {
+    let (geometry, p, n) = (&world.geometry, world.geometry.n_inplanes(), world.n_pixels);
+    let mut noise = Noise::new(seed);
+    for _ in 0..20 {
+        noise.next();
+    }
+    let defocus = 9_000.0 + 6_000.0 * (noise.next() + 0.5);
+    let transfer = ContrastTransfer {
+        defocus_u_angstrom: defocus,
+        defocus_v_angstrom: defocus - 800.0,
+        defocus_angle_rad: PI * noise.next(),
+        voltage_kv: 300.0,
+        spherical_aberration_mm: 2.7,
+        amplitude_contrast: 0.1,
+        phase_shift_rad: 0.0,
+        b_factor_angstrom2: 0.0,
+    };
+    let mut contrast = vec![0.0; geometry.n_points()];
+    transfer.fill(geometry, Default::default(), 0, &mut contrast).unwrap();
+    let rotation = noise.rotation();
+    let shift_angstrom = [0, 1].map(|_| 2.0 * reach * world.pixel_angstrom * noise.next());
+    let mut values = seen(world, model, &contrast, &rotation, shift_angstrom);
+    let weights = geometry.point_weights();
+    let power: f64 = values.iter().enumerate().map(|(at, value)| weights[at / p] * value.norm_sqr()).sum();
+    // White noise of variance 1 in each pixel has N² in each Fourier pixel, four of which are a unit of the grid's area.
+    let area: f64 = weights.iter().map(|weight| weight * p as f64).sum();
+    let unit = area / (PI * geometry.grid().radius_max().powi(2));
+    let scale = (rho2 * (n * n) as f64 * unit / 4.0 / power).sqrt();
+    values.iter_mut().for_each(|value| *value *= scale);
+    // The noise's transform, axis after axis.
+    let pixels: Vec<f64> = (0..n * n).map(|_| noise.normal()).collect();
+    for (at, value) in values.iter_mut().enumerate() {
+        let (cos, sin) = geometry.grid().direction(at % p);
+        let q = 2.0 * geometry.grid().radii()[at / p] / n as f64;
+        let waves = |turns: f64| -> Vec<Complex<f64>> {
+            (0..n).map(|i| Complex::cis(-TAU * turns * (i as f64 - (n / 2) as f64))).collect()
+        };
+        let (rows, columns) = (waves(q * cos), waves(q * sin));
+        for (row, wave) in pixels.chunks_exact(n).zip(rows) {
+            let sum: Complex<f64> = row.iter().zip(&columns).map(|(pixel, wave)| wave * pixel).sum();
+            *value += sum * wave;
+        }
+    }
+    Image { values, contrast, transfer }
+}
+
+/// ℓ₊ of an image at any pose, by plain sums.
+pub struct Plain<'a> {
+    world: &'a World,
+    image: &'a Image,
+    likelihood: LogLikelihood,
+    i_yy: f64,
+    i_sy: f64,
+}
+
+impl<'a> Plain<'a> {
+    pub fn new(world: &'a World, image: &'a Image, sign: ContrastSign) -> Self {
+        let (geometry, p) = (&world.geometry, world.geometry.n_inplanes());
+        let likelihood =
+            LogLikelihood::of::<f64>(geometry, Formula::Right, DegreesOfFreedom::Band, sign).unwrap();
+        let (mut i_yy, mut i_sy) = (0.0, 0.0);
+        for (at, value) in image.values.iter().enumerate() {
+            let weight = geometry.point_weights()[at / p];
+            i_yy += weight * value.norm_sqr();
+            i_sy += weight * geometry.constant()[at] * value.re;
+        }
+        Self { world, image, likelihood, i_yy, i_sy }
+    }
+
+    /// ℓ₊ at one rotation and some displacements in the image's frame.
+    pub fn values(&self, model: &Model, rotation: &Matrix3, shifts: &[[f64; 2]]) -> Vec<f64> {
+        let (geometry, p) = (&self.world.geometry, self.world.geometry.n_inplanes());
+        let still = seen(self.world, model, &self.image.contrast, rotation, [0.0; 2]);
+        let (mut i_xx, mut i_sx) = (0.0, 0.0);
+        let mut products = still.clone();
+        for (at, value) in still.iter().enumerate() {
+            let weight = geometry.point_weights()[at / p];
+            i_xx += weight * value.norm_sqr();
+            // The mean is that of the template where it stands.
+            i_sx += weight * geometry.constant()[at] * value.re;
+            products[at] = value * self.image.values[at].conj() * weight;
+        }
+        let i_ss = geometry.i_ss();
+        let a = i_xx * i_ss - i_sx * i_sx;
+        let v = self.i_yy * i_ss - self.i_sy * self.i_sy;
+        let value = |shift: &[f64; 2]| {
+            let mut i_xy = 0.0;
+            for (at, product) in products.iter().enumerate() {
+                let (cos, sin) = geometry.grid().direction(at % p);
+                let q = 2.0 * geometry.grid().radii()[at / p] / geometry.box_angstrom();
+                let (sin, cos) = (TAU * q * (shift[0] * cos + shift[1] * sin)).sin_cos();
+                i_xy += product.re * cos + product.im * sin;
+            }
+            self.likelihood.value((i_xy * i_ss - i_sx * self.i_sy) / (a * v).sqrt(), a, v)
+        };
+        shifts.iter().map(value).collect()
+    }
+}
+
+/// ln L by drawing poses: cells of the grid as often as √ of what the grid's points say, and any pose of a cell; with its
+/// standard error. Neither modes nor lattices are in it.
+pub fn drawn(
+    world: &World,
+    model: &Model,
+    plain: &Plain,
+    cross_correlations: &[f64],
+    n_draws: usize,
+    seed: u64,
+) -> (f64, f64) {
+    let (p, n_views) = (world.geometry.n_inplanes(), world.rotations.len());
+    let (d, mut noise) = (world.displacements.len(), Noise::new(seed));
+    // Directions all over the sphere, by the view that is nearest: of a view's own cell, any is as likely as any other.
+    let directions: Vec<[f64; 3]> = world.rotations.iter().map(|r| [r[0][2], r[1][2], r[2][2]]).collect();
+    let mut cells: Vec<Vec<[f64; 3]>> = vec![Vec::new(); n_views];
+    let n_directions = 12 * n_views;
+    for _ in 0..n_directions {
+        let r = noise.rotation();
+        let direction = [r[0][2], r[1][2], r[2][2]];
+        let dot = |other: &[f64; 3]| (0..3).map(|i| direction[i] * other[i]).sum::<f64>();
+        let nearest = (0..n_views).max_by(|a, b| dot(&directions[*a]).total_cmp(&dot(&directions[*b]))).unwrap();
+        cells[nearest].push(direction);
+    }
+    // A cell's weight: tempered, so that maxima between the points are found.
+    let gains: Vec<f64> = cross_correlations.iter().map(|cc| plain.likelihood.gain(*cc)).collect();
+    let top = gains.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut cumulative = Vec::with_capacity(gains.len());
+    let mut sum = 0.0;
+    for (at, gain) in gains.iter().enumerate() {
+        let view = at / (d * p);
+        let share = cells[view].len() as f64 / n_directions as f64;
+        sum += share * (0.4 * (gain - top)).exp();
+        cumulative.push(sum);
+    }
+    let step = world.displacements.grid().unwrap().steps_angstrom[0];
+    let mut terms = Vec::with_capacity(n_draws);
+    for _ in 0..n_draws {
+        let mark = (noise.next() + 0.5) * sum;
+        let at = cumulative.partition_point(|c| *c < mark).min(gains.len() - 1);
+        let (view, displacement, w) = (at / (d * p), at / p % d, at % p);
+        if cells[view].is_empty() {
+            continue;
+        }
+        let probability = (cumulative[at] - if at > 0 { cumulative[at - 1] } else { 0.0 }) / sum;
+        let share = cells[view].len() as f64 / n_directions as f64 / (d * p) as f64;
+        let [x, y, z] = cells[view][((noise.next() + 0.5) * cells[view].len() as f64) as usize % cells[view].len()];
+        let omega = TAU * (w as f64 + noise.next()) / p as f64;
+        let turned = rotation(y.atan2(x), z.clamp(-1.0, 1.0).acos(), omega);
+        let [d0, d1] = world.displacements.angstrom()[displacement];
+        // Displacements all over the cell, from the template's frame to the image's.
+        const ALONG: usize = 5;
+        let mut shifts = Vec::with_capacity(ALONG * ALONG);
+        for i in 0..ALONG * ALONG {
+            let place = |i: usize, jitter: f64| step * ((i as f64 + 0.5 + jitter) / ALONG as f64 - 0.5);
+            let (d0, d1) = (d0 + place(i % ALONG, noise.next()), d1 + place(i / ALONG, noise.next()));
+            shifts.push([omega.cos() * d0 + omega.sin() * d1, omega.cos() * d1 - omega.sin() * d0]);
+        }
+        let values = plain.values(model, &turned, &shifts);
+        let top = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mean = values.iter().map(|value| (value - top).exp()).sum::<f64>() / (ALONG * ALONG) as f64;
+        terms.push(top + mean.ln() + (share / probability).ln());
+    }
+    let top = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mean = terms.iter().map(|term| (term - top).exp()).sum::<f64>() / n_draws as f64;
+    let square = terms.iter().map(|term| (2.0 * (term - top)).exp()).sum::<f64>() / n_draws as f64;
+    (top + mean.ln(), ((square / (mean * mean) - 1.0) / n_draws as f64).sqrt())
+}
