@@ -21,11 +21,14 @@ const N_TRIALS: usize = 128;
 /// How many are transformed before their moments are added.
 const AT_ONCE: usize = 16;
 
+const UNMOVED: [f64; 2] = [0.0; 2];
+
 /// Displaced templates, in an order that spreads the first of them over views and displacements.
 pub(crate) struct Samples<'a, T: Real> {
     geometry: &'a Geometry,
     templates: &'a TemplateSet<'a, T>,
-    displacements: &'a Displacements,
+    /// All displacements, and (0, 0): the constant's product is that of the unmoved template.
+    set: Vec<[f64; 2]>,
     fft: Arc<dyn Fft<f64>>,
     roots: Vec<f64>,
 }
@@ -38,19 +41,23 @@ pub(crate) fn bytes_of_samples(geometry: &Geometry, n_threads: usize) -> u64 {
 }
 
 impl<'a, T: Real> Samples<'a, T> {
-    pub fn new(geometry: &'a Geometry, templates: &'a TemplateSet<'a, T>, displacements: &'a Displacements) -> Self {
+    pub fn new(geometry: &'a Geometry, templates: &'a TemplateSet<'a, T>, displacements: &Displacements) -> Self {
         let roots = geometry.point_weights().iter().map(|weight| weight.sqrt()).collect();
-        Self { geometry, templates, displacements, fft: plan_complex_forward_f64(geometry.n_inplanes()), roots }
+        let mut set = displacements.angstrom().to_vec();
+        if !set.contains(&UNMOVED) {
+            set.push(UNMOVED);
+        }
+        Self { geometry, templates, set, fft: plan_complex_forward_f64(geometry.n_inplanes()), roots }
     }
 
     /// Those that functions are found from.
     fn n_found_from(&self) -> usize {
-        N_SAMPLES.min(self.templates.n_views() * self.displacements.len())
+        N_SAMPLES.min(self.templates.n_views() * self.set.len())
     }
 
     /// Those that functions are tried on: others, or the same where there are no others.
     pub fn trials(&self) -> std::ops::Range<usize> {
-        let n_all = self.templates.n_views() * self.displacements.len();
+        let n_all = self.templates.n_views() * self.set.len();
         if n_all <= N_SAMPLES { 0..n_all } else { N_SAMPLES..N_SAMPLES + N_TRIALS }
     }
 
@@ -69,16 +76,18 @@ impl<'a, T: Real> Samples<'a, T> {
         values
     }
 
-    /// The view and displacement of a sample: of eight one is a displacement at the edge of the set.
+    /// The view and displacement of a sample: of eight one is a displacement at the edge of the set, and one is none.
     fn place(&self, index: usize) -> (usize, [f64; 2]) {
-        let (n_views, set) = (self.templates.n_views(), self.displacements.angstrom());
+        let (n_views, set) = (self.templates.n_views(), &self.set);
         if n_views * set.len() <= N_SAMPLES {
             return (index % n_views, set[index / n_views]);
         }
         // Steps of the golden section and of its relative in the plane spread any number of points.
         let share = |i: usize, step: f64| (i as f64 * step).fract();
         let view = (share(index, 0.618_033_988_749_894_9) * n_views as f64) as usize;
-        let displacement = if index.is_multiple_of(8) {
+        let displacement = if index % 8 == 4 {
+            UNMOVED
+        } else if index.is_multiple_of(8) {
             // Farthest from the origin in a direction.
             let (sin, cos) = (TAU * share(index / 8, 0.618_033_988_749_894_9)).sin_cos();
             let along = |d: &[f64; 2]| d[0] * cos + d[1] * sin;

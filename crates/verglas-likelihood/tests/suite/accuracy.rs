@@ -211,3 +211,15 @@ fn large_boxes_are_within_the_bounds_in_single_precision() {
         shares::<f32>(&case, &set, Formula::Right, &format!("N {n}, noise {noise}"));
     }
 }
+
+/// Sets without (0, 0): the constant is that of the unmoved template all the same.
+#[test]
+fn displacements_far_from_zero_are_within_the_bounds() {
+    for (seed, n_views) in [(0, 1), (1, 3)] {
+        let case = Case::new(geometry(32, 1.0, 64), n_views, 2, 0.3, seed);
+        for set in [vec![[-3.0, 2.0]], vec![[14.0, 9.0], [15.0, 9.0]]] {
+            let set = Displacements::of(set).unwrap();
+            shares::<f32>(&case, &set, Formula::Right, "far from zero");
+        }
+    }
+}
