@@ -86,7 +86,12 @@ impl Displacements {
             is_at_rim.push(false);
         }
         let step = |n: usize| if n > 1 { 2.0 * reach / (n - 1) as f64 } else { 0.0 };
-        Ok(Self { angstrom, is_at_rim, has_appended, grid: Some(DisplacementGrid { n: [n_0, n_1], steps_angstrom: [step(n_0), step(n_1)] }) })
+        Ok(Self {
+            angstrom,
+            is_at_rim,
+            has_appended,
+            grid: Some(DisplacementGrid { n: [n_0, n_1], steps_angstrom: [step(n_0), step(n_1)] }),
+        })
     }
 
     /// These displacements in Å, in this order; none of them is at a rim.

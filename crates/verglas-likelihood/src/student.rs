@@ -104,7 +104,13 @@ mod tests {
         let top = if t < 0.0 { ln_density(t) } else { ln_density(0.0) };
         let sum: f64 = (0..=n)
             .map(|i| {
-                let factor = if i == 0 || i == n { 1.0 } else if i % 2 == 1 { 4.0 } else { 2.0 };
+                let factor = if i == 0 || i == n {
+                    1.0
+                } else if i % 2 == 1 {
+                    4.0
+                } else {
+                    2.0
+                };
                 factor * (ln_density(t - f64::from(i) * step) - top).exp()
             })
             .sum();

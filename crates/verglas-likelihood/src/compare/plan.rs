@@ -108,7 +108,19 @@ impl<'a, T: SearchReal> Plan<'a, T> {
         let negative = (settings.sign == ContrastSign::Positive).then(|| Negative::new(likelihood.mu()));
         let lanes = T::lanes();
         let phases = phases(geometry, displacements, transform.n_angles, lanes);
-        Ok(Self { geometry, templates, displacements, settings, likelihood, negative, basis, transform, phases, lanes, keeps_views: false })
+        Ok(Self {
+            geometry,
+            templates,
+            displacements,
+            settings,
+            likelihood,
+            negative,
+            basis,
+            transform,
+            phases,
+            lanes,
+            keeps_views: false,
+        })
     }
 
     /// How far below the best a pose's score may lie to be one of the candidates.

@@ -45,9 +45,8 @@ impl<T: Real> Negative<T> {
         let (mut powers, mut before, mut this) = (vec![0.0; n_terms], vec![0.0; n_terms], vec![0.0; n_terms]);
         this[0] = 1.0;
         for order in 0..n_terms {
-            let sum: f64 = (0..n_terms)
-                .map(|m| values[m] * (PI * order as f64 * (m as f64 + 0.5) / n_terms as f64).cos())
-                .sum();
+            let sum: f64 =
+                (0..n_terms).map(|m| values[m] * (PI * order as f64 * (m as f64 + 0.5) / n_terms as f64).cos()).sum();
             let coefficient = sum * if order == 0 { 1.0 } else { 2.0 } / n_terms as f64;
             powers.iter_mut().zip(&this).for_each(|(power, t)| *power += coefficient * t);
             // T_{k+1} = 2x·T_k − T_{k−1}

@@ -113,7 +113,9 @@ impl<'a, T: SearchReal> Job<'a, T> {
             outcome: Mutex::new(Outcome {
                 log_likelihoods: vec![f64::NAN; n_log_likelihoods],
                 of_views: match search.keeps_views {
-                    true => vec![BestOfView { score: f64::NAN, displacement: 0, rotation: 0 }; block.n_images * n_views],
+                    true => {
+                        vec![BestOfView { score: f64::NAN, displacement: 0, rotation: 0 }; block.n_images * n_views]
+                    }
                     false => Vec::new(),
                 },
                 candidates: vec![Candidates::new(search.window()); block.n_images],

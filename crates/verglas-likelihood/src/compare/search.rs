@@ -73,7 +73,8 @@ impl<'a, T: SearchReal> Search<'a, T> {
         let phases = (self.plan.phases.len() * size_of::<T>()) as u64;
         let n_threads = self.plan.settings.n_threads.max(1) as u64;
         // Two templates and what is summed of them, and some templates of a view.
-        let refinement = if self.refinement.is_some() { n_threads * 40 * 16 * self.plan.geometry.n_points() as u64 } else { 0 };
+        let refinement =
+            if self.refinement.is_some() { n_threads * 40 * 16 * self.plan.geometry.n_points() as u64 } else { 0 };
         phases
             + refinement
             + n_threads * bytes_of_thread(self.plan.geometry, &self.plan.basis, &self.plan.transform, self.plan.lanes)

@@ -39,13 +39,7 @@ pub(crate) struct Tables<T> {
 }
 
 impl<T: Real> Tables<T> {
-    pub fn new(
-        geometry: &Geometry,
-        formula: Formula,
-        sign: ContrastSign,
-        integrated: bool,
-        n_images: usize,
-    ) -> Self {
+    pub fn new(geometry: &Geometry, formula: Formula, sign: ContrastSign, integrated: bool, n_images: usize) -> Self {
         let (p, n) = (geometry.n_inplanes(), geometry.n_shells());
         let len = |is_needed: bool| if is_needed { n_images * p } else { 0 };
         let other = integrated && formula.is_cryolike();

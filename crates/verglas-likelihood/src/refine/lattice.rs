@@ -195,7 +195,7 @@ impl Lattice {
         let mut rest = *local;
         for i in 0..self.n {
             let whole = (rest[i] / self.basis[i][i]).round();
-            if !(whole.abs() < 1e6) {
+            if whole.is_nan() || whole.abs() > 1e6 {
                 return None;
             }
             place[i] = whole as i32;

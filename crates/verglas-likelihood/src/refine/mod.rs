@@ -339,9 +339,7 @@ impl<'a, T: Real> Refiner<'a, T> {
                 (pose, value[0], 0.0, self.spread(searched))
             }
         };
-        let coarse = best.is_some_and(|(_, mode)| {
-            (0..n).any(|i| self.steps[i] > FINE * mode.covariance[i][i].sqrt())
-        });
+        let coarse = best.is_some_and(|(_, mode)| (0..n).any(|i| self.steps[i] > FINE * mode.covariance[i][i].sqrt()));
         let v = self.posterior.v();
         // E = V·(1 − cc²), Y being V.
         let error = v * (1.0 - value.cross_correlation * value.cross_correlation);

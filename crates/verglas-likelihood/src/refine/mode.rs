@@ -145,9 +145,7 @@ pub(super) fn climb(
         // In units of the steps, so that all coordinates are of one size.
         let scaled = |damping: f64| -> Matrix5 {
             std::array::from_fn(|i| {
-                std::array::from_fn(|j| {
-                    hessian[i][j] * steps[i] * steps[j] + if i == j { damping } else { 0.0 }
-                })
+                std::array::from_fn(|j| hessian[i][j] * steps[i] * steps[j] + if i == j { damping } else { 0.0 })
             })
         };
         let largest = (0..n).map(|i| (hessian[i][i] * steps[i] * steps[i]).abs()).fold(1e-6, f64::max);

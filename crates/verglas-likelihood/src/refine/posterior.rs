@@ -63,7 +63,7 @@ impl<'a> Posterior<'a> {
     pub fn new(geometry: &'a Geometry, likelihood: &'a LogLikelihood, slices: &'a dyn Slices) -> Self {
         let p = geometry.n_inplanes();
         // Images and templates are real: opposite points are conjugates.
-        let n_angles = if p % 2 == 0 { p / 2 } else { p };
+        let n_angles = if p.is_multiple_of(2) { p / 2 } else { p };
         let n = geometry.n_shells() * n_angles;
         let room = || vec![0.0; n];
         Self {

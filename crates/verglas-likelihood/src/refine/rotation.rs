@@ -26,11 +26,7 @@ pub(super) fn tilt(x: f64, y: f64) -> Matrix3 {
         angle if angle < 1e-4 => (1.0 - angle * angle / 6.0, 0.5 - angle * angle / 24.0),
         angle => (angle.sin() / angle, 2.0 * (0.5 * angle).sin().powi(2) / (angle * angle)),
     };
-    [
-        [1.0 - c * y * y, c * x * y, s * y],
-        [c * x * y, 1.0 - c * x * x, -s * x],
-        [-s * y, s * x, angle.cos()],
-    ]
+    [[1.0 - c * y * y, c * x * y, s * y], [c * x * y, 1.0 - c * x * x, -s * x], [-s * y, s * x, angle.cos()]]
 }
 
 /// (x, y, ω) with `rotation` = tilt(x, y)·about_z(ω).
@@ -68,7 +64,9 @@ mod tests {
 
     #[test]
     fn a_rotation_is_what_it_is_split_into() {
-        for (x, y, omega) in [(0.0, 0.0, 0.3), (0.2, -0.1, -2.0), (1e-6, 2e-6, 1.0), (-2.0, 1.0, 3.0), (0.0, 1e-13, 0.0)] {
+        for (x, y, omega) in
+            [(0.0, 0.0, 0.3), (0.2, -0.1, -2.0), (1e-6, 2e-6, 1.0), (-2.0, 1.0, 3.0), (0.0, 1e-13, 0.0)]
+        {
             let rotation = product(&tilt(x, y), &about_z(omega));
             let found = split(&rotation);
             for (found, expected) in found.into_iter().zip([x, y, omega]) {
@@ -97,8 +95,10 @@ mod tests {
         for (alpha, beta, omega) in [(0.3, 1.0, -0.7), (5.0, 3.0, 2.0), (1.0, 0.001, 0.5)] {
             let rotation = sphere::rotation(alpha, beta, omega);
             assert!((inplane_angle(&rotation) - omega).abs() < 1e-9, "{omega}");
-            assert_eq!(product(&sphere::rotation(alpha, beta, 0.0), &about_z(omega)).map(|row| row.map(|v| (v * 1e9).round())),
-                rotation.map(|row| row.map(|v| (v * 1e9).round())));
+            assert_eq!(
+                product(&sphere::rotation(alpha, beta, 0.0), &about_z(omega)).map(|row| row.map(|v| (v * 1e9).round())),
+                rotation.map(|row| row.map(|v| (v * 1e9).round()))
+            );
         }
     }
 }

@@ -56,7 +56,11 @@ fn check<T: SearchReal>(
         let place = (b.displacement * geometry.n_inplanes()) + b.rotation;
         let there = slow.cross_correlations[(i * n_views + b.template) * n_poses + place];
         if sign == ContrastSign::Any {
-            assert!(there >= a.cross_correlation - 2.0 * cc_bound, "{what}, image {i}: {there} {}", a.cross_correlation);
+            assert!(
+                there >= a.cross_correlation - 2.0 * cc_bound,
+                "{what}, image {i}: {there} {}",
+                a.cross_correlation
+            );
         } else {
             let (found, best) = (b.log_likelihood_optimal, a.log_likelihood_optimal);
             assert!(found >= best - 2.0 * bound, "{what}, image {i}: {found} {best}");

@@ -8,12 +8,16 @@ use verglas_fourier::grid::PolarGrid;
 use verglas_fourier::pose::Matrix3;
 use verglas_fourier::slices::{Beads, SlicePlan, SliceSettings, Structure};
 use verglas_fourier::sphere::{Views, rotation};
-use verglas_likelihood::ctf::ContrastTransfer;
+use verglas_likelihood::compare::{ComparisonSettings, Search};
+use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
 use verglas_likelihood::displacements::Displacements;
-use verglas_likelihood::refine::Slices;
-use verglas_likelihood::{ContrastSign, DegreesOfFreedom, Formula, Geometry, LikelihoodError, LogLikelihood};
+use verglas_likelihood::refine::{DEFAULT_MODES, Refinement, Slices};
+use verglas_likelihood::{
+    Contrast, ContrastSign, DegreesOfFreedom, Formula, Geometry, ImageResult, ImageSet, LikelihoodError, LogLikelihood,
+    TemplateSet,
+};
 
-use crate::common::Noise;
+use crate::common::{Noise, round};
 
 impl Noise {
     /// From a normal distribution.
@@ -36,6 +40,8 @@ pub struct World {
     pub displacements: Displacements,
     pub n_pixels: usize,
     pub pixel_angstrom: f64,
+    /// σ² of the noise by the grid's radius.
+    pub sigma2: fn(f64) -> f64,
 }
 
 impl World {
@@ -49,7 +55,7 @@ impl World {
         let views = Views::new(1.0 / (4.0 * PI * factor)).unwrap();
         let rotations = (0..views.len()).map(|t| views.rotation(t)).collect();
         let displacements = Displacements::new(max_pixels, pixel_angstrom, n_displacements, n_displacements).unwrap();
-        Self { geometry, views, rotations, displacements, n_pixels, pixel_angstrom }
+        Self { geometry, views, rotations, displacements, n_pixels, pixel_angstrom, sigma2: |_| 1.0 }
     }
 }
 
@@ -72,8 +78,7 @@ impl Model {
             let mean = positions.iter().map(|position| position[axis]).sum::<f64>() / 24.0;
             positions.iter_mut().for_each(|position| position[axis] -= mean);
         }
-        let beads =
-            Beads { positions_angstrom: positions, radii_angstrom: vec![2.8; 24], ..Beads::default() };
+        let beads = Beads { positions_angstrom: positions, radii_angstrom: vec![2.8; 24], ..Beads::default() };
         let settings = SliceSettings { n_views: 1, ..SliceSettings::default() };
         let structure = Structure::Beads(Arc::new(beads));
         Self(SlicePlan::new(structure, world.geometry.grid(), world.geometry.box_angstrom(), &settings).unwrap())
@@ -93,11 +98,13 @@ impl Slices for Model {
     }
 }
 
-/// An image, and how it was taken.
+/// An image, with its truth.
 pub struct Image {
     pub values: Vec<Complex<f64>>,
     pub contrast: Vec<f64>,
     pub transfer: ContrastTransfer,
+    pub rotation: Matrix3,
+    pub shift_angstrom: [f64; 2],
 }
 
 /// C·T, moved.
@@ -154,10 +161,49 @@ pub fn image(world: &World, model: &Model, rho2: f64, reach: f64, seed: u64) -> 
         let (rows, columns) = (waves(q * cos), waves(q * sin));
         for (row, wave) in pixels.chunks_exact(n).zip(rows) {
             let sum: Complex<f64> = row.iter().zip(&columns).map(|(pixel, wave)| wave * pixel).sum();
-            *value += sum * wave;
+            *value += sum * wave * (world.sigma2)(geometry.grid().radii()[at / p]).sqrt();
         }
     }
-    Image { values, contrast, transfer }
+    Image { values, contrast, transfer, rotation, shift_angstrom }
+}
+
+/// A model's templates, with which images are compared.
+pub struct Compared<'a> {
+    world: &'a World,
+    model: &'a Model,
+    templates: Vec<Complex<f32>>,
+}
+
+impl<'a> Compared<'a> {
+    pub fn new(world: &'a World, model: &'a Model) -> Self {
+        Self { world, model, templates: round(&model.templates(world)) }
+    }
+
+    /// What is found of an image, and the correlation of each pose of the grid.
+    pub fn image(&self, image: &Image) -> (ImageResult, Vec<f64>) {
+        let World { geometry, views, displacements, .. } = self.world;
+        let set = TemplateSet::new(geometry, &self.templates, &views.weight).unwrap();
+        let settings = ComparisonSettings {
+            sign: ContrastSign::Positive,
+            weighs_appended: false,
+            full: true,
+            n_threads: 2,
+            ..ComparisonSettings::default()
+        };
+        let refinement = Refinement {
+            slices: self.model,
+            views: &self.world.rotations,
+            n_modes: DEFAULT_MODES,
+            pixel_angstrom: self.world.pixel_angstrom,
+        };
+        let search = Search::new(geometry, set, displacements, settings).unwrap();
+        let search = search.with_refinement(refinement).unwrap();
+        let values = round::<f32>(&image.values);
+        let transfers = [image.transfer];
+        let contrast = Contrast::Parameters(&transfers, ContrastFormula::Right);
+        let found = search.compare(&ImageSet::new(geometry, &values, contrast).unwrap()).unwrap();
+        (found.images[0], found.cross_correlations.iter().map(|cc| f64::from(*cc)).collect())
+    }
 }
 
 /// ℓ₊ of an image at any pose, by plain sums.
@@ -172,8 +218,7 @@ pub struct Plain<'a> {
 impl<'a> Plain<'a> {
     pub fn new(world: &'a World, image: &'a Image, sign: ContrastSign) -> Self {
         let (geometry, p) = (&world.geometry, world.geometry.n_inplanes());
-        let likelihood =
-            LogLikelihood::of::<f64>(geometry, Formula::Right, DegreesOfFreedom::Band, sign).unwrap();
+        let likelihood = LogLikelihood::of::<f64>(geometry, Formula::Right, DegreesOfFreedom::Band, sign).unwrap();
         let (mut i_yy, mut i_sy) = (0.0, 0.0);
         for (at, value) in image.values.iter().enumerate() {
             let weight = geometry.point_weights()[at / p];
