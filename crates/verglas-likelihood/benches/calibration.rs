@@ -8,6 +8,7 @@
 #[allow(dead_code)]
 #[path = "../tests/suite/common.rs"]
 mod common;
+#[allow(dead_code)]
 #[path = "../tests/suite/simulated.rs"]
 mod simulated;
 

@@ -34,6 +34,11 @@ pub struct DisplacementGrid {
 }
 
 impl DisplacementGrid {
+    /// ln of the area that one of them stands for, in Å²; of the length, where there are some along one axis only.
+    pub(crate) fn ln_cell(&self) -> f64 {
+        self.steps_angstrom.iter().filter(|step| **step > 0.0).map(|step| step.ln()).sum()
+    }
+
     /// How far the cells of the outermost displacements reach along an axis, in Å: half a step beyond them.
     pub fn reach_angstrom(&self, axis: usize) -> f64 {
         0.5 * self.n[axis] as f64 * self.steps_angstrom[axis]

@@ -25,6 +25,12 @@ pub enum LikelihoodError {
         /// What it should be.
         expected: &'static str,
     },
+    /// No pose of the grid is near the known one.
+    #[error("image {image}: no view, rotation and displacement of the grid is near the known pose")]
+    NothingNear {
+        /// The image.
+        image: usize,
+    },
     /// Templates between the views that can't be taken.
     #[error("templates between the views can't be taken: {0}")]
     Slices(String),

@@ -112,6 +112,14 @@ impl<'a, T: Real> Evaluator<'a, T> {
         &self.sums
     }
 
+    /// A pose of the image taken last, in double precision.
+    pub fn evaluate(&mut self, pose: Pose) -> AtPose {
+        let template = self.templates.template(pose.template);
+        let displacement = self.displacements.angstrom()[pose.displacement];
+        displace(self.geometry, template, displacement, &mut self.displaced);
+        at_pose(self.geometry, &self.likelihood, self.formula, &self.sums, &self.displaced, template, pose)
+    }
+
     /// The best of the candidates in double precision, of equals the lowest pose. `candidates` are in falling order.
     pub fn best(&mut self, image: usize, candidates: &[Candidate]) -> Result<(Pose, AtPose), LikelihoodError> {
         let is_positive = self.likelihood.sign() == ContrastSign::Positive;

@@ -33,8 +33,8 @@ pub(crate) struct Facts {
 /// Some images.
 #[derive(Debug)]
 pub(crate) struct ImageBlock<T> {
-    /// The first one's place among all.
-    pub first: usize,
+    /// The place of each among all.
+    pub order: Vec<usize>,
     pub n_images: usize,
     /// Spectra of √W·C·I/P on the basis: `[groups, total, GROUP, 2]`.
     pub panels: Vec<T>,
@@ -51,7 +51,7 @@ pub(crate) fn bytes_per_image<T: Real>(geometry: &Geometry, basis: &Basis<T>, fo
 }
 
 impl<T: Real> ImageBlock<T> {
-    /// The images of `range`.
+    /// The images at the places `order`.
     ///
     /// # Errors
     /// The first image's that can't be compared.
@@ -60,10 +60,10 @@ impl<T: Real> ImageBlock<T> {
         basis: &Basis<T>,
         formula: Formula,
         images: &ImageSet<T>,
-        range: std::ops::Range<usize>,
+        order: Vec<usize>,
         n_threads: usize,
     ) -> Result<Self, LikelihoodError> {
-        let (n_images, group_len) = (range.len(), basis.total * GROUP * 2);
+        let (n_images, group_len) = (order.len(), basis.total * GROUP * 2);
         let n_groups = n_images.div_ceil(GROUP);
         let mut panels = vec![T::default(); n_groups * group_len];
         let mut constants = vec![T::default(); if formula.is_cryolike() { 0 } else { panels.len() }];
@@ -85,7 +85,7 @@ impl<T: Real> ImageBlock<T> {
                     let mut taken = taken.lock().expect("no thread panics while it holds this");
                     let (panel, constant, facts) = &mut *taken;
                     for (place, facts) in facts.iter_mut().enumerate() {
-                        let image = range.start + group * GROUP + place;
+                        let image = order[group * GROUP + place];
                         if let Err(found) = worker.fill(images, image, place, panel, constant.as_deref_mut(), facts) {
                             let mut error = error.lock().expect("no thread panics while it holds this");
                             if error.as_ref().is_none_or(|(first, _)| image < *first) {
@@ -98,7 +98,7 @@ impl<T: Real> ImageBlock<T> {
         }
         match error.into_inner().expect("all threads are done") {
             Some((_, error)) => Err(error),
-            None => Ok(Self { first: range.start, n_images, panels, constants, facts }),
+            None => Ok(Self { order, n_images, panels, constants, facts }),
         }
     }
 }

@@ -10,6 +10,7 @@ mod candidates;
 mod eigen;
 mod fft;
 mod images;
+mod near;
 mod plan;
 mod positive;
 mod product;

@@ -245,7 +245,7 @@ impl<T: SearchReal> Kernel<T> for Worker<'_, '_, T> {
                 let template = search.templates.template(view);
                 buffers.tables.take(template);
                 for index in images.clone() {
-                    let place = (index, block.first + index, view);
+                    let place = (index, block.order[index], view);
                     let i_sx = buffers.i_sx[index * S::LANES + lane];
                     let facts = &block.facts[index];
                     if let Err(error) = buffers.tables.fill(geometry, search.settings.formula, facts, i_sx, place) {
@@ -315,7 +315,7 @@ impl<T: SearchReal> Worker<'_, '_, T> {
         let Job { search, block, .. } = self.job;
         let mut sums = ImageSums::new(search.geometry);
         for index in images {
-            let image = block.first + index;
+            let image = block.order[index];
             if let Err(error) = self.job.images.fill(search.geometry, image, &mut sums.values, &mut sums.contrast) {
                 self.job.fail(image, 0, error);
                 return;

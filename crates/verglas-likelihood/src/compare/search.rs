@@ -4,18 +4,21 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use verglas_core::threads::share_work;
+use verglas_fourier::pose::Matrix3;
 
 use super::candidates::{Evaluator, bytes_of_candidates};
 use super::images::{ImageBlock, bytes_per_image};
+use super::near::{NearImage, NearJob};
 use super::plan::{ComparisonSettings, Plan, SearchReal};
 use super::product::GROUP;
 use super::run::{BestOfView, Job, Outcome, bytes_of_thread};
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
-use crate::formula::integrate_views;
+use crate::formula::{LogSum, integrate_views};
 use crate::geometry::Geometry;
+use crate::prior::{Known, PosePrior};
 use crate::real::Real;
-use crate::refine::{Refinement, Refiner, Searched};
+use crate::refine::{ContinuousPose, Refinement, Refiner, Searched};
 use crate::results::{Comparison, ImageResult, PairResult};
 use crate::sets::{ImageSet, TemplateSet};
 
@@ -163,7 +166,8 @@ impl<'a, T: SearchReal> Search<'a, T> {
     ) -> Result<Vec<ImageResult>, LikelihoodError> {
         let n_threads = self.plan.settings.n_threads.max(1);
         let formula = self.plan.settings.formula;
-        let block = ImageBlock::new(self.plan.geometry, &self.plan.basis, formula, images, range.clone(), n_threads)?;
+        let block =
+            ImageBlock::new(self.plan.geometry, &self.plan.basis, formula, images, range.clone().collect(), n_threads)?;
         let job = Job::new(&self.plan, &block, images, pairs, full, go_on);
         share_work(n_threads, || T::dispatch(job.worker()));
         let Outcome { log_likelihoods, of_views, candidates, smallest } = job.finish()?;
@@ -212,6 +216,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
                                 candidates: &candidates,
                                 log_likelihood: integrated,
                                 best: pose,
+                                known: None,
                             };
                             Some(refiner.refine(evaluator.sums(), &searched)?)
                         }
@@ -225,6 +230,125 @@ impl<'a, T: SearchReal> Search<'a, T> {
                         log_likelihood_integrated: integrated,
                         smallest_cross_correlation: smallest[index],
                         is_without_noise: self.plan.likelihood.is_without_noise(found.cross_correlation),
+                        refined,
+                    })
+                };
+                let result = evaluate();
+                *results[index].lock().expect("no thread panics while it holds this") = Some(result);
+            }
+        });
+        results
+            .into_iter()
+            .filter_map(|result| result.into_inner().expect("all threads are done"))
+            .collect::<Result<Vec<_>, _>>()
+    }
+
+    /// Compares each image with the templates near its known pose, weighted by the prior; `views` are the rotations of the
+    /// templates' views. Integrals have the prior in place of uniform poses; best poses are those of the largest product.
+    ///
+    /// # Errors
+    /// As [`Search::compare_watched`]; when there are not as many poses as images, or views as templates; when displacements
+    /// form no grid.
+    pub fn compare_near(
+        &self,
+        images: &ImageSet<T>,
+        (poses, prior): (&[ContinuousPose], PosePrior),
+        views: &[Matrix3],
+        go_on: &(dyn Fn(u64) -> bool + Sync),
+    ) -> Result<Comparison<T>, LikelihoodError> {
+        LikelihoodError::check_length("known poses", images.n_images(), poses.len())?;
+        LikelihoodError::check_length("views", self.plan.templates.n_views(), views.len())?;
+        if self.plan.displacements.grid().is_none() {
+            return Err(LikelihoodError::Length { what: "grid of displacements", expected: 1, found: 0 });
+        }
+        // Neighbours stand beside each other: circles of views, eight degrees apart, one after the other.
+        let mut order: Vec<usize> = (0..poses.len()).collect();
+        let key = |pose: &ContinuousPose| {
+            let [x, y, z] = [0, 1, 2].map(|axis| pose.rotation[axis][2]);
+            let circle = (z.clamp(-1.0, 1.0).acos() / 0.14) as i64;
+            let azimuth = y.atan2(x);
+            (circle, if circle % 2 == 0 { azimuth } else { -azimuth })
+        };
+        let keys: Vec<(i64, f64)> = poses.iter().map(key).collect();
+        order.sort_by(|&a, &b| keys[a].0.cmp(&keys[b].0).then(keys[a].1.total_cmp(&keys[b].1)).then(a.cmp(&b)));
+        let mut results: Vec<Option<ImageResult>> = vec![None; poses.len()];
+        let at_once = self.images_at_once()?;
+        for order in order.chunks(at_once) {
+            let found = self.compare_block_near(images, order.to_vec(), (poses, prior), views, go_on)?;
+            for (&image, found) in order.iter().zip(found) {
+                results[image] = Some(found);
+            }
+        }
+        Ok(Comparison { images: results.into_iter().flatten().collect(), ..Comparison::default() })
+    }
+
+    fn compare_block_near(
+        &self,
+        images: &ImageSet<T>,
+        order: Vec<usize>,
+        (poses, prior): (&[ContinuousPose], PosePrior),
+        views: &[Matrix3],
+        go_on: &(dyn Fn(u64) -> bool + Sync),
+    ) -> Result<Vec<ImageResult>, LikelihoodError> {
+        let Plan { geometry, likelihood, templates, displacements, settings, .. } = &self.plan;
+        let n_threads = settings.n_threads.max(1);
+        let known: Vec<Known> = order.iter().map(|&image| Known { prior, pose: poses[image] }).collect();
+        let block = ImageBlock::new(geometry, &self.plan.basis, settings.formula, images, order.clone(), n_threads)?;
+        let job = NearJob::new(&self.plan, &block, views, &known, go_on);
+        share_work(n_threads, || T::dispatch(job.worker()));
+        let found: Vec<Mutex<Option<NearImage>>> =
+            job.finish()?.into_iter().map(|image| Mutex::new(Some(image))).collect();
+        let results: Vec<Mutex<Option<Result<ImageResult, LikelihoodError>>>> =
+            order.iter().map(|_| Mutex::new(None)).collect();
+        let next = AtomicUsize::new(0);
+        let total: f64 = templates.view_weights().iter().sum();
+        share_work(n_threads, || {
+            let mut evaluator = Evaluator::new(geometry, templates, displacements, settings.formula, *likelihood);
+            let mut refiner = self
+                .refinement
+                .map(|refinement| Refiner::new(refinement, geometry, likelihood, templates, displacements));
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(found) = found.get(index) else { break };
+                let Some(found) = found.lock().expect("no thread panics while it holds this").take() else { continue };
+                let image = order[index];
+                let evaluate = || -> Result<ImageResult, LikelihoodError> {
+                    evaluator.take(images, image)?;
+                    let mut sum = LogSum::new();
+                    for (view, of_view, _) in &found.of_views {
+                        sum.add(*of_view, templates.view_weights()[*view as usize] / total);
+                    }
+                    let integrated = sum.ln() + likelihood.shared(block.facts[index].v);
+                    let candidates = found.candidates.into_sorted();
+                    let Some(best) = candidates.first() else { return Err(LikelihoodError::NothingNear { image }) };
+                    let at = evaluator.evaluate(best.pose);
+                    let mut of_views =
+                        vec![BestOfView { score: f64::NAN, displacement: 0, rotation: 0 }; templates.n_views()];
+                    for (view, _, best) in &found.of_views {
+                        of_views[*view as usize] = *best;
+                    }
+                    let refined = match &mut refiner {
+                        None => None,
+                        Some(refiner) => {
+                            let searched = Searched {
+                                of_views: &of_views,
+                                candidates: &candidates,
+                                log_likelihood: integrated,
+                                best: best.pose,
+                                known: Some(known[index]),
+                            };
+                            Some(refiner.refine(evaluator.sums(), &searched)?)
+                        }
+                    };
+                    Ok(ImageResult {
+                        cross_correlation: at.cross_correlation,
+                        template: best.pose.template,
+                        displacement: best.pose.displacement,
+                        rotation: best.pose.rotation,
+                        log_likelihood_optimal: at.log_likelihood,
+                        log_likelihood_integrated: integrated,
+                        smallest_cross_correlation: found.smallest,
+                        is_without_noise: likelihood.is_without_noise(at.cross_correlation),
                         refined,
                     })
                 };

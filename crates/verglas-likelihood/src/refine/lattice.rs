@@ -64,7 +64,7 @@ impl Lattice {
         lengths[2] = turns as f64 * grid_step / (parts as f64 * root[2][2]);
         let basis: Matrix5 = std::array::from_fn(|i| std::array::from_fn(|j| root[i][j] * lengths[j]));
         let mut lattice = Self { basis, n, points: HashMap::new(), ln_integral: f64::NEG_INFINITY };
-        let top = mode.value.log_likelihood;
+        let top = mode.value.total();
         let floor = (top - NATS).max(best_of_all - NATS_OF_ALL);
         let mut sum = LogSum::new();
         let mut queue = vec![[0, 0]];
@@ -153,7 +153,7 @@ impl Lattice {
                     }
                 };
                 turned = Some((inner[0], facts));
-                let value = posterior.value(facts, pose.shift_angstrom).log_likelihood;
+                let value = posterior.value(facts, &pose).total();
                 values.insert(inner, value);
                 if counts == Counts::Here {
                     sum.add(value + Chart::ln_volume(&local), 1.0);

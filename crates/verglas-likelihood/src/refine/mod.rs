@@ -35,6 +35,7 @@ use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{LogLikelihood, LogSum};
 use crate::geometry::Geometry;
+use crate::prior::{Known, distances};
 use crate::real::Real;
 use crate::sets::TemplateSet;
 use crate::sums::ImageSums;
@@ -114,6 +115,8 @@ pub struct Refined {
     pub psi_sd_rad: f64,
     /// Of the displacement, Å; 0 where none is searched.
     pub shift_sd_angstrom: f64,
+    /// How far the best mode lies from the known pose: radians, and Å; 0 where none is known.
+    pub prior_distance: (f64, f64),
     /// Whether the posterior is neither the lattices' nor the grid's, though the grid is coarse for it.
     pub is_between: bool,
 }
@@ -133,6 +136,7 @@ pub(crate) struct Refiner<'a, T: Real> {
 /// Where displacements are searched, along the template's axes.
 #[derive(Debug, Clone, Copy)]
 struct Square {
+    known: Option<Known>,
     moves: Moves,
     /// Half of the sides, Å.
     reach: [f64; 2],
@@ -140,6 +144,9 @@ struct Square {
 
 impl Square {
     fn holds(&self, pose: &ContinuousPose) -> bool {
+        if let Some(known) = &self.known {
+            return known.holds(pose);
+        }
         let d = turn(pose.shift_angstrom, inplane_angle(&pose.rotation));
         let is_within = |axis: usize| d[axis].abs() <= self.reach[axis] + 1e-9;
         match self.moves {
@@ -159,6 +166,8 @@ pub(crate) struct Searched<'a> {
     pub log_likelihood: f64,
     /// The grid's best pose.
     pub best: Pose,
+    /// What is known of the pose beforehand.
+    pub known: Option<Known>,
 }
 
 impl<'a, T: Real> Refiner<'a, T> {
@@ -181,7 +190,15 @@ impl<'a, T: Real> Refiner<'a, T> {
         let shift_step = grid.map_or(0.0, |grid| grid.steps_angstrom[0].max(grid.steps_angstrom[1]));
         let steps = [view_step, view_step, step_rad(geometry), shift_step, shift_step];
         let posterior = Posterior::new(geometry, likelihood, refinement.slices);
-        Self { refinement, posterior, templates, displacements, moves, square: Square { moves, reach }, steps }
+        Self {
+            refinement,
+            posterior,
+            templates,
+            displacements,
+            moves,
+            square: Square { known: None, moves, reach },
+            steps,
+        }
     }
 
     /// A pose of the grid.
@@ -235,7 +252,8 @@ impl<'a, T: Real> Refiner<'a, T> {
     /// # Errors
     /// Where templates can't be taken.
     pub fn refine(&mut self, image: &ImageSums, searched: &Searched) -> Result<Refined, LikelihoodError> {
-        self.posterior.take(image);
+        self.posterior.take(image, searched.known);
+        self.square.known = searched.known;
         let found = self.refine_with(searched, self.refinement.n_modes)?;
         if !found.is_between {
             return Ok(found);
@@ -246,7 +264,13 @@ impl<'a, T: Real> Refiner<'a, T> {
     fn refine_with(&mut self, searched: &Searched, n_modes: usize) -> Result<Refined, LikelihoodError> {
         let n = self.moves.n_coordinates();
         let starts = self.starts(searched, n_modes.max(1));
-        let farthest = self.square.reach[0].hypot(self.square.reach[1]) + 2.0 * self.refinement.pixel_angstrom;
+        let farthest = match &searched.known {
+            None => self.square.reach[0].hypot(self.square.reach[1]) + 2.0 * self.refinement.pixel_angstrom,
+            Some(known) => {
+                let [x, y] = known.pose.shift_angstrom;
+                x.hypot(y) + 2.0 * known.prior.shift_reach_angstrom()
+            }
+        };
         let mut modes: Vec<Mode> = Vec::new();
         for start in starts {
             let Some(mode) = climb(&mut self.posterior, start, self.moves, &self.steps, farthest)? else { continue };
@@ -262,7 +286,7 @@ impl<'a, T: Real> Refiner<'a, T> {
         let least = modes.first().map_or(0.0, |mode| mode.laplace - NATS_OF_MODES);
         modes.retain(|mode| mode.laplace >= least);
 
-        let best_of_all = modes.iter().map(|mode| mode.value.log_likelihood).fold(f64::NEG_INFINITY, f64::max);
+        let best_of_all = modes.iter().map(|mode| mode.value.total()).fold(f64::NEG_INFINITY, f64::max);
         let mut lattices: Vec<(usize, Lattice)> = Vec::new();
         for index in 0..modes.len() {
             if self.is_the_grids(&modes[index]) {
@@ -300,7 +324,7 @@ impl<'a, T: Real> Refiner<'a, T> {
         // 1/(8π²) and one over the area that displacements may lie in.
         let mut ln_prior = -(8.0 * PI * PI).ln();
         for axis in 0..2 {
-            if self.square.reach[axis] > 0.0 {
+            if searched.known.is_none() && self.square.reach[axis] > 0.0 {
                 ln_prior -= (2.0 * self.square.reach[axis]).ln();
             }
         }
@@ -312,7 +336,7 @@ impl<'a, T: Real> Refiner<'a, T> {
         }
         let inside = match lattices.is_empty() {
             true => f64::NEG_INFINITY,
-            false => self.grid_poses().sum_inside(&mut self.posterior, modes, lattices)?,
+            false => self.grid_poses(searched.known).sum_inside(&mut self.posterior, modes, lattices)?,
         };
         let rest = 1.0 - (inside - searched.log_likelihood).exp();
         let ln_rest = if rest > 0.0 { searched.log_likelihood + rest.ln() } else { f64::NEG_INFINITY };
@@ -321,10 +345,8 @@ impl<'a, T: Real> Refiner<'a, T> {
         let grid_share = (ln_rest - log_likelihood).exp();
 
         // The best mode is the highest; where there is none, the grid's best pose stands.
-        let best = modes
-            .iter()
-            .enumerate()
-            .max_by(|a, b| a.1.value.log_likelihood.total_cmp(&b.1.value.log_likelihood).then(b.0.cmp(&a.0)));
+        let best =
+            modes.iter().enumerate().max_by(|a, b| a.1.value.total().total_cmp(&b.1.value.total()).then(b.0.cmp(&a.0)));
         let n = self.moves.n_coordinates();
         let (pose, value, mode_share, sd) = match best {
             Some((index, mode)) => {
@@ -356,16 +378,18 @@ impl<'a, T: Real> Refiner<'a, T> {
             view_sd_rad: sd[0],
             psi_sd_rad: sd[1],
             shift_sd_angstrom: sd[2],
+            prior_distance: searched.known.map_or((0.0, 0.0), |known| distances(&pose, &known.pose)),
             is_between: coarse && (0.05..=0.95).contains(&grid_share),
         })
     }
 
-    fn grid_poses(&self) -> GridPoses<'a, T> {
+    fn grid_poses(&self, known: Option<Known>) -> GridPoses<'a, T> {
         GridPoses {
             templates: self.templates,
             views: self.refinement.views,
             displacements: self.displacements,
             moves: self.moves,
+            known,
         }
     }
 

@@ -67,7 +67,7 @@ pub(super) fn values(
             _ => posterior.turn(&slices[place * n_points..(place + 1) * n_points], turn),
         };
         taken = Some(((place, turn), turned));
-        found[index] = Some(posterior.value(turned, chart.pose(&points[index]).shift_angstrom));
+        found[index] = Some(posterior.value(turned, &chart.pose(&points[index])));
     }
     Ok(found.into_iter().flatten().collect())
 }
@@ -97,7 +97,7 @@ fn differences(
         }
     }
     let values = values(posterior, chart, &points)?;
-    let f: Vec<f64> = values.iter().map(|value| value.log_likelihood).collect();
+    let f: Vec<f64> = values.iter().map(Value::total).collect();
     let (mut gradient, mut hessian) = ([0.0; 5], [[0.0; 5]; 5]);
     for i in 0..n {
         let (plus, minus) = (f[1 + 2 * i], f[2 + 2 * i]);
@@ -135,7 +135,7 @@ pub(super) fn climb(
     for _ in 0..MOST_STEPS {
         let (value, gradient, hessian) = differences(posterior, &chart, &steps, n)?;
         if let Some((best, from, step)) = &mut before
-            && value.log_likelihood < *best - 1e-6
+            && value.total() < *best - 1e-6
         {
             // Too far: half of it.
             *step = step.map(|value| 0.5 * value);
@@ -173,10 +173,10 @@ pub(super) fn climb(
         if damping == 0.0 && decrement < CLOSE {
             let plain = cholesky(&hessian, n);
             let Some(lower) = plain else { return Ok(None) };
-            let laplace = 0.5 * n as f64 * std::f64::consts::TAU.ln() - half_ln_det(&lower, n) + value.log_likelihood;
+            let laplace = 0.5 * n as f64 * std::f64::consts::TAU.ln() - half_ln_det(&lower, n) + value.total();
             return Ok(Some(Mode { chart, value, hessian, covariance: inverse(&lower, n), laplace }));
         }
-        before = Some((value.log_likelihood, chart, step));
+        before = Some((value.total(), chart, step));
         chart = Chart::new(chart.pose(&step), moves);
         if chart.center().shift_angstrom.iter().any(|shift| shift.abs() > reach_angstrom) {
             return Ok(None);

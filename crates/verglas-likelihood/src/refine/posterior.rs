@@ -10,6 +10,7 @@ use crate::compare::simd::{Dispatch, Kernel, Simd};
 use crate::error::LikelihoodError;
 use crate::formula::LogLikelihood;
 use crate::geometry::Geometry;
+use crate::prior::Known;
 use crate::sums::ImageSums;
 
 /// A pose: R, whose columns are the directions of image axis 0, image axis 1 and the view in the structure's frame, and how
@@ -27,9 +28,18 @@ pub struct ContinuousPose {
 pub(super) struct Value {
     /// ℓ₊.
     pub log_likelihood: f64,
+    /// ln of the prior's density, where poses are known; else 0.
+    pub ln_prior: f64,
     pub cross_correlation: f64,
     pub a: f64,
     pub b: f64,
+}
+
+impl Value {
+    /// What is integrated, its logarithm.
+    pub fn total(&self) -> f64 {
+        self.log_likelihood + self.ln_prior
+    }
 }
 
 /// One image, ready to be compared with any template.
@@ -46,6 +56,7 @@ pub(super) struct Posterior<'a> {
     constant: Vec<f64>,
     i_sy: f64,
     v: f64,
+    known: Option<Known>,
     /// W·conj(C·I)·T of the template at work.
     products: [Vec<f64>; 2],
     sums: Vec<f64>,
@@ -76,13 +87,15 @@ impl<'a> Posterior<'a> {
             constant: room(),
             i_sy: 0.0,
             v: 1.0,
+            known: None,
             products: [room(), room()],
             sums: vec![0.0; n_angles],
         }
     }
 
-    /// Takes an image.
-    pub fn take(&mut self, image: &ImageSums) {
+    /// Takes an image, and what is known of its pose.
+    pub fn take(&mut self, image: &ImageSums, known: Option<Known>) {
+        self.known = known;
         let (p, n_angles) = (self.geometry.n_inplanes(), self.n_angles);
         let factor = if n_angles < p { 2.0 } else { 1.0 };
         for shell in 0..self.geometry.n_shells() {
@@ -135,8 +148,9 @@ impl<'a> Posterior<'a> {
         Turned { i_xx, i_sx }
     }
 
-    /// ℓ₊ of the template that was taken last, moved by `shift_angstrom` in the image's frame.
-    pub fn value(&mut self, turned: Turned, shift_angstrom: [f64; 2]) -> Value {
+    /// ℓ₊ of the template that was taken last, which is of the pose's rotation, where the pose moves it.
+    pub fn value(&mut self, turned: Turned, pose: &ContinuousPose) -> Value {
+        let shift_angstrom = pose.shift_angstrom;
         let mut i_xy = 0.0;
         f64::dispatch(Moved {
             geometry: self.geometry,
@@ -150,7 +164,13 @@ impl<'a> Posterior<'a> {
         let a = turned.i_xx * i_ss - turned.i_sx * turned.i_sx;
         let b = i_xy * i_ss - turned.i_sx * self.i_sy;
         let cross_correlation = b / (a * self.v).sqrt();
-        Value { log_likelihood: self.likelihood.value(cross_correlation, a, self.v), cross_correlation, a, b }
+        Value {
+            log_likelihood: self.likelihood.value(cross_correlation, a, self.v),
+            ln_prior: self.known.map_or(0.0, |known| known.ln_density(pose)),
+            cross_correlation,
+            a,
+            b,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::rotation::{about_z, product, turn};
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::LogSum;
+use crate::prior::Known;
 use crate::real::Real;
 use crate::sets::TemplateSet;
 use crate::sums::to_double;
@@ -25,6 +26,7 @@ pub(super) struct GridPoses<'a, T: Real> {
     pub views: &'a [Matrix3],
     pub displacements: &'a Displacements,
     pub moves: Moves,
+    pub known: Option<Known>,
 }
 
 /// A pose of the grid in a lattice's cell.
@@ -70,8 +72,12 @@ impl<T: Real> GridPoses<'_, T> {
             };
             turned = Some((pose.rotation, facts));
             let displacement = self.displacements.angstrom()[pose.displacement as usize];
-            let shift = turn(displacement, -step * f64::from(pose.rotation));
-            sum.add(posterior.value(facts, shift).log_likelihood + ln_weight, 1.0);
+            let angle = step * f64::from(pose.rotation);
+            let at = ContinuousPose {
+                rotation: product(&self.views[pose.view as usize], &about_z(angle)),
+                shift_angstrom: turn(displacement, -angle),
+            };
+            sum.add(posterior.value(facts, &at).total() + ln_weight, 1.0);
         }
         Ok(sum.ln())
     }
@@ -91,7 +97,11 @@ impl<T: Real> GridPoses<'_, T> {
         let p = posterior.geometry.n_inplanes();
         let total: f64 = self.templates.view_weights().iter().sum();
         let n_weighted = self.displacements.len() - usize::from(self.displacements.has_appended());
-        let ln_poses = ((n_weighted * p) as f64).ln();
+        // With a prior, which is a density, a displacement stands for its cell.
+        let ln_poses = match &self.known {
+            None => ((n_weighted * p) as f64).ln(),
+            Some(_) => (p as f64).ln() - self.displacements.grid().map_or(0.0, |grid| grid.ln_cell()),
+        };
         // What the lattice reaches, so that little is looked at in vain.
         let reach = lattice.reach();
         for (view, rotation) in self.views.iter().enumerate() {
@@ -129,6 +139,9 @@ impl<T: Real> GridPoses<'_, T> {
                     }
                     let Some(expected) = lattice.cell(&local) else { continue };
                     let pose = ContinuousPose { rotation: turned, shift_angstrom };
+                    if self.known.is_some_and(|known| !known.holds(&pose)) {
+                        continue;
+                    }
                     let is_known = lattices[..place].iter().any(|(other, lattice)| {
                         let other: &Chart = &modes[*other].chart;
                         lattice.cell(&other.local(&pose)).is_some()

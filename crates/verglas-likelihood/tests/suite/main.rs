@@ -4,6 +4,7 @@ mod accuracy;
 mod common;
 mod golden;
 mod independence;
+mod near;
 mod noise;
 mod refined;
 mod shared;

@@ -11,10 +11,10 @@ use verglas_fourier::sphere::{Views, rotation};
 use verglas_likelihood::compare::{ComparisonSettings, Search};
 use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
 use verglas_likelihood::displacements::Displacements;
-use verglas_likelihood::refine::{DEFAULT_MODES, Refinement, Slices};
+use verglas_likelihood::refine::{ContinuousPose, DEFAULT_MODES, Refinement, Slices};
 use verglas_likelihood::{
     Contrast, ContrastSign, DegreesOfFreedom, Formula, Geometry, ImageResult, ImageSet, LikelihoodError, LogLikelihood,
-    TemplateSet,
+    PosePrior, TemplateSet,
 };
 
 use crate::common::{Noise, round};
@@ -181,12 +181,26 @@ impl<'a> Compared<'a> {
 
     /// What is found of an image, and the correlation of each pose of the grid.
     pub fn image(&self, image: &Image) -> (ImageResult, Vec<f64>) {
+        self.with(image, true, |search, images| {
+            let found = search.compare(images).unwrap();
+            (found.images[0], found.cross_correlations.iter().map(|cc| f64::from(*cc)).collect())
+        })
+    }
+
+    /// What is found of an image near a pose.
+    pub fn image_near(&self, image: &Image, pose: ContinuousPose, prior: PosePrior) -> ImageResult {
+        self.with(image, false, |search, images| {
+            search.compare_near(images, (&[pose], prior), &self.world.rotations, &|_| true).unwrap().images[0]
+        })
+    }
+
+    fn with<R>(&self, image: &Image, full: bool, run: impl FnOnce(&Search<f32>, &ImageSet<f32>) -> R) -> R {
         let World { geometry, views, displacements, .. } = self.world;
         let set = TemplateSet::new(geometry, &self.templates, &views.weight).unwrap();
         let settings = ComparisonSettings {
             sign: ContrastSign::Positive,
             weighs_appended: false,
-            full: true,
+            full,
             n_threads: 2,
             ..ComparisonSettings::default()
         };
@@ -201,8 +215,7 @@ impl<'a> Compared<'a> {
         let values = round::<f32>(&image.values);
         let transfers = [image.transfer];
         let contrast = Contrast::Parameters(&transfers, ContrastFormula::Right);
-        let found = search.compare(&ImageSet::new(geometry, &values, contrast).unwrap()).unwrap();
-        (found.images[0], found.cross_correlations.iter().map(|cc| f64::from(*cc)).collect())
+        run(&search, &ImageSet::new(geometry, &values, contrast).unwrap())
     }
 }
 
@@ -210,7 +223,7 @@ impl<'a> Compared<'a> {
 pub struct Plain<'a> {
     world: &'a World,
     image: &'a Image,
-    likelihood: LogLikelihood,
+    pub likelihood: LogLikelihood,
     i_yy: f64,
     i_sy: f64,
 }

@@ -1,0 +1,379 @@
+//! The comparison near known poses: views, rotations and displacements within the prior's reach, weighted by it.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use num_complex::Complex;
+use verglas_fourier::pose::Matrix3;
+
+use super::candidates::{Candidate, Candidates};
+use super::fft::{LaneSynthesis, Pair};
+use super::images::ImageBlock;
+use super::plan::{CANDIDATE_NATS, Plan, SearchReal};
+use super::product::{GROUP, multiply};
+use super::reduce::{MOST_LANES, Scales};
+use super::run::BestOfView;
+use super::simd::{Kernel, Simd};
+use super::tables::Tables;
+use super::templates::{Displaced, SideBySide};
+use crate::direct::Pose;
+use crate::error::LikelihoodError;
+use crate::formula::LogSum;
+use crate::prior::{Known, angle_of_trace};
+use crate::real::Real;
+
+/// What is found of one image.
+#[derive(Debug, Clone)]
+pub(crate) struct NearImage {
+    /// ln of Σ exp ℓ₊ times the poses' weights, of each view that was looked at, without what all poses share.
+    pub of_views: Vec<(u32, f64, BestOfView)>,
+    pub candidates: Candidates,
+    pub smallest: f64,
+}
+
+/// A block of images against the templates near their known poses.
+pub(crate) struct NearJob<'a, T: Real> {
+    plan: &'a Plan<'a, T>,
+    block: &'a ImageBlock<T>,
+    views: &'a [Matrix3],
+    /// One for each image of the block.
+    known: &'a [Known],
+    /// The images that each view is near to, by their places in the block.
+    near: Vec<Vec<u32>>,
+    /// ln of the weight of a pose but for its view and the prior: 1/P, and the area that a displacement stands for.
+    ln_weight: f64,
+    next: AtomicUsize,
+    has_failed: AtomicBool,
+    is_stopped: AtomicBool,
+    error: Mutex<Option<(usize, usize, LikelihoodError)>>,
+    found: Mutex<Vec<NearImage>>,
+    go_on: &'a (dyn Fn(u64) -> bool + Sync),
+}
+
+/// The trace of `known`ᵀ·`view`·R_z(ω) is a cos ω + b sin ω + c.
+fn trace(known: &Matrix3, view: &Matrix3) -> [f64; 3] {
+    let m = |i: usize, j: usize| (0..3).map(|k| known[k][i] * view[k][j]).sum::<f64>();
+    [m(0, 0) + m(1, 1), m(0, 1) - m(1, 0), m(2, 2)]
+}
+
+impl<'a, T: SearchReal> NearJob<'a, T> {
+    pub fn new(
+        plan: &'a Plan<'a, T>,
+        block: &'a ImageBlock<T>,
+        views: &'a [Matrix3],
+        known: &'a [Known],
+        go_on: &'a (dyn Fn(u64) -> bool + Sync),
+    ) -> Self {
+        let mut near = vec![Vec::new(); views.len()];
+        for (index, known) in known.iter().enumerate() {
+            for (view, near) in views.iter().zip(&mut near) {
+                let [a, b, c] = trace(&known.pose.rotation, view);
+                if angle_of_trace(a.hypot(b) + c) <= known.prior.view_reach_rad() {
+                    near.push(index as u32);
+                }
+            }
+        }
+        let ln_cell = plan.displacements.grid().map_or(0.0, |grid| grid.ln_cell());
+        let none =
+            NearImage { of_views: Vec::new(), candidates: Candidates::new(CANDIDATE_NATS), smallest: f64::INFINITY };
+        Self {
+            plan,
+            block,
+            views,
+            known,
+            near,
+            ln_weight: ln_cell - (plan.geometry.n_inplanes() as f64).ln(),
+            next: AtomicUsize::new(0),
+            has_failed: AtomicBool::new(false),
+            is_stopped: AtomicBool::new(false),
+            error: Mutex::new(None),
+            found: Mutex::new(vec![none; block.n_images]),
+            go_on,
+        }
+    }
+
+    pub fn worker<'j>(&'j self) -> NearWorker<'j, 'a, T> {
+        NearWorker { job: self }
+    }
+
+    /// What all threads found; views in their order.
+    pub fn finish(self) -> Result<Vec<NearImage>, LikelihoodError> {
+        match self.error.into_inner().expect("all threads are done") {
+            Some((_, _, error)) => Err(error),
+            None if self.is_stopped.into_inner() => Err(LikelihoodError::Stopped),
+            None => {
+                let mut found = self.found.into_inner().expect("all threads are done");
+                found.iter_mut().for_each(|image| image.of_views.sort_unstable_by_key(|(view, ..)| *view));
+                Ok(found)
+            }
+        }
+    }
+
+    fn fail(&self, image: usize, view: usize, found: LikelihoodError) {
+        let mut error = self.error.lock().expect("no thread panics while it holds this");
+        if error.as_ref().is_none_or(|(i, t, _)| (image, view) < (*i, *t)) {
+            *error = Some((image, view, found));
+        }
+        self.has_failed.store(true, Ordering::Relaxed);
+    }
+}
+
+pub(crate) struct NearWorker<'j, 'a, T: Real> {
+    job: &'j NearJob<'a, T>,
+}
+
+/// An image with the view at work.
+struct State {
+    /// Its place in the block.
+    index: usize,
+    /// The rotations that are near, each with ln of the prior's density.
+    rotations: Vec<(usize, f64)>,
+    /// Where known displacements lie in the template's frame, for each of them.
+    centers: Vec<[f64; 2]>,
+    sum: LogSum,
+    best: BestOfView,
+}
+
+impl<T: SearchReal> Kernel<T> for NearWorker<'_, '_, T> {
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let NearJob { plan, block, .. } = self.job;
+        let (geometry, p) = (plan.geometry, plan.geometry.n_inplanes());
+        let synthesis = LaneSynthesis::new(p);
+        let zero = [simd.splat(T::default()); 2];
+        let n_frequencies = plan.basis.frequencies.len();
+        let mut strip = vec![zero; plan.basis.total];
+        let mut products = vec![zero; GROUP * n_frequencies];
+        let mut x = vec![zero; synthesis.buffer_len()];
+        let mut y = vec![zero; synthesis.buffer_len()];
+        let mut scratch = plan.transform.scratch(simd, &plan.basis);
+        let mut tables = Tables::new(geometry, plan.settings.formula, plan.settings.sign, true, block.n_images);
+        let roots: Vec<T> = geometry.point_weights().iter().map(|weight| T::from_f64(weight.sqrt())).collect();
+        let mut i_sx = vec![[0.0; MOST_LANES]; block.n_images];
+        let mut found: Vec<NearImage> = {
+            let none = NearImage {
+                of_views: Vec::new(),
+                candidates: Candidates::new(CANDIDATE_NATS),
+                smallest: f64::INFINITY,
+            };
+            vec![none; block.n_images]
+        };
+        let n_views = plan.templates.n_views();
+        while !self.job.has_failed.load(Ordering::Relaxed) && !self.job.is_stopped.load(Ordering::Relaxed) {
+            let first_view = self.job.next.fetch_add(1, Ordering::Relaxed) * S::LANES;
+            if first_view >= n_views {
+                break;
+            }
+            let views = first_view..n_views.min(first_view + S::LANES);
+            if views.clone().all(|view| self.job.near[view].is_empty()) {
+                continue;
+            }
+            let source = SideBySide { templates: plan.templates, first: first_view, p, roots: &roots };
+            plan.transform.run(simd, &plan.basis, &source, &mut scratch, &mut strip);
+            self.multiply_constants(simd, &strip, views.clone(), &mut i_sx);
+            for view in views {
+                let near = &self.job.near[view];
+                if near.is_empty() {
+                    continue;
+                }
+                let lane = view - first_view;
+                let template = plan.templates.template(view);
+                tables.take(template);
+                let mut states = Vec::with_capacity(near.len());
+                for &index in near {
+                    let index = index as usize;
+                    let place = (index, block.order[index], view);
+                    let constant = Complex::from(i_sx[index][lane]);
+                    let formula = plan.settings.formula;
+                    if let Err(error) = tables.fill(geometry, formula, &block.facts[index], constant, place) {
+                        self.job.fail(place.1, view, error);
+                        break;
+                    }
+                    states.push(self.state(index, view));
+                }
+                let n_strips = plan.displacements.len().div_ceil(S::LANES);
+                for strip_index in 0..n_strips {
+                    let first = strip_index * S::LANES;
+                    let set = &plan.displacements.angstrom()[first..plan.displacements.len().min(first + S::LANES)];
+                    let is_near = |state: &State| self.reaches(state, set);
+                    let wanted: Vec<bool> = states.iter().map(is_near).collect();
+                    if !wanted.contains(&true) {
+                        continue;
+                    }
+                    let n_angles = plan.transform.n_angles;
+                    let phases = &plan.phases[strip_index * geometry.n_shells() * n_angles * 2 * S::LANES..];
+                    let source = Displaced { template, p, roots: &roots, phases, n_angles };
+                    plan.transform.run(simd, &plan.basis, &source, &mut scratch, &mut strip);
+                    let mut at = 0;
+                    while at < states.len() {
+                        // Images of one group stand beside each other.
+                        let group = states[at].index / GROUP;
+                        let end = at + states[at..].iter().take_while(|state| state.index / GROUP == group).count();
+                        if wanted[at..end].contains(&true) {
+                            self.multiply_group(simd, group, &strip, &mut products);
+                        }
+                        for place in (at..end).filter(|&place| wanted[place]) {
+                            let state = &mut states[place];
+                            let index = state.index;
+                            let spectrum = &products[(index % GROUP) * n_frequencies..][..n_frequencies];
+                            synthesis.run(simd, spectrum, &mut x, &mut y);
+                            let values = &x.as_flattened()[..p];
+                            let scales = tables.scales(index);
+                            let half_ln_a =
+                                HalfLnA { log2: tables.half_log2_a(index), reference: tables.reference(index) };
+                            self.reduce(simd, values, scales, &half_ln_a, (view, first), state, &mut found[index]);
+                        }
+                        at = end;
+                    }
+                }
+                for state in states {
+                    found[state.index].of_views.push((view as u32, state.sum.ln(), state.best));
+                }
+                if !(self.job.go_on)(near.len() as u64) {
+                    self.job.is_stopped.store(true, Ordering::Relaxed);
+                    break;
+                }
+            }
+        }
+        let mut all = self.job.found.lock().expect("no thread panics while it holds this");
+        for (all, found) in all.iter_mut().zip(&mut found) {
+            all.of_views.append(&mut found.of_views);
+            all.candidates.join(&mut found.candidates);
+            all.smallest = all.smallest.min(found.smallest);
+        }
+    }
+}
+
+/// ½ ln A of each rotation.
+struct HalfLnA<'a, T> {
+    log2: &'a [T],
+    reference: f64,
+}
+
+impl<T: SearchReal> NearWorker<'_, '_, T> {
+    fn state(&self, index: usize, view: usize) -> State {
+        let known = &self.job.known[index];
+        let p = self.job.plan.geometry.n_inplanes();
+        let [a, b, c] = trace(&known.pose.rotation, &self.job.views[view]);
+        let (mut rotations, mut centers) = (Vec::new(), Vec::new());
+        for w in 0..p {
+            let (sin, cos) = (std::f64::consts::TAU * w as f64 / p as f64).sin_cos();
+            let theta = angle_of_trace(a * cos + b * sin + c);
+            if theta <= known.prior.view_reach_rad() {
+                rotations.push((w, known.prior.ln_of_angle(theta)));
+                let [d0, d1] = known.pose.shift_angstrom;
+                centers.push([cos * d0 - sin * d1, sin * d0 + cos * d1]);
+            }
+        }
+        let best = BestOfView { score: f64::NEG_INFINITY, displacement: 0, rotation: 0 };
+        State { index, rotations, centers, sum: LogSum::new(), best }
+    }
+
+    /// Whether a displacement is near at any of the rotations.
+    fn reaches(&self, state: &State, set: &[[f64; 2]]) -> bool {
+        let reach = self.job.known[state.index].prior.shift_reach_angstrom();
+        state
+            .centers
+            .iter()
+            .any(|center| set.iter().any(|d| (d[0] - center[0]).powi(2) + (d[1] - center[1]).powi(2) <= reach * reach))
+    }
+
+    /// Re ΣW s·C·T of the images that are near any of the views.
+    #[inline(always)]
+    fn multiply_constants<S: Simd<T>>(
+        &self,
+        simd: S,
+        strip: &[Pair<S::V>],
+        views: std::ops::Range<usize>,
+        i_sx: &mut [[f64; MOST_LANES]],
+    ) {
+        let NearJob { plan, block, .. } = self.job;
+        let (p, group_len) = (plan.geometry.n_inplanes(), plan.basis.total * GROUP * 2);
+        let mut groups: Vec<usize> =
+            views.flat_map(|view| self.job.near[view].iter().map(|&index| index as usize / GROUP)).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        for group in groups {
+            let panel = &block.constants[group * group_len..(group + 1) * group_len];
+            let mut totals = [[0.0; MOST_LANES]; GROUP];
+            for (q, functions) in plan.basis.frequencies.iter().enumerate() {
+                let factor = if q == 0 || 2 * q == p { 1.0 } else { 2.0 };
+                let range = functions.first..functions.first + functions.rank;
+                let sums = multiply(simd, &panel[range.start * GROUP * 2..range.end * GROUP * 2], &strip[range]);
+                let mut numbers = [T::default(); MOST_LANES];
+                for (total, sum) in totals.iter_mut().zip(&sums) {
+                    simd.store(sum[0], &mut numbers);
+                    total.iter_mut().zip(numbers).for_each(|(total, number)| *total += factor * number.to_f64());
+                }
+            }
+            for (place, total) in totals.into_iter().enumerate() {
+                if let Some(i_sx) = i_sx.get_mut(group * GROUP + place) {
+                    *i_sx = total;
+                }
+            }
+        }
+    }
+
+    /// Products of one group of images with the strip: `[images, frequencies]`.
+    #[inline(always)]
+    fn multiply_group<S: Simd<T>>(&self, simd: S, group: usize, strip: &[Pair<S::V>], products: &mut [Pair<S::V>]) {
+        let NearJob { plan, block, .. } = self.job;
+        let n_frequencies = plan.basis.frequencies.len();
+        let group_len = plan.basis.total * GROUP * 2;
+        let panel = &block.panels[group * group_len..(group + 1) * group_len];
+        for (q, functions) in plan.basis.frequencies.iter().enumerate() {
+            let range = functions.first..functions.first + functions.rank;
+            let sums = multiply(simd, &panel[range.start * GROUP * 2..range.end * GROUP * 2], &strip[range]);
+            for (i, sum) in sums.into_iter().enumerate() {
+                products[i * n_frequencies + q] = sum;
+            }
+        }
+    }
+
+    /// The near rotations of one image with the lanes' displacements.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn reduce<S: Simd<T>>(
+        &self,
+        simd: S,
+        values: &[S::V],
+        scales: Scales<'_, T>,
+        half_ln_a: &HalfLnA<'_, T>,
+        (view, first): (usize, usize),
+        state: &mut State,
+        found: &mut NearImage,
+    ) {
+        let plan = self.job.plan;
+        let prior = &self.job.known[state.index].prior;
+        let reach2 = prior.shift_reach_angstrom() * prior.shift_reach_angstrom();
+        let n_weighted = plan.n_weighted();
+        let n_lanes = S::LANES.min(n_weighted.saturating_sub(first));
+        let mut numbers = [T::default(); MOST_LANES];
+        for (&(w, ln_rotation), center) in state.rotations.iter().zip(&state.centers) {
+            simd.store(values[w], &mut numbers);
+            let (factor, offset) = (scales.factor[w].to_f64(), scales.offset[w].to_f64());
+            let half_ln_a = half_ln_a.reference + half_ln_a.log2[w].to_f64() * std::f64::consts::LN_2;
+            for lane in 0..n_lanes {
+                let displacement = first + lane;
+                let [d0, d1] = plan.displacements.angstrom()[displacement];
+                let distance2 = (d0 - center[0]).powi(2) + (d1 - center[1]).powi(2);
+                if distance2 > reach2 {
+                    continue;
+                }
+                let cc = numbers[lane].to_f64() * factor - offset;
+                found.smallest = found.smallest.min(cc);
+                let ln_prior = ln_rotation + prior.ln_of_distance2(distance2);
+                let score = plan.likelihood.gain(cc) - half_ln_a + ln_prior;
+                state.sum.add(score + self.job.ln_weight, 1.0);
+                if score > state.best.score {
+                    let rotation = w as u32;
+                    state.best = BestOfView { score, displacement: displacement as u32, rotation };
+                }
+                if score >= found.candidates.least(score) {
+                    let pose = Pose { template: view, displacement, rotation: w };
+                    found.candidates.push(Candidate { score, pose });
+                }
+            }
+        }
+    }
+}
