@@ -16,6 +16,7 @@ use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{ContrastSign, DegreesOfFreedom, Formula, LogLikelihood, LogSum, integrate_views};
 use crate::geometry::Geometry;
+use crate::pose::Pose;
 use crate::real::Real;
 use crate::results::{Comparison, ImageResult, PairResult};
 use crate::sets::{ImageSet, TemplateSet};
@@ -125,14 +126,6 @@ pub fn compare_signed<T: Real>(
         });
     }
     Ok(comparison)
-}
-
-/// Which template, where, and how it is turned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Pose {
-    pub template: usize,
-    pub displacement: usize,
-    pub rotation: usize,
 }
 
 /// Correlation and log-likelihood of one pose.

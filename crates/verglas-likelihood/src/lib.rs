@@ -18,6 +18,7 @@ mod error;
 mod formula;
 mod geometry;
 pub mod noise;
+mod pose;
 mod prior;
 mod real;
 pub mod refine;
@@ -31,5 +32,5 @@ pub use formula::{ContrastSign, DegreesOfFreedom, Formula, LogLikelihood, ln_gam
 pub use geometry::Geometry;
 pub use prior::{PosePrior, distances};
 pub use real::Real;
-pub use results::{Comparison, ImageResult, PairResult};
+pub use results::{Comparison, ImageResult, PairResult, Refined};
 pub use sets::{Contrast, ImageSet, TemplateSet};

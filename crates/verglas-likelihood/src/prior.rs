@@ -11,7 +11,7 @@ use std::f64::consts::{PI, TAU};
 use verglas_fourier::pose::Matrix3;
 
 use crate::error::LikelihoodError;
-use crate::refine::ContinuousPose;
+use crate::pose::ContinuousPose;
 
 /// How far poses may lie from known ones.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,6 +1,6 @@
 //! What comes of a comparison.
 
-use crate::refine::Refined;
+use crate::pose::ContinuousPose;
 
 /// One image against all templates of a structure.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,4 +47,37 @@ pub struct Comparison<T> {
     pub pairs: Vec<PairResult>,
     /// All correlations, `[images, views, displacements, rotations]`, where asked for; else empty.
     pub cross_correlations: Vec<T>,
+}
+
+/// What is found of one image between the grid's points.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Refined {
+    /// ln L.
+    pub log_likelihood: f64,
+    /// ℓ₊ at the best mode.
+    pub log_likelihood_optimal: f64,
+    /// Correlation there.
+    pub cross_correlation: f64,
+    /// The best mode's pose.
+    pub pose: ContinuousPose,
+    /// B/A there, and √(E/(2pA)).
+    pub contrast: f64,
+    /// The standard deviation of the contrast.
+    pub contrast_sd: f64,
+    /// How many modes were summed over lattices.
+    pub n_modes: usize,
+    /// The best mode's share of the posterior.
+    pub mode_share: f64,
+    /// The share of the posterior outside of all lattices.
+    pub grid_share: f64,
+    /// Standard deviation of the view, radians: the root of the mean of its two variances.
+    pub view_sd_rad: f64,
+    /// Of the rotation in the plane, radians.
+    pub psi_sd_rad: f64,
+    /// Of the displacement, Å; 0 where none is searched.
+    pub shift_sd_angstrom: f64,
+    /// How far the best mode lies from the known pose: radians, and Å; 0 where none is known.
+    pub prior_distance: (f64, f64),
+    /// Whether the posterior is neither the lattices' nor the grid's, though the grid is coarse for it.
+    pub is_between: bool,
 }

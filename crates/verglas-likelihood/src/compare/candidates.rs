@@ -2,21 +2,15 @@
 
 use num_complex::Complex;
 
-use crate::direct::{AtPose, Pose, at_pose};
+use crate::direct::{AtPose, at_pose};
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{ContrastSign, Formula, LogLikelihood};
 use crate::geometry::Geometry;
+use crate::pose::{Candidate, Pose};
 use crate::real::Real;
 use crate::sets::{ImageSet, TemplateSet};
 use crate::sums::{ImageSums, displace};
-
-/// A pose, and the score that the search found for it: its correlation, or where scales must be above 0 its gain − ½ ln A.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Candidate {
-    pub score: f64,
-    pub pose: Pose,
-}
 
 /// The most candidates of an image that are evaluated.
 const MOST: usize = 256;

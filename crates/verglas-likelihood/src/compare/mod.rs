@@ -22,8 +22,5 @@ pub(crate) mod simd;
 mod tables;
 mod templates;
 
-pub(crate) use candidates::Candidate;
-pub(crate) use run::BestOfView;
-
 pub use plan::{ComparisonSettings, SearchReal};
 pub use search::Search;

@@ -6,19 +6,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use num_complex::Complex;
 use verglas_fourier::pose::Matrix3;
 
-use super::candidates::{Candidate, Candidates};
+use super::candidates::Candidates;
 use super::fft::{LaneSynthesis, Pair};
 use super::images::ImageBlock;
 use super::plan::{CANDIDATE_NATS, Plan, SearchReal};
 use super::product::{GROUP, multiply};
 use super::reduce::{MOST_LANES, Scales};
-use super::run::BestOfView;
 use super::simd::{Kernel, Simd};
 use super::tables::Tables;
 use super::templates::{Displaced, SideBySide};
-use crate::direct::Pose;
 use crate::error::LikelihoodError;
 use crate::formula::LogSum;
+use crate::pose::{BestOfView, Candidate, Pose};
 use crate::prior::{Known, angle_of_trace};
 use crate::real::Real;
 

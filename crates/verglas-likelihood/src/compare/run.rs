@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use num_complex::Complex;
 
 use super::basis::Basis;
-use super::candidates::{Candidate, Candidates};
+use super::candidates::Candidates;
 use super::fft::{LaneSynthesis, Pair};
 use super::images::ImageBlock;
 use super::plan::{Plan, SearchReal};
@@ -17,10 +17,10 @@ use super::reduce::{MOST_LANES, correlate, sum_likelihoods};
 use super::simd::{Kernel, Simd};
 use super::tables::Tables;
 use super::templates::{Displaced, SideBySide, Transform};
-use crate::direct::Pose;
 use crate::error::LikelihoodError;
 use crate::formula::{ContrastSign, LogSum};
 use crate::geometry::Geometry;
+use crate::pose::{BestOfView, Candidate, Pose};
 use crate::real::Real;
 use crate::results::PairResult;
 use crate::sets::ImageSet;
@@ -56,14 +56,6 @@ pub(crate) struct Outcome {
     pub of_views: Vec<BestOfView>,
     pub candidates: Vec<Candidates>,
     pub smallest: Vec<f64>,
-}
-
-/// The best pose of an image with a template.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct BestOfView {
-    pub score: f64,
-    pub displacement: u32,
-    pub rotation: u32,
 }
 
 /// A block of images against all templates.

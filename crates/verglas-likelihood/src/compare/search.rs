@@ -11,14 +11,15 @@ use super::images::{ImageBlock, bytes_per_image};
 use super::near::{NearImage, NearJob};
 use super::plan::{ComparisonSettings, Plan, SearchReal};
 use super::product::GROUP;
-use super::run::{BestOfView, Job, Outcome, bytes_of_thread};
+use super::run::{Job, Outcome, bytes_of_thread};
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{LogSum, integrate_views};
 use crate::geometry::Geometry;
+use crate::pose::{BestOfView, ContinuousPose};
 use crate::prior::{Known, PosePrior};
 use crate::real::Real;
-use crate::refine::{ContinuousPose, Refinement, Refiner, Searched};
+use crate::refine::{Refinement, Refiner, Searched};
 use crate::results::{Comparison, ImageResult, PairResult};
 use crate::sets::{ImageSet, TemplateSet};
 

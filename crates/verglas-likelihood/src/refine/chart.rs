@@ -1,7 +1,7 @@
 //! Coordinates about a pose.
 
-use super::posterior::ContinuousPose;
 use super::rotation::{about_z, between, inplane_angle, product, split, tilt, turn};
+use crate::pose::ContinuousPose;
 
 /// x, y and ω of the rotation tilt(x, y)·about_z(ω) that follows the chart's own, radians; then displacements in Å.
 pub(super) type Local = [f64; 5];

@@ -7,9 +7,10 @@ use num_complex::Complex;
 use super::chart::{Chart, Local};
 use super::linear::{Matrix5, cholesky};
 use super::mode::Mode;
-use super::posterior::{ContinuousPose, Posterior, step_rad};
+use super::posterior::{Posterior, step_rad};
 use crate::error::LikelihoodError;
 use crate::formula::LogSum;
+use crate::pose::ContinuousPose;
 
 /// Step in standard deviations.
 const STEP: f64 = 1.5;

@@ -15,13 +15,16 @@ mod mode;
 mod posterior;
 mod rest;
 mod rotation;
+mod slices;
 
 use std::f64::consts::PI;
 
-use num_complex::Complex;
 use verglas_fourier::pose::Matrix3;
 
-pub use posterior::ContinuousPose;
+pub use slices::Slices;
+
+pub use crate::pose::ContinuousPose;
+pub use crate::results::Refined;
 
 use self::chart::{Chart, Local, Moves};
 use self::lattice::{Counts, Lattice};
@@ -29,26 +32,15 @@ use self::mode::{Mode, climb};
 use self::posterior::{Posterior, step_rad};
 use self::rest::GridPoses;
 use self::rotation::{about_z, inplane_angle, product, turn};
-use crate::compare::{BestOfView, Candidate};
-use crate::direct::Pose;
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{LogLikelihood, LogSum};
 use crate::geometry::Geometry;
+use crate::pose::{BestOfView, Candidate, Pose};
 use crate::prior::{Known, distances};
 use crate::real::Real;
 use crate::sets::TemplateSet;
 use crate::sums::ImageSums;
-
-/// Where templates of any rotation come from.
-pub trait Slices: Sync {
-    /// The templates of norm 1 at some rotations, `[rotations, n_shells, n_inplanes]`; a rotation's columns are the
-    /// directions of image axis 0, image axis 1 and the view in the structure's frame.
-    ///
-    /// # Errors
-    /// When there is none.
-    fn take(&self, rotations: &[Matrix3], out: &mut [Complex<f64>]) -> Result<(), LikelihoodError>;
-}
 
 /// The default of [`Refinement::n_modes`].
 pub const DEFAULT_MODES: usize = 5;
@@ -86,39 +78,6 @@ impl std::fmt::Debug for Refinement<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Refinement").field("n_views", &self.views.len()).field("n_modes", &self.n_modes).finish()
     }
-}
-
-/// What is found of one image between the grid's points.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Refined {
-    /// ln L.
-    pub log_likelihood: f64,
-    /// ℓ₊ at the best mode.
-    pub log_likelihood_optimal: f64,
-    /// Correlation there.
-    pub cross_correlation: f64,
-    /// The best mode's pose.
-    pub pose: ContinuousPose,
-    /// B/A there, and √(E/(2pA)).
-    pub contrast: f64,
-    /// The standard deviation of the contrast.
-    pub contrast_sd: f64,
-    /// How many modes were summed over lattices.
-    pub n_modes: usize,
-    /// The best mode's share of the posterior.
-    pub mode_share: f64,
-    /// The share of the posterior outside of all lattices.
-    pub grid_share: f64,
-    /// Standard deviation of the view, radians: the root of the mean of its two variances.
-    pub view_sd_rad: f64,
-    /// Of the rotation in the plane, radians.
-    pub psi_sd_rad: f64,
-    /// Of the displacement, Å; 0 where none is searched.
-    pub shift_sd_angstrom: f64,
-    /// How far the best mode lies from the known pose: radians, and Å; 0 where none is known.
-    pub prior_distance: (f64, f64),
-    /// Whether the posterior is neither the lattices' nor the grid's, though the grid is coarse for it.
-    pub is_between: bool,
 }
 
 /// Refines one image after the other.

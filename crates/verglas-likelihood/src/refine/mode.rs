@@ -5,8 +5,9 @@ use verglas_fourier::pose::Matrix3;
 
 use super::chart::{Chart, Local, Moves};
 use super::linear::{Matrix5, cholesky, half_ln_det, inverse, solve_lower, solve_upper};
-use super::posterior::{ContinuousPose, Posterior, Value, step_rad};
+use super::posterior::{Posterior, Value, step_rad};
 use crate::error::LikelihoodError;
+use crate::pose::ContinuousPose;
 
 /// A maximum of ℓ₊.
 #[derive(Debug, Clone)]

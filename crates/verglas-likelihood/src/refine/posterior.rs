@@ -5,23 +5,14 @@ use std::f64::consts::{PI, TAU};
 use num_complex::Complex;
 use verglas_fourier::pose::Matrix3;
 
-use super::Slices;
+use super::slices::Slices;
 use crate::compare::simd::{Dispatch, Kernel, Simd};
 use crate::error::LikelihoodError;
 use crate::formula::LogLikelihood;
 use crate::geometry::Geometry;
+use crate::pose::ContinuousPose;
 use crate::prior::Known;
 use crate::sums::ImageSums;
-
-/// A pose: R, whose columns are the directions of image axis 0, image axis 1 and the view in the structure's frame, and how
-/// far the template is moved in the image's frame, in Å.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ContinuousPose {
-    /// R.
-    pub rotation: Matrix3,
-    /// Along image axes 0 and 1.
-    pub shift_angstrom: [f64; 2],
-}
 
 /// What is known of one pose.
 #[derive(Debug, Clone, Copy, PartialEq)]
