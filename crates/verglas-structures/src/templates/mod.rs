@@ -10,8 +10,10 @@
 //! | `manifest` | what is recorded |
 //! | `picture` | templates as images |
 //! | `stack` | templates read again, ours or CryoLike's |
+//! | `between` | templates between a folder's views |
 //! | `verify` | whether a folder is complete and unaltered |
 
+mod between;
 mod list;
 mod manifest;
 mod memory;
@@ -27,6 +29,7 @@ mod summary;
 mod unit;
 mod verify;
 
+pub use between::{StructureSlices, TemplateStructures};
 pub use list::TemplateList;
 pub use manifest::RecordedTemplates;
 pub use names::LIST;

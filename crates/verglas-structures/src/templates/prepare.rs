@@ -299,7 +299,7 @@ fn checksums(inputs: &[Input], findings: &mut Findings) -> Vec<String> {
     inputs.iter().map(|input| found(checksum(input), findings).unwrap_or_default()).collect()
 }
 
-fn sha256_of(path: &Path) -> Result<String> {
+pub(super) fn sha256_of(path: &Path) -> Result<String> {
     let cannot_read = |error| Error::io(format_args!("cannot read `{}`", path.display()), &error);
     let mut file = File::open(path).map_err(cannot_read)?;
     let mut hasher = Sha256::new();

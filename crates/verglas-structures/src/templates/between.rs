@@ -1,0 +1,189 @@
+//! Templates between the views of a folder: the structures that they were made of are read again.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use num_complex::Complex;
+use serde_json::Value;
+use verglas_core::error::{Error, Result};
+use verglas_core::findings::Findings;
+use verglas_fourier::grid::Precision;
+use verglas_fourier::pose::Matrix3;
+use verglas_fourier::slices::SliceError;
+use verglas_fourier::sphere::PointGroup;
+use verglas_run::descriptor::ImageDescriptor;
+use verglas_run::folder::DESCRIPTOR;
+use verglas_run::manifest::{FolderRecord, InputRecord, InputRole, Manifest};
+
+use super::manifest::RecordedTemplates;
+use super::prepare::TemplateJob;
+use super::settings::{DescriptorSource, TemplateJobSettings};
+use super::slicer::{Origin, Slicer};
+use crate::beads::Center;
+use crate::load::Input;
+use crate::map::AxisOrder;
+
+/// The structures that a folder's templates were made of.
+#[derive(Debug)]
+pub struct TemplateStructures {
+    job: TemplateJob,
+}
+
+impl TemplateStructures {
+    /// Reads the structures again that the manifest in `folder` names, as it says, and checks that they are what they were.
+    ///
+    /// # Errors
+    /// When there is no manifest, or it is of arrays in memory; when a structure is not there, or another than it was.
+    pub fn read(folder: &Path, n_threads: usize, memory_bytes: u64) -> Result<Self> {
+        let record = FolderRecord::read(folder)?;
+        let manifest = record.first();
+        let recorded = RecordedTemplates::of(manifest);
+        let InputRecord::Structures { files } = &manifest.settings.input else {
+            return Err(Error::format(format!("the manifest in `{}` is not one of templates", folder.display())));
+        };
+        let files: Vec<PathBuf> = files.iter().map(|path| manifest.resolve(path)).collect();
+        check_unaltered(manifest)?;
+        let settings = settings(folder, manifest, &recorded, n_threads, memory_bytes)?;
+        let inputs = files.into_iter().map(Input::File).collect();
+        let job = TemplateJob::prepare(inputs, settings, &mut Findings::new())?;
+        if !job.names().eq(recorded.structures.iter().map(String::as_str)) {
+            return Err(Error::value(format!(
+                "the structures that the templates in `{}` were made of are not those of its manifest any more",
+                folder.display()
+            )));
+        }
+        Ok(Self { job })
+    }
+
+    /// The structures' point group: where it is not C1, the views are those of one asymmetric unit.
+    pub fn symmetry(&self) -> PointGroup {
+        self.job.settings.symmetry
+    }
+
+    /// Prepares templates of the structure `name` at any rotation.
+    ///
+    /// # Errors
+    /// When there is no such structure, it can't be read any more, or memory is too small.
+    pub fn slices(&self, name: &str, memory_bytes: usize) -> Result<StructureSlices> {
+        let job = &self.job;
+        let planned = job.structures.planned().iter().find(|planned| planned.name == name);
+        let planned = planned.ok_or_else(|| Error::value(format!("there is no structure `{name}`")))?;
+        let content = job.structures.load(planned, &mut Findings::new())?;
+        let (structure, _) = Origin::of(content, &job.descriptor, &job.settings, job.box_angstrom);
+        // Whoever asks has threads already.
+        let settings = TemplateJobSettings { n_threads: 1, ..job.settings.clone() };
+        let grid = &job.descriptor.polar_grid;
+        // As many views as are looked at between, or more: what decides how they are computed.
+        let n_views = job.views.len();
+        let of = |error: SliceError| Error::value(format!("`{name}`: {error}"));
+        let plan = match job.descriptor.precision {
+            Precision::Single => Plan::Single(
+                Slicer::new(structure, grid, job.box_angstrom, &settings, n_views, memory_bytes).map_err(of)?,
+            ),
+            Precision::Double => Plan::Double(
+                Slicer::new(structure, grid, job.box_angstrom, &settings, n_views, memory_bytes).map_err(of)?,
+            ),
+        };
+        Ok(StructureSlices { plan })
+    }
+}
+
+/// Whether the files are what they were when templates were made.
+fn check_unaltered(manifest: &Manifest) -> Result<()> {
+    let mut known: HashMap<PathBuf, Option<String>> = HashMap::new();
+    for input in manifest.inputs.iter().filter(|input| input.role == Some(InputRole::Structure)) {
+        let path = manifest.resolve(&input.path);
+        let found = match known.get(&path) {
+            Some(found) => found.clone(),
+            None => {
+                let found = super::prepare::sha256_of(&path).map_err(|error| {
+                    Error::not_found(format!("the templates were made of `{}`: {error}", path.display()))
+                })?;
+                known.insert(path.clone(), Some(found.clone()));
+                Some(found)
+            }
+        };
+        if input.sha256.is_some() && input.sha256 != found {
+            return Err(Error::value(format!(
+                "`{}` is not what it was when templates were made of it",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The settings as the manifest has them.
+fn settings(
+    folder: &Path,
+    manifest: &Manifest,
+    recorded: &RecordedTemplates,
+    n_threads: usize,
+    memory_bytes: u64,
+) -> Result<TemplateJobSettings> {
+    // With all that was given in its place.
+    let descriptor = ImageDescriptor::load(&folder.join(DESCRIPTOR))?;
+    let damaged = |what: &str| Error::format(format!("the manifest in `{}` has no {what}", folder.display()));
+    let mut settings = TemplateJobSettings::new(DescriptorSource::Given(Box::new(descriptor)));
+    settings.models = recorded.models.parse()?;
+    if let Some([start, stop, step]) = recorded.frames {
+        settings.frames.start = start.unwrap_or(settings.frames.start);
+        settings.frames.stop = stop;
+        settings.frames.step = step.unwrap_or(settings.frames.step);
+    }
+    settings.topology = recorded.topology.as_ref().map(|path| manifest.resolve(path));
+    settings.atom_mass = recorded.atom_mass;
+    settings.remove_mean = recorded.remove_mean;
+    settings.center = match &recorded.center {
+        Value::String(text) if text == "none" => Center::None,
+        Value::Array(position) => {
+            let numbers: Vec<f64> = position.iter().filter_map(Value::as_f64).collect();
+            Center::Position(numbers.try_into().map_err(|_| damaged("centre"))?)
+        }
+        _ => Center::Mean,
+    };
+    settings.voxel_angstrom = recorded.voxel_size;
+    settings.axis_order = recorded.axis_order.parse::<AxisOrder>().map_err(|_| damaged("order of axes"))?;
+    settings.beyond_nyquist = recorded.beyond_nyquist;
+    settings.symmetry = recorded.symmetry.parse().map_err(|_| damaged("symmetry"))?;
+    settings.as_cryolike = recorded.as_cryolike;
+    settings.plots = false;
+    (settings.n_threads, settings.memory_bytes) = (n_threads, memory_bytes);
+    Ok(settings)
+}
+
+/// Templates of one structure at any rotation.
+#[derive(Debug)]
+pub struct StructureSlices {
+    plan: Plan,
+}
+
+#[derive(Debug)]
+enum Plan {
+    Single(Slicer<f32>),
+    Double(Slicer<f64>),
+}
+
+impl StructureSlices {
+    /// The templates of norm 1 at some rotations, `[rotations, n_shells, n_inplanes]`, in the precision of the descriptor.
+    ///
+    /// # Errors
+    /// A template whose norm is 0 or no number.
+    ///
+    /// # Panics
+    /// When `out` has another length.
+    pub fn compute(&self, rotations: &[Matrix3], out: &mut [Complex<f64>]) -> std::result::Result<(), SliceError> {
+        let mut norms = vec![0.0; rotations.len()];
+        match &self.plan {
+            Plan::Double(plan) => plan.compute(rotations, out, &mut norms),
+            Plan::Single(plan) => {
+                let mut values = vec![Complex::default(); out.len()];
+                plan.compute(rotations, &mut values, &mut norms)?;
+                for (out, value) in out.iter_mut().zip(values) {
+                    *out = Complex::new(f64::from(value.re), f64::from(value.im));
+                }
+                Ok(())
+            }
+        }
+    }
+}
