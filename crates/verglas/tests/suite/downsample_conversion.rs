@@ -64,8 +64,7 @@ impl DataSet {
         let mut findings = Findings::new();
         let input = Input::IndexedStar(self.path("particles.star"));
         let conversion = Conversion::prepare_with(input, settings, &mut findings)?;
-        let output = self.path(output);
-        let summary = conversion.run(&output)?;
+        let summary = conversion.run(self.path(output))?;
         Ok((summary, findings))
     }
 
