@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy.typing as npt
 
 from ._descriptor import PathLike, at_least_one, count, number, pair, parameters
-from ._native import Preparation
+from ._native import Preparation, input_kind
 from ._options import Options, with_options
 from ._progress import listener
 from ._report import Findings, Summary, VerglasWarning, logger, warn_all
@@ -381,12 +381,9 @@ def _any_input(paths: list[str], images: list[str], job: int | None) -> dict[str
         return _job(paths[0], job)
     if images:
         return _star_pairs(paths, images)
-    endings = {os.path.splitext(path)[1].lower() for path in paths}
-    # A .csg is no input, but the reader says which .cs files it stands for.
-    if endings and endings <= {".cs", ".csg"} and len(paths) <= 2:
-        return _input("cs", paths)
-    if endings == {".star"} and len(paths) == 1:
-        return _input("star", paths)
+    kind = input_kind(paths)
+    if kind is not None:
+        return _input(kind, paths)
     raise ValueError(
         f"{', '.join(f'`{path}`' for path in paths) or 'nothing'} as input, expected one .star file, several with images, "
         "one .cs file or two that belong together, or a folder with a job"

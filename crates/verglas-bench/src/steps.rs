@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use num_complex::Complex;
 use verglas_core::StopFlag;
-use verglas_core::error::{Error, Result};
+use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_fourier::polar::{PolarTransform, Real};
 use verglas_particles::image::RawImage;
 use verglas_particles::preprocess::{Downsampler, apply_normalization};
@@ -59,8 +59,8 @@ where
     let n_threads = settings.n_threads;
     let descriptor = run.descriptor();
     let n_pixels = descriptor.cartesian_grid.n_pixels();
-    let transform =
-        PolarTransform::<T>::plan(n_pixels, &descriptor.polar_grid).map_err(|error| Error::value(error.to_string()))?;
+    let transform = PolarTransform::<T>::plan(n_pixels, &descriptor.polar_grid)
+        .map_err(|error| Error::caused_by(ErrorKind::Value, error))?;
     let (pixel_bytes, value_bytes) =
         (n_pixels * n_pixels * size_of::<f32>(), transform.output_len() * size_of::<Complex<T>>());
 

@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use tempfile::TempDir;
 use verglas_core::error::{Error, Result};
-use verglas_core::findings::Findings;
 use verglas_core::threads::share_work;
 use verglas_core::{Silent, StopFlag};
 use verglas_formats::pt::PtDtype;
@@ -71,7 +70,7 @@ impl WholeRun {
             ..ConvertSettings::default()
         };
         let input = Input::IndexedStar(folder.path().join("data/particles.star"));
-        let conversion = Conversion::prepare(input.clone(), convert_settings.clone(), &mut Findings::new())?;
+        let conversion = Conversion::prepare(input.clone(), convert_settings.clone())?;
         Ok(Self { folder, input, settings: convert_settings, stack_files: data_set.stack_files, conversion, n_images })
     }
 
@@ -165,8 +164,8 @@ impl WholeRun {
             // The folder is emptied outside the measurement: removing gigabytes takes its time.
             let _ = fs::remove_dir_all(&output);
             let start = Instant::now();
-            let conversion = Conversion::prepare(self.input.clone(), self.settings.clone(), &mut Findings::new())?;
-            let summary = conversion.run(&output, &[], &Silent, stop)?;
+            let conversion = Conversion::prepare(self.input.clone(), self.settings.clone())?;
+            let summary = conversion.run_with(&output, &Silent, stop)?;
             let seconds = start.elapsed().as_secs_f64();
             bytes_written = summary.bytes_written;
             let _ = fs::remove_dir_all(&output);

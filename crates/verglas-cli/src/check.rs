@@ -31,7 +31,7 @@ pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Resul
     let input = input(&arguments.input)?;
     let settings = settings(&arguments.input);
     let mut findings = Findings::new();
-    let checked = check(arguments.deep, || Conversion::prepare(input, settings, &mut findings), messages);
+    let checked = check(arguments.deep, || Conversion::prepare_with(input, settings, &mut findings), messages);
     messages.findings(&findings);
     let (conversion, n_deep_warnings) = checked?;
     let n_warnings = findings.warnings.len() + n_deep_warnings;
@@ -66,17 +66,17 @@ fn check(
     messages: Messages,
 ) -> std::result::Result<(Conversion, usize), Failure> {
     let conversion = prepare()?;
-    let mut findings = Findings::new();
-    if deep {
-        let signals = Signals::listen()?;
-        let progress = messages.progress(conversion.n_images() as u64, "images");
-        let looked = conversion.check_pixels(&progress, &signals.stop, &mut findings);
-        progress.finish();
-        messages.findings(&findings);
-        looked.map_err(|error| signals.failure(error))?;
-        if let Some(error) = findings.take_error() {
-            return Err(error.into());
-        }
+    if !deep {
+        return Ok((conversion, 0));
     }
-    Ok((conversion, findings.warnings.len()))
+    let signals = Signals::listen()?;
+    let progress = messages.progress(conversion.n_images() as u64, "images");
+    let looked = conversion.check_pixels(&progress, &signals.stop);
+    progress.finish();
+    let mut findings = looked.map_err(|error| signals.failure(error))?;
+    messages.findings(&findings);
+    match findings.take_error() {
+        Some(error) => Err(error.into()),
+        None => Ok((conversion, findings.warnings.len())),
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use verglas::findings::counted;
 use verglas::hint::CommandWords;
-use verglas::metadata::{AngleUnit, Input};
+use verglas::metadata::{AngleUnit, Input, InputError};
 use verglas::settings::{
     ByteSign, Contrast, ConvertSettings, DefocusAngleAxis, DescriptorSource, DownsampleMethod, Downsampling, Existing,
     PixelSizeFrom, PixelType, Shard,
@@ -169,7 +169,7 @@ pub fn convert(
 ) -> std::result::Result<Summary, Failure> {
     let mut findings = Findings::new();
     let refused = Conversion::check_output(output, &settings).err();
-    let prepared = Conversion::prepare(input, settings, &mut findings);
+    let prepared = Conversion::prepare_with(input, settings, &mut findings);
     messages.findings(&findings);
     let conversion = match (refused, prepared) {
         (None, Ok(conversion)) => conversion,
@@ -178,15 +178,13 @@ pub fn convert(
     };
     let signals = Signals::listen()?;
     let progress = messages.progress(conversion.n_images() as u64, "images");
-    let summary = conversion.run(output, &findings.warnings, &progress, &signals.stop);
+    let summary = conversion.run_with(output, &progress, &signals.stop);
     progress.finish();
     summary.map_err(|error| signals.failure(error))
 }
 
 /// The kind of input that the words on the command line amount to.
 pub fn input(arguments: &InputArguments) -> std::result::Result<Input, Failure> {
-    let has_ending =
-        |path: &PathBuf, ending: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
     let usage = |message: String| Err(Failure::Usage(message));
     let is_radians = |unit| unit == AngleUnit::Radians;
     if arguments.images.is_empty()
@@ -199,43 +197,34 @@ pub fn input(arguments: &InputArguments) -> std::result::Result<Input, Failure> 
     }
     if let Some(job_number) = arguments.job {
         return match arguments.input.as_slice() {
-            [root] => Ok(Input::CryosparcJob { root: root.clone(), job_number }),
+            [root] => Ok(Input::from_job(root, job_number)),
             several => usage(format!("{} inputs with --job, expected one folder", several.len())),
         };
     }
-    // A .csg is no input, but the reader says which .cs files it stands for.
-    if arguments.images.is_empty()
-        && arguments.input.iter().all(|path| has_ending(path, "cs") || has_ending(path, "csg"))
-    {
-        return match arguments.input.as_slice() {
-            [particles] => Ok(Input::IndexedCs { particles: particles.clone(), passthrough: None }),
-            [particles, passthrough] => {
-                Ok(Input::IndexedCs { particles: particles.clone(), passthrough: Some(passthrough.clone()) })
-            }
-            several => usage(format!("{} .cs files, expected one, or two that belong together", several.len())),
-        };
-    }
-    if let Some(other) = arguments.input.iter().find(|path| !has_ending(path, "star")) {
-        let other = other.display();
-        return usage(match arguments.input.as_slice() {
-            [only] if only.is_dir() => format!("`{other}` is a folder; --job says which CryoSPARC job in it"),
-            [_] if arguments.images.is_empty() => format!("`{other}` is neither a .star nor a .cs file"),
-            _ => format!("`{other}` is no .star file"),
-        });
-    }
-    if !arguments.images.is_empty() {
-        let (n_stars, n_images) = (arguments.input.len(), arguments.images.len());
-        if n_stars != n_images {
-            return usage(format!("{n_stars} .star files and {n_images} image files, expected as many of both"));
+    let input = if arguments.images.is_empty() {
+        Input::from_paths(&arguments.input)
+    } else {
+        refuse_other_than_star(&arguments.input).and_then(|()| Input::from_pairs(&arguments.input, &arguments.images))
+    };
+    input.map_err(|error| match &error {
+        InputError::Folder(path) => {
+            Failure::Usage(format!("`{}` is a folder; --job says which CryoSPARC job in it", path.display()))
         }
-        return Ok(Input::StarPairs(arguments.input.iter().cloned().zip(arguments.images.iter().cloned()).collect()));
-    }
-    match arguments.input.as_slice() {
-        [star] => Ok(Input::IndexedStar(star.clone())),
-        several => Err(Failure::UsageWithHint(
-            format!("{} .star files, expected one, or --images with as many image stacks", several.len()),
+        InputError::StarFiles(n) => Failure::UsageWithHint(
+            format!("{n} .star files, expected one, or --images with as many image stacks"),
             "STAR files that name their images are given one at a time; --images is for those that name none",
-        )),
+        ),
+        other => Failure::Usage(other.to_string()),
+    })
+}
+
+/// With image stacks, metadata are STAR files.
+fn refuse_other_than_star(paths: &[PathBuf]) -> std::result::Result<(), InputError> {
+    let is_star = |path: &&PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("star"));
+    match (paths.iter().find(|path| !is_star(path)), paths) {
+        (None, _) => Ok(()),
+        (Some(other), [_]) if other.is_dir() => Err(InputError::Folder(other.clone())),
+        (Some(other), _) => Err(InputError::NotStar(other.clone())),
     }
 }
 

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use verglas::convert::RecordedConversion;
-use verglas::manifest::FolderRecord;
 use verglas::metadata::Input;
 use verglas::report::{REPORT, ReportSettings, write_report};
 use verglas::settings::{ConvertSettings, Existing};
 use verglas::simulate::SimulationSettings;
 use verglas::{Error, ErrorKind};
+use verglas_run::manifest::FolderRecord;
 
 use crate::failure::Failure;
 use crate::messages::Messages;

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
-use verglas::inspect::{
+use verglas::{Error, Warning};
+use verglas_inspect::{
     ArchiveContents, ArrayContents, Contents, CrcState, CsContents, Inspection, MOST_DISTINCT, MrcContents, Number,
     NumberRange, StackContents, StarBlock, StarContents, StarDialect, TensorContents, Values, inspect,
 };
-use verglas::{Error, Warning};
 
 use crate::failure::Failure;
 use crate::inspect_structures::{map_rows, structure_lines, template_lines};

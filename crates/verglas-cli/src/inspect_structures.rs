@@ -1,6 +1,6 @@
 //! `verglas inspect` of structures, maps and templates.
 
-use verglas::inspect::{MapSummary, StructureSummary, TemplateContents};
+use verglas_inspect::{MapSummary, StructureSummary, TemplateContents};
 
 use crate::inspect_text::{count, descriptor_lines, float_text, pair, printable, table};
 

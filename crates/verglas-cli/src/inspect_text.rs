@@ -1,6 +1,6 @@
 //! Words and tables for what is in a file.
 
-use verglas::inspect::{DescriptorContents, First, Item, Number};
+use verglas_inspect::{DescriptorContents, First, Item, Number};
 
 pub(crate) fn descriptor_lines(descriptor: &DescriptorContents) -> Vec<String> {
     let two = |[first, second]: [f64; 2]| match first == second {

@@ -273,8 +273,8 @@ pub mod verify {
 
     use verglas::Findings;
     use verglas::findings::counted;
-    use verglas::manifest::FolderRecord;
     use verglas::scoring::{LikelihoodVerification, verify_likelihoods};
+    use verglas_run::manifest::FolderRecord;
 
     use crate::failure::Failure;
     use crate::messages::Messages;

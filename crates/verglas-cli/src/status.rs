@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::HumanDuration;
 use verglas::findings::counted;
-use verglas::manifest::FolderRecord;
 use verglas::status::{FolderStatus, RunStatus, State, show_ranges};
+use verglas_run::manifest::FolderRecord;
 
 use crate::failure::Failure;
 use crate::messages::{printable_json, result};

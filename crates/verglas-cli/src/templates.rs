@@ -290,8 +290,8 @@ pub mod verify {
 
     use verglas::Findings;
     use verglas::findings::counted;
-    use verglas::manifest::FolderRecord;
     use verglas::templates::{TemplateVerification, verify_templates};
+    use verglas_run::manifest::FolderRecord;
 
     use crate::failure::Failure;
     use crate::messages::Messages;

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use verglas::findings::counted;
-use verglas::manifest::FolderRecord;
 use verglas::scoring::is_of_likelihoods;
 use verglas::templates::is_of_templates;
 use verglas::verify::verify_on;
 use verglas::{Findings, Verification};
+use verglas_run::manifest::FolderRecord;
 
 use crate::failure::Failure;
 use crate::messages::Messages;

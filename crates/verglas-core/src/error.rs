@@ -83,6 +83,13 @@ impl Error {
         Self::new(ErrorKind::Value, message)
     }
 
+    /// An error of the given kind whose text is that of its cause, which is kept as the
+    /// [`source`](std::error::Error::source).
+    pub fn caused_by(kind: ErrorKind, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        let told = Self::new(kind, cause.to_string());
+        Self { source: Some(Arc::new(cause)), ..told }
+    }
+
     /// The operating system refused `doing` (``cannot write `out/fft` ``).
     pub fn io(doing: impl fmt::Display, error: &std::io::Error) -> Self {
         let kind = match error.kind() {
@@ -226,7 +233,7 @@ impl Eq for Error {}
 
 impl From<UnknownName> for Error {
     fn from(error: UnknownName) -> Self {
-        Self::value(error.to_string())
+        Self::caused_by(ErrorKind::Value, error)
     }
 }
 
@@ -260,6 +267,17 @@ mod tests {
         assert_eq!(source.raw_os_error(), Some(TOO_MANY_FILES[0]));
         assert!(error.is_of_too_many_files());
         assert!(!Error::io("cannot read", &std::io::Error::other("x")).is_of_too_many_files());
+    }
+
+    #[test]
+    fn a_cause_gives_its_text_and_stays() {
+        let cause = "x".parse::<i32>().unwrap_err();
+        let error = Error::caused_by(ErrorKind::Format, cause.clone());
+        assert_eq!((error.kind(), error.to_string()), (ErrorKind::Format, cause.to_string()));
+        assert_eq!(std::error::Error::source(&error).unwrap().downcast_ref(), Some(&cause));
+        assert!(std::error::Error::source(&Error::value("alone")).is_none());
+        // Equal is what says the same.
+        assert_eq!(error, Error::format(cause.to_string()));
     }
 
     #[test]

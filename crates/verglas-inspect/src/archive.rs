@@ -9,6 +9,7 @@ use verglas_core::error::{Error, Result};
 use verglas_formats::npy::NpyHeader;
 use verglas_formats::npz::NpzReader;
 use verglas_formats::zip::{Method, ZipReader};
+use verglas_particles::stack::{StackColumns, keys};
 use verglas_run::descriptor::ImageDescriptor;
 
 use super::descriptor::DescriptorContents;
@@ -61,8 +62,8 @@ pub(super) fn inspect_archive(path: &Path) -> Result<Found<OfArchive>> {
     if !has_all(&npz, &["n_pixels", "pixel_size", "radius_max", "n_inplanes"]) {
         return Ok(Found::plain(OfArchive::Other(list_arrays(path)?)));
     }
-    if has_all(&npz, &["defocusU", "defocusV", "n_images"]) {
-        return Ok(inspect_stack(path, &mut npz)?.map(|stack| OfArchive::Stack(Box::new(stack))));
+    if has_all(&npz, &[keys::DEFOCUS_U, keys::DEFOCUS_V, keys::N_IMAGES]) {
+        return Ok(inspect_stack(StackColumns::new(path, npz))?.map(|stack| OfArchive::Stack(Box::new(stack))));
     }
     if has_all(&npz, &["n_templates", "viewing_azimuth"]) {
         return Ok(inspect_templates(path)?.map(|templates| OfArchive::Templates(Box::new(templates))));

@@ -1,14 +1,12 @@
 //! The metadata of one output stack: CryoLike's or ours.
 
 use std::collections::HashMap;
-use std::io::{Read, Seek};
-use std::path::Path;
 
 use serde::Serialize;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::counted;
-use verglas_formats::npz::NpzReader;
-use verglas_run::descriptor::ImageDescriptor;
+use verglas_formats::FormatError;
+use verglas_particles::stack::{StackColumns, keys};
 
 use super::descriptor::DescriptorContents;
 use super::found::Found;
@@ -19,22 +17,22 @@ const MOST_FILES: usize = 1000;
 
 /// The per-image arrays of numbers, in the order in which they are shown, with their units.
 const PER_IMAGE: [(&str, &str); 16] = [
-    ("defocusU", "Å"),
-    ("defocusV", "Å"),
-    ("defocusAngle", "rad"),
-    ("phaseShift", "rad"),
-    ("angleRotation", "rad"),
-    ("angleTilt", "rad"),
-    ("anglePsi", "rad"),
-    ("originX", "Å"),
-    ("originY", "Å"),
-    ("ctfBfactor", "Å²"),
-    ("ctfScalefactor", ""),
-    ("idxs", ""),
-    ("row", ""),
-    ("image_mean", ""),
-    ("image_max", ""),
-    ("fourier_norm", ""),
+    (keys::DEFOCUS_U, "Å"),
+    (keys::DEFOCUS_V, "Å"),
+    (keys::DEFOCUS_ANGLE, "rad"),
+    (keys::PHASE_SHIFT, "rad"),
+    (keys::ANGLE_ROTATION, "rad"),
+    (keys::ANGLE_TILT, "rad"),
+    (keys::ANGLE_PSI, "rad"),
+    (keys::ORIGIN_X, "Å"),
+    (keys::ORIGIN_Y, "Å"),
+    (keys::CTF_BFACTOR, "Å²"),
+    (keys::CTF_SCALE_FACTOR, ""),
+    (keys::SECTIONS, ""),
+    (keys::ROW, ""),
+    (keys::IMAGE_MEAN, ""),
+    (keys::IMAGE_MAX, ""),
+    (keys::FOURIER_NORM, ""),
 ];
 
 /// What a stack's metadata file says.
@@ -89,17 +87,16 @@ pub struct ImageFileCount {
     pub n_images: u64,
 }
 
-pub(super) fn inspect_stack<R: Read + Seek>(path: &Path, npz: &mut NpzReader<R>) -> Result<Found<StackContents>> {
-    let in_file = |error| Error::from_format(path, error);
-    let descriptor = ImageDescriptor::read(npz).map_err(in_file)?;
-    let mut arrays = Arrays { path, npz };
-    let n_images = arrays.single("n_images")?.unwrap_or(0.0).max(0.0) as u64;
+pub(super) fn inspect_stack(mut columns: StackColumns) -> Result<Found<StackContents>> {
+    let descriptor = columns.descriptor()?;
+    let mut arrays = Arrays(columns);
+    let n_images = arrays.single(keys::N_IMAGES)?.unwrap_or(0.0).max(0.0) as u64;
     let mut warnings = Vec::new();
     let mut per_image = Vec::new();
     for (name, unit) in PER_IMAGE {
         let Some(values) = arrays.numbers(name)? else { continue };
         // CTF values that hold for all images are single numbers.
-        let may_be_single = name.starts_with("ctf") && values.len() == 1;
+        let may_be_single = [keys::CTF_BFACTOR, keys::CTF_SCALE_FACTOR].contains(&name) && values.len() == 1;
         if values.len() as u64 != n_images && !may_be_single {
             warnings.push(format!(
                 "`{name}` has {} for {}",
@@ -111,30 +108,31 @@ pub(super) fn inspect_stack<R: Read + Seek>(path: &Path, npz: &mut NpzReader<R>)
         values.iter().for_each(|&value| range.add_float(value));
         per_image.push(PerImageValues { name, unit, n_values: values.len(), range: range.finish() });
     }
-    let names = arrays.texts("files")?;
+    let names = arrays.texts(keys::FILES)?;
     if names.len() as u64 != n_images && !names.is_empty() {
         warnings.push(format!(
-            "`files` has {} for {}",
+            "`{}` has {} for {}",
+            keys::FILES,
             counted(names.len(), "value"),
             counted(n_images as usize, "image")
         ));
     }
     let (n_files, files) = count_files(&names);
-    let range_in_file = match (arrays.single("stack_start")?, arrays.single("stack_end")?) {
+    let range_in_file = match (arrays.single(keys::STACK_START)?, arrays.single(keys::STACK_END)?) {
         (Some(start), Some(end)) => Some([start as i64, end as i64]),
         _ => None,
     };
-    let axis = arrays.texts("defocusAngle_axis")?.first().map(|axis| String::from_utf8_lossy(axis).into_owned());
+    let axis = arrays.texts(keys::DEFOCUS_ANGLE_AXIS)?.first().map(|axis| String::from_utf8_lossy(axis).into_owned());
     let contents = StackContents {
         n_images,
         descriptor: DescriptorContents::of(&descriptor),
-        voltage_kv: arrays.single("voltage")?,
-        spherical_aberration_mm: arrays.single("sphericalAberration")?,
-        amplitude_contrast: arrays.single("amplitudeContrast")?,
-        ref_pixel_size_angstrom: arrays.single("ref_pixel_size")?,
+        voltage_kv: arrays.single(keys::VOLTAGE)?,
+        spherical_aberration_mm: arrays.single(keys::SPHERICAL_ABERRATION)?,
+        amplitude_contrast: arrays.single(keys::AMPLITUDE_CONTRAST)?,
+        ref_pixel_size_angstrom: arrays.single(keys::REF_PIXEL_SIZE)?,
         defocus_angle_axis: axis,
         range_in_file,
-        has_uid: arrays.numbers("uid")?.is_some(),
+        has_uid: arrays.numbers(keys::UID)?.is_some(),
         per_image,
         n_files,
         files,
@@ -159,23 +157,14 @@ fn count_files(names: &[Vec<u8>]) -> (usize, Vec<ImageFileCount>) {
     (counts.len(), files.collect())
 }
 
-/// Arrays of an archive, any of which may be missing or empty.
-struct Arrays<'a, R> {
-    path: &'a Path,
-    npz: &'a mut NpzReader<R>,
-}
+/// Arrays of the file, any of which may be missing or empty; an error names the array.
+struct Arrays(StackColumns);
 
-impl<R: Read + Seek> Arrays<'_, R> {
-    /// The values of an array of numbers; `None` where it is missing, empty, or Python's None.
+impl Arrays {
+    /// The values of an array of numbers; `None` where it is missing or Python's None.
     fn numbers(&mut self, name: &str) -> Result<Option<Vec<f64>>> {
-        if !self.npz.has(name) {
-            return Ok(None);
-        }
-        let array = self.npz.read(name).map_err(|error| Error::from_format(self.path, error))?;
-        if array.is_none() {
-            return Ok(None);
-        }
-        array.to_f64().map(Some).map_err(|error| self.in_array(name, error))
+        let array = self.0.array(name)?;
+        array.map(|array| array.to_f64().map_err(|error| self.in_array(name, error))).transpose()
     }
 
     /// The first value of an array that holds one, or one for each axis.
@@ -184,17 +173,11 @@ impl<R: Read + Seek> Arrays<'_, R> {
     }
 
     fn texts(&mut self, name: &str) -> Result<Vec<Vec<u8>>> {
-        if !self.npz.has(name) {
-            return Ok(Vec::new());
-        }
-        let array = self.npz.read(name).map_err(|error| Error::from_format(self.path, error))?;
-        if array.is_none() {
-            return Ok(Vec::new());
-        }
-        array.to_text().map_err(|error| self.in_array(name, error))
+        let array = self.0.array(name)?;
+        array.map_or(Ok(Vec::new()), |array| array.to_text().map_err(|error| self.in_array(name, error)))
     }
 
-    fn in_array(&self, name: &str, error: verglas_formats::FormatError) -> Error {
-        Error::from_format(self.path, error).with_detail(format_args!("in its array `{name}`"))
+    fn in_array(&self, name: &str, error: FormatError) -> Error {
+        Error::from_format(self.0.path(), error).with_detail(format_args!("in its array `{name}`"))
     }
 }

@@ -12,6 +12,7 @@ mod plan;
 pub mod preprocess;
 pub mod settings;
 pub mod stack;
+pub mod transform;
 pub mod verify;
 
 pub use convert::{Conversion, Summary};

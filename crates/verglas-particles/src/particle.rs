@@ -1,7 +1,12 @@
 //! The particles of a data set and how each was imaged, as columns: after reading, only radians, ångströms and 0-based
 //! sections exist.
 
+use std::f64::consts::FRAC_PI_2;
 use std::path::PathBuf;
+
+use verglas_core::choice::choice;
+use verglas_fourier::ctf::Ctf;
+use verglas_fourier::pose::Pose;
 
 /// One value per particle, or one that holds for all of them.
 ///
@@ -72,6 +77,26 @@ impl LensConstants {
     }
 }
 
+choice! {
+    /// From which axis the defocus angle is written.
+    pub enum DefocusAngleAxis("defocus angle axis", default Columns) {
+        /// From the columns' direction (x, the fast axis), as RELION and CryoSPARC count.
+        Columns = "columns",
+        /// From the rows' direction, as CryoLike draws the CTF; U is the larger defocus then.
+        Rows = "rows",
+    }
+}
+
+impl DefocusAngleAxis {
+    /// What `angle_rad`, measured from this axis, is when measured from the columns' direction, radians.
+    pub fn angle_from_columns(self, angle_rad: f64) -> f64 {
+        match self {
+            Self::Columns => angle_rad,
+            Self::Rows => FRAC_PI_2 - angle_rad,
+        }
+    }
+}
+
 /// Orientations in RELION's convention, radians. Each angle may be there without the others: particles that were picked
 /// with templates often have an in-plane angle only.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -82,6 +107,21 @@ pub struct PoseColumns {
     pub tilt: Option<Column>,
     /// Third rotation, about the new z (`rlnAnglePsi`).
     pub psi: Option<Column>,
+}
+
+impl PoseColumns {
+    /// The orientation of particle `index`, where all three angles are known.
+    ///
+    /// # Panics
+    /// If a column has one value per particle and `index` is past the last.
+    pub fn get(&self, index: usize) -> Option<Pose> {
+        match (&self.rot, &self.tilt, &self.psi) {
+            (Some(rot), Some(tilt), Some(psi)) => {
+                Some(Pose { rot: rot.get(index), tilt: tilt.get(index), psi: psi.get(index) })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// In-plane origins, the shift that centres the particle. Each axis may be there without the other.
@@ -212,8 +252,10 @@ pub struct ParticleTable {
     pub defocus_u_angstrom: Column,
     /// The other defocus, Å.
     pub defocus_v_angstrom: Column,
-    /// Direction of `defocus_u_angstrom`, radians from the columns' direction unless turned.
+    /// Direction of `defocus_u_angstrom`, radians from `defocus_angle_axis`.
     pub defocus_angle_rad: Column,
+    /// From which axis it is measured: the columns', as it is read, unless it was turned for CryoLike.
+    pub defocus_angle_axis: DefocusAngleAxis,
     /// Phase shift of a phase plate, radians.
     pub phase_shift_rad: Column,
     /// B-factor of the CTF's envelope, Å²; kept for the record. `None` where the file had none.
@@ -256,7 +298,42 @@ impl ParticleTable {
         self.row.is_empty()
     }
 
-    /// The constants of particle `index`.
+    /// The contrast transfer function of particle `index`, whichever axis its angle is measured from.
+    ///
+    /// # Panics
+    /// If there is no such particle.
+    pub fn ctf(&self, index: usize) -> Ctf {
+        let LensConstants { voltage_kv, spherical_aberration_mm, amplitude_contrast } = self.optics(index);
+        Ctf {
+            defocus_u_angstrom: self.defocus_u_angstrom.get(index),
+            defocus_v_angstrom: self.defocus_v_angstrom.get(index),
+            defocus_angle_rad: self.defocus_angle_axis.angle_from_columns(self.defocus_angle_rad.get(index)),
+            voltage_kv,
+            spherical_aberration_mm,
+            amplitude_contrast,
+            phase_shift_rad: self.phase_shift_rad.get(index),
+            b_factor_angstrom2: self.ctf_bfactor.as_ref().map_or(0.0, |column| column.get(index)),
+            scale: self.ctf_scale_factor.as_ref().map_or(1.0, |column| column.get(index)),
+        }
+    }
+
+    /// The orientation of particle `index`, where the metadata have all three angles.
+    ///
+    /// # Panics
+    /// If there is no such particle.
+    pub fn pose(&self, index: usize) -> Option<Pose> {
+        self.pose.get(index)
+    }
+
+    /// The lens constants of particle `index`.
+    ///
+    /// # Panics
+    /// If there is no such particle.
+    pub fn optics(&self, index: usize) -> LensConstants {
+        self.constants[self.constants_index(index) as usize]
+    }
+
+    /// Which of the constants are those of particle `index`.
     pub fn constants_index(&self, index: usize) -> u32 {
         self.constants_of.get(index).copied().unwrap_or(0)
     }

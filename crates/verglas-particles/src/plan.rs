@@ -190,6 +190,7 @@ mod tests {
             defocus_u_angstrom: Column::Constant(1.0),
             defocus_v_angstrom: Column::Constant(1.0),
             defocus_angle_rad: Column::Constant(0.0),
+            defocus_angle_axis: Default::default(),
             phase_shift_rad: Column::Constant(0.0),
             ctf_bfactor: None,
             ctf_scale_factor: None,

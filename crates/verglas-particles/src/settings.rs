@@ -9,6 +9,7 @@ pub use verglas_formats::mrc::PixelType;
 use verglas_fourier::grid::Precision;
 
 use crate::metadata::AngleUnit;
+pub use crate::particle::DefocusAngleAxis;
 pub use verglas_run::{Existing, Shard};
 
 /// The grids of the output.
@@ -36,16 +37,6 @@ choice! {
         Caller = "caller",
         /// The one in the metadata.
         Metadata = "metadata",
-    }
-}
-
-choice! {
-    /// From which axis the defocus angle is written.
-    pub enum DefocusAngleAxis("defocus angle axis", default Columns) {
-        /// From the columns' direction (x, the fast axis), as RELION and CryoSPARC count.
-        Columns = "columns",
-        /// From the rows' direction, as CryoLike draws the CTF; U is the larger defocus then.
-        Rows = "rows",
     }
 }
 
@@ -80,6 +71,14 @@ choice! {
         Max = "max",
         /// Crop in Fourier space: keeps the centre and the field of view.
         Fourier = "fourier",
+    }
+}
+
+choice! {
+    /// Who transforms the images.
+    pub enum Backend("backend", default Cpu) {
+        /// The processor.
+        Cpu = "cpu",
     }
 }
 
@@ -150,6 +149,8 @@ pub struct ConvertSettings {
     pub verify_kept: bool,
     /// Leave out images that can't be read or normalised, and list them; metadata must be right all the same.
     pub skip_unreadable: bool,
+    /// Who transforms the images.
+    pub backend: Backend,
     /// Threads that compute; at least one.
     pub n_threads: usize,
     /// Upper bound for buffers, bytes.
@@ -189,6 +190,7 @@ impl Default for ConvertSettings {
             shard: None,
             verify_kept: false,
             skip_unreadable: false,
+            backend: Backend::default(),
             n_threads: default_threads(),
             memory_bytes: DEFAULT_MEMORY_BYTES,
         }

@@ -34,7 +34,7 @@ impl Preparation {
         watched(py, None, 0, move |_, _| {
             let mut findings = Findings::new();
             let refused = output.map(|output| Conversion::check_output(&output, &settings));
-            let prepared = Conversion::prepare(input, settings, &mut findings);
+            let prepared = Conversion::prepare_with(input, settings, &mut findings);
             let conversion = match prepared {
                 Ok(conversion) => Some(conversion),
                 Err(error) => {
@@ -86,10 +86,7 @@ impl Preparation {
     fn check_pixels(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<()> {
         let Some(conversion) = &self.conversion else { return Ok(()) };
         let total = conversion.n_images() as u64;
-        let found = watched(py, progress.as_ref(), total, |counter, stop| {
-            let mut found = Findings::new();
-            conversion.check_pixels(counter, stop, &mut found).map(|()| found)
-        })?;
+        let found = watched(py, progress.as_ref(), total, |counter, stop| conversion.check_pixels(counter, stop))?;
         let found = found.map_err(|error| exception(&error))?;
         self.with_findings(|findings| {
             findings.errors.extend(found.errors);
@@ -105,10 +102,9 @@ impl Preparation {
         let Some(conversion) = &self.conversion else {
             return Err(self.exception().unwrap_or_else(|| exception(&Error::value("nothing to convert"))));
         };
-        let warnings = self.with_findings(|findings| findings.warnings.clone());
         let total = conversion.n_images() as u64;
         let summary = watched(py, progress.as_ref(), total, |counter, stop| {
-            let summary = conversion.run(&output, &warnings, counter, stop);
+            let summary = conversion.run_with(&output, counter, stop);
             self.with_findings(|findings| findings.warnings.extend(counter.take_warnings()));
             summary
         })?;

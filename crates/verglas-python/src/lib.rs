@@ -42,6 +42,8 @@ mod _native {
     #[pymodule_export]
     use crate::polar::Transform;
     #[pymodule_export]
+    use crate::settings::input_kind;
+    #[pymodule_export]
     use crate::simulate::simulate;
     #[pymodule_export]
     use crate::star::read_star;

@@ -29,16 +29,24 @@ impl InputValues {
     pub fn into_input(self) -> PyResult<Input> {
         match (self.kind.as_str(), self.paths.as_slice(), self.job) {
             ("star", [star], None) => Ok(Input::IndexedStar(star.clone())),
-            ("star-pairs", stars, None) if stars.len() == self.images.len() => {
-                Ok(Input::StarPairs(stars.iter().cloned().zip(self.images).collect()))
-            }
+            ("star-pairs", stars, None) => Input::from_pairs(stars, &self.images).map_err(bad_value),
             ("cs", [particles], None) => Ok(Input::IndexedCs { particles: particles.clone(), passthrough: None }),
             ("cs", [particles, passthrough], None) => {
                 Ok(Input::IndexedCs { particles: particles.clone(), passthrough: Some(passthrough.clone()) })
             }
-            ("job", [root], Some(job_number)) => Ok(Input::CryosparcJob { root: root.clone(), job_number }),
+            ("job", [root], Some(job_number)) => Ok(Input::from_job(root, job_number)),
             (kind, paths, _) => Err(bad_value(format!("{} paths as input of kind `{kind}`", paths.len()))),
         }
+    }
+}
+
+/// The kind of input that paths amount to by themselves, as [`InputValues`] names it; `None` where they amount to none.
+#[pyfunction]
+pub fn input_kind(paths: Vec<PathBuf>) -> Option<&'static str> {
+    match Input::from_paths(paths).ok()? {
+        Input::IndexedStar(_) => Some("star"),
+        Input::IndexedCs { .. } => Some("cs"),
+        Input::StarPairs(_) | Input::CryosparcJob { .. } => None,
     }
 }
 
@@ -126,6 +134,7 @@ impl SettingsValues {
             shard: shard.transpose().map_err(|error| exception(&error))?,
             skip_unreadable: self.skip_unreadable,
             verify_kept: self.verify_kept,
+            backend: defaults.backend,
             n_threads: self.threads.unwrap_or(defaults.n_threads),
             memory_bytes: self.memory.unwrap_or(defaults.memory_bytes),
         })

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use serde_json::json;
-use verglas::manifest::FolderRecord;
 use verglas::verify::verify_on;
+use verglas_run::manifest::FolderRecord;
 
 use crate::error::{bad_value, exception};
 use crate::watch::watched;

@@ -4,7 +4,7 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use verglas_core::choice::choice;
-use verglas_core::error::{Error, Result};
+use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::{Choice, UnknownName};
 use verglas_formats::npy::NpyArray;
 use verglas_formats::npz::{NpzReader, NpzWriter};
@@ -105,12 +105,12 @@ impl ImageDescriptor {
             let found = brief(resolution_factor);
             return Err(Error::value(format!("resolution factor is {found}, expected a number in (0, 1]")));
         }
-        let cartesian_grid =
-            CartesianGrid::new(n_pixels, pixel_size_angstrom).map_err(|e| Error::value(e.to_string()))?;
+        let cartesian_grid = CartesianGrid::new(n_pixels, pixel_size_angstrom)
+            .map_err(|error| Error::caused_by(ErrorKind::Value, error))?;
         // The order of these factors is CryoLike's, so that the last bit is the same.
         let radius_max = resolution_factor * n_pixels as f64 * 0.25;
         let polar_grid = PolarGrid::new(radius_max, DIST_RADII, n_inplanes.unwrap_or(2 * n_pixels))
-            .map_err(|e| Error::value(e.to_string()))?;
+            .map_err(|error| Error::caused_by(ErrorKind::Value, error))?;
         Ok(Self { cartesian_grid, polar_grid, precision, template })
     }
 

@@ -1,8 +1,10 @@
 //! How far a conversion is, seen from outside: what the manifests of its output folder say, summed.
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde::Serialize;
+use verglas_core::error::Result;
 
 use crate::manifest::{FolderRecord, Manifest, RunState, unix_seconds};
 use crate::shard::Shard;
@@ -90,6 +92,14 @@ impl State {
             Self::Failed => "failed",
         }
     }
+}
+
+/// How far the work in `folder` is, seen from outside.
+///
+/// # Errors
+/// When no run has begun there, or its record can't be read.
+pub fn status(folder: &Path) -> Result<FolderStatus> {
+    FolderRecord::read(folder).map(|record| FolderStatus::of(&record))
 }
 
 impl FolderStatus {

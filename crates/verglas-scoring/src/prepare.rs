@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use verglas_core::error::{Error, Result};
+use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::{Findings, counted};
 use verglas_core::hint::{Hint, Setting};
 use verglas_fourier::grid::Precision;
@@ -196,11 +196,12 @@ impl LikelihoodJob {
         }
         let box_angstrom = or_tell(descriptor.box_angstrom(), findings)?;
         let geometry = Geometry::new(descriptor.polar_grid.clone(), box_angstrom);
-        let geometry = or_tell(geometry.map_err(|error| Error::value(error.to_string())), findings)?;
+        let geometry = or_tell(geometry.map_err(|error| Error::caused_by(ErrorKind::Value, error)), findings)?;
         let [n_0, n_1] = settings.n_displacements;
         let pixel = descriptor.cartesian_grid.pixel_size_angstrom()[0];
         let displacements = Displacements::new(settings.max_displacement_pixels, pixel, n_0, n_1);
-        let displacements = or_tell(displacements.map_err(|error| Error::value(error.to_string())), findings)?;
+        let displacements =
+            or_tell(displacements.map_err(|error| Error::caused_by(ErrorKind::Value, error)), findings)?;
         let job = Self {
             settings,
             particles: particles.to_owned(),

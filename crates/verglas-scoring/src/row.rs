@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use verglas_core::error::Result;
+use verglas_particles::stack::ImageSources;
 
 use crate::number::Number;
 use crate::pose::TemplatePose;
 use crate::prepare::LikelihoodJob;
 use crate::results::UnitResults;
-use crate::stacks::{ImageStack, Sources};
+use crate::stacks::ImageStack;
 
 /// The columns of `results.csv`.
 pub(crate) const COLUMNS: [&str; 23] = [
@@ -41,7 +42,7 @@ pub(crate) const COLUMNS: [&str; 23] = [
 pub(crate) struct StackResults<'a, T> {
     job: &'a LikelihoodJob,
     pub(crate) stack: &'a ImageStack,
-    sources: Sources,
+    sources: ImageSources,
     units: Vec<UnitResults<T>>,
 }
 

@@ -10,7 +10,7 @@ use verglas_formats::pt::{ElementType, PtFile};
 use verglas_fourier::grid::Precision;
 use verglas_likelihood::ctf::{ContrastTransfer, angle_from_other_axis};
 use verglas_particles::settings::DefocusAngleAxis;
-use verglas_particles::stack::{ConversionFiles, FOURIER_FOLDER, StackColumns, StackNames, own_values};
+use verglas_particles::stack::{ConversionFiles, FOURIER_FOLDER, ImageSources, StackColumns, StackNames, keys};
 use verglas_run::descriptor::ImageDescriptor;
 use verglas_run::folder::JobFiles;
 use verglas_run::verify::listed;
@@ -141,7 +141,7 @@ fn look_at(fourier: &Path, metadata: &Path) -> Result<(usize, ImageDescriptor)> 
             )));
         }
     };
-    let said = columns.numbers("n_images")?.and_then(|n| n.first().copied());
+    let said = columns.numbers(keys::N_IMAGES)?.and_then(|n| n.first().copied());
     let (n_shells, n_inplanes) = (grid.n_shells() as u64, grid.n_inplanes() as u64);
     let n_images = match *shape {
         [n, shells, inplanes] if (shells, inplanes) == (n_shells, n_inplanes) => usize::try_from(n).ok(),
@@ -171,38 +171,24 @@ impl ImageStack {
         if n == 0 {
             return Ok(Vec::new());
         }
-        let mut columns = StackColumns::open(&self.metadata)?;
-        let is_from_rows = match rule.axis {
-            _ if rule.as_cryolike => true,
-            Some(axis) => axis == DefocusAngleAxis::Rows,
-            None => {
-                let axis = columns.texts("defocusAngle_axis")?.unwrap_or_default();
-                axis.first().is_some_and(|axis| axis == b"rows")
+        let capture = StackColumns::open(&self.metadata)?.capture(n, Some(self.first_image))?;
+        let is_from_rows =
+            rule.as_cryolike || rule.axis.unwrap_or(capture.defocus_angle_axis) == DefocusAngleAxis::Rows;
+        let transfer = |image: usize| {
+            let angle = capture.defocus_angle_rad[image];
+            let constants = capture.optics(image);
+            ContrastTransfer {
+                defocus_u_angstrom: capture.defocus_u_angstrom[image],
+                defocus_v_angstrom: capture.defocus_v_angstrom[image],
+                defocus_angle_rad: if is_from_rows { angle } else { angle_from_other_axis(angle) },
+                voltage_kv: constants.voltage_kv,
+                spherical_aberration_mm: constants.spherical_aberration_mm,
+                amplitude_contrast: constants.amplitude_contrast,
+                phase_shift_rad: capture.phase_shift_rad.get(image),
+                b_factor_angstrom2: capture.ctf_bfactor.as_ref().map_or(0.0, |column| column.get(image)),
             }
         };
-        let (u, v) = (columns.of_images("defocusU", n)?, columns.of_images("defocusV", n)?);
-        let angle = columns.of_images("defocusAngle", n)?;
-        let mut optional =
-            |name: &str| columns.spread(name, n, self.first_image).map(|values| values.unwrap_or_else(|| vec![0.0; n]));
-        let (phase_shift, b_factor) = (optional("phaseShift")?, optional("ctfBfactor")?);
-        let mut shared = |name: &str| {
-            let values = columns.spread(name, n, self.first_image)?;
-            values.map_or_else(|| columns.of_all(name).map(|one| vec![one; n]), Ok)
-        };
-        let (voltage, aberration) = (shared("voltage")?, shared("sphericalAberration")?);
-        let amplitude = shared("amplitudeContrast")?;
-        let transfers: Vec<ContrastTransfer> = (0..n)
-            .map(|image| ContrastTransfer {
-                defocus_u_angstrom: u[image],
-                defocus_v_angstrom: v[image],
-                defocus_angle_rad: if is_from_rows { angle[image] } else { angle_from_other_axis(angle[image]) },
-                voltage_kv: voltage[image],
-                spherical_aberration_mm: aberration[image],
-                amplitude_contrast: amplitude[image],
-                phase_shift_rad: phase_shift[image],
-                b_factor_angstrom2: b_factor[image],
-            })
-            .collect();
+        let transfers: Vec<ContrastTransfer> = (0..n).map(transfer).collect();
         let wrong = transfers.iter().enumerate().find_map(|(image, transfer)| transfer.check(image).err());
         match wrong {
             Some(error) => Err(Error::format(format!("`{}`: {error}", self.metadata.display()))),
@@ -214,15 +200,8 @@ impl ImageStack {
     ///
     /// # Errors
     /// When these can't be read.
-    pub(crate) fn sources(&self) -> Result<Sources> {
-        let n = self.n_images;
-        let mut columns = StackColumns::open(&self.metadata)?;
-        Ok(Sources {
-            rows: own(columns.whole_numbers("row")?, n, self.first_image),
-            uids: own(columns.identities("uid")?, n, self.first_image),
-            files: own(columns.texts("files")?, n, self.first_image),
-            sections: own(columns.whole_numbers("idxs")?, n, self.first_image),
-        })
+    pub(crate) fn sources(&self) -> Result<ImageSources> {
+        StackColumns::open(&self.metadata)?.sources(self.n_images, Some(self.first_image))
     }
 
     /// The tensor, open.
@@ -237,24 +216,6 @@ impl ImageStack {
         let (n, path) = (file.tensor().n_rows(), self.fourier.display());
         Err(Error::format(format!("`{path}` has {n} images now, and had {} before", self.n_images)))
     }
-}
-
-/// Where a stack's images come from; each is empty where it is not known.
-#[derive(Debug, Default)]
-pub(crate) struct Sources {
-    /// Rows of the metadata file, from 0.
-    pub(crate) rows: Vec<i64>,
-    /// CryoSPARC's identities.
-    pub(crate) uids: Vec<u64>,
-    /// Image files.
-    pub(crate) files: Vec<Vec<u8>>,
-    /// Places in these, from 0.
-    pub(crate) sections: Vec<i64>,
-}
-
-/// The stack's own values, or none.
-fn own<T: Clone>(values: Option<Vec<T>>, n: usize, first: usize) -> Vec<T> {
-    values.as_deref().and_then(|values| own_values(values, n, first)).map(<[T]>::to_vec).unwrap_or_default()
 }
 
 /// Tells of B-factors, which make a difference that is easily overlooked, and finds what is wrong with any stack's contrast

@@ -3,7 +3,7 @@
 use std::f64::consts::{SQRT_2, TAU};
 
 use num_complex::Complex32;
-use verglas_core::error::{Error, Result};
+use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_fourier::grid::PolarGrid;
 use verglas_fourier::slices::{SlicePlan, SliceSettings, Structure};
 
@@ -30,11 +30,11 @@ impl ProjectedStructure {
         // Only the outermost shell counts: the corners of the transform are to lie within.
         let radius = n_pixels as f64 / 4.0 * SQRT_2;
         let grid = PolarGrid::new(1.02 * radius, 0.01 * radius, 2 * n_pixels)
-            .map_err(|error| Error::value(error.to_string()))?;
+            .map_err(|error| Error::caused_by(ErrorKind::Value, error))?;
         // In one slab, so that threads share it.
         let settings = SliceSettings { memory_bytes: usize::MAX, n_views: n_images, ..SliceSettings::default() };
         let plan = SlicePlan::new(structure.clone(), &grid, n_pixels as f64 * pixel_size_angstrom, &settings);
-        Ok(Self { plan: plan.map_err(|error| Error::value(error.to_string()))? })
+        Ok(Self { plan: plan.map_err(|error| Error::caused_by(ErrorKind::Value, error))? })
     }
 
     /// Writes the transform of the projection, columns first: `[N/2 + 1, N]`, frequencies in the transform's order, scaled so

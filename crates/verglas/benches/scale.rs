@@ -20,7 +20,7 @@ use std::time::Instant;
 use metadata_files::{cs_image, peak_mib, star_image, write_cs_file, write_star, write_star_in_order};
 use verglas::metadata::Input;
 use verglas::settings::{ConvertSettings, Shard};
-use verglas::{Conversion, Findings, Observer, StopFlag};
+use verglas::{Conversion, Observer, StopFlag};
 use verglas_formats::mrc::{Mode, MrcLayout, MrcWriter};
 
 const BOX: usize = 256;
@@ -96,7 +96,7 @@ fn input(path: &Path) -> Input {
 /// Everything before the first byte is written.
 fn plan(path: &Path) {
     let start = Instant::now();
-    let conversion = Conversion::prepare(input(path), ConvertSettings::default(), &mut Findings::new());
+    let conversion = Conversion::prepare(input(path), ConvertSettings::default());
     let conversion = conversion.unwrap_or_else(|error| panic!("{error}"));
     println!(
         "{}, {} particles in {} image files, {} stacks: planned in {:.2} s; peak memory {} MiB",
@@ -114,13 +114,12 @@ fn run_shard(path: &Path) {
     let start = Instant::now();
     let shard = Shard::new(SHARD, N_SHARDS).expect("a shard");
     let settings = ConvertSettings { shard: Some(shard), ..ConvertSettings::default() };
-    let mut findings = Findings::new();
-    let conversion = Conversion::prepare(input(path), settings, &mut findings);
+    let conversion = Conversion::prepare(input(path), settings);
     let conversion = conversion.unwrap_or_else(|error| panic!("{error}"));
     let prepared = start.elapsed();
     let first_images = FirstImages { start, seconds: OnceLock::new(), stop: StopFlag::new(false) };
     let output = tempfile::tempdir_in(path.parent().expect("a folder")).expect("a folder for the stacks");
-    let ended = conversion.run(&output.path().join("out"), &findings.warnings, &first_images, &first_images.stop);
+    let ended = conversion.run_with(output.path().join("out"), &first_images, &first_images.stop);
     let seconds = first_images.seconds.get().unwrap_or_else(|| panic!("{}", ended.expect_err("no images")));
     println!(
         "{}, shard {shard}, {} images from {} files: planned in {:.2} s, first images at {seconds:.2} s; peak memory {} MiB",

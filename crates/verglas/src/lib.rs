@@ -1,4 +1,38 @@
-//! Converts cryo-EM particle stacks into the polar Fourier stacks that CryoLike scores.
+//! Converts cryo-EM particle stacks into the polar Fourier stacks that CryoLike scores, makes templates of structures on the
+//! same grids, and compares both.
+//!
+//! The main job (`examples/convert.rs`):
+//!
+//! ```no_run
+#![doc = include_str!("../examples/convert.rs")]
+//! ```
+//!
+//! [`Input::from_paths`] tells by their endings what kind of input files are. [`Conversion::prepare`] reads the metadata,
+//! finds the images and checks all that can be checked without reading pixels; nothing is written yet. [`Conversion::run`]
+//! does the work, in threads and bounded memory, with the same bytes always. [`Conversion::run_with`] tells an [`Observer`]
+//! how it goes on, and stops when a [`StopFlag`] is set. What else can be asked stands in [`ConvertSettings`].
+//!
+//! An [`Error`] has a kind to match on ([`ErrorKind`]), says what to do where that is known, and keeps its cause as
+//! [`source`](std::error::Error::source); a `main` that returns [`Result`] prints it as text, hint included.
+//!
+//! # The modules, in the order in which a particle meets them
+//!
+//! | module | what happens there |
+//! |---|---|
+//! | [`metadata`] | rows of a STAR or `.cs` file become a table: radians, ångströms, sections from 0 |
+//! | [`particle`] | how each particle was imaged: [`ctf`], [`pose`], lens constants |
+//! | [`image`] | image files are found and checked, pixels are read |
+//! | [`preprocess`] | pixels as stored become the physical image: downsampled, mean 0, largest absolute value 1 |
+//! | [`transform`], [`polar`] | its Fourier transform on the shells and angles of a [`grid`] |
+//! | [`convert`] | all of this for all particles, into stacks in an output folder |
+//! | [`stack`] | the stacks read again, ours or CryoLike's: [`stack::FourierStack`] |
+//! | [`verify()`], [`status()`], [`report::write_report`], [`export()`] | a folder of stacks is checked, watched, looked at, and led back to the rows that it came from |
+//!
+//! `examples/look_inside.rs` takes one image this way by hand, and compares it with the stored one.
+//!
+//! Structures go another road: [`structures`] are read, and become [`templates`] by [`slices`] of their transform in the
+//! directions of a [`sphere`]. Both meet in [`scoring`]. Beside the way, [`descriptor`] holds the grids of a data set as CryoLike
+//! keeps them, [`simulate`] makes data with known truth, and [`bench`] measures the machine.
 
 pub use verglas_bench as bench;
 pub use verglas_core::threads::default_threads;
@@ -7,13 +41,16 @@ pub use verglas_core::{
     findings, hint,
 };
 pub use verglas_fourier::{ctf, grid, polar, pose, slices, sphere};
-pub use verglas_inspect as inspect;
 pub use verglas_particles::{
-    Conversion, PixelSizeSource, Summary, convert, export, image, metadata, particle, preprocess, settings, verify,
+    Conversion, ConvertSettings, PixelSizeSource, Summary, convert, export,
+    export::export,
+    image, metadata,
+    metadata::{Input, InputError},
+    particle, preprocess, settings, stack, transform, verify,
     verify::{Verification, verify},
 };
 pub use verglas_report as report;
-pub use verglas_run::{Existing, Shard, descriptor, manifest, status};
+pub use verglas_run::{Existing, Shard, descriptor, status, status::status};
 pub use verglas_scoring as scoring;
 pub use verglas_simulate as simulate;
 pub use verglas_structures::{self as structures, templates};

@@ -62,7 +62,7 @@ impl Undisturbed {
         }
         let manifest = output.join("manifest.json");
         if manifest.exists() {
-            verglas::manifest::Manifest::read(&manifest).unwrap();
+            verglas_run::manifest::Manifest::read(&manifest).unwrap();
         }
     }
 
@@ -207,8 +207,8 @@ fn signals_stop_between_images_and_leave_what_is_whole() {
             assert!(!name.to_string_lossy().contains("/."), "{} is left", name.display());
         }
         assert!(!output.join(".verglas.lock").exists());
-        let manifest = verglas::manifest::Manifest::read(&output.join("manifest.json")).unwrap();
-        assert_eq!(manifest.run.state, verglas::manifest::RunState::Stopped);
+        let manifest = verglas_run::manifest::Manifest::read(&output.join("manifest.json")).unwrap();
+        assert_eq!(manifest.run.state, verglas_run::manifest::RunState::Stopped);
         assert!(manifest.stacks.len() >= 2 && manifest.stacks.len() < 60);
         let end = undisturbed.start("out", &["--resume"]).wait_with_output().unwrap();
         assert!(end.status.success(), "{}", String::from_utf8_lossy(&end.stderr));

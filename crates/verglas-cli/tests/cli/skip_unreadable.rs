@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use verglas::manifest::{FolderRecord, Manifest};
 use verglas_formats::star::{Row, StarReader};
+use verglas_run::manifest::{FolderRecord, Manifest};
 
 use crate::conversion::{all_files, fourier_images, metadata};
 use crate::data_set::{DataSet, N_PIXELS, Ran, pixels, star};

@@ -1,7 +1,7 @@
 //! Reads `.pt` files of one tensor.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
@@ -140,6 +140,43 @@ impl<R: Read + Seek> PtFile<R> {
             bytes.chunks_exact_mut(tensor.element.number_bytes()).for_each(<[u8]>::reverse);
         }
         Ok(bytes)
+    }
+
+    /// [`PtFile::read_bytes`] into memory that the caller has. Of a tensor that is not contiguous one row at a time takes further
+    /// memory.
+    ///
+    /// # Errors
+    /// As [`PtFile::read_bytes`].
+    ///
+    /// # Panics
+    /// If `bytes` has another length than the values.
+    pub fn read_bytes_into(&mut self, rows: Range<u64>, bytes: &mut [u8]) -> Result<()> {
+        let tensor = &self.tensor;
+        if rows.start > rows.end || rows.end > tensor.n_rows() {
+            return self.read_bytes(rows).map(drop);
+        }
+        let row_bytes = tensor.values_per_row() * tensor.element.bytes();
+        assert_eq!(bytes.len() as u64, (rows.end - rows.start) * row_bytes, "room for exactly the values asked for");
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if !tensor.is_contiguous() {
+            for (row, bytes) in rows.zip(bytes.chunks_exact_mut(row_bytes as usize)) {
+                bytes.copy_from_slice(&self.read_bytes(row..row + 1)?);
+            }
+            return Ok(());
+        }
+        let first = tensor.storage_offset * tensor.element.bytes() + rows.start * row_bytes;
+        let reader = self.archive.get_mut();
+        reader.seek(SeekFrom::Start(self.storage_position + first))?;
+        reader.read_exact(bytes).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => FormatError::malformed(Place::File, "the file ends too early"),
+            _ => error.into(),
+        })?;
+        if self.is_big_endian {
+            bytes.chunks_exact_mut(self.tensor.element.number_bytes()).for_each(<[u8]>::reverse);
+        }
+        Ok(())
     }
 
     /// The float32 values in a range of the first axis.

@@ -60,6 +60,23 @@ fn reads_views_whose_storage_is_larger() {
 }
 
 #[test]
+fn reads_into_memory_that_is_there() {
+    for name in ["float32.pt", "complex128.pt", "int16.pt", "slice.pt", "permuted.pt", "long_storage.pt", "scalar.pt"] {
+        let mut file = PtFile::open(fixture(name)).unwrap();
+        let n_rows = file.tensor().n_rows();
+        for rows in [0..n_rows, 0..0, n_rows - 1..n_rows] {
+            let expected = file.read_bytes(rows.clone()).unwrap();
+            let mut found = vec![0xff; expected.len()];
+            file.read_bytes_into(rows.clone(), &mut found).unwrap();
+            assert_eq!(found, expected, "{name} {rows:?}");
+        }
+        assert!(file.read_bytes_into(0..n_rows + 1, &mut []).is_err());
+    }
+    let mut file = PtFile::open(fixture("empty.pt")).unwrap();
+    file.read_bytes_into(0..0, &mut []).unwrap();
+}
+
+#[test]
 fn reads_other_shapes_and_protocols() {
     let mut file = PtFile::open(fixture("scalar.pt")).unwrap();
     assert_eq!((file.tensor().shape().len(), file.read_f32(0..1).unwrap()), (0, vec![2.5]));

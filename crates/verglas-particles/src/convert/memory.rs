@@ -4,7 +4,6 @@ use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
 use verglas_core::hint::{Hint, Setting, Text};
 use verglas_fourier::grid::Precision;
-use verglas_fourier::polar::PolarTransform;
 use verglas_plot::PlotPlan;
 use verglas_run::descriptor::ImageDescriptor;
 
@@ -37,11 +36,11 @@ pub(crate) fn plan_memory(
 ) -> Result<WorkerBuffers> {
     let n_pixels = descriptor.cartesian_grid.n_pixels();
     let grid = &descriptor.polar_grid;
-    let (transform, value_bytes) = match descriptor.precision {
-        Precision::Single => (PolarTransform::<f32>::estimate_bytes(n_pixels, grid), 8),
-        Precision::Double => (PolarTransform::<f64>::estimate_bytes(n_pixels, grid), 16),
+    let value_bytes = match descriptor.precision {
+        Precision::Single => 8,
+        Precision::Double => 16,
     };
-    let transform = transform.map_err(|error| Error::value(error.to_string()))?;
+    let transform = settings.backend.estimate_bytes(descriptor)?;
     let downsampler = Downsampler::estimate_bytes(sides);
     // A header may claim any box, and sizes beyond all bounds don't fit anyway.
     let pixel_bytes = |side: usize| (side as u64).saturating_mul(side as u64).saturating_mul(4);

@@ -29,11 +29,13 @@ struct Degenerates {
 }
 
 impl Conversion {
-    /// Reads every image that would be converted and adds those that can't be normalised or read to `findings`.
+    /// Reads every image that would be converted and returns those that can't be normalised or read: as errors or, where
+    /// the settings say to leave them out, as warnings.
     ///
     /// # Errors
-    /// When the user asks to stop. What is wrong with images goes to `findings`.
-    pub fn check_pixels(&self, observer: &dyn Observer, stop: &StopFlag, findings: &mut Findings) -> Result<()> {
+    /// When the user asks to stop.
+    pub fn check_pixels(&self, observer: &dyn Observer, stop: &StopFlag) -> Result<Findings> {
+        let mut findings = Findings::new();
         let next = AtomicUsize::new(0);
         let all = Mutex::new(Degenerates::default());
         share_work(self.buffers.n_threads, || self.look(&next, &all, observer, stop));
@@ -41,18 +43,18 @@ impl Conversion {
             return Err(Error::new(ErrorKind::Interrupted, "stopped before every image was looked at"));
         }
         let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
-        all.stored.report(self.images.files(), self.settings.byte_sign, findings);
-        self.report(&mut all.constant, Degenerate::Constant, findings);
-        self.report(&mut all.not_finite, Degenerate::NotFinite, findings);
+        all.stored.report(self.images.files(), self.settings.byte_sign, &mut findings);
+        self.report(&mut all.constant, Degenerate::Constant, &mut findings);
+        self.report(&mut all.not_finite, Degenerate::NotFinite, &mut findings);
         for (mut errors, may_be_left_out) in [(all.unreadable, true), (all.fatal, false)] {
             errors.sort_by_key(|(position, _)| *position);
             let n_more = errors.len().saturating_sub(MOST_LISTED);
             let more = (n_more > 0).then(|| Error::format(format!("{n_more} more images can't be read")));
             for error in errors.into_iter().take(MOST_LISTED).map(|(_, error)| error).chain(more) {
-                self.tell(error, may_be_left_out, findings);
+                self.tell(error, may_be_left_out, &mut findings);
             }
         }
-        Ok(())
+        Ok(findings)
     }
 
     /// Takes one image after the other until there are none left.

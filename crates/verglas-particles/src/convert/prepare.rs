@@ -5,7 +5,8 @@ use std::path::Path;
 
 use verglas_core::StopFlag;
 use verglas_core::error::{Error, Result};
-use verglas_core::findings::{Findings, counted};
+use verglas_core::findings::{Findings, Warning, counted};
+use verglas_core::hint::Text;
 use verglas_formats::mrc::{Mode0, MrcOptions};
 use verglas_run::descriptor::ImageDescriptor;
 
@@ -42,22 +43,73 @@ pub struct Conversion {
     pub(crate) pixel_size_angstrom: [f64; 2],
     pub(crate) pixel_size_source: PixelSizeSource,
     pub(crate) buffers: WorkerBuffers,
+    pub(crate) warnings: Vec<Warning>,
+    notes: Vec<Text>,
 }
 
 impl Conversion {
     /// Reads the metadata and every image file's header, and checks all that can be checked without reading pixels.
-    ///
-    /// What must be told goes to `findings` as warnings. Nothing is written.
+    /// Nothing is written.
     ///
     /// # Errors
     /// When something is wrong; where several things are, [`Error::others`] has the rest.
-    pub fn prepare(input: Input, settings: ConvertSettings, findings: &mut Findings) -> Result<Self> {
-        let checked = Self::check(input.in_order(), settings, findings);
-        match (findings.take_error(), checked) {
-            (None, Some(conversion)) => Ok(conversion),
+    pub fn prepare(input: Input, settings: ConvertSettings) -> Result<Self> {
+        Self::prepare_with(input, settings, &mut Findings::new())
+    }
+
+    /// [`Conversion::prepare`] for callers who show warnings and notes also where something is wrong: they are added to
+    /// `findings`, whatever the end.
+    ///
+    /// # Errors
+    /// As [`Conversion::prepare`].
+    pub fn prepare_with(input: Input, settings: ConvertSettings, findings: &mut Findings) -> Result<Self> {
+        let mut found = Findings::new();
+        let checked = Self::check(input.in_order(), settings, &mut found);
+        findings.warnings.extend_from_slice(&found.warnings);
+        findings.notes.extend_from_slice(&found.notes);
+        match (found.take_error(), checked) {
+            (None, Some(conversion)) => Ok(Self { warnings: found.warnings, notes: found.notes, ..conversion }),
             (Some(error), _) => Err(error),
             (None, None) => Err(Error::not_found("no image file can be read")),
         }
+    }
+
+    /// What a user must be told: defaults used, values dropped, choices made. The manifest will hold it too.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// What was decided and why, for a user who asks.
+    pub fn notes(&self) -> &[Text] {
+        &self.notes
+    }
+
+    /// All particles of the input, those included that make no stack of this run.
+    pub fn table(&self) -> &ParticleTable {
+        &self.table
+    }
+
+    /// Which particle of the table is at `position` of the output order; stacks are filled in this order.
+    ///
+    /// # Panics
+    /// If there is no such position.
+    pub fn particle(&self, position: usize) -> usize {
+        self.plan.particle(position)
+    }
+
+    /// The pixels of the image at `position` of the output order as they are in its file, `[N, N]`.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    ///
+    /// # Panics
+    /// If there is no such position.
+    pub fn read_image(&self, position: usize) -> Result<Vec<f32>> {
+        let side = self.sides.n_input_pixels();
+        let mut pixels = vec![0.0; side * side];
+        self.read_consecutive(position, 1, &mut pixels, &mut Vec::new(), &StopFlag::new(false))
+            .map_err(|failure| self.needed_by(self.plan.particle(position), failure))?;
+        Ok(pixels)
     }
 
     /// The grids of the output.
@@ -101,6 +153,15 @@ impl Conversion {
     ) -> std::result::Result<(), ReadFailure> {
         let particle = self.plan.particle(position);
         self.images.read(self.table.image[particle], self.table.section[particle], count, pixels, bytes, stop)
+    }
+
+    /// The error for the image of `particle`, which can't be read.
+    pub(super) fn needed_by(&self, particle: usize, failure: ReadFailure) -> Error {
+        let error = match failure {
+            ReadFailure::Unreadable(unreadable) => Error::format(unreadable.0),
+            ReadFailure::Fatal(error) => error,
+        };
+        error.with_detail(format_args!("needed by {}", self.table.place(particle)))
     }
 
     /// How many images will be converted: those of the shard, if one is asked for.
@@ -218,6 +279,8 @@ impl Conversion {
             pixel_size_angstrom,
             pixel_size_source,
             buffers,
+            warnings: Vec::new(),
+            notes: Vec::new(),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The threads: each takes the next chunk of images, computes it, writes it, and takes the next.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,9 +13,9 @@ use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::{Warning, counted_do};
 use verglas_core::hint::{Hint, Setting};
 use verglas_core::threads::share_work;
-use verglas_core::{Observer, StopFlag};
+use verglas_core::{Observer, Silent, StopFlag};
 use verglas_fourier::grid::Precision;
-use verglas_fourier::polar::{PolarScratch, PolarTransform, Real};
+use verglas_fourier::polar::Real;
 use verglas_plot::{PlotPlan, PowerSum};
 use verglas_run::Existing;
 use verglas_run::folder::{DESCRIPTOR, OutputFolder};
@@ -29,28 +30,29 @@ use super::resume::Kept;
 use super::stack_run::{ActiveStack, ImageOutcome, ImageRecord};
 use super::summary::Summary;
 use crate::image::{RawImage, ReadFailure};
-use crate::preprocess::{DownsampleScratch, Downsampler, apply_normalization};
+use crate::preprocess::{DownsampleScratch, Downsampler, PhysicalImages};
 use crate::settings::ConvertSettings;
 use crate::stack::{ConversionFiles, FOURIER_FOLDER, ImageScales, PHYSICAL_FOLDER, PLOT_FOLDER, SKIPPED};
+use crate::transform::{PolarBackend, PolarImages, PolarWorker, Vanishing};
 
 impl Conversion {
     /// Converts everything and writes it below `output`.
     ///
-    /// `warnings` are what [`Conversion::prepare`] found to tell; they are kept in the manifest.
-    ///
     /// # Errors
     /// When the folder can't be used, an image can't be read or normalised, or the disk refuses. Stacks that were
     /// whole by then stay; nothing else is left under a final name.
-    pub fn run(
-        &self,
-        output: &Path,
-        warnings: &[Warning],
-        observer: &dyn Observer,
-        stop: &StopFlag,
-    ) -> Result<Summary> {
+    pub fn run(&self, output: impl AsRef<Path>) -> Result<Summary> {
+        self.run_with(output, &Silent, &StopFlag::new(false))
+    }
+
+    /// [`Conversion::run`], told to `observer` while it goes on, and stopped between images once `stop` is set.
+    ///
+    /// # Errors
+    /// As [`Conversion::run`], and of the kind [`ErrorKind::Interrupted`] when it was stopped.
+    pub fn run_with(&self, output: impl AsRef<Path>, observer: &dyn Observer, stop: &StopFlag) -> Result<Summary> {
         match self.descriptor.precision {
-            Precision::Single => self.run_in::<f32>(output, warnings, observer, stop),
-            Precision::Double => self.run_in::<f64>(output, warnings, observer, stop),
+            Precision::Single => self.run_in::<f32>(output.as_ref(), observer, stop),
+            Precision::Double => self.run_in::<f64>(output.as_ref(), observer, stop),
         }
     }
 
@@ -62,26 +64,18 @@ impl Conversion {
         OutputFolder::new(output, settings.shard, ConversionFiles).check(settings.existing)
     }
 
-    fn run_in<T: Real>(
-        &self,
-        output: &Path,
-        warnings: &[Warning],
-        observer: &dyn Observer,
-        stop: &StopFlag,
-    ) -> Result<Summary>
+    fn run_in<T: Real>(&self, output: &Path, observer: &dyn Observer, stop: &StopFlag) -> Result<Summary>
     where
         Complex<T>: Pod,
     {
         let start = Instant::now();
         let output = OutputFolder::new(output, self.settings.shard, ConversionFiles);
         output.check(self.settings.existing)?;
-        let transform =
-            PolarTransform::<T>::plan(self.descriptor.cartesian_grid.n_pixels(), &self.descriptor.polar_grid)
-                .map_err(|error| Error::value(error.to_string()))?;
+        let transform = self.settings.backend.plan::<T>(&self.descriptor)?;
         let (_lock, no_locks) = output.lock()?;
         // Nobody else writes here from now on, so what is found now stays as it is.
         output.check(self.settings.existing)?;
-        let mut warnings = warnings.to_vec();
+        let mut warnings = self.warnings.clone();
         if let Some(warning) = no_locks {
             observer.warning(&warning);
             warnings.push(warning);
@@ -126,7 +120,7 @@ impl Conversion {
             conversion: self,
             output: &output,
             downsampler: Downsampler::plan(self.sides),
-            transform: &transform,
+            transform: transform.as_ref(),
             plots: self.settings.plots.then(|| PlotPlan::new(&self.descriptor, &self.data_set_name())),
             cursor: Mutex::new(Cursor { to_do: to_do.into_iter(), current: None, n_chunks: 0 }),
             failure: Mutex::new(None),
@@ -213,7 +207,7 @@ struct Shared<'a, T: Real> {
     conversion: &'a Conversion,
     output: &'a OutputFolder,
     downsampler: Downsampler,
-    transform: &'a PolarTransform<T>,
+    transform: &'a dyn PolarBackend<T>,
     /// `None` when none are asked for.
     plots: Option<PlotPlan>,
     cursor: Mutex<Cursor>,
@@ -244,15 +238,15 @@ struct Chunk {
 }
 
 /// One thread's buffers, reused for every chunk.
-struct Buffers<T: Real> {
+struct Buffers<'a, T: Real> {
     bytes: Vec<u8>,
     raw: Vec<f32>,
     downsample_scratch: DownsampleScratch,
-    physical: Vec<f32>,
-    fourier: Vec<Complex<T>>,
-    scratch: PolarScratch<T>,
-    /// What can't be read of the chunk, and why; one per image.
-    unreadable: Vec<Option<String>>,
+    physical: PhysicalImages,
+    worker: Box<dyn PolarWorker<T> + 'a>,
+    polar: PolarImages<T>,
+    /// Why an image of the chunk can't be read or normalised; one per image.
+    unusable: Vec<Option<String>>,
     outcomes: Vec<ImageOutcome>,
     /// The power of a chunk's images, where it is asked for.
     power: Option<PowerSum>,
@@ -271,15 +265,14 @@ where
     /// Takes chunks until there are none left, something failed, or the user asks to stop.
     fn work(&self) {
         let n_images = self.conversion.buffers.images_per_chunk;
-        let n_pixels = self.transform.n_pixels() * self.transform.n_pixels();
         let mut buffers = Buffers {
             bytes: Vec::new(),
             raw: vec![0.0; n_images * self.n_raw_pixels()],
             downsample_scratch: self.downsampler.scratch(),
-            physical: vec![0.0; n_images * n_pixels],
-            fourier: vec![Complex::default(); n_images * self.transform.output_len()],
-            scratch: self.transform.scratch(),
-            unreadable: Vec::with_capacity(n_images),
+            physical: PhysicalImages::new(n_images, self.downsampler.sides().n_pixels()),
+            worker: self.transform.worker(),
+            polar: PolarImages::new(n_images, self.transform.output_len()),
+            unusable: Vec::with_capacity(n_images),
             outcomes: Vec::with_capacity(n_images),
             power: self.plots.as_ref().map(PlotPlan::start_power),
         };
@@ -341,11 +334,8 @@ where
     }
 
     /// Reads, downsamples, normalises, transforms and writes the images of a chunk; `None` when the user asks to stop.
-    fn convert(&self, chunk: &Chunk, buffers: &mut Buffers<T>) -> Result<Option<ChunkTimes>> {
-        let conversion = self.conversion;
+    fn convert(&self, chunk: &Chunk, buffers: &mut Buffers<'_, T>) -> Result<Option<ChunkTimes>> {
         let mut times = ChunkTimes::default();
-        let n_pixels = self.transform.n_pixels() * self.transform.n_pixels();
-        let n_values = self.transform.output_len();
         let first_position = chunk.stack.planned.positions.start + chunk.first;
         let before = Instant::now();
         match self.read(chunk, first_position, self.n_raw_pixels(), buffers) {
@@ -355,24 +345,16 @@ where
         times.read = before.elapsed();
         times.bytes_read = self.bytes_of(chunk, first_position);
         let before = Instant::now();
+        buffers.physical.clear();
+        buffers.polar.clear();
         buffers.outcomes.clear();
-        for image in 0..chunk.n_images {
+        let at_once = self.transform.images_at_once().max(1);
+        for first in (0..chunk.n_images).step_by(at_once) {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            let particle = conversion.plan.particle(first_position + image);
-            let outcome = match buffers.unreadable[image].take() {
-                Some(reason) => ImageOutcome::LeftOut(reason),
-                None => match self.compute(chunk, particle, image, buffers) {
-                    Ok(record) => ImageOutcome::Written(record),
-                    Err(reason) if conversion.settings.skip_unreadable => ImageOutcome::LeftOut(reason.to_owned()),
-                    Err(reason) => {
-                        let hint = Hint::Give(Setting::SkipUnreadable) + " leaves such images out and lists them";
-                        return Err(conversion.name_image(particle, reason).with_hint(hint));
-                    }
-                },
-            };
-            buffers.outcomes.push(outcome);
+            let images = first..chunk.n_images.min(first + at_once);
+            self.compute(chunk, first_position, images, buffers)?;
         }
         if let Some(power) = &mut buffers.power {
             chunk.stack.add_power(power);
@@ -382,50 +364,81 @@ where
         let before = Instant::now();
         chunk.stack.write_images(
             chunk.first,
-            bytemuck::cast_slice(&buffers.fourier[..chunk.n_images * n_values]),
-            bytemuck::cast_slice(&buffers.physical[..chunk.n_images * n_pixels]),
+            bytemuck::cast_slice(buffers.polar.values(chunk.n_images)),
+            bytemuck::cast_slice(buffers.physical.pixels(chunk.n_images)),
             &mut buffers.outcomes,
         )?;
         times.write = before.elapsed();
         Ok(Some(times))
     }
 
-    /// Computes one image of a chunk, that of `particle`; the error says why that can't be done.
+    /// Computes some images of a chunk.
+    ///
+    /// # Errors
+    /// That of the first image for which it can't be done, unless such images are to be left out.
     fn compute(
         &self,
         chunk: &Chunk,
-        particle: usize,
-        image: usize,
-        buffers: &mut Buffers<T>,
-    ) -> std::result::Result<ImageRecord, &'static str> {
+        first_position: usize,
+        images: Range<usize>,
+        buffers: &mut Buffers<'_, T>,
+    ) -> Result<()> {
+        let conversion = self.conversion;
+        for image in images.clone() {
+            if buffers.unusable[image].is_none() {
+                let particle = conversion.plan.particle(first_position + image);
+                buffers.unusable[image] = self.normalize(particle, image, buffers);
+            }
+        }
+        for (first, batch) in buffers.physical.runs(images.clone()) {
+            buffers.polar.transform(first, batch, buffers.worker.as_mut())?;
+        }
+        for image in images {
+            let record = match buffers.unusable[image].take() {
+                Some(reason) => Err(reason),
+                None => self.record(chunk, image, buffers).ok_or_else(|| Vanishing.as_str().to_owned()),
+            };
+            buffers.outcomes.push(match record {
+                Ok(record) => ImageOutcome::Written(record),
+                Err(reason) if conversion.settings.skip_unreadable => ImageOutcome::LeftOut(reason),
+                Err(reason) => {
+                    let hint = Hint::Give(Setting::SkipUnreadable) + " leaves such images out and lists them";
+                    let particle = conversion.plan.particle(first_position + image);
+                    return Err(conversion.name_image(particle, &reason).with_hint(hint));
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Makes the physical image of one that was read, that of `particle`, or says why that can't be done.
+    fn normalize(&self, particle: usize, image: usize, buffers: &mut Buffers<'_, T>) -> Option<String> {
         let conversion = self.conversion;
         let n_raw_pixels = self.n_raw_pixels();
-        let n_pixels = self.transform.n_pixels() * self.transform.n_pixels();
-        let n_values = self.transform.output_len();
         let raw = &mut buffers.raw[image * n_raw_pixels..][..n_raw_pixels];
         if is_inverted(&conversion.table, conversion.settings.contrast, particle) {
             raw.iter_mut().for_each(|pixel| *pixel = -*pixel);
         }
         let downsampled = self.downsampler.apply(RawImage(raw), &mut buffers.downsample_scratch);
-        let physical = &mut buffers.physical[image * n_pixels..][..n_pixels];
-        let (centred, normalization) =
-            apply_normalization(downsampled, physical).map_err(|degenerate| degenerate.as_str())?;
-        let fourier = &mut buffers.fourier[image * n_values..][..n_values];
-        let norm = self.transform.apply_normalized(centred.pixels(), fourier, &mut buffers.scratch);
-        if !(norm.is_finite() && norm > 0.0) {
-            return Err("its Fourier image vanishes on the grid, so it can't be normalised");
-        }
+        buffers.physical.normalize(image, downsampled).err().map(|degenerate| degenerate.as_str().to_owned())
+    }
+
+    /// Takes from an image what is kept besides its values; `None` where it vanishes on the grid.
+    fn record(&self, chunk: &Chunk, image: usize, buffers: &mut Buffers<'_, T>) -> Option<ImageRecord> {
+        let (physical, normalization) = buffers.physical.get(image)?;
+        let polar = buffers.polar.get(image)?.ok()?;
         if let (Some(plots), Some(power)) = (&self.plots, &mut buffers.power) {
-            plots.add_power(fourier, power);
+            plots.add_power(polar.values(), power);
             let index = chunk.first + image;
             if chunk.stack.wants_picture(index) {
-                chunk.stack.keep_picture(index, plots.show(physical, fourier));
+                chunk.stack.keep_picture(index, plots.show(physical.pixels(), polar.values()));
             }
         }
-        Ok(ImageRecord {
-            fourier_crc: crc32(bytemuck::cast_slice(fourier)),
-            physical_crc: if conversion.settings.physical { crc32(bytemuck::cast_slice(physical)) } else { 0 },
-            scales: ImageScales { mean: normalization.mean, max: normalization.max, norm },
+        let is_kept = self.conversion.settings.physical;
+        Some(ImageRecord {
+            fourier_crc: crc32(bytemuck::cast_slice(polar.values())),
+            physical_crc: if is_kept { crc32(bytemuck::cast_slice(physical.pixels())) } else { 0 },
+            scales: ImageScales { mean: normalization.mean, max: normalization.max, norm: polar.norm() },
         })
     }
 
@@ -438,10 +451,10 @@ where
 
     /// Reads the pixels of a chunk, consecutive sections of a file in one call. Images that can't be read, and may be
     /// left out, are noted in the buffers.
-    fn read(&self, chunk: &Chunk, first_position: usize, n_pixels: usize, buffers: &mut Buffers<T>) -> Result<()> {
+    fn read(&self, chunk: &Chunk, first_position: usize, n_pixels: usize, buffers: &mut Buffers<'_, T>) -> Result<()> {
         let Conversion { plan, table, images, settings, .. } = self.conversion;
-        buffers.unreadable.clear();
-        buffers.unreadable.resize(chunk.n_images, None);
+        buffers.unusable.clear();
+        buffers.unusable.resize(chunk.n_images, None);
         let mut image = 0;
         while image < chunk.n_images {
             let particle = plan.particle(first_position + image);
@@ -457,28 +470,19 @@ where
                         let particle = plan.particle(first_position + image + offset);
                         match images.read(file, table.section[particle], 1, pixels, &mut buffers.bytes, self.stop) {
                             Err(ReadFailure::Unreadable(unreadable)) => {
-                                buffers.unreadable[image + offset] = Some(unreadable.0);
+                                buffers.unusable[image + offset] = Some(unreadable.0);
                             }
-                            read => read.map_err(|failure| self.needed_by(particle, failure))?,
+                            read => read.map_err(|failure| self.conversion.needed_by(particle, failure))?,
                         }
                     }
                 }
-                read => read.map_err(|failure| self.needed_by(particle, failure))?,
+                read => read.map_err(|failure| self.conversion.needed_by(particle, failure))?,
             }
             images
                 .done_with(file, count as u32)
-                .map_err(|error| self.needed_by(particle, ReadFailure::Fatal(error)))?;
+                .map_err(|error| self.conversion.needed_by(particle, ReadFailure::Fatal(error)))?;
             image += count;
         }
         Ok(())
-    }
-
-    /// The error for an image that can't be read.
-    fn needed_by(&self, particle: usize, failure: ReadFailure) -> Error {
-        let error = match failure {
-            ReadFailure::Unreadable(unreadable) => Error::format(unreadable.0),
-            ReadFailure::Fatal(error) => error,
-        };
-        error.with_detail(format_args!("needed by {}", self.conversion.table.place(particle)))
     }
 }

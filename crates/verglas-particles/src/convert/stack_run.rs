@@ -18,7 +18,7 @@ use verglas_run::tensor::TensorFile;
 
 use super::prepare::Conversion;
 use crate::plan::PlannedStack;
-use crate::stack::{FOURIER_FOLDER, ImageScales, PHYSICAL_FOLDER, PLOT_FOLDER, StackMetadata, StackNames};
+use crate::stack::{FOURIER_FOLDER, ImageScales, MetadataWriter, PHYSICAL_FOLDER, PLOT_FOLDER, StackNames};
 
 /// A stack whose files are open under their temporary names.
 #[derive(Debug)]
@@ -97,15 +97,14 @@ impl Conversion {
         stack: &PlannedStack,
         particles: &'a [u32],
         scales: &'a [ImageScales],
-    ) -> StackMetadata<'a> {
-        StackMetadata {
+    ) -> MetadataWriter<'a> {
+        MetadataWriter {
             descriptor: &self.descriptor,
             table: &self.table,
             particles,
             scales,
             constants: stack.constants,
             range_in_file: stack.range_in_file.as_ref().map(|range| (range.start, range.end)),
-            defocus_angle_axis: self.settings.defocus_angle_axis.as_str(),
         }
     }
 }

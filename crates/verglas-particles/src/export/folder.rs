@@ -1,16 +1,13 @@
 //! The images of an output folder, and the row of the metadata that each one is.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::BufReader;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::stack::StackNames;
+use crate::stack::{StackColumns, StackNames, keys};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{counted, counted_do};
-use verglas_formats::npz::NpzReader;
 use verglas_run::manifest::{FolderRecord, InputFile, InputRecord, Manifest, RecordedPath};
 
 use super::source::Source;
@@ -186,22 +183,21 @@ struct StackRows {
 
 impl StackRows {
     fn read(path: &Path, n_images: usize) -> Result<Self> {
-        let in_file = |error| Error::from_format(path, error);
-        let mut npz = NpzReader::open(path).map_err(in_file)?;
-        for name in ["row", "files", "idxs"] {
-            if !npz.has(name) {
+        let mut columns = StackColumns::open(path)?;
+        for name in [keys::ROW, keys::FILES, keys::SECTIONS] {
+            if !columns.has(name) {
                 return Err(Error::format(format!("`{}` has no `{name}`", path.display()))
                     .with_hint("stacks that CryoLike itself made do not say where their images come from"));
             }
         }
-        let rows = npz.read("row").and_then(|array| array.to_u64()).map_err(in_file)?;
+        let rows = columns.needed_identities(keys::ROW)?;
         let too_large = |row: u64| Error::format(format!("`{}`: its `row` holds {row}", path.display()));
         let rows =
             rows.into_iter().map(|row| u32::try_from(row).map_err(|_| too_large(row))).collect::<Result<Vec<u32>>>()?;
-        let uids = read_uids(&mut npz).map_err(in_file)?;
-        let files = npz.read("files").and_then(|array| array.to_text()).map_err(in_file)?;
-        let sections = npz.read("idxs").and_then(|array| array.to_u64()).map_err(in_file)?;
-        for (name, len) in [("row", rows.len()), ("files", files.len()), ("idxs", sections.len())] {
+        let uids = columns.identities(keys::UID)?.unwrap_or_default();
+        let files = columns.needed_texts(keys::FILES)?;
+        let sections = columns.needed_identities(keys::SECTIONS)?;
+        for (name, len) in [(keys::ROW, rows.len()), (keys::FILES, files.len()), (keys::SECTIONS, sections.len())] {
             if len != n_images {
                 return Err(Error::format(format!(
                     "`{}`: its `{name}` has {}, the manifest counts {}",
@@ -215,12 +211,4 @@ impl StackRows {
         let images = files.iter().zip(sections).map(|(file, section)| image_identity(file, section)).collect();
         Ok(Self { rows, uids, images, file: files.into_iter().next().unwrap_or_default() })
     }
-}
-
-fn read_uids(npz: &mut NpzReader<BufReader<File>>) -> verglas_formats::Result<Vec<u64>> {
-    if !npz.has("uid") {
-        return Ok(Vec::new());
-    }
-    let array = npz.read("uid")?;
-    if array.is_none() { Ok(Vec::new()) } else { array.to_u64() }
 }

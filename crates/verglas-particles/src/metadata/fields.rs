@@ -2,9 +2,36 @@
 
 use crate::particle::Pairing;
 
-/// A column of numbers, named as in RELION without `rln`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
+macro_rules! fields {
+    ($($field:ident,)*) => {
+        /// A column of numbers, named as in RELION without `rln`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Field {
+            $($field,)*
+        }
+
+        impl Field {
+            /// Every field, in the order of the enumeration.
+            pub(super) const ALL: [Field; [$(Field::$field),*].len()] = [$(Field::$field),*];
+
+            /// The column's name without `rln`.
+            pub(super) const fn name(self) -> &'static str {
+                match self {
+                    $(Field::$field => stringify!($field),)*
+                }
+            }
+
+            /// The column's name as the file writes it, but for the underscore.
+            pub(super) const fn written(self) -> &'static str {
+                match self {
+                    $(Field::$field => concat!("rln", stringify!($field)),)*
+                }
+            }
+        }
+    };
+}
+
+fields! {
     DefocusU,
     DefocusV,
     DefocusAngle,
@@ -40,42 +67,6 @@ pub(super) enum Field {
 }
 
 impl Field {
-    /// Every field, in the order of the enumeration.
-    pub(super) const ALL: [Field; 32] = [
-        Field::DefocusU,
-        Field::DefocusV,
-        Field::DefocusAngle,
-        Field::PhaseShift,
-        Field::SphericalAberration,
-        Field::Voltage,
-        Field::AmplitudeContrast,
-        Field::CtfBfactor,
-        Field::CtfScalefactor,
-        Field::AngleRot,
-        Field::AngleTilt,
-        Field::AnglePsi,
-        Field::ImagePixelSize,
-        Field::OriginXAngst,
-        Field::OriginYAngst,
-        Field::OriginX,
-        Field::OriginY,
-        Field::DetectorPixelSize,
-        Field::Magnification,
-        Field::BeamTiltX,
-        Field::BeamTiltY,
-        Field::MagMat00,
-        Field::MagMat01,
-        Field::MagMat10,
-        Field::MagMat11,
-        Field::CtfDataAreCtfPremultiplied,
-        Field::CtfDataArePhaseFlipped,
-        Field::ImageDimensionality,
-        Field::ImageSize,
-        Field::PixelSize,
-        Field::MicrographPixelSize,
-        Field::CtfDataAreCtfCorrected,
-    ];
-
     /// Columns that every input must have.
     pub(super) const REQUIRED: [Field; 5] =
         [Field::DefocusU, Field::DefocusV, Field::DefocusAngle, Field::SphericalAberration, Field::Voltage];
@@ -112,44 +103,6 @@ impl Field {
     pub(super) fn is_pixel_size(self) -> bool {
         matches!(self, Field::ImagePixelSize | Field::DetectorPixelSize | Field::Magnification)
     }
-
-    /// The column's name without `rln`.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Field::DefocusU => "DefocusU",
-            Field::DefocusV => "DefocusV",
-            Field::DefocusAngle => "DefocusAngle",
-            Field::PhaseShift => "PhaseShift",
-            Field::SphericalAberration => "SphericalAberration",
-            Field::Voltage => "Voltage",
-            Field::AmplitudeContrast => "AmplitudeContrast",
-            Field::CtfBfactor => "CtfBfactor",
-            Field::CtfScalefactor => "CtfScalefactor",
-            Field::AngleRot => "AngleRot",
-            Field::AngleTilt => "AngleTilt",
-            Field::AnglePsi => "AnglePsi",
-            Field::ImagePixelSize => "ImagePixelSize",
-            Field::OriginXAngst => "OriginXAngst",
-            Field::OriginYAngst => "OriginYAngst",
-            Field::OriginX => "OriginX",
-            Field::OriginY => "OriginY",
-            Field::DetectorPixelSize => "DetectorPixelSize",
-            Field::Magnification => "Magnification",
-            Field::BeamTiltX => "BeamTiltX",
-            Field::BeamTiltY => "BeamTiltY",
-            Field::MagMat00 => "MagMat00",
-            Field::MagMat01 => "MagMat01",
-            Field::MagMat10 => "MagMat10",
-            Field::MagMat11 => "MagMat11",
-            Field::CtfDataAreCtfPremultiplied => "CtfDataAreCtfPremultiplied",
-            Field::CtfDataArePhaseFlipped => "CtfDataArePhaseFlipped",
-            Field::ImageDimensionality => "ImageDimensionality",
-            Field::ImageSize => "ImageSize",
-            Field::PixelSize => "PixelSize",
-            Field::MicrographPixelSize => "MicrographPixelSize",
-            Field::CtfDataAreCtfCorrected => "CtfDataAreCtfCorrected",
-        }
-    }
 }
 
 /// The column that names image and section.
@@ -163,15 +116,3 @@ pub(super) const ZERNIKES: [&str; 2] = ["OddZernike", "EvenZernike"];
 /// Columns that only RELION's tomography particles have.
 pub(super) const TOMOGRAPHY: [&str; 4] =
     ["TomoName", "TomoParticleName", "TomoVisibleFrames", "TomoSubtomogramBinning"];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_field_stands_once_in_the_order_of_the_enumeration() {
-        for (index, field) in Field::ALL.into_iter().enumerate() {
-            assert_eq!(field as usize, index, "{field:?}");
-        }
-    }
-}

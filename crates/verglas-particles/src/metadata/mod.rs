@@ -1,11 +1,13 @@
 //! STAR or CryoSPARC metadata into a [`ParticleTable`]: units and index bases are settled here and nowhere else.
 
+mod capture;
 mod columns;
 mod constants;
 mod cryosparc;
 mod defaults;
 mod fields;
 mod image_name;
+mod input;
 mod kind;
 mod optics;
 mod pairs;
@@ -18,69 +20,14 @@ mod star;
 mod star_file;
 mod stated_sizes;
 
-use std::path::{Path, PathBuf};
-
 use verglas_core::choice::choice;
 use verglas_core::error::Result;
 use verglas_core::findings::Findings;
 
 use crate::particle::ParticleTable;
 pub(crate) use cryosparc::image_folder;
+pub use input::{Input, InputError};
 pub(crate) use particle_block::particle_block;
-
-/// What a conversion reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// A STAR file whose rows name their images (`rlnImageName`).
-    IndexedStar(PathBuf),
-    /// STAR files and image stacks in pairs: row k of a STAR file describes section k of its stack.
-    StarPairs(Vec<(PathBuf, PathBuf)>),
-    /// A CryoSPARC file whose rows name their images (`blob/path`, `blob/idx`).
-    IndexedCs {
-        /// The file whose rows count.
-        particles: PathBuf,
-        /// A second file (`…_passthrough_particles.cs`), joined to the first on `uid`; where both hold a column, the
-        /// first counts. See [`Input::in_order`].
-        passthrough: Option<PathBuf>,
-    },
-    /// A CryoSPARC job directory: `J<N>/J<N>_passthrough_particles.cs` describes the images in `J<N>/restack` or
-    /// `J<N>/downsample`.
-    CryosparcJob {
-        /// The folder that holds `J<N>`.
-        root: PathBuf,
-        /// N.
-        job_number: u64,
-    },
-}
-
-impl Input {
-    /// The same input with CryoSPARC's two files in the order that counts, whichever was given first: CryoSPARC calls one of
-    /// them the passthrough, and in a shell's list that one comes first.
-    #[must_use]
-    pub fn in_order(self) -> Self {
-        let is_passthrough = |path: &Path| {
-            path.file_name().is_some_and(|name| name.to_string_lossy().to_ascii_lowercase().contains("passthrough"))
-        };
-        match self {
-            Self::IndexedCs { particles: first, passthrough: Some(second) }
-                if is_passthrough(&first) && !is_passthrough(&second) =>
-            {
-                Self::IndexedCs { particles: second, passthrough: Some(first) }
-            }
-            as_given => as_given,
-        }
-    }
-
-    /// The metadata file that relative image paths may be relative to.
-    pub fn metadata_file(&self) -> Option<&PathBuf> {
-        match self {
-            Self::IndexedStar(path) => Some(path),
-            Self::StarPairs(pairs) => pairs.first().map(|(star, _)| star),
-            Self::IndexedCs { particles, .. } => Some(particles),
-            Self::CryosparcJob { .. } => None,
-        }
-    }
-}
 
 choice! {
     /// What an angle is counted in.

@@ -6,15 +6,15 @@ use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
 use verglas_core::hint::{Hint, Setting};
 
+use super::capture::{CaptureColumns, CaptureNames, RowsWithImages};
 use super::columns::ColumnBuilder;
 use super::defaults::Defaults;
 use super::fields::Field;
 use super::optics::{JoinedColumns, OpticsGroups, join_optics};
 use super::pairs::report_other_images;
-use super::ranges::{Measured, Quantity, check_ranges};
 use super::sentinels::known_angles;
 use super::star_file::{ImageColumns, StarFile, read_star_file};
-use super::{AngleUnit, ReadSettings, constants, kind, pixel_sizes, stated_sizes};
+use super::{ReadSettings, constants, kind, pixel_sizes, stated_sizes};
 use crate::particle::{
     Column, MetadataSource, OriginColumn, OriginColumns, OriginUnit, Pairing, ParticleTable, PoseColumns, SectionIndex,
 };
@@ -116,51 +116,29 @@ fn assemble(
     }
     let n_rows = rows.len();
     let mut take = |field: Field| columns.take(field).map(select);
-    let [defocus_u, defocus_v, defocus_angle, spherical_aberration, voltage] = required.map(select);
-    let mut or_default = |column: Option<Column>, field: Field, default: f64| {
-        column.unwrap_or_else(|| {
-            defaults.add(&format!("rln{}", field.name()), default, n_rows);
-            Column::Constant(default)
-        })
+    let [defocus_u_angstrom, defocus_v_angstrom, defocus_angle, spherical_aberration_mm, voltage_kv] =
+        required.map(select);
+    let capture = CaptureColumns {
+        defocus_u_angstrom,
+        defocus_v_angstrom,
+        defocus_angle,
+        defocus_angle_unit: settings.defocus_angle_unit,
+        spherical_aberration_mm,
+        voltage_kv,
+        amplitude_contrast: take(Field::AmplitudeContrast),
+        phase_shift: take(Field::PhaseShift),
+        phase_shift_unit: settings.phase_shift_unit,
+        ctf_bfactor: take(Field::CtfBfactor),
+        ctf_scale_factor: take(Field::CtfScalefactor),
     };
-    let phase_shift = or_default(take(Field::PhaseShift), Field::PhaseShift, 0.0);
-    let amplitude_contrast = or_default(take(Field::AmplitudeContrast), Field::AmplitudeContrast, 0.1);
-    let ctf_bfactor = take(Field::CtfBfactor);
-    let ctf_scale_factor = take(Field::CtfScalefactor);
-    if ctf_bfactor.is_none() {
-        or_default(None, Field::CtfBfactor, 0.0);
-    }
-    if ctf_scale_factor.is_none() {
-        or_default(None, Field::CtfScalefactor, 1.0);
-    }
-
-    let radians = |mut column: Column, unit: AngleUnit| {
-        if unit == AngleUnit::Degrees {
-            column.map_in_place(f64::to_radians);
-        }
-        column
-    };
+    capture.count_defaults(&NAMES, n_rows, defaults);
     let place = |row: usize| {
         let row = rows[row];
         let line = star.particles.lines.line(row).unwrap_or(0);
         format!("row {row} of `{}` (line {line})", path.display())
     };
-    let measured = |quantity: Quantity, name, column| Measured { quantity, name, column };
-    check_ranges(
-        &[
-            measured(Quantity::Voltage, "rlnVoltage", &voltage),
-            measured(Quantity::SphericalAberration, "rlnSphericalAberration", &spherical_aberration),
-            measured(Quantity::AmplitudeContrast, "rlnAmplitudeContrast", &amplitude_contrast),
-            measured(Quantity::Defocus, "rlnDefocusU", &defocus_u),
-            measured(Quantity::Defocus, "rlnDefocusV", &defocus_v),
-            measured(Quantity::DefocusAngle(settings.defocus_angle_unit), "rlnDefocusAngle", &defocus_angle),
-            measured(Quantity::PhaseShift(settings.phase_shift_unit), "rlnPhaseShift", &phase_shift),
-        ],
-        n_rows,
-        &place,
-        "a CTF estimation (RELION's job CtfFind) comes before the extraction of particles",
-        findings,
-    );
+    let no_ctf_hint = "a CTF estimation (RELION's job CtfFind) comes before the extraction of particles";
+    capture.check(&NAMES, n_rows, &place, no_ctf_hint, findings);
     let pose = take_pose(&path, &mut take, n_rows, findings);
     let origin = take_origin(&path, &mut take, findings);
     let (detector, magnification) = (take(Field::DetectorPixelSize), take(Field::Magnification));
@@ -206,33 +184,38 @@ fn assemble(
         findings,
     )?;
 
-    let (constants, constants_of) = constants::distinct(&voltage, &spherical_aberration, &amplitude_contrast, n_rows);
-    Ok(Some(ParticleTable {
+    let rows = RowsWithImages {
         sources: vec![MetadataSource { path, lines: Some(star.particles.lines) }],
         pairing,
         row: rows,
         image_names: images.files.distinct,
         image: images.files.of_row,
         section: images.section,
-        defocus_u_angstrom: defocus_u,
-        defocus_v_angstrom: defocus_v,
-        defocus_angle_rad: radians(defocus_angle, settings.defocus_angle_unit),
-        phase_shift_rad: radians(phase_shift, settings.phase_shift_unit),
-        ctf_bfactor,
-        ctf_scale_factor,
-        constants,
-        constants_of,
+    };
+    Ok(Some(ParticleTable {
         pose,
         origin,
-        uid: None,
-        blob_sign: None,
         stated_box,
         pixel_size_angstrom,
         detector_pixel_size_angstrom: detector_pixel_size.as_ref().map(|size| size.angstrom),
         differing_detector_pixel_sizes: detector_pixel_size.and_then(|size| size.differing),
         other_pixel_sizes,
+        ..capture.into_table(rows)
     }))
 }
+
+/// What RELION calls the columns of the contrast transfer.
+const NAMES: CaptureNames = CaptureNames {
+    defocus_u: Field::DefocusU.written(),
+    defocus_v: Field::DefocusV.written(),
+    defocus_angle: Field::DefocusAngle.written(),
+    spherical_aberration: Field::SphericalAberration.written(),
+    voltage: Field::Voltage.written(),
+    amplitude_contrast: Field::AmplitudeContrast.written(),
+    phase_shift: Field::PhaseShift.written(),
+    ctf_bfactor: Field::CtfBfactor.written(),
+    ctf_scale_factor: Field::CtfScalefactor.written(),
+};
 
 /// Refuses volumes, which need not have what images must.
 fn refuse_volumes(path: &Path, columns: &mut JoinedColumns, kept: Option<&[u32]>, n_rows: usize) -> Result<()> {
@@ -261,7 +244,7 @@ fn take_pose(
         })
     });
     let there = fields.iter().zip(&angles).filter(|(_, angle)| angle.is_some());
-    let names: Vec<String> = there.map(|(field, _)| format!("rln{}", field.name())).collect();
+    let names: Vec<&str> = there.map(|(field, _)| field.written()).collect();
     if (1..fields.len()).contains(&names.len()) {
         findings.note(format!(
             "`{}`: of the three angles of an orientation only {} there",
@@ -304,7 +287,7 @@ fn take_required(
         .iter()
         .zip(&found)
         .filter(|(_, column)| column.is_none())
-        .map(|(field, _)| format!("rln{}", field.name()))
+        .map(|(field, _)| field.written().to_owned())
         .collect();
     if image_name_missing {
         missing.push("rlnImageName".to_owned());

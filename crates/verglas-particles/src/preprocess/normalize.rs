@@ -1,11 +1,14 @@
 //! The physical image: mean 0, largest absolute value 1.
 
+use thiserror::Error;
+use verglas_core::ErrorKind;
+
 use super::downsample::{DownsampledImage, DownsampledPixels};
 use super::moments::{Moments, moments};
 
 /// A centred image: `[N, N]` row-major float32, mean 0, largest absolute value 1. Only [`apply_normalization`] makes one.
 #[derive(Debug, Clone, Copy)]
-pub struct PhysicalImage<'a>(&'a [f32]);
+pub struct PhysicalImage<'a>(pub(super) &'a [f32]);
 
 impl<'a> PhysicalImage<'a> {
     /// The pixels.
@@ -24,7 +27,8 @@ pub struct Normalization {
 }
 
 /// Why an image can't be normalised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{}", self.as_str())]
 pub enum Degenerate {
     /// All pixels have the same value.
     Constant,
@@ -39,6 +43,12 @@ impl Degenerate {
             Self::Constant => "all pixels have the same value, so the image can't be normalised",
             Self::NotFinite => "a pixel is NaN or infinite, so the image can't be normalised",
         }
+    }
+}
+
+impl From<Degenerate> for verglas_core::Error {
+    fn from(error: Degenerate) -> Self {
+        Self::caused_by(ErrorKind::Value, error)
     }
 }
 

@@ -4,35 +4,25 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
 use verglas_core::atomic::FinishedFile;
-use verglas_formats::npz::NpzReader;
 
-use super::metadata::{ImageScales, StackMetadata};
+use super::columns::StackColumns;
+use super::metadata::MetadataWriter;
+use super::read::ImageScales;
 
 /// The file at `path`, if it is byte by byte the metadata of `stack` with the scales that it holds itself.
-pub fn whole_metadata(path: &Path, stack: &StackMetadata<'_>) -> Option<FinishedFile> {
-    let scales = read_scales(path)?;
-    if scales.len() != stack.particles.len() {
+pub fn whole_metadata(path: &Path, stack: &MetadataWriter<'_>) -> Option<FinishedFile> {
+    let scales = StackColumns::open(path).and_then(|mut columns| columns.scales(stack.particles.len())).ok()?;
+    // No image that was written has others.
+    let are_possible = |scales: &ImageScales| {
+        scales.mean.is_finite() && [scales.max, scales.norm].iter().all(|scale| scale.is_finite() && *scale > 0.0)
+    };
+    if !scales.iter().all(are_possible) {
         return None;
     }
     let file = BufReader::with_capacity(1 << 16, verglas_formats::open_regular(path).ok()?);
-    let (mut compared, finished) = StackMetadata { scales: &scales, ..*stack }.write_to(Comparing { file }).ok()?;
+    let (mut compared, finished) = MetadataWriter { scales: &scales, ..*stack }.write_to(Comparing { file }).ok()?;
     let is_at_end = compared.file.read(&mut [0]).ok()? == 0;
     is_at_end.then_some(finished)
-}
-
-fn read_scales(path: &Path) -> Option<Vec<ImageScales>> {
-    let mut npz = NpzReader::open(path).ok()?;
-    let mut column = |name: &str| npz.read(name).and_then(|array| array.to_f64()).ok();
-    let (means, maxima, norms) = (column("image_mean")?, column("image_max")?, column("fourier_norm")?);
-    if means.len() != maxima.len() || means.len() != norms.len() {
-        return None;
-    }
-    let scales = means.into_iter().zip(maxima).zip(norms).map(|((mean, max), norm)| ImageScales { mean, max, norm });
-    // No image that was written has others.
-    let scales: Vec<ImageScales> = scales.collect();
-    let are_possible =
-        scales.iter().all(|s| s.mean.is_finite() && [s.max, s.norm].iter().all(|x| x.is_finite() && *x > 0.0));
-    are_possible.then_some(scales)
 }
 
 /// Takes what would be written and fails where the file holds something else.

@@ -7,7 +7,6 @@ use verglas_core::StopFlag;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::counted;
 use verglas_core::hint::{Hint, Setting};
-use verglas_formats::npz::NpzReader;
 use verglas_formats::pt::{ElementType, PtFile};
 use verglas_fourier::grid::Precision;
 use verglas_run::descriptor::ImageDescriptor;
@@ -15,7 +14,7 @@ use verglas_run::folder::JobFiles;
 use verglas_run::manifest::{Manifest, StackRecord};
 use verglas_run::verify::{Problem, compare_file};
 
-use crate::stack::{ConversionFiles, StackNames};
+use crate::stack::{ConversionFiles, StackColumns, StackNames, keys};
 
 use crate::convert::RecordedConversion;
 
@@ -119,10 +118,9 @@ fn check_contents(
 ) -> Result<(StackContents, Vec<Problem>)> {
     let mut problems = Vec::new();
     let path = folder.join(&names.metadata);
-    let in_file = |error| Error::from_format(&path, error);
-    let mut npz = NpzReader::open(&path).map_err(in_file)?;
-    npz.verify_crc().map_err(in_file)?;
-    let descriptor = ImageDescriptor::read(&mut npz).map_err(in_file)?;
+    let mut columns = StackColumns::open(&path)?;
+    columns.verify_crc()?;
+    let descriptor = columns.descriptor()?;
     let n_images = stack.n_images as u64;
     let mut expect = |what: &str, n: u64| {
         if n != n_images {
@@ -135,16 +133,16 @@ fn check_contents(
             problems.push(Problem::new("count-differs", message));
         }
     };
-    let counted = npz.read("n_images").and_then(|array| array.to_u64()).map_err(in_file)?;
+    let counted = columns.needed_identities(keys::N_IMAGES)?;
     expect("its metadata count", counted.first().copied().unwrap_or(0));
-    let rows = npz.read("row").and_then(|array| array.to_u64()).map_err(in_file)?;
+    let rows = columns.needed_identities(keys::ROW)?;
     expect("its `row` is for", rows.len() as u64);
-    let files = npz.read("files").and_then(|array| array.to_text()).map_err(in_file)?;
+    let files = columns.needed_texts(keys::FILES)?;
     expect("its `files` is for", files.len() as u64);
-    let sections = npz.read("idxs").and_then(|array| array.to_u64()).map_err(in_file)?;
+    let sections = columns.needed_identities(keys::SECTIONS)?;
     expect("its `idxs` is for", sections.len() as u64);
 
-    let axis = npz.read("defocusAngle_axis").and_then(|array| array.to_text()).map_err(in_file)?;
+    let axis = columns.needed_texts(keys::DEFOCUS_ANGLE_AXIS)?;
     let axis = axis.first().map(|axis| String::from_utf8_lossy(axis).into_owned());
     for (what, asked, there) in differing_settings(settings, &descriptor, axis.as_deref()) {
         let message = format!("stack {}: its {what} is {there}, {} says {asked}", stack.number, part.file_name());

@@ -1,11 +1,8 @@
 //! Some images, evenly spread: small pictures, the power of their Fourier image, and the CTF that the metadata say.
 
-use std::path::Path;
-
 use bytemuck::Pod;
 use num_complex::Complex;
-use verglas_core::error::{Error, Result};
-use verglas_formats::pt::PtFile;
+use verglas_core::error::Result;
 use verglas_fourier::ctf::Ctf;
 use verglas_fourier::grid::Precision;
 use verglas_fourier::polar::Real;
@@ -67,21 +64,23 @@ impl<'a> FourierImages<'a> {
     /// Mean power on each shell over at most `n` images, evenly spread; and how many there were.
     pub(crate) fn mean_power(&self, n: usize) -> Result<(Vec<f64>, usize)> {
         match self.stacks.descriptor.precision {
-            Precision::Single => self.mean_power_in::<f32>(n, PtFile::read_complex64),
-            Precision::Double => self.mean_power_in::<f64>(n, PtFile::read_complex128),
+            Precision::Single => self.mean_power_in::<f32>(n),
+            Precision::Double => self.mean_power_in::<f64>(n),
         }
     }
 
-    fn mean_power_in<T: Real>(&self, n: usize, read: ReadImages<T>) -> Result<(Vec<f64>, usize)>
+    fn mean_power_in<T: Real>(&self, n: usize) -> Result<(Vec<f64>, usize)>
     where
         Complex<T>: Pod,
     {
         let mut sum: PowerSum = self.power.start();
         let chosen = chosen(self.stacks, n);
+        let mut fourier = Vec::new();
         for (entry, images) in &chosen {
-            let (mut file, path) = self.stacks.fourier(*entry)?;
+            let mut tensor = self.stacks.fourier(*entry)?;
             for &image in images {
-                self.power.add(&read_one(&mut file, &path, image, read)?, &mut sum);
+                tensor.read_complex::<T>(image, 1, &mut fourier)?;
+                self.power.add(&fourier, &mut sum);
             }
         }
         Ok((self.power.mean(&sum), chosen.iter().map(|(_, images)| images.len()).sum()))
@@ -99,12 +98,12 @@ impl<'a> FourierImages<'a> {
 
     fn show(&self, images: Vec<(StackEntry, Vec<usize>)>) -> Result<Vec<Example>> {
         match self.stacks.descriptor.precision {
-            Precision::Single => self.show_in::<f32>(images, PtFile::read_complex64),
-            Precision::Double => self.show_in::<f64>(images, PtFile::read_complex128),
+            Precision::Single => self.show_in::<f32>(images),
+            Precision::Double => self.show_in::<f64>(images),
         }
     }
 
-    fn show_in<T: Real>(&self, images: Vec<(StackEntry, Vec<usize>)>, read: ReadImages<T>) -> Result<Vec<Example>>
+    fn show_in<T: Real>(&self, images: Vec<(StackEntry, Vec<usize>)>) -> Result<Vec<Example>>
     where
         Complex<T>: Pod,
     {
@@ -112,21 +111,22 @@ impl<'a> FourierImages<'a> {
         let shrinker = Shrinker::new(self.stacks.n_pixels(), SIDE);
         let frequencies = self.stacks.frequencies();
         let rim = self.stacks.rim();
+        let (mut fourier, mut pixels) = (Vec::new(), Vec::new());
         let mut examples = Vec::new();
         for (entry, images) in images {
             let metadata = self.stacks.metadata(entry)?;
             let sources = read_sources(&self.stacks.metadata_path(entry), &images)?;
             let mut physical = self.stacks.physical(entry)?;
-            let (mut file, path) = self.stacks.fourier(entry)?;
+            let mut tensor = self.stacks.fourier(entry)?;
             for (image, source) in images.into_iter().zip(sources) {
-                let fourier = read_one(&mut file, &path, image, read)?;
+                tensor.read_complex::<T>(image, 1, &mut fourier)?;
                 let ctf = metadata.ctf(image);
                 let powers = self.power.profile(&fourier);
                 let profile = frequencies.iter().copied().zip(powers).collect();
                 let physical = match &mut physical {
                     None => None,
-                    Some(file) => {
-                        let pixels = file.read(image)?;
+                    Some(tensor) => {
+                        tensor.read_f32(image, 1, &mut pixels)?;
                         let smooth = grey_png(&shrinker, &self.low_pass.apply(&pixels));
                         Some(PhysicalPictures { plain: grey_png(&shrinker, &pixels), smooth })
                     }
@@ -147,13 +147,6 @@ impl<'a> FourierImages<'a> {
         }
         Ok(examples)
     }
-}
-
-type ReadImages<T> = fn(&mut PtFile, std::ops::Range<u64>) -> verglas_formats::Result<Vec<Complex<T>>>;
-
-fn read_one<T>(file: &mut PtFile, path: &Path, image: usize, read: ReadImages<T>) -> Result<Vec<Complex<T>>> {
-    let image = image as u64;
-    read(file, image..image + 1).map_err(|error| Error::from_format(path, error))
 }
 
 /// At most `n` images, evenly spread over all, by stack.

@@ -1,5 +1,7 @@
 //! The numbers of each image that are surveyed.
 
+use verglas_particles::stack::ImageScales;
+
 use super::stack_metadata::StackMetadata;
 
 /// In which scale a number spreads evenly to both sides of its median.
@@ -38,9 +40,13 @@ pub(crate) struct Known<'a> {
 }
 
 impl Known<'_> {
+    fn scales(&self) -> ImageScales {
+        self.metadata.scales[self.image]
+    }
+
     /// The standard deviation of the image before it was normalised: of its pixels, where they are read.
     fn pixel_deviation(&self) -> f64 {
-        self.pixel_rms.map_or(f64::NAN, |rms| (rms * self.metadata.image_max[self.image]).max(f64::MIN_POSITIVE))
+        self.pixel_rms.map_or(f64::NAN, |rms| (rms * self.scales().max).max(f64::MIN_POSITIVE))
     }
 
     /// The same of what of the image lies within the polar grid.
@@ -48,16 +54,16 @@ impl Known<'_> {
     /// By Parseval's theorem the norm of the Fourier image of pixels I is 2π·sqrt(Σ I²), were all their waves within the
     /// grid; I were divided by `image_max`.
     fn band_deviation(&self) -> f64 {
-        let norm = self.metadata.fourier_norm[self.image] * self.metadata.image_max[self.image];
+        let norm = self.scales().norm * self.scales().max;
         (norm / (2.0 * std::f64::consts::PI * self.n_pixels as f64)).max(f64::MIN_POSITIVE)
     }
 
     fn mean(&self) -> f64 {
-        self.metadata.image_mean[self.image]
+        self.scales().mean
     }
 
     fn max(&self) -> f64 {
-        self.metadata.image_max[self.image]
+        self.scales().max
     }
 }
 
@@ -133,7 +139,7 @@ pub(crate) const QUANTITIES: [Quantity; N_QUANTITIES] = [
         basis: Basis::Metadata,
         spread: Spread::Linear,
         least_spread: 0.5,
-        value: |known| known.metadata.phase_shift_rad[known.image].to_degrees(),
+        value: |known| known.metadata.capture.phase_shift_rad.get(known.image).to_degrees(),
     },
     Quantity {
         name: "mean",
@@ -197,7 +203,7 @@ pub(crate) const QUANTITIES: [Quantity; N_QUANTITIES] = [
         basis: Basis::Metadata,
         spread: Spread::Logarithmic,
         least_spread: 0.01,
-        value: |known| known.metadata.fourier_norm[known.image],
+        value: |known| known.scales().norm,
     },
 ];
 

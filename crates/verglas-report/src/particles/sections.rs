@@ -146,8 +146,8 @@ impl Contents<'_> {
         let rows = listed.iter().zip(&self.outlier_sources).map(|(outlier, source)| {
             vec![
                 Cell::text(source.file.clone()),
-                Cell::count((source.section + 1).max(0) as usize),
-                Cell::count(source.row.max(0) as usize),
+                Cell::count((source.section + 1) as usize),
+                Cell::count(source.row as usize),
                 Cell::text(outlier.describe()),
                 Cell::Number(outlier.stack.number as f64, format!("{:06}", outlier.stack.number)),
                 Cell::count(outlier.image),

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use verglas_core::error::{Error, Result};
-use verglas_formats::pt::PtFile;
-use verglas_particles::stack::StackNames;
+use verglas_particles::stack::{ImageTensor, StackNames};
 use verglas_run::descriptor::ImageDescriptor;
 use verglas_run::manifest::FolderRecord;
 
@@ -82,45 +81,16 @@ impl Stacks {
         StackMetadata::read(&self.metadata_path(stack), stack.n_images)
     }
 
-    /// The physical stack, `None` where there is none.
-    pub(crate) fn physical(&self, stack: StackEntry) -> Result<Option<PhysicalStack>> {
+    /// The physical images, `None` where there are none.
+    pub(crate) fn physical(&self, stack: StackEntry) -> Result<Option<ImageTensor>> {
         let path = self.root.join(StackNames::of(stack.number).physical);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let side = self.n_pixels() as u64;
-        let file = open(&path, [stack.n_images as u64, side, side])?;
-        Ok(Some(PhysicalStack { file, path }))
+        ImageTensor::open_if_there(&path, [stack.n_images, self.n_pixels(), self.n_pixels()])
     }
 
-    /// The Fourier stack, with its path for messages.
-    pub(crate) fn fourier(&self, stack: StackEntry) -> Result<(PtFile, PathBuf)> {
+    /// The Fourier images.
+    pub(crate) fn fourier(&self, stack: StackEntry) -> Result<ImageTensor> {
         let path = self.root.join(StackNames::of(stack.number).fourier);
         let grid = &self.descriptor.polar_grid;
-        let file = open(&path, [stack.n_images as u64, grid.n_shells() as u64, grid.n_inplanes() as u64])?;
-        Ok((file, path))
-    }
-}
-
-fn open(path: &Path, expected: [u64; 3]) -> Result<PtFile> {
-    let file = PtFile::open(path).map_err(|error| Error::from_format(path, error))?;
-    let shape = file.tensor().shape();
-    if shape == expected {
-        return Ok(file);
-    }
-    Err(Error::format(format!("`{}` has the shape {shape:?}, expected {expected:?}", path.display())))
-}
-
-/// A physical stack that is open.
-pub(crate) struct PhysicalStack {
-    file: PtFile,
-    path: PathBuf,
-}
-
-impl PhysicalStack {
-    /// The pixels of one image.
-    pub(crate) fn read(&mut self, image: usize) -> Result<Vec<f32>> {
-        let image = image as u64;
-        self.file.read_f32(image..image + 1).map_err(|error| Error::from_format(&self.path, error))
+        ImageTensor::open(&path, [stack.n_images, grid.n_shells(), grid.n_inplanes()])
     }
 }

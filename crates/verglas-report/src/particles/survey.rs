@@ -1,12 +1,14 @@
 //! Goes through the metadata of all stacks, and through pixels of some images, in bounded memory.
 
 use verglas_core::error::Result;
+use verglas_particles::particle::LensConstants;
+use verglas_particles::stack::ImageTensor;
 
 use super::outliers::{Outlier, OutlierList, Reason};
 use super::pixel_statistics::{PixelPlan, PixelStatistics, RadialProfile};
 use super::quantities::{BAND_CONTRAST, Basis, CONTRAST, Known, N_QUANTITIES, QUANTITIES};
-use super::stack_files::{PhysicalStack, Stacks};
-use super::stack_metadata::{LensConstants, StackMetadata};
+use super::stack_files::Stacks;
+use super::stack_metadata::StackMetadata;
 use crate::plots::ViewingDirections;
 use crate::statistics::{Histogram, Typical, quantile};
 
@@ -223,11 +225,15 @@ impl Pixels {
         let plan = PixelPlan::new(stacks.n_pixels());
         let median = median_profile(stacks, &plan)?;
         let mut pixels = Self { step, statistics: Vec::new(), n_read: 0, n_stacks_without: 0 };
+        let mut values = Vec::new();
         for_each_stack(stacks, step, |physical, images| {
             pixels.n_stacks_without += usize::from(physical.is_none());
             for image in images {
                 let statistics = match (&mut *physical, &median) {
-                    (Some(physical), Some(median)) => Some(plan.statistics(&physical.read(image)?, median)),
+                    (Some(physical), Some(median)) => {
+                        physical.read_f32(image, 1, &mut values)?;
+                        Some(plan.statistics(&values, median))
+                    }
                     _ => None,
                 };
                 pixels.n_read += usize::from(statistics.is_some());
@@ -256,10 +262,12 @@ impl Pixels {
 fn median_profile(stacks: &Stacks, plan: &PixelPlan) -> Result<Option<RadialProfile>> {
     let mut profiles: Vec<RadialProfile> = Vec::new();
     let step = stacks.n_images().div_ceil(N_FOR_MEDIAN).max(1);
+    let mut values = Vec::new();
     for_each_stack(stacks, step, |physical, images| {
         if let Some(physical) = physical {
             for image in images {
-                profiles.push(plan.radial_profile(&physical.read(image)?));
+                physical.read_f32(image, 1, &mut values)?;
+                profiles.push(plan.radial_profile(&values));
             }
         }
         Ok(())
@@ -301,7 +309,7 @@ fn take_samples(stacks: &Stacks, pixels: &Pixels) -> Result<[Vec<f64>; N_QUANTIT
 fn for_each_stack(
     stacks: &Stacks,
     step: usize,
-    mut f: impl FnMut(&mut Option<PhysicalStack>, std::iter::StepBy<std::ops::Range<usize>>) -> Result<()>,
+    mut f: impl FnMut(&mut Option<ImageTensor>, std::iter::StepBy<std::ops::Range<usize>>) -> Result<()>,
 ) -> Result<()> {
     let mut index = 0_usize;
     for &entry in &stacks.entries {

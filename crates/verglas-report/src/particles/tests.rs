@@ -1,7 +1,6 @@
 //! Promise: the CTF that the report draws lies on the rings of the image's power, along the right axis.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use verglas_particles::metadata::Input;
 use verglas_particles::settings::{ConvertSettings, DefocusAngleAxis};
@@ -11,7 +10,7 @@ use verglas_simulate::{SimulationSettings, simulate};
 
 use super::examples::{Example, FourierImages};
 use super::stack_files::Stacks;
-use verglas_core::{Findings, Silent, StopFlag};
+use verglas_core::{Silent, StopFlag};
 use verglas_particles::Conversion;
 
 // 256 Å: between neighbouring shells the CTF's phase turns by less than a radian up to 8 Å.
@@ -25,8 +24,8 @@ fn examples(folder: &Path, settings: &SimulationSettings, axis: DefocusAngleAxis
     let output = folder.join("out");
     let star = Input::IndexedStar(folder.join("particles.star"));
     let convert = ConvertSettings { defocus_angle_axis: axis, plots: false, ..ConvertSettings::default() };
-    let conversion = Conversion::prepare(star, convert, &mut Findings::new()).unwrap();
-    conversion.run(&output, &[], &Silent, &AtomicBool::new(false)).unwrap();
+    let conversion = Conversion::prepare(star, convert).unwrap();
+    conversion.run(&output).unwrap();
     let stacks = Stacks::new(&output, &FolderRecord::read(&output).unwrap()).unwrap();
     let examples = FourierImages::new(&stacks).examples(N_PARTICLES).unwrap();
     assert_eq!(examples.len(), N_PARTICLES);

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use verglas_core::error::{Error, Result};
+use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::{Findings, counted};
 use verglas_fourier::grid::{PolarGrid, Precision};
 use verglas_fourier::sphere::Views;
@@ -112,7 +112,7 @@ impl TemplateJob {
         let box_angstrom = found(descriptor.box_angstrom(), findings);
         let distance = descriptor.template.viewing_distance.unwrap_or_default();
         let views = Views::for_symmetry(distance, settings.symmetry);
-        let views = found(views.map_err(|error| Error::value(error.to_string())), findings);
+        let views = found(views.map_err(|error| Error::caused_by(ErrorKind::Value, error)), findings);
         let selection = descriptor.template.atom_selection.as_deref().unwrap_or(DEFAULT_SELECTION);
         let selection = found(Selection::parse(selection), findings);
         let (Some(box_angstrom), Some(selection)) = (box_angstrom, selection) else {

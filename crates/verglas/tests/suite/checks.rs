@@ -160,11 +160,13 @@ impl DataSet {
             }
         };
         let mut findings = Findings::new();
-        let prepared = Conversion::prepare(input, self.settings, &mut findings);
+        let prepared = Conversion::prepare_with(input, self.settings, &mut findings);
         let mut told = Vec::new();
         match prepared {
             Ok(conversion) if self.is_deep => {
-                conversion.check_pixels(&Silent, &false.into(), &mut findings).unwrap();
+                let looked = conversion.check_pixels(&Silent, &false.into()).unwrap();
+                findings.errors.extend(looked.errors);
+                findings.warnings.extend(looked.warnings);
             }
             Ok(_) => {}
             Err(error) => {

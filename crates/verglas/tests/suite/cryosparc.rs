@@ -423,7 +423,7 @@ fn a_real_file_is_read_as_numpy_reads_it() {
 
     // Its images are absent: all of them in one list.
     let mut findings = Findings::new();
-    let error = Conversion::prepare(one(&cs), ConvertSettings::default(), &mut findings).unwrap_err();
+    let error = Conversion::prepare_with(one(&cs), ConvertSettings::default(), &mut findings).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().starts_with("50 of 50 image files not found"), "{error}");
     assert!(told(&findings.warnings, "blob-sign")[0].starts_with("blob/sign is -1 for 2019 of 2019"));
@@ -441,7 +441,7 @@ fn a_box_that_the_metadata_state_otherwise_is_told() {
             .u32s("blob/shape", shapes)
             .write(dir.path().join(format!("{name}.cs")));
         let mut findings = Findings::new();
-        Conversion::prepare(one(&cs), settings(), &mut findings).unwrap();
+        Conversion::prepare_with(one(&cs), settings(), &mut findings).unwrap();
         told(&findings.warnings, "blob-shape-differs")
     };
     assert!(told_of("same", &[[8, 8]; 3]).is_empty());

@@ -3,12 +3,11 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use verglas::metadata::{Input, ReadSettings, read_particles};
 use verglas::particle::ParticleTable;
 use verglas::settings::ConvertSettings;
-use verglas::{Conversion, Error, Findings, Silent, Warning};
+use verglas::{Conversion, Error, Findings, Warning};
 use verglas_formats::cs::{CsData, CsSource, write_cs};
 use verglas_formats::mrc::{Mode, MrcLayout, MrcWriter};
 use verglas_formats::npz::NpzReader;
@@ -225,9 +224,9 @@ pub fn settings() -> ConvertSettings {
 pub fn convert(input: Input, settings: ConvertSettings) -> (Result<Converted, Error>, Vec<Warning>) {
     let output = tempfile::tempdir().unwrap();
     let mut findings = Findings::new();
-    let conversion = Conversion::prepare(input, settings, &mut findings);
+    let conversion = Conversion::prepare_with(input, settings, &mut findings);
     let converted = conversion.and_then(|conversion| {
-        conversion.run(output.path(), &findings.warnings, &Silent, &AtomicBool::new(false))?;
+        conversion.run(output.path())?;
         let mut npz = NpzReader::open(output.path().join("fft/particles_fourier_stack_000000.npz")).unwrap();
         let mut array = |name: &str| npz.read(name).unwrap();
         Ok(Converted {

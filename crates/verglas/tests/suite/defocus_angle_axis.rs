@@ -2,13 +2,12 @@
 
 use crate::correlation::correlation;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use verglas::descriptor::ImageDescriptor;
 use verglas::metadata::Input;
 use verglas::settings::{ConvertSettings, DefocusAngleAxis};
 use verglas::simulate::{SimulationSettings, simulate};
-use verglas::{Conversion, Findings, Silent, StopFlag};
+use verglas::{Conversion, Silent, StopFlag};
 use verglas_formats::npz::NpzReader;
 use verglas_formats::pt::PtFile;
 
@@ -22,11 +21,10 @@ const PIXEL_SIZE_ANGSTROM: f64 = 2.0;
 fn correlation_with_cryolikes_ctf(folder: &Path, star: &Path, axis: DefocusAngleAxis) -> f64 {
     let output = folder.join(axis.as_str());
     let settings = ConvertSettings { defocus_angle_axis: axis, physical: false, ..ConvertSettings::default() };
-    let mut findings = Findings::new();
-    let conversion = Conversion::prepare(Input::IndexedStar(star.to_owned()), settings, &mut findings).unwrap();
-    let is_told = findings.warnings.iter().any(|warning| warning.code == "defocus-angle-axis");
+    let conversion = Conversion::prepare(Input::IndexedStar(star.to_owned()), settings).unwrap();
+    let is_told = conversion.warnings().iter().any(|warning| warning.code == "defocus-angle-axis");
     assert_eq!(is_told, axis == DefocusAngleAxis::Columns);
-    conversion.run(&output, &[], &Silent, &AtomicBool::new(false)).unwrap();
+    conversion.run(&output).unwrap();
 
     let metadata = output.join("fft/particles_fourier_stack_000000.npz");
     let grid = ImageDescriptor::load(&metadata).unwrap().polar_grid;

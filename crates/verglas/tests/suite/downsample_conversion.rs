@@ -4,18 +4,17 @@
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use verglas::descriptor::{BaseValues, ImageDescriptor, TemplateSettings};
 use verglas::grid::Precision;
-use verglas::manifest::{MANIFEST, Manifest, RunRecord};
 use verglas::metadata::Input;
 use verglas::settings::DownsampleMethod::{self, Fourier, Max, Mean};
 use verglas::settings::{Contrast, ConvertSettings, DescriptorSource, Downsampling};
-use verglas::{Conversion, Error, Findings, PixelSizeSource, Silent, Summary};
+use verglas::{Conversion, Error, Findings, PixelSizeSource, Summary};
 use verglas_formats::mrc::{Mode, MrcLayout, MrcWriter};
 use verglas_formats::npz::NpzReader;
 use verglas_formats::pt::PtFile;
+use verglas_run::manifest::{MANIFEST, Manifest, RunRecord};
 
 const N_IMAGES: usize = 5;
 
@@ -64,9 +63,8 @@ impl DataSet {
     fn convert(&self, settings: ConvertSettings, output: &str) -> Result<(Summary, Findings), Error> {
         let mut findings = Findings::new();
         let input = Input::IndexedStar(self.path("particles.star"));
-        let conversion = Conversion::prepare(input, settings, &mut findings)?;
-        let output = self.path(output);
-        let summary = conversion.run(&output, &findings.warnings, &Silent, &AtomicBool::new(false))?;
+        let conversion = Conversion::prepare_with(input, settings, &mut findings)?;
+        let summary = conversion.run(self.path(output))?;
         Ok((summary, findings))
     }
 

@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use verglas::export::{Export, export};
 use verglas::metadata::Input;
 use verglas::settings::ConvertSettings;
-use verglas::{Conversion, Findings, Silent};
+use verglas::{Conversion, Findings};
 
 const BOX: usize = 8;
 
@@ -35,9 +34,7 @@ fn convert(input: Input, dir: &Path, batch_size: usize) {
         n_threads: 1,
         ..ConvertSettings::default()
     };
-    let mut findings = Findings::new();
-    let conversion = Conversion::prepare(input, settings, &mut findings).unwrap();
-    conversion.run(&dir.join("out"), &findings.warnings, &Silent, &AtomicBool::new(false)).unwrap();
+    Conversion::prepare(input, settings).unwrap().run(dir.join("out")).unwrap();
 }
 
 fn export_all(dir: &Path) -> String {

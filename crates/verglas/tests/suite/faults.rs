@@ -6,12 +6,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use verglas::manifest::{Manifest, RunState};
 use verglas::metadata::Input;
 use verglas::settings::{ConvertSettings, Existing};
 use verglas::simulate::{Layout, SimulationSettings, simulate};
-use verglas::{Conversion, Error, ErrorKind, Findings, Observer, Silent, StopFlag, Summary, verify};
+use verglas::{Conversion, Error, ErrorKind, Observer, Silent, StopFlag, Summary, verify};
 use verglas_formats::npz::NpzReader;
+use verglas_run::manifest::{Manifest, RunState};
 
 const N_IMAGES: usize = 40;
 const BATCH: usize = 4;
@@ -37,8 +37,8 @@ impl DataSet {
     fn convert(&self, settings: ConvertSettings, observer: &dyn Observer, stop: &AtomicBool) -> Result<Summary, Error> {
         let input = Input::IndexedStar(self.path("data/particles.star"));
         let settings = ConvertSettings { batch_size: BATCH, n_threads: 1, plots: false, ..settings };
-        let conversion = Conversion::prepare(input, settings, &mut Findings::new())?;
-        conversion.run(&self.path("out"), &[], observer, stop)
+        let conversion = Conversion::prepare(input, settings)?;
+        conversion.run_with(self.path("out"), observer, stop)
     }
 
     /// Converts, and does something when that many images are done.
@@ -179,8 +179,8 @@ fn names_of_any_bytes_and_links() {
             batch_size: 2,
             ..ConvertSettings::default()
         };
-        let conversion = Conversion::prepare(Input::StarPairs(pairs.clone()), settings, &mut Findings::new()).unwrap();
-        conversion.run(&output, &[], &Silent, &AtomicBool::new(false)).unwrap()
+        let conversion = Conversion::prepare(Input::StarPairs(pairs.clone()), settings).unwrap();
+        conversion.run(&output).unwrap()
     };
     assert_eq!(convert(Existing::Refuse).n_stacks, 4);
     fs::remove_file(output.join("fft/particles_fourier_stack_000001.npz")).unwrap();

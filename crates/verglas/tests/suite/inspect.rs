@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use verglas::descriptor::{BaseValues, ImageDescriptor, TemplateSettings};
 use verglas::grid::Precision;
-use verglas::inspect::{
-    Contents, CrcState, First, Inspection, Item, MOST_DISTINCT, Number, StarColumn, StarContents, StarDialect, inspect,
-};
 use verglas_formats::cs::{CsData, CsSource, write_cs};
 use verglas_formats::npz::NpzWriter;
 use verglas_formats::pt::write_pt;
+use verglas_inspect::{
+    Contents, CrcState, First, Inspection, Item, MOST_DISTINCT, Number, StarColumn, StarContents, StarDialect, inspect,
+};
 
 struct Files(tempfile::TempDir);
 

@@ -2,20 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
-use verglas::manifest::FolderRecord;
 use verglas::metadata::Input;
 use verglas::settings::{ConvertSettings, Existing};
 use verglas::simulate::{SimulationSettings, simulate};
-use verglas::{Conversion, Findings, Silent, StopFlag};
+use verglas::{Conversion, Silent, StopFlag};
+use verglas_run::manifest::FolderRecord;
 
 const NAMES: [&str; 3] = ["particles_phys_stack_", "particles_fourier_stack_", "power_spectrum_stack_"];
 
 fn convert(star: &Path, output: &Path, settings: ConvertSettings) {
-    let mut findings = Findings::new();
-    let conversion = Conversion::prepare(Input::IndexedStar(star.to_owned()), settings, &mut findings).unwrap();
-    conversion.run(output, &findings.warnings, &Silent, &AtomicBool::new(false)).unwrap();
+    Conversion::prepare(Input::IndexedStar(star.to_owned()), settings).unwrap().run(output).unwrap();
 }
 
 /// The files of a folder, by name.

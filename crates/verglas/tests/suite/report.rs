@@ -3,14 +3,13 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use verglas::grid::Precision;
 use verglas::metadata::Input;
 use verglas::report::{Counts, ReportSettings, ReportSummary, Subject, write_report};
 use verglas::settings::{ConvertSettings, DescriptorSource};
 use verglas::simulate::{SimulationSettings, simulate};
-use verglas::{Conversion, Findings, Silent, StopFlag};
+use verglas::{Conversion, Silent, StopFlag};
 
 const N_PARTICLES: usize = 400;
 const N_PIXELS: usize = 64;
@@ -24,9 +23,7 @@ fn simulated(folder: &Path, settings: &SimulationSettings) -> PathBuf {
 
 fn converted(star: &Path, output: &Path, settings: ConvertSettings) {
     let settings = ConvertSettings { plots: false, ..settings };
-    let mut findings = Findings::new();
-    let conversion = Conversion::prepare(Input::IndexedStar(star.to_owned()), settings, &mut findings).unwrap();
-    conversion.run(output, &findings.warnings, &Silent, &AtomicBool::new(false)).unwrap();
+    Conversion::prepare(Input::IndexedStar(star.to_owned()), settings).unwrap().run(output).unwrap();
 }
 
 fn particles(summary: &ReportSummary) -> Counts {

@@ -5,13 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 use verglas::metadata::Input;
 use verglas::settings::{ConvertSettings, Shard};
-use verglas::{Conversion, Findings, Silent};
+use verglas::{Conversion, Silent};
 use verglas_formats::mrc::{Mode, MrcLayout, MrcWriter};
 use verglas_formats::npz::NpzReader;
 use verglas_formats::pt::PtFile;
@@ -92,10 +91,8 @@ fn settings() -> ConvertSettings {
 }
 
 fn convert(folder: &Path, settings: ConvertSettings) {
-    let mut findings = Findings::new();
-    let conversion =
-        Conversion::prepare(Input::IndexedStar(folder.join("particles.star")), settings, &mut findings).unwrap();
-    conversion.run(&folder.join("out"), &[], &Silent, &AtomicBool::new(false)).unwrap();
+    let conversion = Conversion::prepare(Input::IndexedStar(folder.join("particles.star")), settings).unwrap();
+    conversion.run(folder.join("out")).unwrap();
 }
 
 /// The defocus of a row tells which one it is.
@@ -243,8 +240,8 @@ proptest! {
             .write(folder.path().join("passthrough.cs"));
 
         let asked = ConvertSettings { batch_size, n_threads: 2, ..settings() };
-        let conversion = Conversion::prepare(two(particles, passthrough), asked, &mut Findings::new()).unwrap();
-        conversion.run(&folder.path().join("out"), &[], &Silent, &AtomicBool::new(false)).unwrap();
+        let conversion = Conversion::prepare(two(particles, passthrough), asked).unwrap();
+        conversion.run(folder.path().join("out")).unwrap();
         check(folder.path(), &rows, batch_size, false)?;
     }
 }

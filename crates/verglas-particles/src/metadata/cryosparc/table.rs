@@ -8,12 +8,12 @@ use verglas_fourier::pose::Pose;
 
 use super::columns::{Columns, GroupColumn};
 use super::fields::Field;
+use crate::metadata::capture::{CaptureColumns, CaptureNames, RowsWithImages};
 use crate::metadata::columns::ColumnBuilder;
 use crate::metadata::defaults::Defaults;
 use crate::metadata::optics::OpticsGroups;
-use crate::metadata::ranges::{Measured, Quantity, check_ranges};
 use crate::metadata::star::select_groups;
-use crate::metadata::{AngleUnit, ReadSettings, constants, pixel_sizes, stated_sizes};
+use crate::metadata::{AngleUnit, ReadSettings, pixel_sizes, stated_sizes};
 use crate::particle::{
     Column, MetadataSource, OriginColumn, OriginColumns, OriginUnit, OtherPixelSize, Pairing, ParticleTable,
     PoseColumns, SectionIndex,
@@ -53,50 +53,30 @@ pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut
     }
     let n_rows = row.len();
 
-    let mut defaults = Defaults::new();
-    let mut or_default = |column: Option<Column>, field: Field, default: f64| {
-        column.unwrap_or_else(|| {
-            defaults.add(field.name(), default, n_rows);
-            Column::Constant(default)
-        })
-    };
-    let phase_shift = or_default(take_one(&mut columns, Field::PhaseShift), Field::PhaseShift, 0.0);
-    let ctf_bfactor = take_one(&mut columns, Field::Bfactor);
-    let ctf_scale_factor = take_one(&mut columns, Field::Scale);
-    if ctf_bfactor.is_none() {
-        or_default(None, Field::Bfactor, 0.0);
-    }
-    if ctf_scale_factor.is_none() {
-        or_default(None, Field::Scale, 1.0);
-    }
-    defaults.report(findings);
-
     let mut required = |field: Field| {
         take_one(&mut columns, field)
             .ok_or_else(|| Error::format(format!("`{}`: missing {}", path.display(), field.name())))
     };
-    let defocus_u_angstrom = required(Field::DefocusU)?;
-    let defocus_v_angstrom = required(Field::DefocusV)?;
-    let defocus_angle_rad = required(Field::DefocusAngle)?;
-    let voltage = required(Field::Voltage)?;
-    let spherical_aberration = required(Field::SphericalAberration)?;
-    let amplitude_contrast = required(Field::AmplitudeContrast)?;
-
-    let place = |at: usize| format!("row {} of `{}`", row[at], path.display());
-    let measured = |quantity: Quantity, field: Field, column| Measured { quantity, name: field.name(), column };
-    let radians = AngleUnit::Radians;
-    check_ranges(
-        &[
-            measured(Quantity::Voltage, Field::Voltage, &voltage),
-            measured(Quantity::SphericalAberration, Field::SphericalAberration, &spherical_aberration),
-            measured(Quantity::AmplitudeContrast, Field::AmplitudeContrast, &amplitude_contrast),
-            measured(Quantity::Defocus, Field::DefocusU, &defocus_u_angstrom),
-            measured(Quantity::Defocus, Field::DefocusV, &defocus_v_angstrom),
-            measured(Quantity::DefocusAngle(radians), Field::DefocusAngle, &defocus_angle_rad),
-            measured(Quantity::PhaseShift(radians), Field::PhaseShift, &phase_shift),
-        ],
+    let capture = CaptureColumns {
+        defocus_u_angstrom: required(Field::DefocusU)?,
+        defocus_v_angstrom: required(Field::DefocusV)?,
+        defocus_angle: required(Field::DefocusAngle)?,
+        defocus_angle_unit: AngleUnit::Radians,
+        spherical_aberration_mm: required(Field::SphericalAberration)?,
+        voltage_kv: required(Field::Voltage)?,
+        amplitude_contrast: Some(required(Field::AmplitudeContrast)?),
+        phase_shift: take_one(&mut columns, Field::PhaseShift),
+        phase_shift_unit: AngleUnit::Radians,
+        ctf_bfactor: take_one(&mut columns, Field::Bfactor),
+        ctf_scale_factor: take_one(&mut columns, Field::Scale),
+    };
+    let mut defaults = Defaults::new();
+    capture.count_defaults(&NAMES, n_rows, &mut defaults);
+    defaults.report(findings);
+    capture.check(
+        &NAMES,
         n_rows,
-        &place,
+        &|at| format!("row {} of `{}`", row[at], path.display()),
         "in CryoSPARC, run Patch CTF Estimation on the micrographs and extract the particles from its output; particles that \
          were imported need a STAR file that holds their CTF",
         findings,
@@ -129,33 +109,31 @@ pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut
         None => take_in_plane(&mut columns, &path, n_rows, findings),
     };
     let origin = take_origin(&mut columns, &path.display().to_string(), n_rows, findings);
-    let (constants, constants_of) = constants::distinct(&voltage, &spherical_aberration, &amplitude_contrast, n_rows);
+    let rows = RowsWithImages { sources, pairing: Pairing::Indexed, row, image_names, image, section };
     Ok(ParticleTable {
-        sources,
-        pairing: Pairing::Indexed,
-        row,
-        image_names,
-        image,
-        section,
-        defocus_u_angstrom,
-        defocus_v_angstrom,
-        defocus_angle_rad,
-        phase_shift_rad: phase_shift,
-        ctf_bfactor,
-        ctf_scale_factor,
-        constants,
-        constants_of,
         pose,
         origin,
         uid: columns.uid.take(),
         blob_sign: take_one(&mut columns, Field::BlobSign),
         stated_box: columns.take(Field::BlobShape),
         pixel_size_angstrom,
-        detector_pixel_size_angstrom: None,
-        differing_detector_pixel_sizes: None,
         other_pixel_sizes,
+        ..capture.into_table(rows)
     })
 }
+
+/// What CryoSPARC calls the columns of the contrast transfer.
+const NAMES: CaptureNames = CaptureNames {
+    defocus_u: Field::DefocusU.name(),
+    defocus_v: Field::DefocusV.name(),
+    defocus_angle: Field::DefocusAngle.name(),
+    spherical_aberration: Field::SphericalAberration.name(),
+    voltage: Field::Voltage.name(),
+    amplitude_contrast: Field::AmplitudeContrast.name(),
+    phase_shift: Field::PhaseShift.name(),
+    ctf_bfactor: Field::Bfactor.name(),
+    ctf_scale_factor: Field::Scale.name(),
+};
 
 fn take_one(columns: &mut Columns, field: Field) -> Option<Column> {
     columns.take::<1>(field).map(|[column]| column)
