@@ -2,6 +2,7 @@
 //! meets them.
 
 pub mod convert;
+pub mod box_reach;
 mod defocus_axis;
 pub mod export;
 pub mod image;
