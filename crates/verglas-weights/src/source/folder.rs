@@ -10,13 +10,11 @@ use verglas_run::manifest::{FolderRecord, InputRecord, manifest_paths};
 use verglas_run::verify::compare_file;
 use verglas_scoring::RecordedLikelihood;
 
-use super::Found;
+use super::found::Found;
 use super::matrix::Matrix;
 use crate::record::Kind;
 use crate::settings::{MatrixAxes, WeightsSettings};
 
-/// The folder of matrices.
-pub(super) const MATRIX_FOLDER: &str = "likelihood_matrix";
 const INTEGRATED: &str = "likelihood_matrix/integrated_fourier_log_likelihood_matrix.pt";
 const OPTIMAL: &str = "likelihood_matrix/optimal_fourier_log_likelihood_matrix.pt";
 /// The table of all results.

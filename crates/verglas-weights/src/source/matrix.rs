@@ -12,7 +12,6 @@ use verglas_formats::npy::read_npy;
 use verglas_formats::pt::PtFile;
 use verglas_scoring::StructureChoice;
 
-use super::cannot_read;
 use crate::settings::MatrixAxes;
 
 /// A matrix, open for reading.
@@ -227,4 +226,9 @@ impl Bad {
             self.first.get_or_insert((value, image, column));
         }
     }
+}
+
+/// The error for a file that can't be read.
+pub(super) fn cannot_read(path: &Path, error: &std::io::Error) -> Error {
+    Error::io(format_args!("cannot read `{}`", path.display()), error)
 }

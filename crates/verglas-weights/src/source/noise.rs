@@ -8,7 +8,7 @@ use verglas_core::error::{Error, Result};
 use verglas_core::findings::counted;
 use verglas_core::hint::{Hint, Setting};
 
-use super::cannot_read;
+use super::matrix::cannot_read;
 
 /// The column.
 const COLUMN: &str = "log_likelihood_noise";
