@@ -15,20 +15,8 @@ use verglas_run::Existing;
 use verglas_run::folder::{JobFiles, OutputFolder};
 use verglas_run::manifest::{FileRecord, manifest_paths};
 
+use crate::names::{ALL, RECORD, paths};
 use crate::record::WeightsRecord;
-
-/// The table.
-pub const TABLE: &str = "weights.csv";
-/// The weights alone, as a tensor.
-pub const WEIGHTS: &str = "weights.pt";
-/// What was asked and what came out; written last.
-pub const RECORD: &str = "weights.json";
-/// The weights of every resample.
-pub const BOOTSTRAP: &str = "bootstrap.npy";
-/// The log-likelihoods that the weights are of.
-pub const LOG_LIKELIHOOD: &str = "log_likelihood.npy";
-
-const ALL: [&str; 5] = [TABLE, WEIGHTS, RECORD, BOOTSTRAP, LOG_LIKELIHOOD];
 
 /// The names of the files, for what every output folder has in common.
 #[derive(Debug)]
@@ -248,9 +236,4 @@ pub(crate) fn write_table(writer: &mut dyn Write, record: &WeightsRecord) -> io:
         ])?;
     }
     table.flush()
-}
-
-/// The paths of all files below `root`.
-pub(crate) fn paths(root: &Path) -> impl Iterator<Item = PathBuf> {
-    ALL.iter().map(move |name| root.join(name))
 }

@@ -13,12 +13,12 @@ use verglas_run::manifest::{RecordedPath, unix_seconds};
 use verglas_scoring::StructureChoice;
 
 use crate::files::{
-    BOOTSTRAP, LOG_LIKELIHOOD, RECORD, TABLE, WEIGHTS, Written, check_output, check_read, output_folder,
-    remove_earlier, write_matrix, write_table, write_weights,
+    Written, check_output, check_read, output_folder, remove_earlier, write_matrix, write_table, write_weights,
 };
 use crate::mixture::{
     Bootstrap, Fit, Interval, Likelihoods, NoFit, assignments, bootstrap, effective_number, fit, not_told_apart,
 };
+use crate::names::{BOOTSTRAP, LOG_LIKELIHOOD, RECORD, TABLE, WEIGHTS};
 use crate::record::{RecordedMatrix, RecordedWeights, StructureWeight, WeightsRecord};
 use crate::settings::WeightsSettings;
 use crate::source::{Component, LogLikelihoods, Source};

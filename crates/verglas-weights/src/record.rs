@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use verglas_core::error::{Error, Result};
 use verglas_run::manifest::{FileRecord, RecordedPath, RecordedWarning};
 
-use crate::files::RECORD;
 use crate::mixture::{Interval, Pair};
+use crate::names::RECORD;
 use crate::settings::WeightsSettings;
 
 /// What a matrix is.

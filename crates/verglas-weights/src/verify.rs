@@ -12,7 +12,7 @@ use verglas_run::manifest::manifest_paths;
 use verglas_run::verify::{Problem, compare_file};
 use verglas_run::whole::checksum_file;
 
-use crate::files::{LOG_LIKELIHOOD, RECORD, TABLE, WEIGHTS, paths};
+use crate::names::{LOG_LIKELIHOOD, RECORD, TABLE, WEIGHTS, paths};
 use crate::record::{Kind, WeightsRecord};
 
 /// What was found in a folder of weights.
