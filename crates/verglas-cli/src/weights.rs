@@ -8,7 +8,7 @@ use serde_json::json;
 use verglas::Findings;
 use verglas::findings::counted;
 use verglas::scoring::StructureChoice;
-use verglas::weights::{MatrixAxes, Source, StructureWeight, Weights, WeightsJob, WeightsSettings};
+use verglas::weights::{ImageChoice, MatrixAxes, Source, StructureWeight, Weights, WeightsJob, WeightsSettings};
 
 use crate::failure::Failure;
 use crate::messages::Messages;
@@ -105,7 +105,7 @@ fn settings(arguments: &WeightsArguments) -> WeightsSettings {
     WeightsSettings {
         axes: arguments.matrix_axes,
         exclude: arguments.exclude.clone(),
-        images: arguments.images.clone(),
+        images: arguments.images.clone().map(ImageChoice::File),
         noise_column: arguments.noise_column,
         temperature: arguments.temperature,
         tolerance: arguments.tolerance,

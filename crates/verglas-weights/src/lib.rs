@@ -22,6 +22,6 @@ mod verify;
 pub use job::{Weights, WeightsJob};
 pub use names::{BOOTSTRAP, LOG_LIKELIHOOD, RECORD, TABLE, WEIGHTS};
 pub use record::{Kind, RecordedWeights, StructureWeight, WeightsRecord};
-pub use settings::{MatrixAxes, WeightsSettings};
+pub use settings::{ImageChoice, MatrixAxes, WeightsSettings};
 pub use source::{Array, Source};
 pub use verify::{WeightsVerification, is_of_weights, verify_weights};

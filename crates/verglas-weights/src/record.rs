@@ -71,7 +71,7 @@ impl RecordedWeights {
         Self {
             matrix_axes: settings.axes.map(|axes| axes.to_string()),
             exclude,
-            images: settings.images.as_deref().map(Into::into),
+            images: settings.images.as_ref().and_then(|images| images.path()).map(Into::into),
             noise_column: settings.noise_column,
             temperature: settings.temperature,
             tolerance: settings.tolerance,

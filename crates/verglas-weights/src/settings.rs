@@ -1,6 +1,6 @@
 //! What can be asked of a job that makes weights.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use verglas_core::choice::choice;
 use verglas_core::error::{Error, Result};
@@ -20,6 +20,27 @@ choice! {
     }
 }
 
+/// Which images count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageChoice {
+    /// What a `.npy` says: a mask over all, or places of some.
+    File(PathBuf),
+    /// One truth value for each image.
+    Mask(Vec<bool>),
+    /// Their places, each at most once.
+    Places(Vec<i64>),
+}
+
+impl ImageChoice {
+    /// The file that it stands in, if it stands in one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Mask(_) | Self::Places(_) => None,
+        }
+    }
+}
+
 /// What can be asked of a job that makes weights.
 #[derive(Debug, Clone)]
 pub struct WeightsSettings {
@@ -27,8 +48,8 @@ pub struct WeightsSettings {
     pub axes: Option<MatrixAxes>,
     /// Structures that are left out, by their places.
     pub exclude: Option<StructureChoice>,
-    /// A `.npy` with a mask over all images or with places of some, which alone count.
-    pub images: Option<PathBuf>,
+    /// The images that count, if not all.
+    pub images: Option<ImageChoice>,
     /// Whether images may show nothing: the column of noise takes part as one more structure.
     pub noise_column: bool,
     /// T: log-likelihoods are divided by it.

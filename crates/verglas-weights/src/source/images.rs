@@ -6,11 +6,45 @@ use verglas_core::error::{Error, Result};
 use verglas_core::findings::counted;
 use verglas_formats::npy::{Dtype, Kind, read_npy};
 
-/// Reads a mask over all images, or places of some, each at most once; the places, in the order of the file.
+use crate::settings::ImageChoice;
+
+/// The places of the images that are chosen, in the order of the choice.
 ///
 /// # Errors
-/// A file that can't be read or is neither; a mask of another length; a place that there is not, or twice; no image at all.
-pub(super) fn select_images(path: &Path, n_images: usize) -> Result<Vec<usize>> {
+/// A file that can't be read or is neither mask nor places; a mask of another length; a place that there is not, or twice; no image at
+/// all.
+pub(super) fn select_images(choice: &ImageChoice, n_images: usize) -> Result<Vec<usize>> {
+    let said = choice.path().map_or_else(|| "the choice of images".to_owned(), |path| format!("`{}`", path.display()));
+    let read;
+    let choice = match choice {
+        ImageChoice::File(path) => {
+            read = read_choice(path)?;
+            &read
+        }
+        choice => choice,
+    };
+    let chosen = match choice {
+        ImageChoice::Mask(mask) if mask.len() != n_images => {
+            return Err(Error::value(format!(
+                "{said}: a mask of {}, there are {}",
+                counted(mask.len(), "value"),
+                counted(n_images, "image")
+            )));
+        }
+        ImageChoice::Mask(mask) => (0..n_images).filter(|&image| mask[image]).collect(),
+        ImageChoice::Places(indices) => {
+            places(indices, n_images).map_err(|what| Error::value(format!("{said}: {what}")))?
+        }
+        // Not what `read_choice` gives.
+        ImageChoice::File(_) => Vec::new(),
+    };
+    if chosen.is_empty() {
+        return Err(Error::value(format!("{said} chooses none of the {}", counted(n_images, "image"))));
+    }
+    Ok(chosen)
+}
+
+fn read_choice(path: &Path) -> Result<ImageChoice> {
     let shown = path.display();
     let in_file = |error| Error::from_format(path, error);
     let array = read_npy(path).map_err(in_file)?;
@@ -20,30 +54,13 @@ pub(super) fn select_images(path: &Path, n_images: usize) -> Result<Vec<usize>> 
     let Dtype::Scalar(scalar) = array.dtype() else {
         return Err(Error::value(format!("`{shown}` holds records, expected truth values or places of images")));
     };
-    let chosen: Vec<usize> = match scalar.kind {
-        Kind::Bool => {
-            let mask = array.to_bool().map_err(in_file)?;
-            if mask.len() != n_images {
-                return Err(Error::value(format!(
-                    "`{shown}`: a mask of {}, there are {}",
-                    counted(mask.len(), "value"),
-                    counted(n_images, "image")
-                )));
-            }
-            (0..n_images).filter(|&image| mask[image]).collect()
-        }
-        Kind::Int | Kind::Uint => places(&array.to_i64().map_err(in_file)?, n_images)
-            .map_err(|what| Error::value(format!("`{shown}`: {what}")))?,
+    match scalar.kind {
+        Kind::Bool => array.to_bool().map(ImageChoice::Mask).map_err(in_file),
+        Kind::Int | Kind::Uint => array.to_i64().map(ImageChoice::Places).map_err(in_file),
         _ => {
-            return Err(Error::value(format!(
-                "`{shown}` is of NumPy's type {scalar}, expected truth values or whole numbers"
-            )));
+            Err(Error::value(format!("`{shown}` is of NumPy's type {scalar}, expected truth values or whole numbers")))
         }
-    };
-    if chosen.is_empty() {
-        return Err(Error::value(format!("`{shown}` chooses none of the {}", counted(n_images, "image"))));
     }
-    Ok(chosen)
 }
 
 fn places(indices: &[i64], n_images: usize) -> std::result::Result<Vec<usize>, String> {

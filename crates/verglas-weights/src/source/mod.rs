@@ -66,7 +66,7 @@ impl LogLikelihoods {
         let (n_images, n_columns) = found.matrix.counts(axes);
         let columns = Columns { places: found.places(n_columns)?, names: found.names(n_columns)?, axes };
         let kept = columns.kept(settings.exclude.as_ref(), &found.matrix.said())?;
-        let images = settings.images.as_deref().map(|path| select_images(path, n_images)).transpose()?;
+        let images = settings.images.as_ref().map(|choice| select_images(choice, n_images)).transpose()?;
         let n_chosen = images.as_ref().map_or(n_images, Vec::len);
         let noise = settings.noise_column.then(|| found.noise(n_images)).transpose()?;
         let n_components = kept.len() + usize::from(noise.is_some());
@@ -103,7 +103,7 @@ impl LogLikelihoods {
             images_crc32: images.as_deref().map(crc32_of_places).map(|crc| format!("{crc:08x}")),
         };
         let mut read: Vec<PathBuf> = found.read;
-        read.extend(settings.images.clone());
+        read.extend(settings.images.as_ref().and_then(|images| images.path()).map(Into::into));
         Ok(Self { components, n_images: n_chosen, values, record, read })
     }
 }
