@@ -307,8 +307,16 @@ fn a_folder_of_likelihoods_is_weighed_with_its_names() {
     assert_code(&ran, 0, &["noise to be white", "intervals of 30 resamples are rough"]);
     let table = Csv::read(&set.path("weights/weights.csv"));
     assert_eq!(table.texts("name"), ["a", "b"]);
-    // Each image shows one of two proteins, in turn, and much of it.
-    assert!(table.numbers("weight").iter().all(|weight| (weight - 0.5).abs() < 0.1), "{:?}", table.numbers("weight"));
+    // Each image shows much of one of two proteins: weights are near to counts.
+    let results = Csv::read(&set.path("likelihood/results.csv"));
+    let n_best = |structure: &str| {
+        let of_structure = results.texts("structure").into_iter().zip(results.texts("best"));
+        of_structure.filter(|(of, best)| of == structure && best == "1").count() as f64
+    };
+    assert_eq!(table.numbers("images_best"), [n_best("0"), n_best("1")]);
+    for (weight, n) in table.numbers("weight").iter().zip(table.numbers("images_best")) {
+        assert!((weight - n / 20.0).abs() < 0.15, "{weight} {n}");
+    }
     let (shape, logs) = array(&set.path("weights/log_likelihood.npy"));
     let (of_folder, matrix) =
         tensor(&set.path("likelihood/likelihood_matrix/integrated_fourier_log_likelihood_matrix.pt"));

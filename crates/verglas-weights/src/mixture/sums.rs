@@ -245,7 +245,7 @@ mod tests {
 
     /// Some positive numbers that look like any.
     fn likelihoods(n_images: usize, n_structures: usize) -> Likelihoods {
-        let value = |index: usize| -((index * 7919 + 13) % 101) as f64 / 25.0;
+        let value = |index: usize| -(((index * 7919 + 13) % 101) as f64) / 25.0;
         Likelihoods::from_logarithms((0..n_images * n_structures).map(value).collect(), n_structures)
     }
 
