@@ -34,16 +34,12 @@ pub(super) fn minimise(h: &[f64], b: &[f64], start: &[f64]) -> Option<Vec<f64>> 
         let length = longest(&y, &dy).min(longest(&z, &dz));
         let after = (0..n).map(|i| (y[i] + length * dy[i]) * (z[i] + length * dz[i])).sum::<f64>() / n as f64;
         let wanted: Vec<f64> = (0..n).map(|i| (after / product).powi(3) * product - dy[i] * dz[i]).collect();
-        for i in 0..n {
-            dy[i] = -residual[i] - z[i] + wanted[i] / y[i];
-        }
+        dy = (0..n).map(|i| -residual[i] - z[i] + wanted[i] / y[i]).collect();
         factor.solve(&mut dy);
         let dz: Vec<f64> = (0..n).map(|i| (wanted[i] - y[i] * z[i] - z[i] * dy[i]) / y[i]).collect();
         let length = (longest(&y, &dy).min(longest(&z, &dz)) * (1.0 - product).max(0.99)).min(1.0);
-        for i in 0..n {
-            y[i] += length * dy[i];
-            z[i] += length * dz[i];
-        }
+        y.iter_mut().zip(dy).for_each(|(y, change)| *y += length * change);
+        z.iter_mut().zip(dz).for_each(|(z, change)| *z += length * change);
         if !y.iter().chain(&z).all(|value| value.is_finite() && *value > 0.0) {
             return None;
         }

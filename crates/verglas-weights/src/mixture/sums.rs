@@ -229,11 +229,10 @@ fn dot_four(a: [&[f64]; 2], b: [&[f64]; 2]) -> [[f64; 2]; 2] {
     let chunks = a[0].as_chunks::<LANES>().0.iter().zip(a[1].as_chunks::<LANES>().0);
     let others = b[0].as_chunks::<LANES>().0.iter().zip(b[1].as_chunks::<LANES>().0);
     for ((a_0, a_1), (b_0, b_1)) in chunks.zip(others) {
-        for lane in 0..LANES {
-            sums[0][0][lane] += a_0[lane] * b_0[lane];
-            sums[0][1][lane] += a_0[lane] * b_1[lane];
-            sums[1][0][lane] += a_1[lane] * b_0[lane];
-            sums[1][1][lane] += a_1[lane] * b_1[lane];
+        for (sums, a) in sums.iter_mut().zip([a_0, a_1]) {
+            for (sums, b) in sums.iter_mut().zip([b_0, b_1]) {
+                sums.iter_mut().zip(a).zip(b).for_each(|((sum, a), b)| *sum += a * b);
+            }
         }
     }
     sums.map(|pair| pair.map(|lanes| lanes.iter().sum()))
