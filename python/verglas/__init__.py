@@ -14,6 +14,7 @@ Beyond that:
 * :func:`read_star`, :func:`read_cryosparc`, :func:`read_mrc` and :func:`load_stack` read files as NumPy arrays
 * :class:`PolarTransform` is the transform itself, NumPy in and out
 * :func:`simulate` makes data with known truth
+* :func:`weights` weighs structures against each other by the log-likelihoods of images
 
 What is wrong raises ``FileNotFoundError``, ``ValueError``, ``OSError`` or :class:`FormatError` (a ``ValueError``), with the
 command's text, but for what to do about it, which names the arguments of the functions here. What must be told comes as :class:`VerglasWarning`; decisions and their reasons are logged by
@@ -37,6 +38,7 @@ from ._simulate import SimulatedDataSet, simulate
 from ._stack import Stack, load_stack
 from ._tables import StarFile, Table, read_cryosparc, read_star
 from ._verify import verify
+from ._weights import Weights, weights
 
 __all__ = [
     "AtomShape",
@@ -52,6 +54,7 @@ __all__ = [
     "Summary",
     "Table",
     "VerglasWarning",
+    "Weights",
     "__version__",
     "check",
     "convert_particle_stacks_from_cryosparc_job_directory",
@@ -64,4 +67,5 @@ __all__ = [
     "read_star",
     "simulate",
     "verify",
+    "weights",
 ]

@@ -24,6 +24,7 @@ __all__ = [
     "simulate",
     "tensor_layout",
     "verify",
+    "weights",
 ]
 
 VERSION: Final[str]
@@ -144,3 +145,6 @@ def count_images(folder: str | PathLike[str]) -> int: ...
 def verify(
     folder: str | PathLike[str], n_threads: int, n_images: int, progress: Callable[[int, int], Any] | None = None
 ) -> str: ...
+def weights(
+    source: str | npt.NDArray[np.float64], settings: dict[str, Any], progress: Callable[[int, int], Any] | None = None
+) -> tuple[str, npt.NDArray[np.float64]]: ...

@@ -252,7 +252,7 @@ def test_warnings_are_the_commands(layouts, descriptor, descriptor_file, tmp_pat
     with pytest.warns(verglas.VerglasWarning) as caught:
         summary = indexed_star(descriptor, star, folder_output=tmp_path / "ours")
     assert "".join(f"warning: {warning.message}\n" for warning in caught) == in_pythons_words(told)
-    assert [warning.message.code for warning in caught] == ["image-root", "defocus-angle-axis"]
+    assert [warning.message.code for warning in caught] == ["image-root", "defocus-angle-axis", "box-against-defocus"]
     assert all(warning.filename == __file__ for warning in caught), "a warning points at the line that called"
     assert [str(warning) for warning in summary.warnings] == [str(warning.message) for warning in caught]
     assert pickle.loads(pickle.dumps(caught[0].message)).code == caught[0].message.code

@@ -78,7 +78,7 @@ def test_the_version_is_cargos():
 def test_type_hints_list_what_the_library_knows():
     """Each option that is one of a few, in the library's order."""
     hints = {}
-    for function in [verglas.convert_particle_stacks_from_indexed_star_file, verglas.simulate, verglas.read_mrc]:
+    for function in [verglas.convert_particle_stacks_from_indexed_star_file, verglas.simulate, verglas.read_mrc, verglas.weights]:
         for name, parameter in inspect.signature(function).parameters.items():
             hint = str(parameter.annotation)
             if hint == "DownsampleType":

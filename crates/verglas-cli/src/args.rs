@@ -48,6 +48,8 @@ pub enum Command {
     Templates(Box<crate::templates::TemplatesArguments>),
     /// Compare images with templates: best poses and log-likelihoods of each structure
     Likelihood(Box<crate::likelihood::LikelihoodArguments>),
+    /// Weigh structures against each other: how much of the data shows which, with intervals
+    Weights(Box<crate::weights::WeightsArguments>),
     /// Show the progress of a running conversion: stacks done, rate, time left, of all shards together
     Status(StatusArguments),
     /// Is this output folder complete and unaltered?

@@ -23,6 +23,7 @@ mod suggest;
 mod templates;
 mod values;
 mod verify;
+mod weights;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Descriptor(arguments) => descriptor::run(arguments, messages).map_err(Failure::Run),
         Command::Templates(arguments) => templates::run(arguments, messages),
         Command::Likelihood(arguments) => likelihood::run(arguments, messages),
+        Command::Weights(arguments) => weights::run(arguments, messages),
         Command::Simulate(arguments) => simulate::run(arguments, messages),
         Command::Demo(arguments) => demo::run(arguments, messages),
         Command::Inspect(arguments) => inspect::run(arguments, messages),

@@ -51,6 +51,7 @@ fn read_paths(command: &Command) -> Vec<&Path> {
         Command::Likelihood(arguments) => {
             [&arguments.particles, &arguments.templates].into_iter().chain(&arguments.descriptor).collect()
         }
+        Command::Weights(arguments) => std::iter::once(&arguments.likelihoods).chain(&arguments.images).collect(),
         Command::Inspect(arguments) => arguments.files.iter().collect(),
         Command::Status(arguments) => vec![&arguments.folder],
         Command::Report(arguments) => vec![&arguments.folder],

@@ -8,6 +8,7 @@ use verglas::findings::counted;
 use verglas::scoring::is_of_likelihoods;
 use verglas::templates::is_of_templates;
 use verglas::verify::verify_on;
+use verglas::weights::is_of_weights;
 use verglas::{Findings, Verification};
 use verglas_run::manifest::FolderRecord;
 
@@ -40,6 +41,9 @@ pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failur
     if is_of_likelihoods(&arguments.folder) {
         let n_threads = arguments.threads.map_or_else(verglas::default_threads, NonZeroUsize::get);
         return crate::likelihood::verify::run(&arguments.folder, n_threads, messages);
+    }
+    if is_of_weights(&arguments.folder) {
+        return crate::weights::verify::run(&arguments.folder, messages);
     }
     let verified = verify(&arguments.folder, arguments.threads, messages)?;
     messages.summary(&describe(&verified), || serde_json::to_value(&verified).unwrap_or_default());

@@ -94,6 +94,16 @@ settings! {
     Structures: "structures", "structures";
     /// Which images of an output folder are exported.
     Rows: "rows", "rows";
+    /// Which axis of a matrix is of images.
+    MatrixAxes: "matrix-axes", "axes";
+    /// What log-likelihoods are divided by.
+    Temperature: "temperature", "temperature";
+    /// How near to the best weights must be.
+    Tolerance: "tolerance", "tolerance";
+    /// How often images are drawn anew.
+    Bootstrap: "bootstrap", "n_resamples";
+    /// Whether images may show nothing.
+    NoiseColumn: "noise-column", "noise_column";
 }
 
 /// Something that a user can do.

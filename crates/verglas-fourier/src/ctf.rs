@@ -30,6 +30,24 @@ pub fn wavelength_angstrom(voltage_kv: f64) -> f64 {
     12.264_324_7 / (volts * (1.0 + volts * 0.978_466e-6)).sqrt()
 }
 
+/// Spatial frequency, in 1/Å, from which on a box is too small for a defocus: (L/2)/(λ·|z|) with L the box's side and z the
+/// defocus, all in Å; infinite without defocus.
+///
+/// The function moves signal of the frequency k by λ·|z|·k (the slope of χ, over 2π). Beyond half the box it has left the image,
+/// and what its neighbours sent is not there; sampled at the box's 1/L, the function turns by more than half a turn from one sample
+/// to the next there.
+///
+/// ```
+/// use verglas_fourier::ctf::{frequency_limit_of_box, wavelength_angstrom};
+///
+/// // A box of 200 Å, 300 kV, 2 µm: 2.54/nm, so nothing finer than 3.94 Å.
+/// let limit = frequency_limit_of_box(200.0, wavelength_angstrom(300.0), -20_000.0);
+/// assert!((1.0 / limit - 3.94).abs() < 0.005);
+/// ```
+pub fn frequency_limit_of_box(box_angstrom: f64, wavelength_angstrom: f64, defocus_angstrom: f64) -> f64 {
+    0.5 * box_angstrom / (wavelength_angstrom * defocus_angstrom.abs())
+}
+
 /// What determines the contrast transfer function of one image; the formula is in the [module's text](self).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ctf {

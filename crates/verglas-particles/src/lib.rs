@@ -1,6 +1,7 @@
 //! From particle metadata and image stacks to polar Fourier stacks: the modules stand in the order in which a particle
 //! meets them.
 
+pub mod box_reach;
 pub mod convert;
 mod defocus_axis;
 pub mod export;

@@ -8,6 +8,7 @@ use verglas::descriptor::AtomShape;
 use verglas::grid::Precision;
 use verglas::settings::{ByteSign, Contrast, DefocusAngleAxis, DownsampleMethod, PixelSizeFrom};
 use verglas::simulate::Layout;
+use verglas::weights::MatrixAxes;
 
 use crate::error::bad_value;
 
@@ -34,5 +35,6 @@ pub fn choice_names() -> HashMap<&'static str, Vec<&'static str>> {
         ("layout", names::<Layout>()),
         ("precision", names::<Precision>()),
         ("atom_shape", names::<AtomShape>()),
+        ("matrix_axes", names::<MatrixAxes>()),
     ])
 }

@@ -20,6 +20,7 @@ mod tensor;
 mod text;
 mod verify;
 mod watch;
+mod weights;
 mod words;
 
 /// The module `verglas._native`.
@@ -51,6 +52,8 @@ mod _native {
     use crate::tensor::tensor_layout;
     #[pymodule_export]
     use crate::verify::{count_images, verify};
+    #[pymodule_export]
+    use crate::weights::weights;
     #[pymodule_export]
     use crate::words::setting_words;
 

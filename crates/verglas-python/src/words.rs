@@ -54,6 +54,11 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::PixelType => (&["pixel_type"], ""),
         Setting::Shard => (&["shard"], "=(k, n)"),
         Setting::Memory => (&["memory"], ""),
+        Setting::MatrixAxes => (&["matrix_axes"], ""),
+        Setting::Temperature => (&["temperature"], ""),
+        Setting::Tolerance => (&["tolerance"], ""),
+        Setting::Bootstrap => (&["bootstrap"], ""),
+        Setting::NoiseColumn => (&["noise_column"], "=True"),
         // Templates, likelihoods and export are the command's alone.
         Setting::AtomRadii
         | Setting::AtomSelection

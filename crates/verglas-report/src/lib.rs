@@ -10,6 +10,7 @@ mod plots;
 mod run_record;
 mod statistics;
 mod templates;
+mod weights;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,9 @@ use serde::Serialize;
 use verglas_core::atomic::write_atomically;
 use verglas_core::error::{Error, Result};
 use verglas_run::manifest::{FolderRecord, InputRecord};
+use verglas_weights::is_of_weights;
+
+use page::Page;
 
 /// What a user can ask of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +68,13 @@ pub enum Subject {
         /// Templates of all of them.
         n_templates: usize,
     },
+    /// Weights of structures.
+    Weights {
+        /// Structures that have weights.
+        n_structures: usize,
+        /// Images that they are of.
+        n_images: usize,
+    },
 }
 
 /// What a page about particles counted.
@@ -86,6 +97,10 @@ pub const REPORT: &str = "report.html";
 /// When `root` is no output folder, when a stack that its manifest lists can't be read, or when the page can't be written.
 pub fn write_report(root: &Path, path: &Path, settings: &ReportSettings) -> Result<ReportSummary> {
     refuse_other_files(path)?;
+    if is_of_weights(root) {
+        let (page, [n_structures, n_images]) = weights::page(root)?;
+        return write_page(&page, path, Subject::Weights { n_structures, n_images });
+    }
     let folder = FolderRecord::read(root)?;
     // Each kind of folder has a page of its own in the same frame.
     let (page, subject) = match folder.first().settings.input {
@@ -105,6 +120,10 @@ pub fn write_report(root: &Path, path: &Path, settings: &ReportSettings) -> Resu
             (page, Subject::Particles(counts))
         }
     };
+    write_page(&page, path, subject)
+}
+
+fn write_page(page: &Page, path: &Path, subject: Subject) -> Result<ReportSummary> {
     let page = page.write();
     write_atomically(path, |file| Ok(file.write_all(page.as_bytes())?))?;
     Ok(ReportSummary { path: path.to_owned(), bytes: page.len(), subject })

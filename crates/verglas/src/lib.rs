@@ -54,3 +54,4 @@ pub use verglas_run::{Existing, Shard, descriptor, status, status::status};
 pub use verglas_scoring as scoring;
 pub use verglas_simulate as simulate;
 pub use verglas_structures::{self as structures, templates};
+pub use verglas_weights as weights;

@@ -12,9 +12,12 @@ fn a_good_data_set_has_nothing_wrong() {
         (ran.code, ran.stdout.as_str()),
         (
             0,
-            "nothing wrong with metadata and headers: 6 particles of 2 image files would make 2 stacks\npixels were not looked at; --deep does\n"
+            "nothing wrong with metadata and headers: 6 particles of 2 image files would make 2 stacks; 1 warning\npixels were not looked at; --deep does\n"
         )
     );
+    // Boxes of 8 pixels are for tests: at 300 kV and 1 µm, (12 Å/2)/(0.019687 Å · 10,005 Å) is 1/32.8 Å.
+    let told = "warning: the box of 12.0 Å is too small for the defocus of 6 of 6 particles: the CTF moves detail finer than 32.";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
     let ran = set.run(&["check", "particles.star", "--deep", "-q"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
 }
@@ -25,7 +28,7 @@ fn warnings_alone_are_no_failure() {
     set.write_star("particles.star", &star(&USUAL_NAMES).replace("_rlnPhaseShift", "_rlnA"));
     let ran = set.run(&["check", "particles.star"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stdout.contains("; 1 warning\n") && ran.stderr.contains("rlnPhaseShift is missing"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("; 2 warnings\n") && ran.stderr.contains("rlnPhaseShift is missing"), "{}", ran.stdout);
 }
 
 #[test]

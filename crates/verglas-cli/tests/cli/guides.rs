@@ -131,6 +131,29 @@ fn likelihood() {
 }
 
 #[test]
+fn weights() {
+    let Some(shared) = crate::shared_data::shared() else { return };
+    let data = DataSet::empty();
+    fs::copy(shared.join("data/structures/1l2y.pdb"), data.path("1l2y.pdb")).unwrap();
+    follow("weights.md", &data);
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/weights.md");
+    let text = fs::read_to_string(guide).unwrap();
+    let listed: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(listed.len(), 5, "{listed:?}");
+    for name in listed {
+        assert!(data.path("weights").join(name).is_file(), "{name}");
+    }
+    let csv = crate::likelihood_data::Csv::read(&data.path("weights/weights.csv"));
+    for column in csv.columns() {
+        assert!(text.contains(column.as_str()), "{column} is not told of");
+    }
+    let page = fs::read_to_string(data.path("weights/report.html")).unwrap();
+    for part in ["Not told apart", "1l2y_model1", "95 % interval"] {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+#[test]
 fn the_output_that_the_guide_lists_is_all_there() {
     let data = DataSet::empty();
     simulate(&data, ".", "star");

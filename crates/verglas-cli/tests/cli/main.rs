@@ -36,3 +36,4 @@ mod templates_data;
 mod templates_errors;
 mod templates_golden;
 mod verify;
+mod weights;

@@ -14,7 +14,7 @@ use super::contrast::check_contrast;
 use super::grids::{Grids, choose_grids, given_descriptor, resolve_origins};
 use super::images::find_images;
 use super::memory::{WorkerBuffers, plan_memory};
-use super::reports::{report_astigmatism, report_plan, report_stated_box};
+use super::reports::{report_astigmatism, report_box_reach, report_plan, report_stated_box};
 use crate::defocus_axis::turn_to_rows;
 use crate::image::{BoxSize, ImageStore, ReadFailure};
 use crate::metadata::{Input, ReadSettings, read_particles};
@@ -261,6 +261,7 @@ impl Conversion {
             DefocusAngleAxis::Rows => turn_to_rows(&mut table),
             DefocusAngleAxis::Columns => report_astigmatism(&table, &plan, &descriptor, findings),
         }
+        report_box_reach(&table, &plan, &descriptor, findings);
         let buffers = found(plan_memory(&descriptor, sides, &settings, findings), findings)?;
         note_decisions(&descriptor, descriptor_is_new, &plan, &settings, buffers, findings);
         let options = MrcOptions { mode0, pixel_type: settings.pixel_type, ..MrcOptions::default() };

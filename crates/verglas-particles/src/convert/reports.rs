@@ -9,6 +9,7 @@ use verglas_core::paths::plain_path;
 use verglas_run::descriptor::ImageDescriptor;
 
 use super::images::FoundImages;
+use crate::box_reach::BoxReach;
 use crate::particle::ParticleTable;
 use crate::plan::StackPlan;
 use crate::settings::DefocusAngleAxis;
@@ -121,6 +122,31 @@ fn count_repeated(table: &ParticleTable, plan: &StackPlan, images: &FoundImages)
     let mut keys: Vec<u64> = plan.particles().filter(is_named).map(key).collect();
     keys.sort_unstable();
     keys.windows(2).filter(|pair| pair[0] == pair[1]).count()
+}
+
+/// Tells from which resolution on the box is too small for the defocus: as a warning where that is most of the band, to those who
+/// ask where it is less.
+pub(super) fn report_box_reach(
+    table: &ParticleTable,
+    plan: &StackPlan,
+    descriptor: &ImageDescriptor,
+    findings: &mut Findings,
+) {
+    let [size, _] = descriptor.cartesian_grid.pixel_size_angstrom();
+    let box_angstrom = descriptor.cartesian_grid.n_pixels() as f64 * size;
+    let mut reach = BoxReach::new(box_angstrom, 2.0 * descriptor.polar_grid.radius_max() / box_angstrom);
+    for particle in plan.particles() {
+        let voltage_kv = table.constants[table.constants_index(particle) as usize].voltage_kv;
+        reach.add(voltage_kv, [table.defocus_u_angstrom.get(particle), table.defocus_v_angstrom.get(particle)]);
+    }
+    match reach.message() {
+        Some(text) if reach.is_much() => findings.warn(
+            "box-against-defocus",
+            format!("{text}; extract them in a larger box, or don't count on what is finer"),
+        ),
+        Some(text) => findings.note(text),
+        None => {}
+    }
 }
 
 /// Tells about the defocus angle's axis where it matters: where the CTF's phase at the largest radius differs by more

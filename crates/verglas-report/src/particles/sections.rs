@@ -243,9 +243,27 @@ impl Contents<'_> {
         ];
         let body = html! {
             p { "Each stack holds particles of one set, which is one or more optics groups." }
+            p { (self.box_reach()) }
             (table("Sets of lens constants", &heads, rows))
         };
         Section { id: "lenses", title: "Lens constants", body }
+    }
+}
+
+impl Contents<'_> {
+    /// Whether boxes are large enough for the defocus.
+    fn box_reach(&self) -> String {
+        match self.survey.box_reach.message() {
+            Some(text) => {
+                let mut chars = text.chars();
+                let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+                format!("{first}{}.", chars.as_str())
+            }
+            None => format!(
+                "The box of {} Å is large enough for every particle's defocus, up to the rim of the grid.",
+                four_digits(self.stacks.box_angstrom())
+            ),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use verglas_core::error::Result;
 use verglas_particles::particle::LensConstants;
 use verglas_particles::stack::ImageTensor;
+use verglas_particles::box_reach::BoxReach;
 
 use super::outliers::{Outlier, OutlierList, Reason};
 use super::pixel_statistics::{PixelPlan, PixelStatistics, RadialProfile};
@@ -27,6 +28,8 @@ pub(crate) struct Survey {
     pub(crate) n_without_physical: usize,
     /// How well images go with the median particle, of those whose pixels were read.
     pub(crate) likeness: Option<Distribution>,
+    /// From which resolution on boxes are too small for the defocus.
+    pub(crate) box_reach: BoxReach,
 }
 
 /// How a number is distributed.
@@ -116,6 +119,7 @@ pub(crate) fn survey(stacks: &Stacks, most_looked_at: usize) -> Result<Survey> {
         n_looked_at: pixels.n_read,
         n_without_physical: if pixels.n_read > 0 { pixels.n_stacks_without } else { 0 },
         likeness: pixels.likeness(),
+        box_reach: BoxReach::new(stacks.box_angstrom(), stacks.rim()),
     };
     let mut index = 0_usize;
     for &entry in &stacks.entries {
@@ -169,6 +173,8 @@ impl Survey {
         for image in 0..metadata.n_images {
             set.defocus.add(metadata.defocus_angstrom(image));
             set.astigmatism.add(metadata.astigmatism_angstrom(image));
+            let defocus = [metadata.defocus_u_angstrom[image], metadata.defocus_v_angstrom[image]];
+            self.box_reach.add(metadata.constants.voltage_kv, defocus);
         }
         if let Some((rot, tilt)) = &metadata.direction {
             let map = self.directions.get_or_insert_with(ViewingDirections::new);

@@ -4,9 +4,11 @@
 
 mod axes;
 mod histogram;
+mod intervals;
 mod power;
 mod viewing_directions;
 
 pub(crate) use histogram::histogram;
+pub(crate) use intervals::{WithIntervals, intervals};
 pub(crate) use power::{mean_power, power_and_ctf};
 pub(crate) use viewing_directions::ViewingDirections;

@@ -1,0 +1,22 @@
+//! The names of the files of a folder of weights.
+
+use std::path::{Path, PathBuf};
+
+/// The table.
+pub const TABLE: &str = "weights.csv";
+/// The weights alone, as a tensor.
+pub const WEIGHTS: &str = "weights.pt";
+/// What was asked and what came out; written last.
+pub const RECORD: &str = "weights.json";
+/// The weights of every resample.
+pub const BOOTSTRAP: &str = "bootstrap.npy";
+/// The log-likelihoods that the weights are of.
+pub const LOG_LIKELIHOOD: &str = "log_likelihood.npy";
+
+/// All of them.
+pub(crate) const ALL: [&str; 5] = [TABLE, WEIGHTS, RECORD, BOOTSTRAP, LOG_LIKELIHOOD];
+
+/// The paths of all files below `root`.
+pub(crate) fn paths(root: &Path) -> impl Iterator<Item = PathBuf> {
+    ALL.iter().map(move |name| root.join(name))
+}

@@ -1,0 +1,112 @@
+//! What can be asked of a job that makes weights.
+
+use std::path::{Path, PathBuf};
+
+use verglas_core::choice::choice;
+use verglas_core::error::{Error, Result};
+use verglas_core::hint::{Hint, Setting};
+use verglas_core::threads::default_threads;
+use verglas_scoring::StructureChoice;
+
+use crate::mixture::{MAX_TOLERANCE, MIN_TOLERANCE};
+
+choice! {
+    /// Which axis of a matrix is which.
+    pub enum MatrixAxes("matrix axes") {
+        /// A row for each image, a column for each structure.
+        ImagesStructures = "images-structures",
+        /// A row for each structure, as CryoLike's matrices have it.
+        StructuresImages = "structures-images",
+    }
+}
+
+/// Which images count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageChoice {
+    /// What a `.npy` says: a mask over all, or places of some.
+    File(PathBuf),
+    /// One truth value for each image.
+    Mask(Vec<bool>),
+    /// Their places, each at most once.
+    Places(Vec<i64>),
+}
+
+impl ImageChoice {
+    /// The file that it stands in, if it stands in one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Mask(_) | Self::Places(_) => None,
+        }
+    }
+}
+
+/// What can be asked of a job that makes weights.
+#[derive(Debug, Clone)]
+pub struct WeightsSettings {
+    /// Which axis of a matrix is which; by default images are those of which there are clearly more.
+    pub axes: Option<MatrixAxes>,
+    /// Structures that are left out, by their places.
+    pub exclude: Option<StructureChoice>,
+    /// The images that count, if not all.
+    pub images: Option<ImageChoice>,
+    /// Whether images may show nothing: the column of noise takes part as one more structure.
+    pub noise_column: bool,
+    /// T: log-likelihoods are divided by it.
+    pub temperature: f64,
+    /// The largest gap.
+    pub tolerance: f64,
+    /// How often images are drawn anew; 0: there are no intervals.
+    pub n_resamples: usize,
+    /// By which these draws are known again.
+    pub seed: u64,
+    /// Whether files of an earlier run are replaced.
+    pub overwrite: bool,
+    /// Threads that compute.
+    pub n_threads: usize,
+}
+
+impl Default for WeightsSettings {
+    fn default() -> Self {
+        Self {
+            axes: None,
+            exclude: None,
+            images: None,
+            noise_column: false,
+            temperature: 1.0,
+            tolerance: 1e-6,
+            n_resamples: 200,
+            seed: 0,
+            overwrite: false,
+            n_threads: default_threads(),
+        }
+    }
+}
+
+/// Resamples beyond which nobody has use for more, and memory would not hold them.
+const MOST_RESAMPLES: usize = 1_000_000;
+
+impl WeightsSettings {
+    /// Whether the numbers are such as can be worked with.
+    ///
+    /// # Errors
+    /// All that are not, as one.
+    pub(crate) fn check(&self) -> Result<()> {
+        let mut errors = Vec::new();
+        if !(self.temperature.is_finite() && self.temperature > 0.0) {
+            let error = Error::value(format!("the temperature is {}, expected a positive number", self.temperature));
+            errors
+                .push(error.with_hint("1 takes the log-likelihoods as they are: " + Hint::Give(Setting::Temperature)));
+        }
+        if !(MIN_TOLERANCE..=MAX_TOLERANCE).contains(&self.tolerance) {
+            errors.push(Error::value(format!(
+                "the tolerance is {}, expected {MIN_TOLERANCE:e} to {MAX_TOLERANCE}",
+                self.tolerance
+            )));
+        }
+        if self.n_resamples > MOST_RESAMPLES {
+            errors.push(Error::value(format!("{} resamples, expected at most {MOST_RESAMPLES}", self.n_resamples)));
+        }
+        Error::all_of(errors).map_or(Ok(()), Err)
+    }
+}

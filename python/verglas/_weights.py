@@ -1,0 +1,185 @@
+"""Weights of structures, from the log-likelihoods of images."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _native
+from ._descriptor import PathLike, at_least_one, count, number
+from ._progress import Progress, listener
+from ._report import VerglasWarning, warn_all
+
+#: The columns of ``Weights.intervals``.
+QUANTILES = ("lo95", "lo68", "median", "hi68", "hi95")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of structures.
+
+    Attributes:
+        names: The structures, in the order of all arrays here; ``noise`` comes last, if it takes part.
+        structures: Their places in the list of templates, or in the matrix; ``None`` for ``noise``.
+        weights: (structures,), each one's share of the images; they sum to 1.
+        intervals: (structures, 5), quantiles of the weights over the resamples: 2.5, 16, 50, 84 and 97.5 %; ``None`` where images
+            were not drawn anew.
+        resamples: (resamples, structures), the weights of each resample.
+        images_best: (structures,), for how many images each has the largest likelihood.
+        responsibility: (structures,), how many images each explains.
+        effective_number: exp(−Σ w ln w): how many structures of equal weights are as mixed as these.
+        effective_number_interval: (5,), its quantiles over the resamples, or ``None``.
+        not_told_apart: Pairs of structures, by their places in ``names``, whose weights go against each other over the resamples, with
+            the correlation (below −0.5). Their sum is better known than each of them.
+        n_images: Images that count.
+        n_one_hot: Images that belong to one structure alone (99.9 % or more).
+        mean_log_likelihood: f, the mean over images of ln Σ_k w_k L_ik.
+        gap: f is at most so far below its maximum.
+        iterations: Passes over the images that it took.
+        warnings: What there was to tell.
+    """
+
+    names: tuple[str, ...]
+    structures: tuple[int | None, ...]
+    weights: npt.NDArray[np.float64]
+    intervals: npt.NDArray[np.float64] | None
+    resamples: npt.NDArray[np.float64] = field(repr=False)
+    images_best: npt.NDArray[np.int64] = field(repr=False)
+    responsibility: npt.NDArray[np.float64] = field(repr=False)
+    effective_number: float
+    effective_number_interval: npt.NDArray[np.float64] | None = field(repr=False)
+    not_told_apart: tuple[tuple[int, int, float], ...]
+    n_images: int
+    n_one_hot: int
+    mean_log_likelihood: float
+    gap: float
+    iterations: int
+    warnings: tuple[VerglasWarning, ...] = field(repr=False)
+
+
+def weights(
+    matrix: PathLike | npt.ArrayLike,
+    *,
+    matrix_axes: Literal["images-structures", "structures-images"] | None = None,
+    exclude: Sequence[int] | None = None,
+    images: PathLike | npt.ArrayLike | None = None,
+    noise_column: bool = False,
+    temperature: float = 1.0,
+    tolerance: float = 1e-6,
+    bootstrap: int = 200,
+    seed: int = 0,
+    names: Sequence[str] | None = None,
+    noise: npt.ArrayLike | None = None,
+    threads: int | None = None,
+    progress: Progress = None,
+) -> Weights:
+    """Weighs structures against each other: how much of the data shows which; as ``verglas weights``, which writes files.
+
+    The weights w maximise f(w) = mean_i ln Σ_k w_k L_ik, L_ik the likelihood of image i under structure k. ``gap`` proves it: no other weights
+    have an f that is larger by more.
+
+    Args:
+        matrix: Log-likelihoods (natural logarithms): an array or tensor of two axes; or a path: of the output folder of ``verglas
+            likelihood`` or CryoLike, or of a matrix (``.pt``, ``.npy``).
+        matrix_axes: Which axis of a matrix is which; if not given, images are those of which there are clearly more.
+        exclude: Structures that are left out, by their places.
+        images: Images that count: a mask over all, places of some, or a ``.npy`` with either; all if not given.
+        noise_column: Of a folder: whether images may show nothing, with the table's column ``log_likelihood_noise``.
+        temperature: What log-likelihoods are divided by.
+        tolerance: The largest gap, 1e-12 to 0.1.
+        bootstrap: How often images are drawn anew, for intervals; 0 for none.
+        seed: By which these draws are known again; they do not depend on the number of threads.
+        names: Of a matrix in memory: what its structures are called.
+        noise: Of a matrix in memory: (images,), the log-likelihood of each image if it shows nothing; takes part as one more
+            structure.
+        threads: Threads; as many as processors are allotted to the process if not given.
+        progress: ``True`` for a tqdm bar, or a function that is called with the resamples done and their total.
+
+    Raises:
+        FileNotFoundError, OSError: the path can't be read.
+        FormatError: a file is damaged or altered, or a log-likelihood is no finite number.
+        ValueError: a setting is wrong, or shapes don't fit.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    source: Any = os.fsdecode(matrix) if _is_path(matrix) else _matrix(matrix)
+    is_path = isinstance(source, str)
+    for name, value in [("names", names), ("noise", noise)]:
+        if is_path and value is not None:
+            raise ValueError(f"{name} is given, and is of matrices in memory: a folder or file says it itself")
+    if noise_column and not is_path:
+        raise ValueError("noise_column is of folders: give a matrix's with `noise`")
+    settings = {
+        "matrix_axes": matrix_axes,
+        "exclude": None if exclude is None else [count(place, "exclude") for place in exclude],
+        "images": _images(images),
+        "noise_column": bool(noise_column) or noise is not None,
+        "temperature": number(temperature, "temperature"),
+        "tolerance": number(tolerance, "tolerance"),
+        "bootstrap": count(bootstrap, "bootstrap"),
+        "seed": count(seed, "seed"),
+        "names": None if names is None else [str(name) for name in names],
+        "noise": None if noise is None else _vector(noise, "noise").tolist(),
+        "threads": None if threads is None else at_least_one(threads, "threads"),
+    }
+    with listener(progress, count(bootstrap, "bootstrap")) as tell:
+        text, resamples = _native.weights(source, settings, tell)
+    return _result(json.loads(text), resamples)
+
+
+def _result(values: dict[str, Any], resamples: npt.NDArray[np.float64]) -> Weights:
+    rows = values["structures"]
+    told = tuple(VerglasWarning(warning["message"], warning["code"]) for warning in values["warnings"])
+    warn_all([(warning["code"], warning["message"]) for warning in values["warnings"]])
+    effective = values["effective_number_interval"]
+    has_intervals = values["settings"]["bootstrap"] > 0
+    return Weights(
+        names=tuple(row["name"] for row in rows),
+        structures=tuple(row["structure"] for row in rows),
+        weights=np.array([row["weight"] for row in rows]),
+        intervals=np.array([[row[name] for name in QUANTILES] for row in rows]) if has_intervals else None,
+        resamples=resamples,
+        images_best=np.array([row["images_best"] for row in rows], np.int64),
+        responsibility=np.array([row["responsibility"] for row in rows]),
+        effective_number=values["effective_number"],
+        effective_number_interval=None if effective is None else np.array([effective[name] for name in QUANTILES]),
+        not_told_apart=tuple((*pair["structures"], pair["correlation"]) for pair in values["not_told_apart"]),
+        n_images=values["n_images"],
+        n_one_hot=values["n_one_hot"],
+        mean_log_likelihood=values["mean_log_likelihood"],
+        gap=values["gap"],
+        iterations=values["iterations"],
+        warnings=told,
+    )
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, (str, bytes, os.PathLike))
+
+
+def _matrix(value: Any) -> npt.NDArray[np.float64]:
+    array = np.asarray(value)
+    if array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise ValueError(f"the matrix is of type {array.dtype} and shape {array.shape}, expected real numbers on two axes")
+    return np.asarray(array, np.float64)
+
+
+def _vector(value: Any, name: str) -> npt.NDArray[np.float64]:
+    array = np.asarray(value)
+    if array.ndim != 1 or array.dtype.kind not in "fiu":
+        raise ValueError(f"{name} is of type {array.dtype} and shape {array.shape}, expected real numbers on one axis")
+    return np.asarray(array, np.float64)
+
+
+def _images(value: Any) -> Any:
+    if value is None or _is_path(value):
+        return None if value is None else os.fsdecode(value)
+    array = np.asarray(value)
+    if array.ndim != 1 or array.dtype.kind not in "biu":
+        raise ValueError(f"images is of type {array.dtype} and shape {array.shape}, expected truth values or places on one axis")
+    return array.tolist()
