@@ -1,5 +1,5 @@
 # What crates/verglas-python gives. The tests compare this file with the built module (mypy's stubtest).
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, final
@@ -20,6 +20,7 @@ __all__ = [
     "input_kind",
     "read_npz",
     "read_star",
+    "run_command",
     "setting_words",
     "simulate",
     "tensor_layout",
@@ -138,6 +139,7 @@ def tensor_layout(path: str | PathLike[str]) -> tuple[str, list[int], list[int],
 def simulate(
     output: str | PathLike[str], settings: dict[str, Any], progress: Callable[[int, int], Any] | None = None
 ) -> tuple[list[Path], list[Path], Path]: ...
+def run_command(words: Sequence[str]) -> int: ...
 def choice_names() -> dict[str, list[str]]: ...
 def setting_words() -> list[str]: ...
 def input_kind(paths: list[str]) -> str | None: ...

@@ -1,6 +1,7 @@
 //! Words for the user: results on stdout, everything else on stderr.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::io::{ErrorKind, IsTerminal, Write};
 
 use clap::{Args, ValueEnum};
@@ -140,19 +141,22 @@ impl Messages {
     }
 }
 
-/// Tells what is wrong with the words on the command line, in the form that they ask for, and ends the process; or prints
-/// the help that they ask for.
-pub fn usage_error(error: &clap::Error) -> ! {
-    let mut words = std::env::args_os()
+/// Tells what is wrong with the words on the command line, in the form that they ask for, or prints the help that they ask
+/// for; returns the exit code.
+pub fn usage_error(error: &clap::Error, words: &[OsString]) -> u8 {
+    let mut words = words
+        .iter()
         .map(|word| word.to_string_lossy().into_owned())
         .skip_while(|word| word != "--log-format" && !word.starts_with("--log-format="));
     let form = words.next().map(|word| word.strip_prefix("--log-format=").map(str::to_owned).or_else(|| words.next()));
     if error.use_stderr() && form.flatten().is_some_and(|form| form == "json") {
         let text = error.render().to_string();
         log(&json!({"level": "error", "message": text.trim().trim_start_matches("error: "), "hint": null}));
-        std::process::exit(error.exit_code());
+    } else {
+        // There is nowhere to complain to if this fails.
+        let _ = error.print();
     }
-    error.exit()
+    u8::try_from(error.exit_code()).unwrap_or(2)
 }
 
 fn log(value: &serde_json::Value) {

@@ -4,6 +4,7 @@
 //! called from there may rely on it.
 
 mod choices;
+mod command;
 mod conversion;
 mod cs;
 mod descriptor;
@@ -28,6 +29,8 @@ mod words;
 mod _native {
     #[pymodule_export]
     use crate::choices::choice_names;
+    #[pymodule_export]
+    use crate::command::run_command;
     #[pymodule_export]
     use crate::conversion::Preparation;
     #[pymodule_export]

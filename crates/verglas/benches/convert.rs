@@ -1,7 +1,7 @@
 //! A whole conversion at box 128, 256 and 400, and each of its steps, against a bare loop that reads and writes as many bytes.
 //!
 //! ```text
-//! cargo bench -p verglas --bench convert [-- FOLDER [N_THREADS [N_PIXELS]]]
+//! cargo bench -p verglas-cryoem --bench convert [-- FOLDER [N_THREADS [N_PIXELS]]]
 //! ```
 //!
 //! The data set and the output lie below FOLDER, by default that for temporary files; 2 threads unless told otherwise. Each

@@ -1,6 +1,6 @@
 //! Reading the metadata of 2,000,000 particles into a table: a STAR file of 30 columns, a `.cs` file of 42 fields.
 //!
-//! `cargo bench -p verglas --bench metadata` writes the files to the temporary folder, reads each three times on one
+//! `cargo bench -p verglas-cryoem --bench metadata` writes the files to the temporary folder, reads each three times on one
 //! thread from the page cache, and prints the best and the median time and the memory that reading took at its peak.
 
 mod metadata_files;

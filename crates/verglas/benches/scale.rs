@@ -1,7 +1,7 @@
 //! What comes before the first image of a large data set: reading the metadata, finding the image files, checking their
 //! headers, planning the stacks.
 //!
-//! `cargo bench -p verglas --bench scale -- FOLDER [N_PARTICLES] [N_IMAGE_FILES]` writes a data set of 256 px to FOLDER
+//! `cargo bench -p verglas-cryoem --bench scale -- FOLDER [N_PARTICLES] [N_IMAGE_FILES]` writes a data set of 256 px to FOLDER
 //! unless it is there (10,000,000 particles in 10,000 files unless told otherwise), as a STAR file, as one whose rows are
 //! in no order, and as a `.cs` file. It prints time and peak memory of planning each, and of one shard of 1,000 until its
 //! first images are computed, each in a process of its own. The image files are sparse: they have a valid header and

@@ -1,4 +1,6 @@
 //! The `verglas` command: arguments become settings, the library does the work, messages and exit codes live here.
+//!
+//! Two programs are this: `verglas` of this crate, and the one that comes with the Python package.
 
 mod args;
 mod bench;
@@ -25,7 +27,8 @@ mod values;
 mod verify;
 mod weights;
 
-use std::process::ExitCode;
+use std::ffi::OsString;
+use std::io::Write;
 
 use clap::{CommandFactory, Parser};
 use verglas::{Error, ErrorKind};
@@ -34,9 +37,24 @@ use args::{Arguments, Command};
 use failure::Failure;
 use messages::Messages;
 
-fn main() -> ExitCode {
+/// Does what the command line says and returns the process's exit code; the first word is the program's name.
+///
+/// Signals are listened for from when something is being written, and change what the process does for them; so this is
+/// for processes that do nothing else.
+#[must_use]
+pub fn run(words: Vec<OsString>) -> u8 {
     signals::survive_file_limits();
-    let arguments = Arguments::try_parse().unwrap_or_else(|error| messages::usage_error(&error));
+    let code = match Arguments::try_parse_from(&words) {
+        Ok(arguments) => carry_out(&arguments),
+        Err(error) => messages::usage_error(&error, &words),
+    };
+    // Rust's own programs do this at their end; others don't. There is nowhere to complain to if it fails.
+    let _ = std::io::stdout().flush();
+    code
+}
+
+/// Runs one command and tells how it failed, if it did.
+fn carry_out(arguments: &Arguments) -> u8 {
     let messages = Messages::new(arguments.logging);
     let result = match &arguments.command {
         Command::Bench(arguments) => bench::run(arguments),
@@ -61,27 +79,27 @@ fn main() -> ExitCode {
         Command::Export(arguments) => export::run(arguments, messages).map_err(Failure::Run),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::AlreadySaid(code)) => ExitCode::from(code),
+        Ok(()) => 0,
+        Err(Failure::AlreadySaid(code)) => code,
         Err(Failure::Run(error)) => {
             let hint = if error.kind() == ErrorKind::NotFound { suggest::misspelt(&arguments.command) } else { None };
             match hint {
                 Some(hint) => messages.error(&error.with_hint(hint)),
                 None => messages.error(&error),
             }
-            ExitCode::from(1)
+            1
         }
         Err(Failure::Stopped(error, code)) => {
             messages.error(&error);
-            ExitCode::from(code)
+            code
         }
         Err(Failure::UsageWithHint(message, hint)) => {
             messages.error(&Error::value(message).with_hint(hint));
-            ExitCode::from(2)
+            2
         }
         Err(Failure::Usage(message)) => {
             messages.error(&Error::value(message).with_hint("`verglas --help` lists what can be said"));
-            ExitCode::from(2)
+            2
         }
     }
 }

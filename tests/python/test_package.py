@@ -1,0 +1,149 @@
+"""The command that comes with the Python package is the one that Cargo builds, and the package needs nothing to be built."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import BUILT, PROJECT, verglas
+
+from verglas import __version__ as VERSION
+
+INSTALLED = Path(sys.executable).parent / "verglas"
+
+
+def both(*arguments, cwd=None, **options):
+    """What Cargo's command and the package's say, and their exit codes."""
+    options = {"cwd": cwd, "capture_output": True, **options}
+    return [subprocess.run([program, *arguments], **options) for program in [BUILT / "verglas", INSTALLED]]
+
+
+def test_it_says_the_same():
+    listed = verglas("--help").stdout.split("Commands:")[1].split("\n\n")[0]
+    commands = re.findall(r"^  ([a-z]+) ", listed, re.M)
+    assert len(commands) >= 12
+    asked = [["--version"], ["--help"], ["completions", "bash"], ["convert"], ["conver"], ["--log-format", "json", "convert"]]
+    for words in [*asked, *([name, "--help"] for name in commands if name != "help")]:
+        ours, theirs = both(*words)
+        assert (ours.returncode, ours.stdout, ours.stderr) == (theirs.returncode, theirs.stdout, theirs.stderr), words
+        assert ours.stdout or ours.stderr
+
+
+def test_it_does_the_same(simulated, tmp_path):
+    star = simulated / "data/particles.star"
+    for program, name in [(BUILT / "verglas", "ours"), (INSTALLED, "theirs")]:
+        words = ["convert", star, "-o", tmp_path / name, "--batch-size", "16", "--no-plots"]
+        ran = subprocess.run([program, *words], capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+    stacks = sorted(path.relative_to(tmp_path / "ours") for path in (tmp_path / "ours").rglob("*.pt"))
+    assert len(stacks) == 6
+    for stack in stacks:
+        assert (tmp_path / "ours" / stack).read_bytes() == (tmp_path / "theirs" / stack).read_bytes()
+
+
+def test_names_that_are_no_text(tmp_path):
+    """A file's name may hold any bytes; it comes through Python unaltered."""
+    name = b"a\xff\xc3.mrcs"
+    (tmp_path / os.fsdecode(name)).write_bytes(b"no image")
+    ours, theirs = both("inspect", name, cwd=tmp_path)
+    assert ours.returncode == theirs.returncode == 1 and ours.stderr == theirs.stderr
+    assert b"no such file" not in theirs.stderr.lower()
+
+
+def test_a_reader_that_goes_away():
+    for program in [BUILT / "verglas", INSTALLED]:
+        reading, writing = os.pipe()
+        os.close(reading)
+        ran = subprocess.run([program, "completions", "bash"], stdout=writing, stderr=subprocess.PIPE)
+        os.close(writing)
+        assert (ran.returncode, ran.stderr) == (0, b""), program
+
+
+def test_ctrl_c_keeps_what_is_whole(tmp_path):
+    verglas("simulate", "-o", tmp_path / "data", "--particles", 2000, "--n-pixels", 64)
+    words = ["convert", tmp_path / "data/particles.star", "-o", tmp_path / "out", "--batch-size", "20", "-j", "1"]
+    child = subprocess.Popen([INSTALLED, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while child.poll() is None and not list((tmp_path / "out").rglob("*.npz")):
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    _, told = child.communicate(timeout=60)
+    assert child.returncode == 130, told
+    assert "Traceback" not in told and "--resume" in told
+    resumed = subprocess.run([INSTALLED, *words, "--resume"], capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    verglas("verify", tmp_path / "out")
+
+
+def test_numpy_is_not_imported_for_it():
+    script = "import sys, verglas_command; sys.argv[1:] = ['--version']; verglas_command.main(); sys.exit('numpy' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ran.returncode == 0 and ran.stdout.startswith("verglas "), ran.stderr
+
+
+def test_the_version_is_one():
+    workspace = (PROJECT / "Cargo.toml").read_text()
+    versions = set(re.findall(r'^(?:version|verglas[a-z-]* = .*, version) = "([^"]+)"', workspace, re.M))
+    assert versions == {VERSION}
+    assert f"\nversion: {VERSION}\n" in (PROJECT / "CITATION.cff").read_text()
+    assert f'version: "{VERSION}"' in (PROJECT / "packaging/conda/recipe.yaml").read_text()
+    assert f"\n## {VERSION} (" in (PROJECT / "CHANGELOG.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def wheel():
+    """The wheel that scripts/test has built and installed."""
+    wheels = list((PROJECT / "target/wheels").glob("*.whl"))
+    if len(wheels) != 1:
+        pytest.skip("scripts/test, and nothing else, builds the wheel that is looked at here")
+    return wheels[0]
+
+
+def check_package(*words):
+    return subprocess.run([sys.executable, PROJECT / "scripts/check-package", *words], capture_output=True, text=True)
+
+
+def test_the_wheel_runs_where_no_compiler_is(wheel):
+    ran = check_package("--any-system", wheel)
+    assert ran.returncode == 0, ran.stderr
+    assert "it runs in a fresh environment" in ran.stdout
+
+
+@pytest.fixture
+def renamed(wheel, tmp_path):
+    """The same wheel with the name of a wheel for another system."""
+
+    def rename(system):
+        path = tmp_path / f"{'-'.join(wheel.name.split('-')[:-1])}-{system}.whl"
+        return Path(shutil.copy(wheel, path))
+
+    if "-linux_" not in wheel.name:
+        pytest.skip("the wheel is not for this Linux alone")
+    return rename
+
+
+def test_a_wheel_for_one_machine_is_not_released(wheel, renamed):
+    ran = check_package(wheel)
+    assert ran.returncode == 1 and "it is for linux, expected manylinux_X_Y" in ran.stderr
+    ran = check_package(renamed("manylinux_2_17_" + ("x86_64" if "aarch64" in wheel.name else "aarch64")))
+    assert ran.returncode == 1 and "the binary is for" in ran.stderr
+
+
+@pytest.mark.skipif(not shutil.which("readelf"), reason="no readelf (Debian: apt-get install binutils)")
+def test_a_wheel_that_promises_an_older_glibc_is_refused(wheel, renamed, tmp_path):
+    """It was linked against this machine's. What is newer than promised is what binutils says."""
+    ran = check_package(renamed("manylinux_2_17_" + ("aarch64" if "aarch64" in wheel.name else "x86_64")))
+    assert ran.returncode == 1 and "symbols newer than glibc 2.17: " in ran.stderr, ran.stderr
+    told = {each for each in re.findall(r"(\w+) \(([0-9.]+)\)", ran.stderr) if each[0] != "itself"}
+    with zipfile.ZipFile(wheel) as archive:
+        library = next(name for name in archive.namelist() if name.endswith(".so"))
+        archive.extract(library, tmp_path)
+    listed = subprocess.run(["readelf", "-W", "--dyn-syms", tmp_path / library], check=True, capture_output=True, text=True).stdout
+    symbols = re.findall(r"(\w+)@+GLIBC_([0-9.]+)", listed)
+    assert told == {(name, since) for name, since in symbols if tuple(map(int, since.split("."))) > (2, 17)}
+    assert told
