@@ -14,12 +14,13 @@ const EXAMPLES: &str = "\
 Examples:
   verglas report stacks
   verglas report stacks -o particles.html --examples 30 --look-at 1000000
-  verglas report templates";
+  verglas report templates
+  verglas report likelihood";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ReportArguments {
-    /// Output folder of `verglas convert` or `verglas templates`
+    /// Output folder of `verglas convert`, `verglas templates` or `verglas likelihood`
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// The page to write [default: DIR/report.html]
@@ -60,6 +61,9 @@ pub fn describe(summary: &ReportSummary) -> String {
         }
         Subject::Templates { n_structures, n_templates } => {
             format!("{}, {}", counted(n_structures, "structure"), counted(n_templates, "template"))
+        }
+        Subject::Likelihoods { n_images, n_structures } => {
+            format!("{} with {}", counted(n_images, "image"), counted(n_structures, "structure"))
         }
     };
     let size = indicatif::HumanBytes(summary.bytes as u64);

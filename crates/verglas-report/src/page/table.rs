@@ -11,6 +11,8 @@ pub(crate) enum Cell {
     Text(String),
     /// A number, and how it is written.
     Number(f64, String),
+    /// A number as a link to a file beside the page: value, words, file.
+    Link(f64, String, &'static str),
 }
 
 impl Cell {
@@ -54,6 +56,8 @@ pub(crate) fn table(caption: &str, heads: &[&str], rows: impl Iterator<Item = Ve
                                     Cell::Text(text) => td role="cell" data-head=(head) { (text) },
                                     Cell::Number(value, text) =>
                                         td.number role="cell" data-head=(head) data-value=(value) { (text) },
+                                    Cell::Link(value, text, file) =>
+                                        td.number role="cell" data-head=(head) data-value=(value) { a href=(file) { (text) } },
                                 }
                             }
                         }
