@@ -10,8 +10,8 @@ use verglas_core::error::{Error, Result};
 use verglas_fourier::grid::Precision;
 use verglas_fourier::slices::{SlicePlan, SliceReal, SliceSettings, Structure};
 use verglas_likelihood::compare::{ComparisonSettings, Search, SearchReal, instruction_set};
-use verglas_likelihood::displacements::Displacements;
 use verglas_likelihood::ctf::ContrastFormula;
+use verglas_likelihood::displacements::Displacements;
 use verglas_likelihood::{Contrast, ImageSet, LikelihoodError, TemplateSet};
 
 use super::likelihood_data::{Data, Images, N_BEADS, PIXEL_ANGSTROM};
@@ -233,7 +233,8 @@ mod tests {
             assert_eq!((one.n_templates, one.n_displacements), (32, 257));
             // Made with much signal: all but a few by chance find the view that they were made of.
             assert!(10 * one.n_right >= 8 * one.n_images, "{} of {}", one.n_right, one.n_images);
-            let numbers = [one.template_ms, one.template_ms_from_map, one.pairs_per_second, one.pairs_per_second_integrated];
+            let numbers =
+                [one.template_ms, one.template_ms_from_map, one.pairs_per_second, one.pairs_per_second_integrated];
             assert!(numbers.iter().all(|number| number.is_finite() && *number > 0.0), "{one:?}");
             let json = serde_json::to_value(&report).unwrap();
             assert_eq!(json["template_ms"], json["boxes"][0]["template_ms"]);
@@ -243,8 +244,7 @@ mod tests {
 
     #[test]
     fn a_box_of_nothing_is_refused_and_a_set_flag_stops() {
-        let settings =
-            LikelihoodBenchSettings { n_pixels: vec![8], precision: Precision::Single, n_threads: 1 };
+        let settings = LikelihoodBenchSettings { n_pixels: vec![8], precision: Precision::Single, n_threads: 1 };
         let error = run_likelihood_bench(&settings, &StopFlag::new(false)).unwrap_err().to_string();
         assert_eq!(error, "a box of 8 px, expected 16 or more");
         let settings = LikelihoodBenchSettings { n_pixels: vec![24], ..settings };

@@ -14,8 +14,8 @@ use verglas_fourier::slices::{
     AtomMass, AtomShape, AxisOrder, Beads, Density, SlicePlan, SliceReal, SliceSettings, Structure, Voxels,
 };
 use verglas_fourier::sphere::Views;
-use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
 use verglas_likelihood::compare::SearchReal;
+use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
 use verglas_likelihood::{Geometry, Real};
 
 /// Side of a pixel and of a voxel.
@@ -195,9 +195,11 @@ impl Data {
             filled.map_err(|error| Error::value(error.to_string()))?;
             let template = &templates[images.template_of(image, n_templates) * n_points..][..n_points];
             let widened = |value: &Complex<T>| Complex::new(Real::to_f64(value.re), Real::to_f64(value.im));
-            let power = template.iter().zip(&contrast).enumerate().map(|(at, (value, contrast))| {
-                weights[at / p] * widened(value).norm_sqr() * contrast * contrast
-            });
+            let power = template
+                .iter()
+                .zip(&contrast)
+                .enumerate()
+                .map(|(at, (value, contrast))| weights[at / p] * widened(value).norm_sqr() * contrast * contrast);
             let variance = power.sum::<f64>() / SIGNAL * geometry.degrees_of_freedom() / weight_of_all;
             let deviation = (0.5 * variance).sqrt();
             let mut normal = || -> f64 { StandardNormal.sample(&mut random) };

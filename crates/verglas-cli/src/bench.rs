@@ -101,7 +101,10 @@ fn describe_likelihood(report: &LikelihoodBenchReport) -> String {
             "{:<8} {:<20} {:>17} {:>15} {:>17} {:>15}",
             "box", "grid", "template (beads)", "template (map)", "best pose", "integrated"
         ),
-        format!("{:<8} {:<20} {:>17} {:>15} {:>17} {:>15}", "px", "shells × angles", "ms", "ms", "million pairs/s", "million pairs/s"),
+        format!(
+            "{:<8} {:<20} {:>17} {:>15} {:>17} {:>15}",
+            "px", "shells × angles", "ms", "ms", "million pairs/s", "million pairs/s"
+        ),
     ];
     lines.extend(report.boxes.iter().map(|one| {
         format!(

@@ -45,9 +45,8 @@ pub(crate) fn origin(folder: &FolderRecord) -> Origin {
 
 /// A command as a shell takes it; of one that is not recorded, none.
 fn command(words: &[RecordedPath]) -> Option<String> {
-    let is_plain = |word: &str| {
-        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./,:=+@%^".contains(c))
-    };
+    let is_plain =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./,:=+@%^".contains(c));
     let quoted = |word: &RecordedPath| {
         let word = word.to_string_lossy().into_owned();
         if is_plain(&word) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
@@ -62,7 +61,7 @@ pub(crate) fn warnings(folder: &FolderRecord) -> Vec<String> {
         warnings.push(format!(
             "not whole: {} of {} there, and this page is about what is there",
             grouped(folder.stacks().len()),
-            counted_do(folder.n_stacks(), folder.first().settings.input.nouns()[0], "is", "are")
+            counted_do(folder.n_stacks(), folder.first().settings.input.nouns()[1], "is", "are")
         ));
     }
     match folder.parts.iter().map(|part| part.skipped.len()).sum::<usize>() {

@@ -143,9 +143,10 @@ impl LikelihoodFolder {
         let folder = self.manifest.resolve(templates);
         let list = TemplateList::read(&folder)?;
         let place = self.settings.structure_places[structure];
-        let path = list.paths.get(place).ok_or_else(|| {
-            Error::format(format!("`{}` lists no structure {place} any more", folder.display()))
-        })?;
+        let path = list
+            .paths
+            .get(place)
+            .ok_or_else(|| Error::format(format!("`{}` lists no structure {place} any more", folder.display())))?;
         let stack = TemplateStack::open(path)?;
         let said = self.settings.templates_axes.as_deref().and_then(|axes| axes.parse().ok());
         let (views, axes) = match stack.facts() {
@@ -154,7 +155,11 @@ impl LikelihoodFolder {
         };
         let n_views = self.settings.n_templates[structure];
         if views.len() != n_views {
-            return Err(Error::format(format!("`{}` has {} views now, and had {n_views}", path.display(), views.len())));
+            return Err(Error::format(format!(
+                "`{}` has {} views now, and had {n_views}",
+                path.display(),
+                views.len()
+            )));
         }
         Ok((views, axes.unwrap_or_default()))
     }

@@ -11,7 +11,9 @@ fn likelihoods_are_measured_at_the_box_that_is_asked_for() {
     for key in ["pairs_per_second", "pairs_per_second_integrated", "template_ms", "template_ms_from_map"] {
         assert!(report[key].as_f64().is_some_and(|number| number > 0.0), "{key}: {report}");
     }
-    for (key, expected) in [("n_pixels", 20), ("n_shells", 21), ("n_inplanes", 40), ("n_displacements", 257), ("n_threads", 2)] {
+    for (key, expected) in
+        [("n_pixels", 20), ("n_shells", 21), ("n_inplanes", 40), ("n_displacements", 257), ("n_threads", 2)]
+    {
         assert_eq!(report[key], expected, "{key}");
     }
     assert_eq!(report["precision"], "single");

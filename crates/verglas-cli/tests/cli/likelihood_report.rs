@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use verglas_formats::pt::write_pt;
+use verglas_formats::pt::{PtFile, write_pt};
 
 use crate::data_set::DataSet;
 use crate::likelihood_data::{assert_made, compared, tensor};
@@ -26,7 +26,8 @@ fn page_table(page: &str, caption: &str) -> (Vec<String>, Vec<Vec<String>>) {
         text.replace('\u{a0}', " ")
     };
     let (head, body) = table.split_once("<tbody").unwrap();
-    let heads = head.split("<button type=\"button\">").skip(1).map(|cell| text(cell.split("</button>").next().unwrap()));
+    let heads =
+        head.split("<button type=\"button\">").skip(1).map(|cell| text(cell.split("</button>").next().unwrap()));
     let rows = body.split("<tr role=\"row\">").skip(1).map(|row| {
         let cells = row.split("<td").skip(1);
         cells
@@ -133,13 +134,13 @@ fn numbers_of_the_page_are_those_of_the_tensors() {
         let value = |head: &str| numbers(&table, head)[row];
         assert_eq!(value("place"), structure as f64);
         assert_eq!(value("images that go best"), images.len() as f64);
-        assert!(close(value("of all"), 100.0 * images.len() as f64 / n as f64));
+        assert!(close(value("share of all"), 100.0 * images.len() as f64 / n as f64));
         assert!(close(value("median correlation"), correlations[10]), "{correlations:?}");
         assert!(close(value("sum of differences"), mean * n as f64));
-        assert!(close(value("of an image"), mean));
-        assert!(close(value("error of that"), (variance / n as f64).sqrt()));
+        assert!(close(value("mean difference"), mean));
+        assert!(close(value("error of the mean"), (variance / n as f64).sqrt()));
         if !images.is_empty() {
-            assert!(close(value("of its images at the rim"), 100.0 * n_at_rim as f64 / images.len() as f64));
+            assert!(close(value("of these at the rim"), 100.0 * n_at_rim as f64 / images.len() as f64));
         }
     }
     let sum: f64 = leads.iter().sum();
@@ -196,11 +197,13 @@ fn numbers_of_the_page_are_those_of_the_tensors() {
     let mut views: Vec<usize> = (0..n).map(|image| results.template[results.best(image)][image] as usize).collect();
     views.sort_unstable();
     views.dedup();
-    let n_views = tensor(&set.path("templates/templates_fourier_a.npz").with_extension("pt")).0[0] as usize;
+    let n_views = PtFile::open(set.path("templates/templates_fourier_a.pt")).unwrap().tensor().n_rows() as usize;
     assert!(page.contains(&format!("{} of {n_views} views were not found", n_views - views.len())));
     let at_rim = (0..n).filter(|&i| results.displacement[results.best(i)][i].iter().any(|d| d.abs() == 4.0)).count();
     // 15 displacements, of which 3 lie within.
-    assert!(page.contains(&format!("{:.1} % of the best poses are at the rim, where 80.0 %", 100.0 * at_rim as f64 / 20.0)));
+    assert!(
+        page.contains(&format!("{:.1} % of the best poses are at the rim, where 80.0 %", 100.0 * at_rim as f64 / 20.0))
+    );
 
     // Elsewhere there is nothing to link to.
     let ran = set.run(&["report", "out", "-o", "page.html"]);
@@ -214,7 +217,9 @@ fn the_head_says_what_the_numbers_depend_on() {
     assert_made(&set, "out", "--as-cryolike --no-integrated");
     let page = report(&set, &[]);
     // 32² = 1024 against 4π·8² = 804.2.
-    for words in ["as CryoLike compares", "N² = 1024", "the grid reaches 804:", "1.27 times too large", "best pose alone"] {
+    for words in
+        ["as CryoLike compares", "N² = 1024", "the grid reaches 804:", "1.27 times too large", "best pose alone"]
+    {
         assert!(page.contains(words), "{words}");
     }
     assert!(page.contains("<dt>formulas</dt><dd>CryoLike's</dd>") && page.contains("<dd>plain, best pose</dd>"));

@@ -78,9 +78,8 @@ impl Compared {
 impl Chunk {
     /// The log-likelihoods of an image, in the order of the structures; `None` for one that was left out.
     pub(super) fn log_likelihoods(&self, image: usize) -> Option<impl Iterator<Item = f64> + Clone> {
-        let is_known = |unit: &UnitScores| {
-            unit.log_likelihood[image].is_finite() && unit.cross_correlation[image].is_finite()
-        };
+        let is_known =
+            |unit: &UnitScores| unit.log_likelihood[image].is_finite() && unit.cross_correlation[image].is_finite();
         self.scores.iter().all(is_known).then(|| self.scores.iter().map(move |unit| unit.log_likelihood[image]))
     }
 

@@ -9,10 +9,7 @@ use crate::plots::{ViewMap, ViewingDirections};
 #[derive(Debug)]
 pub(super) enum Directions {
     /// All structures have the same views: how often each was found.
-    Views {
-        map: ViewMap,
-        counts: Vec<u64>,
-    },
+    Views { map: ViewMap, counts: Vec<u64> },
     /// They differ: counts in cells of the sphere.
     Cells {
         /// Of each structure its views' rotations and tilts.

@@ -46,12 +46,16 @@ impl Lists {
             })
         };
         let worst = of(&survey.worst);
-        let decisive = of(survey.second.as_ref().map_or(&[], |second| &second.decisive));
-        let mut n = 0;
-        let first_images = folder.n_images().iter().map(|&images| (n, n += images).0).collect();
+        let decisive = of(survey.second.as_ref().map_or(&[][..], |second| second.decisive.as_slice()));
+        let mut first_images = vec![0];
+        for (stack, &n) in folder.n_images().iter().enumerate() {
+            first_images.push(first_images[stack] + n);
+        }
         // The table is written when all is there.
-        let is_whole = compared.structures.len() == folder.n_structures() && compared.stacks.len() == folder.n_images().len();
-        let has_table = is_whole && folder.settings().table.iter().any(|table| table == "csv") && root.join(TABLE).is_file();
+        let is_whole =
+            compared.structures.len() == folder.n_structures() && compared.stacks.len() == folder.n_images().len();
+        let has_table =
+            is_whole && folder.settings().table.iter().any(|table| table == "csv") && root.join(TABLE).is_file();
         let n_structures = folder.n_structures();
         (Self { worst, decisive, first_images, has_table, is_inside, n_structures }, missing)
     }
@@ -102,10 +106,11 @@ impl Lists {
                 Cell::number(image.cross_correlation),
                 Cell::text(if image.is_at_rim { "yes" } else { "no" }),
             ]);
-            let number = |value: Option<i64>, from: i64| match value.and_then(|value| usize::try_from(value + from).ok()) {
-                Some(value) => Cell::count(value),
-                None => Cell::text("–"),
-            };
+            let number =
+                |value: Option<i64>, from: i64| match value.and_then(|value| usize::try_from(value + from).ok()) {
+                    Some(value) => Cell::count(value),
+                    None => Cell::text("–"),
+                };
             if has_file {
                 row.push(Cell::text(source.file.clone().unwrap_or_else(|| "–".to_owned())));
                 row.push(number(source.section, 1));

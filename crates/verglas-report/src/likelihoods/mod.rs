@@ -87,11 +87,11 @@ fn own_warnings(folder: &LikelihoodFolder, compared: &Compared, survey: &Survey)
     let (n_structures, n_all) = (folder.n_structures(), folder.n_images().iter().sum::<usize>());
     if compared.structures.len() < n_structures || compared.n_images < n_all {
         warnings.push(format!(
-            "this page compares {} of {} and {} of {}: those whose results with each other are all there",
+            "this page compares {} of {} and {} of {} images: those whose results with each other are all there",
             grouped(compared.structures.len()),
             counted(n_structures, "structure"),
             grouped(compared.n_images),
-            counted(n_all, "image"),
+            grouped(n_all),
         ));
     }
     if survey.n_left_out > 0 {
@@ -104,8 +104,7 @@ fn own_warnings(folder: &LikelihoodFolder, compared: &Compared, survey: &Survey)
 fn facts(settings: &RecordedLikelihood, compared: &Compared, survey: &Survey) -> Vec<(&'static str, String)> {
     let views: Vec<usize> = compared.structures.iter().map(|&structure| settings.n_templates[structure]).collect();
     let (fewest, most) = (views.iter().min().copied().unwrap_or(0), views.iter().max().copied().unwrap_or(0));
-    let templates =
-        if fewest == most { grouped(most) } else { format!("{} to {}", grouped(fewest), grouped(most)) };
+    let templates = if fewest == most { grouped(most) } else { format!("{} to {}", grouped(fewest), grouped(most)) };
     let pixel = settings.pixel_size[0];
     let rim = settings.n_pixels as f64 * pixel / (2.0 * settings.radius_max);
     let reach = match settings.max_displacement {
@@ -118,7 +117,10 @@ fn facts(settings: &RecordedLikelihood, compared: &Compared, survey: &Survey) ->
         ("templates of each", templates),
         ("displacements", format!("{}{reach}", grouped(settings.n_displacements))),
         ("rotations", grouped(settings.n_inplanes)),
-        ("likelihood", format!("{}, {}", settings.likelihood, if settings.integrated { "integrated" } else { "best pose" })),
+        (
+            "likelihood",
+            format!("{}, {}", settings.likelihood, if settings.integrated { "integrated" } else { "best pose" }),
+        ),
         ("formulas", if settings.as_cryolike { "CryoLike's" } else { "ours" }.to_owned()),
         ("contrast transfer", if settings.ctf == "none" { "none" } else { "the stacks'" }.to_owned()),
         ("box", format!("{} px of {} Å", settings.n_pixels, four_digits(pixel))),

@@ -1,7 +1,6 @@
 //! The sections of the page about likelihoods.
 
 use maud::{Markup, html};
-use verglas_core::findings::counted;
 use verglas_plot::grouped;
 use verglas_scoring::LikelihoodFolder;
 
@@ -109,12 +108,18 @@ impl Contents<'_> {
     }
 
     fn heads(&self) -> Vec<&'static str> {
-        let mut heads = vec!["structure", "place (from\u{a0}0)", "images that go best with it", "of all", "median correlation"];
+        let mut heads = vec![
+            "structure",
+            "place (from\u{a0}0)",
+            "images that go best with it",
+            "share of all",
+            "median correlation",
+        ];
         if self.survey.second.is_some() {
-            heads.extend(["sum of differences (nat)", "of an image (nat)", "error of that (nat)"]);
+            heads.extend(["sum of differences (nat)", "mean difference (nat)", "error of the mean (nat)"]);
         }
         if self.survey.displacements.were_tried() {
-            heads.push("of its images at the rim");
+            heads.push("of these at the rim");
         }
         heads
     }
@@ -149,7 +154,7 @@ impl Contents<'_> {
         let body = html! {
             p {
                 "Between the two structures of the largest sums: " strong { (leader) } " and " strong { (other) } ". "
-                (grouped(second.n_for_leader)) " of " (counted(n, "image")) " "
+                (grouped(second.n_for_leader)) " of " (grouped(n)) " images "
                 @if second.n_for_leader == 1 { "goes" } @else { "go" } " better with the first, " (grouped(against)) " with the \
                  second or with both alike. The sum of the logarithms of their likelihood ratios is " strong { (four_digits(sum)) " nat" }
                 @if deviation.is_finite() { " ± " (two_digits(deviation * (n as f64).sqrt())) " (standard error)" }
@@ -232,7 +237,7 @@ impl Contents<'_> {
                     " At (0, 0), between the cells: " (grouped(found.n_between as usize)) "."
                 }
             }
-            figure.card.single { (found.square().write(format!("displacements: {words}"))) }
+            figure.card.single.square-card { (found.square().write(format!("displacements: {words}"))) }
         };
         Section { id: "displacements", title: "Displacements", body }
     }

@@ -38,7 +38,11 @@ impl SpherePoints {
                 (Some(down), None) => (down.0, true),
                 (None, None) => return best,
             };
-            if is_down { before = place } else { behind = place + 1 }
+            if is_down {
+                before = place
+            } else {
+                behind = place + 1
+            }
             let index = self.by_polar[place].1;
             let distance = angle(self.directions[index], wanted);
             if Some(index) != but && distance < reach {

@@ -25,7 +25,8 @@ pub(crate) fn strips(strips: &[Strip], title: &str, zero: bool) -> Markup {
     let percent = |value: f64| 100.0 * (value - low) / (high - low);
     let left = |value: f64| format!("left:{:.2}%", percent(value));
     let span = |from: f64, to: f64| format!("{};width:{:.2}%", left(from), percent(to) - percent(from));
-    let labels: Vec<(f64, String)> = linear_ticks(low, high, 5).into_iter().map(|tick| (tick, four_digits(tick))).collect();
+    let labels: Vec<(f64, String)> =
+        linear_ticks(low, high, 5).into_iter().map(|tick| (tick, four_digits(tick))).collect();
     let is_long = labels.iter().any(|(_, label)| label.chars().count() > 5);
     let ticks: Vec<(f64, String)> = labels.into_iter().step_by(if is_long { 2 } else { 1 }).collect();
     html! {

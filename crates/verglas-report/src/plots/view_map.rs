@@ -37,7 +37,8 @@ impl ViewMap {
         // A cap of this radius is expected to hold that many.
         let reach = if per_view >= FEW { 0.0 } else { (1.0 - 2.0 * FEW / total.max(FEW)).acos() };
         let density = |view: usize| {
-            let sum = |(count, weight): (f64, f64), view: usize| (count + counts[view] as f64, weight + self.weights[view]);
+            let sum =
+                |(count, weight): (f64, f64), view: usize| (count + counts[view] as f64, weight + self.weights[view]);
             let (count, weight) = points.near(view, reach).fold((0.0, 0.0), sum);
             count / total.max(1.0) / (weight / all).max(f64::MIN_POSITIVE)
         };

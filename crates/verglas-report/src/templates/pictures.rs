@@ -88,7 +88,11 @@ fn in_real_space(shown: &[Shown], name: &str, facts: &TemplateFacts, side: usize
             png: &encode_png(side, side, png::ColorType::Grayscale, &pixels),
             description: format!("template {} of {name}", shown.view),
             is_wide: false,
-            over: if place == 0 { scale.clone() } else { html! {} },
+            over: if place == 0 {
+                scale.clone()
+            } else {
+                html! {}
+            },
             caption: caption(shown.view, facts),
         }
         .write()
