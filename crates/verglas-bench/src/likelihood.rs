@@ -14,7 +14,7 @@ use verglas_likelihood::ctf::ContrastFormula;
 use verglas_likelihood::displacements::Displacements;
 use verglas_likelihood::{Contrast, ImageSet, LikelihoodError, TemplateSet};
 
-use super::likelihood_data::{Data, Images, N_BEADS, PIXEL_ANGSTROM};
+use super::likelihood_data::{Data, Images, PIXEL_ANGSTROM};
 use super::settings::unless_stopped;
 
 /// What to measure of templates and likelihoods.
@@ -172,7 +172,7 @@ fn measure<T: SearchReal + SliceReal>(n_pixels: usize, n_threads: usize, stop: &
         n_pixels,
         n_shells: data.geometry().n_shells(),
         n_inplanes: data.geometry().n_inplanes(),
-        n_beads: N_BEADS,
+        n_beads: data.n_beads(),
         template_ms: beads_ms,
         template_prepare_ms: prepare_beads,
         template_ms_from_map: map_ms,
@@ -226,10 +226,10 @@ mod tests {
     #[test]
     fn a_small_box_is_measured_and_images_find_their_templates() {
         for precision in [Precision::Single, Precision::Double] {
-            let settings = LikelihoodBenchSettings { n_pixels: vec![24], precision, n_threads: 2 };
+            let settings = LikelihoodBenchSettings { n_pixels: vec![32], precision, n_threads: 2 };
             let report = run_likelihood_bench(&settings, &StopFlag::new(false)).unwrap();
             let one = &report.last;
-            assert_eq!((one.n_pixels, one.n_shells, one.n_inplanes), (24, 25, 48));
+            assert_eq!((one.n_pixels, one.n_shells, one.n_inplanes), (32, 33, 64));
             assert_eq!((one.n_templates, one.n_displacements), (32, 257));
             // Made with much signal: all but a few by chance find the view that they were made of.
             assert!(10 * one.n_right >= 8 * one.n_images, "{} of {}", one.n_right, one.n_images);

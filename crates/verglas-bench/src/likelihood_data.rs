@@ -20,8 +20,10 @@ use verglas_likelihood::{Geometry, Real};
 
 /// Side of a pixel and of a voxel.
 pub(super) const PIXEL_ANGSTROM: f64 = 1.5;
-/// Gaussian beads of the structure, and their standard deviation.
-pub(super) const N_BEADS: usize = 600;
+/// Gaussian beads of the structure: so many at 128 pixels, as many to a volume at others, but no fewer than the least.
+const N_BEADS: f64 = 600.0;
+const LEAST_BEADS: usize = 24;
+/// Their standard deviation.
 const BEAD_ANGSTROM: f64 = 3.0;
 /// They fill a ball of this radius, as a share of the box.
 const EXTENT: f64 = 0.3;
@@ -73,19 +75,24 @@ impl Data {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(SEED);
         let extent = EXTENT * box_angstrom;
         let mut positions_angstrom = Vec::new();
-        while positions_angstrom.len() < N_BEADS {
+        let n_beads = (N_BEADS * (n_pixels as f64 / 128.0).powi(3)) as usize;
+        while positions_angstrom.len() < n_beads.max(LEAST_BEADS) {
             let position = [0, 1, 2].map(|_| extent * (2.0 * random.random::<f64>() - 1.0));
             if position.iter().map(|x| x * x).sum::<f64>() < extent * extent {
                 positions_angstrom.push(position);
             }
         }
         let beads = Beads {
+            radii_angstrom: vec![BEAD_ANGSTROM; positions_angstrom.len()],
             positions_angstrom,
-            radii_angstrom: vec![BEAD_ANGSTROM; N_BEADS],
             shape: AtomShape::Gaussian,
             mass: AtomMass::Volume,
         };
         Ok(Self { n_pixels, geometry, beads: Arc::new(beads), views })
+    }
+
+    pub(super) fn n_beads(&self) -> usize {
+        self.beads.positions_angstrom.len()
     }
 
     pub(super) fn geometry(&self) -> &Geometry {

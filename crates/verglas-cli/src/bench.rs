@@ -24,10 +24,11 @@ Examples:
   verglas bench --likelihood
   verglas bench --likelihood --n-pixels 200 --json
 
-With --likelihood, data are made in memory: 600 beads, and a map of them of N voxels along each axis; images with noise and a
-contrast transfer each; the default grid of N + 1 shells and 2N angles; 257 displacements up to N/16 pixels. `template_ms` is
-the time of one template from the beads, all threads at work; `pairs_per_second` counts image × template × displacement, each
-with all 2N rotations, for the best pose of each image, `pairs_per_second_integrated` with the integrated likelihood.";
+With --likelihood, data are made in memory: Gaussian beads, 600 at 128 px and as many to a volume at others; a map of them of N
+voxels along each axis; images with noise and a contrast transfer each; the default grid of N + 1 shells and 2N angles; 257
+displacements up to N/16 pixels. `template_ms` is the time of one template from the beads, all threads at work;
+`pairs_per_second` counts image × template × displacement, each with all 2N rotations, for the best pose of each image,
+`pairs_per_second_integrated` with the integrated likelihood.";
 
 /// Box side of conversions unless told otherwise.
 const DEFAULT_N_PIXELS: usize = 256;
@@ -124,10 +125,11 @@ fn describe_likelihood(report: &LikelihoodBenchReport) -> String {
 /// What was compared at one box, and what is done once.
 fn conditions(one: &BoxReport) -> String {
     format!(
-        "{} px: {} against {} at {}, all {} rotations; prepared once: beads in {:.0} ms, map in {:.0} ms, templates for \
+        "{} px: {} of {} against {} at {}, all {} rotations; prepared once: beads in {:.0} ms, map in {:.0} ms, templates for \
          comparisons in {:.2} s; the right template found for {} of {}",
         one.n_pixels,
         counted(one.n_images, "image"),
+        counted(one.n_beads, "bead"),
         counted(one.n_templates, "template"),
         counted(one.n_displacements, "displacement"),
         one.n_inplanes,
