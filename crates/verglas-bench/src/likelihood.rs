@@ -87,8 +87,8 @@ pub struct BoxReport {
     pub n_right: usize,
 }
 
-/// How long each comparison is to take, s.
-const COMPARE_SECONDS: f64 = 2.5;
+/// How long comparisons of one box are to take, the best pose and the integrated likelihood together, s.
+const COMPARE_SECONDS: f64 = 5.0;
 /// How long templates are made, s.
 const TEMPLATE_SECONDS: f64 = 0.5;
 /// Templates that images are compared with: they need as many radial functions as thousands would.
@@ -156,17 +156,15 @@ fn measure<T: SearchReal + SliceReal>(n_pixels: usize, n_threads: usize, stop: &
         Ok((comparison.images.iter().enumerate().filter(|&pair| is_right(pair)).count(), seconds))
     };
     unless_stopped(stop)?;
-    let (best_pose, prepare_seconds) = search(false)?;
+    let ((best_pose, prepare_seconds), (integrated, _)) = (search(false)?, search(true)?);
     let mut images = Images::default();
     data.add_images(&templates, FEW_IMAGES, &mut images)?;
-    let (_, seconds) = compare(&best_pose, &images)?;
+    let seconds = compare(&best_pose, &images)?.1 + compare(&integrated, &images)?.1;
     let in_time = (FEW_IMAGES as f64 * COMPARE_SECONDS / seconds.max(1e-9)) as usize;
     let most = (MOST_BYTES / size_of_val(&images.values[..images.values.len() / FEW_IMAGES]).max(1)).min(MOST_IMAGES);
     data.add_images(&templates, in_time.clamp(FEW_IMAGES, most.max(FEW_IMAGES)), &mut images)?;
     unless_stopped(stop)?;
     let (n_right, best_pose_seconds) = compare(&best_pose, &images)?;
-    drop(best_pose);
-    let (integrated, _) = search(true)?;
     let (_, integrated_seconds) = compare(&integrated, &images)?;
     Ok(BoxReport {
         n_pixels,
