@@ -1,5 +1,8 @@
-//! How fast this machine is: each step of a conversion, and a whole run against a bare loop over the same bytes.
+//! How fast this machine is: each step of a conversion, and a whole run against a bare loop over the same bytes; templates and
+//! likelihoods.
 
+mod likelihood;
+mod likelihood_data;
 mod settings;
 mod steps;
 mod whole_run;
@@ -7,6 +10,9 @@ mod whole_run;
 use std::fs;
 use std::path::Path;
 
+pub use likelihood::{
+    BoxReport, DEFAULT_BOXES, LEAST_BOX, LikelihoodBenchReport, LikelihoodBenchSettings, run_likelihood_bench,
+};
 use num_complex::Complex;
 use serde::Serialize;
 pub use settings::{BenchSettings, N_RUNS};

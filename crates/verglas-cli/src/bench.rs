@@ -4,7 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use verglas::bench::{BenchReport, BenchSettings, DEFAULT_RUN_BYTES, run_bench};
+use verglas::bench::{
+    BenchReport, BenchSettings, BoxReport, DEFAULT_BOXES, DEFAULT_RUN_BYTES, LikelihoodBenchReport,
+    LikelihoodBenchSettings, run_bench, run_likelihood_bench,
+};
 use verglas::findings::counted;
 use verglas::grid::Precision;
 use verglas::settings::ConvertSettings;
@@ -17,14 +20,28 @@ use crate::values::choice;
 const EXAMPLES: &str = "\
 Examples:
   verglas bench
-  verglas bench --n-pixels 400 --precision double -j 8 --folder /scratch --json";
+  verglas bench --n-pixels 400 --precision double -j 8 --folder /scratch --json
+  verglas bench --likelihood
+  verglas bench --likelihood --n-pixels 200 --json
+
+With --likelihood, data are made in memory: Gaussian beads, 600 at 128 px and as many to a volume at others; a map of them of N
+voxels along each axis; images with noise and a contrast transfer each; the default grid of N + 1 shells and 2N angles; 257
+displacements up to N/16 pixels. `template_ms` is the time of one template from the beads, all threads at work;
+`pairs_per_second` counts image × template × displacement, each with all 2N rotations, for the best pose of each image,
+`pairs_per_second_integrated` with the integrated likelihood.";
+
+/// Box side of conversions unless told otherwise.
+const DEFAULT_N_PIXELS: usize = 256;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct BenchArguments {
-    /// Box side, pixels
-    #[arg(long, value_name = "N", default_value = "256")]
-    pub n_pixels: NonZeroUsize,
+    /// Templates and likelihoods, in place of conversions
+    #[arg(long, conflicts_with = "folder")]
+    pub likelihood: bool,
+    /// Box side, pixels [default: 256; with --likelihood 64, then 128]
+    #[arg(long, value_name = "N")]
+    pub n_pixels: Option<NonZeroUsize>,
     /// Precision of the Fourier images
     #[arg(long, value_parser = choice::<Precision>(), default_value_t, value_name = "PRECISION")]
     pub precision: Precision,
@@ -41,21 +58,87 @@ pub struct BenchArguments {
 
 /// Measures and prints.
 pub fn run(arguments: &BenchArguments) -> Result<(), Failure> {
+    let n_threads = arguments.threads.map_or(ConvertSettings::default().n_threads, usize::from);
+    let n_pixels = arguments.n_pixels.map(usize::from);
+    let signals = Signals::listen()?;
+    if arguments.likelihood {
+        let settings = LikelihoodBenchSettings {
+            n_pixels: n_pixels.map_or_else(|| DEFAULT_BOXES.to_vec(), |n| vec![n]),
+            precision: arguments.precision,
+            n_threads,
+        };
+        let report = run_likelihood_bench(&settings, &signals.stop).map_err(|error| signals.failure(error))?;
+        return print(arguments, serde_json::to_string_pretty(&report), &describe_likelihood(&report));
+    }
     let settings = BenchSettings {
-        n_pixels: arguments.n_pixels.get(),
+        n_pixels: n_pixels.unwrap_or(DEFAULT_N_PIXELS),
         precision: arguments.precision,
-        n_threads: arguments.threads.map_or(ConvertSettings::default().n_threads, usize::from),
+        n_threads,
         run_bytes: DEFAULT_RUN_BYTES,
     };
     let folder = arguments.folder.clone().unwrap_or_else(std::env::temp_dir);
-    let signals = Signals::listen()?;
     let report = run_bench(&settings, &folder, &signals.stop).map_err(|error| signals.failure(error))?;
+    print(arguments, serde_json::to_string_pretty(&report), &describe(&report))
+}
+
+fn print(arguments: &BenchArguments, json: serde_json::Result<String>, words: &str) -> Result<(), Failure> {
     if arguments.json {
-        result(&printable_json(serde_json::to_string_pretty(&report).unwrap_or_default()))?;
+        result(&printable_json(json.unwrap_or_default()))?;
     } else {
-        result(&describe(&report))?;
+        result(words)?;
     }
     Ok(())
+}
+
+fn describe_likelihood(report: &LikelihoodBenchReport) -> String {
+    let mut lines = vec![
+        format!(
+            "{} precision, {}, vectors of {}",
+            report.precision,
+            counted(report.n_threads, "thread"),
+            report.instruction_set
+        ),
+        format!(
+            "{:<8} {:<20} {:>17} {:>15} {:>17} {:>15}",
+            "box", "grid", "template (beads)", "template (map)", "best pose", "integrated"
+        ),
+        format!(
+            "{:<8} {:<20} {:>17} {:>15} {:>17} {:>15}",
+            "px", "shells × angles", "ms", "ms", "million pairs/s", "million pairs/s"
+        ),
+    ];
+    lines.extend(report.boxes.iter().map(|one| {
+        format!(
+            "{:<8} {:<20} {:>17.3} {:>15.3} {:>17.3} {:>15.3}",
+            one.n_pixels,
+            format!("{} × {}", one.n_shells, one.n_inplanes),
+            one.template_ms,
+            one.template_ms_from_map,
+            one.pairs_per_second / 1e6,
+            one.pairs_per_second_integrated / 1e6
+        )
+    }));
+    lines.extend(report.boxes.iter().map(conditions));
+    lines.join("\n")
+}
+
+/// What was compared at one box, and what is done once.
+fn conditions(one: &BoxReport) -> String {
+    format!(
+        "{} px: {} of {} against {} at {}, all {} rotations; prepared once: beads in {:.0} ms, map in {:.0} ms, templates for \
+         comparisons in {:.2} s; the right template found for {} of {}",
+        one.n_pixels,
+        counted(one.n_images, "image"),
+        counted(one.n_beads, "bead"),
+        counted(one.n_templates, "template"),
+        counted(one.n_displacements, "displacement"),
+        one.n_inplanes,
+        one.template_prepare_ms,
+        one.template_prepare_ms_from_map,
+        one.prepare_seconds,
+        one.n_right,
+        one.n_images
+    )
 }
 
 fn describe(report: &BenchReport) -> String {

@@ -15,12 +15,13 @@ Examples:
   verglas report stacks
   verglas report stacks -o particles.html --examples 30 --look-at 1000000
   verglas report templates
+  verglas report likelihood
   verglas report weights";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ReportArguments {
-    /// Output folder of `verglas convert`, `verglas templates` or `verglas weights`
+    /// Output folder of `verglas convert`, `templates`, `likelihood` or `weights`
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// The page to write [default: DIR/report.html]
@@ -64,6 +65,9 @@ pub fn describe(summary: &ReportSummary) -> String {
         }
         Subject::Weights { n_structures, n_images } => {
             format!("weights of {} by {}", counted(n_structures, "structure"), counted(n_images, "image"))
+        }
+        Subject::Likelihoods { n_images, n_structures } => {
+            format!("{} with {}", counted(n_images, "image"), counted(n_structures, "structure"))
         }
     };
     let size = indicatif::HumanBytes(summary.bytes as u64);

@@ -2,8 +2,9 @@
 //!
 //! `page` is what every kind of page shares: frame, style, tables, pictures; `plots` and `statistics` draw and sum up
 //! numbers; `run_record` shows what manifests say. `particles` puts them together for stacks of particles, `templates` for
-//! templates of structures; a page about another kind of folder is another such module.
+//! templates of structures, `likelihoods` for likelihoods; a page about another kind of folder is another such module.
 
+mod likelihoods;
 mod page;
 mod particles;
 mod plots;
@@ -75,6 +76,13 @@ pub enum Subject {
         /// Images that they are of.
         n_images: usize,
     },
+    /// Likelihoods of images with structures.
+    Likelihoods {
+        /// Images that are compared with all structures.
+        n_images: usize,
+        /// Structures that they are compared with.
+        n_structures: usize,
+    },
 }
 
 /// What a page about particles counted.
@@ -109,11 +117,8 @@ pub fn write_report(root: &Path, path: &Path, settings: &ReportSettings) -> Resu
             (page, Subject::Templates { n_structures: folder.stacks().len(), n_templates })
         }
         InputRecord::Likelihood { .. } => {
-            return Err(Error::value(format!(
-                "`{}` holds likelihoods, and there is no report of these yet",
-                root.display()
-            ))
-            .with_hint("`results.csv` has all numbers"));
+            let (page, n_images, n_structures) = likelihoods::page(root, &folder, lies_in(path, root))?;
+            (page, Subject::Likelihoods { n_images, n_structures })
         }
         _ => {
             let (page, counts) = particles::page(root, &folder, settings)?;
@@ -127,6 +132,12 @@ fn write_page(page: &Page, path: &Path, subject: Subject) -> Result<ReportSummar
     let page = page.write();
     write_atomically(path, |file| Ok(file.write_all(page.as_bytes())?))?;
     Ok(ReportSummary { path: path.to_owned(), bytes: page.len(), subject })
+}
+
+/// Whether the file at `path` lies, or will lie, in the folder itself: links to its files are right there alone.
+fn lies_in(path: &Path, folder: &Path) -> bool {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    matches!((parent.canonicalize(), folder.canonicalize()), (Ok(parent), Ok(folder)) if parent == folder)
 }
 
 /// An earlier page is replaced, which its head tells; a file of someone else's is not.

@@ -6,12 +6,14 @@ use maud::html;
 use serde_json::Value;
 use verglas_core::findings::counted_do;
 use verglas_plot::grouped;
-use verglas_run::manifest::{FolderRecord, InputRecord};
+use verglas_run::manifest::{FolderRecord, InputRecord, RecordedPath};
 
 use crate::page::{Cell, Origin, Section, bytes_in_words, date_and_time, table};
 
 /// Input files that are listed.
 const MOST_INPUTS: usize = 200;
+/// Values of one setting that are listed.
+const MOST_VALUES: usize = 24;
 
 /// The input's name, for a title.
 pub(crate) fn title(folder: &FolderRecord) -> String {
@@ -22,8 +24,8 @@ pub(crate) fn title(folder: &FolderRecord) -> String {
         InputRecord::IndexedStar { star } => Some(name(star)),
         InputRecord::StarPairs { pairs } => pairs.first().map(|[star, _]| name(star)),
         InputRecord::IndexedCs { cs } => cs.first().map(|cs| name(cs)),
-        InputRecord::Structures { files } => files.first().map(|file| name(file)),
-        InputRecord::Likelihood { particles, .. } => Some(name(particles)),
+        // Their pages have titles of their own.
+        InputRecord::Structures { .. } | InputRecord::Likelihood { .. } => None,
         InputRecord::CryosparcJob { root, job } => Some(format!("{} J{job}", name(root))),
     };
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| "particles".to_owned())
@@ -37,9 +39,19 @@ pub(crate) fn origin(folder: &FolderRecord) -> Origin {
     Origin {
         version: if folder.first().version.is_empty() { "?".to_owned() } else { folder.first().version.clone() },
         time: started.zip(updated).map(|(started, updated)| [started, updated]),
-        // Manifests don't record it yet.
-        command: None,
+        command: command(&folder.first().run.command),
     }
+}
+
+/// A command as a shell takes it; of one that is not recorded, none.
+fn command(words: &[RecordedPath]) -> Option<String> {
+    let is_plain =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./,:=+@%^".contains(c));
+    let quoted = |word: &RecordedPath| {
+        let word = word.to_string_lossy().into_owned();
+        if is_plain(&word) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    };
+    (!words.is_empty()).then(|| words.iter().map(quoted).collect::<Vec<_>>().join(" "))
 }
 
 /// What is not as it should be, then every warning of the run once, in the order in which they came.
@@ -49,7 +61,7 @@ pub(crate) fn warnings(folder: &FolderRecord) -> Vec<String> {
         warnings.push(format!(
             "not whole: {} of {} there, and this page is about what is there",
             grouped(folder.stacks().len()),
-            counted_do(folder.n_stacks(), folder.first().settings.input.nouns()[0], "is", "are")
+            counted_do(folder.n_stacks(), folder.first().settings.input.nouns()[1], "is", "are")
         ));
     }
     match folder.parts.iter().map(|part| part.skipped.len()).sum::<usize>() {
@@ -82,6 +94,8 @@ impl Words {
         Self { images: "particles", rate: "particles/s", settings: "Settings of the conversion" };
     pub(crate) const TEMPLATES: Self =
         Self { images: "templates", rate: "templates/s", settings: "Settings of the templates" };
+    pub(crate) const LIKELIHOODS: Self =
+        Self { images: "comparisons", rate: "comparisons/s", settings: "Settings of the comparison" };
 }
 
 /// Speed, settings and files that were read.
@@ -176,9 +190,33 @@ fn value_in_words(value: &Value) -> String {
         Value::Bool(false) => "no".to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(values) if values.is_empty() => "–".to_owned(),
-        Value::Array(values) => values.iter().map(value_in_words).collect::<Vec<_>>().join(", "),
+        Value::Array(values) => {
+            let shown: Vec<String> = values.iter().take(MOST_VALUES).map(value_in_words).collect();
+            let more = values.len().saturating_sub(MOST_VALUES);
+            let more = if more > 0 { format!(", … and {} more", grouped(more)) } else { String::new() };
+            format!("{}{more}", shown.join(", "))
+        }
         // A path that is no UTF-8 stands with its bytes and as text.
         Value::Object(path) if path.contains_key("hex") => path.get("text").map_or("?".to_owned(), value_in_words),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_what_a_shell_takes() {
+        let words = |words: &[&str]| -> Vec<RecordedPath> { words.iter().map(|word| Path::new(word).into()).collect() };
+        assert_eq!(command(&[]), None);
+        let found = command(&words(&["verglas", "likelihood", "my stacks", "-t", "it's", "--memory=2G", ""])).unwrap();
+        assert_eq!(found, "verglas likelihood 'my stacks' -t 'it'\\''s' --memory=2G ''");
+    }
+
+    #[test]
+    fn long_lists_of_values_are_cut() {
+        let values: Vec<Value> = (0..30).map(Value::from).collect();
+        assert!(value_in_words(&Value::Array(values)).ends_with("22, 23, … and 6 more"));
     }
 }

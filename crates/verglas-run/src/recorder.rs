@@ -1,5 +1,6 @@
 //! Keeps the manifest up to date while threads finish stacks.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use verglas_core::error::Result;
 
 use crate::folder::{OutputFolder, host_name};
-use crate::manifest::{Manifest, RunRecord, RunState, SkippedImage, StackRecord, unix_seconds};
+use crate::manifest::{Manifest, RecordedPath, RunRecord, RunState, SkippedImage, StackRecord, unix_seconds};
 
 /// The manifest is written no more often than this while a run goes on.
 const LEAST_PAUSE: Duration = Duration::from_secs(5);
@@ -62,8 +63,20 @@ pub struct ChunkTimes {
 pub(crate) fn say_who_runs(run: &mut RunRecord) {
     run.state = RunState::Running;
     run.started = unix_seconds(SystemTime::now()).unwrap_or(0.0);
+    run.command = own_command(std::env::args_os());
     run.host = host_name();
     run.process = std::process::id();
+}
+
+/// The words of a command of `verglas`, without the folder of the program or what runs it; none of another program.
+fn own_command(words: impl Iterator<Item = std::ffi::OsString>) -> Vec<RecordedPath> {
+    const PROGRAM: &str = "verglas";
+    let words: Vec<PathBuf> = words.map(PathBuf::from).collect();
+    // A script that Python runs is its second word.
+    let start = words.iter().take(2).position(|word| word.file_stem().is_some_and(|stem| stem == PROGRAM));
+    let Some(start) = start else { return Vec::new() };
+    let rest = words[start + 1..].iter().map(|word| word.as_path().into());
+    std::iter::once(Path::new(PROGRAM).into()).chain(rest).collect()
 }
 
 impl<'a> Recorder<'a> {
@@ -155,5 +168,22 @@ impl<'a> Recorder<'a> {
         record.written = Instant::now();
         record.pause = LEAST_PAUSE.max(before.elapsed() * PAUSE_PER_WRITE);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_recorded_if_it_is_our_own() {
+        let of = |words: &[&str]| -> Vec<String> {
+            let found = own_command(words.iter().map(Into::into));
+            found.iter().map(|word| word.display().to_string()).collect()
+        };
+        assert_eq!(of(&["/usr/bin/verglas", "convert", "/a b.star"]), ["verglas", "convert", "/a b.star"]);
+        assert_eq!(of(&["/usr/bin/python3", "/env/bin/verglas", "demo"]), ["verglas", "demo"]);
+        assert!(of(&["/usr/bin/python3", "mine.py", "verglas"]).is_empty());
+        assert!(of(&[]).is_empty());
     }
 }

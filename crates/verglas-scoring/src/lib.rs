@@ -10,11 +10,13 @@
 //! | `run`, `unit` | the work: one structure after the other, each against its stacks |
 //! | `pose` | poses in RELION's convention |
 //! | `results`, `row`, `closing`, `star` | what was written, read again; tables and matrices of all of it |
+//! | `folder` | a folder read again, for what others make of it |
 //! | `manifest`, `summary` | what is recorded, and the closing words |
 //! | `verify` | whether a folder is complete and unaltered |
 
 mod closing;
 mod failure;
+mod folder;
 mod manifest;
 mod memory;
 mod names;
@@ -32,6 +34,7 @@ mod summary;
 mod unit;
 mod verify;
 
+pub use folder::{LikelihoodFolder, UnitPoses, UnitScores};
 pub use manifest::RecordedLikelihood;
 pub use names::{DISPLACEMENTS, LikelihoodFiles, UnitNames};
 pub use prepare::LikelihoodJob;

@@ -1,6 +1,7 @@
 //! The command as a user meets it: exit codes, messages, and what is on disk afterwards.
 
 mod bad_input;
+mod bench;
 mod check;
 mod conversion;
 mod cryosparc;
@@ -20,6 +21,7 @@ mod likelihood_data;
 mod likelihood_errors;
 mod likelihood_golden;
 mod likelihood_poses;
+mod likelihood_report;
 mod mutated_input;
 mod no_files;
 mod partial_alignments;

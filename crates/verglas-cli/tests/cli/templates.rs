@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use verglas_formats::npz::NpzReader;
+
 use crate::conversion::Metadata;
 use crate::data_set::{DataSet, run_in};
 use crate::templates_data::{all_but_manifests, structures, templates, write_descriptor, write_map, write_protein};
@@ -312,12 +314,25 @@ fn a_report_shows_each_structure_and_the_views() {
     for words in ["a.pdb", "9 beads", "map, voxels of 3", "Views", "templates/s", "distance of views"] {
         assert!(page.contains(words), "{words}");
     }
-    // Three pictures of each structure, and the map of the views.
-    assert_eq!(page.matches("data:image/png;base64,").count(), 10);
+    assert!(page.contains("<h1>Templates of 3 structures</h1>"));
+    // Sixteen templates of each structure, half of them in Fourier space, too, and the map of the views.
+    assert_eq!(page.matches("data:image/png;base64,").count(), 3 * (16 + 8) + 1);
+    // The templates that are shown are named and marked on the map, with the angles that their metadata have.
+    let mut metadata = NpzReader::open(set.path("out/templates_fourier_a.npz")).unwrap();
+    let mut angles = |key: &str| metadata.read(key).unwrap().to_f64().unwrap();
+    let (azimuth, polar) = (angles("viewing_azimuth"), angles("viewing_polar"));
+    for place in 0..16 {
+        let view = place * azimuth.len() / 16;
+        let [azimuth, polar] = [azimuth[view], polar[view]].map(|angle| format!("{:.0}°", angle.to_degrees()));
+        assert!(page.contains(&format!("view {view}<br>{azimuth}, {polar}<")), "{view}");
+        assert!(page.contains(&format!("%\">{view}</span>")), "{view}");
+    }
+    // The command that made them.
+    assert!(page.contains("<pre class=\"command\"><code>verglas templates "));
     assert!(!page.contains("particles"), "these are no particles");
     let fewer = set.run(&["report", "out", "--examples", "1", "--log-format", "json"]);
     assert_eq!(fewer.code, 0, "{}", fewer.stderr);
-    assert_eq!(fs::read_to_string(set.path("out/report.html")).unwrap().matches("data:image/png;base64,").count(), 4);
+    assert_eq!(fs::read_to_string(set.path("out/report.html")).unwrap().matches("data:image/png;base64,").count(), 25);
 
     // What can't be read is named.
     fs::write(set.path("out/templates_fourier_b.pt"), b"damaged").unwrap();

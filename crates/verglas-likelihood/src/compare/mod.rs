@@ -24,3 +24,4 @@ mod templates;
 
 pub use plan::{ComparisonSettings, SearchReal};
 pub use search::Search;
+pub use simd::instruction_set;

@@ -50,7 +50,7 @@ pub(crate) fn colour_bar(gradient: &str, ticks: &[(f64, String)], label: &str) -
 }
 
 /// A PNG file as the address of a picture.
-fn data_address(png: &[u8]) -> String {
+pub(crate) fn data_address(png: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut address = String::with_capacity(png.len() * 4 / 3 + 32);
     address.push_str("data:image/png;base64,");

@@ -11,6 +11,8 @@ pub(crate) enum Cell {
     Text(String),
     /// A number, and how it is written.
     Number(f64, String),
+    /// A number as a link to a file beside the page: value, words, file.
+    Link(f64, String, &'static str),
 }
 
 impl Cell {
@@ -32,6 +34,9 @@ impl Cell {
     }
 }
 
+/// Texts up to this length need no room to be broken in.
+const SHORT: usize = 24;
+
 /// A table with one row of heads; `caption` is read to those who can't see it.
 pub(crate) fn table(caption: &str, heads: &[&str], rows: impl Iterator<Item = Vec<Cell>>) -> Markup {
     // Narrow screens lay rows out as blocks, which would take from them that they are a table: the roles say it.
@@ -51,9 +56,12 @@ pub(crate) fn table(caption: &str, heads: &[&str], rows: impl Iterator<Item = Ve
                         tr role="row" {
                             @for (cell, head) in row.iter().zip(heads) {
                                 @match cell {
-                                    Cell::Text(text) => td role="cell" data-head=(head) { (text) },
+                                    Cell::Text(text) =>
+                                        td.short[text.chars().count() <= SHORT] role="cell" data-head=(head) { (text) },
                                     Cell::Number(value, text) =>
                                         td.number role="cell" data-head=(head) data-value=(value) { (text) },
+                                    Cell::Link(value, text, file) =>
+                                        td.number role="cell" data-head=(head) data-value=(value) { a href=(file) { (text) } },
                                 }
                             }
                         }

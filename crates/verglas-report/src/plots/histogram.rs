@@ -9,6 +9,15 @@ use crate::statistics::Histogram;
 
 /// A histogram of `name` (in `unit`) with the median marked; `of` says what is counted.
 pub(crate) fn histogram(histogram: &Histogram, name: &str, unit: &str, of: &str, median: f64) -> Markup {
+    draw(histogram, name, unit, of, median, false)
+}
+
+/// The same of numbers whose sign matters: with a line at 0, if it is within.
+pub(crate) fn signed_histogram(histogram: &Histogram, name: &str, unit: &str, of: &str, median: f64) -> Markup {
+    draw(histogram, name, unit, of, median, true)
+}
+
+fn draw(histogram: &Histogram, name: &str, unit: &str, of: &str, median: f64, zero: bool) -> Markup {
     let most = histogram.counts.iter().copied().max().unwrap_or(0).max(1) as f64;
     let description = format!("histogram of {name}: median {}", four_digits(median));
     let mut axes = Axes::new([histogram.low, histogram.high], [0.0, most * 1.05], 150, description);
@@ -27,6 +36,10 @@ pub(crate) fn histogram(histogram: &Histogram, name: &str, unit: &str, of: &str,
     }
     axes.path("bar", &bars);
     axes.legend.push(("bar", of.to_owned()));
+    if zero && (histogram.low..=histogram.high).contains(&0.0) {
+        axes.line("zero", [(0.0, 0.0), (0.0, most * 1.05)].into_iter());
+        axes.legend.push(("zero", "0".to_owned()));
+    }
     if (histogram.low..=histogram.high).contains(&median) {
         axes.line("median", [(median, 0.0), (median, most * 1.05)].into_iter());
         axes.legend.push(("median", "median".to_owned()));

@@ -5,10 +5,20 @@
 mod axes;
 mod histogram;
 mod intervals;
+mod mollweide;
 mod power;
+mod running_sum;
+mod sphere_points;
+mod square;
+mod strips;
+mod view_map;
 mod viewing_directions;
 
-pub(crate) use histogram::histogram;
+pub(crate) use histogram::{histogram, signed_histogram};
 pub(crate) use intervals::{WithIntervals, intervals};
 pub(crate) use power::{mean_power, power_and_ctf};
+pub(crate) use running_sum::RunningSum;
+pub(crate) use square::Square;
+pub(crate) use strips::{Strip, strips};
+pub(crate) use view_map::ViewMap;
 pub(crate) use viewing_directions::ViewingDirections;

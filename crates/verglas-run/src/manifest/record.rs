@@ -236,6 +236,9 @@ pub struct RunRecord {
     pub updated: f64,
     /// From the beginning to when this was written, s.
     pub seconds: f64,
+    /// The command that was given, word by word; empty where it was none of `verglas`'s own, as from Python.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<RecordedPath>,
     /// The computer's name, if it has one.
     pub host: String,
     /// The process.

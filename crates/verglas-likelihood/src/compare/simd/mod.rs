@@ -54,6 +54,20 @@ pub trait Simd<T: Real>: Copy + Send + Sync {
     fn minus_ln_one_minus(self, u: Self::V) -> Self::V;
 }
 
+/// The name of the set that comparisons use on this processor: `avx512`, `avx2` or `portable`.
+pub fn instruction_set() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if avx512::Avx512::detect().is_some() {
+            return "avx512";
+        }
+        if avx2::Avx2::detect().is_some() {
+            return "avx2";
+        }
+    }
+    "portable"
+}
+
 /// Calls a kernel with the best set that this processor has.
 pub trait Dispatch: Real {
     /// The number of lanes that [`Dispatch::dispatch`] will use.

@@ -1,22 +1,21 @@
 //! The page about a folder of templates: each structure's numbers, pictures of some of its templates, and the views.
 
+mod pictures;
+
 use std::path::Path;
 
-use maud::{Markup, html};
+use maud::html;
 use verglas_core::error::Result;
 use verglas_core::findings::counted;
-use verglas_plot::{DrawnStack, PlotPlan, grouped};
+use verglas_plot::grouped;
 use verglas_run::manifest::FolderRecord;
-use verglas_structures::templates::{PolarPicture, RecordedTemplates, TemplateFacts, TemplateNames, TemplateStack};
+use verglas_structures::templates::{RecordedTemplates, TemplateFacts, TemplateNames};
 
-use crate::page::{Cell, Page, Picture, Section, four_digits, table};
-use crate::plots::ViewingDirections;
+use crate::page::{Cell, Page, Section, four_digits, table};
+use crate::plots::ViewMap;
 use crate::{ReportSettings, run_record};
+use pictures::{N_SHOWN, evenly, pictures};
 
-/// Templates of a structure that are shown.
-const N_SHOWN: usize = 16;
-/// Most templates of a structure whose power is averaged.
-const MOST_FOR_POWER: usize = 128;
 /// Structures that are listed.
 const MOST_LISTED: usize = 2000;
 
@@ -40,11 +39,11 @@ pub(crate) fn page(root: &Path, folder: &FolderRecord, settings: &ReportSettings
     }
     let mut sections = Vec::new();
     if let Some(first) = made.first() {
-        sections = vec![structures(&made), pictures(root, &made, settings.n_examples)?, views(&first.facts)];
+        sections = vec![structures(&made), shown(root, &made, settings.n_examples)?, views(&first.facts)];
     }
     sections.extend(run_record::sections(folder, &run_record::Words::TEMPLATES));
     let page = Page {
-        title: run_record::title(folder),
+        title: title(&made),
         folder: root.display().to_string(),
         origin: run_record::origin(folder),
         facts: facts(&recorded, &made),
@@ -52,6 +51,16 @@ pub(crate) fn page(root: &Path, folder: &FolderRecord, settings: &ReportSettings
         sections,
     };
     Ok((page, made.iter().map(|made| made.facts.views.len()).sum()))
+}
+
+/// Of how many structures, or of which.
+fn title(made: &[Made]) -> String {
+    match made {
+        [] => "Templates".to_owned(),
+        [one] => format!("Templates of {}", one.name),
+        [one, other] => format!("Templates of {} and {}", one.name, other.name),
+        several => format!("Templates of {}", counted(several.len(), "structure")),
+    }
 }
 
 fn facts(recorded: &RecordedTemplates, made: &[Made]) -> Vec<(&'static str, String)> {
@@ -112,19 +121,20 @@ fn structures(made: &[Made]) -> Section {
 }
 
 /// Pictures of some structures' templates.
-fn pictures(root: &Path, made: &[Made], most: usize) -> Result<Section> {
+fn shown(root: &Path, made: &[Made], most: usize) -> Result<Section> {
     let n = made.len().min(most);
     let mut cards = Vec::new();
     for place in 0..n {
         // Evenly spread, the first among them.
         let Made { name, facts } = &made[place * made.len() / n];
-        let drawn = draw(&root.join(TemplateNames::of(name).fourier), name, facts)?;
-        cards.push(card(name, facts, &drawn));
+        let pictures = pictures(&root.join(TemplateNames::of(name).fourier), name, facts)?;
+        cards.push(html! {
+            article.card { h3 { (name) } div.faint { "from " (facts.source) } (pictures) }
+        });
     }
     let body = html! {
         p {
-            "Evenly spread templates of each structure, as images and in Fourier space (real part, blue below zero, red \
-             above), and the mean power of its templates by resolution."
+            "Evenly spread templates of each structure, white where it is dense; below each its view, with azimuth and polar angle;              some of them in Fourier space, blue below zero, red above; and the mean power by resolution. A click enlarges a picture."
             @if n < made.len() { " " (grouped(n)) " of " (grouped(made.len())) " structures, evenly spread." }
         }
         @for card in &cards { (card) }
@@ -132,77 +142,20 @@ fn pictures(root: &Path, made: &[Made], most: usize) -> Result<Section> {
     Ok(Section { id: "templates", title: "Templates", body })
 }
 
-/// Draws some templates of one structure, of the tensor at `path`.
-fn draw(path: &Path, name: &str, facts: &TemplateFacts) -> Result<DrawnStack> {
-    let mut stack = TemplateStack::open(path)?;
-    let descriptor = &facts.descriptor;
-    let plan = PlotPlan::of_templates(descriptor, name);
-    let picture = PolarPicture::new(&descriptor.polar_grid, descriptor.cartesian_grid.n_pixels());
-    let (mut pictures, mut power) = (plan.start(), plan.start_power());
-    let n = stack.n_templates();
-    for (places, is_shown) in [(evenly(n, N_SHOWN), true), (evenly(n, MOST_FOR_POWER), false)] {
-        for view in places {
-            let template = stack.read_double(view..view + 1)?;
-            match is_shown {
-                true => pictures.keep(view, plan.show(&picture.apply(&template), &template)),
-                false => plan.add_power(&template, &mut power),
-            }
-        }
-    }
-    pictures.add_power(&power);
-    Ok(pictures.draw(&plan, 0, n))
-}
-
-/// At most `most` of `n` places, evenly spread.
-fn evenly(n: usize, most: usize) -> impl Iterator<Item = usize> {
-    let shown = n.min(most);
-    (0..shown).map(move |place| place * n / shown)
-}
-
-fn card(name: &str, facts: &TemplateFacts, drawn: &DrawnStack) -> Markup {
-    let picture = |png, what: &str| {
-        let description = format!("{what}: {name}");
-        Picture { png, description, is_wide: false, over: html! {}, caption: html! { (what) } }.write()
-    };
-    html! {
-        article.card {
-            h3 { (name) }
-            div.faint { "from " (facts.source) }
-            div.pictures {
-                (picture(&drawn.physical_png, "templates"))
-                (picture(&drawn.fourier_png, "their Fourier transforms"))
-                (picture(&drawn.power_png, "mean power"))
-            }
-        }
-    }
-}
-
 /// Where templates look from; all structures share the views.
 fn views(facts: &TemplateFacts) -> Section {
-    let mut directions = ViewingDirections::new();
-    for (azimuth, polar) in facts.views.azimuth.iter().zip(&facts.views.polar) {
-        directions.add(*azimuth, *polar);
-    }
+    let views = &facts.views;
+    let angles = views.azimuth.iter().zip(&views.polar).map(|(&azimuth, &polar)| [azimuth, polar]).collect();
+    let map = ViewMap { angles, weights: views.weight.clone() };
+    let marked: Vec<usize> = evenly(views.len(), N_SHOWN).collect();
     let body = html! {
         p {
-            (counted(facts.views.len(), "view")) " for each structure"
+            (counted(views.len(), "view")) " for each structure"
             @if facts.symmetry != "C1" { ", of the part of the sphere that the symmetry " (facts.symmetry) " leaves" }
-            ", on a map that keeps areas (Mollweide): azimuth from −180° on the left to 180° on the right, polar angle from 0° at \
-             the top to 180° at the bottom."
+            ", a dot each; those that are shown above have their numbers. The map keeps areas (Mollweide): azimuth from −180° on \
+             the left to 180° on the right, polar angle from 0° at the top to 180° at the bottom."
         }
-        (directions.write())
+        (map.write_views(&marked))
     };
     Section { id: "views", title: "Views", body }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_spread_evenly_and_none_twice() {
-        assert_eq!(evenly(5, 16).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
-        assert_eq!(evenly(100, 4).collect::<Vec<_>>(), [0, 25, 50, 75]);
-        assert_eq!(evenly(0, 4).count(), 0);
-    }
 }

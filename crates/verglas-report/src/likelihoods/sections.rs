@@ -1,0 +1,277 @@
+//! The sections of the page about likelihoods.
+
+use maud::{Markup, html};
+use verglas_plot::grouped;
+use verglas_scoring::LikelihoodFolder;
+
+use super::compared::Compared;
+use super::directions::Directions;
+use super::lists::Lists;
+use super::survey::{Counted, Second, StructureNumbers, Survey};
+use crate::page::{Cell, Section, four_digits, table, two_digits, with_code};
+use crate::plots::{Strip, histogram, signed_histogram, strips};
+
+/// Structures that charts show; the table has all.
+const MOST_STRIPS: usize = 60;
+
+/// Everything that the sections show.
+pub(super) struct Contents<'a> {
+    pub(super) folder: &'a LikelihoodFolder,
+    pub(super) compared: &'a Compared,
+    pub(super) survey: &'a Survey,
+    pub(super) lists: &'a Lists,
+}
+
+impl Contents<'_> {
+    /// All of them, in their order.
+    pub(super) fn sections(&self) -> Vec<Section> {
+        let mut sections = vec![self.structures()];
+        if let Some(second) = &self.survey.second {
+            sections.extend([self.differences(second), self.decisive(second)]);
+        }
+        sections.extend([self.fit(), self.directions()]);
+        if self.survey.displacements.were_tried() {
+            sections.push(self.displacements());
+        }
+        sections
+    }
+
+    /// The name of the structure at a place among those that are compared.
+    fn name(&self, place: usize) -> &str {
+        &self.folder.settings().structures[self.compared.structures[place]]
+    }
+
+    fn names(&self) -> Vec<&str> {
+        (0..self.compared.structures.len()).map(|place| self.name(place)).collect()
+    }
+
+    fn log_likelihood(&self) -> &'static str {
+        if self.folder.settings().integrated { "integrated log-likelihood" } else { "log-likelihood of the best pose" }
+    }
+
+    /// Places of the structures, the largest sum of log-likelihoods first.
+    fn by_sum(&self) -> Vec<usize> {
+        let numbers = &self.survey.structures;
+        let mut order: Vec<usize> = (0..numbers.len()).collect();
+        order.sort_by(|&a, &b| numbers[b].sum.total_cmp(&numbers[a].sum).then(a.cmp(&b)));
+        order
+    }
+
+    /// Of how many images medians and quantiles are, where not of all.
+    fn of_sample(&self) -> String {
+        match self.survey.n_sampled {
+            n if n == self.survey.n_images => String::new(),
+            n => format!(" Quantiles are of {} images, evenly spread; sums, counts and bars are of all.", grouped(n)),
+        }
+    }
+
+    fn structures(&self) -> Section {
+        let order = self.by_sum();
+        let leader = self.name(self.survey.leader);
+        let shown = &order[..order.len().min(MOST_STRIPS)];
+        let strip = |quantiles: fn(&StructureNumbers) -> [f64; 5]| {
+            let of = |&place: &usize| Strip {
+                name: self.name(place).to_owned(),
+                quantiles: quantiles(&self.survey.structures[place]),
+            };
+            shown.iter().map(of).collect::<Vec<_>>()
+        };
+        let is_one = order.len() == 1;
+        let body = html! {
+            p {
+                "An image goes best with the structure of its largest " (self.log_likelihood()) "; of equals the first in the list. "
+                @if !is_one {
+                    "The leading structure, here " strong { (leader) } ", is that of the largest sum over all images; \
+                     differences are against it: below 0, the leading one fits better. The error of a mean is its standard \
+                     deviation over images, divided by the root of their number."
+                }
+            }
+            (table("Numbers of each structure", &self.heads(), order.iter().map(|&place| self.row(place))))
+            div.charts {
+                figure.card {
+                    h3 { "Correlation of each image with its best pose" }
+                    (strips(&strip(|numbers| numbers.cross_correlation), "correlation", false))
+                }
+                @if !is_one {
+                    figure.card {
+                        h3 { "Log-likelihood minus the leading structure's" }
+                        (strips(&strip(|numbers| numbers.difference), "difference of an image (nat)", true))
+                    }
+                }
+            }
+            @if shown.len() < order.len() {
+                p.faint { "The charts show the " (MOST_STRIPS) " structures of the largest sums." }
+            }
+            @if !self.of_sample().is_empty() { p.faint { (self.of_sample().trim_start()) } }
+        };
+        Section { id: "structures", title: "Structures", body }
+    }
+
+    fn heads(&self) -> Vec<&'static str> {
+        let mut heads = vec![
+            "structure",
+            "place (from\u{a0}0)",
+            "images that go best with it",
+            "share of all",
+            "median correlation",
+        ];
+        if self.survey.second.is_some() {
+            heads.extend(["sum of differences (nat)", "mean difference (nat)", "error of the mean (nat)"]);
+        }
+        if self.survey.displacements.were_tried() {
+            heads.push("of these at the rim");
+        }
+        heads
+    }
+
+    fn row(&self, place: usize) -> Vec<Cell> {
+        let numbers = &self.survey.structures[place];
+        let known = |value: f64| Cell::optional(Some(value).filter(|value| value.is_finite()));
+        let mut row = vec![
+            Cell::text(self.name(place)),
+            Cell::count(self.folder.settings().structure_places[self.compared.structures[place]]),
+            Cell::count(numbers.n_best),
+            share(numbers.n_best, self.survey.n_images),
+            known(numbers.cross_correlation[2]),
+        ];
+        if self.survey.second.is_some() {
+            row.push(known(numbers.sum));
+            row.push(known(numbers.mean));
+            row.push(known(numbers.deviation / (self.survey.n_images as f64).sqrt()));
+        }
+        if self.survey.displacements.were_tried() {
+            row.push(share(numbers.n_at_rim, numbers.n_best));
+        }
+        row
+    }
+
+    fn differences(&self, second: &Second) -> Section {
+        let (leader, other) = (self.name(self.survey.leader), self.name(second.place));
+        let n = self.survey.n_images;
+        let against = n - second.n_for_leader;
+        let deviation = self.survey.structures[second.place].deviation;
+        let sum = second.running.sum();
+        let body = html! {
+            p {
+                "Between the two structures of the largest sums: " strong { (leader) } " and " strong { (other) } ". "
+                (grouped(second.n_for_leader)) " of " (grouped(n)) " images "
+                @if second.n_for_leader == 1 { "goes" } @else { "go" } " better with the first, " (grouped(against)) " with the \
+                 second or with both alike. The sum of the logarithms of their likelihood ratios is " strong { (four_digits(sum)) " nat" }
+                @if deviation.is_finite() { " ± " (two_digits(deviation * (n as f64).sqrt())) " (standard error)" }
+                ": so much better do all images together go with " (leader) ", if all of them show one structure. Where the line \
+                 climbs evenly many images agree; where it climbs by steps few decide."
+            }
+            div.charts {
+                figure.card {
+                    h3 { (leader) " against " (other) ", image by image" }
+                    (number(&second.lead, "log-likelihood ratio", "nat", true))
+                }
+                figure.card {
+                    h3 { "Running sum over the images" }
+                    (second.running.write("sum of log-likelihood ratios (nat)"))
+                }
+                @if self.compared.structures.len() > 2 {
+                    figure.card {
+                        h3 { "The best structure of an image against its next best" }
+                        (number(&second.gap, "log-likelihood ratio", "nat", false))
+                    }
+                }
+            }
+        };
+        Section { id: "differences", title: "Differences", body }
+    }
+
+    fn decisive(&self, second: &Second) -> Section {
+        let (leader, other) = (self.name(self.survey.leader), self.name(second.place));
+        let listed: f64 = second.decisive.iter().filter_map(|image| image.lead).sum();
+        let n = second.decisive.len();
+        let body = html! {
+            p {
+                "The images with the largest log-likelihood ratio of " strong { (leader) } " to " strong { (other) }
+                ", whichever it favours; negative: the second. "
+                @if n == 1 { "It contributes " } @else { "These " (n) " contribute " }
+                (four_digits(listed)) " nat to the sum of " (four_digits(second.running.sum())) " nat."
+            }
+            (self.lists.decisive(&second.decisive, &self.names(), self.survey.leader, second.place))
+        };
+        Section { id: "decisive", title: "Images that decide most", body }
+    }
+
+    fn fit(&self) -> Section {
+        let body = html! {
+            p {
+                "The correlation of each image with the best pose of its best structure, and the images for which it is smallest: \
+                 look at these first where something other than the particle may be in the picture."
+            }
+            figure.card.single { (number(&self.survey.cross_correlation, "correlation", "", false)) }
+            (self.lists.worst(self.survey, &self.names()))
+        };
+        Section { id: "fit", title: "Images that fit worst", body }
+    }
+
+    fn directions(&self) -> Section {
+        let body = html! {
+            @match &self.survey.directions {
+                Directions::Unknown(why) => p { "The viewing directions are not known: " (with_code(why)) "." },
+                Directions::Views { map, counts } => { (directions_in_words()) (map.write_found(counts)) },
+                Directions::Cells { cells, .. } => { (directions_in_words()) (cells.write()) },
+            }
+        };
+        Section { id: "directions", title: "Viewing directions", body }
+    }
+
+    fn displacements(&self) -> Section {
+        let found = &self.survey.displacements;
+        let (n_tried, n_rim) = found.n_tried();
+        let percent = |n: u64, of: usize| format!("{:.1} %", 100.0 * n as f64 / of.max(1) as f64);
+        let words = format!(
+            "{} of the best poses are at the rim, where {} of the displacements are that were tried",
+            percent(found.n_at_rim, self.survey.n_images),
+            percent(n_rim as u64, n_tried)
+        );
+        let body = html! {
+            p {
+                "By how much the template was moved to meet the image, before it was turned, up to "
+                (four_digits(found.reach_angstrom)) " Å along each axis: " (words) ". Particles at the rim may be farther off."
+                @if found.n_between > 0 {
+                    " At (0, 0), between the cells: " (grouped(found.n_between as usize)) "."
+                }
+            }
+            figure.card.single.square-card { (found.square().write(format!("displacements: {words}"))) }
+        };
+        Section { id: "displacements", title: "Displacements", body }
+    }
+}
+
+fn directions_in_words() -> Markup {
+    html! {
+        p {
+            "How often the best structure is seen from each direction, in RELION's angles, on a map that keeps areas (Mollweide): \
+             rotation from −180° on the left to 180° on the right, tilt from 0° at the top to 180° at the bottom."
+        }
+    }
+}
+
+/// A share of a number, in percent.
+fn share(n: usize, of: usize) -> Cell {
+    if of == 0 {
+        return Cell::text("–");
+    }
+    let percent = 100.0 * n as f64 / of as f64;
+    Cell::Number(percent, format!("{percent:.1} %"))
+}
+
+/// A histogram of images, with its median and what lies beyond.
+fn number(counted: &Counted, name: &str, unit: &str, is_signed: bool) -> Markup {
+    let draw = if is_signed { signed_histogram } else { histogram };
+    let counts = &counted.histogram;
+    let unit_after = if unit.is_empty() { String::new() } else { format!(" {unit}") };
+    html! {
+        (draw(counts, name, unit, "images", counted.median))
+        figcaption {
+            "median " (four_digits(counted.median)) (unit_after)
+            @match counts.below { 0 => {}, n => { "; " (grouped(n as usize)) " below the axis" } }
+            @match counts.above { 0 => {}, n => { "; " (grouped(n as usize)) " above it" } }
+        }
+    }
+}
