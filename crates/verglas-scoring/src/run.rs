@@ -142,6 +142,7 @@ impl LikelihoodJob {
             full: self.settings.full_cross_correlation,
             n_threads: self.settings.n_threads,
             memory_bytes: budget.search_bytes,
+            ..ComparisonSettings::default()
         };
         let before = Instant::now();
         let search = Search::new(&self.geometry, templates, &self.displacements, settings)
