@@ -10,6 +10,7 @@
 // Loops count as the formulas do.
 #![allow(clippy::needless_range_loop)]
 
+mod check;
 pub mod compare;
 pub mod ctf;
 pub mod direct;
@@ -22,6 +23,7 @@ mod results;
 mod sets;
 mod sums;
 
+pub use check::ImageCheck;
 pub use error::LikelihoodError;
 pub use formula::{Formula, LogLikelihood, ln_gamma};
 pub use geometry::Geometry;

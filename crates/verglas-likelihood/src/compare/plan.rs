@@ -3,7 +3,7 @@
 use super::basis::{Basis, Spectrum};
 use super::samples::bytes_of_samples;
 use super::simd::Dispatch;
-use super::templates::{Transform, are_real, phases};
+use super::templates::{Transform, are_real, n_phases, phases};
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{Formula, LogLikelihood};
@@ -56,6 +56,7 @@ pub(crate) struct Plan<'a, T: Real> {
     pub likelihood: LogLikelihood,
     pub basis: Basis<T>,
     pub transform: Transform<T>,
+    /// Empty until [`Plan::make_phases`].
     pub phases: Vec<T>,
     pub lanes: usize,
 }
@@ -87,9 +88,19 @@ impl<'a, T: SearchReal> Plan<'a, T> {
             Basis::whole(geometry, spectrum)
         };
         let transform = Transform::new(geometry, are_real);
-        let lanes = T::lanes();
-        let phases = phases(geometry, displacements, transform.n_angles, lanes);
+        let (phases, lanes) = (Vec::new(), T::lanes());
         Ok(Self { geometry, templates, displacements, settings, likelihood, basis, transform, phases, lanes })
+    }
+
+    /// Makes the table of phases: what takes most memory that is not the images'.
+    pub fn make_phases(&mut self) {
+        self.phases = phases(self.geometry, self.displacements, self.transform.n_angles, self.lanes);
+    }
+
+    /// Bytes of that table.
+    pub fn bytes_of_phases(&self) -> u64 {
+        let n = n_phases(self.geometry, self.displacements, self.transform.n_angles, self.lanes);
+        (n * size_of::<T>()) as u64
     }
 
     /// Bytes that making it took beside what stays.

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use verglas_core::threads::share_work;
 
+use super::basis::Extent;
 use super::candidates::{Evaluator, bytes_of_candidates};
 use super::images::{ImageBlock, bytes_per_image};
 use super::plan::{ComparisonSettings, Plan, SearchReal};
 use super::product::GROUP;
 use super::run::{Job, Outcome, bytes_of_thread};
+use super::samples::bytes_of_samples;
+use super::templates::n_phases;
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::integrate_views;
@@ -38,9 +41,41 @@ impl<'a, T: SearchReal> Search<'a, T> {
         displacements: &'a Displacements,
         settings: ComparisonSettings,
     ) -> Result<Self, LikelihoodError> {
-        let search = Self { plan: Plan::new(geometry, templates, displacements, settings)? };
+        let mut search = Self { plan: Plan::new(geometry, templates, displacements, settings)? };
         search.images_at_once()?;
+        search.plan.make_phases();
         Ok(search)
+    }
+
+    /// The least memory that a search of these templates takes, in bytes, without making it; takes as long as finding their
+    /// radial functions does.
+    ///
+    /// # Errors
+    /// When a grid is too small for the likelihood.
+    pub fn needed_memory_bytes(
+        geometry: &'a Geometry,
+        templates: TemplateSet<'a, T>,
+        displacements: &'a Displacements,
+        settings: &ComparisonSettings,
+    ) -> Result<u64, LikelihoodError> {
+        let settings = ComparisonSettings { memory_bytes: u64::MAX, ..settings.clone() };
+        Ok(Self { plan: Plan::new(geometry, templates, displacements, settings)? }.least_memory_bytes())
+    }
+
+    /// The least memory that suffices whatever the templates of `n_views` views are, in bytes: what a search of them can keep
+    /// to ([`Search::least_memory_bytes`]) is no more.
+    pub fn sufficient_memory_bytes(
+        geometry: &Geometry,
+        displacements: &Displacements,
+        n_views: usize,
+        settings: &ComparisonSettings,
+    ) -> u64 {
+        let (basis, n_angles, lanes) = (Extent::most(geometry), geometry.n_inplanes(), T::lanes());
+        let phases = n_phases(geometry, displacements, n_angles, lanes) * size_of::<T>();
+        let n_threads = settings.n_threads.max(1);
+        let fixed = phases as u64 + n_threads as u64 * bytes_of_thread::<T>(geometry, basis, n_angles, lanes);
+        let for_images = fixed + GROUP as u64 * bytes_of_image::<T>(geometry, basis, n_views, settings);
+        for_images.max(bytes_of_samples(geometry, n_threads))
     }
 
     /// How many radial functions are kept, of all frequencies together, and how many there would be.
@@ -55,19 +90,15 @@ impl<'a, T: SearchReal> Search<'a, T> {
     }
 
     fn fixed_bytes(&self) -> u64 {
-        let phases = (self.plan.phases.len() * size_of::<T>()) as u64;
-        let n_threads = self.plan.settings.n_threads.max(1) as u64;
-        phases
-            + n_threads * bytes_of_thread(self.plan.geometry, &self.plan.basis, &self.plan.transform, self.plan.lanes)
+        let plan = &self.plan;
+        let (basis, n_angles) = (plan.basis.extent(), plan.transform.n_angles);
+        plan.bytes_of_phases()
+            + plan.settings.n_threads.max(1) as u64 * bytes_of_thread::<T>(plan.geometry, basis, n_angles, plan.lanes)
     }
 
     fn bytes_per_image(&self) -> u64 {
-        let n_threads = self.plan.settings.n_threads.max(1);
-        // Tables and candidates of each thread, and a likelihood for each view.
-        let tables = n_threads * (5 * self.plan.geometry.n_inplanes() * size_of::<T>() + 128)
-            + (n_threads + 1) * bytes_of_candidates::<T>();
-        let views = self.plan.templates.n_views() * size_of::<f64>();
-        bytes_per_image(self.plan.geometry, &self.plan.basis, self.plan.settings.formula) + (tables + views) as u64
+        let plan = &self.plan;
+        bytes_of_image::<T>(plan.geometry, plan.basis.extent(), plan.templates.n_views(), &plan.settings)
     }
 
     /// How many images are held at once.
@@ -193,4 +224,13 @@ impl<'a, T: SearchReal> Search<'a, T> {
             .filter_map(|result| result.into_inner().expect("all threads are done"))
             .collect::<Result<Vec<_>, _>>()
     }
+}
+
+/// Bytes that an image takes while it is compared, at most.
+fn bytes_of_image<T: Real>(geometry: &Geometry, basis: Extent, n_views: usize, settings: &ComparisonSettings) -> u64 {
+    let n_threads = settings.n_threads.max(1);
+    // Tables and candidates of each thread, and a likelihood for each view.
+    let tables = n_threads * (5 * geometry.n_inplanes() * size_of::<T>() + 128)
+        + (n_threads + 1) * bytes_of_candidates::<T>();
+    bytes_per_image::<T>(geometry, basis, settings.formula) + (tables + n_views * size_of::<f64>()) as u64
 }

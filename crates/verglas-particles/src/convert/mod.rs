@@ -3,9 +3,11 @@
 mod contrast;
 mod grids;
 mod images;
+mod in_memory;
 mod left_out;
 mod manifest;
 mod memory;
+mod pipeline;
 mod pixel_check;
 mod prepare;
 mod reports;
@@ -16,6 +18,8 @@ mod stored_looks;
 mod summary;
 
 pub(crate) use left_out::ROW as SKIPPED_ROW_COLUMN;
+pub use left_out::plain_text;
+pub use in_memory::ImageMaker;
 pub use manifest::RecordedConversion;
 pub use prepare::Conversion;
 pub use summary::Summary;

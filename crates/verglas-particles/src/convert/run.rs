@@ -10,11 +10,11 @@ use crc32fast::hash as crc32;
 use num_complex::Complex;
 use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::{Warning, counted_do};
-use verglas_core::hint::{Hint, Setting};
+use verglas_core::hint::Hint;
 use verglas_core::threads::share_work;
 use verglas_core::{Observer, StopFlag};
 use verglas_fourier::grid::Precision;
-use verglas_fourier::polar::{PolarScratch, PolarTransform, Real};
+use verglas_fourier::polar::{PolarTransform, Real};
 use verglas_plot::{PlotPlan, PowerSum};
 use verglas_run::Existing;
 use verglas_run::folder::{DESCRIPTOR, OutputFolder};
@@ -22,16 +22,15 @@ use verglas_run::manifest::{Manifest, RunState};
 use verglas_run::recorder::{ChunkTimes, Recorder};
 use verglas_run::resume::claim;
 
-use super::contrast::is_inverted;
 use super::manifest::new_manifest;
+use super::pipeline::ImageScratch;
 use super::prepare::Conversion;
 use super::resume::Kept;
 use super::stack_run::{ActiveStack, ImageOutcome, ImageRecord};
 use super::summary::Summary;
-use crate::image::{RawImage, ReadFailure};
-use crate::preprocess::{DownsampleScratch, Downsampler, apply_normalization};
+use crate::preprocess::Downsampler;
 use crate::settings::ConvertSettings;
-use crate::stack::{ConversionFiles, FOURIER_FOLDER, ImageScales, PHYSICAL_FOLDER, PLOT_FOLDER, SKIPPED};
+use crate::stack::{ConversionFiles, FOURIER_FOLDER, PHYSICAL_FOLDER, PLOT_FOLDER, SKIPPED};
 
 impl Conversion {
     /// Converts everything and writes it below `output`.
@@ -247,10 +246,9 @@ struct Chunk {
 struct Buffers<T: Real> {
     bytes: Vec<u8>,
     raw: Vec<f32>,
-    downsample_scratch: DownsampleScratch,
     physical: Vec<f32>,
     fourier: Vec<Complex<T>>,
-    scratch: PolarScratch<T>,
+    scratch: ImageScratch<T>,
     /// What can't be read of the chunk, and why; one per image.
     unreadable: Vec<Option<String>>,
     outcomes: Vec<ImageOutcome>,
@@ -275,10 +273,9 @@ where
         let mut buffers = Buffers {
             bytes: Vec::new(),
             raw: vec![0.0; n_images * self.n_raw_pixels()],
-            downsample_scratch: self.downsampler.scratch(),
             physical: vec![0.0; n_images * n_pixels],
             fourier: vec![Complex::default(); n_images * self.transform.output_len()],
-            scratch: self.transform.scratch(),
+            scratch: ImageScratch { downsample: self.downsampler.scratch(), polar: self.transform.scratch() },
             unreadable: Vec::with_capacity(n_images),
             outcomes: Vec::with_capacity(n_images),
             power: self.plots.as_ref().map(PlotPlan::start_power),
@@ -348,7 +345,11 @@ where
         let n_values = self.transform.output_len();
         let first_position = chunk.stack.planned.positions.start + chunk.first;
         let before = Instant::now();
-        match self.read(chunk, first_position, self.n_raw_pixels(), buffers) {
+        buffers.unreadable.clear();
+        buffers.unreadable.resize(chunk.n_images, None);
+        let raw = &mut buffers.raw[..chunk.n_images * self.n_raw_pixels()];
+        let from = (first_position, conversion.settings.skip_unreadable);
+        match conversion.read_images(from, raw, &mut buffers.unreadable, &mut buffers.bytes, self.stop) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(None),
             read => read?,
         }
@@ -366,10 +367,7 @@ where
                 None => match self.compute(chunk, particle, image, buffers) {
                     Ok(record) => ImageOutcome::Written(record),
                     Err(reason) if conversion.settings.skip_unreadable => ImageOutcome::LeftOut(reason.to_owned()),
-                    Err(reason) => {
-                        let hint = Hint::Give(Setting::SkipUnreadable) + " leaves such images out and lists them";
-                        return Err(conversion.name_image(particle, reason).with_hint(hint));
-                    }
+                    Err(reason) => return Err(conversion.not_normalized(particle, reason)),
                 },
             };
             buffers.outcomes.push(outcome);
@@ -403,18 +401,11 @@ where
         let n_pixels = self.transform.n_pixels() * self.transform.n_pixels();
         let n_values = self.transform.output_len();
         let raw = &mut buffers.raw[image * n_raw_pixels..][..n_raw_pixels];
-        if is_inverted(&conversion.table, conversion.settings.contrast, particle) {
-            raw.iter_mut().for_each(|pixel| *pixel = -*pixel);
-        }
-        let downsampled = self.downsampler.apply(RawImage(raw), &mut buffers.downsample_scratch);
         let physical = &mut buffers.physical[image * n_pixels..][..n_pixels];
-        let (centred, normalization) =
-            apply_normalization(downsampled, physical).map_err(|degenerate| degenerate.as_str())?;
         let fourier = &mut buffers.fourier[image * n_values..][..n_values];
-        let norm = self.transform.apply_normalized(centred.pixels(), fourier, &mut buffers.scratch);
-        if !(norm.is_finite() && norm > 0.0) {
-            return Err("its Fourier image vanishes on the grid, so it can't be normalised");
-        }
+        let steps = (&self.downsampler, self.transform);
+        let scales = conversion.transform_image(particle, steps, raw, (physical, fourier), &mut buffers.scratch)?;
+        let (physical, fourier) = (&*physical, &*fourier);
         if let (Some(plots), Some(power)) = (&self.plots, &mut buffers.power) {
             plots.add_power(fourier, power);
             let index = chunk.first + image;
@@ -425,7 +416,7 @@ where
         Ok(ImageRecord {
             fourier_crc: crc32(bytemuck::cast_slice(fourier)),
             physical_crc: if conversion.settings.physical { crc32(bytemuck::cast_slice(physical)) } else { 0 },
-            scales: ImageScales { mean: normalization.mean, max: normalization.max, norm },
+            scales,
         })
     }
 
@@ -434,51 +425,5 @@ where
         let Conversion { images, table, plan, .. } = self.conversion;
         let positions = first_position..first_position + chunk.n_images;
         positions.map(|position| images.section_bytes(table.image[plan.particle(position)])).sum()
-    }
-
-    /// Reads the pixels of a chunk, consecutive sections of a file in one call. Images that can't be read, and may be
-    /// left out, are noted in the buffers.
-    fn read(&self, chunk: &Chunk, first_position: usize, n_pixels: usize, buffers: &mut Buffers<T>) -> Result<()> {
-        let Conversion { plan, table, images, settings, .. } = self.conversion;
-        buffers.unreadable.clear();
-        buffers.unreadable.resize(chunk.n_images, None);
-        let mut image = 0;
-        while image < chunk.n_images {
-            let particle = plan.particle(first_position + image);
-            let file = table.image[particle];
-            let count = self.conversion.n_consecutive(first_position + image, chunk.n_images - image);
-            let pixels = &mut buffers.raw[image * n_pixels..][..count * n_pixels];
-            let read =
-                self.conversion.read_consecutive(first_position + image, count, pixels, &mut buffers.bytes, self.stop);
-            match read {
-                Err(ReadFailure::Unreadable(_)) if settings.skip_unreadable => {
-                    // Some of them may be readable all the same.
-                    for (offset, pixels) in pixels.chunks_exact_mut(n_pixels).enumerate() {
-                        let particle = plan.particle(first_position + image + offset);
-                        match images.read(file, table.section[particle], 1, pixels, &mut buffers.bytes, self.stop) {
-                            Err(ReadFailure::Unreadable(unreadable)) => {
-                                buffers.unreadable[image + offset] = Some(unreadable.0);
-                            }
-                            read => read.map_err(|failure| self.needed_by(particle, failure))?,
-                        }
-                    }
-                }
-                read => read.map_err(|failure| self.needed_by(particle, failure))?,
-            }
-            images
-                .done_with(file, count as u32)
-                .map_err(|error| self.needed_by(particle, ReadFailure::Fatal(error)))?;
-            image += count;
-        }
-        Ok(())
-    }
-
-    /// The error for an image that can't be read.
-    fn needed_by(&self, particle: usize, failure: ReadFailure) -> Error {
-        let error = match failure {
-            ReadFailure::Unreadable(unreadable) => Error::format(unreadable.0),
-            ReadFailure::Fatal(error) => error,
-        };
-        error.with_detail(format_args!("needed by {}", self.conversion.table.place(particle)))
     }
 }

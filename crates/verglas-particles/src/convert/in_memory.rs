@@ -1,0 +1,252 @@
+//! The images of stacks made in memory, as they would be written, for whoever goes on with them at once.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use num_complex::Complex;
+use verglas_core::StopFlag;
+use verglas_core::error::{Error, ErrorKind, Result};
+use verglas_core::findings::Findings;
+use verglas_core::threads::share_work;
+use verglas_fourier::grid::Precision;
+use verglas_fourier::polar::{PolarTransform, Real};
+use verglas_run::manifest::{InputFile, RecordedSettings};
+
+use super::manifest::{inputs, plan_record, recorded_settings};
+use super::pipeline::ImageScratch;
+use super::prepare::Conversion;
+use crate::metadata::Input;
+use crate::particle::ParticleTable;
+use crate::preprocess::Downsampler;
+use crate::settings::ConvertSettings;
+
+/// Makes the Fourier images of a conversion's stacks in memory: the same bits that a run would write.
+pub struct ImageMaker<'a, T: Real> {
+    conversion: &'a Conversion,
+    downsampler: Downsampler,
+    transform: PolarTransform<T>,
+    /// Whether images that can't be made are left out; else the first of them is an error.
+    may_leave_out: bool,
+}
+
+/// Some images of a stack while threads make them.
+struct Share<'a, U> {
+    first_position: usize,
+    /// `[images, n_shells, n_inplanes]`
+    out: &'a mut [U],
+    /// Why an image is left out.
+    left_out: &'a mut [Option<String>],
+}
+
+/// One thread's buffers.
+struct Buffers<T: Real> {
+    bytes: Vec<u8>,
+    raw: Vec<f32>,
+    physical: Vec<f32>,
+    fourier: Vec<Complex<T>>,
+    scratch: ImageScratch<T>,
+}
+
+impl Conversion {
+    /// As [`Conversion::prepare`], for images that are made in memory and never written: nothing is told of the stacks' files,
+    /// and a stack may lose all its images.
+    ///
+    /// # Errors
+    /// As [`Conversion::prepare`].
+    pub fn prepare_in_memory(input: Input, settings: ConvertSettings, findings: &mut Findings) -> Result<Self> {
+        Self::prepare_for(false, input, settings, findings)
+    }
+
+    /// All particles of the input, those included that no stack of this run holds.
+    pub fn table(&self) -> &ParticleTable {
+        &self.table
+    }
+
+    /// What was asked.
+    pub fn settings(&self) -> &ConvertSettings {
+        &self.settings
+    }
+
+    /// Images of each stack, in the order of the stacks' numbers.
+    pub fn stack_sizes(&self) -> impl Iterator<Item = usize> {
+        self.plan.stacks().iter().map(|stack| stack.n_images())
+    }
+
+    /// The particle that is image `image` of stack `stack`.
+    ///
+    /// # Panics
+    /// If there is no such image.
+    pub fn particle_of(&self, stack: usize, image: usize) -> usize {
+        self.plan.particle(self.plan.stacks()[stack].positions.start + image)
+    }
+
+    /// What people call the data set: the metadata file's name, or the job's.
+    pub fn name(&self) -> String {
+        self.data_set_name()
+    }
+
+    /// The files that it reads, as they are now: metadata, descriptor, images.
+    pub fn inputs(&self) -> Vec<InputFile> {
+        inputs(self)
+    }
+
+    /// CRC-32, in hexadecimal, of which image of which row goes where.
+    pub fn plan_crc32(&self) -> String {
+        plan_record(self).crc32
+    }
+
+    /// What its manifest would say of what was asked.
+    ///
+    /// # Errors
+    /// When the descriptor can't be written.
+    pub fn recorded_settings(&self) -> Result<RecordedSettings> {
+        Ok(recorded_settings(self, &self.descriptor.to_bytes()?))
+    }
+
+    /// Bytes that an [`ImageMaker`] and the buffers of its threads take.
+    ///
+    /// # Errors
+    /// When there can be no transform on these grids.
+    pub fn image_maker_bytes(&self) -> Result<u64> {
+        let (n_pixels, grid) = (self.descriptor.cartesian_grid.n_pixels(), &self.descriptor.polar_grid);
+        let (transform, value_bytes) = match self.descriptor.precision {
+            Precision::Single => (PolarTransform::<f32>::estimate_bytes(n_pixels, grid), 8),
+            Precision::Double => (PolarTransform::<f64>::estimate_bytes(n_pixels, grid), 16),
+        };
+        let transform = transform.map_err(|error| Error::value(error.to_string()))?;
+        let downsampler = Downsampler::estimate_bytes(self.sides);
+        let pixel_bytes = |side: usize| 4 * (side as u64) * (side as u64);
+        // Pixels as stored and pixels as read.
+        let raw = 2 * self.buffers.images_per_chunk as u64 * pixel_bytes(self.sides.n_input_pixels());
+        let of_thread = raw
+            + pixel_bytes(n_pixels)
+            + grid.n_points() as u64 * value_bytes
+            + (transform.scratch + downsampler.scratch) as u64;
+        Ok((transform.plan + downsampler.plan) as u64 + self.buffers.n_threads as u64 * of_thread)
+    }
+
+    /// Plans the transform.
+    ///
+    /// # Errors
+    /// When there can be none on these grids.
+    pub fn plan_images<T: Real>(&self) -> Result<ImageMaker<'_, T>> {
+        let transform = PolarTransform::plan(self.descriptor.cartesian_grid.n_pixels(), &self.descriptor.polar_grid)
+            .map_err(|error| Error::value(error.to_string()))?;
+        let may_leave_out = self.settings.skip_unreadable;
+        Ok(ImageMaker { conversion: self, downsampler: Downsampler::plan(self.sides), transform, may_leave_out })
+    }
+
+    /// Bytes that images of a stack take in their files.
+    pub fn bytes_of_images(&self, stack: usize, range: Range<usize>) -> u64 {
+        range.map(|image| self.images.section_bytes(self.table.image[self.particle_of(stack, image)])).sum()
+    }
+
+    /// Says whose images will be made from now on, stacks as often as they will be: each image file is closed after its last.
+    pub fn expect_stacks(&self, stacks: &[usize]) {
+        self.images.expect(&self.count_images_of_files(stacks));
+    }
+}
+
+impl<T: Real> ImageMaker<'_, T> {
+    /// The same, leaving out what can't be made whatever the settings say: to find out which images these are.
+    #[must_use]
+    pub fn leaving_out(self) -> Self {
+        Self { may_leave_out: true, ..self }
+    }
+
+    /// Makes images of a stack on the conversion's threads, each value through `convert` into `out`,
+    /// `[images, n_shells, n_inplanes]`. What comes back says for each image why it is left out, where that is allowed; what stands in its place does not matter.
+    ///
+    /// # Errors
+    /// That of the first image that can't be read or normalised and may not be left out; of the kind
+    /// [`ErrorKind::Interrupted`] when it is stopped.
+    ///
+    /// # Panics
+    /// If there are no such images, or `out` has another length.
+    pub fn make<U: Send>(
+        &self,
+        stack: usize,
+        range: Range<usize>,
+        out: &mut [U],
+        convert: impl Fn(Complex<T>) -> U + Sync,
+        stop: &StopFlag,
+    ) -> Result<Vec<Option<String>>> {
+        let n_values = self.transform.output_len();
+        assert_eq!(out.len(), range.len() * n_values, "room for the images");
+        let positions = &self.conversion.plan.stacks()[stack].positions;
+        assert!(range.end <= positions.len(), "images of the stack");
+        let mut left_out = vec![None; range.len()];
+        let at_once = self.conversion.buffers.images_per_chunk.max(1);
+        let shares = out.chunks_mut(at_once * n_values).zip(left_out.chunks_mut(at_once)).enumerate();
+        let first = positions.start + range.start;
+        let shares = shares
+            .map(|(nth, (out, left_out))| (nth, Share { first_position: first + nth * at_once, out, left_out }));
+        let next = Mutex::new(shares);
+        let (failure, has_failed) = (Mutex::new(None::<(usize, Error)>), AtomicBool::new(false));
+        let n_threads = self.conversion.buffers.n_threads.min(range.len().div_ceil(at_once));
+        share_work(n_threads, || {
+            let mut buffers = self.buffers(at_once);
+            // Shares are handed out in order and each one that was taken is finished, so the earliest failure counts.
+            while !has_failed.load(Ordering::Acquire) {
+                let share = next.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some((nth, share)) = share else { break };
+                if let Err(error) = self.make_share(share, &convert, &mut buffers, stop) {
+                    let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+                    if failure.as_ref().is_none_or(|(earliest, _)| nth < *earliest) {
+                        *failure = Some((nth, error));
+                    }
+                    has_failed.store(true, Ordering::Release);
+                }
+            }
+        });
+        drop(next);
+        match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some((_, error)) => Err(error),
+            None => Ok(left_out),
+        }
+    }
+
+    fn buffers(&self, n_images: usize) -> Buffers<T> {
+        let n_raw_pixels = self.downsampler.sides().n_input_pixels().pow(2);
+        Buffers {
+            bytes: Vec::new(),
+            raw: vec![0.0; n_images * n_raw_pixels],
+            physical: vec![0.0; self.transform.n_pixels().pow(2)],
+            fourier: vec![Complex::default(); self.transform.output_len()],
+            scratch: ImageScratch { downsample: self.downsampler.scratch(), polar: self.transform.scratch() },
+        }
+    }
+
+    fn make_share<U>(
+        &self,
+        share: Share<'_, U>,
+        convert: &impl Fn(Complex<T>) -> U,
+        buffers: &mut Buffers<T>,
+        stop: &StopFlag,
+    ) -> Result<()> {
+        let (conversion, n_values) = (self.conversion, self.transform.output_len());
+        let Share { first_position, out, left_out } = share;
+        let n_raw_pixels = self.downsampler.sides().n_input_pixels().pow(2);
+        let raw = &mut buffers.raw[..left_out.len() * n_raw_pixels];
+        conversion.read_images((first_position, self.may_leave_out), raw, left_out, &mut buffers.bytes, stop)?;
+        let images = raw.chunks_exact_mut(n_raw_pixels).zip(out.chunks_exact_mut(n_values)).zip(left_out);
+        for (image, ((raw, out), left_out)) in images.enumerate() {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Error::new(ErrorKind::Interrupted, "stopped"));
+            }
+            if left_out.is_some() {
+                continue;
+            }
+            let particle = conversion.plan.particle(first_position + image);
+            let steps = (&self.downsampler, &self.transform);
+            let room = (&mut buffers.physical[..], &mut buffers.fourier[..]);
+            match conversion.transform_image(particle, steps, raw, room, &mut buffers.scratch) {
+                Ok(_) => out.iter_mut().zip(&buffers.fourier).for_each(|(out, value)| *out = convert(*value)),
+                Err(reason) if self.may_leave_out => *left_out = Some(reason.to_owned()),
+                Err(reason) => return Err(conversion.not_normalized(particle, reason)),
+            }
+        }
+        Ok(())
+    }
+}
