@@ -218,9 +218,7 @@ pub fn input(paths: &[PathBuf], arguments: &ImageArguments) -> std::result::Resu
         };
     }
     // A .csg is no input, but the reader says which .cs files it stands for.
-    if arguments.images.is_empty()
-        && paths.iter().all(|path| has_ending(path, "cs") || has_ending(path, "csg"))
-    {
+    if arguments.images.is_empty() && paths.iter().all(|path| has_ending(path, "cs") || has_ending(path, "csg")) {
         return match paths {
             [particles] => Ok(Input::IndexedCs { particles: particles.clone(), passthrough: None }),
             [particles, passthrough] => {

@@ -51,7 +51,8 @@ fn left_to_groups(root: &Path) -> Vec<u64> {
         let mount = root.join(mount);
         // In a container the path may be the host's, and the mount the container's own group: then what is there counts.
         let own = mount.join(path.trim_start_matches('/'));
-        let groups: Vec<PathBuf> = own.ancestors().take_while(|group| group.starts_with(&mount)).map(Into::into).collect();
+        let groups: Vec<PathBuf> =
+            own.ancestors().take_while(|group| group.starts_with(&mount)).map(Into::into).collect();
         left.extend(groups.iter().filter_map(|group| {
             let number = |name: &str| read(&group.join(name))?.trim().parse::<u64>().ok();
             // The files in the page cache count as used, and are given up when memory runs short.
@@ -84,7 +85,11 @@ mod tests {
 
     /// A system's files below a folder of their own, and a job's variables.
     fn free(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Option<u64> {
-        let root = std::env::temp_dir().join(format!("verglas-memory-{}-{:?}", std::process::id(), std::thread::current().id()));
+        let root = std::env::temp_dir().join(format!(
+            "verglas-memory-{}-{:?}",
+            std::process::id(),
+            std::thread::current().id()
+        ));
         let _ = std::fs::remove_dir_all(&root);
         for (name, text) in files {
             let path = root.join(name);

@@ -68,7 +68,8 @@ pub(crate) fn told(
             Error::format(format!("{}: {}", image_of(image), place(shell, inplane))).with_hint(leave_out())
         }
         LikelihoodError::ImageNorm { image } => {
-            Error::format(format!("{} has norm 0 once the constant is taken out", image_of(image))).with_hint(leave_out())
+            Error::format(format!("{} has norm 0 once the constant is taken out", image_of(image)))
+                .with_hint(leave_out())
         }
         LikelihoodError::Contrast { image, problem } => Error::format(format!("{}: {problem}", image_of(image))),
         LikelihoodError::PairNorm { image, view } => Error::format(format!(

@@ -151,10 +151,8 @@ pub(crate) fn warning(n_left_out: usize, n_images: usize, is_in_tables: bool) ->
         return None;
     }
     let place = if is_in_tables { "the tables say which, and why" } else { "the manifest says which, and why" };
-    let message = format!(
-        "{n_left_out} of {} left out, for they can't be read or compared; {place}",
-        counted(n_images, "image")
-    );
+    let message =
+        format!("{n_left_out} of {} left out, for they can't be read or compared; {place}", counted(n_images, "image"));
     Some(Warning { code: "images-left-out", message: message.into() })
 }
 

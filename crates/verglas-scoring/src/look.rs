@@ -78,7 +78,10 @@ impl LikelihoodJob {
         let Some(error) = wrong.into_error() else { return Ok(()) };
         if self.settings.skip_unreadable {
             let of = counted(self.n_images(), "image");
-            findings.warn("image-unreadable", format!("{n} of {of} would be left out: ").as_str() + error.message().clone());
+            findings.warn(
+                "image-unreadable",
+                format!("{n} of {of} would be left out: ").as_str() + error.message().clone(),
+            );
         } else {
             findings.error(error.with_hint(leave_out()));
         }

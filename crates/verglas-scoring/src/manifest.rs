@@ -128,8 +128,7 @@ pub(crate) fn new_manifest(job: &LikelihoodJob, warnings: &[Warning]) -> Result<
 /// Settings of a conversion that decide its images, by names that tell them from the job's own.
 fn settings_of_images(settings: &RecordedSettings) -> impl Iterator<Item = (String, Value)> {
     /// What is written, and what the job says itself.
-    const OTHERS: [&str; 6] =
-        ["physical", "plots", "max_stacks", "skip_unreadable", "descriptor", "descriptor_crc32"];
+    const OTHERS: [&str; 6] = ["physical", "plots", "max_stacks", "skip_unreadable", "descriptor", "descriptor_crc32"];
     let of_images = settings.others.iter().filter(|(name, _)| !OTHERS.contains(&name.as_str()));
     of_images.map(|(name, value)| (format!("images_{name}"), value.clone()))
 }

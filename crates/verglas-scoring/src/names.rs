@@ -108,7 +108,11 @@ fn ending(folder: &str) -> &'static str {
 /// The folders that every structure's files are in.
 pub(crate) fn folders_of(structure: usize, pairs: bool) -> Vec<String> {
     let all = all_folders_of(structure);
-    all.into_iter().zip(FOLDERS).filter(|(_, kind)| *kind != LEFT_OUT && (pairs || *kind != PAIRS)).map(|f| f.0).collect()
+    all.into_iter()
+        .zip(FOLDERS)
+        .filter(|(_, kind)| *kind != LEFT_OUT && (pairs || *kind != PAIRS))
+        .map(|f| f.0)
+        .collect()
 }
 
 /// The folder of the lists of what was left out.

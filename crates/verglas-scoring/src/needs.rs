@@ -47,7 +47,11 @@ impl LikelihoodJob {
             0 => String::new(),
             n => format!(", which is the most of {}, ", counted(n + 1, "structure")),
         };
-        Err(too_little_memory(&format!("comparing one image with `{}`{others}", structure.path.display()), needed, allowed))
+        Err(too_little_memory(
+            &format!("comparing one image with `{}`{others}", structure.path.display()),
+            needed,
+            allowed,
+        ))
     }
 
     /// What suffices whatever the templates are.

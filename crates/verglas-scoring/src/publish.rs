@@ -69,7 +69,8 @@ impl LikelihoodJob {
         let set = self.displacements.angstrom();
         let record = |name: &str, file: FinishedFile| FileRecord::new(name, file.bytes, file.crc32);
         // Of images that were left out.
-        let number = |result: &Option<ImageResult>, of: &dyn Fn(&ImageResult) -> f64| result.as_ref().map_or(f64::NAN, of);
+        let number =
+            |result: &Option<ImageResult>, of: &dyn Fn(&ImageResult) -> f64| result.as_ref().map_or(f64::NAN, of);
         let numbers = |of: &dyn Fn(&ImageResult) -> f64| -> Vec<T> {
             results.iter().map(|result| T::from_f64(number(result, of))).collect()
         };

@@ -88,7 +88,8 @@ impl LikelihoodJob {
 
         let recorder = Recorder::begin(manifest, &output, start)?;
         let told = Told::default();
-        let around = Surroundings { output: &output, recorder: &recorder, observer, stop, told: &told, images: &images };
+        let around =
+            Surroundings { output: &output, recorder: &recorder, observer, stop, told: &told, images: &images };
         let closing = match self.make_all::<T>(&to_do, &around) {
             Ok(closing) => closing,
             Err(error) => {

@@ -56,15 +56,8 @@ fn image_name<T>(row: &Row<T>) -> String {
 pub(crate) struct SkippedRow([String; 7]);
 
 impl SkippedRow {
-    const COLUMNS: [&str; 7] = [
-        "rlnImageName",
-        "verglasImage",
-        "verglasStack",
-        "verglasIndex",
-        "verglasRow",
-        "verglasUid",
-        "verglasReason",
-    ];
+    const COLUMNS: [&str; 7] =
+        ["rlnImageName", "verglasImage", "verglasStack", "verglasIndex", "verglasRow", "verglasUid", "verglasReason"];
 
     /// What is known of an image that was left out for this reason.
     pub(crate) fn new<T>(row: &Row<T>, reason: &str) -> Self {

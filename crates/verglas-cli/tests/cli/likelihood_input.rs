@@ -117,7 +117,8 @@ fn astigmatism_and_its_axis_are_those_of_stacks() {
     assert_ran(&set, "convert data/astigmatic.star -o way --batch-size 8 --no-plots --no-physical");
     for (name, options) in [("usual", ""), ("rows", "--defocus-angle-axis rows"), ("cryolike", "--as-cryolike")] {
         assert_ran(&set, &format!("likelihood way -t templates -o {name}-stacked {HOW} {options}"));
-        let direct = format!("likelihood data/astigmatic.star --batch-size 8 -t templates -o {name}-direct {HOW} {options}");
+        let direct =
+            format!("likelihood data/astigmatic.star --batch-size 8 -t templates -o {name}-direct {HOW} {options}");
         assert_ran(&set, &direct);
         assert_same(&set, &format!("{name}-stacked"), &format!("{name}-direct"));
     }
@@ -165,7 +166,10 @@ fn shards_resume_and_records_are_those_of_any_run() {
     let InputRecord::Likelihood { images: Some(images), .. } = &record.first().settings.input else {
         panic!("{:?}", record.first().settings.input)
     };
-    assert!(matches!(&**images, InputRecord::IndexedStar { star } if star.ends_with("data/particles.star")), "{images:?}");
+    assert!(
+        matches!(&**images, InputRecord::IndexedStar { star } if star.ends_with("data/particles.star")),
+        "{images:?}"
+    );
     let settings = &record.first().settings.others;
     assert_eq!((&settings["images_batch_size"], &settings["images_contrast"]), (&8.into(), &"as-stored".into()));
     let inputs = &record.first().inputs;
@@ -243,7 +247,11 @@ fn what_each_structure_takes_is_known_before_the_first_unit() {
     let allowed = |memory: &str| run(&set, &format!("likelihood stacks -t both -o out {HOW} -j 1 --memory {memory}"));
     let refused = allowed("4M");
     assert_eq!(refused.code, 1, "{}", refused.stdout);
-    assert!(refused.stderr.contains("comparing one image with `fine/templates_fourier_b.pt` takes"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("comparing one image with `fine/templates_fourier_b.pt` takes"),
+        "{}",
+        refused.stderr
+    );
     assert!(!set.path("out").exists(), "a unit was made");
     // So much as is told is enough.
     let needed = refused.stderr.split(" takes ").nth(1).unwrap().split(" MiB").next().unwrap().parse::<f64>().unwrap();

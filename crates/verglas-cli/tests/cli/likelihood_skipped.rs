@@ -49,7 +49,8 @@ fn change_images(path: &Path, change: impl Fn(usize, &mut [f32])) {
 /// Asserts that images `left_out` are nowhere but in the rows that say why, and the others are as in the folder `good`.
 #[track_caller]
 fn assert_left_out(set: &DataSet, output: &str, good: &str, left_out: &[(usize, &str)]) {
-    let (csv, good_csv) = (Csv::read(&set.path(&format!("{output}/results.csv"))), Csv::read(&set.path(&format!("{good}/results.csv"))));
+    let (csv, good_csv) =
+        (Csv::read(&set.path(&format!("{output}/results.csv"))), Csv::read(&set.path(&format!("{good}/results.csv"))));
     assert_eq!(csv.columns(), good_csv.columns());
     assert_eq!(csv.columns().last().unwrap(), "skipped");
     assert_eq!(csv.len(), 40);
@@ -95,7 +96,8 @@ fn assert_left_out(set: &DataSet, output: &str, good: &str, left_out: &[(usize, 
     let good_star = fs::read_to_string(set.path(&format!("{good}/results.star"))).unwrap();
     assert!(!good_star.contains("data_skipped"));
     let all = rows(&good_star);
-    let expected: Vec<String> = (0..20).filter(|&image| reason_of(image).is_none()).map(|image| all[image].clone()).collect();
+    let expected: Vec<String> =
+        (0..20).filter(|&image| reason_of(image).is_none()).map(|image| all[image].clone()).collect();
     assert_eq!(rows(particles), expected);
     let skipped = rows(skipped);
     assert_eq!(skipped.len(), left_out.len());
@@ -119,7 +121,8 @@ fn particles_that_cannot_be_read_are_left_out_and_the_rest_is_what_it_was() {
     assert_eq!(names.len(), 20);
     let section = |row: usize| names[row].split('@').next().unwrap().parse::<usize>().unwrap() - 1;
     let file = |row: usize| names[row].split('@').nth(1).unwrap().to_owned();
-    let find = |name: &str| [set.path(name), set.path("data").join(name)].into_iter().find(|path| path.exists()).unwrap();
+    let find =
+        |name: &str| [set.path(name), set.path("data").join(name)].into_iter().find(|path| path.exists()).unwrap();
     for row in [5, 14] {
         change_images(&find(&file(row)), |image, pixels| {
             if image == section(row) {
@@ -152,7 +155,11 @@ fn particles_that_cannot_be_read_are_left_out_and_the_rest_is_what_it_was() {
 
     let ran = star(&set, "out", "--skip-unreadable");
     assert_eq!(ran.code, 3, "{}", ran.stderr);
-    assert!(ran.stderr.contains("2 of 20 images left out") && ran.stderr.contains("the tables say which"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("2 of 20 images left out") && ran.stderr.contains("the tables say which"),
+        "{}",
+        ran.stderr
+    );
     assert!(ran.stdout.contains("2 images left out"), "{}", ran.stdout);
     let left_out = [(5, "all pixels have the same value"), (14, "NaN or infinite")];
     assert_left_out(&set, "out", "good", &left_out);
@@ -221,7 +228,11 @@ fn missing_files_and_sections_are_left_out_even_where_a_stack_loses_all() {
             16.. => "`gone.mrcs` not found",
             _ => "",
         };
-        assert!(reasons[row].contains(expected) && reasons[row].is_empty() == expected.is_empty(), "{row}: {}", reasons[row]);
+        assert!(
+            reasons[row].contains(expected) && reasons[row].is_empty() == expected.is_empty(),
+            "{row}: {}",
+            reasons[row]
+        );
         if expected.is_empty() {
             assert_eq!(csv.texts("cross_correlation")[row], good.texts("cross_correlation")[row]);
         }
@@ -243,7 +254,8 @@ fn images_of_stacks_that_cannot_be_compared_are_left_out_too() {
     let refused = stacks(&set, "refused", "");
     assert_eq!(refused.code, 1);
     assert!(
-        refused.stderr.contains("stack_000001.pt`: image 3: shell 1, in-plane 6") && refused.stderr.contains("--skip-unreadable"),
+        refused.stderr.contains("stack_000001.pt`: image 3: shell 1, in-plane 6")
+            && refused.stderr.contains("--skip-unreadable"),
         "{}",
         refused.stderr
     );

@@ -230,7 +230,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
 fn bytes_of_image<T: Real>(geometry: &Geometry, basis: Extent, n_views: usize, settings: &ComparisonSettings) -> u64 {
     let n_threads = settings.n_threads.max(1);
     // Tables and candidates of each thread, and a likelihood for each view.
-    let tables = n_threads * (5 * geometry.n_inplanes() * size_of::<T>() + 128)
-        + (n_threads + 1) * bytes_of_candidates::<T>();
+    let tables =
+        n_threads * (5 * geometry.n_inplanes() * size_of::<T>() + 128) + (n_threads + 1) * bytes_of_candidates::<T>();
     bytes_per_image::<T>(geometry, basis, settings.formula) + (tables + n_views * size_of::<f64>()) as u64
 }

@@ -21,6 +21,9 @@ use crate::particle::ParticleTable;
 use crate::preprocess::Downsampler;
 use crate::settings::ConvertSettings;
 
+/// The most images that a thread reads at a time: enough that reading them is no work of its own.
+const MOST_AT_ONCE: usize = 16;
+
 /// Makes the Fourier images of a conversion's stacks in memory: the same bits that a run would write.
 pub struct ImageMaker<'a, T: Real> {
     conversion: &'a Conversion,
@@ -118,12 +121,17 @@ impl Conversion {
         let downsampler = Downsampler::estimate_bytes(self.sides);
         let pixel_bytes = |side: usize| 4 * (side as u64) * (side as u64);
         // Pixels as stored and pixels as read.
-        let raw = 2 * self.buffers.images_per_chunk as u64 * pixel_bytes(self.sides.n_input_pixels());
+        let raw = 2 * self.images_at_once() as u64 * pixel_bytes(self.sides.n_input_pixels());
         let of_thread = raw
             + pixel_bytes(n_pixels)
             + grid.n_points() as u64 * value_bytes
             + (transform.scratch + downsampler.scratch) as u64;
         Ok((transform.plan + downsampler.plan) as u64 + self.buffers.n_threads as u64 * of_thread)
+    }
+
+    /// How many images a thread reads at a time.
+    fn images_at_once(&self) -> usize {
+        self.buffers.images_per_chunk.clamp(1, MOST_AT_ONCE)
     }
 
     /// Plans the transform.
@@ -177,11 +185,11 @@ impl<T: Real> ImageMaker<'_, T> {
         let positions = &self.conversion.plan.stacks()[stack].positions;
         assert!(range.end <= positions.len(), "images of the stack");
         let mut left_out = vec![None; range.len()];
-        let at_once = self.conversion.buffers.images_per_chunk.max(1);
+        let at_once = self.conversion.images_at_once();
         let shares = out.chunks_mut(at_once * n_values).zip(left_out.chunks_mut(at_once)).enumerate();
         let first = positions.start + range.start;
-        let shares = shares
-            .map(|(nth, (out, left_out))| (nth, Share { first_position: first + nth * at_once, out, left_out }));
+        let shares =
+            shares.map(|(nth, (out, left_out))| (nth, Share { first_position: first + nth * at_once, out, left_out }));
         let next = Mutex::new(shares);
         let (failure, has_failed) = (Mutex::new(None::<(usize, Error)>), AtomicBool::new(false));
         let n_threads = self.conversion.buffers.n_threads.min(range.len().div_ceil(at_once));

@@ -17,9 +17,9 @@ mod stack_run;
 mod stored_looks;
 mod summary;
 
+pub use in_memory::ImageMaker;
 pub(crate) use left_out::ROW as SKIPPED_ROW_COLUMN;
 pub use left_out::plain_text;
-pub use in_memory::ImageMaker;
 pub use manifest::RecordedConversion;
 pub use prepare::Conversion;
 pub use summary::Summary;

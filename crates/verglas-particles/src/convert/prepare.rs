@@ -167,12 +167,7 @@ impl Conversion {
     }
 
     /// Checks what can be checked, as much of it as possible: one thing that is wrong hides no other unless it must.
-    fn check(
-        are_written: bool,
-        input: Input,
-        settings: ConvertSettings,
-        findings: &mut Findings,
-    ) -> Option<Self> {
+    fn check(are_written: bool, input: Input, settings: ConvertSettings, findings: &mut Findings) -> Option<Self> {
         check_settings(&input, &settings, findings);
         let given = found(given_descriptor(&settings), findings);
         let read_settings = ReadSettings {
