@@ -153,12 +153,12 @@ fn reach(text: &str) -> Result<f64, String> {
 /// Runs the command.
 pub fn run(arguments: &LikelihoodArguments, messages: Messages) -> Result<(), Failure> {
     let settings = settings(arguments)?;
-    let (particles, templates) = (&particles(arguments)?, &arguments.templates);
+    let (particles, templates) = (particles(arguments)?, &arguments.templates);
     let output = arguments.output.as_deref();
     let mut findings = Findings::new();
     let refused = output
         .filter(|_| !arguments.check)
-        .and_then(|output| LikelihoodJob::check_output(output, particles, templates, &settings).err());
+        .and_then(|output| LikelihoodJob::check_output(output, particles.clone(), templates, &settings).err());
     let prepared = LikelihoodJob::prepare(particles, templates, output, settings, &mut findings);
     messages.findings(&findings);
     let job = match (refused, prepared) {

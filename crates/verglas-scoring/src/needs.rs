@@ -45,7 +45,7 @@ impl LikelihoodJob {
         let Some((needed, structure)) = largest else { return Ok(least) };
         let others = match n_too_large - 1 {
             0 => String::new(),
-            n => format!(", which is the most of {}, ", counted(n + 1, "structure")),
+            n => format!(", which is the most of {},", counted(n + 1, "structure")),
         };
         Err(too_little_memory(
             &format!("comparing one image with `{}`{others}", structure.path.display()),

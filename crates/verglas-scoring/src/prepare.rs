@@ -54,13 +54,13 @@ impl LikelihoodJob {
     /// # Errors
     /// When something is wrong; where several things are, [`Error::others`] has the rest.
     pub fn prepare(
-        particles: &Particles,
+        particles: impl Into<Particles>,
         templates: &Path,
         output: Option<&Path>,
         settings: LikelihoodSettings,
         findings: &mut Findings,
     ) -> Result<Self> {
-        let checked = Self::check(particles, templates, output, settings, findings);
+        let checked = Self::check(&particles.into(), templates, output, settings, findings);
         match (findings.take_error(), checked) {
             (None, Some(job)) => Ok(job),
             (Some(error), _) => Err(error),
@@ -75,7 +75,7 @@ impl LikelihoodJob {
     /// stacks or of the templates.
     pub fn check_output(
         output: &Path,
-        particles: &Particles,
+        particles: impl Into<Particles>,
         templates: &Path,
         settings: &LikelihoodSettings,
     ) -> Result<()> {
@@ -83,7 +83,8 @@ impl LikelihoodJob {
             (Ok(output), Ok(other)) => output == other,
             _ => false,
         };
-        let stacks = match particles {
+        let particles = particles.into();
+        let stacks = match &particles {
             Particles::Stacks(folder) => Some((folder.as_path(), "the stacks")),
             Particles::Input { .. } => None,
         };

@@ -1,7 +1,7 @@
 //! What can be asked of a job that makes likelihoods.
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use verglas_core::choice::choice;
@@ -111,6 +111,13 @@ impl Particles {
             Self::Input { input: Input::CryosparcJob { root, .. }, .. } => root.clone(),
             Self::Input { input, .. } => input.metadata_file().cloned().unwrap_or_default(),
         }
+    }
+}
+
+/// A folder of stacks.
+impl<P: AsRef<Path> + ?Sized> From<&P> for Particles {
+    fn from(folder: &P) -> Self {
+        Self::Stacks(folder.as_ref().to_owned())
     }
 }
 

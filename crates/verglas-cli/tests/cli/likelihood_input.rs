@@ -245,16 +245,16 @@ fn what_each_structure_takes_is_known_before_the_first_unit() {
     fs::write(set.path("both/template_file_list.npy"), list).unwrap();
     fs::copy(set.path("templates/parameters.npz"), set.path("both/parameters.npz")).unwrap();
     let allowed = |memory: &str| run(&set, &format!("likelihood stacks -t both -o out {HOW} -j 1 --memory {memory}"));
-    let refused = allowed("4M");
-    assert_eq!(refused.code, 1, "{}", refused.stdout);
-    assert!(
-        refused.stderr.contains("comparing one image with `fine/templates_fourier_b.pt` takes"),
-        "{}",
-        refused.stderr
-    );
-    assert!(!set.path("out").exists(), "a unit was made");
-    // So much as is told is enough.
-    let needed = refused.stderr.split(" takes ").nth(1).unwrap().split(" MiB").next().unwrap().parse::<f64>().unwrap();
+    for memory in ["4M", "38.4M"] {
+        let refused = allowed(memory);
+        assert_eq!(refused.code, 1, "{}", refused.stdout);
+        let told = "comparing one image with `fine/templates_fourier_b.pt` takes";
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+        assert!(!set.path("out").exists(), "a unit was made");
+    }
+    // Where the templates alone would fit, it is known to the byte what they take: so much is enough, and less is not.
+    let refused = allowed("38.4M").stderr;
+    let needed = refused.split(" takes ").nth(1).unwrap().split(" MiB").next().unwrap().parse::<f64>().unwrap();
     let less = allowed(&format!("{}M", needed - 0.1));
     assert!(less.code == 1 && !set.path("out").exists(), "{}", less.stderr);
     let enough = allowed(&format!("{}M", needed + 0.1));
