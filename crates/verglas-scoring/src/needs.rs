@@ -43,15 +43,12 @@ impl LikelihoodJob {
             least.push(needed);
         }
         let Some((needed, structure)) = largest else { return Ok(least) };
-        let others = match n_too_large - 1 {
-            0 => String::new(),
-            n => format!(", which is the most of {},", counted(n + 1, "structure")),
-        };
-        Err(too_little_memory(
-            &format!("comparing one image with `{}`{others}", structure.path.display()),
-            needed,
-            allowed,
-        ))
+        let what = format!("comparing one image with `{}`", structure.path.display());
+        let error = too_little_memory(&what, needed, allowed);
+        Err(match n_too_large - 1 {
+            0 => error,
+            n => error.with_detail(format_args!("and {}, which take no more", counted(n, "other structure"))),
+        })
     }
 
     /// What suffices whatever the templates are.
