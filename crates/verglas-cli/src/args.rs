@@ -104,6 +104,6 @@ mod tests {
     fn the_default_batch_is_the_librarys() {
         let arguments = Arguments::try_parse_from(["verglas", "check", "a.star"]).unwrap();
         let Command::Check(check) = arguments.command else { panic!() };
-        assert_eq!(check.input.batch_size.get(), verglas::settings::DEFAULT_BATCH_SIZE);
+        assert_eq!(check.input.images.batch_size.get(), verglas::settings::DEFAULT_BATCH_SIZE);
     }
 }

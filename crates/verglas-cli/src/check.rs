@@ -28,7 +28,7 @@ pub struct CheckArguments {
 
 /// Checks and tells; fails when something is wrong.
 pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Result<(), Failure> {
-    let input = input(&arguments.input)?;
+    let input = input(&arguments.input.input, &arguments.input.images)?;
     let settings = settings(&arguments.input);
     let mut findings = Findings::new();
     let checked = check(arguments.deep, || Conversion::prepare_with(input, settings, &mut findings), messages);

@@ -32,6 +32,29 @@ pub struct InputArguments {
           conflicts_with_all = ["precision", "resolution_factor", "n_inplanes"])]
     pub descriptor: Option<PathBuf>,
     #[command(flatten)]
+    pub images: ImageArguments,
+    /// From which axis the defocus angle is written; `rows` makes CryoLike's CTF right for astigmatic images
+    #[arg(long, value_parser = choice::<DefocusAngleAxis>(), default_value_t, value_name = "AXIS", help_heading = "Metadata")]
+    pub defocus_angle_axis: DefocusAngleAxis,
+    /// Stop after so many stacks
+    #[arg(long, value_name = "N", help_heading = "Stacks")]
+    pub max_stacks: Option<NonZeroUsize>,
+    /// Leave out images that are missing, cut off or can't be normalised, list them in DIR/skipped.star, and end with
+    /// exit code 3
+    #[arg(long, help_heading = "Stacks")]
+    pub skip_unreadable: bool,
+    /// Threads [default: all processors allotted to the process, by SLURM too]
+    #[arg(short = 'j', long, value_name = "N", help_heading = "Machine")]
+    pub threads: Option<NonZeroUsize>,
+    /// Upper bound for buffers, such as 512M or 2G [default: 320M]
+    #[arg(long, value_name = "SIZE", value_parser = bytes, help_heading = "Machine")]
+    pub memory: Option<u64>,
+}
+
+/// What becomes of rows and pixels on the way to a Fourier image, wherever that goes.
+#[derive(Debug, Args)]
+pub struct ImageArguments {
+    #[command(flatten)]
     pub grids: GridArguments,
 
     /// Image stacks that the rows of the .star files describe in sequence: as many files, in the same order
@@ -74,29 +97,20 @@ pub struct InputArguments {
     /// Unit of the phase shift (with --images only)
     #[arg(long, value_parser = choice::<AngleUnit>(), default_value_t, value_name = "UNIT", help_heading = "Metadata")]
     pub phase_shift_unit: AngleUnit,
-    /// From which axis the defocus angle is written; `rows` makes CryoLike's CTF right for astigmatic images
-    #[arg(long, value_parser = choice::<DefocusAngleAxis>(), default_value_t, value_name = "AXIS", help_heading = "Metadata")]
-    pub defocus_angle_axis: DefocusAngleAxis,
 
     /// Images per stack
     #[arg(long, value_name = "N", default_value = "1024", help_heading = "Stacks")]
     pub batch_size: NonZeroUsize,
-    /// Stop after so many stacks
-    #[arg(long, value_name = "N", help_heading = "Stacks")]
-    pub max_stacks: Option<NonZeroUsize>,
     /// No stack mixes image files
     #[arg(long, help_heading = "Stacks")]
     pub keep_files_apart: bool,
-    /// Leave out images that are missing, cut off or can't be normalised, list them in DIR/skipped.star, and end with
-    /// exit code 3
-    #[arg(long, help_heading = "Stacks")]
-    pub skip_unreadable: bool,
-    /// Threads [default: all processors allotted to the process, by SLURM too]
-    #[arg(short = 'j', long, value_name = "N", help_heading = "Machine")]
-    pub threads: Option<NonZeroUsize>,
-    /// Upper bound for buffers, such as 512M or 2G [default: 320M]
-    #[arg(long, value_name = "SIZE", value_parser = bytes, help_heading = "Machine")]
-    pub memory: Option<u64>,
+}
+
+impl ImageArguments {
+    /// The files and folders that they name.
+    pub fn read_paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.images.iter().chain(&self.image_dir)
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -139,7 +153,7 @@ pub struct ConvertArguments {
 
 /// Runs the command.
 pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Result<(), Failure> {
-    let input = input(&arguments.input)?;
+    let input = input(&arguments.input.input, &arguments.input.images)?;
     let settings = ConvertSettings {
         physical: !arguments.no_physical,
         plots: !arguments.no_plots,
@@ -158,7 +172,7 @@ pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Res
 }
 
 /// It finished, but particles were left out, as the user allowed.
-const LEFT_OUT: u8 = 3;
+pub const LEFT_OUT: u8 = 3;
 
 /// Checks and converts, telling what there is to tell on the way.
 pub fn convert(
@@ -184,7 +198,7 @@ pub fn convert(
 }
 
 /// The kind of input that the words on the command line amount to.
-pub fn input(arguments: &InputArguments) -> std::result::Result<Input, Failure> {
+pub fn input(paths: &[PathBuf], arguments: &ImageArguments) -> std::result::Result<Input, Failure> {
     let usage = |message: String| Err(Failure::Usage(message));
     let is_radians = |unit| unit == AngleUnit::Radians;
     if arguments.images.is_empty()
@@ -196,15 +210,15 @@ pub fn input(arguments: &InputArguments) -> std::result::Result<Input, Failure> 
         return usage("--pixel-size-from caller, and no --pixel-size".to_owned());
     }
     if let Some(job_number) = arguments.job {
-        return match arguments.input.as_slice() {
+        return match paths {
             [root] => Ok(Input::from_job(root, job_number)),
             several => usage(format!("{} inputs with --job, expected one folder", several.len())),
         };
     }
     let input = if arguments.images.is_empty() {
-        Input::from_paths(&arguments.input)
+        Input::from_paths(paths)
     } else {
-        refuse_other_than_star(&arguments.input).and_then(|()| Input::from_pairs(&arguments.input, &arguments.images))
+        refuse_other_than_star(paths).and_then(|()| Input::from_pairs(paths, &arguments.images))
     };
     input.map_err(|error| match &error {
         InputError::Folder(path) => {
@@ -230,30 +244,38 @@ fn refuse_other_than_star(paths: &[PathBuf]) -> std::result::Result<(), InputErr
 
 /// What the words on the command line ask of a conversion.
 pub fn settings(arguments: &InputArguments) -> ConvertSettings {
-    let defaults = ConvertSettings::default();
+    let settings = settings_of_images(&arguments.images);
     ConvertSettings {
         descriptor: match &arguments.descriptor {
             Some(path) => DescriptorSource::File(path.clone()),
-            None => grids(&arguments.grids),
+            None => settings.descriptor.clone(),
         },
+        defocus_angle_axis: arguments.defocus_angle_axis,
+        max_stacks: arguments.max_stacks.map(NonZeroUsize::get),
+        skip_unreadable: arguments.skip_unreadable,
+        n_threads: arguments.threads.map_or(settings.n_threads, usize::from),
+        memory_bytes: arguments.memory.unwrap_or(settings.memory_bytes),
+        ..settings
+    }
+}
+
+/// What they say of the images alone; grids are made from the data.
+pub fn settings_of_images(arguments: &ImageArguments) -> ConvertSettings {
+    ConvertSettings {
+        descriptor: grids(&arguments.grids),
         image_dir: arguments.image_dir.clone(),
         batch_size: arguments.batch_size.get(),
-        max_stacks: arguments.max_stacks.map(NonZeroUsize::get),
         pixel_size_angstrom: arguments.pixel_size.map(|size| [size, size]),
         pixel_size_from: arguments.pixel_size_from,
         defocus_angle_unit: arguments.defocus_angle_unit,
         phase_shift_unit: arguments.phase_shift_unit,
-        defocus_angle_axis: arguments.defocus_angle_axis,
         downsampling: Downsampling { factor: arguments.downsample, method: arguments.downsample_method },
         contrast: arguments.contrast,
         optics_groups: arguments.optics_group.clone(),
         byte_sign: arguments.mode0,
         pixel_type: arguments.pixel_type,
         keep_files_apart: arguments.keep_files_apart,
-        skip_unreadable: arguments.skip_unreadable,
-        n_threads: arguments.threads.map_or(defaults.n_threads, usize::from),
-        memory_bytes: arguments.memory.unwrap_or(defaults.memory_bytes),
-        ..defaults
+        ..ConvertSettings::default()
     }
 }
 

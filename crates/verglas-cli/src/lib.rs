@@ -11,6 +11,7 @@ mod demo;
 mod descriptor;
 mod export;
 mod failure;
+mod given;
 mod inspect;
 mod inspect_structures;
 mod inspect_text;

@@ -8,12 +8,14 @@ use serde_json::json;
 use verglas::Findings;
 use verglas::findings::counted;
 use verglas::scoring::{
-    ContrastSource, LikelihoodJob, LikelihoodSettings, LikelihoodSummary, StructureChoice, TableFormat,
+    ContrastSource, LikelihoodJob, LikelihoodSettings, LikelihoodSummary, Particles, StructureChoice, TableFormat,
 };
 use verglas::settings::{DefocusAngleAxis, Existing, Shard};
 use verglas::structures::AxisOrder;
 
+use crate::convert::{ImageArguments, LEFT_OUT, input, settings_of_images};
 use crate::failure::Failure;
+use crate::given::Given;
 use crate::messages::Messages;
 use crate::signals::Signals;
 use crate::values::{bytes, choice, shard};
@@ -23,20 +25,24 @@ Examples:
   verglas likelihood stacks -t templates -o likelihood
   verglas likelihood stacks -t templates -o likelihood --table csv --table star
   verglas likelihood stacks -t templates -o likelihood --max-displacement 4 --displacements 9 --no-integrated
+  verglas likelihood run_data.star -t templates -o likelihood
+  verglas likelihood J24_particles.cs J24_passthrough_particles.cs -t templates -o likelihood --contrast blob-sign
   verglas likelihood stacks -t templates -o likelihood --shard 3/8
   verglas likelihood stacks -t templates --check";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct LikelihoodArguments {
-    /// Folder of converted stacks, with fft/ in it; CryoLike's, too
-    #[arg(value_name = "PARTICLES")]
-    pub particles: PathBuf,
+    /// Folder of converted stacks, with fft/ in it; CryoLike's, too. Or whatever `convert` takes: images are then transformed on
+    /// the way, and no stack is written
+    #[arg(required = true, value_name = "PARTICLES")]
+    pub particles: Vec<PathBuf>,
     /// Folder of templates, with template_file_list.npy in it; CryoLike's, too
     #[arg(short, long, value_name = "TEMPLATES")]
     pub templates: PathBuf,
     /// The grids and the viewing distance [default: TEMPLATES/parameters.npz]
-    #[arg(short, long, value_name = "FILE", help_heading = "Input")]
+    #[arg(short, long, value_name = "FILE", help_heading = "Input",
+          conflicts_with_all = ["precision", "resolution_factor", "n_inplanes"])]
     pub descriptor: Option<PathBuf>,
     /// Structures by their places in the list of templates, from 0: `all`, or such as 0,2,5-9
     #[arg(long, value_name = "LIST", default_value = "all", help_heading = "Input")]
@@ -47,13 +53,19 @@ pub struct LikelihoodArguments {
     /// Where the contrast transfer of images comes from
     #[arg(long, value_name = "CTF", value_parser = choice::<ContrastSource>(), default_value_t, help_heading = "Input")]
     pub ctf: ContrastSource,
-    /// From which axis the stacks' defocus angles are written [default: as the stacks say]
+    /// From which axis defocus angles are written [default: as the stacks say; columns in .star and .cs files]
     #[arg(long, value_name = "AXIS", value_parser = choice::<DefocusAngleAxis>(), help_heading = "Input",
           conflicts_with = "as_cryolike")]
     pub defocus_angle_axis: Option<DefocusAngleAxis>,
+    /// Leave out images that are missing, cut off, not finite or constant: their rows in the tables say why, and the exit code is 3
+    #[arg(long, help_heading = "Input")]
+    pub skip_unreadable: bool,
     /// Which axis is which in templates that don't say it: zyx, or xyz where CryoLike made them of maps
     #[arg(long, value_name = "ORDER", help_heading = "Input")]
     pub templates_axes: Option<AxisOrder>,
+
+    #[command(flatten)]
+    pub images: Given<ImageArguments>,
 
     /// Which log-likelihood: plain, of white noise
     #[arg(long, value_name = "NAME", value_parser = ["plain"], default_value = "plain", help_heading = "Comparison")]
@@ -74,7 +86,7 @@ pub struct LikelihoodArguments {
     /// Folder to write to
     #[arg(short, long, value_name = "DIR", help_heading = "Output", required_unless_present = "check")]
     pub output: Option<PathBuf>,
-    /// Find everything that is wrong, and write nothing
+    /// Find everything that is wrong, reading all images and templates, and write nothing
     #[arg(long, help_heading = "Output", conflicts_with_all = ["overwrite", "resume"])]
     pub check: bool,
     /// Keep the best pose of each image with each template, too
@@ -99,9 +111,17 @@ pub struct LikelihoodArguments {
     /// Threads [default: all processors allotted to the process, by SLURM too]
     #[arg(short = 'j', long, value_name = "N", help_heading = "Machine")]
     pub threads: Option<NonZeroUsize>,
-    /// Upper bound for what is held in memory, such as 512M or 2G [default: 2G]
+    /// Upper bound for what is held in memory, such as 512M or 2G [default: a quarter of what is free]
     #[arg(long, value_name = "SIZE", value_parser = bytes, help_heading = "Machine")]
     pub memory: Option<u64>,
+}
+
+impl LikelihoodArguments {
+    /// The files and folders that are read.
+    pub fn read_paths(&self) -> Vec<&PathBuf> {
+        let of_images = self.images.values.read_paths();
+        self.particles.iter().chain([&self.templates]).chain(&self.descriptor).chain(of_images).collect()
+    }
 }
 
 /// How many displacements are tried along axes 0 and 1. (A bare array would be taken for a list of values.)
@@ -133,12 +153,12 @@ fn reach(text: &str) -> Result<f64, String> {
 /// Runs the command.
 pub fn run(arguments: &LikelihoodArguments, messages: Messages) -> Result<(), Failure> {
     let settings = settings(arguments)?;
-    let (particles, templates) = (&arguments.particles, &arguments.templates);
+    let (particles, templates) = (particles(arguments)?, &arguments.templates);
     let output = arguments.output.as_deref();
     let mut findings = Findings::new();
     let refused = output
         .filter(|_| !arguments.check)
-        .and_then(|output| LikelihoodJob::check_output(output, particles, templates, &settings).err());
+        .and_then(|output| LikelihoodJob::check_output(output, particles.clone(), templates, &settings).err());
     let prepared = LikelihoodJob::prepare(particles, templates, output, settings, &mut findings);
     messages.findings(&findings);
     let job = match (refused, prepared) {
@@ -146,22 +166,64 @@ pub fn run(arguments: &LikelihoodArguments, messages: Messages) -> Result<(), Fa
         (Some(error), Ok(_)) | (None, Err(error)) => return Err(error.into()),
         (Some(first), Err(second)) => return Err(first.with_other(second).into()),
     };
-    let Some(output) = output.filter(|_| !arguments.check) else {
-        tell_checked(&job, findings.warnings.len(), messages);
-        return Ok(());
-    };
     let signals = Signals::listen()?;
+    let Some(output) = output.filter(|_| !arguments.check) else {
+        return check(&job, findings.warnings.len(), &signals, messages);
+    };
     let progress = messages.progress(job.n_comparisons() as u64, "comparisons");
     let summary = job.run(output, &findings.warnings, &progress, &signals.stop);
     progress.finish();
     let summary = summary.map_err(|error| signals.failure(error))?;
     messages.summary(&describe(&summary), || serde_json::to_value(&summary).unwrap_or_default());
+    if summary.n_images_skipped > 0 { Err(Failure::AlreadySaid(LEFT_OUT)) } else { Ok(()) }
+}
+
+/// What is compared: a folder of stacks, unless the words are those of an input of `convert`.
+fn particles(arguments: &LikelihoodArguments) -> Result<Particles, Failure> {
+    let (paths, images) = (&arguments.particles, &arguments.images.values);
+    let is_metadata = |path: &PathBuf| {
+        let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
+        !path.is_dir() && ending.is_some_and(|ending| ["star", "cs", "csg"].iter().any(|known| ending == *known))
+    };
+    match paths.as_slice() {
+        [folder] if images.job.is_none() && images.images.is_empty() && !is_metadata(folder) => {
+            if arguments.images.options.is_empty() {
+                return Ok(Particles::Stacks(folder.clone()));
+            }
+            let (options, folder) = (arguments.images.options.join(", "), folder.display());
+            Err(Failure::UsageWithHint(
+                format!("{options} with `{folder}`, which is no .star or .cs file: its images are transformed already"),
+                "these options say how images are made of a .star or .cs file, or of a folder with --job",
+            ))
+        }
+        _ => {
+            let grids = &images.grids;
+            let has_own_grids =
+                grids.precision.is_some() || grids.resolution_factor.is_some() || grids.n_inplanes.is_some();
+            let settings = Box::new(settings_of_images(images));
+            Ok(Particles::Input { input: input(paths, images)?, settings, has_own_grids })
+        }
+    }
+}
+
+/// Looks at all values and tells; fails when something is wrong.
+fn check(job: &LikelihoodJob, n_warnings: usize, signals: &Signals, messages: Messages) -> Result<(), Failure> {
+    let mut findings = Findings::new();
+    let progress = messages.progress(job.n_values() as u64, "images and templates");
+    let looked = job.check_values(&progress, &signals.stop, &mut findings);
+    progress.finish();
+    messages.findings(&findings);
+    looked.map_err(|error| signals.failure(error))?;
+    if let Some(error) = findings.take_error() {
+        return Err(error.into());
+    }
+    tell_checked(job, n_warnings + findings.warnings.len(), messages);
     Ok(())
 }
 
 fn tell_checked(job: &LikelihoodJob, n_warnings: usize, messages: Messages) {
     let mut text = format!(
-        "nothing wrong: {} in {} would be compared with {} at {}",
+        "nothing wrong, all images and templates were read: {} in {} would be compared with {} at {}",
         counted(job.n_images(), "image"),
         counted(job.n_stacks(), "stack"),
         counted(job.n_structures(), "structure"),
@@ -214,6 +276,7 @@ fn settings(arguments: &LikelihoodArguments) -> Result<LikelihoodSettings, Failu
         defocus_angle_axis: arguments.defocus_angle_axis,
         templates_axes: arguments.templates_axes,
         max_stacks: arguments.max_stacks.map(usize::from),
+        skip_unreadable: arguments.skip_unreadable,
         as_cryolike: arguments.as_cryolike,
         existing: match (arguments.overwrite, arguments.resume) {
             (true, _) => Existing::Overwrite,
@@ -250,6 +313,9 @@ fn describe(summary: &LikelihoodSummary) -> String {
         summary.comparisons_per_second(),
         indicatif::HumanBytes(summary.bytes_written),
     );
+    if summary.n_images_skipped > 0 {
+        text.push_str(&format!("\n{} left out", counted(summary.n_images_skipped, "image")));
+    }
     match &summary.n_best {
         None => text.push_str("\ntables and matrices are written when all units are done"),
         Some(n_best) => {

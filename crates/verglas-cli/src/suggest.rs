@@ -48,9 +48,7 @@ fn read_paths(command: &Command) -> Vec<&Path> {
         Command::Convert(arguments) => inputs(&arguments.input),
         Command::Check(arguments) => inputs(&arguments.input),
         Command::Templates(arguments) => arguments.read_paths(),
-        Command::Likelihood(arguments) => {
-            [&arguments.particles, &arguments.templates].into_iter().chain(&arguments.descriptor).collect()
-        }
+        Command::Likelihood(arguments) => arguments.read_paths(),
         Command::Weights(arguments) => std::iter::once(&arguments.likelihoods).chain(&arguments.images).collect(),
         Command::Inspect(arguments) => arguments.files.iter().collect(),
         Command::Status(arguments) => vec![&arguments.folder],
@@ -71,7 +69,7 @@ fn read_paths(command: &Command) -> Vec<&Path> {
 }
 
 fn inputs(arguments: &crate::convert::InputArguments) -> Vec<&PathBuf> {
-    arguments.input.iter().chain(&arguments.images).chain(&arguments.image_dir).chain(&arguments.descriptor).collect()
+    arguments.input.iter().chain(arguments.images.read_paths()).chain(&arguments.descriptor).collect()
 }
 
 #[cfg(test)]

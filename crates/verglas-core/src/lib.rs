@@ -5,6 +5,7 @@ pub mod atomic;
 pub mod error;
 pub mod findings;
 pub mod hint;
+pub mod memory;
 pub mod paths;
 pub mod progress;
 pub mod threads;

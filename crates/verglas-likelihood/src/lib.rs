@@ -10,6 +10,7 @@
 // Loops count as the formulas do.
 #![allow(clippy::needless_range_loop)]
 
+mod check;
 pub mod compare;
 pub mod ctf;
 pub mod direct;
@@ -27,6 +28,7 @@ mod sets;
 mod student;
 mod sums;
 
+pub use check::ImageCheck;
 pub use error::LikelihoodError;
 pub use formula::{ContrastSign, DegreesOfFreedom, Formula, LogLikelihood, ln_gamma};
 pub use geometry::Geometry;

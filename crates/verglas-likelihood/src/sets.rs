@@ -156,7 +156,7 @@ impl<'a, T: Real> ImageSet<'a, T> {
     }
 }
 
-fn first_not_finite<T: Real>(values: &[Complex<T>]) -> Option<usize> {
+pub(crate) fn first_not_finite<T: Real>(values: &[Complex<T>]) -> Option<usize> {
     values.iter().position(|value| !(value.re.to_f64().is_finite() && value.im.to_f64().is_finite()))
 }
 

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use verglas_core::error::Result;
 
-use crate::manifest::{FolderRecord, Manifest, RunState, unix_seconds};
+use crate::manifest::{FolderRecord, InputRecord, Manifest, RunState, unix_seconds};
 use crate::shard::Shard;
 
 /// A run that goes on writes its manifest every few seconds; one that has not for so long is likely gone.
@@ -154,8 +154,10 @@ impl RunStatus {
             RunState::Running if seconds_since_word > SILENT_AFTER_S => State::Silent,
             RunState::Running => State::Running,
         };
-        // Images that were left out are done with too.
-        let in_whole_stacks = part.n_images_written() + part.skipped.len();
+        // Images that were left out are done with too; of comparisons, units count theirs.
+        let counts_images = !matches!(part.settings.input, InputRecord::Likelihood { .. });
+        let n_left_out = if counts_images { part.skipped.len() } else { 0 };
+        let in_whole_stacks = part.n_images_written().saturating_add(n_left_out);
         let n_images_done = match state {
             // What is not in a whole stack is lost with its run.
             State::Complete | State::Silent | State::Stopped | State::Failed => in_whole_stacks,

@@ -20,7 +20,7 @@ use crate::prepare::LikelihoodJob;
 use crate::results::read_numbers;
 use crate::row::{COLUMNS, StackResults};
 use crate::settings::TableFormat;
-use crate::star;
+use crate::star::{self, SkippedRow};
 
 /// What was written at the end.
 #[derive(Debug)]
@@ -55,9 +55,11 @@ pub(crate) fn close<T: Number>(job: &LikelihoodJob, output: &OutputFolder) -> Re
         let results = StackResults::<T>::read(job, output.root(), stack)?;
         for image in 0..results.stack.n_images {
             let best = results.best(image);
-            n_best[best] += 1;
-            n += 1;
-            n_at_edge += usize::from(results.row(image, best, best).is_at_edge);
+            if let Some(best) = best {
+                n_best[best] += 1;
+                n += 1;
+                n_at_edge += usize::from(results.row(image, best, Some(best)).is_at_edge);
+            }
             tables.write(&results, image, best)?;
         }
     }
@@ -109,6 +111,8 @@ struct Tables {
     n_structures: usize,
     csv: Option<BufWriter<Checksummed>>,
     star: Option<StarWriter<BufWriter<Checksummed>>>,
+    /// Images that were left out, for the end of the STAR file.
+    skipped: Vec<SkippedRow>,
 }
 
 impl Tables {
@@ -130,10 +134,10 @@ impl Tables {
         if let Some(writer) = &mut star {
             star::start(writer, integrated).map_err(|error| Error::from_format(&output.path(STAR), error))?;
         }
-        Ok(Self { integrated, n_structures: job.structures.len(), csv, star })
+        Ok(Self { integrated, n_structures: job.structures.len(), csv, star, skipped: Vec::new() })
     }
 
-    fn write<T: Number>(&mut self, results: &StackResults<'_, T>, image: usize, best: usize) -> Result<()> {
+    fn write<T: Number>(&mut self, results: &StackResults<'_, T>, image: usize, best: Option<usize>) -> Result<()> {
         if let Some(csv) = &mut self.csv {
             for structure in 0..self.n_structures {
                 let line = results.row(image, structure, best).to_csv();
@@ -141,16 +145,22 @@ impl Tables {
             }
         }
         if let Some(writer) = &mut self.star {
-            let row = results.row(image, best, best);
+            let row = results.row(image, best.unwrap_or(0), best);
             debug_assert_eq!(row.integrated.is_some(), self.integrated);
-            star::write_row(writer, &row).map_err(|error| Error::from_format(Path::new(STAR), error))?;
+            match best {
+                Some(_) => star::write_row(writer, &row).map_err(|error| Error::from_format(Path::new(STAR), error))?,
+                None => self.skipped.push(SkippedRow::new(&row, row.skipped.as_deref().unwrap_or_default())),
+            }
         }
         Ok(())
     }
 
     /// Gives the tables their names, and adds them to `files`.
     fn finish(self, files: &mut Vec<FileRecord>) -> Result<Vec<PathBuf>> {
-        let star = self.star.map(|writer| writer.finish().map_err(|error| Error::from_format(Path::new(STAR), error)));
+        let star = self.star.map(|mut writer| {
+            let written = star::write_skipped(&mut writer, &self.skipped).and_then(|()| writer.finish());
+            written.map_err(|error| Error::from_format(Path::new(STAR), error))
+        });
         let mut paths = Vec::new();
         for (name, file) in [(CSV, self.csv), (STAR, star.transpose()?)] {
             let Some(file) = file else { continue };

@@ -1,11 +1,10 @@
 //! What is wrong with images and templates, with the files that they are in.
 
-use std::path::Path;
-
 use verglas_core::error::{Error, ErrorKind};
-use verglas_core::hint::{Hint, Setting};
+use verglas_core::hint::{Hint, Setting, Text};
 use verglas_likelihood::LikelihoodError;
 
+use crate::stacks::ImageStack;
 use crate::structures::StructureTemplates;
 
 /// A number of bytes for people.
@@ -26,13 +25,17 @@ pub(crate) fn too_little_memory(what: &str, needed: u64, allowed: u64) -> Error 
         .with_hint("allow more with " + Hint::Give(Setting::Memory))
 }
 
+/// What can be done about images that can't be compared.
+pub(crate) fn leave_out() -> Text {
+    Hint::Give(Setting::SkipUnreadable) + " leaves such images out, and the tables say which"
+}
+
 /// Which images of which stack were compared.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Compared<'a> {
-    /// The stack's tensor.
-    pub(crate) stack: &'a Path,
-    /// The place of the first image that was handed in.
-    pub(crate) first: usize,
+    pub(crate) stack: &'a ImageStack,
+    /// The places in it of the images that were handed in.
+    pub(crate) places: &'a [usize],
 }
 
 /// The error with its places in files; `held` bytes are taken beside what the comparison takes.
@@ -44,7 +47,7 @@ pub(crate) fn told(
 ) -> Error {
     let templates = structure.path.display();
     let image_of = |image: usize| match compared {
-        Some(Compared { stack, first }) => format!("`{}`: image {}", stack.display(), first + image),
+        Some(Compared { stack, places }) => stack.label_of(places.get(image).copied().unwrap_or(image)),
         None => format!("image {image}"),
     };
     let view_of = |view: usize| {
@@ -62,10 +65,11 @@ pub(crate) fn told(
         }
         LikelihoodError::TemplateNorm { view } => Error::format(format!("`{templates}`: {} has norm 0", view_of(view))),
         LikelihoodError::ImageNotFinite { image, shell, inplane } => {
-            Error::format(format!("{}: {}", image_of(image), place(shell, inplane)))
+            Error::format(format!("{}: {}", image_of(image), place(shell, inplane))).with_hint(leave_out())
         }
         LikelihoodError::ImageNorm { image } => {
             Error::format(format!("{} has norm 0 once the constant is taken out", image_of(image)))
+                .with_hint(leave_out())
         }
         LikelihoodError::Contrast { image, problem } => Error::format(format!("{}: {problem}", image_of(image))),
         LikelihoodError::PairNorm { image, view } => Error::format(format!(

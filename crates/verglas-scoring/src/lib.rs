@@ -4,10 +4,13 @@
 //! |---|---|
 //! | `settings` | what can be asked |
 //! | `names` | what the files are called |
-//! | `stacks`, `structures` | images and templates, found and checked |
-//! | `memory` | how much is held at once, and how much room the results take |
+//! | `stacks`, `structures`, `grids` | images and templates, found and checked |
+//! | `images` | images' values: read from stacks, or made on the way of particles |
+//! | `memory`, `needs` | how much is held at once, and how much room the results take |
 //! | `prepare` | all that can be checked beforehand |
-//! | `run`, `unit` | the work: one structure after the other, each against its stacks |
+//! | `look` | all values, looked at beforehand |
+//! | `run`, `unit`, `publish` | the work: one structure after the other, each against its stacks |
+//! | `left_out` | images that can't be compared |
 //! | `pose` | poses in RELION's convention |
 //! | `results`, `row`, `closing`, `star` | what was written, read again; tables and matrices of all of it |
 //! | `folder` | a folder read again, for what others make of it |
@@ -17,12 +20,18 @@
 mod closing;
 mod failure;
 mod folder;
+mod grids;
+mod images;
+mod left_out;
+mod look;
 mod manifest;
 mod memory;
 mod names;
+mod needs;
 mod number;
 pub mod pose;
 mod prepare;
+mod publish;
 mod results;
 mod row;
 mod run;
@@ -38,6 +47,6 @@ pub use folder::{LikelihoodFolder, UnitPoses, UnitScores};
 pub use manifest::RecordedLikelihood;
 pub use names::{DISPLACEMENTS, LikelihoodFiles, UnitNames};
 pub use prepare::LikelihoodJob;
-pub use settings::{ContrastSource, LikelihoodSettings, StructureChoice, TableFormat};
+pub use settings::{ContrastSource, LikelihoodSettings, Particles, StructureChoice, TableFormat};
 pub use summary::LikelihoodSummary;
 pub use verify::{LikelihoodVerification, is_of_likelihoods, verify_likelihoods};

@@ -6,7 +6,9 @@ use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use verglas_core::Choice;
+use verglas_core::error::Result;
 use verglas_core::findings::Warning;
+use verglas_particles::Conversion;
 use verglas_run::manifest::{
     InputFile, InputRecord, InputRole, Manifest, PlanRecord, RecordedPath, RecordedSettings, RunRecord,
 };
@@ -14,6 +16,7 @@ use verglas_structures::templates::LIST;
 
 use crate::prepare::LikelihoodJob;
 use crate::settings::ContrastSource;
+use crate::stacks::StackOrigin;
 
 /// Every setting of a job that makes likelihoods, as its manifest has it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -67,6 +70,8 @@ pub struct RecordedLikelihood {
     pub table: Vec<String>,
     /// Whether everything was done as CryoLike does it.
     pub as_cryolike: bool,
+    /// Whether images that can't be read or compared were left out.
+    pub skip_unreadable: bool,
 }
 
 impl RecordedLikelihood {
@@ -77,9 +82,17 @@ impl RecordedLikelihood {
 }
 
 /// The record before the first unit.
-pub(crate) fn new_manifest(job: &LikelihoodJob, warnings: &[Warning]) -> Manifest {
+///
+/// # Errors
+/// When the descriptor of images that are made on the way can't be written.
+pub(crate) fn new_manifest(job: &LikelihoodJob, warnings: &[Warning]) -> Result<Manifest> {
     let all = 0..job.n_all_units();
-    Manifest {
+    let of_images = job.conversion.as_deref().map(Conversion::recorded_settings).transpose()?;
+    let mut others = recorded_settings(job);
+    if let Some(of_images) = &of_images {
+        others.extend(settings_of_images(of_images));
+    }
+    Ok(Manifest {
         program: "verglas".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         shard: job.settings.shard,
@@ -88,8 +101,9 @@ pub(crate) fn new_manifest(job: &LikelihoodJob, warnings: &[Warning]) -> Manifes
             input: InputRecord::Likelihood {
                 particles: job.particles.as_path().into(),
                 templates: job.templates.as_path().into(),
+                images: of_images.as_ref().map(|settings| Box::new(settings.input.clone())),
             },
-            others: recorded_settings(job),
+            others,
         },
         plan: PlanRecord {
             n_images: all.clone().map(|unit| job.comparisons_of(unit)).fold(0, usize::saturating_add),
@@ -108,7 +122,15 @@ pub(crate) fn new_manifest(job: &LikelihoodJob, warnings: &[Warning]) -> Manifes
         skipped: Vec::new(),
         run: RunRecord::default(),
         is_sealed: true,
-    }
+    })
+}
+
+/// Settings of a conversion that decide its images, by names that tell them from the job's own.
+fn settings_of_images(settings: &RecordedSettings) -> impl Iterator<Item = (String, Value)> {
+    /// What is written, and what the job says itself.
+    const OTHERS: [&str; 6] = ["physical", "plots", "max_stacks", "skip_unreadable", "descriptor", "descriptor_crc32"];
+    let of_images = settings.others.iter().filter(|(name, _)| !OTHERS.contains(&name.as_str()));
+    of_images.map(|(name, value)| (format!("images_{name}"), value.clone()))
 }
 
 /// Of structures and stacks, in order: what was read is compared by itself.
@@ -120,6 +142,9 @@ fn plan_checksum(job: &LikelihoodJob) -> u32 {
         hasher.update(structure.name.as_bytes());
     }
     job.stacks.iter().for_each(|stack| hasher.update(&(stack.n_images as u64).to_le_bytes()));
+    if let Some(conversion) = &job.conversion {
+        hasher.update(conversion.plan_crc32().as_bytes());
+    }
     hasher.finalize()
 }
 
@@ -136,9 +161,12 @@ fn inputs(job: &LikelihoodJob) -> Vec<InputFile> {
         }
     }
     for stack in &job.stacks {
-        inputs.push(InputFile::of(&stack.metadata, InputRole::Metadata));
-        inputs.push(InputFile::of(&stack.fourier, InputRole::Images));
+        if let StackOrigin::Files { fourier, metadata } = &stack.origin {
+            inputs.push(InputFile::of(metadata, InputRole::Metadata));
+            inputs.push(InputFile::of(fourier, InputRole::Images));
+        }
     }
+    inputs.extend(job.conversion.iter().flat_map(|conversion| conversion.inputs()));
     inputs
 }
 
@@ -174,6 +202,7 @@ fn recorded_settings(job: &LikelihoodJob) -> Map<String, Value> {
         templates_axes: settings.templates_axes.map(|axes| axes.name().to_owned()),
         table: settings.tables.iter().map(|table| table.name().to_owned()).collect(),
         as_cryolike: settings.as_cryolike,
+        skip_unreadable: settings.skip_unreadable,
     };
     match serde_json::to_value(others) {
         Ok(Value::Object(others)) => others,

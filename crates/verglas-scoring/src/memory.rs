@@ -5,7 +5,7 @@ use std::path::Path;
 use verglas_core::error::{Error, Result};
 use verglas_core::hint::{Hint, Setting};
 
-use crate::failure::{in_words, too_little_memory};
+use crate::failure::in_words;
 use crate::settings::LikelihoodSettings;
 
 /// What one comparison is made of.
@@ -19,6 +19,8 @@ pub(crate) struct Sizes {
     pub(crate) n_inplanes: usize,
     /// Bytes of a real number.
     pub(crate) number_bytes: usize,
+    /// Bytes that making images takes; 0 where they are read.
+    pub(crate) source_bytes: u64,
 }
 
 /// What of the memory is for what, while one structure is compared.
@@ -57,22 +59,22 @@ impl Sizes {
         (values + pairs + RESULT_BYTES).saturating_add(full)
     }
 
-    /// Divides the memory for the templates at `path` and stacks of at most `most_images`.
-    ///
-    /// # Errors
-    /// How much the least takes, where that is more than is allowed.
-    pub(crate) fn plan(&self, path: &Path, settings: &LikelihoodSettings, most_images: usize) -> Result<Budget> {
-        let (templates, image) = (self.template_bytes(), self.image_bytes(settings));
-        let least = templates.saturating_add(image);
-        let room = settings.memory_bytes.saturating_sub(templates);
-        if least >= settings.memory_bytes {
-            let what = format!("comparing one image with `{}`", path.display());
-            return Err(too_little_memory(&what, least, settings.memory_bytes));
-        }
+    /// What is held beside the comparison itself: templates, one image, and what makes images.
+    pub(crate) fn least_held_bytes(&self, settings: &LikelihoodSettings) -> u64 {
+        self.template_bytes().saturating_add(self.source_bytes).saturating_add(self.image_bytes(settings))
+    }
+
+    /// Divides the memory for stacks of at most `most_images`, where the comparison itself takes `least_search_bytes` at least.
+    /// The least of both fits, as was checked before.
+    pub(crate) fn plan(&self, settings: &LikelihoodSettings, least_search_bytes: u64, most_images: usize) -> Budget {
+        let (held, image) = (self.template_bytes().saturating_add(self.source_bytes), self.image_bytes(settings));
+        let room = settings.memory_bytes.saturating_sub(held);
         // A third is enough for images: what the comparison makes of them takes more.
-        let n_images = (room / 3 / image).clamp(1, most_images.max(1) as u64);
-        let held_bytes = templates + n_images * image;
-        Ok(Budget { n_images: n_images as usize, search_bytes: settings.memory_bytes - held_bytes, held_bytes })
+        let for_images = (room / 3).min(room.saturating_sub(least_search_bytes));
+        let n_images = (for_images / image).clamp(1, most_images.max(1) as u64);
+        let held_bytes = held.saturating_add(n_images.saturating_mul(image));
+        let search_bytes = settings.memory_bytes.saturating_sub(held_bytes);
+        Budget { n_images: n_images as usize, search_bytes, held_bytes }
     }
 }
 
@@ -107,19 +109,27 @@ pub(crate) fn check_room(output: &Path, bytes: u64) -> Result<()> {
 mod tests {
     use super::*;
 
-    const SIZES: Sizes = Sizes { n_views: 100, n_points: 1000, n_displacements: 9, n_inplanes: 50, number_bytes: 4 };
+    const SIZES: Sizes =
+        Sizes { n_views: 100, n_points: 1000, n_displacements: 9, n_inplanes: 50, number_bytes: 4, source_bytes: 0 };
 
     #[test]
     fn all_parts_together_are_what_is_allowed() {
-        for memory_bytes in [1 << 20, 3 << 20, 1 << 30] {
-            let settings = LikelihoodSettings { memory_bytes, ..LikelihoodSettings::default() };
-            let budget = SIZES.plan(Path::new("a"), &settings, 64).unwrap();
-            assert_eq!(budget.search_bytes + budget.held_bytes, memory_bytes);
-            assert!((1..=64).contains(&budget.n_images), "{budget:?}");
+        for source_bytes in [0, 50_000] {
+            let sizes = Sizes { source_bytes, ..SIZES };
+            for memory_bytes in [1 << 20, 3 << 20, 1 << 30] {
+                let settings = LikelihoodSettings { memory_bytes, ..LikelihoodSettings::default() };
+                let least = memory_bytes - sizes.least_held_bytes(&settings);
+                for least_search_bytes in [0, least / 2, least] {
+                    let budget = sizes.plan(&settings, least_search_bytes, 64);
+                    assert_eq!(budget.search_bytes + budget.held_bytes, memory_bytes);
+                    assert!((1..=64).contains(&budget.n_images), "{budget:?}");
+                    assert!(budget.search_bytes >= least_search_bytes, "{budget:?}");
+                }
+            }
         }
-        let settings = LikelihoodSettings { memory_bytes: 800_000, ..LikelihoodSettings::default() };
-        let error = SIZES.plan(Path::new("a"), &settings, 64).unwrap_err().to_string();
-        assert!(error.contains("comparing one image with `a` takes"), "{error}");
+        // 100 templates of 1000 complex numbers, with angles and weights; an image and what comes of it.
+        let settings = LikelihoodSettings::default();
+        assert_eq!(SIZES.least_held_bytes(&settings), 100 * (8000 + 64) + 8000 + 512);
     }
 
     #[test]

@@ -25,7 +25,8 @@ const CORRELATIONS: &str = "cross_correlation";
 const POSES: &str = "optimal_pose";
 const LIKELIHOODS: &str = "log_likelihood";
 const PAIRS: &str = "pairs";
-const FOLDERS: [&str; 4] = [CORRELATIONS, POSES, LIKELIHOODS, PAIRS];
+const LEFT_OUT: &str = "skipped";
+const FOLDERS: [&str; 5] = [CORRELATIONS, POSES, LIKELIHOODS, PAIRS, LEFT_OUT];
 const STRUCTURE_STEM: &str = "template";
 
 /// Stems of the files in each folder.
@@ -46,6 +47,7 @@ fn stems(folder: &str) -> &'static [&'static str] {
             "inplane_rotation_stack_",
             "log_likelihood_stack_",
         ],
+        LEFT_OUT => &["skipped_stack_"],
         _ => &[],
     }
 }
@@ -65,13 +67,15 @@ pub struct UnitNames {
     pub integrated: String,
     /// With each template: correlation, displacement along axes 0 and 1, rotation, ℓ.
     pub pairs: [String; 5],
+    /// The images that were left out, and why; there only where some were.
+    pub left_out: String,
 }
 
 impl UnitNames {
     /// The names of the structure at place `structure` of the list, against stack `stack`.
     pub fn of(structure: usize, stack: usize) -> Self {
         let name = |folder: &str, file: usize| {
-            format!("{STRUCTURE_STEM}{structure}/{folder}/{}{stack:06}.pt", stems(folder)[file])
+            format!("{STRUCTURE_STEM}{structure}/{folder}/{}{stack:06}.{}", stems(folder)[file], ending(folder))
         };
         Self {
             cross_correlation: name(CORRELATIONS, 0),
@@ -80,10 +84,11 @@ impl UnitNames {
             optimal: name(LIKELIHOODS, 0),
             integrated: name(LIKELIHOODS, 1),
             pairs: std::array::from_fn(|file| name(PAIRS, file)),
+            left_out: name(LEFT_OUT, 0),
         }
     }
 
-    /// The files that a unit has, the one that is published last at the end.
+    /// The files that every unit has, the one that is published last at the end.
     pub(crate) fn expected(&self, integrated: bool, pairs: bool, full: bool) -> Vec<&str> {
         let mut files: Vec<&str> = vec![&self.cross_correlation];
         files.extend(full.then_some(self.full_cross_correlation.as_str()));
@@ -95,10 +100,28 @@ impl UnitNames {
     }
 }
 
-/// The folders of a structure's files.
+/// Ending of the files in a folder.
+fn ending(folder: &str) -> &'static str {
+    if folder == LEFT_OUT { "json" } else { "pt" }
+}
+
+/// The folders that every structure's files are in.
 pub(crate) fn folders_of(structure: usize, pairs: bool) -> Vec<String> {
-    let n = if pairs { FOLDERS.len() } else { FOLDERS.len() - 1 };
-    FOLDERS[..n].iter().map(|folder| format!("{STRUCTURE_STEM}{structure}/{folder}")).collect()
+    let all = all_folders_of(structure);
+    all.into_iter()
+        .zip(FOLDERS)
+        .filter(|(_, kind)| *kind != LEFT_OUT && (pairs || *kind != PAIRS))
+        .map(|f| f.0)
+        .collect()
+}
+
+/// The folder of the lists of what was left out.
+pub(crate) fn left_out_folder(structure: usize) -> String {
+    format!("{STRUCTURE_STEM}{structure}/{LEFT_OUT}")
+}
+
+fn all_folders_of(structure: usize) -> Vec<String> {
+    FOLDERS.iter().map(|folder| format!("{STRUCTURE_STEM}{structure}/{folder}")).collect()
 }
 
 /// What a job of likelihoods calls its files; its units are structures against stacks, by structure, then stack.
@@ -144,7 +167,7 @@ impl JobFiles for LikelihoodFiles {
         structures.sort_unstable();
         let of = |structure: usize| {
             let own = format!("{STRUCTURE_STEM}{structure}");
-            folders_of(structure, true).into_iter().chain([own])
+            all_folders_of(structure).into_iter().chain([own])
         };
         structures.into_iter().flat_map(of).collect()
     }
@@ -152,7 +175,7 @@ impl JobFiles for LikelihoodFiles {
     fn unit_of(&self, folder: &str, name: &str) -> Option<usize> {
         let (structure, kind) = folder.strip_prefix(STRUCTURE_STEM)?.split_once('/')?;
         let structure = number(structure)?;
-        let name = name.strip_suffix(".pt")?;
+        let name = name.strip_suffix(ending(kind))?.strip_suffix('.')?;
         let stack = stems(kind).iter().find_map(|stem| name.strip_prefix(stem).and_then(counter))?;
         let place = self.structures.binary_search(&structure).ok().filter(|_| stack < self.n_stacks);
         // Others are results of other structures or stacks: of this kind of job, and of none of its units.
@@ -187,6 +210,7 @@ mod tests {
         assert_eq!(names.optimal_pose[1], "template12/optimal_pose/optimal_displacement_x_stack_000003.pt");
         assert_eq!(names.integrated, "template12/log_likelihood/log_likelihood_integrated_fourier_stack_000003.pt");
         assert_eq!(names.pairs[3], "template12/pairs/inplane_rotation_stack_000003.pt");
+        assert_eq!(names.left_out, "template12/skipped/skipped_stack_000003.json");
         assert_eq!(names.expected(true, false, false).len(), 7);
         assert_eq!(names.expected(false, true, true).last(), Some(&names.optimal.as_str()));
     }
@@ -196,7 +220,8 @@ mod tests {
         let files = LikelihoodFiles::new(vec![0, 12], 4);
         for (place, structure) in [0, 12].into_iter().enumerate() {
             for stack in 0..4 {
-                for name in UnitNames::of(structure, stack).expected(true, true, true) {
+                let names = UnitNames::of(structure, stack);
+                for name in names.expected(true, true, true).into_iter().chain([names.left_out.as_str()]) {
                     let (folder, name) = name.rsplit_once('/').unwrap();
                     assert_eq!(files.unit_of(folder, name), Some(4 * place + stack), "{folder}/{name}");
                 }
@@ -209,6 +234,8 @@ mod tests {
             "template00/cross_correlation/cross_correlation_stack_000003.pt",
             "template0/cross_correlation/cross_correlation_stack_3.pt",
             "template0/cross_correlation/cross_correlation_stack_000003.npz",
+            "template0/cross_correlation/cross_correlation_stack_000003.json",
+            "template0/skipped/skipped_stack_000003.pt",
             "template0/cross_correlation/optimal_template_stack_000003.pt",
             "likelihood_matrix/cross_correlation_matrix.pt",
         ] {

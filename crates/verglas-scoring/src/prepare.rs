@@ -1,31 +1,40 @@
 //! Everything that can be checked before the first byte is written.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::{Findings, counted};
-use verglas_core::hint::{Hint, Setting};
 use verglas_fourier::grid::Precision;
+use verglas_likelihood::compare::ComparisonSettings;
 use verglas_likelihood::displacements::Displacements;
 use verglas_likelihood::{Formula, Geometry};
+use verglas_particles::metadata::Input;
+use verglas_particles::settings::{DefocusAngleAxis, DescriptorSource};
+use verglas_particles::{Conversion, ConvertSettings};
 use verglas_run::Shard;
 use verglas_run::descriptor::ImageDescriptor;
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::FolderRecord;
 
 use crate::failure::in_words;
+use crate::grids::compare_grids;
 use crate::memory::{Sizes, check_room};
 use crate::names::LikelihoodFiles;
-use crate::settings::{ContrastSource, LikelihoodSettings};
-use crate::stacks::{AngleRule, ImageStack, StackGrids, check_contrast, find_stacks};
-use crate::structures::{FoundStructures, StructureTemplates, TemplateGrids};
+use crate::settings::{ContrastSource, LikelihoodSettings, Particles};
+use crate::stacks::{AngleRule, ImageStack, StackGrids, check_contrast, find_stacks, planned_stacks};
+use crate::structures::{FoundStructures, StructureTemplates};
 
 /// A job that was checked and can start.
 #[derive(Debug)]
 pub struct LikelihoodJob {
     pub(crate) settings: LikelihoodSettings,
+    /// The folder of stacks, or what images are made from.
     pub(crate) particles: PathBuf,
+    /// What makes images on the way, if they are not read from stacks.
+    pub(crate) conversion: Option<Arc<Conversion>>,
     pub(crate) templates: PathBuf,
     pub(crate) descriptor: ImageDescriptor,
     pub(crate) descriptor_file: PathBuf,
@@ -33,23 +42,25 @@ pub struct LikelihoodJob {
     pub(crate) structures: Vec<StructureTemplates>,
     pub(crate) geometry: Geometry,
     pub(crate) displacements: Displacements,
+    /// What comparing with each structure takes at least, beside templates and images.
+    pub(crate) least_search_bytes: Vec<u64>,
 }
 
 impl LikelihoodJob {
-    /// Looks at the stacks in `particles` and the templates in `templates`, and checks all that can be checked before images are
+    /// Looks at the images `particles` and the templates in `templates`, and checks all that can be checked before images are
     /// read. What must be told goes to `findings`; nothing is written. `output` is where the results shall go, if that is
     /// known: there must be room.
     ///
     /// # Errors
     /// When something is wrong; where several things are, [`Error::others`] has the rest.
     pub fn prepare(
-        particles: &Path,
+        particles: impl Into<Particles>,
         templates: &Path,
         output: Option<&Path>,
         settings: LikelihoodSettings,
         findings: &mut Findings,
     ) -> Result<Self> {
-        let checked = Self::check(particles, templates, output, settings, findings);
+        let checked = Self::check(&particles.into(), templates, output, settings, findings);
         match (findings.take_error(), checked) {
             (None, Some(job)) => Ok(job),
             (Some(error), _) => Err(error),
@@ -64,7 +75,7 @@ impl LikelihoodJob {
     /// stacks or of the templates.
     pub fn check_output(
         output: &Path,
-        particles: &Path,
+        particles: impl Into<Particles>,
         templates: &Path,
         settings: &LikelihoodSettings,
     ) -> Result<()> {
@@ -72,7 +83,12 @@ impl LikelihoodJob {
             (Ok(output), Ok(other)) => output == other,
             _ => false,
         };
-        for (folder, what) in [(particles, "the stacks"), (templates, "the templates")] {
+        let particles = particles.into();
+        let stacks = match &particles {
+            Particles::Stacks(folder) => Some((folder.as_path(), "the stacks")),
+            Particles::Input { .. } => None,
+        };
+        for (folder, what) in stacks.into_iter().chain([(templates, "the templates")]) {
             if is_same(folder) {
                 return Err(Error::value(format!("`{}` is the folder of {what}", output.display()))
                     .with_hint("choose another folder, or one below it"));
@@ -94,6 +110,12 @@ impl LikelihoodJob {
     /// Images of all stacks.
     pub fn n_images(&self) -> usize {
         self.stacks.iter().map(|stack| stack.n_images).sum()
+    }
+
+    /// Images of the stacks that this run compares.
+    pub(crate) fn n_own_images(&self) -> usize {
+        let stacks: BTreeSet<usize> = self.own_units().map(|unit| unit % self.stacks.len()).collect();
+        stacks.into_iter().map(|stack| self.stacks[stack].n_images).sum()
     }
 
     /// D, how many displacements are tried.
@@ -146,6 +168,20 @@ impl LikelihoodJob {
         angle_rule(&self.settings)
     }
 
+    /// What is computed, within `memory_bytes`.
+    pub(crate) fn comparison(&self, memory_bytes: u64) -> ComparisonSettings {
+        ComparisonSettings {
+            formula: self.formula(),
+            // ℓ of each pair is what is integrated over.
+            integrated: self.settings.integrated || self.settings.pairs,
+            pairs: self.settings.pairs,
+            full: self.settings.full_cross_correlation,
+            n_threads: self.settings.n_threads,
+            memory_bytes,
+            ..ComparisonSettings::default()
+        }
+    }
+
     /// What comparing with a structure is made of.
     pub(crate) fn sizes(&self, structure: &StructureTemplates) -> Sizes {
         Sizes {
@@ -157,6 +193,8 @@ impl LikelihoodJob {
                 Precision::Single => 4,
                 Precision::Double => 8,
             },
+            // That there is a transform is checked with the images.
+            source_bytes: self.conversion.as_ref().and_then(|images| images.image_maker_bytes().ok()).unwrap_or(0),
         }
     }
 
@@ -167,7 +205,7 @@ impl LikelihoodJob {
 
     /// Checks what can be checked, as much of it as possible: one thing that is wrong hides no other unless it must.
     fn check(
-        particles: &Path,
+        particles: &Particles,
         templates: &Path,
         output: Option<&Path>,
         settings: LikelihoodSettings,
@@ -178,16 +216,29 @@ impl LikelihoodJob {
         {
             findings.error(Error::value(format!("there is no shard {shard}")));
         }
-        let stacks = find_stacks(particles, settings.max_stacks, findings);
-        if let Some((stacks, _)) = &stacks
-            && settings.contrast == ContrastSource::Stack
-        {
-            check_contrast(stacks, angle_rule(&settings), findings);
-        }
-        tell_of_unfinished_stacks(particles, findings);
+        let stacks = match particles {
+            Particles::Stacks(folder) => {
+                let stacks = FoundStacks::in_folder(folder, &settings, findings);
+                tell_of_unfinished_stacks(folder, findings);
+                stacks
+            }
+            // Their grids are those of the templates.
+            Particles::Input { .. } => None,
+        };
         let found = FoundStructures::find(templates, &settings, findings);
-        let (found, (stacks, stack_grids)) = (found?, stacks?);
-        let FoundStructures { structures, grids, descriptor, descriptor_file, as_cryolike } = found;
+        let stacks = match particles {
+            Particles::Stacks(_) => stacks,
+            Particles::Input { input, settings: of_images, has_own_grids } => {
+                let descriptor = found.as_ref().map(|found| &found.descriptor).filter(|_| !has_own_grids);
+                let of_images = settings_of_images(of_images, descriptor, &settings);
+                FoundStacks::of_input(input, of_images, findings)
+            }
+        };
+        let FoundStacks { stacks, grids: stack_grids, conversion } = stacks?;
+        if settings.contrast == ContrastSource::Stack {
+            check_contrast(&stacks, angle_rule(&settings), findings);
+        }
+        let FoundStructures { structures, grids, descriptor, descriptor_file, as_cryolike } = found?;
         compare_grids(&descriptor, &descriptor_file, &grids, &stack_grids, findings);
         if let Some(made) = as_cryolike.filter(|made| *made != settings.as_cryolike) {
             let (theirs, ours) =
@@ -202,9 +253,10 @@ impl LikelihoodJob {
         let displacements = Displacements::new(settings.max_displacement_pixels, pixel, n_0, n_1);
         let displacements =
             or_tell(displacements.map_err(|error| Error::caused_by(ErrorKind::Value, error)), findings)?;
-        let job = Self {
+        let mut job = Self {
             settings,
-            particles: particles.to_owned(),
+            particles: particles.path(),
+            conversion,
             templates: templates.to_owned(),
             descriptor,
             descriptor_file,
@@ -212,21 +264,22 @@ impl LikelihoodJob {
             structures,
             geometry,
             displacements,
+            least_search_bytes: Vec::new(),
         };
-        job.check_sizes(output, findings);
+        // Templates that are wrong take any memory.
+        if findings.errors.is_empty() {
+            match job.least_search_bytes() {
+                Ok(least) => job.least_search_bytes = least,
+                Err(error) => findings.error(error),
+            }
+        }
+        job.check_room(output, findings);
         job.note_decisions(findings);
         Some(job)
     }
 
-    /// Whether memory and disk have room.
-    fn check_sizes(&self, output: Option<&Path>, findings: &mut Findings) {
-        for structure in &self.structures {
-            let planned = self.sizes(structure).plan(&structure.path, &self.settings, self.most_images());
-            if let Err(error) = planned {
-                findings.error(error);
-                break;
-            }
-        }
+    /// Whether the disk has room.
+    fn check_room(&self, output: Option<&Path>, findings: &mut Findings) {
         if !self.settings.full_cross_correlation {
             return;
         }
@@ -293,73 +346,53 @@ fn tell_of_unfinished_stacks(particles: &Path, findings: &mut Findings) {
     }
 }
 
-/// Whether all are on the grids of the descriptor, to the last bit.
-fn compare_grids(
-    descriptor: &ImageDescriptor,
-    file: &Path,
-    templates: &[TemplateGrids],
-    stacks: &[StackGrids],
-    findings: &mut Findings,
-) {
-    let mut differing = Vec::new();
-    for template in templates {
-        let difference = match &template.descriptor {
-            Some(other) => difference(other, descriptor),
-            None => {
-                let grid = &descriptor.polar_grid;
-                let expected = [grid.n_shells(), grid.n_inplanes()];
-                (template.shape != expected).then(|| {
-                    let [shells, inplanes] = template.shape;
-                    format!("{shells} shells × {inplanes} angles, not {} × {}", expected[0], expected[1])
-                })
-            }
-        };
-        differing.extend(difference.map(|difference| (&template.path, difference)));
-    }
-    differing.extend(
-        stacks
-            .iter()
-            .filter_map(|stack| difference(&stack.descriptor, descriptor).map(|difference| (&stack.path, difference))),
-    );
-    // Many files of one folder differ alike.
-    let mut told: Vec<(&PathBuf, String, usize)> = Vec::new();
-    for (path, difference) in differing {
-        match told.iter_mut().find(|(_, other, _)| *other == difference) {
-            Some((_, _, n)) => *n += 1,
-            None => told.push((path, difference, 0)),
-        }
-    }
-    for (path, difference, n_more) in told {
-        let more = if n_more > 0 { format!(" and {}", counted(n_more, "more file")) } else { String::new() };
-        findings.error(
-            Error::value(format!("`{}`{more}: other grids than `{}`: {difference}", path.display(), file.display()))
-                .with_hint("make the templates with the grids of the stacks: " + Hint::Give(Setting::Descriptor)),
-        );
+/// What a conversion is asked that makes the job's images: on the grids of `descriptor`, else on its own.
+fn settings_of_images(
+    of_images: &ConvertSettings,
+    descriptor: Option<&ImageDescriptor>,
+    settings: &LikelihoodSettings,
+) -> ConvertSettings {
+    ConvertSettings {
+        descriptor: match descriptor {
+            Some(descriptor) => DescriptorSource::Given(Box::new(descriptor.clone())),
+            None => of_images.descriptor.clone(),
+        },
+        defocus_angle_axis: DefocusAngleAxis::Columns,
+        max_stacks: settings.max_stacks,
+        physical: false,
+        plots: false,
+        shard: None,
+        skip_unreadable: settings.skip_unreadable,
+        n_threads: settings.n_threads,
+        memory_bytes: settings.memory_bytes,
+        ..of_images.clone()
     }
 }
 
-/// What differs between two descriptors' grids.
-fn difference(found: &ImageDescriptor, expected: &ImageDescriptor) -> Option<String> {
-    if found.is_compatible_with(expected) {
-        return None;
+/// The stacks that are compared, their grids, and what makes their images on the way.
+struct FoundStacks {
+    stacks: Vec<ImageStack>,
+    grids: Vec<StackGrids>,
+    conversion: Option<Arc<Conversion>>,
+}
+
+impl FoundStacks {
+    /// Those of a folder.
+    fn in_folder(folder: &Path, settings: &LikelihoodSettings, findings: &mut Findings) -> Option<Self> {
+        let (stacks, grids) = find_stacks(folder, settings.max_stacks, findings)?;
+        Some(Self { stacks, grids, conversion: None })
     }
-    let values = |descriptor: &ImageDescriptor| {
-        let (cartesian, polar) = (&descriptor.cartesian_grid, &descriptor.polar_grid);
-        let [rows, columns] = cartesian.pixel_size_angstrom();
-        [
-            ("box in pixels", cartesian.n_pixels() as f64),
-            ("pixel size along rows", rows),
-            ("pixel size along columns", columns),
-            ("largest radius", polar.radius_max()),
-            ("distance of shells", polar.dist_radii()),
-            ("angles per shell", polar.n_inplanes() as f64),
-        ]
-    };
-    let differing: Vec<String> = values(found)
-        .into_iter()
-        .zip(values(expected))
-        .filter(|((_, found), (_, expected))| found != expected)
-        .map(|((name, found), (_, expected))| format!("{name} {found}, not {expected}"))
-        .collect();
-    Some(if differing.is_empty() { "another grid of pixels".to_owned() } else { differing.join("; ") })
+
+    /// Those that a conversion would make.
+    fn of_input(input: &Input, settings: ConvertSettings, findings: &mut Findings) -> Option<Self> {
+        // What is wrong with the templates does not make these images wrong.
+        let mut own = Findings::new();
+        let prepared = Conversion::prepare_in_memory(input.clone(), settings, &mut own);
+        findings.warnings.append(&mut own.warnings);
+        findings.notes.append(&mut own.notes);
+        let conversion = Arc::new(or_tell(prepared, findings)?);
+        let path = conversion.table().sources.first().map(|source| source.path.clone()).unwrap_or_default();
+        let grids = vec![StackGrids { descriptor: conversion.descriptor().clone(), path }];
+        Some(Self { stacks: planned_stacks(&conversion), grids, conversion: Some(conversion) })
+    }
 }

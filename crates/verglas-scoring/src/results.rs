@@ -5,6 +5,7 @@ use std::path::Path;
 use verglas_core::error::{Error, Result};
 use verglas_formats::pt::PtFile;
 
+use crate::left_out::{self, LeftOut};
 use crate::names::UnitNames;
 use crate::number::Number;
 use crate::prepare::LikelihoodJob;
@@ -20,6 +21,8 @@ pub(crate) struct UnitResults<T> {
     pub(crate) rotation: Vec<usize>,
     pub(crate) optimal: Vec<f64>,
     pub(crate) integrated: Option<Vec<f64>>,
+    /// Images that were left out: their other values mean nothing.
+    pub(crate) left_out: LeftOut,
 }
 
 impl<T: Number> UnitResults<T> {
@@ -31,13 +34,22 @@ impl<T: Number> UnitResults<T> {
         let (structure, stack) = job.parts_of(unit);
         let names = UnitNames::of(structure.place, stack.number);
         let n = stack.n_images;
+        let left_out = left_out::read(&root.join(&names.left_out), n)?;
         let [template, x, y, rotation] = names.optimal_pose.each_ref().map(|name| root.join(name));
-        let places: Vec<usize> =
-            read_whole(&template, n)?.into_iter().map(|place| usize::try_from(place).unwrap_or(usize::MAX)).collect();
+        let is_kept = |image: usize| !left_out.contains_key(&image);
+        // What stands in the place of images that were left out is no number.
+        let place = |(image, place): (usize, i64)| match is_kept(image) {
+            true => usize::try_from(place).unwrap_or(usize::MAX),
+            false => 0,
+        };
+        let places: Vec<usize> = read_whole(&template, n)?.into_iter().enumerate().map(place).collect();
         let set = job.displacements.angstrom();
         let stored: Vec<[T; 2]> = set.iter().map(|d| d.map(T::from_f64)).collect();
         let (d_0, d_1) = (read_numbers::<T>(&x, n)?, read_numbers::<T>(&y, n)?);
-        let found = d_0.into_iter().zip(d_1).map(|(d_0, d_1)| stored.iter().position(|d| *d == [d_0, d_1]));
+        let found = d_0.into_iter().zip(d_1).enumerate().map(|(image, (d_0, d_1))| match is_kept(image) {
+            true => stored.iter().position(|d| *d == [d_0, d_1]),
+            false => Some(0),
+        });
         let displacement: Option<Vec<usize>> = found.collect();
         let n_inplanes = job.geometry.n_inplanes();
         let turns = |angle: T| (angle.to_f64() / std::f64::consts::TAU * n_inplanes as f64).round() as usize;
@@ -60,6 +72,7 @@ impl<T: Number> UnitResults<T> {
                 true => Some(read_numbers(&root.join(&names.integrated), n)?),
                 false => None,
             },
+            left_out,
         })
     }
 

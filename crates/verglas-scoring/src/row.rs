@@ -12,7 +12,7 @@ use crate::results::UnitResults;
 use crate::stacks::ImageStack;
 
 /// The columns of `results.csv`.
-pub(crate) const COLUMNS: [&str; 23] = [
+pub(crate) const COLUMNS: [&str; 24] = [
     "image",
     "stack",
     "index",
@@ -36,6 +36,7 @@ pub(crate) const COLUMNS: [&str; 23] = [
     "origin_y_angstrom",
     "at_edge",
     "best",
+    "skipped",
 ];
 
 /// The results of all structures against one stack.
@@ -72,6 +73,8 @@ pub(crate) struct Row<T> {
     pub(crate) origin_angstrom: [f64; 2],
     pub(crate) is_at_edge: bool,
     pub(crate) is_best: bool,
+    /// Why the image was left out, if it was: then only what says where it comes from means anything, and the structure.
+    pub(crate) skipped: Option<String>,
 }
 
 impl<'a, T: Number> StackResults<'a, T> {
@@ -87,15 +90,19 @@ impl<'a, T: Number> StackResults<'a, T> {
         Ok(Self { job, stack, sources: stack.sources()?, units: units? })
     }
 
-    /// The structure of the largest log-likelihood, the first of equals: its place among those that are compared.
-    pub(crate) fn best(&self, image: usize) -> usize {
+    /// The structure of the largest log-likelihood, the first of equals: its place among those that are compared. `None` of an
+    /// image that was left out.
+    pub(crate) fn best(&self, image: usize) -> Option<usize> {
+        if self.units.iter().any(|unit| unit.left_out.contains_key(&image)) {
+            return None;
+        }
         let scores = self.units.iter().map(|unit| unit.score(image));
         let larger = |best: (usize, f64), (place, score)| if score > best.1 { (place, score) } else { best };
-        scores.enumerate().fold((0, f64::NEG_INFINITY), larger).0
+        Some(scores.enumerate().fold((0, f64::NEG_INFINITY), larger).0)
     }
 
     /// An image of the stack against a structure, by its place among those that are compared.
-    pub(crate) fn row(&self, image: usize, structure: usize, best: usize) -> Row<T> {
+    pub(crate) fn row(&self, image: usize, structure: usize, best: Option<usize>) -> Row<T> {
         let (job, unit) = (self.job, &self.units[structure]);
         let templates = &job.structures[structure];
         let (template, rotation) = (unit.template[image], unit.rotation[image]);
@@ -130,7 +137,8 @@ impl<'a, T: Number> StackResults<'a, T> {
             angles_deg: [angles.rot, angles.tilt, angles.psi].map(f64::to_degrees),
             origin_angstrom,
             is_at_edge: job.is_at_edge(place),
-            is_best: structure == best,
+            is_best: Some(structure) == best,
+            skipped: unit.left_out.get(&image).cloned(),
         }
     }
 }
@@ -161,6 +169,7 @@ impl<T: Number> Row<T> {
         let [x, y] = self.displacement_angstrom;
         let [rot, tilt, psi] = self.angles_deg;
         let [origin_x, origin_y] = self.origin_angstrom;
+        let of_image = |value: String| if self.skipped.is_none() { value } else { String::new() };
         [
             self.image.to_string(),
             self.stack.to_string(),
@@ -171,20 +180,21 @@ impl<T: Number> Row<T> {
             optional(self.section),
             self.structure.to_string(),
             quoted(&self.name),
-            self.cross_correlation.to_string(),
-            self.template.to_string(),
-            x.to_string(),
-            y.to_string(),
-            self.inplane_rotation_deg.to_string(),
-            self.optimal.to_string(),
-            optional(self.integrated),
-            rot.to_string(),
-            tilt.to_string(),
-            psi.to_string(),
-            origin_x.to_string(),
-            origin_y.to_string(),
-            u8::from(self.is_at_edge).to_string(),
-            u8::from(self.is_best).to_string(),
+            of_image(self.cross_correlation.to_string()),
+            of_image(self.template.to_string()),
+            of_image(x.to_string()),
+            of_image(y.to_string()),
+            of_image(self.inplane_rotation_deg.to_string()),
+            of_image(self.optimal.to_string()),
+            of_image(optional(self.integrated)),
+            of_image(rot.to_string()),
+            of_image(tilt.to_string()),
+            of_image(psi.to_string()),
+            of_image(origin_x.to_string()),
+            of_image(origin_y.to_string()),
+            of_image(u8::from(self.is_at_edge).to_string()),
+            of_image(u8::from(self.is_best).to_string()),
+            quoted(self.skipped.as_deref().unwrap_or_default()),
         ]
         .join(",")
     }

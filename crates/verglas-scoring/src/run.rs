@@ -1,5 +1,6 @@
 //! The work: one structure after the other, each against its stacks in turn.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -11,14 +12,16 @@ use verglas_core::{Observer, StopFlag};
 use verglas_formats::pt::write_pt;
 use verglas_fourier::grid::Precision;
 use verglas_likelihood::TemplateSet;
-use verglas_likelihood::compare::{ComparisonSettings, Search};
+use verglas_likelihood::compare::Search;
 use verglas_run::folder::OutputFolder;
-use verglas_run::manifest::{FileRecord, RunState};
+use verglas_run::manifest::{FileRecord, Manifest, RunState, manifest_name};
 use verglas_run::recorder::{ChunkTimes, Recorder};
 use verglas_run::resume::make_way;
 
 use crate::closing::{Closing, close};
 use crate::failure::told;
+use crate::images::ImageReader;
+use crate::left_out;
 use crate::manifest::new_manifest;
 use crate::names::{DISPLACEMENTS, LikelihoodFiles};
 use crate::number::Number;
@@ -67,9 +70,15 @@ impl LikelihoodJob {
             observer.warning(&warning);
             warnings.push(warning);
         }
-        let mut manifest = new_manifest(self, &warnings);
+        let images = ImageReader::new(self.conversion.as_deref())?;
+        let mut manifest = new_manifest(self, &warnings)?;
+        // It is written anew when shards begin.
+        let earlier = Manifest::read(&output.path(manifest_name(self.settings.shard)));
         let kept = make_way(&output, &mut manifest, self.settings.existing, self.own_units(), stop)?;
         let n_kept = kept.len();
+        let kept_stacks: HashSet<usize> = kept.keys().map(|unit| unit % self.stacks.len()).collect();
+        manifest.skipped = earlier.map(|earlier| earlier.skipped).unwrap_or_default();
+        manifest.skipped.retain(|image| kept_stacks.contains(&image.stack));
         manifest.stacks = kept.into_values().collect();
         manifest.run.n_threads = self.settings.n_threads;
         manifest.run.memory_bytes = self.settings.memory_bytes;
@@ -79,7 +88,8 @@ impl LikelihoodJob {
 
         let recorder = Recorder::begin(manifest, &output, start)?;
         let told = Told::default();
-        let around = Surroundings { output: &output, recorder: &recorder, observer, stop, told: &told };
+        let around =
+            Surroundings { output: &output, recorder: &recorder, observer, stop, told: &told, images: &images };
         let closing = match self.make_all::<T>(&to_do, &around) {
             Ok(closing) => closing,
             Err(error) => {
@@ -90,6 +100,13 @@ impl LikelihoodJob {
             }
         };
         warnings.extend(told.into_warnings());
+        let n_left_out = recorder.edit(|manifest| manifest.skipped.len());
+        let is_in_tables = !self.settings.tables.is_empty();
+        if let Some(warning) = left_out::warning(n_left_out, self.n_own_images(), is_in_tables) {
+            observer.warning(&warning);
+            recorder.edit(|manifest| manifest.warnings.push((&warning).into()));
+            warnings.push(warning);
+        }
         if let Some(closing) = &closing {
             warnings.extend(closing.warnings.iter().cloned());
         }
@@ -128,32 +145,26 @@ impl LikelihoodJob {
         }
         let (structure, _) = self.parts_of(first);
         let before = Instant::now();
-        let budget = self.sizes(structure).plan(&structure.path, &self.settings, self.most_images())?;
+        let least_search_bytes = self.least_search_bytes[first / self.stacks.len()];
+        let budget = self.sizes(structure).plan(&self.settings, least_search_bytes, self.most_images());
+        around.images.expect(&units.iter().map(|unit| unit % self.stacks.len()).collect::<Vec<_>>());
         let values = structure.read::<T>(self.geometry.n_points())?;
         let times = ChunkTimes { read: before.elapsed(), ..ChunkTimes::default() };
         around.recorder.note(0, times)?;
         let templates = TemplateSet::new(&self.geometry, &values, &structure.views.weight)
             .map_err(|error| told(error, structure, None, budget.held_bytes))?;
-        let settings = ComparisonSettings {
-            formula: self.formula(),
-            // ℓ of each pair is what is integrated over.
-            integrated: self.settings.integrated || self.settings.pairs,
-            pairs: self.settings.pairs,
-            full: self.settings.full_cross_correlation,
-            n_threads: self.settings.n_threads,
-            memory_bytes: budget.search_bytes,
-            ..ComparisonSettings::default()
-        };
+        let settings = self.comparison(budget.search_bytes);
         let before = Instant::now();
         let search = Search::new(&self.geometry, templates, &self.displacements, settings)
             .map_err(|error| told(error, structure, None, budget.held_bytes))?;
         let times = ChunkTimes { compute: before.elapsed(), ..ChunkTimes::default() };
         around.recorder.note(0, times)?;
         for &unit in units {
-            let Some(record) = self.make::<T>(unit, &search, budget.n_images, around)? else {
+            let Some(made) = self.make::<T>(unit, &search, budget.n_images, around)? else {
                 return Err(self.stopped(around));
             };
-            around.recorder.add(record, Vec::new());
+            around.recorder.add(made.record, Vec::new());
+            around.recorder.edit(|manifest| left_out::enter(manifest, made.left_out));
             around.recorder.note(0, ChunkTimes::default())?;
         }
         Ok(())

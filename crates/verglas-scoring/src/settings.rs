@@ -1,12 +1,15 @@
 //! What can be asked of a job that makes likelihoods.
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use verglas_core::choice::choice;
 use verglas_core::error::{Error, Result};
+use verglas_core::memory::default_memory_bytes;
 use verglas_core::threads::default_threads;
+use verglas_particles::ConvertSettings;
+use verglas_particles::metadata::Input;
 use verglas_particles::settings::DefocusAngleAxis;
 use verglas_run::{Existing, Shard};
 use verglas_structures::AxisOrder;
@@ -83,6 +86,41 @@ impl StructureChoice {
     }
 }
 
+/// The images that are compared.
+#[derive(Debug, Clone)]
+pub enum Particles {
+    /// Those of a folder of stacks, ours or CryoLike's.
+    Stacks(PathBuf),
+    /// Those that a conversion would make, which are made on the way and not written.
+    Input {
+        /// What the conversion would read.
+        input: Input,
+        /// What it would be asked. What the job is asked itself counts in place of the same here (most stacks, threads, memory,
+        /// whether images are left out), and the defocus angle's axis is that of the metadata.
+        settings: Box<ConvertSettings>,
+        /// Whether these settings say which grids the images are on; else they are those of the job's descriptor.
+        has_own_grids: bool,
+    },
+}
+
+impl Particles {
+    /// The folder of the stacks, or the file or folder that the input is called by.
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Self::Stacks(folder) => folder.clone(),
+            Self::Input { input: Input::CryosparcJob { root, .. }, .. } => root.clone(),
+            Self::Input { input, .. } => input.metadata_file().cloned().unwrap_or_default(),
+        }
+    }
+}
+
+/// A folder of stacks.
+impl<P: AsRef<Path> + ?Sized> From<&P> for Particles {
+    fn from(folder: &P) -> Self {
+        Self::Stacks(folder.as_ref().to_owned())
+    }
+}
+
 /// What can be asked of a job that makes likelihoods.
 #[derive(Debug, Clone)]
 pub struct LikelihoodSettings {
@@ -111,6 +149,8 @@ pub struct LikelihoodSettings {
     pub templates_axes: Option<AxisOrder>,
     /// How many stacks are compared, if not all.
     pub max_stacks: Option<usize>,
+    /// Leave out images that can't be read or compared, and say so in the tables; metadata must be right all the same.
+    pub skip_unreadable: bool,
     /// Whether everything is done as CryoLike does it, where that differs.
     pub as_cryolike: bool,
     /// What happens when the output folder is not empty.
@@ -119,12 +159,9 @@ pub struct LikelihoodSettings {
     pub shard: Option<Shard>,
     /// Threads that compute.
     pub n_threads: usize,
-    /// Upper bound for what is held in memory, bytes.
+    /// Upper bound for what is held in memory, bytes; unless told otherwise, a quarter of what is free.
     pub memory_bytes: u64,
 }
-
-/// 2 GiB.
-pub const DEFAULT_MEMORY_BYTES: u64 = 2 << 30;
 
 impl Default for LikelihoodSettings {
     fn default() -> Self {
@@ -141,11 +178,12 @@ impl Default for LikelihoodSettings {
             defocus_angle_axis: None,
             templates_axes: None,
             max_stacks: None,
+            skip_unreadable: false,
             as_cryolike: false,
             existing: Existing::Refuse,
             shard: None,
             n_threads: default_threads(),
-            memory_bytes: DEFAULT_MEMORY_BYTES,
+            memory_bytes: default_memory_bytes(),
         }
     }
 }

@@ -1,14 +1,18 @@
-//! The stacks of a folder, ours or CryoLike's: found, checked, and read again when their turn comes.
+//! The stacks that are compared: those of a folder, ours or CryoLike's, or those that particles would be converted into. What
+//! they say of their images.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
 use verglas_core::hint::{Hint, Setting};
 use verglas_formats::pt::{ElementType, PtFile};
 use verglas_fourier::grid::Precision;
+use verglas_likelihood::LikelihoodError;
 use verglas_likelihood::ctf::{ContrastTransfer, angle_from_other_axis};
+use verglas_particles::Conversion;
 use verglas_particles::settings::DefocusAngleAxis;
 use verglas_particles::stack::{ConversionFiles, FOURIER_FOLDER, ImageSources, StackColumns, StackNames, keys};
 use verglas_run::descriptor::ImageDescriptor;
@@ -16,17 +20,28 @@ use verglas_run::folder::JobFiles;
 use verglas_run::verify::listed;
 
 /// A stack of images.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct ImageStack {
     /// Its number, from 0.
     pub(crate) number: usize,
     pub(crate) n_images: usize,
     /// The place of its first image among those of all stacks.
     pub(crate) first_image: usize,
-    /// The tensor.
-    pub(crate) fourier: PathBuf,
-    /// What it says of itself.
-    pub(crate) metadata: PathBuf,
+    pub(crate) origin: StackOrigin,
+}
+
+/// Where a stack's images come from.
+#[derive(Debug, Clone)]
+pub(crate) enum StackOrigin {
+    /// They are read.
+    Files {
+        /// The tensor.
+        fourier: PathBuf,
+        /// What it says of itself.
+        metadata: PathBuf,
+    },
+    /// They are made on the way, as the stack of this number of the conversion.
+    Particles(Arc<Conversion>),
 }
 
 /// A stack's grids, for comparison with others'.
@@ -65,7 +80,8 @@ pub(crate) fn find_stacks(
         match look_at(&fourier, &metadata) {
             Ok((n_images, descriptor)) => {
                 grids.push(StackGrids { descriptor, path: metadata.clone() });
-                stacks.push(ImageStack { number, n_images, first_image, fourier, metadata });
+                let origin = StackOrigin::Files { fourier, metadata };
+                stacks.push(ImageStack { number, n_images, first_image, origin });
                 first_image += n_images;
             }
             Err(error) => {
@@ -75,6 +91,17 @@ pub(crate) fn find_stacks(
         }
     }
     is_sound.then_some((stacks, grids))
+}
+
+/// The stacks that `conversion` would write.
+pub(crate) fn planned_stacks(conversion: &Arc<Conversion>) -> Vec<ImageStack> {
+    let mut first_image = 0;
+    let of = |(number, n_images): (usize, usize)| {
+        first_image += n_images;
+        let origin = StackOrigin::Particles(Arc::clone(conversion));
+        ImageStack { number, n_images, first_image: first_image - n_images, origin }
+    };
+    conversion.stack_sizes().enumerate().map(of).collect()
 }
 
 /// How many stacks there are, from number 0 on.
@@ -162,19 +189,56 @@ fn look_at(fourier: &Path, metadata: &Path) -> Result<(usize, ImageDescriptor)> 
 }
 
 impl ImageStack {
+    /// What messages call it.
+    pub(crate) fn label(&self) -> String {
+        match &self.origin {
+            StackOrigin::Files { fourier, .. } => format!("`{}`", fourier.display()),
+            StackOrigin::Particles(conversion) => format!("stack {} of `{}`", self.number, conversion.name()),
+        }
+    }
+
+    /// What messages call one of its images.
+    pub(crate) fn label_of(&self, image: usize) -> String {
+        match &self.origin {
+            StackOrigin::Files { .. } => format!("{}: image {image}", self.label()),
+            StackOrigin::Particles(conversion) => {
+                let (table, particle) = (conversion.table(), conversion.particle_of(self.number, image));
+                format!(
+                    "section {} of `{}` ({})",
+                    u64::from(table.section[particle].0) + 1,
+                    table.image_name(particle),
+                    table.place(particle)
+                )
+            }
+        }
+    }
+
     /// What determines the contrast transfer of each image.
     ///
     /// # Errors
     /// When the metadata lack something, or a value is out of its range.
     pub(crate) fn contrast(&self, rule: AngleRule) -> Result<Vec<ContrastTransfer>> {
-        let n = self.n_images;
-        if n == 0 {
+        if self.n_images == 0 {
             return Ok(Vec::new());
         }
-        let capture = StackColumns::open(&self.metadata)?.capture(n, Some(self.first_image))?;
-        let is_from_rows =
-            rule.as_cryolike || rule.axis.unwrap_or(capture.defocus_angle_axis) == DefocusAngleAxis::Rows;
-        let transfer = |image: usize| {
+        let transfers = match &self.origin {
+            StackOrigin::Files { metadata, .. } => self.stored_contrast(metadata, rule)?,
+            StackOrigin::Particles(conversion) => self.planned_contrast(conversion, rule),
+        };
+        match transfers.iter().enumerate().find_map(|(image, transfer)| transfer.check(image).err()) {
+            Some(LikelihoodError::Contrast { image, problem }) => {
+                Err(Error::format(format!("{}: {problem}", self.label_of(image))))
+            }
+            Some(error) => Err(Error::format(format!("{}: {error}", self.label()))),
+            None => Ok(transfers),
+        }
+    }
+
+    fn stored_contrast(&self, metadata: &Path, rule: AngleRule) -> Result<Vec<ContrastTransfer>> {
+        let n = self.n_images;
+        let capture = StackColumns::open(metadata)?.capture(n, Some(self.first_image))?;
+        let is_from_rows = rule.is_from_rows(capture.defocus_angle_axis == DefocusAngleAxis::Rows);
+        let of = |image: usize| {
             let angle = capture.defocus_angle_rad[image];
             let constants = capture.optics(image);
             ContrastTransfer {
@@ -188,12 +252,29 @@ impl ImageStack {
                 b_factor_angstrom2: capture.ctf_bfactor.as_ref().map_or(0.0, |column| column.get(image)),
             }
         };
-        let transfers: Vec<ContrastTransfer> = (0..n).map(transfer).collect();
-        let wrong = transfers.iter().enumerate().find_map(|(image, transfer)| transfer.check(image).err());
-        match wrong {
-            Some(error) => Err(Error::format(format!("`{}`: {error}", self.metadata.display()))),
-            None => Ok(transfers),
-        }
+        Ok((0..n).map(of).collect())
+    }
+
+    /// The same numbers as the metadata of the written stack would give.
+    fn planned_contrast(&self, conversion: &Conversion, rule: AngleRule) -> Vec<ContrastTransfer> {
+        let table = conversion.table();
+        let is_from_rows = rule.is_from_rows(conversion.settings().defocus_angle_axis == DefocusAngleAxis::Rows);
+        let of = |image: usize| {
+            let particle = conversion.particle_of(self.number, image);
+            let constants = table.constants[table.constants_index(particle) as usize];
+            let angle = table.defocus_angle_rad.get(particle);
+            ContrastTransfer {
+                defocus_u_angstrom: table.defocus_u_angstrom.get(particle),
+                defocus_v_angstrom: table.defocus_v_angstrom.get(particle),
+                defocus_angle_rad: if is_from_rows { angle } else { angle_from_other_axis(angle) },
+                voltage_kv: constants.voltage_kv,
+                spherical_aberration_mm: constants.spherical_aberration_mm,
+                amplitude_contrast: constants.amplitude_contrast,
+                phase_shift_rad: table.phase_shift_rad.get(particle),
+                b_factor_angstrom2: table.ctf_bfactor.as_ref().map_or(0.0, |column| column.get(particle)),
+            }
+        };
+        (0..self.n_images).map(of).collect()
     }
 
     /// Where each image comes from, as far as the metadata say it.
@@ -201,20 +282,33 @@ impl ImageStack {
     /// # Errors
     /// When these can't be read.
     pub(crate) fn sources(&self) -> Result<ImageSources> {
-        StackColumns::open(&self.metadata)?.sources(self.n_images, Some(self.first_image))
-    }
-
-    /// The tensor, open.
-    ///
-    /// # Errors
-    /// When it can't be read, or is not what it was when it was looked at.
-    pub(crate) fn open(&self) -> Result<PtFile> {
-        let file = PtFile::open(&self.fourier).map_err(|error| Error::from_format(&self.fourier, error))?;
-        if file.tensor().n_rows() == self.n_images as u64 {
-            return Ok(file);
+        let n = self.n_images;
+        match &self.origin {
+            StackOrigin::Files { metadata, .. } => StackColumns::open(metadata)?.sources(n, Some(self.first_image)),
+            StackOrigin::Particles(conversion) => {
+                let table = conversion.table();
+                let particles: Vec<usize> = (0..n).map(|image| conversion.particle_of(self.number, image)).collect();
+                let of_each = |particle: &usize| i64::from(table.row[*particle]);
+                let file = |particle: &usize| table.image_names[table.image[*particle] as usize].clone();
+                Ok(ImageSources {
+                    rows: particles.iter().map(of_each).collect(),
+                    uids: table.uid.as_ref().map_or_else(Vec::new, |uids| particles.iter().map(|&p| uids[p]).collect()),
+                    files: particles.iter().map(file).collect(),
+                    sections: particles.iter().map(|&particle| i64::from(table.section[particle].0)).collect(),
+                })
+            }
         }
-        let (n, path) = (file.tensor().n_rows(), self.fourier.display());
-        Err(Error::format(format!("`{path}` has {n} images now, and had {} before", self.n_images)))
+    }
+}
+
+impl AngleRule {
+    /// Whether angles are taken to be measured from the rows, of images that say so or don't.
+    fn is_from_rows(self, is_stated: bool) -> bool {
+        match self.axis {
+            _ if self.as_cryolike => true,
+            Some(axis) => axis == DefocusAngleAxis::Rows,
+            None => is_stated,
+        }
     }
 }
 

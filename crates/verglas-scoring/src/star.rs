@@ -1,9 +1,11 @@
-//! `results.star`: a row for each image with its best structure, by RELION's names.
+//! `results.star`: a row for each image with its best structure, by RELION's names; images that were left out stand in a block
+//! of their own, which RELION does not read.
 
 use std::io::Write;
 
 use verglas_formats::Result;
 use verglas_formats::star::StarWriter;
+use verglas_particles::convert::plain_text;
 
 use crate::number::Number;
 use crate::row::Row;
@@ -42,21 +44,57 @@ pub(crate) fn start(writer: &mut StarWriter<impl Write>, integrated: bool) -> Re
     writer.start_loop("particles", &columns)
 }
 
+/// RELION's name of an image. Without an image file, the place in its stack is all that is known of it.
+fn image_name<T>(row: &Row<T>) -> String {
+    match (&row.file, row.section) {
+        (Some(file), Some(section)) => format!("{:06}@{file}", section + 1),
+        _ => format!("{:06}@fft/particles_fourier_stack_{:06}.pt", row.index + 1, row.stack),
+    }
+}
+
+/// An image that was left out, for the block of these.
+pub(crate) struct SkippedRow([String; 7]);
+
+impl SkippedRow {
+    const COLUMNS: [&str; 7] =
+        ["rlnImageName", "verglasImage", "verglasStack", "verglasIndex", "verglasRow", "verglasUid", "verglasReason"];
+
+    /// What is known of an image that was left out for this reason.
+    pub(crate) fn new<T>(row: &Row<T>, reason: &str) -> Self {
+        Self([
+            image_name(row),
+            row.image.to_string(),
+            row.stack.to_string(),
+            row.index.to_string(),
+            row.row.map_or_else(String::new, |row| row.to_string()),
+            row.uid.map_or_else(String::new, |uid| uid.to_string()),
+            plain_text(reason),
+        ])
+    }
+}
+
+/// Writes the block of images that were left out, if there are any.
+///
+/// # Errors
+/// As [`write_row`].
+pub(crate) fn write_skipped(writer: &mut StarWriter<impl Write>, rows: &[SkippedRow]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writer.start_loop("skipped", &SkippedRow::COLUMNS)?;
+    rows.iter().try_for_each(|row| writer.write_row(&row.0))
+}
+
 /// Writes a row.
 ///
 /// # Errors
 /// When it can't be written, or a name is none that STAR can hold.
 pub(crate) fn write_row<T: Number>(writer: &mut StarWriter<impl Write>, row: &Row<T>) -> Result<()> {
-    // Without an image file, the place in its stack is all that is known of an image.
-    let image_name = match (&row.file, row.section) {
-        (Some(file), Some(section)) => format!("{:06}@{file}", section + 1),
-        _ => format!("{:06}@fft/particles_fourier_stack_{:06}.pt", row.index + 1, row.stack),
-    };
     let [rot, tilt, psi] = row.angles_deg;
     let [origin_x, origin_y] = row.origin_angstrom;
     let [x, y] = row.displacement_angstrom;
     let mut values = vec![
-        image_name,
+        image_name(row),
         rot.to_string(),
         tilt.to_string(),
         psi.to_string(),

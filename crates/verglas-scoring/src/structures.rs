@@ -227,20 +227,37 @@ impl StructureTemplates {
     pub(crate) fn read<T: Number>(&self, n_points: usize) -> Result<Vec<Complex<T>>> {
         /// Read at a time, so that little is held twice.
         const PIECE_BYTES: usize = 8 << 20;
+        let mut values = Vec::new();
+        values.try_reserve_exact(self.views.len() * n_points).map_err(|_| {
+            Error::new(verglas_core::error::ErrorKind::Memory, format!("no memory for `{}`", self.path.display()))
+        })?;
+        let at_once = (PIECE_BYTES / (n_points * size_of::<Complex<T>>()).max(1)).max(1);
+        self.read_pieces(n_points, at_once, &mut |_, piece| {
+            values.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(values)
+    }
+
+    /// Reads all templates, `at_once` at a time; `take` gets the place of the first and their values.
+    ///
+    /// # Errors
+    /// As [`StructureTemplates::read`]; that of `take`.
+    pub(crate) fn read_pieces<T: Number>(
+        &self,
+        n_points: usize,
+        at_once: usize,
+        take: &mut dyn FnMut(usize, &[Complex<T>]) -> Result<()>,
+    ) -> Result<()> {
         let mut stack = TemplateStack::open(&self.path)?;
         let n = self.views.len();
         let [there, n_shells, n_inplanes] = stack.shape();
         if there != n || n_shells * n_inplanes != n_points || stack.precision() != self.precision {
             return Err(Error::format(format!("`{}` has changed since it was looked at", self.path.display())));
         }
-        let mut values = Vec::new();
-        values.try_reserve_exact(n * n_points).map_err(|_| {
-            Error::new(verglas_core::error::ErrorKind::Memory, format!("no memory for `{}`", self.path.display()))
-        })?;
-        let at_once = (PIECE_BYTES / (n_points * size_of::<Complex<T>>()).max(1)).max(1);
-        for first in (0..n).step_by(at_once) {
-            values.extend(T::read_templates(&mut stack, first..n.min(first + at_once))?);
+        for first in (0..n).step_by(at_once.max(1)) {
+            take(first, &T::read_templates(&mut stack, first..n.min(first + at_once.max(1)))?)?;
         }
-        Ok(values)
+        Ok(())
     }
 }

@@ -22,6 +22,8 @@ pub struct LikelihoodSummary {
     pub n_stacks: usize,
     /// Images of all stacks.
     pub n_images: usize,
+    /// Images that were left out, for they can't be read or compared; with a shard, those of its units.
+    pub n_images_skipped: usize,
     /// Templates of all structures.
     pub n_templates: usize,
     /// Displacements that were tried.
@@ -68,6 +70,7 @@ impl LikelihoodSummary {
             structures: job.structures.iter().map(|structure| structure.name.clone()).collect(),
             n_stacks: job.stacks.len(),
             n_images: job.n_images(),
+            n_images_skipped: manifest.skipped.len(),
             n_templates: job.structures.iter().map(|structure| structure.views.len()).sum(),
             n_displacements: job.displacements.len(),
             n_units: manifest.stacks.len(),

@@ -1,29 +1,28 @@
 //! One structure against one stack: compared piece by piece, and published when all of it is there.
 
-use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use num_complex::Complex;
-use verglas_core::atomic::{FinishedFile, sync_folder, write_whole};
-use verglas_core::error::{Error, Result};
+use verglas_core::error::{ErrorKind, Result};
 use verglas_core::findings::{Warning, counted};
 use verglas_core::hint::{Hint, Setting, Text};
 use verglas_core::{Observer, StopFlag};
-use verglas_formats::pt::{PtDtype, PtElement, write_pt};
 use verglas_likelihood::compare::Search;
-use verglas_likelihood::ctf::ContrastFormula;
-use verglas_likelihood::{Contrast, ImageResult, ImageSet, LikelihoodError, PairResult};
+use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
+use verglas_likelihood::{Comparison, Contrast, ImageCheck, ImageResult, ImageSet, LikelihoodError};
 use verglas_run::folder::OutputFolder;
-use verglas_run::manifest::{FileRecord, StackRecord};
+use verglas_run::manifest::{SkippedImage, StackRecord};
 use verglas_run::recorder::{ChunkTimes, Recorder};
-use verglas_run::tensor::TensorFile;
 
 use crate::failure::{Compared, told};
+use crate::images::ImageReader;
+use crate::left_out::{self, LeftOut};
 use crate::names::{UnitNames, folders_of};
-use crate::number::{Number, read_images};
+use crate::number::Number;
 use crate::prepare::LikelihoodJob;
+use crate::publish::UnitOutcome;
 use crate::settings::ContrastSource;
 use crate::stacks::ImageStack;
 
@@ -34,6 +33,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) observer: &'a dyn Observer,
     pub(crate) stop: &'a StopFlag,
     pub(crate) told: &'a Told,
+    pub(crate) images: &'a ImageReader<'a>,
 }
 
 /// What was told of stacks, each of them once.
@@ -47,177 +47,146 @@ impl Told {
     }
 }
 
-/// Results of images and of their pairs, while a unit is made.
-struct Tensors {
-    /// Correlation, displacement along axes 0 and 1, rotation, ℓ, each with the checksums of its images.
-    pairs: Vec<(TensorFile, Vec<u32>)>,
-    full: Option<(TensorFile, Vec<u32>)>,
+/// A unit that is done.
+pub(crate) struct MadeUnit {
+    pub(crate) record: StackRecord,
+    pub(crate) left_out: Vec<SkippedImage>,
+}
+
+/// Images of a unit that are compared together.
+struct Piece<'a> {
+    unit: usize,
+    /// The contrast transfers of the stack's images, if there are any.
+    transfers: Option<&'a [ContrastTransfer]>,
+    /// Places in the stack.
+    places: Vec<usize>,
 }
 
 impl LikelihoodJob {
     /// Compares the images of a unit; `None` when it is time to stop. `n_at_once` images are held at a time.
     ///
     /// # Errors
-    /// When images can't be read or compared, or the disk refuses.
+    /// When images can't be had or compared, or the disk refuses.
     pub(crate) fn make<T: Number>(
         &self,
         unit: usize,
         search: &Search<'_, T>,
         n_at_once: usize,
         around: &Surroundings<'_>,
-    ) -> Result<Option<StackRecord>> {
+    ) -> Result<Option<MadeUnit>> {
         let (structure, stack) = self.parts_of(unit);
         let names = UnitNames::of(structure.place, stack.number);
         around.output.check_is_same()?;
         let folders = folders_of(structure.place, self.settings.pairs);
         around.output.make_folders(&folders.iter().map(String::as_str).collect::<Vec<_>>())?;
 
-        let (transfers, formula) = match self.settings.contrast {
-            ContrastSource::None => (None, ContrastFormula::Right),
-            ContrastSource::Stack if self.settings.as_cryolike => {
-                (Some(stack.contrast(self.angle_rule())?), ContrastFormula::CryoLike)
-            }
-            ContrastSource::Stack => (Some(stack.contrast(self.angle_rule())?), ContrastFormula::Right),
+        let transfers = match self.settings.contrast {
+            ContrastSource::None => None,
+            ContrastSource::Stack => Some(stack.contrast(self.angle_rule())?),
         };
-        let mut file = stack.open()?;
-        let mut tensors = self.start::<T>(&names, structure.views.len(), stack.n_images, around)?;
-        let n_displacements = self.displacements.len();
-        let mut results: Vec<ImageResult> = Vec::with_capacity(stack.n_images);
+        let mut open = around.images.open(stack)?;
+        let mut tensors = self.start_tensors::<T>(&names, structure.views.len(), stack.n_images, around.output)?;
+        let mut check = ImageCheck::new(&self.geometry, self.formula());
+        let mut outcome = UnitOutcome { results: Vec::with_capacity(stack.n_images), left_out: LeftOut::new() };
         let mut values: Vec<Complex<T>> = Vec::new();
+        let n_points = self.geometry.n_points();
         for first in (0..stack.n_images).step_by(n_at_once.max(1)) {
             let last = stack.n_images.min(first + n_at_once.max(1));
             let before = Instant::now();
-            values.clear();
-            values.reserve_exact((last - first) * self.geometry.n_points());
-            for start in (first..last).step_by(READ_AT_ONCE) {
-                read_images(&mut file, &stack.fourier, start..last.min(start + READ_AT_ONCE), &mut values)?;
+            let mut left_out = match open.read(first..last, n_points, &mut values, around.stop) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(None),
+                read => read?,
+            };
+            if self.settings.skip_unreadable {
+                left_out::look(&mut check, n_points, &values, &mut left_out)?;
             }
-            let read = before.elapsed();
-            let contrast = match &transfers {
-                None => Contrast::One,
-                Some(transfers) => Contrast::Parameters(&transfers[first..last], formula),
-            };
-            let compared = Compared { stack: &stack.fourier, first };
-            let tell = |error| told(error, structure, Some(compared), 0);
-            let images = ImageSet::new(&self.geometry, &values, contrast).map_err(tell)?;
+            let kept = left_out::keep(n_points, &mut values, &left_out);
+            let bytes_read = open.bytes_of::<T>(first..last, n_points);
+            around.recorder.note(0, ChunkTimes { read: before.elapsed(), bytes_read, ..ChunkTimes::default() })?;
+
             let before = Instant::now();
-            let refused = Mutex::new(None);
-            let go_on = |n_pairs: u64| {
-                let n = n_pairs.saturating_mul(n_displacements as u64);
-                around.observer.images_done(n);
-                if let Err(error) = around.recorder.note(n as usize, ChunkTimes::default()) {
-                    refused.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                    return false;
-                }
-                !around.stop.load(Ordering::Relaxed)
-            };
-            let comparison = search.compare_watched(&images, &go_on);
-            if let Some(error) = refused.into_inner().unwrap_or_else(PoisonError::into_inner) {
-                return Err(error);
-            }
-            let comparison = match comparison {
-                Err(LikelihoodError::Stopped) => return Ok(None),
-                other => other.map_err(tell)?,
-            };
-            let compute = before.elapsed();
+            let places = kept.iter().map(|place| first + place).collect();
+            let piece = Piece { unit, transfers: transfers.as_deref(), places };
+            let Some(comparison) = self.compare(&piece, search, &values, around)? else { return Ok(None) };
+            let n_left_out = last - first - kept.len();
+            // What is left out is done with, too.
+            let n = n_left_out.saturating_mul(structure.views.len()).saturating_mul(self.displacements.len());
+            around.observer.images_done(n as u64);
+            around.recorder.note(n, ChunkTimes { compute: before.elapsed(), ..ChunkTimes::default() })?;
+
             let before = Instant::now();
-            tensors.write::<T>(self, (first, last - first), &comparison.pairs, &comparison.cross_correlations)?;
-            results.extend(comparison.images);
-            let write = before.elapsed();
-            let bytes_read = (values.len() * size_of::<Complex<T>>()) as u64;
-            around.recorder.note(0, ChunkTimes { read, compute, write, bytes_read, bytes_written: 0 })?;
+            tensors.write::<T>(self, (first, last - first), &kept, &comparison)?;
+            let mut results = comparison.images.into_iter();
+            outcome.results.extend(left_out.iter().map(|reason| if reason.is_none() { results.next() } else { None }));
+            let reasons = left_out.into_iter().enumerate();
+            // On one line, as tables have it.
+            let one_line = |reason: String| reason.replace("\n  ", "; ");
+            outcome.left_out.extend(reasons.filter_map(|(image, reason)| Some((first + image, one_line(reason?)))));
+            around.recorder.note(0, ChunkTimes { write: before.elapsed(), ..ChunkTimes::default() })?;
         }
         if around.stop.load(Ordering::Relaxed) && stack.n_images == 0 {
             return Ok(None);
         }
         drop(values);
-        self.tell_of(stack, &results, around);
+        self.tell_of(stack, &outcome.results, around);
         let before = Instant::now();
         around.output.check_is_same()?;
-        let files = self.publish::<T>(&names, &folders, &results, tensors, around.output)?;
+        let files = self.publish::<T>((structure.place, &names), &folders, &outcome, tensors, around.output)?;
         let bytes_written = files.iter().map(|file| file.bytes).sum();
         around.recorder.note(0, ChunkTimes { write: before.elapsed(), bytes_written, ..ChunkTimes::default() })?;
-        Ok(Some(StackRecord { number: unit, n_images: self.comparisons_of(unit), files }))
+        Ok(Some(MadeUnit {
+            record: StackRecord { number: unit, n_images: self.comparisons_of(unit), files },
+            left_out: left_out::records(stack, &outcome.left_out)?,
+        }))
     }
 
-    /// Starts the tensors that are too large to be kept till the end.
-    fn start<T: Number>(
+    /// Compares the images of a piece, `values`; `None` when it is time to stop.
+    fn compare<T: Number>(
         &self,
-        names: &UnitNames,
-        n_views: usize,
-        n_images: usize,
+        piece: &Piece<'_>,
+        search: &Search<'_, T>,
+        values: &[Complex<T>],
         around: &Surroundings<'_>,
-    ) -> Result<Tensors> {
-        let n_views = n_views as u64;
-        let create = |name: &str, dtype: PtDtype, shape: &[u64]| {
-            TensorFile::create(&around.output.path(name), dtype, n_images, shape).map(|file| (file, Vec::new()))
+    ) -> Result<Option<Comparison<T>>> {
+        if piece.places.is_empty() {
+            return Ok(Some(Comparison::default()));
+        }
+        let (structure, stack) = self.parts_of(piece.unit);
+        let formula = if self.settings.as_cryolike { ContrastFormula::CryoLike } else { ContrastFormula::Right };
+        let transfers: Option<Vec<ContrastTransfer>> =
+            piece.transfers.map(|all| piece.places.iter().map(|&image| all[image]).collect());
+        let contrast = match &transfers {
+            None => Contrast::One,
+            Some(transfers) => Contrast::Parameters(transfers, formula),
         };
-        let mut pairs = Vec::new();
-        if self.settings.pairs {
-            for (place, name) in names.pairs.iter().enumerate() {
-                let dtype = if place == LOG_LIKELIHOOD { PtDtype::Float64 } else { T::DTYPE };
-                pairs.push(create(name, dtype, &[n_views])?);
+        let compared = Compared { stack, places: &piece.places };
+        let tell = |error| told(error, structure, Some(compared), 0);
+        let images = ImageSet::new(&self.geometry, values, contrast).map_err(tell)?;
+        let refused = Mutex::new(None);
+        let go_on = |n_pairs: u64| {
+            let n = n_pairs.saturating_mul(self.displacements.len() as u64);
+            around.observer.images_done(n);
+            if let Err(error) = around.recorder.note(n as usize, ChunkTimes::default()) {
+                refused.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                return false;
             }
-        }
-        let shape = [n_views, self.displacements.len() as u64, self.geometry.n_inplanes() as u64];
-        let full = match self.settings.full_cross_correlation {
-            true => Some(create(&names.full_cross_correlation, T::DTYPE, &shape)?),
-            false => None,
+            !around.stop.load(Ordering::Relaxed)
         };
-        Ok(Tensors { pairs, full })
-    }
-
-    /// Writes what is kept of each image, and gives all files their names; that of the optimal log-likelihoods last.
-    fn publish<T: Number>(
-        &self,
-        names: &UnitNames,
-        folders: &[String],
-        results: &[ImageResult],
-        tensors: Tensors,
-        output: &OutputFolder,
-    ) -> Result<Vec<FileRecord>> {
-        let set = self.displacements.angstrom();
-        let record = |name: &str, file: FinishedFile| FileRecord::new(name, file.bytes, file.crc32);
-        let numbers = |of: &dyn Fn(&ImageResult) -> f64| -> Vec<T> {
-            results.iter().map(|result| T::from_f64(of(result))).collect()
-        };
-        let write = |name: &str, bytes: Vec<u8>| write_whole(&output.path(name), &bytes).map(|file| record(name, file));
-        let mut files = vec![write(&names.cross_correlation, tensor(&numbers(&|result| result.cross_correlation))?)?];
-        if let Some((file, crcs)) = tensors.full {
-            files.push(record(&names.full_cross_correlation, file.finish(crcs.into_iter())?));
+        let comparison = search.compare_watched(&images, &go_on);
+        if let Some(error) = refused.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
         }
-        let templates: Vec<i64> = results.iter().map(|result| result.template as i64).collect();
-        let [template, x, y, rotation] = &names.optimal_pose;
-        files.push(write(template, tensor(&templates)?)?);
-        files.push(write(x, tensor(&numbers(&|result| set[result.displacement][0]))?)?);
-        files.push(write(y, tensor(&numbers(&|result| set[result.displacement][1]))?)?);
-        files.push(write(rotation, tensor(&numbers(&|result| self.angle(result.rotation)))?)?);
-        for ((file, crcs), name) in tensors.pairs.into_iter().zip(&names.pairs) {
-            files.push(record(name, file.finish(crcs.into_iter())?));
+        match comparison {
+            Err(LikelihoodError::Stopped) => Ok(None),
+            other => other.map(Some).map_err(tell),
         }
-        if self.settings.integrated {
-            let integrated: Vec<f64> = results.iter().map(|result| result.log_likelihood_integrated).collect();
-            files.push(write(&names.integrated, tensor(&integrated)?)?);
-        }
-        // All else is on the disk before the last file is: with that a unit is done.
-        folders.iter().try_for_each(|folder| sync_folder(&output.path(folder)))?;
-        let optimal: Vec<f64> = results.iter().map(|result| result.log_likelihood_optimal).collect();
-        files.push(write(&names.optimal, tensor(&optimal)?)?);
-        let folder = output.path(&names.optimal);
-        sync_folder(folder.parent().unwrap_or(Path::new(".")))?;
-        Ok(files)
-    }
-
-    /// ω of a rotation, radians.
-    pub(crate) fn angle(&self, rotation: usize) -> f64 {
-        std::f64::consts::TAU * rotation as f64 / self.geometry.n_inplanes() as f64
     }
 
     /// Tells of a stack whose contrast is the other one, or that has no noise.
-    fn tell_of(&self, stack: &ImageStack, results: &[ImageResult], around: &Surroundings<'_>) {
-        let path = stack.fourier.display();
-        let n = results.len();
-        let count = |is: fn(&ImageResult) -> bool| results.iter().filter(|result| is(result)).count();
+    fn tell_of(&self, stack: &ImageStack, results: &[Option<ImageResult>], around: &Surroundings<'_>) {
+        let label = stack.label();
+        let n = results.iter().flatten().count();
+        let count = |is: fn(&ImageResult) -> bool| results.iter().flatten().filter(|result| is(result)).count();
         let n_inverted = count(|result| -result.smallest_cross_correlation > result.cross_correlation);
         let tell = |code: &'static str, message: Text| {
             let mut told = around.told.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -232,7 +201,7 @@ impl LikelihoodJob {
             tell(
                 "contrast-inverted",
                 Text::from(format!(
-                    "`{path}`: {n_inverted} of {} fit better with the opposite sign: their contrast may be inverted; then convert \
+                    "{label}: {n_inverted} of {} fit better with the opposite sign: their contrast may be inverted; then convert \
                      them with ",
                     counted(n, "image")
                 )) + Hint::Choose(Setting::Contrast, "invert"),
@@ -244,65 +213,9 @@ impl LikelihoodJob {
             tell(
                 "no-noise",
                 Text::from(format!(
-                    "`{path}`: {n_without_noise} of {images} fit without any noise: their log-likelihoods are bounded by rounding"
+                    "{label}: {n_without_noise} of {images} fit without any noise: their log-likelihoods are bounded by rounding"
                 )),
             );
         }
     }
-}
-
-/// Images that are read at a time, so that little is held twice.
-const READ_AT_ONCE: usize = 16;
-/// The place of ℓ among the tensors of pairs.
-const LOG_LIKELIHOOD: usize = 4;
-
-impl Tensors {
-    /// Writes the pairs and correlations of `n_images` images from `first` on.
-    fn write<T: Number>(
-        &mut self,
-        job: &LikelihoodJob,
-        (first, n_images): (usize, usize),
-        pairs: &[PairResult],
-        full: &[T],
-    ) -> Result<()> {
-        let set = job.displacements.angstrom();
-        for (place, (file, crcs)) in self.pairs.iter_mut().enumerate() {
-            let number = |pair: &PairResult| match place {
-                0 => pair.cross_correlation,
-                1 => set[pair.displacement as usize][0],
-                2 => set[pair.displacement as usize][1],
-                3 => job.angle(pair.rotation as usize),
-                _ => pair.log_likelihood,
-            };
-            if place == LOG_LIKELIHOOD {
-                let numbers: Vec<f64> = pairs.iter().map(number).collect();
-                write_images(file, crcs, (first, n_images), bytemuck::cast_slice(&numbers))?;
-            } else {
-                let numbers: Vec<T> = pairs.iter().map(|pair| T::from_f64(number(pair))).collect();
-                write_images(file, crcs, (first, n_images), bytemuck::cast_slice(&numbers))?;
-            }
-        }
-        if let Some((file, crcs)) = &mut self.full {
-            write_images(file, crcs, (first, n_images), bytemuck::cast_slice(full))?;
-        }
-        Ok(())
-    }
-}
-
-/// Writes the bytes of `n_images` images to their place.
-fn write_images(file: &TensorFile, crcs: &mut Vec<u32>, (first, n_images): (usize, usize), bytes: &[u8]) -> Result<()> {
-    if n_images == 0 {
-        return Ok(());
-    }
-    file.write_images(first, bytes)?;
-    crcs.extend(bytes.chunks_exact((bytes.len() / n_images).max(1)).map(crc32fast::hash));
-    Ok(())
-}
-
-/// The bytes of a file of one number for each image.
-fn tensor<E: PtElement>(values: &[E]) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    write_pt(&mut bytes, &[values.len() as u64], values)
-        .map_err(|error| Error::value(format!("no tensor can be written: {error}")))?;
-    Ok(bytes)
 }

@@ -45,7 +45,21 @@ pub fn assert_made(set: &DataSet, output: &str, arguments: &str) {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 
-/// A `.csv` without quotes in it: the values of its columns.
+/// The values of a line, some of them in quotes.
+fn values(line: &str) -> Vec<String> {
+    let mut values = vec![String::new()];
+    let mut is_quoted = false;
+    for char in line.chars() {
+        match char {
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => values.push(String::new()),
+            _ => values.last_mut().unwrap().push(char),
+        }
+    }
+    values
+}
+
+/// A `.csv` without line ends or quotes in its values: the values of its columns.
 pub struct Csv {
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
@@ -54,7 +68,7 @@ pub struct Csv {
 impl Csv {
     pub fn read(path: &Path) -> Self {
         let text = fs::read_to_string(path).unwrap();
-        let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+        let mut lines = text.lines().map(values);
         let columns = lines.next().unwrap();
         let rows: Vec<_> = lines.collect();
         assert!(rows.iter().all(|row| row.len() == columns.len()), "{}", path.display());

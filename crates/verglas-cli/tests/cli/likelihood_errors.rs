@@ -187,7 +187,11 @@ fn wrong_words_are_wrong_usage() {
     assert_eq!(run(&set, "likelihood stacks -t templates").code, 2);
     let check = run(&set, "likelihood stacks -t templates --check");
     assert_eq!(check.code, 0, "{}", check.stderr);
-    assert!(check.stdout.starts_with("nothing wrong: 20 images in 3 stacks"), "{}", check.stdout);
+    assert!(
+        check.stdout.starts_with("nothing wrong, all images and templates were read: 20 images in 3 stacks"),
+        "{}",
+        check.stdout
+    );
 }
 
 #[test]

@@ -50,7 +50,29 @@ pub(crate) struct Basis<T> {
     pub total: usize,
 }
 
+/// How much a basis amounts to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub n_inputs: usize,
+    pub n_frequencies: usize,
+    /// Sum of the ranks.
+    pub total: usize,
+}
+
+impl Extent {
+    /// The most that the basis of any templates amounts to.
+    pub fn most(geometry: &Geometry) -> Self {
+        let (n_inputs, n_frequencies) = (2 * geometry.n_shells(), geometry.n_inplanes() / 2 + 1);
+        Self { n_inputs, n_frequencies, total: n_inputs * n_frequencies }
+    }
+}
+
 impl<T: Real> Basis<T> {
+    /// How much it amounts to.
+    pub fn extent(&self) -> Extent {
+        Extent { n_inputs: self.n_inputs, n_frequencies: self.frequencies.len(), total: self.total }
+    }
+
     /// Every input is a function.
     pub fn whole(geometry: &Geometry, spectrum: Spectrum) -> Self {
         let n_inputs = geometry.n_shells() * if spectrum == Spectrum::Half { 1 } else { 2 };

@@ -7,7 +7,7 @@ use num_complex::Complex;
 use verglas_core::threads::share_work;
 use verglas_fft::plan_complex_forward_f64;
 
-use super::basis::{Basis, Spectrum};
+use super::basis::{Basis, Extent, Spectrum};
 use super::product::GROUP;
 use crate::error::LikelihoodError;
 use crate::formula::Formula;
@@ -44,7 +44,7 @@ pub(crate) struct ImageBlock<T> {
 }
 
 /// Bytes that an image takes, at most.
-pub(crate) fn bytes_per_image<T: Real>(geometry: &Geometry, basis: &Basis<T>, formula: Formula) -> u64 {
+pub(crate) fn bytes_per_image<T: Real>(geometry: &Geometry, basis: Extent, formula: Formula) -> u64 {
     let panels = if formula.is_cryolike() { 1 } else { 2 };
     let power = 16 * geometry.n_shells() * (geometry.n_inplanes() / 2 + 1);
     (panels * 2 * basis.total * size_of::<T>() + power) as u64

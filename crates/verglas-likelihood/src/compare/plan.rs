@@ -4,7 +4,7 @@ use super::basis::{Basis, Spectrum};
 use super::positive::Negative;
 use super::samples::bytes_of_samples;
 use super::simd::Dispatch;
-use super::templates::{Transform, are_real, phases};
+use super::templates::{Transform, are_real, n_phases, phases};
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{ContrastSign, DegreesOfFreedom, Formula, LogLikelihood};
@@ -71,6 +71,7 @@ pub(crate) struct Plan<'a, T: Real> {
     pub negative: Option<Negative<T>>,
     pub basis: Basis<T>,
     pub transform: Transform<T>,
+    /// Empty until [`Plan::make_phases`].
     pub phases: Vec<T>,
     pub lanes: usize,
     /// Whether the best pose of each image with each view is kept.
@@ -106,8 +107,7 @@ impl<'a, T: SearchReal> Plan<'a, T> {
         };
         let transform = Transform::new(geometry, are_real);
         let negative = (settings.sign == ContrastSign::Positive).then(|| Negative::new(likelihood.mu()));
-        let lanes = T::lanes();
-        let phases = phases(geometry, displacements, transform.n_angles, lanes);
+        let (phases, lanes) = (Vec::new(), T::lanes());
         Ok(Self {
             geometry,
             templates,
@@ -134,6 +134,17 @@ impl<'a, T: SearchReal> Plan<'a, T> {
     /// How many of the displacements weigh in the integral: all, or all but the one that is appended.
     pub fn n_weighted(&self) -> usize {
         self.displacements.len() - usize::from(!self.settings.weighs_appended && self.displacements.has_appended())
+    }
+
+    /// Makes the table of phases: what takes most memory that is not the images'.
+    pub fn make_phases(&mut self) {
+        self.phases = phases(self.geometry, self.displacements, self.transform.n_angles, self.lanes);
+    }
+
+    /// Bytes of that table.
+    pub fn bytes_of_phases(&self) -> u64 {
+        let n = n_phases(self.geometry, self.displacements, self.transform.n_angles, self.lanes);
+        (n * size_of::<T>()) as u64
     }
 
     /// Bytes that making it took beside what stays.

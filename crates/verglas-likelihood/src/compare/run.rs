@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use num_complex::Complex;
 
-use super::basis::Basis;
+use super::basis::Extent;
 use super::candidates::Candidates;
 use super::fft::{LaneSynthesis, Pair};
 use super::images::ImageBlock;
@@ -16,7 +16,7 @@ use super::product::{GROUP, multiply};
 use super::reduce::{MOST_LANES, correlate, sum_likelihoods};
 use super::simd::{Kernel, Simd};
 use super::tables::Tables;
-use super::templates::{Displaced, SideBySide, Transform};
+use super::templates::{Displaced, SideBySide};
 use crate::error::LikelihoodError;
 use crate::formula::{ContrastSign, LogSum};
 use crate::geometry::Geometry;
@@ -31,18 +31,13 @@ const STRIPS: usize = 2;
 /// Groups of images that are multiplied with the same strips.
 const GROUPS: usize = 2;
 
-/// Bytes of one thread's buffers.
-pub(crate) fn bytes_of_thread<T: Real>(
-    geometry: &Geometry,
-    basis: &Basis<T>,
-    transform: &Transform<T>,
-    lanes: usize,
-) -> u64 {
-    let (p, n_frequencies) = (geometry.n_inplanes(), basis.frequencies.len());
+/// Bytes of one thread's buffers; `n_angles` are read of each shell.
+pub(crate) fn bytes_of_thread<T: Real>(geometry: &Geometry, basis: Extent, n_angles: usize, lanes: usize) -> u64 {
+    let (p, n_frequencies) = (geometry.n_inplanes(), basis.n_frequencies);
     let vectors = (STRIPS + 1) * basis.total
         + n_frequencies * basis.n_inputs
         + STRIPS * GROUPS * GROUP * n_frequencies
-        + 3 * transform.n_angles
+        + 3 * n_angles
         + 2 * p;
     let lanes = 2 * lanes * size_of::<T>();
     (vectors * lanes + 3 * 16 * geometry.n_points() + 16 * geometry.n_points()) as u64

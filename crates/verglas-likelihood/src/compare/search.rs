@@ -6,12 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use verglas_core::threads::share_work;
 use verglas_fourier::pose::Matrix3;
 
+use super::basis::Extent;
 use super::candidates::{Evaluator, bytes_of_candidates};
 use super::images::{ImageBlock, bytes_per_image};
 use super::near::{NearImage, NearJob};
 use super::plan::{ComparisonSettings, Plan, SearchReal};
 use super::product::GROUP;
 use super::run::{Job, Outcome, bytes_of_thread};
+use super::samples::bytes_of_samples;
+use super::templates::n_phases;
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{LogSum, integrate_views};
@@ -45,8 +48,9 @@ impl<'a, T: SearchReal> Search<'a, T> {
         settings: ComparisonSettings,
     ) -> Result<Self, LikelihoodError> {
         let plan = Plan::new(geometry, templates, displacements, settings)?;
-        let search = Self { plan, refinement: None };
+        let mut search = Self { plan, refinement: None };
         search.images_at_once()?;
+        search.plan.make_phases();
         Ok(search)
     }
 
@@ -62,6 +66,38 @@ impl<'a, T: SearchReal> Search<'a, T> {
         Ok(self)
     }
 
+    /// The least memory that a search of these templates takes, in bytes, without making it; takes as long as finding their
+    /// radial functions does.
+    ///
+    /// # Errors
+    /// When a grid is too small for the likelihood.
+    pub fn needed_memory_bytes(
+        geometry: &'a Geometry,
+        templates: TemplateSet<'a, T>,
+        displacements: &'a Displacements,
+        settings: &ComparisonSettings,
+    ) -> Result<u64, LikelihoodError> {
+        let settings = ComparisonSettings { memory_bytes: u64::MAX, ..settings.clone() };
+        Ok(Self { plan: Plan::new(geometry, templates, displacements, settings)?, refinement: None }
+            .least_memory_bytes())
+    }
+
+    /// The least memory that suffices whatever the templates of `n_views` views are, in bytes: what a search of them can keep
+    /// to ([`Search::least_memory_bytes`]) is no more.
+    pub fn sufficient_memory_bytes(
+        geometry: &Geometry,
+        displacements: &Displacements,
+        n_views: usize,
+        settings: &ComparisonSettings,
+    ) -> u64 {
+        let (basis, n_angles, lanes) = (Extent::most(geometry), geometry.n_inplanes(), T::lanes());
+        let phases = n_phases(geometry, displacements, n_angles, lanes) * size_of::<T>();
+        let n_threads = settings.n_threads.max(1);
+        let fixed = phases as u64 + n_threads as u64 * bytes_of_thread::<T>(geometry, basis, n_angles, lanes);
+        let for_images = fixed + GROUP as u64 * bytes_of_image::<T>(geometry, basis, n_views, settings);
+        for_images.max(bytes_of_samples(geometry, n_threads))
+    }
+
     /// How many radial functions are kept, of all frequencies together, and how many there would be.
     pub fn n_functions(&self) -> (usize, usize) {
         (self.plan.basis.total, self.plan.basis.n_inputs * self.plan.basis.frequencies.len())
@@ -74,24 +110,21 @@ impl<'a, T: SearchReal> Search<'a, T> {
     }
 
     fn fixed_bytes(&self) -> u64 {
-        let phases = (self.plan.phases.len() * size_of::<T>()) as u64;
-        let n_threads = self.plan.settings.n_threads.max(1) as u64;
+        let plan = &self.plan;
+        let (basis, n_angles) = (plan.basis.extent(), plan.transform.n_angles);
+        let n_threads = plan.settings.n_threads.max(1) as u64;
         // Two templates and what is summed of them, and some templates of a view.
         let refinement =
-            if self.refinement.is_some() { n_threads * 40 * 16 * self.plan.geometry.n_points() as u64 } else { 0 };
-        phases
-            + refinement
-            + n_threads * bytes_of_thread(self.plan.geometry, &self.plan.basis, &self.plan.transform, self.plan.lanes)
+            if self.refinement.is_some() { n_threads * 40 * 16 * plan.geometry.n_points() as u64 } else { 0 };
+        let of_threads = n_threads * bytes_of_thread::<T>(plan.geometry, basis, n_angles, plan.lanes);
+        plan.bytes_of_phases() + refinement + of_threads
     }
 
     fn bytes_per_image(&self) -> u64 {
-        let n_threads = self.plan.settings.n_threads.max(1);
-        // Tables and candidates of each thread, and a likelihood for each view.
-        let tables = n_threads * (5 * self.plan.geometry.n_inplanes() * size_of::<T>() + 128)
-            + (n_threads + 1) * bytes_of_candidates();
-        let of_view = size_of::<f64>() + if self.plan.keeps_views { size_of::<BestOfView>() } else { 0 };
-        let views = self.plan.templates.n_views() * of_view;
-        bytes_per_image(self.plan.geometry, &self.plan.basis, self.plan.settings.formula) + (tables + views) as u64
+        let plan = &self.plan;
+        let n_views = plan.templates.n_views();
+        let of_views = if plan.keeps_views { n_views * size_of::<BestOfView>() } else { 0 };
+        bytes_of_image::<T>(plan.geometry, plan.basis.extent(), n_views, &plan.settings) + of_views as u64
     }
 
     /// How many images are held at once.
@@ -362,4 +395,13 @@ impl<'a, T: SearchReal> Search<'a, T> {
             .filter_map(|result| result.into_inner().expect("all threads are done"))
             .collect::<Result<Vec<_>, _>>()
     }
+}
+
+/// Bytes that an image takes while it is compared, at most.
+fn bytes_of_image<T: Real>(geometry: &Geometry, basis: Extent, n_views: usize, settings: &ComparisonSettings) -> u64 {
+    let n_threads = settings.n_threads.max(1);
+    // Tables and candidates of each thread, and a likelihood for each view.
+    let tables =
+        n_threads * (5 * geometry.n_inplanes() * size_of::<T>() + 128) + (n_threads + 1) * bytes_of_candidates();
+    bytes_per_image::<T>(geometry, basis, settings.formula) + (tables + n_views * size_of::<f64>()) as u64
 }

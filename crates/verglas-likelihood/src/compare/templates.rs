@@ -207,6 +207,11 @@ impl<T: Real> Transform<T> {
     }
 }
 
+/// How many numbers [`phases`] has.
+pub(crate) fn n_phases(geometry: &Geometry, displacements: &Displacements, n_angles: usize, lanes: usize) -> usize {
+    displacements.len().div_ceil(lanes) * geometry.n_shells() * n_angles * 2 * lanes
+}
+
 /// exp(−2πi·(2/L)·(d_0 x + d_1 y)) for strips of displacements: `[strips, n_shells, angles, 2, lanes]`. The last strip is filled
 /// up with the last displacement.
 pub(crate) fn phases<T: Real>(
@@ -217,7 +222,7 @@ pub(crate) fn phases<T: Real>(
 ) -> Vec<T> {
     let set = displacements.angstrom();
     let n_strips = set.len().div_ceil(lanes);
-    let mut values = Vec::with_capacity(n_strips * geometry.n_shells() * n_angles * 2 * lanes);
+    let mut values = Vec::with_capacity(n_phases(geometry, displacements, n_angles, lanes));
     for strip in 0..n_strips {
         for shell in 0..geometry.n_shells() {
             for angle in 0..n_angles {

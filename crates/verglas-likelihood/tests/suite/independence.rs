@@ -3,7 +3,7 @@
 use verglas_likelihood::compare::{ComparisonSettings, Search, SearchReal};
 use verglas_likelihood::ctf::ContrastFormula;
 use verglas_likelihood::displacements::Displacements;
-use verglas_likelihood::{Comparison, Contrast, ImageSet, LikelihoodError, TemplateSet};
+use verglas_likelihood::{Comparison, Contrast, Formula, ImageCheck, ImageSet, LikelihoodError, TemplateSet};
 
 use crate::common::{Case, geometry, round};
 
@@ -56,6 +56,11 @@ fn check<T: SearchReal>() {
         let (found, _) = compare(n_threads, least, 0..n_images).unwrap();
         assert!(bits(&found) == expected, "{n_threads} threads, {least} bytes");
         assert!(matches!(compare(n_threads, least - 1, 0..n_images), Err(LikelihoodError::Memory { .. })));
+        // Known without making the search, and bounded without the templates.
+        let settings = ComparisonSettings { pairs: true, full: true, n_threads, ..ComparisonSettings::default() };
+        assert_eq!(Search::needed_memory_bytes(&case.geometry, templates, &set, &settings).unwrap(), least);
+        let sufficient = Search::<T>::sufficient_memory_bytes(&case.geometry, &set, templates.n_views(), &settings);
+        assert!((least..64 * least).contains(&sufficient), "{least} {sufficient}");
     }
     let mut joined = Comparison::default();
     for range in [0..1, 1..14, 14..40] {
@@ -125,6 +130,17 @@ fn bad_values_are_errors_with_their_place() {
     let mut templates = case.templates.clone();
     templates[n..2 * n].fill(Default::default());
     assert_eq!(text(compare(&templates, &case.images)), "template of view 1: norm is 0");
+    // An image is looked at by itself as it is when it is compared.
+    let mut check = ImageCheck::new(&case.geometry, Formula::Right);
+    check.look(0, &case.images[..n]).unwrap();
+    let zero = vec![num_complex::Complex::default(); n];
+    let mut infinite = case.images[n..2 * n].to_vec();
+    infinite[n - 1].im = f64::INFINITY;
+    let flat: Vec<_> = case.geometry.constant().iter().map(|&s| num_complex::Complex::from(3.0 * s)).collect();
+    for wrong in [zero, infinite, flat] {
+        let images = [&case.images[..n], &wrong, &case.images[n..2 * n]].concat();
+        assert_eq!(check.look(1, &wrong).unwrap_err().to_string(), text(compare(&case.templates, &images)));
+    }
     let constant: Vec<_> = case.geometry.constant().iter().map(|&s| num_complex::Complex::from(s)).collect();
     let mut templates = case.templates.clone();
     templates[3 * n..].copy_from_slice(&constant);

@@ -68,14 +68,11 @@ pub(super) fn find_images(
     let positions = plan.own_positions(settings.shard);
     let stored = StoredPixels { mode0, pixel_type: settings.pixel_type };
     let (files, box_size) = check_images(table, plan, positions, paths, stored, settings.skip_unreadable, findings);
-    if settings.skip_unreadable {
-        refuse_empty_stacks(table, plan, settings, &files, findings);
-    }
     FoundImages { files, n_images, box_size }
 }
 
-/// Every stack needs an image: a number can't be left out.
-fn refuse_empty_stacks(
+/// Tells of stacks of which no image is left.
+pub(super) fn refuse_empty_stacks(
     table: &ParticleTable,
     plan: &StackPlan,
     settings: &ConvertSettings,

@@ -236,7 +236,7 @@ fn image_name(image: &SkippedImage) -> Vec<u8> {
 }
 
 /// A reason on one line and without quotes, which every reader of STAR files takes for one value between quotes.
-fn plain_text(text: &str) -> String {
+pub fn plain_text(text: &str) -> String {
     let text = text.replace("\n  ", "; ").replace("can't", "cannot");
     text.chars()
         .map(|char| {

@@ -41,7 +41,7 @@ pub(super) fn new_manifest(conversion: &Conversion, warnings: &[Warning], descri
     }
 }
 
-fn inputs(conversion: &Conversion) -> Vec<InputFile> {
+pub(super) fn inputs(conversion: &Conversion) -> Vec<InputFile> {
     let metadata = conversion.table.sources.iter().map(|source| InputFile::of(&source.path, InputRole::Metadata));
     let descriptor = match &conversion.settings.descriptor {
         DescriptorSource::File(path) => Some(InputFile::of(path, InputRole::Descriptor)),
@@ -55,7 +55,7 @@ fn inputs(conversion: &Conversion) -> Vec<InputFile> {
 }
 
 /// The plan in short, with all that decides which image comes where and with which constants.
-fn plan_record(conversion: &Conversion) -> PlanRecord {
+pub(super) fn plan_record(conversion: &Conversion) -> PlanRecord {
     let (plan, table) = (&conversion.plan, &conversion.table);
     let mut hasher = Hasher::new();
     let mut block = Vec::with_capacity(1 << 16);
@@ -172,7 +172,7 @@ fn named(choice: &impl Serialize) -> Option<String> {
     serde_json::to_value(choice).ok().and_then(|value| value.as_str().map(str::to_owned))
 }
 
-fn recorded_settings(conversion: &Conversion, descriptor_bytes: &[u8]) -> RecordedSettings {
+pub(super) fn recorded_settings(conversion: &Conversion, descriptor_bytes: &[u8]) -> RecordedSettings {
     let settings = &conversion.settings;
     let recorded = |path: &Path| RecordedPath::from(path);
     let input = match &conversion.input {

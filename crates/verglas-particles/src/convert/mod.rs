@@ -3,9 +3,11 @@
 mod contrast;
 mod grids;
 mod images;
+mod in_memory;
 mod left_out;
 mod manifest;
 mod memory;
+mod pipeline;
 mod pixel_check;
 mod prepare;
 mod reports;
@@ -15,7 +17,9 @@ mod stack_run;
 mod stored_looks;
 mod summary;
 
+pub use in_memory::ImageMaker;
 pub(crate) use left_out::ROW as SKIPPED_ROW_COLUMN;
+pub use left_out::plain_text;
 pub use manifest::RecordedConversion;
 pub use prepare::Conversion;
 pub use summary::Summary;

@@ -12,7 +12,7 @@ use verglas_run::descriptor::ImageDescriptor;
 
 use super::contrast::check_contrast;
 use super::grids::{Grids, choose_grids, given_descriptor, resolve_origins};
-use super::images::find_images;
+use super::images::{find_images, refuse_empty_stacks};
 use super::memory::{WorkerBuffers, plan_memory};
 use super::reports::{report_astigmatism, report_box_reach, report_plan, report_stated_box};
 use crate::defocus_axis::turn_to_rows;
@@ -63,8 +63,18 @@ impl Conversion {
     /// # Errors
     /// As [`Conversion::prepare`].
     pub fn prepare_with(input: Input, settings: ConvertSettings, findings: &mut Findings) -> Result<Self> {
+        Self::prepare_for(true, input, settings, findings)
+    }
+
+    /// The same, for stacks that are written or for images that are not.
+    pub(super) fn prepare_for(
+        are_written: bool,
+        input: Input,
+        settings: ConvertSettings,
+        findings: &mut Findings,
+    ) -> Result<Self> {
         let mut found = Findings::new();
-        let checked = Self::check(input.in_order(), settings, &mut found);
+        let checked = Self::check(are_written, input.in_order(), settings, &mut found);
         findings.warnings.extend_from_slice(&found.warnings);
         findings.notes.extend_from_slice(&found.notes);
         match (found.take_error(), checked) {
@@ -218,7 +228,7 @@ impl Conversion {
     }
 
     /// Checks what can be checked, as much of it as possible: one thing that is wrong hides no other unless it must.
-    fn check(input: Input, settings: ConvertSettings, findings: &mut Findings) -> Option<Self> {
+    fn check(are_written: bool, input: Input, settings: ConvertSettings, findings: &mut Findings) -> Option<Self> {
         check_settings(&input, &settings, findings);
         let given = found(given_descriptor(&settings), findings);
         let read_settings = ReadSettings {
@@ -243,6 +253,10 @@ impl Conversion {
             ByteSign::Unsigned => Mode0::Unsigned,
         };
         let images = find_images(&input, &settings, &table, &plan, mode0, findings);
+        // Every stack that is written needs an image: a number can't be left out.
+        if are_written && settings.skip_unreadable {
+            refuse_empty_stacks(&table, &plan, &settings, &images.files, findings);
+        }
         report_plan(&table, &plan, &images, findings);
         // Without one box for all images, or with a descriptor that can't be read, there is nothing to compare further.
         let BoxSize(input_box) = images.box_size?;
@@ -259,7 +273,9 @@ impl Conversion {
         resolve_origins(&mut table, pixel_size_angstrom);
         match settings.defocus_angle_axis {
             DefocusAngleAxis::Rows => turn_to_rows(&mut table),
-            DefocusAngleAxis::Columns => report_astigmatism(&table, &plan, &descriptor, findings),
+            // Of what CryoLike makes of the stacks.
+            DefocusAngleAxis::Columns if are_written => report_astigmatism(&table, &plan, &descriptor, findings),
+            DefocusAngleAxis::Columns => {}
         }
         report_box_reach(&table, &plan, &descriptor, findings);
         let buffers = found(plan_memory(&descriptor, sides, &settings, findings), findings)?;

@@ -11,7 +11,7 @@ use crc32fast::hash as crc32;
 use num_complex::Complex;
 use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::{Warning, counted_do};
-use verglas_core::hint::{Hint, Setting};
+use verglas_core::hint::Hint;
 use verglas_core::threads::share_work;
 use verglas_core::{Observer, Silent, StopFlag};
 use verglas_fourier::grid::Precision;
@@ -23,17 +23,16 @@ use verglas_run::manifest::{Manifest, RunState};
 use verglas_run::recorder::{ChunkTimes, Recorder};
 use verglas_run::resume::claim;
 
-use super::contrast::is_inverted;
 use super::manifest::new_manifest;
+use super::pipeline::ImageBuffers;
 use super::prepare::Conversion;
 use super::resume::Kept;
 use super::stack_run::{ActiveStack, ImageOutcome, ImageRecord};
 use super::summary::Summary;
-use crate::image::{RawImage, ReadFailure};
-use crate::preprocess::{DownsampleScratch, Downsampler, PhysicalImages};
+use crate::preprocess::Downsampler;
 use crate::settings::ConvertSettings;
 use crate::stack::{ConversionFiles, FOURIER_FOLDER, ImageScales, PHYSICAL_FOLDER, PLOT_FOLDER, SKIPPED};
-use crate::transform::{PolarBackend, PolarImages, PolarWorker, Vanishing};
+use crate::transform::PolarBackend;
 
 impl Conversion {
     /// Converts everything and writes it below `output`.
@@ -241,12 +240,7 @@ struct Chunk {
 struct Buffers<'a, T: Real> {
     bytes: Vec<u8>,
     raw: Vec<f32>,
-    downsample_scratch: DownsampleScratch,
-    physical: PhysicalImages,
-    worker: Box<dyn PolarWorker<T> + 'a>,
-    polar: PolarImages<T>,
-    /// Why an image of the chunk can't be read or normalised; one per image.
-    unusable: Vec<Option<String>>,
+    images: ImageBuffers<'a, T>,
     outcomes: Vec<ImageOutcome>,
     /// The power of a chunk's images, where it is asked for.
     power: Option<PowerSum>,
@@ -268,11 +262,7 @@ where
         let mut buffers = Buffers {
             bytes: Vec::new(),
             raw: vec![0.0; n_images * self.n_raw_pixels()],
-            downsample_scratch: self.downsampler.scratch(),
-            physical: PhysicalImages::new(n_images, self.downsampler.sides().n_pixels()),
-            worker: self.transform.worker(),
-            polar: PolarImages::new(n_images, self.transform.output_len()),
-            unusable: Vec::with_capacity(n_images),
+            images: ImageBuffers::new(n_images, &self.downsampler, self.transform),
             outcomes: Vec::with_capacity(n_images),
             power: self.plots.as_ref().map(PlotPlan::start_power),
         };
@@ -338,15 +328,17 @@ where
         let mut times = ChunkTimes::default();
         let first_position = chunk.stack.planned.positions.start + chunk.first;
         let before = Instant::now();
-        match self.read(chunk, first_position, self.n_raw_pixels(), buffers) {
+        let conversion = self.conversion;
+        buffers.images.clear(chunk.n_images);
+        let raw = &mut buffers.raw[..chunk.n_images * self.n_raw_pixels()];
+        let from = (first_position, conversion.settings.skip_unreadable);
+        match conversion.read_images(from, raw, &mut buffers.images.unusable, &mut buffers.bytes, self.stop) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(None),
             read => read?,
         }
         times.read = before.elapsed();
         times.bytes_read = self.bytes_of(chunk, first_position);
         let before = Instant::now();
-        buffers.physical.clear();
-        buffers.polar.clear();
         buffers.outcomes.clear();
         let at_once = self.transform.images_at_once().max(1);
         for first in (0..chunk.n_images).step_by(at_once) {
@@ -364,8 +356,8 @@ where
         let before = Instant::now();
         chunk.stack.write_images(
             chunk.first,
-            bytemuck::cast_slice(buffers.polar.values(chunk.n_images)),
-            bytemuck::cast_slice(buffers.physical.pixels(chunk.n_images)),
+            bytemuck::cast_slice(buffers.images.polar.values(chunk.n_images)),
+            bytemuck::cast_slice(buffers.images.physical.pixels(chunk.n_images)),
             &mut buffers.outcomes,
         )?;
         times.write = before.elapsed();
@@ -384,62 +376,33 @@ where
         buffers: &mut Buffers<'_, T>,
     ) -> Result<()> {
         let conversion = self.conversion;
-        for image in images.clone() {
-            if buffers.unusable[image].is_none() {
-                let particle = conversion.plan.particle(first_position + image);
-                buffers.unusable[image] = self.normalize(particle, image, buffers);
-            }
-        }
-        for (first, batch) in buffers.physical.runs(images.clone()) {
-            buffers.polar.transform(first, batch, buffers.worker.as_mut())?;
-        }
+        buffers.images.compute(conversion, first_position, images.clone(), &mut buffers.raw)?;
         for image in images {
-            let record = match buffers.unusable[image].take() {
-                Some(reason) => Err(reason),
-                None => self.record(chunk, image, buffers).ok_or_else(|| Vanishing.as_str().to_owned()),
-            };
+            let made = buffers.images.made(image);
+            let record = made.map(|((physical, normalization), polar)| {
+                if let (Some(plots), Some(power)) = (&self.plots, &mut buffers.power) {
+                    plots.add_power(polar.values(), power);
+                    let index = chunk.first + image;
+                    if chunk.stack.wants_picture(index) {
+                        chunk.stack.keep_picture(index, plots.show(physical.pixels(), polar.values()));
+                    }
+                }
+                let is_kept = conversion.settings.physical;
+                ImageRecord {
+                    fourier_crc: crc32(bytemuck::cast_slice(polar.values())),
+                    physical_crc: if is_kept { crc32(bytemuck::cast_slice(physical.pixels())) } else { 0 },
+                    scales: ImageScales { mean: normalization.mean, max: normalization.max, norm: polar.norm() },
+                }
+            });
             buffers.outcomes.push(match record {
                 Ok(record) => ImageOutcome::Written(record),
                 Err(reason) if conversion.settings.skip_unreadable => ImageOutcome::LeftOut(reason),
                 Err(reason) => {
-                    let hint = Hint::Give(Setting::SkipUnreadable) + " leaves such images out and lists them";
-                    let particle = conversion.plan.particle(first_position + image);
-                    return Err(conversion.name_image(particle, &reason).with_hint(hint));
+                    return Err(conversion.not_normalized(conversion.plan.particle(first_position + image), &reason));
                 }
             });
         }
         Ok(())
-    }
-
-    /// Makes the physical image of one that was read, that of `particle`, or says why that can't be done.
-    fn normalize(&self, particle: usize, image: usize, buffers: &mut Buffers<'_, T>) -> Option<String> {
-        let conversion = self.conversion;
-        let n_raw_pixels = self.n_raw_pixels();
-        let raw = &mut buffers.raw[image * n_raw_pixels..][..n_raw_pixels];
-        if is_inverted(&conversion.table, conversion.settings.contrast, particle) {
-            raw.iter_mut().for_each(|pixel| *pixel = -*pixel);
-        }
-        let downsampled = self.downsampler.apply(RawImage(raw), &mut buffers.downsample_scratch);
-        buffers.physical.normalize(image, downsampled).err().map(|degenerate| degenerate.as_str().to_owned())
-    }
-
-    /// Takes from an image what is kept besides its values; `None` where it vanishes on the grid.
-    fn record(&self, chunk: &Chunk, image: usize, buffers: &mut Buffers<'_, T>) -> Option<ImageRecord> {
-        let (physical, normalization) = buffers.physical.get(image)?;
-        let polar = buffers.polar.get(image)?.ok()?;
-        if let (Some(plots), Some(power)) = (&self.plots, &mut buffers.power) {
-            plots.add_power(polar.values(), power);
-            let index = chunk.first + image;
-            if chunk.stack.wants_picture(index) {
-                chunk.stack.keep_picture(index, plots.show(physical.pixels(), polar.values()));
-            }
-        }
-        let is_kept = self.conversion.settings.physical;
-        Some(ImageRecord {
-            fourier_crc: crc32(bytemuck::cast_slice(polar.values())),
-            physical_crc: if is_kept { crc32(bytemuck::cast_slice(physical.pixels())) } else { 0 },
-            scales: ImageScales { mean: normalization.mean, max: normalization.max, norm: polar.norm() },
-        })
     }
 
     /// Bytes that the pixels of a chunk take in their files.
@@ -447,42 +410,5 @@ where
         let Conversion { images, table, plan, .. } = self.conversion;
         let positions = first_position..first_position + chunk.n_images;
         positions.map(|position| images.section_bytes(table.image[plan.particle(position)])).sum()
-    }
-
-    /// Reads the pixels of a chunk, consecutive sections of a file in one call. Images that can't be read, and may be
-    /// left out, are noted in the buffers.
-    fn read(&self, chunk: &Chunk, first_position: usize, n_pixels: usize, buffers: &mut Buffers<'_, T>) -> Result<()> {
-        let Conversion { plan, table, images, settings, .. } = self.conversion;
-        buffers.unusable.clear();
-        buffers.unusable.resize(chunk.n_images, None);
-        let mut image = 0;
-        while image < chunk.n_images {
-            let particle = plan.particle(first_position + image);
-            let file = table.image[particle];
-            let count = self.conversion.n_consecutive(first_position + image, chunk.n_images - image);
-            let pixels = &mut buffers.raw[image * n_pixels..][..count * n_pixels];
-            let read =
-                self.conversion.read_consecutive(first_position + image, count, pixels, &mut buffers.bytes, self.stop);
-            match read {
-                Err(ReadFailure::Unreadable(_)) if settings.skip_unreadable => {
-                    // Some of them may be readable all the same.
-                    for (offset, pixels) in pixels.chunks_exact_mut(n_pixels).enumerate() {
-                        let particle = plan.particle(first_position + image + offset);
-                        match images.read(file, table.section[particle], 1, pixels, &mut buffers.bytes, self.stop) {
-                            Err(ReadFailure::Unreadable(unreadable)) => {
-                                buffers.unusable[image + offset] = Some(unreadable.0);
-                            }
-                            read => read.map_err(|failure| self.conversion.needed_by(particle, failure))?,
-                        }
-                    }
-                }
-                read => read.map_err(|failure| self.conversion.needed_by(particle, failure))?,
-            }
-            images
-                .done_with(file, count as u32)
-                .map_err(|error| self.conversion.needed_by(particle, ReadFailure::Fatal(error)))?;
-            image += count;
-        }
-        Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! Goes through the metadata of all stacks, and through pixels of some images, in bounded memory.
 
 use verglas_core::error::Result;
+use verglas_particles::box_reach::BoxReach;
 use verglas_particles::particle::LensConstants;
 use verglas_particles::stack::ImageTensor;
-use verglas_particles::box_reach::BoxReach;
 
 use super::outliers::{Outlier, OutlierList, Reason};
 use super::pixel_statistics::{PixelPlan, PixelStatistics, RadialProfile};
@@ -173,7 +173,7 @@ impl Survey {
         for image in 0..metadata.n_images {
             set.defocus.add(metadata.defocus_angstrom(image));
             set.astigmatism.add(metadata.astigmatism_angstrom(image));
-            let defocus = [metadata.defocus_u_angstrom[image], metadata.defocus_v_angstrom[image]];
+            let defocus = [metadata.capture.defocus_u_angstrom[image], metadata.capture.defocus_v_angstrom[image]];
             self.box_reach.add(metadata.constants.voltage_kv, defocus);
         }
         if let Some((rot, tilt)) = &metadata.direction {

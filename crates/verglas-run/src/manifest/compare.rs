@@ -14,7 +14,7 @@ use super::record::{InputFile, InputRecord, InputRole, Manifest};
 const DESCRIPTOR: &str = "descriptor";
 const DESCRIPTOR_CHECKSUM: &str = "descriptor_crc32";
 /// Settings that are paths: they are the same when they lead to the same place, however they are written.
-const PATH_SETTINGS: [&str; 3] = [DESCRIPTOR, "image_dir", "topology"];
+const PATH_SETTINGS: [&str; 4] = [DESCRIPTOR, "image_dir", "images_image_dir", "topology"];
 /// Times of change that differ by less are the same: they are kept as seconds in double precision.
 const SAME_TIME_S: f64 = 1e-6;
 /// How many inputs of one kind are listed.
@@ -29,7 +29,8 @@ pub fn differing_settings(old: &Manifest, new: &Manifest) -> Vec<String> {
         }
     };
     compare("version of verglas", old.version.clone(), new.version.clone());
-    compare("input", show_input(old), show_input(new));
+    let input = |manifest: &Manifest| show_input(manifest, &manifest.settings.input);
+    compare("input", input(old), input(new));
     let names: BTreeSet<&String> = old.settings.others.keys().chain(new.settings.others.keys()).collect();
     let checksum = |manifest: &Manifest| manifest.settings.others.get(DESCRIPTOR_CHECKSUM).cloned();
     let has_same_grids = checksum(old).is_some() && checksum(old) == checksum(new);
@@ -66,9 +67,9 @@ pub fn differing_settings(old: &Manifest, new: &Manifest) -> Vec<String> {
 }
 
 /// The input in words. Image files of pairs count as they are written, for the stacks name them so.
-fn show_input(manifest: &Manifest) -> String {
+fn show_input(manifest: &Manifest, input: &InputRecord) -> String {
     let at = |path: &RecordedPath| format!("`{}`", plain_path(&manifest.resolve(path)).display());
-    match &manifest.settings.input {
+    match input {
         InputRecord::IndexedStar { star } => at(star),
         InputRecord::StarPairs { pairs } => {
             let pairs: Vec<String> =
@@ -77,7 +78,10 @@ fn show_input(manifest: &Manifest) -> String {
         }
         InputRecord::IndexedCs { cs } => cs.iter().map(at).collect::<Vec<_>>().join(" and "),
         InputRecord::Structures { files } => files.iter().map(at).collect::<Vec<_>>().join(", "),
-        InputRecord::Likelihood { particles, templates } => format!("{} against {}", at(particles), at(templates)),
+        InputRecord::Likelihood { particles, templates, images } => {
+            let particles = images.as_ref().map_or_else(|| at(particles), |images| show_input(manifest, images));
+            format!("{particles} against {}", at(templates))
+        }
         InputRecord::CryosparcJob { root, job } => format!("job {job} in {}", at(root)),
     }
 }

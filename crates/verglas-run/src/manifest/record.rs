@@ -117,10 +117,13 @@ pub enum InputRecord {
     },
     /// Images that are compared with templates.
     Likelihood {
-        /// The folder of the stacks.
+        /// The folder of the stacks, or the first file that images are made from on the way.
         particles: RecordedPath,
         /// The folder of the templates.
         templates: RecordedPath,
+        /// What images are made from on the way; `None` where they are read from stacks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        images: Option<Box<InputRecord>>,
     },
 }
 

@@ -1,0 +1,68 @@
+//! How much memory each structure takes, known before the first unit.
+
+use verglas_core::error::{Error, Result};
+use verglas_core::findings::counted;
+use verglas_fourier::grid::Precision;
+use verglas_likelihood::TemplateSet;
+use verglas_likelihood::compare::Search;
+
+use crate::failure::{told, too_little_memory};
+use crate::number::Number;
+use crate::prepare::LikelihoodJob;
+use crate::structures::StructureTemplates;
+
+impl LikelihoodJob {
+    /// What comparing with each structure takes at least, beside templates and images: so much or less.
+    ///
+    /// Templates are read only where what suffices for any templates is more than is allowed.
+    ///
+    /// # Errors
+    /// How much the structure takes that takes most, where that is more than is allowed; templates that can't be read.
+    pub(crate) fn least_search_bytes(&self) -> Result<Vec<u64>> {
+        match self.precision() {
+            Precision::Single => self.least_search_bytes_in::<f32>(),
+            Precision::Double => self.least_search_bytes_in::<f64>(),
+        }
+    }
+
+    fn least_search_bytes_in<T: Number>(&self) -> Result<Vec<u64>> {
+        let allowed = self.settings.memory_bytes;
+        let (mut least, mut n_too_large, mut largest) = (Vec::new(), 0, None::<(u64, &StructureTemplates)>);
+        for structure in &self.structures {
+            let held = self.sizes(structure).least_held_bytes(&self.settings);
+            let sufficient = self.sufficient_bytes::<T>(structure);
+            let all_fits = held.saturating_add(sufficient) <= allowed;
+            let needed = if all_fits || held >= allowed { sufficient } else { self.exact_bytes::<T>(structure)? };
+            let of_all = held.saturating_add(needed);
+            if of_all > allowed {
+                n_too_large += 1;
+                if largest.is_none_or(|(most, _)| of_all > most) {
+                    largest = Some((of_all, structure));
+                }
+            }
+            least.push(needed);
+        }
+        let Some((needed, structure)) = largest else { return Ok(least) };
+        let what = format!("comparing one image with `{}`", structure.path.display());
+        let error = too_little_memory(&what, needed, allowed);
+        Err(match n_too_large - 1 {
+            0 => error,
+            n => error.with_detail(format_args!("and {}, which take no more", counted(n, "other structure"))),
+        })
+    }
+
+    /// What suffices whatever the templates are.
+    fn sufficient_bytes<T: Number>(&self, structure: &StructureTemplates) -> u64 {
+        let settings = self.comparison(u64::MAX);
+        Search::<T>::sufficient_memory_bytes(&self.geometry, &self.displacements, structure.views.len(), &settings)
+    }
+
+    /// What these templates take.
+    fn exact_bytes<T: Number>(&self, structure: &StructureTemplates) -> Result<u64> {
+        let values = structure.read::<T>(self.geometry.n_points())?;
+        let tell = |error| -> Error { told(error, structure, None, 0) };
+        let templates = TemplateSet::new(&self.geometry, &values, &structure.views.weight).map_err(tell)?;
+        let settings = self.comparison(u64::MAX);
+        Search::needed_memory_bytes(&self.geometry, templates, &self.displacements, &settings).map_err(tell)
+    }
+}
