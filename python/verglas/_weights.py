@@ -107,8 +107,8 @@ def weights(
         ValueError: a setting is wrong, or shapes don't fit.
         KeyboardInterrupt: Ctrl-C.
     """
-    source: Any = os.fsdecode(matrix) if _is_path(matrix) else _matrix(matrix)
-    is_path = isinstance(source, str)
+    is_path = isinstance(matrix, (str, bytes, os.PathLike))
+    source: Any = os.fsdecode(matrix) if isinstance(matrix, (str, bytes, os.PathLike)) else _matrix(matrix)
     for name, value in [("names", names), ("noise", noise)]:
         if is_path and value is not None:
             raise ValueError(f"{name} is given, and is of matrices in memory: a folder or file says it itself")
@@ -158,10 +158,6 @@ def _result(values: dict[str, Any], resamples: npt.NDArray[np.float64]) -> Weigh
     )
 
 
-def _is_path(value: object) -> bool:
-    return isinstance(value, (str, bytes, os.PathLike))
-
-
 def _matrix(value: Any) -> npt.NDArray[np.float64]:
     array = np.asarray(value)
     if array.ndim != 2 or array.dtype.kind not in "fiu":
@@ -177,8 +173,10 @@ def _vector(value: Any, name: str) -> npt.NDArray[np.float64]:
 
 
 def _images(value: Any) -> Any:
-    if value is None or _is_path(value):
-        return None if value is None else os.fsdecode(value)
+    if value is None:
+        return None
+    if isinstance(value, (str, bytes, os.PathLike)):
+        return os.fsdecode(value)
     array = np.asarray(value)
     if array.ndim != 1 or array.dtype.kind not in "biu":
         raise ValueError(f"images is of type {array.dtype} and shape {array.shape}, expected truth values or places on one axis")

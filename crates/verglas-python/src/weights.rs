@@ -76,9 +76,10 @@ impl WeightsValues {
 pub fn weights<'py>(
     py: Python<'py>,
     source: SourceValue<'py>,
-    mut settings: WeightsValues,
+    settings: WeightsValues,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(String, Bound<'py, PyArray2<f64>>)> {
+    let mut settings = settings;
     let (names, noise) = (settings.names.take(), settings.noise.take());
     let source = match source {
         SourceValue::Path(path) => Source::Path(path),

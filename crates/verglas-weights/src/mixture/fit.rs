@@ -144,7 +144,7 @@ fn drop_unlikely(weights: &mut [f64], gradient: &[f64], n_images: f64) {
 }
 
 /// One step; whether f grew.
-fn step(sample: &Sample<'_>, weights: &mut Vec<f64>, slope: &Slope, densities: &[f64], changes: &mut [f64]) -> bool {
+fn step(sample: &Sample<'_>, weights: &mut [f64], slope: &Slope, densities: &[f64], changes: &mut [f64]) -> bool {
     let gradient = &slope.gradient;
     // Weights of 0 that f wants to grow take part; those that it does not, stay.
     let chosen: Vec<usize> =
@@ -194,7 +194,7 @@ fn newton_direction(
 /// Goes along a direction, as far as f grows as it promises, at most to its end; whether it grew.
 fn walk(
     sample: &Sample<'_>,
-    weights: &mut Vec<f64>,
+    weights: &mut [f64],
     (chosen, direction): (&[usize], &[f64]),
     gradient: &[f64],
     densities: &[f64],

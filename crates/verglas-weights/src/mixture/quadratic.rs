@@ -15,7 +15,8 @@ const NO_RESIDUAL: f64 = 1e-12;
 pub(super) fn minimise(h: &[f64], b: &[f64], start: &[f64]) -> Option<Vec<f64>> {
     let n = b.len();
     let mean = start.iter().sum::<f64>() / n as f64;
-    let mut y: Vec<f64> = start.iter().map(|value| value.max(1e-3 * mean).max(1e-12)).collect();
+    // Neither too near to 0 to get away from it.
+    let mut y: Vec<f64> = start.iter().map(|value| value.max(1e-2 * mean).max(1e-3)).collect();
     let slope = |y: &[f64]| -> Vec<f64> {
         h.chunks_exact(n).zip(b).map(|(row, b)| row.iter().zip(y).map(|(h, y)| h * y).sum::<f64>() - b).collect()
     };
