@@ -9,18 +9,25 @@
 //! | `prepare` | all that can be checked beforehand |
 //! | `run`, `unit` | the work: one structure after the other, each against its stacks |
 //! | `pose` | poses in RELION's convention |
-//! | `results`, `row`, `closing`, `star` | what was written, read again; tables and matrices of all of it |
+//! | `results`, `row`, `closing` | what was written, read again; matrices of all of it |
+//! | `tables`, `star`, `parquet_table` | the tables |
 //! | `manifest`, `summary` | what is recorded, and the closing words |
-//! | `verify` | whether a folder is complete and unaltered |
+//! | `reopen`, `export` | a folder that is done, known again; from its best poses back to the rows of the metadata |
+//! | `verify`, `verify_tables`, `table_rows` | whether a folder is complete and unaltered |
 
+mod checksummed;
 mod closing;
+mod export;
 mod failure;
 mod manifest;
 mod memory;
 mod names;
 mod number;
+#[cfg_attr(not(feature = "parquet"), path = "parquet_absent.rs")]
+mod parquet_table;
 pub mod pose;
 mod prepare;
+mod reopen;
 mod results;
 mod row;
 mod run;
@@ -29,9 +36,13 @@ mod stacks;
 mod star;
 mod structures;
 mod summary;
+mod table_rows;
+mod tables;
 mod unit;
 mod verify;
+mod verify_tables;
 
+pub use export::{PoseExport, PoseOf, export_likelihood};
 pub use manifest::RecordedLikelihood;
 pub use names::{DISPLACEMENTS, LikelihoodFiles, UnitNames};
 pub use prepare::LikelihoodJob;

@@ -136,7 +136,8 @@ fn inputs(job: &LikelihoodJob) -> Vec<InputFile> {
         }
     }
     for stack in &job.stacks {
-        inputs.push(InputFile::of(&stack.metadata, InputRole::Metadata));
+        // By this an export knows the stacks again, wherever they are then.
+        inputs.push(InputFile::with_checksum(&stack.metadata, InputRole::Metadata));
         inputs.push(InputFile::of(&stack.fourier, InputRole::Images));
     }
     inputs

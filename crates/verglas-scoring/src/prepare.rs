@@ -17,7 +17,7 @@ use verglas_run::manifest::FolderRecord;
 use crate::failure::in_words;
 use crate::memory::{Sizes, check_room};
 use crate::names::LikelihoodFiles;
-use crate::settings::{ContrastSource, LikelihoodSettings};
+use crate::settings::{ContrastSource, LikelihoodSettings, TableFormat};
 use crate::stacks::{AngleRule, ImageStack, StackGrids, check_contrast, find_stacks};
 use crate::structures::{FoundStructures, StructureTemplates, TemplateGrids};
 
@@ -177,6 +177,9 @@ impl LikelihoodJob {
             && !shard.is_valid()
         {
             findings.error(Error::value(format!("there is no shard {shard}")));
+        }
+        if settings.tables.iter().any(|format| !format.is_built()) {
+            findings.error(TableFormat::without_parquet());
         }
         let stacks = find_stacks(particles, settings.max_stacks, findings);
         if let Some((stacks, _)) = &stacks

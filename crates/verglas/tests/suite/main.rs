@@ -10,6 +10,7 @@ mod defocus_angle_axis;
 mod downsample;
 mod downsample_conversion;
 mod export;
+mod export_poses;
 mod export_round_trip;
 mod faults;
 mod forged_descriptor;
