@@ -155,10 +155,7 @@ mod tests {
         let path = dir.path().join("a");
         std::fs::write(&path, "abc").unwrap();
         // FIPS 180-2, appendix B.1.
-        assert_eq!(
-            sha256_of(&path).unwrap(),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(sha256_of(&path).unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert!(sha256_of(&dir.path().join("none")).is_err());
     }
 

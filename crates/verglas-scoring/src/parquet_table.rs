@@ -54,7 +54,7 @@ enum Values {
 fn schema_of(name: &str, of: ColumnType, is_single: bool) -> std::result::Result<Type, ParquetError> {
     let (physical, logical) = match of {
         ColumnType::Whole => (PhysicalType::INT64, None),
-        ColumnType::Identity => (PhysicalType::INT64, Some(LogicalType::Integer { bit_width: 64, is_signed: false })),
+        ColumnType::Identity => (PhysicalType::INT64, Some(LogicalType::integer(64, false))),
         ColumnType::Text => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),
         ColumnType::Real if is_single => (PhysicalType::FLOAT, None),
         ColumnType::Real | ColumnType::Double => (PhysicalType::DOUBLE, None),
@@ -260,9 +260,7 @@ impl ParquetRows {
                     read_column::<Int64Type>(&*group, at, |&value| Value::Number(value as u64 as f64))?
                 }
                 PhysicalType::INT64 => read_column::<Int64Type>(&*group, at, |&value| Value::Number(value as f64))?,
-                PhysicalType::FLOAT => {
-                    read_column::<FloatType>(&*group, at, |&value| Value::Number(f64::from(value)))?
-                }
+                PhysicalType::FLOAT => read_column::<FloatType>(&*group, at, |&value| Value::Number(f64::from(value)))?,
                 PhysicalType::DOUBLE => read_column::<DoubleType>(&*group, at, |&value| Value::Number(value))?,
                 PhysicalType::BOOLEAN => {
                     read_column::<BoolType>(&*group, at, |&value| Value::Number(f64::from(u8::from(value))))?

@@ -151,7 +151,9 @@ fn value_of(text: &[u8], column: &str) -> std::result::Result<Option<Value>, Str
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(|number| Some(Value::Number(number))).map_err(|_| format!("its {column} is `{text}`, expected a number"))
+    text.parse()
+        .map(|number| Some(Value::Number(number)))
+        .map_err(|_| format!("its {column} is `{text}`, expected a number"))
 }
 
 /// What a row of `results.star` says of a column of `results.csv`.

@@ -40,7 +40,8 @@ impl<T: Number> Tables<T> {
             false => None,
         };
         if let Some(csv) = &mut csv {
-            writeln!(csv, "{}", COLUMNS.map(|(name, _)| name).join(",")).map_err(|error| cannot_write(&output.path(CSV), &error))?;
+            writeln!(csv, "{}", COLUMNS.map(|(name, _)| name).join(","))
+                .map_err(|error| cannot_write(&output.path(CSV), &error))?;
         }
         let parquet = match is_asked_for(TableFormat::Parquet) {
             true => Some(ParquetTable::start(Checksummed::create(output.path(PARQUET))?)?),

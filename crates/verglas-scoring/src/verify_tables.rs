@@ -111,11 +111,8 @@ fn compare<T: Number>(
     let [n_0, n_1] = settings.displacements;
     let displacements = Displacements::new(settings.max_displacement, settings.pixel_size[0], n_0, n_1)
         .map_err(|error| Error::value(error.to_string()))?;
-    let frame = ResultFrame {
-        displacements: &displacements,
-        n_inplanes: settings.n_inplanes,
-        integrated: settings.integrated,
-    };
+    let frame =
+        ResultFrame { displacements: &displacements, n_inplanes: settings.n_inplanes, integrated: settings.integrated };
     let mut rows = TableRows::open(&folder.join(name), format, settings.integrated)?;
     let (mut n_rows, mut first_image) = (0_u64, 0);
     for (stack, &n_images) in settings.n_images.iter().enumerate() {
@@ -139,11 +136,17 @@ fn compare<T: Number>(
                 }
                 let at = Place { image: first_image + index, stack, index, structure: place };
                 let Some(found) = rows.next_row()? else {
-                    return Ok(Some(format!("`{name}` ends after {n_rows} rows: that of {} is missing", at.said(settings))));
+                    return Ok(Some(format!(
+                        "`{name}` ends after {n_rows} rows: that of {} is missing",
+                        at.said(settings)
+                    )));
                 };
                 let expected = expected(settings, frame, unit, views.get(place).and_then(Option::as_ref), at, best);
                 if let Some(difference) = difference::<T>(&found, &expected) {
-                    return Ok(Some(format!("`{name}`, row {n_rows} (counted from 0), {}: {difference}", at.said(settings))));
+                    return Ok(Some(format!(
+                        "`{name}`, row {n_rows} (counted from 0), {}: {difference}",
+                        at.said(settings)
+                    )));
                 }
                 n_rows += 1;
             }

@@ -42,17 +42,12 @@ pub(super) fn write_cs(
     let typed = typed?;
     check_rows(folder, &mut cs, source)?;
     let rows: Vec<u64> = chosen.iter().map(|&image| u64::from(folder.origins()[image as usize].row)).collect();
-    let of_pose = |(pose, values): &(&CsPoseColumn, Vector)| (pose.name, pose.shape, values);
-    let (replaced, new): (Vec<_>, Vec<_>) = typed.iter().map(of_pose).partition(|(name, ..)| cs.has(name));
-    let as_source = |&(name, shape, values): &(&'static str, &'static [usize], &'_ Vector)| CsSource {
-        name,
-        shape,
-        values: values.as_cs(),
-    };
-    let replaced: Vec<CsSource> = replaced.iter().map(as_source).collect();
-    let new = new.iter().map(as_source);
-    let appended: Vec<CsSource> =
-        new.chain(columns.iter().map(|column| CsSource::new(&column.name, column.values.as_cs()))).collect();
+    let (mut replaced, mut appended) = (Vec::new(), Vec::new());
+    for (pose, values) in &typed {
+        let source = CsSource { name: pose.name, shape: pose.shape, values: values.as_cs() };
+        if cs.has(pose.name) { replaced.push(source) } else { appended.push(source) }
+    }
+    appended.extend(columns.iter().map(|column| CsSource::new(&column.name, column.values.as_cs())));
     write_atomically(output, |file| {
         let writer = BufWriter::with_capacity(1 << 18, file);
         copy_rows(&mut cs, &rows, &replaced, &appended, writer)?.flush()?;

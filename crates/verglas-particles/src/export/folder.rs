@@ -136,11 +136,8 @@ impl ImageFolder {
 /// The metadata files: the STAR files of pairs, else the first input, which is the only one or the first of two.
 fn sources(record: &FolderRecord, pairs: Option<&[[RecordedPath; 2]]>) -> Result<Vec<Source>> {
     let manifest = record.first();
-    let of = |input: &InputFile| Source {
-        path: manifest.locate(&input.path),
-        bytes: input.bytes,
-        modified: input.modified,
-    };
+    let of =
+        |input: &InputFile| Source { path: manifest.locate(&input.path), bytes: input.bytes, modified: input.modified };
     let no_input = || Error::format(format!("{} names no metadata file", manifest.file_name()));
     match pairs {
         None => Ok(vec![manifest.inputs.first().map(of).ok_or_else(no_input)?]),

@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 use column::NewColumn;
 use folder::ImageFolder;
 pub use pose::FoundPose;
-use pose::{SourceImages, StarPoses, cs_poses};
+use pose::{StarPoses, cs_poses};
 use selection::select_images;
 use serde::Serialize;
 use source::{SourceKind, check_unchanged};
@@ -207,8 +207,7 @@ fn tell_left_out(
             (n_other, "not compared: of later stacks"),
             (n_without, "compared without a result"),
         ];
-        let parts: Vec<String> =
-            parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         let sources: Vec<String> =
             written.sources.iter().take(3).map(|&at| format!("`{}`", folder.sources()[at].path.display())).collect();
         findings.warn(

@@ -147,7 +147,8 @@ impl CsPoseColumn {
     /// # Errors
     /// When that field can't hold them.
     pub(super) fn values_for(&self, there: Option<&Field>, source: &Path) -> Result<Vector> {
-        let usual = Scalar { kind: self.usual.0, order: ByteOrder::Little, item_bytes: self.usual.1, unit: String::new() };
+        let usual =
+            Scalar { kind: self.usual.0, order: ByteOrder::Little, item_bytes: self.usual.1, unit: String::new() };
         let (dtype, shape) = match there {
             Some(field) => (field.dtype.clone(), field.shape.as_slice()),
             None => (Dtype::Scalar(usual), self.shape),

@@ -298,7 +298,8 @@ fn checksums(inputs: &[Input], findings: &mut Findings) -> Vec<String> {
 }
 
 fn sha256_of(path: &Path) -> Result<String> {
-    verglas_run::whole::sha256_of(path).map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))
+    verglas_run::whole::sha256_of(path)
+        .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))
 }
 
 fn sha256_of_array(values: &Voxels, shape: [usize; 3]) -> String {

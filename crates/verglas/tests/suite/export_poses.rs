@@ -111,7 +111,10 @@ fn rows_without_a_pose_are_left_out_and_told() {
     assert_eq!(warning.code, "rows-left-out");
     let message = warning.message.to_string();
     assert!(message.starts_with("3 rows are of `"), "{message}");
-    assert!(message.ends_with("1 not converted, 1 not compared: of later stacks, 1 compared without a result"), "{message}");
+    assert!(
+        message.ends_with("1 not converted, 1 not compared: of later stacks, 1 compared without a result"),
+        "{message}"
+    );
     // Of rows that were chosen, only those that were meant to be there count.
     let mut request = bench.request("p.star");
     request.rows = Some(bench.mask("mask.npy", &[true, true]));
@@ -192,7 +195,8 @@ fn fields_of_a_cs_file_are_replaced_in_their_types_and_appended_where_there_are_
     let poses = poses(2);
     export(&bench, "o.cs", &poses).0.unwrap();
     let mut cs = CsReader::open(bench.path("o.cs")).unwrap();
-    let types: Vec<String> = cs.fields().map(|field| format!("{} {} {:?}", field.name, field.dtype, field.shape)).collect();
+    let types: Vec<String> =
+        cs.fields().map(|field| format!("{} {} {:?}", field.name, field.dtype, field.shape)).collect();
     assert_eq!(
         types,
         [
@@ -227,7 +231,10 @@ fn fields_of_a_cs_file_are_replaced_in_their_types_and_appended_where_there_are_
 fn fields_that_can_not_hold_a_pose_are_told() {
     let bench = cs(&[CsSource { name: "alignments3D/pose", shape: &[2], values: CsData::F32(&[0.0; 4]) }]);
     let error = export(&bench, "o.cs", &poses(2)).0.unwrap_err().to_string();
-    assert!(error.contains("`alignments3D/pose` is <f4 of shape [2], which can't hold numbers of shape [3]"), "{error}");
+    assert!(
+        error.contains("`alignments3D/pose` is <f4 of shape [2], which can't hold numbers of shape [3]"),
+        "{error}"
+    );
     let bench = cs(&[CsSource::new("alignments3D/psize_A", CsData::I32(&[1, 1]))]);
     let error = export(&bench, "o.cs", &poses(2)).0.unwrap_err().to_string();
     assert!(error.contains("`alignments3D/psize_A` is <i4"), "{error}");
