@@ -107,7 +107,7 @@ impl<T: Number> ParquetTable<T> {
     fn write_group(&mut self) -> Result<()> {
         let mut write = || {
             let mut group = self.writer.next_row_group()?;
-            for column in &mut self.columns {
+            for column in &self.columns {
                 let Some(mut writer) = group.next_column()? else { break };
                 column.write(writer.untyped())?;
                 writer.close()?;
@@ -197,12 +197,13 @@ impl Column {
 }
 
 fn not_written(path: &Path, error: ParquetError) -> Error {
-    match &error {
-        ParquetError::External(source) if source.is::<io::Error>() => match source.downcast_ref() {
-            Some(source) => cannot_write(path, source),
-            None => Error::format(format!("cannot write `{}`: {error}", path.display())),
-        },
-        _ => Error::format(format!("cannot write `{}`: {error}", path.display())),
+    let refused = match &error {
+        ParquetError::External(source) => source.downcast_ref::<io::Error>(),
+        _ => None,
+    };
+    match refused {
+        Some(refused) => cannot_write(path, refused),
+        None => Error::format(format!("cannot write `{}`: {error}", path.display())),
     }
 }
 

@@ -105,7 +105,11 @@ fn rows_that_were_not_compared_are_left_out_and_told() {
     assert_made(&set, "out", "--max-stacks 2 --no-integrated");
     let ran = run(&set, "export stacks --likelihood out -o part.star");
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stderr.starts_with("warning: 4 rows are of `data/particles.star` left out"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.starts_with("warning: 4 rows of `data/particles.star` are left out of `part.star`"),
+        "{}",
+        ran.stderr
+    );
     assert!(ran.stderr.contains("4 not compared: of later stacks"), "{}", ran.stderr);
     assert_eq!(ran.stdout, "part.star: 16 of 20 rows of data/particles.star, with the poses of out\n");
     // Without integrated likelihoods, those of the best poses.

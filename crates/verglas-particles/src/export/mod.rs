@@ -41,7 +41,7 @@ use selection::select_images;
 use serde::Serialize;
 use source::{SourceKind, check_unchanged};
 use verglas_core::error::{Error, Result};
-use verglas_core::findings::{Findings, counted, counted_do};
+use verglas_core::findings::{Findings, counted};
 use verglas_core::hint::Hint;
 
 /// What is asked for.
@@ -213,9 +213,10 @@ fn tell_left_out(
         findings.warn(
             "rows-left-out",
             format!(
-                "{} of {} left out of `{}`, for nothing was found for their images: {}",
-                counted_do(n, "row", "is", "are"),
+                "{} of {} {} left out of `{}`, for nothing was found for their images: {}",
+                counted(n, "row"),
                 sources.join(", "),
+                if n == 1 { "is" } else { "are" },
                 export.output.display(),
                 parts.join(", ")
             ),

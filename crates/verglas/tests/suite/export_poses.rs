@@ -47,8 +47,8 @@ fn star(text: &str, rows: &[i64], settings: &[(&str, serde_json::Value)]) -> Ben
 #[test]
 fn poses_replace_values_in_their_places_and_come_behind_where_there_is_none() {
     let text = "data_optics\nloop_\n_rlnOpticsGroup\n1\n\ndata_particles\nloop_\n_rlnAnglePsi #1\n_rlnImageName #2\n\
-        rlnNote #3\n"
-        .replace("\nrln", "\n_rln")
+        _rlnNote #3\n"
+        .to_owned()
         + "_OriginXAngst #4\n_rlnOriginX #5\n7.0 1@a.mrcs 'it is 7.0' \"0\" 99\n  8.0\t2@a.mrcs  plain '-1' 98 # kept\n\
            9.0 3@a.mrcs x 0 97\n\n# the end\n";
     let bench = star(&text, &[1, 0, 2], &[]);
@@ -95,12 +95,12 @@ fn a_single_particle_as_keys_and_values() {
     assert_eq!(fs::read_to_string(bench.path("o.star")).unwrap(), expected);
 }
 
-const THREE: &str = "data_\nloop_\n_rlnImageName\n1@a.mrcs\n2@a.mrcs\n3@a.mrcs\n4@a.mrcs\n";
+const FOUR: &str = "data_\nloop_\n_rlnImageName\n1@a.mrcs\n2@a.mrcs\n3@a.mrcs\n4@a.mrcs\n";
 
 #[test]
 fn rows_without_a_pose_are_left_out_and_told() {
     // Row 2 was not converted, the last image not compared, and the first without a result.
-    let bench = star(THREE, &[0, 1, 3], &[]);
+    let bench = star(FOUR, &[0, 1, 3], &[]);
     let mut poses = poses(2);
     poses[0] = None;
     let (exported, findings) = export(&bench, "o.star", &poses);
@@ -110,7 +110,7 @@ fn rows_without_a_pose_are_left_out_and_told() {
     let [warning] = findings.warnings.as_slice() else { panic!("{:?}", findings.warnings) };
     assert_eq!(warning.code, "rows-left-out");
     let message = warning.message.to_string();
-    assert!(message.starts_with("3 rows are of `"), "{message}");
+    assert!(message.starts_with("3 rows of `"), "{message}");
     assert!(
         message.ends_with("1 not converted, 1 not compared: of later stacks, 1 compared without a result"),
         "{message}"
@@ -143,7 +143,7 @@ fn origins_are_those_of_the_source_where_blocks_of_pixels_were_averaged() {
             ("downsample", json!(2)),
             ("downsample_method", json!(method)),
         ];
-        let bench = star(THREE, &[0], &settings);
+        let bench = star(FOUR, &[0], &settings);
         export(&bench, "o.star", &poses(1)).0.unwrap();
         let particles = bench.particles_of("o.star", "");
         assert_eq!(texts(&particles, "OriginXAngst"), [expected[0]], "{method}");
@@ -153,20 +153,20 @@ fn origins_are_those_of_the_source_where_blocks_of_pixels_were_averaged() {
 
 #[test]
 fn the_source_can_be_elsewhere_and_must_be_the_same() {
-    let bench = star(THREE, &[0, 1, 2, 3], &[]);
+    let bench = star(FOUR, &[0, 1, 2, 3], &[]);
     fs::rename(bench.path("run.star"), bench.path("moved.star")).unwrap();
     let error = export(&bench, "o.star", &poses(4)).0.unwrap_err().to_string();
     assert!(error.contains("run.star`, from which the images were converted"), "{error}");
     let mut request = bench.request("o.star");
     request.source = Some(bench.path("moved.star"));
     assert_eq!(export_poses(&request, &poses(4), &mut Findings::new()).unwrap().n_rows, 4);
-    fs::write(bench.path("other.star"), format!("{THREE}5@a.mrcs\n")).unwrap();
+    fs::write(bench.path("other.star"), format!("{FOUR}5@a.mrcs\n")).unwrap();
     request.source = Some(bench.path("other.star"));
     request.output = bench.path("p.star");
     let error = export_poses(&request, &poses(4), &mut Findings::new()).unwrap_err().to_string();
     assert!(error.contains("other.star` is not the file that `"), "{error}");
     // Of the same size, with rows in another order.
-    fs::write(bench.path("other.star"), THREE.replace("1@a", "5@a")).unwrap();
+    fs::write(bench.path("other.star"), FOUR.replace("1@a", "5@a")).unwrap();
     let error = export_poses(&request, &poses(4), &mut Findings::new()).unwrap_err().to_string();
     assert!(error.contains("row 0 (counted from 0) does not name image 0 any more"), "{error}");
 }
