@@ -95,9 +95,9 @@ pub struct LikelihoodArguments {
     /// Keep the correlation of each image with each template, displacement and rotation; its size is told first
     #[arg(long, help_heading = "Output")]
     pub full_cross_correlation: bool,
-    /// Table of all results: csv (results.csv) or star (results.star); may be given several times [default: csv]
-    #[arg(long, value_name = "FORMAT", value_parser = ["csv", "star", "parquet"], help_heading = "Output")]
-    pub table: Vec<String>,
+    /// Table of all results, may be given several times [default: csv]
+    #[arg(long, value_name = "FORMAT", value_parser = choice::<TableFormat>(), help_heading = "Output")]
+    pub table: Vec<TableFormat>,
     /// Replace what an earlier run left in the output folder
     #[arg(long, help_heading = "Output", conflicts_with_all = ["resume", "shard"])]
     pub overwrite: bool,
@@ -152,7 +152,7 @@ fn reach(text: &str) -> Result<f64, String> {
 
 /// Runs the command.
 pub fn run(arguments: &LikelihoodArguments, messages: Messages) -> Result<(), Failure> {
-    let settings = settings(arguments)?;
+    let settings = settings(arguments);
     let (particles, templates) = (particles(arguments)?, &arguments.templates);
     let output = arguments.output.as_deref();
     let mut findings = Findings::new();
@@ -246,24 +246,16 @@ fn tell_checked(job: &LikelihoodJob, n_warnings: usize, messages: Messages) {
 }
 
 /// What the words on the command line ask for.
-fn settings(arguments: &LikelihoodArguments) -> Result<LikelihoodSettings, Failure> {
+fn settings(arguments: &LikelihoodArguments) -> LikelihoodSettings {
     let defaults = LikelihoodSettings::default();
     let mut tables = Vec::new();
-    for table in &arguments.table {
-        let format = match table.as_str() {
-            "csv" => TableFormat::Csv,
-            "star" => TableFormat::Star,
-            _ => {
-                let what = "--table parquet is not there yet: csv has the same rows and columns";
-                return Err(Failure::Usage(what.to_owned()));
-            }
-        };
+    for &format in &arguments.table {
         if !tables.contains(&format) {
             tables.push(format);
         }
     }
     let Counts(n_displacements) = arguments.displacements;
-    Ok(LikelihoodSettings {
+    LikelihoodSettings {
         descriptor: arguments.descriptor.clone(),
         structures: arguments.structures.clone(),
         max_displacement_pixels: arguments.max_displacement,
@@ -286,7 +278,7 @@ fn settings(arguments: &LikelihoodArguments) -> Result<LikelihoodSettings, Failu
         shard: arguments.shard,
         n_threads: arguments.threads.map_or(defaults.n_threads, usize::from),
         memory_bytes: arguments.memory.unwrap_or(defaults.memory_bytes),
-    })
+    }
 }
 
 /// Structures that are told of one by one.

@@ -54,7 +54,8 @@ fn read_paths(command: &Command) -> Vec<&Path> {
         Command::Status(arguments) => vec![&arguments.folder],
         Command::Report(arguments) => vec![&arguments.folder],
         Command::Verify(arguments) => vec![&arguments.folder],
-        Command::Export(arguments) => std::iter::once(&arguments.folder)
+        Command::Export(arguments) => std::iter::once(&arguments.particles)
+            .chain(&arguments.likelihood)
             .chain(&arguments.rows)
             .chain(arguments.add.iter().map(|(_, path)| path))
             .collect(),

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crc32fast::Hasher;
+use sha2::{Digest, Sha256};
 use verglas_core::atomic::FinishedFile;
 use verglas_formats::pt::{PtDtype, PtLayout};
 
@@ -41,6 +42,24 @@ pub fn checksum_file(path: &Path, go_on: impl Fn() -> bool) -> io::Result<Checks
                 hasher.update(&piece[..n]);
                 bytes += n as u64;
             }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The SHA-256 of what is in the file at `path`, in hexadecimal.
+///
+/// # Errors
+/// What the system reports.
+pub fn sha256_of(path: &Path) -> io::Result<String> {
+    let mut file = verglas_formats::open_regular(path)?;
+    let mut hasher = Sha256::new();
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            Ok(n) => hasher.update(&piece[..n]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -128,6 +147,16 @@ mod tests {
         }
         std::fs::write(&path, [good.as_slice(), b"more"].concat()).unwrap();
         assert_eq!(whole_png(&path), None);
+    }
+
+    #[test]
+    fn a_checksum_is_that_of_the_standard() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, "abc").unwrap();
+        // FIPS 180-2, appendix B.1.
+        assert_eq!(sha256_of(&path).unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert!(sha256_of(&dir.path().join("none")).is_err());
     }
 
     #[test]

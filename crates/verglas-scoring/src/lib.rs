@@ -12,12 +12,16 @@
 //! | `run`, `unit`, `publish` | the work: one structure after the other, each against its stacks |
 //! | `left_out` | images that can't be compared |
 //! | `pose` | poses in RELION's convention |
-//! | `results`, `row`, `closing`, `star` | what was written, read again; tables and matrices of all of it |
+//! | `results`, `row`, `closing` | what was written, read again; matrices of all of it |
+//! | `tables`, `star`, `parquet_table` | the tables |
 //! | `folder` | a folder read again, for what others make of it |
 //! | `manifest`, `summary` | what is recorded, and the closing words |
-//! | `verify` | whether a folder is complete and unaltered |
+//! | `reopen`, `export` | a folder that is done, known again; from its best poses back to the rows of the metadata |
+//! | `verify`, `verify_tables`, `table_rows` | whether a folder is complete and unaltered |
 
+mod checksummed;
 mod closing;
+mod export;
 mod failure;
 mod folder;
 mod grids;
@@ -29,9 +33,12 @@ mod memory;
 mod names;
 mod needs;
 mod number;
+#[cfg_attr(not(feature = "parquet"), path = "parquet_absent.rs")]
+mod parquet_table;
 pub mod pose;
 mod prepare;
 mod publish;
+mod reopen;
 mod results;
 mod row;
 mod run;
@@ -40,9 +47,13 @@ mod stacks;
 mod star;
 mod structures;
 mod summary;
+mod table_rows;
+mod tables;
 mod unit;
 mod verify;
+mod verify_tables;
 
+pub use export::{PoseExport, PoseOf, export_likelihood};
 pub use folder::{LikelihoodFolder, UnitPoses, UnitScores};
 pub use manifest::RecordedLikelihood;
 pub use names::{DISPLACEMENTS, LikelihoodFiles, UnitNames};

@@ -32,6 +32,9 @@ pub struct RecordedLikelihood {
     pub n_templates: Vec<usize>,
     /// Images of each stack.
     pub n_images: Vec<usize>,
+    /// Which image of which row goes where, of images that were made on the way of particles: a CRC-32.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images_plan_crc32: Option<String>,
     /// The file that the grids were read from.
     pub descriptor: Option<RecordedPath>,
     /// CRC-32 of the descriptor.
@@ -162,7 +165,8 @@ fn inputs(job: &LikelihoodJob) -> Vec<InputFile> {
     }
     for stack in &job.stacks {
         if let StackOrigin::Files { fourier, metadata } = &stack.origin {
-            inputs.push(InputFile::of(metadata, InputRole::Metadata));
+            // By this an export knows the stacks again, wherever they are then.
+            inputs.push(InputFile::with_checksum(metadata, InputRole::Metadata));
             inputs.push(InputFile::of(fourier, InputRole::Images));
         }
     }
@@ -178,6 +182,7 @@ fn recorded_settings(job: &LikelihoodJob) -> Map<String, Value> {
         structures: job.structures.iter().map(|structure| structure.name.clone()).collect(),
         structure_places: job.structures.iter().map(|structure| structure.place).collect(),
         n_templates: job.structures.iter().map(|structure| structure.views.len()).collect(),
+        images_plan_crc32: job.conversion.as_deref().map(Conversion::plan_crc32),
         n_images: job.stacks.iter().map(|stack| stack.n_images).collect(),
         descriptor: Some(Path::new(&job.descriptor_file).into()),
         descriptor_crc32,

@@ -16,10 +16,12 @@ pub(crate) const MATRICES: [&str; 3] = [
 ];
 /// The table for programs.
 pub(crate) const CSV: &str = "results.csv";
+/// The same, smaller and with types.
+pub(crate) const PARQUET: &str = "results.parquet";
 /// The table for RELION.
 pub(crate) const STAR: &str = "results.star";
 
-const CLOSING: [&str; 6] = [DISPLACEMENTS, MATRICES[0], MATRICES[1], MATRICES[2], CSV, STAR];
+const CLOSING: [&str; 7] = [DISPLACEMENTS, MATRICES[0], MATRICES[1], MATRICES[2], CSV, PARQUET, STAR];
 
 const CORRELATIONS: &str = "cross_correlation";
 const POSES: &str = "optimal_pose";

@@ -23,7 +23,7 @@ use crate::failure::in_words;
 use crate::grids::compare_grids;
 use crate::memory::{Sizes, check_room};
 use crate::names::LikelihoodFiles;
-use crate::settings::{ContrastSource, LikelihoodSettings, Particles};
+use crate::settings::{ContrastSource, LikelihoodSettings, Particles, TableFormat};
 use crate::stacks::{AngleRule, ImageStack, StackGrids, check_contrast, find_stacks, planned_stacks};
 use crate::structures::{FoundStructures, StructureTemplates};
 
@@ -215,6 +215,9 @@ impl LikelihoodJob {
             && !shard.is_valid()
         {
             findings.error(Error::value(format!("there is no shard {shard}")));
+        }
+        if settings.tables.iter().any(|format| !format.is_built()) {
+            findings.error(TableFormat::without_parquet());
         }
         let stacks = match particles {
             Particles::Stacks(folder) => {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use verglas_core::error::{Error, Result};
 use verglas_formats::pt::PtFile;
+use verglas_likelihood::displacements::Displacements;
 
 use crate::left_out::{self, LeftOut};
 use crate::names::UnitNames;
@@ -25,15 +26,39 @@ pub(crate) struct UnitResults<T> {
     pub(crate) left_out: LeftOut,
 }
 
+/// What the numbers in a unit's files are counted in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ResultFrame<'a> {
+    pub(crate) displacements: &'a Displacements,
+    /// P, rotations that were tried.
+    pub(crate) n_inplanes: usize,
+    /// Whether likelihoods were integrated.
+    pub(crate) integrated: bool,
+}
+
+impl LikelihoodJob {
+    /// What its results are counted in.
+    pub(crate) fn frame(&self) -> ResultFrame<'_> {
+        ResultFrame {
+            displacements: &self.displacements,
+            n_inplanes: self.geometry.n_inplanes(),
+            integrated: self.settings.integrated,
+        }
+    }
+}
+
 impl<T: Number> UnitResults<T> {
-    /// Reads the files of the unit below `root`.
+    /// Reads the files below `root` that are called `names`: of `n` images, and a structure with so many views.
     ///
     /// # Errors
-    /// When one can't be read, or holds what no run of this job writes.
-    pub(crate) fn read(job: &LikelihoodJob, root: &Path, unit: usize) -> Result<Self> {
-        let (structure, stack) = job.parts_of(unit);
-        let names = UnitNames::of(structure.place, stack.number);
-        let n = stack.n_images;
+    /// When one can't be read, or holds what no such run writes.
+    pub(crate) fn read(
+        frame: ResultFrame<'_>,
+        root: &Path,
+        names: &UnitNames,
+        n: usize,
+        n_views: usize,
+    ) -> Result<Self> {
         let left_out = left_out::read(&root.join(&names.left_out), n)?;
         let [template, x, y, rotation] = names.optimal_pose.each_ref().map(|name| root.join(name));
         let is_kept = |image: usize| !left_out.contains_key(&image);
@@ -43,7 +68,7 @@ impl<T: Number> UnitResults<T> {
             false => 0,
         };
         let places: Vec<usize> = read_whole(&template, n)?.into_iter().enumerate().map(place).collect();
-        let set = job.displacements.angstrom();
+        let set = frame.displacements.angstrom();
         let stored: Vec<[T; 2]> = set.iter().map(|d| d.map(T::from_f64)).collect();
         let (d_0, d_1) = (read_numbers::<T>(&x, n)?, read_numbers::<T>(&y, n)?);
         let found = d_0.into_iter().zip(d_1).enumerate().map(|(image, (d_0, d_1))| match is_kept(image) {
@@ -51,15 +76,14 @@ impl<T: Number> UnitResults<T> {
             false => Some(0),
         });
         let displacement: Option<Vec<usize>> = found.collect();
-        let n_inplanes = job.geometry.n_inplanes();
-        let turns = |angle: T| (angle.to_f64() / std::f64::consts::TAU * n_inplanes as f64).round() as usize;
+        let turns = |angle: T| (angle.to_f64() / std::f64::consts::TAU * frame.n_inplanes as f64).round() as usize;
         let rotations: Vec<usize> = read_numbers::<T>(&rotation, n)?.into_iter().map(turns).collect();
         let altered =
             |path: &Path| Error::format(format!("`{}` holds a value that this run can't have written", path.display()));
-        if places.iter().any(|&place| place >= structure.views.len()) {
+        if places.iter().any(|&place| place >= n_views) {
             return Err(altered(&template));
         }
-        if rotations.iter().any(|&rotation| rotation >= n_inplanes) {
+        if rotations.iter().any(|&rotation| rotation >= frame.n_inplanes) {
             return Err(altered(&rotation));
         }
         Ok(Self {
@@ -68,7 +92,7 @@ impl<T: Number> UnitResults<T> {
             displacement: displacement.ok_or_else(|| altered(&x))?,
             rotation: rotations,
             optimal: read_numbers(&root.join(&names.optimal), n)?,
-            integrated: match job.settings.integrated {
+            integrated: match frame.integrated {
                 true => Some(read_numbers(&root.join(&names.integrated), n)?),
                 false => None,
             },
@@ -80,6 +104,12 @@ impl<T: Number> UnitResults<T> {
     pub(crate) fn score(&self, image: usize) -> f64 {
         self.integrated.as_ref().unwrap_or(&self.optimal)[image]
     }
+}
+
+/// Which of several structures an image fits best by these scores: the first of equals.
+pub(crate) fn best_of(scores: impl Iterator<Item = f64>) -> usize {
+    let larger = |best: (usize, f64), (place, score)| if score > best.1 { (place, score) } else { best };
+    scores.enumerate().fold((0, f64::NEG_INFINITY), larger).0
 }
 
 /// A tensor of one number for each image.

@@ -5,39 +5,80 @@ use std::path::Path;
 use verglas_core::error::Result;
 use verglas_particles::stack::ImageSources;
 
+use crate::names::UnitNames;
 use crate::number::Number;
 use crate::pose::TemplatePose;
 use crate::prepare::LikelihoodJob;
-use crate::results::UnitResults;
+use crate::results::{UnitResults, best_of};
 use crate::stacks::ImageStack;
+use crate::structures::StructureTemplates;
 
-/// The columns of `results.csv`.
-pub(crate) const COLUMNS: [&str; 24] = [
-    "image",
-    "stack",
-    "index",
-    "row",
-    "uid",
-    "file",
-    "section",
-    "structure",
-    "name",
-    "cross_correlation",
-    "template",
-    "displacement_x_angstrom",
-    "displacement_y_angstrom",
-    "inplane_rotation_deg",
-    "log_likelihood_optimal",
-    "log_likelihood_integrated",
-    "rot_deg",
-    "tilt_deg",
-    "psi_deg",
-    "origin_x_angstrom",
-    "origin_y_angstrom",
-    "at_edge",
-    "best",
-    "skipped",
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ColumnType {
+    /// Integers.
+    Whole,
+    /// Integers from 0 to 2⁶⁴ − 1.
+    Identity,
+    Text,
+    /// Numbers in the precision of the comparison.
+    Real,
+    /// Numbers in double precision.
+    Double,
+    /// Yes or no.
+    Truth,
+}
+
+/// The columns of the table of all images and structures, in order.
+pub(crate) const COLUMNS: [(&str, ColumnType); 24] = [
+    ("image", ColumnType::Whole),
+    ("stack", ColumnType::Whole),
+    ("index", ColumnType::Whole),
+    ("row", ColumnType::Whole),
+    ("uid", ColumnType::Identity),
+    ("file", ColumnType::Text),
+    ("section", ColumnType::Whole),
+    ("structure", ColumnType::Whole),
+    ("name", ColumnType::Text),
+    ("cross_correlation", ColumnType::Real),
+    ("template", ColumnType::Whole),
+    ("displacement_x_angstrom", ColumnType::Double),
+    ("displacement_y_angstrom", ColumnType::Double),
+    ("inplane_rotation_deg", ColumnType::Double),
+    ("log_likelihood_optimal", ColumnType::Double),
+    ("log_likelihood_integrated", ColumnType::Double),
+    ("rot_deg", ColumnType::Double),
+    ("tilt_deg", ColumnType::Double),
+    ("psi_deg", ColumnType::Double),
+    ("origin_x_angstrom", ColumnType::Double),
+    ("origin_y_angstrom", ColumnType::Double),
+    ("at_edge", ColumnType::Truth),
+    ("best", ColumnType::Truth),
+    ("skipped", ColumnType::Text),
 ];
+
+/// Columns that say which image and structure a row is about; the others but the last are what was found.
+const N_OF_IMAGE: usize = 9;
+
+/// A value of a column.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Cell<T> {
+    /// It is not known.
+    Empty,
+    Whole(i64),
+    Identity(u64),
+    Text(String),
+    Real(T),
+    Double(f64),
+    Truth(bool),
+}
+
+/// A value of a table that is read again.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Number(f64),
+    Text(String),
+}
 
 /// The results of all structures against one stack.
 pub(crate) struct StackResults<'a, T> {
@@ -48,6 +89,7 @@ pub(crate) struct StackResults<'a, T> {
 }
 
 /// One image against one structure.
+#[derive(Debug, Clone)]
 pub(crate) struct Row<T> {
     /// The image's place among all.
     pub(crate) image: usize,
@@ -83,10 +125,12 @@ impl<'a, T: Number> StackResults<'a, T> {
     /// # Errors
     /// When a file can't be read, or is not what the job writes.
     pub(crate) fn read(job: &'a LikelihoodJob, root: &Path, stack: usize) -> Result<Self> {
-        let units: Result<Vec<_>> = (0..job.structures.len())
-            .map(|structure| UnitResults::read(job, root, structure * job.stacks.len() + stack))
-            .collect();
         let stack = &job.stacks[stack];
+        let of_structure = |structure: &StructureTemplates| {
+            let names = UnitNames::of(structure.place, stack.number);
+            UnitResults::read(job.frame(), root, &names, stack.n_images, structure.views.len())
+        };
+        let units: Result<Vec<_>> = job.structures.iter().map(of_structure).collect();
         Ok(Self { job, stack, sources: stack.sources()?, units: units? })
     }
 
@@ -96,9 +140,7 @@ impl<'a, T: Number> StackResults<'a, T> {
         if self.units.iter().any(|unit| unit.left_out.contains_key(&image)) {
             return None;
         }
-        let scores = self.units.iter().map(|unit| unit.score(image));
-        let larger = |best: (usize, f64), (place, score)| if score > best.1 { (place, score) } else { best };
-        Some(scores.enumerate().fold((0, f64::NEG_INFINITY), larger).0)
+        Some(best_of(self.units.iter().map(|unit| unit.score(image))))
     }
 
     /// An image of the stack against a structure, by its place among those that are compared.
@@ -150,11 +192,6 @@ impl LikelihoodJob {
     }
 }
 
-/// A value that may be absent.
-fn optional(value: Option<impl ToString>) -> String {
-    value.map_or_else(String::new, |value| value.to_string())
-}
-
 /// A text as CSV has it: in quotes where it must be.
 fn quoted(text: &str) -> String {
     match text.contains([',', '"', '\n', '\r']) {
@@ -164,45 +201,115 @@ fn quoted(text: &str) -> String {
 }
 
 impl<T: Number> Row<T> {
-    /// The line of `results.csv`, without its end.
-    pub(crate) fn to_csv(&self) -> String {
+    /// The values of [`COLUMNS`].
+    pub(crate) fn into_cells(self) -> [Cell<T>; COLUMNS.len()] {
+        let whole = |value: usize| Cell::Whole(value as i64);
+        let known = |value: Option<i64>| value.map_or(Cell::Empty, Cell::Whole);
         let [x, y] = self.displacement_angstrom;
         let [rot, tilt, psi] = self.angles_deg;
         let [origin_x, origin_y] = self.origin_angstrom;
-        let of_image = |value: String| if self.skipped.is_none() { value } else { String::new() };
-        [
-            self.image.to_string(),
-            self.stack.to_string(),
-            self.index.to_string(),
-            optional(self.row),
-            optional(self.uid),
-            quoted(self.file.as_deref().unwrap_or_default()),
-            optional(self.section),
-            self.structure.to_string(),
-            quoted(&self.name),
-            of_image(self.cross_correlation.to_string()),
-            of_image(self.template.to_string()),
-            of_image(x.to_string()),
-            of_image(y.to_string()),
-            of_image(self.inplane_rotation_deg.to_string()),
-            of_image(self.optimal.to_string()),
-            of_image(optional(self.integrated)),
-            of_image(rot.to_string()),
-            of_image(tilt.to_string()),
-            of_image(psi.to_string()),
-            of_image(origin_x.to_string()),
-            of_image(origin_y.to_string()),
-            of_image(u8::from(self.is_at_edge).to_string()),
-            of_image(u8::from(self.is_best).to_string()),
-            quoted(self.skipped.as_deref().unwrap_or_default()),
-        ]
-        .join(",")
+        let is_skipped = self.skipped.is_some();
+        let mut cells = [
+            whole(self.image),
+            whole(self.stack),
+            whole(self.index),
+            known(self.row),
+            self.uid.map_or(Cell::Empty, Cell::Identity),
+            self.file.map_or(Cell::Empty, Cell::Text),
+            known(self.section),
+            whole(self.structure),
+            Cell::Text(self.name),
+            Cell::Real(self.cross_correlation),
+            whole(self.template),
+            Cell::Double(x),
+            Cell::Double(y),
+            Cell::Double(self.inplane_rotation_deg),
+            Cell::Double(self.optimal),
+            self.integrated.map_or(Cell::Empty, Cell::Double),
+            Cell::Double(rot),
+            Cell::Double(tilt),
+            Cell::Double(psi),
+            Cell::Double(origin_x),
+            Cell::Double(origin_y),
+            Cell::Truth(self.is_at_edge),
+            Cell::Truth(self.is_best),
+            self.skipped.map_or(Cell::Empty, Cell::Text),
+        ];
+        if is_skipped {
+            // What the comparison would have found.
+            cells[N_OF_IMAGE..COLUMNS.len() - 1].fill(Cell::Empty);
+        }
+        cells
+    }
+
+    /// The line of `results.csv`, without its end.
+    pub(crate) fn into_csv(self) -> String {
+        let text = |cell: Cell<T>| match cell {
+            Cell::Empty => String::new(),
+            Cell::Whole(value) => value.to_string(),
+            Cell::Identity(value) => value.to_string(),
+            Cell::Text(text) => quoted(&text),
+            Cell::Real(value) => value.to_string(),
+            Cell::Double(value) => value.to_string(),
+            Cell::Truth(value) => u8::from(value).to_string(),
+        };
+        self.into_cells().map(text).join(",")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_value_is_of_its_columns_type() {
+        let row = Row {
+            image: 9,
+            stack: 1,
+            index: 2,
+            row: Some(3),
+            uid: Some(u64::MAX),
+            file: Some("a,b".to_owned()),
+            section: Some(5),
+            structure: 6,
+            name: "c".to_owned(),
+            cross_correlation: 0.1_f32,
+            template: 7,
+            displacement_angstrom: [-0.5, 1e-7],
+            inplane_rotation_deg: 30.0,
+            optimal: -1234.5,
+            integrated: Some(-1230.25),
+            angles_deg: [1.0, 2.0, 3.0],
+            origin_angstrom: [4.0, 5.0],
+            is_at_edge: true,
+            is_best: false,
+            skipped: Some("why".to_owned()),
+        };
+        let is_skipped = row.clone().into_cells();
+        assert!(
+            is_skipped[N_OF_IMAGE..23].iter().all(|cell| *cell == Cell::Empty)
+                && is_skipped[8] == Cell::Text("c".to_owned())
+        );
+        assert_eq!(is_skipped[23], Cell::Text("why".to_owned()));
+        let row = Row { skipped: None, ..row };
+        for (cell, (name, of)) in row.clone().into_cells().iter().zip(COLUMNS) {
+            let found = match cell {
+                Cell::Empty if name == "skipped" => ColumnType::Text,
+                Cell::Empty => panic!("{name} is empty"),
+                Cell::Whole(_) => ColumnType::Whole,
+                Cell::Identity(_) => ColumnType::Identity,
+                Cell::Text(_) => ColumnType::Text,
+                Cell::Real(_) => ColumnType::Real,
+                Cell::Double(_) => ColumnType::Double,
+                Cell::Truth(_) => ColumnType::Truth,
+            };
+            assert_eq!(found, of, "{name}");
+        }
+        let line = "9,1,2,3,18446744073709551615,\"a,b\",5,6,c,0.1,7,-0.5,0.0000001,30,-1234.5,-1230.25,1,2,3,4,5,1,0,";
+        assert_eq!(row.clone().into_csv(), line);
+        let unknown = Row { row: None, uid: None, file: None, section: None, integrated: None, ..row };
+        assert!(unknown.into_csv().starts_with("9,1,2,,,,,6,c,0.1,7,"));
+    }
 
     #[test]
     fn texts_are_quoted_where_csv_needs_it() {

@@ -19,8 +19,25 @@ choice! {
     pub enum TableFormat("table", default Csv) {
         /// A row for each image and structure: `results.csv`.
         Csv = "csv",
+        /// The same rows and columns, with types: `results.parquet`.
+        Parquet = "parquet",
         /// A row for each image, its best structure, by RELION's names: `results.star`.
         Star = "star",
+    }
+}
+
+impl TableFormat {
+    /// Whether this program can write and read it: for Parquet, it must have been built with the feature `parquet`.
+    pub fn is_built(self) -> bool {
+        self != Self::Parquet || cfg!(feature = "parquet")
+    }
+
+    /// What is told where it can't.
+    pub(crate) fn without_parquet() -> Error {
+        Error::value("this verglas was built without Parquet").with_hint(
+            "a table of comma-separated values has the same rows and columns; \
+             `cargo build --release --features parquet` makes a verglas that has both",
+        )
     }
 }
 

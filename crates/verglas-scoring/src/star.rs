@@ -33,14 +33,19 @@ const COLUMNS: [&str; 20] = [
     "verglasAtEdge",
 ];
 /// Where likelihoods are integrated: what `rlnLogLikeliContribution` is not.
-const OPTIMAL: &str = "verglasLogLikelihoodOptimal";
+pub(crate) const OPTIMAL: &str = "verglasLogLikelihoodOptimal";
+
+/// The columns of the table, in order.
+pub(crate) fn columns(integrated: bool) -> impl Iterator<Item = &'static str> {
+    COLUMNS.into_iter().chain(integrated.then_some(OPTIMAL))
+}
 
 /// Starts the loop.
 ///
 /// # Errors
 /// When it can't be written.
 pub(crate) fn start(writer: &mut StarWriter<impl Write>, integrated: bool) -> Result<()> {
-    let columns: Vec<&str> = COLUMNS.into_iter().chain(integrated.then_some(OPTIMAL)).collect();
+    let columns: Vec<&str> = columns(integrated).collect();
     writer.start_loop("particles", &columns)
 }
 

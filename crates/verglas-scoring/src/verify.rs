@@ -19,7 +19,8 @@ use verglas_run::shard::Shard;
 use verglas_run::verify::{Problem, changed_inputs, compare_file, listed, read_parts, unfinished};
 
 use crate::manifest::RecordedLikelihood;
-use crate::names::{CSV, DISPLACEMENTS, LikelihoodFiles, MATRICES, STAR, UnitNames};
+use crate::names::{DISPLACEMENTS, LikelihoodFiles, MATRICES, UnitNames};
+use crate::verify_tables::{check_tables, file_of, tables_of};
 
 /// What was found in a folder of likelihoods.
 #[derive(Debug, Clone, Serialize)]
@@ -229,7 +230,7 @@ fn check_rows(path: &Path, n_images: usize) -> Option<Problem> {
 /// Which of a unit's files a matrix is made of.
 type FileOf = fn(UnitNames) -> String;
 
-/// Displacements, matrices and tables are what was written, and matrices are what the units' files say.
+/// Displacements, matrices and tables are what was written, and matrices and tables say what the units' files do.
 fn check_closing(
     folder: &Path,
     settings: &RecordedLikelihood,
@@ -241,9 +242,7 @@ fn check_closing(
     let [cross_correlation, optimal, integrated] = MATRICES;
     let mut expected = vec![DISPLACEMENTS, cross_correlation, optimal];
     expected.extend(settings.integrated.then_some(integrated));
-    let tables = [("csv", CSV), ("star", STAR)];
-    expected
-        .extend(tables.iter().filter(|(format, _)| settings.table.iter().any(|table| table == format)).map(|t| t.1));
+    expected.extend(tables_of(settings).map(file_of));
     for name in expected {
         let records: Vec<&FileRecord> =
             parts.iter().flat_map(|part| &part.closing).filter(|record| record.name == name).collect();
@@ -275,6 +274,9 @@ fn check_closing(
                 Err(error) => found.problem("matrix-unreadable", error.to_string()),
             }
         }
+        let (problems, warnings) = check_tables(folder, settings, parts, stop);
+        found.problems.extend(problems);
+        found.warnings.extend(warnings);
     }
 }
 

@@ -88,6 +88,11 @@ impl Csv {
         self.rows.iter().map(|row| row[column].clone()).collect()
     }
 
+    /// As [`Csv::numbers`], with NaN for what is none.
+    pub fn numbers_or_nan(&self, name: &str) -> Vec<f64> {
+        self.texts(name).iter().map(|text| text.parse().unwrap_or(f64::NAN)).collect()
+    }
+
     pub fn numbers(&self, name: &str) -> Vec<f64> {
         self.texts(name).iter().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}: {text}"))).collect()
     }

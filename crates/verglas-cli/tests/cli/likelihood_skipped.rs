@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use verglas_run::manifest::Manifest;
 use verglas_formats::mrc::{Mode, MrcLayout, MrcOptions, MrcStack, MrcWriter};
 use verglas_formats::pt::PtLayout;
+use verglas_run::manifest::Manifest;
 
 use crate::data_set::{DataSet, Ran};
 use crate::likelihood_data::{Csv, compared, run, tensor};

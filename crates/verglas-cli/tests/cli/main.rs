@@ -10,6 +10,7 @@ mod descriptor;
 mod disk_faults;
 mod doubtful;
 mod export;
+mod export_likelihood;
 mod files_of_others;
 mod guides;
 mod help;

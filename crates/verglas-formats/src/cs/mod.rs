@@ -27,4 +27,4 @@ pub use block::{CsBlock, CsRow};
 pub use column::{CsColumn, CsText, CsTextBuilder, CsValues};
 pub use kind::read_csg;
 pub use read::CsReader;
-pub use write::{CsData, CsSource, CsWriter, append_columns, write_cs};
+pub use write::{CsData, CsSource, CsWriter, append_columns, copy_rows, write_cs};

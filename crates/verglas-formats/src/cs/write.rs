@@ -1,4 +1,4 @@
-//! Writes `.cs` files: new ones from columns, and copies of rows with columns appended.
+//! Writes `.cs` files: new ones from columns, and copies of rows with columns replaced and appended.
 
 use std::io::{Read, Seek, Write};
 
@@ -204,15 +204,47 @@ pub fn append_columns<R: Read + Seek, W: Write>(
     sources: &[CsSource],
     writer: W,
 ) -> Result<W> {
-    let columns = Columns::new(sources, rows.len())?;
-    let fields = cs.record().fields().iter().chain(&columns.fields).cloned().collect();
+    copy_rows(cs, rows, &[], sources, writer)
+}
+
+/// As [`append_columns`], with other values in the columns `replaced`, which the file has.
+///
+/// # Errors
+/// As [`append_columns`]; a column to be replaced that the file has not, or has with another type or shape.
+pub fn copy_rows<R: Read + Seek, W: Write>(
+    cs: &mut CsReader<R>,
+    rows: &[u64],
+    replaced: &[CsSource],
+    appended: &[CsSource],
+    writer: W,
+) -> Result<W> {
+    let replaced = Columns::new(replaced, rows.len())?;
+    let mut places = Vec::with_capacity(replaced.fields.len());
+    for field in &replaced.fields {
+        let there = cs.field(&field.name)?;
+        if (&there.dtype, &there.shape) != (&field.dtype, &field.shape) {
+            let message = format!(
+                "{} of shape {:?} can't be replaced by {} of shape {:?}",
+                there.dtype, there.shape, field.dtype, field.shape
+            );
+            return Err(FormatError::malformed(Place::Entry(field.name.clone()), message));
+        }
+        places.push(there.offset);
+    }
+    let appended = Columns::new(appended, rows.len())?;
+    let fields = cs.record().fields().iter().chain(&appended.fields).cloned().collect();
     let mut output = CsWriter::new(writer, Record::new(fields)?, rows.len() as u64)?;
-    let mut bytes = Vec::new();
+    let (mut bytes, mut values) = (Vec::new(), Vec::new());
     let mut index = 0;
     cs.for_each_row(rows.iter().copied(), |row| {
         bytes.clear();
         bytes.extend_from_slice(row.bytes());
-        columns.push_row(index, &mut bytes);
+        for ((source, field), &offset) in replaced.sources.iter().zip(&replaced.fields).zip(&places) {
+            values.clear();
+            source.push_row(index, field.n_values(), field.dtype.item_bytes(), &mut values);
+            bytes[offset..offset + values.len()].copy_from_slice(&values);
+        }
+        appended.push_row(index, &mut bytes);
         index += 1;
         output.write_row(&bytes)
     })?;

@@ -44,6 +44,35 @@ impl Row {
         (0..self.len()).map(|index| self.value(index).unwrap_or_default())
     }
 
+    /// Where the value in column `index` stands in [`Row::raw`], quotes included; `None` past the last column.
+    pub fn written(&self, index: usize) -> Option<Range<usize>> {
+        let whole = self.line.text().as_ptr_range();
+        let written = self.values.written(index, &self.line)?.as_ptr_range();
+        // A value is a piece of its line.
+        Some(written.start as usize - whole.start as usize..written.end as usize - whole.start as usize)
+    }
+
+    /// Takes a single line of the file, without its line end, and cuts it into at most `most` values; returns how many there
+    /// are. `None` if it can't be cut: a quote stays open, or there is a byte 0.
+    ///
+    /// ```
+    /// use verglas_formats::star::Row;
+    ///
+    /// let mut row = Row::new();
+    /// assert_eq!(row.cut(b"1@a.mrcs 'two words' 3 # kept", 3), Some(3));
+    /// assert_eq!(row.value(1), Some(&b"two words"[..]));
+    /// assert_eq!(row.written(1), Some(9..20));
+    /// assert_eq!(row.cut(b"'open", 3), None);
+    /// ```
+    pub fn cut(&mut self, line: &[u8], most: usize) -> Option<usize> {
+        self.line.clear();
+        self.line.push(line);
+        self.line.pad();
+        self.values.keep(most);
+        self.values.split(&self.line).ok()?;
+        Some(self.values.found())
+    }
+
     /// The line as written, without its line end, with quotes and comment. For a key–value block, the values as
     /// written, quotes included, with tabs between them.
     pub fn raw(&self) -> &[u8] {

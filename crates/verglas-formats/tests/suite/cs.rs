@@ -6,7 +6,9 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use verglas_formats::cs::{CsColumn, CsData, CsReader, CsSource, CsValues, append_columns, read_csg, write_cs};
+use verglas_formats::cs::{
+    CsColumn, CsData, CsReader, CsSource, CsValues, append_columns, copy_rows, read_csg, write_cs,
+};
 use verglas_formats::{FormatError, Place};
 
 fn fixture(name: &str) -> PathBuf {
@@ -275,6 +277,36 @@ fn rows_are_copied_byte_by_byte_with_columns_appended() {
     assert_eq!(error, "row 2 asked for, the file holds 2 rows");
     let again = [CsSource::new("a", CsData::F32(&[1.0]))];
     assert!(append_columns(&mut cs, &[0], &again, Vec::new()).is_err());
+}
+
+#[test]
+fn rows_are_copied_with_other_values_in_some_columns() {
+    let source = [
+        CsSource::new("uid", CsData::U64(&[1, 2, 3])),
+        CsSource { name: "shift", shape: &[2], values: CsData::F32(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]) },
+        CsSource::new("class", CsData::U32(&[7, 8, 9])),
+    ];
+    let mut cs = CsReader::new(Cursor::new(write_cs(Vec::new(), &source).unwrap())).unwrap();
+    let replaced = [
+        CsSource::new("class", CsData::U32(&[70, 71])),
+        CsSource { name: "shift", shape: &[2], values: CsData::F32(&[-1.0, -2.0, -3.0, -4.0]) },
+    ];
+    let appended = [CsSource::new("weight", CsData::F64(&[0.5, 0.25]))];
+    let bytes = copy_rows(&mut cs, &[2, 0], &replaced, &appended, Vec::new()).unwrap();
+    let mut copy = CsReader::new(Cursor::new(bytes)).unwrap();
+    assert_eq!(copy.fields().map(|field| field.name.as_str()).collect::<Vec<_>>(), ["uid", "shift", "class", "weight"]);
+    let mut read = |name: &str| copy.read_columns(&[name]).unwrap().remove(0).into_f64().unwrap();
+    assert_eq!(read("uid"), [3.0, 1.0]);
+    assert_eq!(read("shift"), [-1.0, -2.0, -3.0, -4.0]);
+    assert_eq!(read("class"), [70.0, 71.0]);
+    assert_eq!(read("weight"), [0.5, 0.25]);
+    let mut refused =
+        |replaced: &[CsSource]| copy_rows(&mut cs, &[0], replaced, &[], Vec::new()).unwrap_err().to_string();
+    let error = refused(&[CsSource::new("class", CsData::I32(&[1]))]);
+    assert_eq!(error, "`class`: <u4 of shape [] can't be replaced by <i4 of shape []");
+    let error = refused(&[CsSource { name: "shift", shape: &[1], values: CsData::F32(&[1.0]) }]);
+    assert!(error.contains("<f4 of shape [2] can't be replaced by <f4 of shape [1]"), "{error}");
+    assert!(refused(&[CsSource::new("none", CsData::I32(&[1]))]).contains("`none`: no such field"));
 }
 
 #[test]

@@ -5,38 +5,55 @@ use std::path::Path;
 
 use verglas_core::atomic::write_atomically;
 use verglas_core::error::{Error, Result};
-use verglas_formats::cs::{CsReader, CsSource, append_columns};
+use verglas_formats::cs::{CsReader, CsSource, copy_rows};
 
+use super::Written;
 use super::column::{NewColumn, name_taken};
 use super::folder::{Identities, ImageFolder};
+use super::pose::CsPoseColumn;
 use super::source::altered;
+use super::vector::Vector;
 
-/// Writes the rows of the images `chosen`; returns the source.
+/// Writes the rows of the images `chosen`, with other values in the columns `poses`, and behind the others where the source
+/// has none of that name.
 pub(super) fn write_cs(
     folder: &ImageFolder,
     chosen: &[u32],
+    poses: &[CsPoseColumn],
     columns: &[NewColumn],
     output: &Path,
-) -> Result<Vec<String>> {
+) -> Result<Written> {
     let Some(source) = folder.sources().first() else { return Err(Error::value("no metadata file to export from")) };
     let source = source.path.as_path();
     let in_source = |error| Error::from_format(source, error);
     let mut cs = CsReader::open(source).map_err(in_source)?;
     for column in columns {
-        if cs.has(&column.name) {
+        if cs.has(&column.name) || poses.iter().any(|pose| pose.name == column.name) {
             return Err(name_taken(&column.name, &column.name, source));
         }
     }
+    let typed: Result<Vec<(&CsPoseColumn, Vector)>> = poses
+        .iter()
+        .map(|pose| {
+            let there = cs.fields().find(|field| field.name == pose.name);
+            Ok((pose, pose.values_for(there, source)?))
+        })
+        .collect();
+    let typed = typed?;
     check_rows(folder, &mut cs, source)?;
     let rows: Vec<u64> = chosen.iter().map(|&image| u64::from(folder.origins()[image as usize].row)).collect();
-    let sources: Vec<CsSource> =
-        columns.iter().map(|column| CsSource::new(&column.name, column.values.as_cs())).collect();
+    let (mut replaced, mut appended) = (Vec::new(), Vec::new());
+    for (pose, values) in &typed {
+        let source = CsSource { name: pose.name, shape: pose.shape, values: values.as_cs() };
+        if cs.has(pose.name) { replaced.push(source) } else { appended.push(source) }
+    }
+    appended.extend(columns.iter().map(|column| CsSource::new(&column.name, column.values.as_cs())));
     write_atomically(output, |file| {
         let writer = BufWriter::with_capacity(1 << 18, file);
-        append_columns(&mut cs, &rows, &sources, writer)?.flush()?;
+        copy_rows(&mut cs, &rows, &replaced, &appended, writer)?.flush()?;
         Ok(())
     })?;
-    Ok(vec![source.to_string_lossy().into_owned()])
+    Ok(Written { sources: vec![0], n_rows: cs.n_rows() as usize })
 }
 
 /// Whether each image's row is there and has its `uid`.

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::stack::{StackColumns, StackNames, keys};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{counted, counted_do};
 use verglas_run::manifest::{FolderRecord, InputFile, InputRecord, Manifest, RecordedPath};
 
-use super::source::Source;
+use super::pose::SourceImages;
+use super::source::{Source, in_place_of};
 
 /// Where one image comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,7 @@ pub(super) enum Identities {
 /// The images of an output folder, in the order of its stacks.
 #[derive(Debug)]
 pub(super) struct ImageFolder {
+    manifest: Manifest,
     sources: Vec<Source>,
     origins: Vec<Origin>,
     identities: Identities,
@@ -48,11 +50,13 @@ pub(super) fn image_identity(file: &[u8], section: u64) -> u64 {
 }
 
 impl ImageFolder {
-    /// Reads the manifest of the folder at `root`, or those of all its shards, and the metadata of all its stacks.
+    /// Reads the manifest of the folder at `root`, or those of all its shards, and the metadata of all its stacks. `source` is
+    /// the metadata file that they were made from, if it is not to be looked for where the manifest says.
     ///
     /// # Errors
-    /// When there is no manifest, when stacks are missing, or when they contradict the manifest.
-    pub(super) fn open(root: &Path) -> Result<Self> {
+    /// When there is no manifest, when stacks are missing, or when they contradict the manifest; when `source` can't be the
+    /// file.
+    pub(super) fn open(root: &Path, source: Option<&Path>) -> Result<Self> {
         let record = FolderRecord::read(root)?;
         let stacks = record.stacks();
         let is_unbroken = stacks.iter().map(|stack| stack.number).eq(0..record.n_stacks());
@@ -70,8 +74,12 @@ impl ImageFolder {
             _ => None,
         };
         let source_of_image_file = pairs.map(sources_of_pairs).transpose()?;
-        let sources = sources(&record, pairs)?;
-        let mut folder = Self { sources, origins: Vec::new(), identities: Identities::None };
+        let mut sources = sources(&record, pairs)?;
+        if let Some(path) = source {
+            sources = vec![in_place_of(sources, path, root)?];
+        }
+        let manifest = record.first().clone();
+        let mut folder = Self { manifest, sources, origins: Vec::new(), identities: Identities::None };
         let (mut uids, mut images) = (Vec::new(), Vec::new());
         for record in stacks {
             let metadata = root.join(StackNames::of(record.number).metadata);
@@ -104,6 +112,14 @@ impl ImageFolder {
         &self.sources
     }
 
+    /// How the sources' images lie to those of the folder, which is at `root`.
+    ///
+    /// # Errors
+    /// When the manifest does not say it.
+    pub(super) fn source_images(&self, root: &Path) -> Result<SourceImages> {
+        SourceImages::of(&self.manifest, root)
+    }
+
     /// One per image.
     pub(super) fn origins(&self) -> &[Origin] {
         &self.origins
@@ -117,11 +133,8 @@ impl ImageFolder {
 /// The metadata files: the STAR files of pairs, else the first input, which is the only one or the first of two.
 fn sources(record: &FolderRecord, pairs: Option<&[[RecordedPath; 2]]>) -> Result<Vec<Source>> {
     let manifest = record.first();
-    let of = |input: &InputFile| Source {
-        path: locate(manifest, &input.path),
-        bytes: input.bytes,
-        modified: input.modified,
-    };
+    let of =
+        |input: &InputFile| Source { path: manifest.locate(&input.path), bytes: input.bytes, modified: input.modified };
     let no_input = || Error::format(format!("{} names no metadata file", manifest.file_name()));
     match pairs {
         None => Ok(vec![manifest.inputs.first().map(of).ok_or_else(no_input)?]),
@@ -131,13 +144,6 @@ fn sources(record: &FolderRecord, pairs: Option<&[[RecordedPath; 2]]>) -> Result
             pairs.iter().map(|[star, _]| by_path.get(star).map(|input| of(input)).ok_or_else(no_input)).collect()
         }
     }
-}
-
-/// Where a source is now: seen from where the conversion ran, or from here if the project was moved since.
-fn locate(manifest: &Manifest, path: &RecordedPath) -> PathBuf {
-    let there = manifest.resolve(path);
-    let is_here = std::env::current_dir().is_ok_and(|here| here == *manifest.working_dir);
-    if is_here || (!there.exists() && path.exists()) { path.to_path_buf() } else { there }
 }
 
 /// Which pair each image file belongs to; stacks say their images' file, not their STAR file.

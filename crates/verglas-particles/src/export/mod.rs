@@ -12,6 +12,9 @@
 //!   order of these. An index that comes twice is an error: it would put one particle into a data set twice.
 //! - A new column holds one value per image of the folder, chosen or not. In STAR files it is called `_NAME`; a name
 //!   that differs from an existing one by the prefix `rln` alone counts as the same.
+//! - Poses that were found for the images replace what the source says of them. With them, the folder's images are the first
+//!   ones only if no more were looked at; rows without a pose are left out and reported. A pose is that of the source's
+//!   image: where blocks of pixels were averaged, the middle of the image moved.
 //! - Of a STAR file everything outside the particles' rows stays as it is, byte by byte; comments and blank lines
 //!   between rows are left out. Of several STAR files (sequential pairs) those with chosen rows become one, if they have the same
 //!   columns and the same further blocks.
@@ -20,9 +23,11 @@ mod column;
 mod cs;
 mod folder;
 mod line_ends;
+mod pose;
 mod selection;
 mod source;
 mod star;
+mod star_row;
 mod star_source;
 mod vector;
 
@@ -30,11 +35,13 @@ use std::path::{Path, PathBuf};
 
 use column::NewColumn;
 use folder::ImageFolder;
+pub use pose::FoundPose;
+use pose::{StarPoses, cs_poses};
 use selection::select_images;
 use serde::Serialize;
 use source::{SourceKind, check_unchanged};
 use verglas_core::error::{Error, Result};
-use verglas_core::findings::Findings;
+use verglas_core::findings::{Findings, counted};
 use verglas_core::hint::Hint;
 
 /// What is asked for.
@@ -42,6 +49,8 @@ use verglas_core::hint::Hint;
 pub struct Export {
     /// The output folder of a conversion.
     pub folder: PathBuf,
+    /// The metadata file that it was made from, if that is not to be looked for where the conversion found it.
+    pub source: Option<PathBuf>,
     /// A `.npy` or `.pt` with a mask over all images or with indices into them; `None` for all images.
     pub rows: Option<PathBuf>,
     /// Names of new columns, and the `.npy` or `.pt` with one value for each image of the folder.
@@ -61,10 +70,22 @@ pub struct Exported {
     pub sources: Vec<String>,
     /// Rows in it.
     pub n_rows: usize,
-    /// Images of the folder.
+    /// Rows of these metadata files.
+    pub n_source_rows: usize,
+    /// Images of the folder; with poses, those that poses were looked for.
     pub n_images: usize,
+    /// Rows of the sources that are left out, for nothing was found for them.
+    pub n_left_out: usize,
     /// The new columns.
     pub columns: Vec<String>,
+}
+
+/// What a writer has to tell.
+struct Written {
+    /// Which of the folder's sources it took rows from.
+    sources: Vec<usize>,
+    /// Rows of these, taken or not.
+    n_rows: usize,
 }
 
 /// Writes the rows of chosen images to a new metadata file. It appears under its name only when it is whole.
@@ -73,10 +94,37 @@ pub struct Exported {
 /// When the folder is no whole output folder, when its source is gone or was altered, when an array does not fit the
 /// folder's images, when a new column's name is taken, when the output is there already, or when it can't be written.
 pub fn export(export: &Export, findings: &mut Findings) -> Result<Exported> {
+    write(export, None, findings)
+}
+
+/// The same with what was found for the first `poses.len()` images of the folder, in place of what the source says: in a STAR
+/// file `rlnAngleRot`, `rlnAngleTilt`, `rlnAnglePsi`, `rlnOriginXAngst`, `rlnOriginYAngst`, `rlnClassNumber` (the structure, from
+/// 1), `rlnLogLikeliContribution`, and, where they are there, `rlnOriginX` and `rlnOriginY` in pixels; in a `.cs`
+/// `alignments3D/pose`, `alignments3D/shift`, `alignments3D/psize_A`, `alignments3D/class` (from 0), `verglas/log_likelihood`.
+/// Rows for which nothing was found are left out, which is told.
+///
+/// # Errors
+/// As [`export`]; when the folder has fewer images; when nothing was found for any chosen one.
+pub fn export_poses(export: &Export, poses: &[Option<FoundPose>], findings: &mut Findings) -> Result<Exported> {
+    write(export, Some(poses), findings)
+}
+
+fn write(export: &Export, poses: Option<&[Option<FoundPose>]>, findings: &mut Findings) -> Result<Exported> {
     let kind = kind_of_output(&export.output)?;
     check_output(export)?;
-    let folder = ImageFolder::open(&export.folder)?;
-    let n_images = folder.n_images();
+    let folder = ImageFolder::open(&export.folder, export.source.as_deref())?;
+    let n_images = match poses {
+        Some(poses) if poses.len() > folder.n_images() => {
+            return Err(Error::value(format!(
+                "`{}` holds {}, and {} were compared",
+                export.folder.display(),
+                counted(folder.n_images(), "image"),
+                poses.len()
+            )));
+        }
+        Some(poses) => poses.len(),
+        None => folder.n_images(),
+    };
     for source in folder.sources() {
         let found = SourceKind::of(&source.path)?;
         if found != kind {
@@ -92,22 +140,89 @@ pub fn export(export: &Export, findings: &mut Findings) -> Result<Exported> {
         check_unchanged(source, findings)?;
         refuse_same_file(&source.path, &export.output)?;
     }
-    let chosen = match &export.rows {
+    let mut chosen = match &export.rows {
         Some(path) => select_images(path, n_images)?,
         None => (0..n_images as u32).collect(),
     };
+    let n_chosen = chosen.len();
+    let mut found = Vec::new();
+    if let Some(poses) = poses {
+        chosen.retain(|&image| poses[image as usize].is_some());
+        if chosen.is_empty() {
+            return Err(Error::value(format!("nothing was found for any of {}", counted(n_chosen, "chosen image"))));
+        }
+        found = chosen.iter().filter_map(|&image| poses[image as usize]).collect();
+    }
     let columns = NewColumn::read_all(&export.columns, n_images, &chosen)?;
-    let sources = match kind {
-        SourceKind::Star => star::write_star(&folder, &chosen, &columns, &export.output)?,
-        SourceKind::Cs => cs::write_cs(&folder, &chosen, &columns, &export.output)?,
+    let images = poses.map(|_| folder.source_images(&export.folder)).transpose()?;
+    let written = match kind {
+        SourceKind::Star => {
+            let poses = images.map(|images| StarPoses::new(&found, &images));
+            star::write_star(&folder, &chosen, poses.as_ref(), &columns, &export.output)?
+        }
+        SourceKind::Cs => {
+            let poses = images.map_or(Vec::new(), |images| cs_poses(&found, &images));
+            cs::write_cs(&folder, &chosen, &poses, &columns, &export.output)?
+        }
     };
+    let n_left_out = match poses {
+        Some(_) => tell_left_out(export, &folder, n_images, n_chosen - chosen.len(), &written, findings),
+        None => 0,
+    };
+    let path_of = |source: &usize| lossy(&folder.sources()[*source].path);
     Ok(Exported {
         output: lossy(&export.output),
-        sources,
+        sources: written.sources.iter().map(path_of).collect(),
         n_rows: chosen.len(),
+        n_source_rows: written.n_rows,
         n_images,
+        n_left_out,
         columns: columns.into_iter().map(|column| column.name).collect(),
     })
+}
+
+/// Tells which rows were not asked to be left out, and are: of images that could not be compared (`n_without` of the chosen),
+/// and, where all were asked for, of images that were not looked at or not converted.
+fn tell_left_out(
+    export: &Export,
+    folder: &ImageFolder,
+    n_images: usize,
+    n_without: usize,
+    written: &Written,
+    findings: &mut Findings,
+) -> usize {
+    let (mut n_other, mut n_unconverted) = (0, 0);
+    if export.rows.is_none() {
+        let is_of = |source: u32| written.sources.contains(&(source as usize));
+        let origins = folder.origins();
+        let n_of = |from: usize| origins[from..].iter().filter(|origin| is_of(origin.source)).count();
+        n_other = n_of(n_images);
+        // One row may be several images' only in folders that were altered, which was found before.
+        n_unconverted = written.n_rows.saturating_sub(n_of(0));
+    }
+    let n = n_without + n_other + n_unconverted;
+    if n > 0 {
+        let parts = [
+            (n_unconverted, "not converted"),
+            (n_other, "not compared: of later stacks"),
+            (n_without, "compared without a result"),
+        ];
+        let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        let sources: Vec<String> =
+            written.sources.iter().take(3).map(|&at| format!("`{}`", folder.sources()[at].path.display())).collect();
+        findings.warn(
+            "rows-left-out",
+            format!(
+                "{} of {} {} left out of `{}`, for nothing was found for their images: {}",
+                counted(n, "row"),
+                sources.join(", "),
+                if n == 1 { "is" } else { "are" },
+                export.output.display(),
+                parts.join(", ")
+            ),
+        );
+    }
+    n
 }
 
 fn kind_of_output(output: &Path) -> Result<SourceKind> {

@@ -56,6 +56,36 @@ impl SourceKind {
     }
 }
 
+/// The only source, at `path`: where the user says that it is.
+///
+/// # Errors
+/// When there are several, or the file can't be the one that the folder at `root` was made from.
+pub(super) fn in_place_of(sources: Vec<Source>, path: &Path, root: &Path) -> Result<Source> {
+    let [source] = <[Source; 1]>::try_from(sources).map_err(|sources| {
+        Error::value(format!(
+            "`{}` was made from {} metadata files, of which `{}` can be one at most",
+            root.display(),
+            sources.len(),
+            path.display()
+        ))
+        .with_hint(format!("name the folder in its place: `{}`", root.display()))
+    })?;
+    let is_same = match (path.canonicalize(), source.path.canonicalize()) {
+        (Ok(given), Ok(recorded)) => given == recorded,
+        _ => false,
+    };
+    let bytes = std::fs::metadata(path).ok().map(|metadata| metadata.len());
+    if !is_same && bytes.is_some() && source.bytes.is_some() && bytes != source.bytes {
+        return Err(Error::value(format!(
+            "`{}` is not the file that `{}` was made from: that is `{}`, and had another size",
+            path.display(),
+            root.display(),
+            source.path.display()
+        )));
+    }
+    Ok(Source { path: path.to_owned(), ..source })
+}
+
 /// Times of change that differ by less are the same: they pass through decimal text.
 const SAME_TIME_S: f64 = 1e-3;
 

@@ -11,21 +11,25 @@ use verglas_core::error::{Error, Result};
 use verglas_core::hint::{Hint, Setting};
 use verglas_formats::star::{MAX_COLUMNS, strip_rln};
 
+use super::Written;
 use super::column::{NewColumn, name_taken};
 use super::folder::{Identities, ImageFolder};
 use super::line_ends::UnixLines;
+use super::pose::StarPoses;
 use super::source::altered;
+use super::star_row::StarColumns;
 use super::star_source::{RowPlace, StarSource};
 
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// Writes the rows of the images `chosen`; returns the sources.
+/// Writes the rows of the images `chosen`, with the poses in place of the source's, and new columns behind the others.
 pub(super) fn write_star(
     folder: &ImageFolder,
     chosen: &[u32],
+    poses: Option<&StarPoses>,
     columns: &[NewColumn],
     output: &Path,
-) -> Result<Vec<String>> {
+) -> Result<Written> {
     let mut is_used = vec![false; folder.sources().len()];
     for &image in chosen {
         is_used[folder.origins()[image as usize].source as usize] = true;
@@ -41,12 +45,13 @@ pub(super) fn write_star(
         return Err(Error::value("no rows are chosen"));
     };
     check_joinable(first, others)?;
-    check_names(first, columns)?;
+    let columns = StarColumns::new(&first.block, &first.path, poses, columns)?;
+    check_names(first, &columns.appended)?;
 
     let mut failed_reading = None;
     let written = write_atomically(output, |file| {
         let mut writer = UnixLines::new(BufWriter::with_capacity(BUFFER_BYTES, file));
-        let copied = copy_all(folder, chosen, columns, &sources, first, &mut writer);
+        let copied = copy_all(folder, chosen, &columns, &sources, first, &mut writer);
         let flushed = copied.and_then(|()| writer.finish().map_err(CopyFailure::Writing));
         flushed.map_err(|failure| match failure {
             CopyFailure::Writing(error) => error.into(),
@@ -57,7 +62,9 @@ pub(super) fn write_star(
         })
     });
     written.map_err(|error| failed_reading.unwrap_or(error))?;
-    Ok(used.iter().map(|source| source.path.to_string_lossy().into_owned()).collect())
+    let n_rows = used.iter().map(|source| source.rows.len()).sum();
+    let sources = sources.iter().enumerate().filter_map(|(place, source)| source.as_ref().map(|_| place)).collect();
+    Ok(Written { sources, n_rows })
 }
 
 /// Which of the files a copy failed at.
@@ -136,12 +143,12 @@ fn difference_of_columns(first: &StarSource, other: &StarSource) -> String {
 }
 
 /// Whether the new columns' names are free, and none too many.
-fn check_names(source: &StarSource, columns: &[NewColumn]) -> Result<()> {
+fn check_names(source: &StarSource, columns: &[&NewColumn]) -> Result<()> {
     for (at, column) in columns.iter().enumerate() {
         if let Some(existing) = source.column_like(&column.name) {
             return Err(name_taken(&column.name, existing, &source.path));
         }
-        let is_same = |earlier: &&NewColumn| strip_rln(&earlier.name) == strip_rln(&column.name);
+        let is_same = |earlier: &&&NewColumn| strip_rln(&earlier.name) == strip_rln(&column.name);
         if let Some(earlier) = columns[..at].iter().find(is_same) {
             return Err(Error::value(format!(
                 "the new columns `{}` and `{}` are the same to RELION's readers, which leave out `rln`",
@@ -159,7 +166,7 @@ fn check_names(source: &StarSource, columns: &[NewColumn]) -> Result<()> {
 fn copy_all<'a>(
     folder: &ImageFolder,
     chosen: &[u32],
-    columns: &[NewColumn],
+    columns: &StarColumns<'_>,
     sources: &'a [Option<StarSource>],
     first: &'a StarSource,
     writer: &mut impl Write,
@@ -167,7 +174,7 @@ fn copy_all<'a>(
     if first.is_pairs() {
         return copy_pairs(columns, first, writer);
     }
-    copy_head(columns, first, writer)?;
+    copy_head(&columns.appended, first, writer)?;
     let mut readers: Vec<Option<RowReader>> =
         sources.iter().map(|source| source.as_ref().map(RowReader::new)).collect();
     let mut text = Vec::new();
@@ -177,14 +184,10 @@ fn copy_all<'a>(
         let source = reader.source;
         let place = source.rows[origin.row as usize];
         let row = reader.read(&place).map_err(|error| CopyFailure::Reading(&source.path, error))?;
-        let (values, rest) = row.split_at(place.values_bytes().min(row.len()));
         text.clear();
-        text.extend_from_slice(values);
-        for column in columns {
-            text.push(b' ');
-            column.values.push_text(at, &mut text);
-        }
-        text.extend_from_slice(rest);
+        columns
+            .push_row(row, place.values_bytes(), at, &mut text)
+            .map_err(|error| CopyFailure::Reading(&source.path, error))?;
         text.push(b'\n');
         writer.write_all(&text).map_err(CopyFailure::Writing)?;
     }
@@ -193,7 +196,7 @@ fn copy_all<'a>(
 
 /// Copies what stands before the rows, with the new columns' names behind the others.
 fn copy_head<'a>(
-    columns: &[NewColumn],
+    columns: &[&NewColumn],
     source: &'a StarSource,
     writer: &mut impl Write,
 ) -> std::result::Result<(), CopyFailure<'a>> {
@@ -216,18 +219,17 @@ fn copy_head<'a>(
 
 /// Copies a file whose only particle stands as keys and values, with the new ones behind the others.
 fn copy_pairs<'a>(
-    columns: &[NewColumn],
+    columns: &StarColumns<'_>,
     source: &'a StarSource,
     writer: &mut impl Write,
 ) -> std::result::Result<(), CopyFailure<'a>> {
-    let end = source.rows.last().map_or(source.block.rows_offset, |row| row.range().end);
-    copy_range(source, 0..end, writer)?;
-    let mut text = vec![b'\n'];
-    for column in columns {
-        text.extend_from_slice(format!("_{} ", column.name).as_bytes());
-        column.values.push_text(0, &mut text);
-        text.push(b'\n');
-    }
+    let rows_offset = source.block.rows_offset;
+    copy_range(source, 0..rows_offset, writer)?;
+    let end = source.rows.last().map_or(rows_offset, |row| row.range().end);
+    let mut pairs = Vec::new();
+    copy_range(source, rows_offset..end, &mut pairs)?;
+    let mut text = Vec::new();
+    columns.push_pairs(&pairs, &source.block, &mut text);
     writer.write_all(&text).map_err(CopyFailure::Writing)?;
     copy_range(source, source.tail_offset..u64::MAX, writer)
 }

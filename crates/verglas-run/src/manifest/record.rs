@@ -16,6 +16,7 @@ use super::path::RecordedPath;
 use super::seal;
 use super::seal::Seal;
 use crate::shard::Shard;
+use crate::whole::sha256_of;
 
 /// The contents of a manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -329,6 +330,13 @@ impl Manifest {
         path.from_dir(&self.working_dir)
     }
 
+    /// Where an input is: seen from where the run was started, or from here if it is not there any more and is here.
+    pub fn locate(&self, path: &RecordedPath) -> std::path::PathBuf {
+        let there = self.resolve(path);
+        let is_here = std::env::current_dir().is_ok_and(|here| here == *self.working_dir);
+        if is_here || (!there.exists() && path.exists()) { path.to_path_buf() } else { there }
+    }
+
     /// Whether the input was STAR files and image stacks in pairs, whose rows are counted for each file.
     pub fn is_of_pairs(&self) -> bool {
         matches!(self.settings.input, InputRecord::StarPairs { .. })
@@ -346,6 +354,11 @@ impl InputFile {
     pub fn of(path: &Path, role: InputRole) -> Self {
         let (bytes, modified) = size_and_time(path);
         Self { path: path.into(), role: Some(role), bytes, modified, sha256: None }
+    }
+
+    /// The same with the checksum of what is in it; without, where it can't be read.
+    pub fn with_checksum(path: &Path, role: InputRole) -> Self {
+        Self { sha256: sha256_of(path).ok(), ..Self::of(path, role) }
     }
 }
 

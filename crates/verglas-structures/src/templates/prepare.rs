@@ -1,8 +1,6 @@
 //! Everything that can be checked before the first byte is written.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -300,16 +298,8 @@ fn checksums(inputs: &[Input], findings: &mut Findings) -> Vec<String> {
 }
 
 pub(super) fn sha256_of(path: &Path) -> Result<String> {
-    let cannot_read = |error| Error::io(format_args!("cannot read `{}`", path.display()), &error);
-    let mut file = File::open(path).map_err(cannot_read)?;
-    let mut hasher = Sha256::new();
-    let mut piece = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut piece).map_err(cannot_read)? {
-            0 => return Ok(hexadecimal(&hasher.finalize())),
-            n => hasher.update(&piece[..n]),
-        }
-    }
+    verglas_run::whole::sha256_of(path)
+        .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))
 }
 
 fn sha256_of_array(values: &Voxels, shape: [usize; 3]) -> String {

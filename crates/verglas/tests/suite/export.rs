@@ -27,15 +27,15 @@ fn star_row(row: usize) -> &'static str {
 const IMAGES: [(&str, i64); 4] = [("a.mrcs", 0), ("a.mrcs", 1), ("b.mrcs", 0), ("a.mrcs", 2)];
 
 /// A folder with a source file, an output folder below it, and arrays.
-struct Bench {
+pub struct Bench {
     dir: tempfile::TempDir,
 }
 
 /// The images of one stack: row, image file, section.
-type Stack<'a> = Vec<(i64, &'a str, i64)>;
+pub type Stack<'a> = Vec<(i64, &'a str, i64)>;
 
 impl Bench {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("out/fft")).unwrap();
         Self { dir }
@@ -76,7 +76,7 @@ impl Bench {
         bench
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -91,7 +91,7 @@ impl Bench {
         fs::write(self.path("run.cs"), write_cs(Vec::new(), &columns).unwrap()).unwrap();
     }
 
-    fn write_stack(&self, number: usize, images: &Stack, uids: &[u64]) {
+    pub fn write_stack(&self, number: usize, images: &Stack, uids: &[u64]) {
         let path = self.path(&format!("out/fft/particles_fourier_stack_{number:06}.npz"));
         let mut npz = NpzWriter::new(BufWriter::new(File::create(path).unwrap()));
         let n = images.len();
@@ -104,7 +104,7 @@ impl Bench {
         npz.finish().unwrap().into_inner().unwrap();
     }
 
-    fn manifest(&self, input: Value, sources: &[&str], n_images: &[usize]) -> Value {
+    pub fn manifest(&self, input: Value, sources: &[&str], n_images: &[usize]) -> Value {
         let inputs: Vec<Value> = sources
             .iter()
             .map(|name| {
@@ -124,7 +124,7 @@ impl Bench {
         })
     }
 
-    fn write_manifest(&self, manifest: &Value) {
+    pub fn write_manifest(&self, manifest: &Value) {
         fs::write(self.path("out/manifest.json"), manifest.to_string()).unwrap();
     }
 
@@ -155,12 +155,12 @@ impl Bench {
         self.npy(name, "<i4", &format!("({},)", values.len()), &data)
     }
 
-    fn mask(&self, name: &str, values: &[bool]) -> PathBuf {
+    pub fn mask(&self, name: &str, values: &[bool]) -> PathBuf {
         let data: Vec<u8> = values.iter().map(|&value| u8::from(value)).collect();
         self.npy(name, "|b1", &format!("({},)", values.len()), &data)
     }
 
-    fn request(&self, output: &str) -> Export {
+    pub fn request(&self, output: &str) -> Export {
         Export { folder: self.path("out"), output: self.path(output), ..Export::default() }
     }
 
@@ -180,11 +180,15 @@ impl Bench {
     }
 
     fn particles(&self, output: &str) -> StarTable {
-        StarFile::open(self.path(output)).unwrap().table("particles").unwrap().clone()
+        self.particles_of(output, "particles")
+    }
+
+    pub fn particles_of(&self, output: &str, block: &str) -> StarTable {
+        StarFile::open(self.path(output)).unwrap().table(block).unwrap().clone()
     }
 }
 
-fn texts(table: &StarTable, column: &str) -> Vec<String> {
+pub fn texts(table: &StarTable, column: &str) -> Vec<String> {
     let at = table.block.position(column).unwrap().unwrap();
     table.column(at).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
 }

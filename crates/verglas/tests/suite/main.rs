@@ -11,6 +11,7 @@ mod downsample;
 mod downsample_conversion;
 mod examples;
 mod export;
+mod export_poses;
 mod export_round_trip;
 mod faults;
 mod forged_descriptor;

@@ -1,0 +1,222 @@
+//! A job that is done, known again from its folder: what its results were counted in.
+
+use std::path::{Path, PathBuf};
+
+use verglas_core::error::{Error, Result};
+use verglas_core::findings::{Findings, counted};
+use verglas_core::hint::Hint;
+use verglas_run::manifest::{FolderRecord, InputFile, InputRecord, InputRole, Manifest, RecordedPath, size_and_time};
+use verglas_run::whole::sha256_of;
+
+use crate::manifest::RecordedLikelihood;
+use crate::prepare::LikelihoodJob;
+use crate::settings::{ContrastSource, LikelihoodSettings, StructureChoice};
+
+/// The manifests of a folder of likelihoods in which every unit is there.
+#[derive(Debug)]
+pub(crate) struct FinishedFolder {
+    pub(crate) root: PathBuf,
+    record: FolderRecord,
+    particles: RecordedPath,
+    templates: RecordedPath,
+    is_straight: bool,
+    settings: RecordedLikelihood,
+}
+
+impl FinishedFolder {
+    /// Reads the manifest of the folder at `root`, or those of all its shards.
+    ///
+    /// # Errors
+    /// When there is none, when it is of something else, or when units are missing.
+    pub(crate) fn read(root: &Path) -> Result<Self> {
+        let record = FolderRecord::read(root)?;
+        let first = record.first();
+        let InputRecord::Likelihood { particles, templates, images } = first.settings.input.clone() else {
+            return Err(Error::value(format!("`{}` is no folder of likelihoods", root.display()))
+                .with_hint("expected the output folder of `verglas likelihood`"));
+        };
+        let n_there = record.stacks().len();
+        if !record.is_complete() || n_there != record.n_stacks() {
+            let of = counted(record.n_stacks(), "unit");
+            let hint = "the same command with " + Hint::Resume + " makes the others";
+            return Err(
+                Error::value(format!("`{}` is not whole: {n_there} of {of} are there", root.display())).with_hint(hint)
+            );
+        }
+        let settings = RecordedLikelihood::of(first);
+        Ok(Self { root: root.to_owned(), record, particles, templates, is_straight: images.is_some(), settings })
+    }
+
+    /// Whether images were made on the way of particles, and never written as stacks.
+    pub(crate) fn is_straight(&self) -> bool {
+        self.is_straight
+    }
+
+    /// Where the stacks are that it was made from.
+    pub(crate) fn particles(&self) -> PathBuf {
+        self.manifest().locate(&self.particles)
+    }
+
+    /// The job that made it, from the stacks in `particles`.
+    ///
+    /// # Errors
+    /// When stacks or templates are gone, or are not those that it was made from.
+    pub(crate) fn reopen(&self, particles: &Path, findings: &mut Findings) -> Result<LikelihoodJob> {
+        let recorded = &self.settings;
+        let templates = self.manifest().locate(&self.templates);
+        let settings = LikelihoodSettings {
+            // Where it is gone, that of the templates is taken, and has the right checksum or not.
+            descriptor: recorded
+                .descriptor
+                .as_ref()
+                .map(|path| self.manifest().locate(path))
+                .filter(|path| path.exists()),
+            structures: StructureChoice::Places(recorded.structure_places.iter().map(|&place| place..=place).collect()),
+            max_displacement_pixels: recorded.max_displacement,
+            n_displacements: recorded.displacements,
+            integrated: recorded.integrated,
+            // Nothing is computed any more: what only computing needs is not checked.
+            contrast: ContrastSource::None,
+            memory_bytes: u64::MAX,
+            templates_axes: match &recorded.templates_axes {
+                Some(axes) => Some(axes.parse()?),
+                None => None,
+            },
+            max_stacks: Some(recorded.n_images.len()),
+            as_cryolike: recorded.as_cryolike,
+            ..LikelihoodSettings::default()
+        };
+        self.check_stacks(particles)?;
+        let job = LikelihoodJob::prepare(particles, &templates, None, settings, &mut Findings::new())?;
+        self.check_templates(findings)?;
+        self.compare(&job, particles, &templates)?;
+        Ok(job)
+    }
+
+    fn manifest(&self) -> &Manifest {
+        self.record.first()
+    }
+
+    /// Whether the metadata of the stacks in `particles` are those that were read.
+    fn check_stacks(&self, particles: &Path) -> Result<()> {
+        if self.is_straight {
+            // The stacks that a conversion with the same options writes hold the same images in the same order.
+            let plan = FolderRecord::read(particles)?.first().plan.crc32.clone();
+            return match self.settings.images_plan_crc32.as_ref() == Some(&plan) {
+                true => Ok(()),
+                false => Err(self.other_particles(particles, "other images, or in another order")),
+            };
+        }
+        let recorded = self.manifest().inputs.iter().filter(|input| input.role == Some(InputRole::Metadata));
+        for before in recorded {
+            // By its name, wherever the folder is now.
+            let Some(name) = before.path.file_name() else { continue };
+            let path = particles.join(verglas_particles::stack::FOURIER_FOLDER).join(name);
+            if !path.exists() {
+                return Err(self.other_particles(particles, format_args!("`{}` is not there", path.display())));
+            }
+            let (bytes, _) = size_and_time(&path);
+            if bytes != before.bytes {
+                let size = |bytes: Option<u64>| bytes.map_or("none".to_owned(), |bytes| bytes.to_string());
+                let (now, then) = (size(bytes), size(before.bytes));
+                let what = format_args!("`{}` has {now} bytes, and had {then}", path.display());
+                return Err(self.other_particles(particles, what));
+            }
+            if let Some(then) = &before.sha256 {
+                let now = sha256_of(&path)
+                    .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
+                if now != *then {
+                    let what = format_args!("`{}` holds something else than then", path.display());
+                    return Err(self.other_particles(particles, what));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn other_particles(&self, particles: &Path, what: impl std::fmt::Display) -> Error {
+        let root = self.root.display();
+        Error::value(format!("`{root}` was not made from what is in `{}`: {what}", particles.display()))
+            .with_hint(format!("it was made from `{}`", self.particles().display()))
+    }
+
+    /// Whether the templates are those that were read; another time of change alone is told.
+    fn check_templates(&self, findings: &mut Findings) -> Result<()> {
+        const SAME_TIME_S: f64 = 1e-6;
+        let structures = |input: &&InputFile| input.role == Some(InputRole::Structure);
+        let mut touched = Vec::new();
+        for before in self.manifest().inputs.iter().filter(structures) {
+            let path = self.manifest().locate(&before.path);
+            let (bytes, modified) = size_and_time(&path);
+            if bytes.is_some() && bytes != before.bytes {
+                return Err(Error::value(format!(
+                    "`{}` is not what `{}` was made with: its size is another",
+                    path.display(),
+                    self.root.display()
+                ))
+                .with_hint("poses are counted in the views of the templates: put these back as they were"));
+            }
+            if let (Some(then), Some(now)) = (before.modified, modified)
+                && (then - now).abs() > SAME_TIME_S
+            {
+                touched.push(path);
+            }
+        }
+        if let Some(first) = touched.first() {
+            findings.warn(
+                "templates-touched",
+                format!(
+                    "{} of templates (`{}`) have another time of change than when `{}` was made; their sizes are the same",
+                    counted(touched.len(), "file"),
+                    first.display(),
+                    self.root.display()
+                ),
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether what was found has the structures, images and grids that the manifest speaks of.
+    fn compare(&self, job: &LikelihoodJob, particles: &Path, templates: &Path) -> Result<()> {
+        let recorded = &self.settings;
+        let names: Vec<&str> = job.structures.iter().map(|structure| structure.name.as_str()).collect();
+        let n_templates: Vec<usize> = job.structures.iter().map(|structure| structure.views.len()).collect();
+        let n_images: Vec<usize> = job.stacks.iter().map(|stack| stack.n_images).collect();
+        let crc32 = job.descriptor.to_bytes().ok().map(|bytes| format!("{:08x}", crc32fast::hash(&bytes)));
+        let templates_differ = names != recorded.structures
+            || n_templates != recorded.n_templates
+            || job.precision().as_str() != recorded.precision
+            || crc32 != recorded.descriptor_crc32
+            || job.displacements.len() != recorded.n_displacements;
+        if templates_differ {
+            return Err(Error::value(format!(
+                "the templates in `{}` are not what `{}` was made with: other structures, views or grids",
+                templates.display(),
+                self.root.display()
+            ))
+            .with_hint("poses are counted in the views of the templates: put these back as they were"));
+        }
+        if n_images != recorded.n_images {
+            return Err(self.other_particles(particles, "other numbers of images in its stacks"));
+        }
+        Ok(())
+    }
+}
+
+/// The structure of this place in the list of templates, by its place among those that were compared.
+///
+/// # Errors
+/// When it was not compared.
+pub(crate) fn place_among(job: &LikelihoodJob, place: usize, root: &Path) -> Result<usize> {
+    /// Structures that are named in a message.
+    const MOST_NAMED: usize = 10;
+    job.structures.iter().position(|structure| structure.place == place).ok_or_else(|| {
+        let named = job.structures.iter().take(MOST_NAMED);
+        let mut named: Vec<String> =
+            named.map(|structure| format!("{} (`{}`)", structure.place, structure.name)).collect();
+        if job.structures.len() > MOST_NAMED {
+            named.push(format!("and {} more", job.structures.len() - MOST_NAMED));
+        }
+        Error::value(format!("`{}` has no structure {place}; it has {}", root.display(), named.join(", ")))
+    })
+}
