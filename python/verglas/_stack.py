@@ -50,7 +50,7 @@ class Stack:
         return ImageDescriptor.load(self.path)
 
     def _tensor(self, path: Path) -> npt.NDArray[Any]:
-        tensor = _map_tensor(path)
+        tensor = map_tensor(path)
         if tensor.ndim != 3 or len(tensor) != len(self):
             raise FormatError(f"`{path}` holds a tensor of shape {tensor.shape}, expected {len(self)} images")
         return tensor
@@ -99,7 +99,7 @@ def _read_npz(path: Path) -> dict[str, npt.NDArray[Any] | None]:
     return arrays
 
 
-def _map_tensor(path: Path) -> npt.NDArray[Any]:
+def map_tensor(path: Path) -> npt.NDArray[Any]:
     """The tensor in a ``.pt`` file, mapped read-only; its strides may be any."""
     dtype, shape, strides, offset = _native.tensor_layout(os.fspath(path))
     if 0 in shape:

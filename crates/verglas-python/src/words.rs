@@ -54,18 +54,18 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::PixelType => (&["pixel_type"], ""),
         Setting::Shard => (&["shard"], "=(k, n)"),
         Setting::Memory => (&["memory"], ""),
-        // Templates, likelihoods and export are the command's alone.
-        Setting::AtomRadii
-        | Setting::AtomSelection
-        | Setting::ProteinResidueModel
-        | Setting::NoProteinResidueModel
-        | Setting::VoxelSize
-        | Setting::Models
-        | Setting::Topology
-        | Setting::MaxDisplacement
-        | Setting::MaxStacks
-        | Setting::Structures
-        | Setting::Rows => (&[], ""),
+        Setting::AtomRadii => (&["atom_radii"], ""),
+        Setting::AtomSelection => (&["atom_selection"], ""),
+        Setting::ProteinResidueModel => (&["protein_residue_model"], "=True"),
+        Setting::NoProteinResidueModel => (&["protein_residue_model"], "=False"),
+        Setting::VoxelSize => (&["voxel_size"], ""),
+        Setting::Models => (&["models"], ""),
+        Setting::Topology => (&["topology"], ""),
+        Setting::MaxDisplacement => (&["max_displacement"], ""),
+        Setting::MaxStacks => (&["n_stacks_max"], ""),
+        Setting::Structures => (&["structures"], ""),
+        // Export is the command's alone.
+        Setting::Rows => (&[], ""),
     };
     Arguments { names, value }
 }

@@ -8,10 +8,12 @@
 //! | `run`, `unit` | the work: one structure after the other, its views by all threads |
 //! | `metadata`, `list` | what a file of templates says of itself, and the list of all of them |
 //! | `manifest` | what is recorded |
+//! | `in_memory` | templates of one structure, without folder and files |
 //! | `picture` | templates as images |
 //! | `stack` | templates read again, ours or CryoLike's |
 //! | `verify` | whether a folder is complete and unaltered |
 
+mod in_memory;
 mod list;
 mod manifest;
 mod memory;
@@ -27,6 +29,7 @@ mod summary;
 mod unit;
 mod verify;
 
+pub use in_memory::{MadeTemplates, MemoryJob, Source, TemplateValues};
 pub use list::TemplateList;
 pub use manifest::RecordedTemplates;
 pub use names::LIST;
