@@ -123,7 +123,7 @@ def read_structure(path: PathLike, *, model: int | None = None, atom_selection: 
         array[:] = values[name]
         return array
 
-    arrays = {name: values[name] if isinstance(values[name], np.ndarray) else objects(name) for name in _COLUMNS}
+    arrays: dict[str, Any] = {name: values[name] if isinstance(values[name], np.ndarray) else objects(name) for name in _COLUMNS}
     return Structure(**arrays, model=values["model"], models=tuple(values["models"]), path=file)
 
 

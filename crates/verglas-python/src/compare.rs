@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use num_complex::Complex;
-use numpy::{Element, IntoPyArray, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray3, PyUntypedArrayMethods};
+use numpy::{Element, PyReadonlyArray1, PyReadonlyArray3};
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -16,7 +16,7 @@ use verglas_likelihood::{Comparison, Contrast, Formula, Geometry, ImageSet, Like
 use crate::descriptor::Descriptor;
 use crate::error::{bad_value, exception};
 use crate::memory::ensure_memory;
-use crate::reduce::{Reduction, Reduced};
+use crate::reduce::{Reduced, Reduction};
 use crate::watch::{Counter, watched};
 
 /// How images are compared, as the Python modules say it.
@@ -73,7 +73,7 @@ pub fn compare<'py>(
         geometry,
         displacements,
         view_weights: view_weights.as_slice()?,
-        contrast: contrast.as_ref().map(PyArrayMethods::as_slice).transpose()?,
+        contrast: contrast.as_ref().map(|contrast| contrast.as_slice()).transpose()?,
         settings: ComparisonSettings {
             formula,
             integrated: settings.integrated,

@@ -36,7 +36,7 @@ struct Looked {
     n_units: usize,
 }
 
-/// Looks at the output folder `folder`; returns what was found as JSON. `n_done` is what is told to `progress` as its total.
+/// Looks at the output folder `folder`; returns what was found as JSON. `total` is what `progress` is told.
 #[pyfunction]
 #[pyo3(signature = (folder, n_threads, total, progress = None))]
 pub fn verify(

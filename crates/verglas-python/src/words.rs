@@ -61,8 +61,8 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::VoxelSize => (&["voxel_size"], ""),
         Setting::Models => (&["models"], ""),
         Setting::Topology => (&["topology"], ""),
-        Setting::MaxDisplacement => (&["max_displacement"], ""),
-        Setting::MaxStacks => (&["n_stacks_max"], ""),
+        Setting::MaxDisplacement => (&["max_displacement", "max_displacement_pixels"], ""),
+        Setting::MaxStacks => (&["max_stacks", "n_stacks"], ""),
         Setting::Structures => (&["structures"], ""),
         // Export is the command's alone.
         Setting::Rows => (&[], ""),
