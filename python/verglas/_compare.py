@@ -156,6 +156,8 @@ def ctf(
             numbers = np.array([absent])
         if n is not None and numbers.size == 1:
             numbers = np.full(n, numbers[0])
+        if n is not None and numbers.size > n and isinstance(stack_or_metadata, Stack):
+            numbers = numbers[stack_or_metadata.first_image :][:n]
         if n is not None and numbers.size != n:
             raise FormatError(f"`{name}` has {numbers.size} values for {n} images")
         return np.ascontiguousarray(numbers)

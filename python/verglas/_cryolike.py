@@ -85,7 +85,8 @@ def make_templates_from_inputs(
     }
     shelf = Shelf(Path(os.fsdecode(folder_output)), os.fsdecode(folder_output))
     shelf.read_list()
-    job = TemplatePreparation(structure_inputs(list_of_inputs), settings)
+    inputs = structure_inputs(list_of_inputs)
+    job = TemplatePreparation(inputs, settings)
     if verbose:
         print("\n".join(job.notes))
     tell_checked(job)
@@ -93,7 +94,7 @@ def make_templates_from_inputs(
     made = Path(tempfile.mkdtemp(prefix=".verglas-", dir=shelf.folder))
     try:
         summary = TemplateSummary._of(json.loads(run(job, os.fspath(made), options["progress"], job.counts[1], "templates")))
-        added = shelf.add(made)
+        added = shelf.add(made, {_native.structure_name(one) for one in inputs if isinstance(one, str)})
     finally:
         shutil.rmtree(made, ignore_errors=True)
     if verbose:

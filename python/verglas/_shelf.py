@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,8 +55,10 @@ class Shelf:
             raise FormatError(f"`{self.list_file}` holds {paths.dtype} of shape {paths.shape}, expected a list of paths")
         return [str(path) for path in paths]
 
-    def add(self, made: Path) -> list[str]:
+    def add(self, made: Path, own_names: set[str]) -> list[str]:
         """Takes over the templates of a folder that a job has made; returns their paths as the list has them.
+
+        ``own_names`` are those of the inputs: any other that ends in a number has it because its own was taken in that folder.
 
         Raises:
             OSError: the system refused. What was taken over by then is in the folder, and not in the list.
@@ -67,7 +70,9 @@ class Shelf:
                 warn_all([("not-recorded", what)])
             for path in np.load(made / LIST, allow_pickle=False):
                 name = Path(str(path)).name[len(_STEM) : -len(".pt")]
-                added.append(os.path.join(self.as_given, self._take(made, name)))
+                numbered = re.fullmatch(r"(.+)_\d+", name)
+                own = numbered[1] if numbered and name not in own_names and numbered[1] in own_names else name
+                added.append(os.path.join(self.as_given, self._take(made, name, own)))
             self._write_list([*self.read_list(), *added])
             if not (self.folder / "parameters.npz").exists():
                 os.replace(made / "parameters.npz", self.folder / "parameters.npz")
@@ -81,8 +86,8 @@ class Shelf:
             free = f"{name}_{number}"
         return free
 
-    def _take(self, made: Path, name: str) -> str:
-        free = self.place(name)
+    def _take(self, made: Path, name: str, own: str) -> str:
+        free = self.place(own)
         # With the tensor templates are there: it comes last.
         os.replace(made / f"{_STEM}{name}.npz", self.folder / f"{_STEM}{free}.npz")
         os.replace(made / f"{_STEM}{name}.pt", self.folder / f"{_STEM}{free}.pt")

@@ -1,6 +1,7 @@
 """Templates of structures: in memory against sums with NumPy, and as a folder."""
 
 import json
+import warnings
 
 import likelihood_reference as reference
 import mrcfile
@@ -51,7 +52,7 @@ def test_beads_are_summed_as_the_formula_says(tmp_path, descriptor):
             descriptor, positions - center, [radius for _, radius in beads], views.azimus[t], views.polars[t]
         )
         assert relative_error(templates.fourier[t], expected) < 1e-11
-    assert templates.fourier.dtype == np.complex128 and templates.fourier.flags.owndata or templates.fourier.base is not None
+    assert templates.fourier.dtype == np.complex128
 
 
 def test_a_structure_in_memory_is_the_file(tmp_path, descriptor):
@@ -105,7 +106,7 @@ def test_maps(tmp_path, descriptor):
     assert np.array_equal(array.fourier, templates.fourier)
     # The sum over voxels, at one view.
     t = 4
-    box, voxel = 16 * 1.6, density_map.voxel_size[0]
+    box, voxel = 16 * 1.6, density_map.voxel_size
     x, y, weights = reference.polar_points(descriptor)
     a, b = templates.viewing_angles.azimus[t], templates.viewing_angles.polars[t]
     rows = np.array([np.cos(a) * np.cos(b), np.sin(a) * np.cos(b), -np.sin(b)])
@@ -172,7 +173,7 @@ def test_a_folder_is_the_commands(tmp_path, descriptor):
     found = verglas.verify(tmp_path / "ours")
     assert found.ok and (found.n_stacks, found.n_images) == (3, summary.n_templates)
     with pytest.raises(ValueError, match=r"hint: .*`skip_exist=True`.*`overwrite=True`"):
-        verglas.templates([path], tmp_path / "ours", descriptor)
+        verglas.templates([path], tmp_path / "ours", descriptor, models="all")
     (tmp_path / "ours/templates_fourier_b.pt").unlink()
     assert any("templates_fourier_b.pt" in error for error in verglas.verify(tmp_path / "ours").errors)
     again = verglas.templates(
@@ -205,8 +206,6 @@ def test_what_is_wrong_is_told_in_pythons_words(tmp_path, descriptor):
 
 def test_a_warning_made_an_error_stops_before_the_first_byte(tmp_path, descriptor):
     path = pdb(tmp_path / "a.pdb", models=2)
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("error", VerglasWarning)
         with pytest.raises(VerglasWarning):
@@ -223,8 +222,6 @@ def test_golden_templates(shared):
         ("gaussian_cube", "cube.mrc", "gaussian"), ("gaussian_slab", "slab.mrc", "gaussian"),
         ("hard_sphere_double_small", "small.pdb", "hard_sphere_double"), ("uniform_small", "small.pdb", "uniform"),
     ]:  # fmt: skip
-        import warnings
-
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VerglasWarning)
             templates = verglas.make_templates(folder / "inputs" / source, folder / f"inputs/{name}.npz")
