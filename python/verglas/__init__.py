@@ -27,19 +27,7 @@ command's text, but for what to do about it, which names the arguments of the fu
 ``logging.getLogger("verglas")``.
 """
 
-from ._compare import (
-    Comparison,
-    CrossCorrelation,
-    OptimalDisplacement,
-    OptimalDisplacementAndRotation,
-    OptimalPose,
-    OptimalRotation,
-    RelionPoses,
-    compare,
-    ctf,
-    displacements,
-    relion_poses,
-)
+from ._compare import Comparison, compare, ctf, displacements, relion_poses
 from ._convert import (
     check,
     convert_particle_stacks_from_cryosparc_job_directory,
@@ -55,7 +43,6 @@ from ._cryolike import (
     make_templates_from_inputs,
     run_likelihood_full_cross_correlation,
     run_likelihood_optimal_pose,
-    stitch_log_likelihood_matrices,
 )
 from ._descriptor import AtomShape, ImageDescriptor, Precision
 from ._likelihood import LikelihoodSummary, check_likelihood, likelihood
@@ -64,10 +51,19 @@ from ._mrc import MrcStack, read_mrc
 from ._native import VERSION as __version__
 from ._native import FormatError
 from ._polar import PolarTransform
+from ._poses import (
+    CrossCorrelation,
+    OptimalDisplacement,
+    OptimalDisplacementAndRotation,
+    OptimalPose,
+    OptimalRotation,
+    RelionPoses,
+)
 from ._report import Findings, Summary, VerglasWarning
 from ._results import Results, read_results
 from ._simulate import SimulatedDataSet, simulate
 from ._stack import Stack, load_stack
+from ._stitch import stitch_log_likelihood_matrices
 from ._structures import DensityMap, Structure, read_map, read_structure
 from ._tables import StarFile, Table, read_cryosparc, read_star
 from ._templates import TemplateSummary, check_templates, templates

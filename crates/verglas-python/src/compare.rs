@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 
 use num_complex::Complex;
 use numpy::{Element, PyReadonlyArray1, PyReadonlyArray3};
-use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use verglas::{Error, ErrorKind, Observer, StopFlag};
@@ -177,8 +176,9 @@ fn raised(error: LikelihoodError) -> PyErr {
             );
             exception(&error.with_hint("allow more with " + Hint::Give(Setting::Memory)))
         }
-        // Whoever asked for it raises something else.
-        LikelihoodError::Stopped => PyMemoryError::new_err("stopped"),
+        LikelihoodError::Stopped => {
+            exception(&Error::new(ErrorKind::Interrupted, "stopped before all images were compared"))
+        }
         other => bad_value(other),
     }
 }

@@ -1,7 +1,6 @@
 //! Templates of one structure as arrays, and what is said of them.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use numpy::{IntoPyArray, PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
@@ -89,19 +88,13 @@ impl MemoryPreparation {
             Values::Single(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
             Values::Double(values) => values.into_pyarray(py).reshape(shape)?.into_any(),
         };
-        Ok((array, Facts(Mutex::new(facts))))
+        Ok((array, Facts(facts)))
     }
 }
 
 /// What is said of the templates of one structure.
 #[pyclass(frozen, module = "verglas._native")]
-pub struct Facts(Mutex<TemplateFacts>);
-
-impl Facts {
-    fn with<T>(&self, look: impl FnOnce(&TemplateFacts) -> T) -> T {
-        look(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
+pub struct Facts(TemplateFacts);
 
 #[pymethods]
 impl Facts {
@@ -109,7 +102,7 @@ impl Facts {
     #[staticmethod]
     fn read(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let facts = py.detach(|| TemplateFacts::read(&path)).map_err(|error| exception(&error))?;
-        Ok(Self(Mutex::new(facts)))
+        Ok(Self(facts))
     }
 
     /// Of templates that don't say anything of themselves: their views follow from the descriptor.
@@ -120,7 +113,7 @@ impl Facts {
         let views = Views::new(distance).map_err(bad_value)?;
         let n_views = views.len();
         let axis_order = axis_order.map(str::parse).transpose().map_err(|error: Error| exception(&error))?;
-        Ok(Self(Mutex::new(TemplateFacts {
+        Ok(Self(TemplateFacts {
             descriptor,
             views,
             symmetry: "C1".to_owned(),
@@ -133,41 +126,40 @@ impl Facts {
             source_sha256: String::new(),
             model: -1,
             as_cryolike: false,
-        })))
+        }))
     }
 
     /// All of it by name; arrays are new ones.
     fn values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.with(|facts| {
-            let values = PyDict::new(py);
-            let array = |values: &[f64]| PyArray1::from_slice(py, values);
-            values.set_item("azimus", array(&facts.views.azimuth))?;
-            values.set_item("polars", array(&facts.views.polar))?;
-            values.set_item("gammas", array(&facts.views.gamma))?;
-            values.set_item("weights_viewing", array(&facts.views.weight))?;
-            values.set_item("norms", array(&facts.norms))?;
-            values.set_item("center", array(&facts.center_angstrom))?;
-            values.set_item("symmetry", &facts.symmetry)?;
-            values.set_item("n_atoms", facts.n_atoms)?;
-            values.set_item("voxel_size", facts.voxel_angstrom.map(|sides| array(&sides)))?;
-            values.set_item("axis_order", facts.axis_order.map(|order| order.name()))?;
-            values.set_item("source", &facts.source)?;
-            values.set_item("source_sha256", &facts.source_sha256)?;
-            values.set_item("model", facts.model)?;
-            values.set_item("as_cryolike", facts.as_cryolike)?;
-            Ok(values)
-        })
+        let facts = &self.0;
+        let values = PyDict::new(py);
+        let array = |values: &[f64]| PyArray1::from_slice(py, values);
+        values.set_item("azimus", array(&facts.views.azimuth))?;
+        values.set_item("polars", array(&facts.views.polar))?;
+        values.set_item("gammas", array(&facts.views.gamma))?;
+        values.set_item("weights_viewing", array(&facts.views.weight))?;
+        values.set_item("norms", array(&facts.norms))?;
+        values.set_item("center", array(&facts.center_angstrom))?;
+        values.set_item("symmetry", &facts.symmetry)?;
+        values.set_item("n_atoms", facts.n_atoms)?;
+        values.set_item("voxel_size", facts.voxel_angstrom.map(|sides| array(&sides)))?;
+        values.set_item("axis_order", facts.axis_order.map(|order| order.name()))?;
+        values.set_item("source", &facts.source)?;
+        values.set_item("source_sha256", &facts.source_sha256)?;
+        values.set_item("model", facts.model)?;
+        values.set_item("as_cryolike", facts.as_cryolike)?;
+        Ok(values)
     }
 
     /// The descriptor that was used.
     #[getter]
     fn descriptor(&self) -> Descriptor {
-        self.with(|facts| Descriptor(facts.descriptor.clone()))
+        Descriptor(self.0.descriptor.clone())
     }
 
     /// Writes the metadata's file; it appears under its name when it is whole.
     fn write(&self, path: PathBuf) -> PyResult<()> {
-        let written = self.with(TemplateFacts::to_bytes).and_then(|bytes| write_whole(&path, &bytes));
+        let written = self.0.to_bytes().and_then(|bytes| write_whole(&path, &bytes));
         written.map(drop).map_err(|error| exception(&error))
     }
 }

@@ -8,8 +8,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use verglas::slices::Voxels;
 use verglas::structures::load::read_atoms;
-use verglas::structures::source::name_of;
 use verglas::structures::map::{read_mrc_density, read_npy_density};
+use verglas::structures::source::name_of;
 use verglas::structures::{AxisOrder, Density, InputKind, MapSettings, Models, Selection, Structure};
 use verglas::{Error, Findings};
 use verglas_formats::AtomRecord;
@@ -54,7 +54,10 @@ impl AtomColumns {
             return Err(bad_value(format!("{name} has {other} values for {n} atoms")));
         }
         if let Some(atom) = self.positions.iter().position(|position| position.iter().any(|x| !x.is_finite())) {
-            return Err(bad_value(format!("the position of atom {atom} is {:?}, expected numbers", self.positions[atom])));
+            return Err(bad_value(format!(
+                "the position of atom {atom} is {:?}, expected numbers",
+                self.positions[atom]
+            )));
         }
         let mut atoms = Vec::with_capacity(n);
         for atom in 0..n {

@@ -50,7 +50,12 @@ pub fn verify(
         if is_of_templates(&folder) {
             let found = verify_templates(&folder, n_threads, counter, stop)?;
             let n_units = found.n_structures_sound;
-            return Ok(Looked { problems: found.problems, warnings: found.warnings, n_images: found.n_templates, n_units });
+            return Ok(Looked {
+                problems: found.problems,
+                warnings: found.warnings,
+                n_images: found.n_templates,
+                n_units,
+            });
         }
         if is_of_likelihoods(&folder) {
             let found = verify_likelihoods(&folder, n_threads, counter, stop)?;

@@ -133,7 +133,8 @@ impl MemoryJob {
         let descriptor = with_overrides(descriptor, &settings, findings);
         let box_angstrom = descriptor.box_angstrom()?;
         let distance = descriptor.template.viewing_distance.unwrap_or_default();
-        let views = Views::for_symmetry(distance, settings.symmetry).map_err(|error| Error::value(error.to_string()))?;
+        let views =
+            Views::for_symmetry(distance, settings.symmetry).map_err(|error| Error::value(error.to_string()))?;
         let selection = Selection::parse(descriptor.template.atom_selection.as_deref().unwrap_or(DEFAULT_SELECTION))?;
         let load_settings = load_settings(&settings, &descriptor, selection, box_angstrom);
         load_settings.beads.check(findings);
