@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import threading
 
@@ -148,6 +149,26 @@ def test_in_memory_it_is_the_same(made):
         poses = verglas.relion_poses(comparison, templates)
         for name in poses._fields:
             np.testing.assert_allclose(getattr(poses, name), of_b[name][mine], atol=1e-4)
+
+
+def test_values_of_all_images_in_each_stack(made, tmp_path):
+    """As CryoLike writes some: a stack's own begin at its first image."""
+    shutil.copytree(made / "stacks/fft", tmp_path / "fft")
+    for path in (tmp_path / "fft").glob("*.npz"):
+        with np.load(path) as metadata:
+            np.savez(path, **{**metadata, "ctfBfactor": 5.0 * np.arange(40)})
+    with pytest.warns(VerglasWarning, match=r"39 images have a B-factor \(the largest is 195"):
+        verglas.likelihood(tmp_path, made / "templates", tmp_path / "out", displacements=1, max_displacement=0)
+    results = verglas.read_results(tmp_path / "out")
+    templates = verglas.Templates.load(made / "templates/templates_fourier_a.pt")
+    for number, first in enumerate((0, 16, 32)):
+        stack = verglas.load_stack(tmp_path, number)
+        assert stack.first_image == first
+        mine = (results["stack"] == number) & (results["structure"] == 0)
+        comparison = verglas.compare(stack, templates, verglas.ctf(stack))
+        np.testing.assert_array_equal(comparison.integrated, results["log_likelihood_integrated"][mine])
+        without = verglas.ctf({**stack.metadata, "ctfBfactor": None}, stack.descriptor)
+        assert not np.allclose(verglas.ctf(stack), without)
 
 
 def test_options_are_the_commands(made, tmp_path):
