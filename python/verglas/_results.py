@@ -18,8 +18,12 @@ from ._stack import map_tensor
 
 Column = npt.NDArray[Any]
 
-#: Texts; every other column holds numbers.
 _TEXTS = ("file", "name")
+#: Columns that this version does not know hold numbers, or else texts.
+_NUMBERS = (
+    "cross_correlation", "displacement_x_angstrom", "displacement_y_angstrom", "inplane_rotation_deg", "log_likelihood_optimal",
+    "log_likelihood_integrated", "rot_deg", "tilt_deg", "psi_deg", "origin_x_angstrom", "origin_y_angstrom",
+)  # fmt: skip
 #: Places and counts; a column of them is float64 where some are unknown.
 _WHOLE = ("image", "stack", "index", "row", "uid", "section", "structure", "template", "n_modes")
 _YES_OR_NO = ("at_edge", "best")
@@ -112,10 +116,8 @@ def read_results(folder: PathLike) -> Results:
 
 
 def _column(path: Path, name: str, values: list[str]) -> Column:
-    if name in _TEXTS or name == "skipped":
-        texts = np.empty(len(values), object)
-        texts[:] = values
-        return texts
+    if name in _TEXTS:
+        return _texts(values)
     try:
         if name in _YES_OR_NO:
             return np.array([value == "1" for value in values], bool)
@@ -123,4 +125,12 @@ def _column(path: Path, name: str, values: list[str]) -> Column:
             return np.array([int(value) for value in values], np.uint64 if name == "uid" else np.int64)
         return np.array([float(value) if value else np.nan for value in values], np.float64)
     except (ValueError, OverflowError) as error:
-        raise FormatError(f"`{path}`, column `{name}`: {error}") from None
+        if name in _NUMBERS or name in _WHOLE:
+            raise FormatError(f"`{path}`, column `{name}`: {error}") from None
+    return _texts(values)
+
+
+def _texts(values: list[str]) -> Column:
+    texts = np.empty(len(values), object)
+    texts[:] = values
+    return texts

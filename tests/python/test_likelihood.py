@@ -128,6 +128,13 @@ def test_damaged_tables_are_told_where(made, tmp_path):
     (tmp_path / "results.csv").write_text("\n".join([*lines[:3], lines[3].replace(",a,", ",a,x", 1)]))
     with pytest.raises(verglas.FormatError, match="column `cross_correlation`: .*x"):
         verglas.read_results(tmp_path)
+    # Columns that are new, and images that nothing is known of.
+    more = [f"{line},{extra}" for line, extra in zip(lines[:3], ("why,much", "blank,1.5", ",2"))]
+    more[1] = ",".join("" if 9 <= place < 21 else field for place, field in enumerate(more[1].split(",")))
+    (tmp_path / "results.csv").write_text("\n".join(more))
+    results = verglas.read_results(tmp_path)
+    assert results["why"].tolist() == ["blank", ""] and results["much"].tolist() == [1.5, 2.0]
+    assert np.isnan(results["template"][0]) and results["template"][1] >= 0 and np.isnan(results["log_likelihood_optimal"][0])
     (tmp_path / "results.csv").write_text("a,b\n1,2\n")
     with pytest.raises(verglas.FormatError, match="is no table of likelihoods"):
         verglas.read_results(tmp_path)
