@@ -1,16 +1,23 @@
-"""Converts cryo-EM particle stacks into the polar Fourier stacks that CryoLike scores.
+"""Cryo-EM particles become polar Fourier stacks, structures become templates, and images get likelihoods under them.
 
-CryoLike's own converters, with its names, arguments and defaults, so that a script changes the import and nothing else:
+CryoLike's own functions, with its names, arguments and defaults, so that a script changes the import and nothing else:
 
 * :func:`convert_particle_stacks_from_paired_star_and_mrc_files`
 * :func:`convert_particle_stacks_from_indexed_star_file`
 * :func:`convert_particle_stacks_from_indexed_cryosparc_file`
 * :func:`convert_particle_stacks_from_cryosparc_job_directory`
 * :class:`ImageDescriptor`
+* :func:`make_templates_from_inputs`
+* :func:`configure_likelihood_files`, :func:`configure_displacement`, :func:`run_likelihood_optimal_pose`,
+  :func:`run_likelihood_full_cross_correlation`, :func:`stitch_log_likelihood_matrices`
 
 Beyond that:
 
-* :func:`check` finds everything that would stop a conversion, :func:`verify` whether its output is complete and unaltered
+* :func:`templates` and :func:`likelihood` make whole folders, as the command does; :func:`read_results` reads what comes out
+* :func:`check`, :func:`check_templates` and :func:`check_likelihood` find everything that would stop a job, :func:`verify` whether
+  its output is complete and unaltered
+* :func:`make_templates`, :func:`read_structure`, :func:`read_map`, :func:`ctf`, :func:`displacements`, :func:`compare` and
+  :func:`relion_poses` do the same with NumPy arrays, in memory
 * :func:`read_star`, :func:`read_cryosparc`, :func:`read_mrc` and :func:`load_stack` read files as NumPy arrays
 * :class:`PolarTransform` is the transform itself, NumPy in and out
 * :func:`simulate` makes data with known truth
@@ -21,6 +28,7 @@ command's text, but for what to do about it, which names the arguments of the fu
 ``logging.getLogger("verglas")``.
 """
 
+from ._compare import Comparison, compare, ctf, displacements, relion_poses
 from ._convert import (
     check,
     convert_particle_stacks_from_cryosparc_job_directory,
@@ -28,44 +36,101 @@ from ._convert import (
     convert_particle_stacks_from_indexed_star_file,
     convert_particle_stacks_from_paired_star_and_mrc_files,
 )
+from ._cryolike import (
+    Displacer,
+    LikelihoodFolders,
+    configure_displacement,
+    configure_likelihood_files,
+    make_templates_from_inputs,
+    run_likelihood_full_cross_correlation,
+    run_likelihood_optimal_pose,
+)
 from ._descriptor import AtomShape, ImageDescriptor, Precision
+from ._likelihood import LikelihoodSummary, check_likelihood, likelihood
+from ._make import Templates, ViewingAngles, make_templates
 from ._mrc import MrcStack, read_mrc
 from ._native import VERSION as __version__
 from ._native import FormatError
 from ._polar import PolarTransform
+from ._poses import (
+    CrossCorrelation,
+    OptimalDisplacement,
+    OptimalDisplacementAndRotation,
+    OptimalPose,
+    OptimalRotation,
+    RelionPoses,
+)
 from ._report import Findings, Summary, VerglasWarning
+from ._results import Results, read_results
 from ._simulate import SimulatedDataSet, simulate
 from ._stack import Stack, load_stack
+from ._stitch import stitch_log_likelihood_matrices
+from ._structures import DensityMap, Structure, read_map, read_structure
 from ._tables import StarFile, Table, read_cryosparc, read_star
+from ._templates import TemplateSummary, check_templates, templates
 from ._verify import verify
 from ._weights import Weights, weights
 
 __all__ = [
     "AtomShape",
+    "Comparison",
+    "CrossCorrelation",
+    "DensityMap",
+    "Displacer",
     "Findings",
     "FormatError",
     "ImageDescriptor",
+    "LikelihoodFolders",
+    "LikelihoodSummary",
     "MrcStack",
+    "OptimalDisplacement",
+    "OptimalDisplacementAndRotation",
+    "OptimalPose",
+    "OptimalRotation",
     "PolarTransform",
     "Precision",
+    "RelionPoses",
+    "Results",
     "SimulatedDataSet",
     "Stack",
     "StarFile",
+    "Structure",
     "Summary",
     "Table",
+    "TemplateSummary",
+    "Templates",
     "VerglasWarning",
+    "ViewingAngles",
     "Weights",
     "__version__",
     "check",
+    "check_likelihood",
+    "check_templates",
+    "compare",
+    "configure_displacement",
+    "configure_likelihood_files",
     "convert_particle_stacks_from_cryosparc_job_directory",
     "convert_particle_stacks_from_indexed_cryosparc_file",
     "convert_particle_stacks_from_indexed_star_file",
     "convert_particle_stacks_from_paired_star_and_mrc_files",
+    "ctf",
+    "displacements",
+    "likelihood",
     "load_stack",
+    "make_templates",
+    "make_templates_from_inputs",
     "read_cryosparc",
+    "read_map",
     "read_mrc",
+    "read_results",
     "read_star",
+    "read_structure",
+    "relion_poses",
+    "run_likelihood_full_cross_correlation",
+    "run_likelihood_optimal_pose",
     "simulate",
+    "stitch_log_likelihood_matrices",
+    "templates",
     "verify",
     "weights",
 ]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +13,9 @@ from ._descriptor import PathLike, at_least_one, count, number, pair, parameters
 from ._native import Preparation, input_kind
 from ._options import Options, with_options
 from ._progress import listener
-from ._report import Findings, Summary, VerglasWarning, logger, warn_all
+from ._report import Findings, Summary, VerglasWarning, logger
+from ._run import run, tell_checked
+from ._sizes import n_bytes, shard_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -334,27 +334,8 @@ def _convert(
     """Checks and converts, telling what there is to tell in between: a warning made an error stops before any byte."""
     output = os.fsdecode(folder_output)
     preparation = Preparation(inputs, _settings(params_input, **settings), output)
-    for note in preparation.notes:
-        logger.info(note)
-    error = preparation.exception()
-    try:
-        warn_all(preparation.warnings)
-    except VerglasWarning:
-        # A warning made an error hides no other.
-        if error is None:
-            raise
-    if error is not None:
-        raise error
-    n_told = len(preparation.warnings)
-    try:
-        with listener(progress, preparation.counts[0]) as tell:
-            summary = Summary._of(json.loads(preparation.run(output, tell)))
-    except BaseException:
-        # What came up on the way is told all the same; made an error, it hides no other.
-        with contextlib.suppress(VerglasWarning):
-            warn_all(preparation.warnings[n_told:])
-        raise
-    warn_all(preparation.warnings[n_told:])
+    tell_checked(preparation)
+    summary = Summary._of(json.loads(run(preparation, output, progress, preparation.counts[0])))
     logger.info("%s: %d images in %d stacks", summary.output, summary.n_images, summary.n_stacks)
     return summary
 
@@ -448,11 +429,11 @@ def _settings(
         "physical": bool(options["physical"]),
         "plots": bool(flag_plots),
         "existing": "overwrite" if overwrite else "resume" if skip_exist else "refuse",
-        "shard": None if options["shard"] is None else _shard(options["shard"]),
+        "shard": None if options["shard"] is None else shard_of(options["shard"]),
         "skip_unreadable": bool(options["skip_unreadable"]),
         "verify_kept": bool(options["verify_kept"]),
         "threads": None if threads is None else at_least_one(threads, "threads"),
-        "memory": None if options["memory"] is None else _bytes(options["memory"]),
+        "memory": None if options["memory"] is None else n_bytes(options["memory"]),
     }
 
 
@@ -462,27 +443,3 @@ def _given_pixel_size(pixel_size: Any) -> tuple[float, float] | None:
         return None
     size = pair(pixel_size, "pixel_size")
     return None if all(side <= 0 for side in size) else size
-
-
-def _shard(shard: Any) -> tuple[int, int]:
-    """The k-th of n: a pair, or a text with a slash."""
-    parts = shard.split("/") if isinstance(shard, str) else shard
-    try:
-        number, of = (int(part) if isinstance(part, str) else count(part, "shard") for part in parts)
-    except (TypeError, ValueError):
-        raise ValueError(f"shard is {shard!r}, expected K/N, such as 3/8") from None
-    return number, of
-
-
-def _bytes(size: int | str) -> int:
-    """A size in bytes, or one with an ending of K, M, G, T (powers of 1024), as on the command line."""
-    if not isinstance(size, str):
-        return at_least_one(size, "memory")
-    found = re.fullmatch(r"([0-9.]+)\s*(?:([KMGT])(?:I?B)?|B)?", size.strip().upper())
-    try:
-        n_bytes = int(float(found[1]) * 1024 ** ("KMGT".find(found[2] or " ") + 1)) if found else 0
-    except ValueError:
-        n_bytes = 0
-    if n_bytes < 1:
-        raise ValueError(f"memory is `{size}`, expected a size such as 512M or 2G")
-    return n_bytes

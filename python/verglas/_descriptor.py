@@ -178,6 +178,11 @@ class ImageDescriptor:
             "atom_shape": self._native.atom_shape,
         }
 
+    def print(self) -> None:
+        """Prints all values, one a line; CryoLike's scripts call it."""
+        for name, value in self.to_dict().items():
+            print(f"{name}: {value}")
+
     def is_compatible_with(self, other: object) -> bool:
         """Whether both have the same Cartesian and polar grids, to the last bit; nothing else counts.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Union
 
 from ._progress import Progress
@@ -89,39 +89,54 @@ MEANINGS = {
 }
 
 
-def with_options(function: Callable[P, R]) -> Callable[P, R]:
-    """Shows all options in the signature and docstring of a function that takes them as ``**options``.
+def options_of(
+    options: type, defaults: Mapping[str, Any], meanings: Mapping[str, str]
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A decorator that shows all options in the signature and docstring of a function that takes them as ``**options``.
 
-    The function gets every option, defaults included.
+    The function gets every option, defaults included. ``(name)`` in the docstring's arguments stands for what the option of
+    this name means, ``(options)`` for all that ``options`` has.
     """
-    signature = inspect.signature(function)
-    own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    added = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=DEFAULTS[name],  # type: ignore[literal-required]
-            annotation=getattr(annotation, "__forward_arg__", annotation),
-        )
-        for name, annotation in Options.__annotations__.items()
-    ]
 
-    positional = [name for name, p in signature.parameters.items() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> R:
-        if len(args) > len(positional):
-            raise TypeError(
-                f"{function.__name__}() takes at most {len(positional)} arguments without a name, {len(args)} were given; "
-                f"those after {positional[-1]!r} are given by name"
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+        own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        added = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=defaults[name],
+                annotation=getattr(annotation, "__forward_arg__", annotation),
             )
-        unknown = [name for name in kwargs if name not in DEFAULTS and name not in signature.parameters]
-        if unknown:
-            raise TypeError(f"{function.__name__}() got an unexpected keyword argument {unknown[0]!r}")
-        return function(*args, **{**DEFAULTS, **kwargs})
+            for name, annotation in options.__annotations__.items()
+            if name not in signature.parameters
+        ]
+        positional = [name for name, p in signature.parameters.items() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
 
-    call.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
-    documentation = inspect.getdoc(function) or ""
-    documentation = documentation.replace("(options)", "\n    ".join(f"({name})" for name in DEFAULTS))
-    call.__doc__ = re.sub(r"^    \((\w+)\)$", lambda found: f"    {found[1]}: {MEANINGS[found[1]]}", documentation, flags=re.M)
-    return call
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> R:
+            if len(args) > len(positional):
+                raise TypeError(
+                    f"{function.__name__}() takes at most {len(positional)} arguments without a name, {len(args)} were "
+                    f"given; those after {positional[-1]!r} are given by name"
+                )
+            unknown = [name for name in kwargs if name not in defaults and name not in signature.parameters]
+            if unknown:
+                raise TypeError(f"{function.__name__}() got an unexpected keyword argument {unknown[0]!r}")
+            given = {name: default for name, default in defaults.items() if name not in signature.parameters}
+            return function(*args, **{**given, **kwargs})
+
+        call.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+        documentation = inspect.getdoc(function) or ""
+        names = [parameter.name for parameter in added]
+        documentation = documentation.replace("(options)", "\n    ".join(f"({name})" for name in names))
+        call.__doc__ = re.sub(
+            r"^    \((\w+)\)$", lambda found: f"    {found[1]}: {meanings[found[1]]}", documentation, flags=re.M
+        )
+        return call
+
+    return decorate
+
+
+#: For conversions.
+with_options = options_of(Options, DEFAULTS, MEANINGS)

@@ -13,7 +13,7 @@ Progress = Union[bool, Callable[[int, int], Any], None]
 
 
 @contextmanager
-def listener(progress: Progress, total: int) -> Iterator[Callable[[int, int], Any] | None]:
+def listener(progress: Progress, total: int, unit: str = "images") -> Iterator[Callable[[int, int], Any] | None]:
     """The function to call with what is done and the total; a bar is closed again, whatever happens."""
     if progress is None or progress is False:
         yield None
@@ -29,5 +29,5 @@ def listener(progress: Progress, total: int) -> Iterator[Callable[[int, int], An
         warn_all([("no-progress-bar", "progress=True shows nothing: tqdm is not installed (`pip install tqdm`)")])
         yield None
         return
-    with tqdm(total=total, unit=" images") as bar:
+    with tqdm(total=total, unit=f" {unit}", unit_scale=unit == "comparisons") as bar:
         yield lambda done, _: bar.update(done - bar.n)

@@ -49,8 +49,25 @@ class Stack:
         """The grids that the images are sampled on."""
         return ImageDescriptor.load(self.path)
 
+    @cached_property
+    def first_image(self) -> int:
+        """The place of the stack's first image among those of all stacks of its folder.
+
+        CryoLike writes some values of all images into each stack: there the stack's own begin here.
+
+        Raises:
+            FileNotFoundError: a stack before it is missing.
+            FormatError: the file is not named as a stack of a folder is.
+        """
+        number = self.path.stem.rpartition("_")[2]
+        if not number.isdigit():
+            raise FormatError(f"`{self.path}` is not named as a stack of a folder is, `particles_fourier_stack_COUNTER.npz`")
+        stem = self.path.stem[: -len(number)]
+        before = (self.path.with_name(f"{stem}{k:06}.npz") for k in range(int(number)))
+        return sum(len(Stack(path)) for path in before)
+
     def _tensor(self, path: Path) -> npt.NDArray[Any]:
-        tensor = _map_tensor(path)
+        tensor = map_tensor(path)
         if tensor.ndim != 3 or len(tensor) != len(self):
             raise FormatError(f"`{path}` holds a tensor of shape {tensor.shape}, expected {len(self)} images")
         return tensor
@@ -99,7 +116,7 @@ def _read_npz(path: Path) -> dict[str, npt.NDArray[Any] | None]:
     return arrays
 
 
-def _map_tensor(path: Path) -> npt.NDArray[Any]:
+def map_tensor(path: Path) -> npt.NDArray[Any]:
     """The tensor in a ``.pt`` file, mapped read-only; its strides may be any."""
     dtype, shape, strides, offset = _native.tensor_layout(os.fspath(path))
     if 0 in shape:

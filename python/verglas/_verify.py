@@ -13,32 +13,33 @@ from ._report import Findings, VerglasWarning
 
 
 def verify(folder: PathLike, *, threads: int | None = None, progress: Progress = None) -> Findings:
-    """Looks at an output folder: are all stacks there, whole and unaltered? As ``verglas verify``; nothing is written.
+    """Looks at an output folder: is everything there, whole and unaltered? As ``verglas verify``; nothing is written.
 
     Every file is read from end to end and compared with the manifest and with the other files.
 
     Args:
-        folder: The output folder of a conversion.
+        folder: The output folder of a conversion, of :func:`templates` or of :func:`likelihood`.
         threads: Threads that read; all cores if not given.
-        progress: ``True`` for a tqdm bar, or a function that is called with the images done and their total.
+        progress: ``True`` for a tqdm bar, or a function that is called with what is done and the total: images, templates,
+            or comparisons of likelihoods.
 
     Returns:
         What is wrong (``errors``) and what the folder is sound in spite of (``warnings``); ``n_images`` and ``n_stacks``
-        count what is sound.
+        count what is sound: images and stacks; of templates, these and structures; of likelihoods, ``n_stacks`` alone, units.
 
     Raises:
         FileNotFoundError, OSError: the folder can't be read, or holds no manifest.
     """
     path = os.fsdecode(folder)
     n_threads = n_cores() if threads is None else at_least_one(threads, "threads")
-    n_images = _native.count_images(path)
-    with listener(progress, n_images) as tell:
-        found = json.loads(_native.verify(path, n_threads, n_images, tell))
+    total, unit = _native.count_work(path)
+    with listener(progress, total, unit) as tell:
+        found = json.loads(_native.verify(path, n_threads, total, tell))
     return Findings(
         errors=tuple(_with_hint(problem["message"], problem["hint"]) for problem in found["problems"]),
         warnings=tuple(VerglasWarning(warning["message"], warning["code"]) for warning in found["warnings"]),
         n_images=found["n_images"],
-        n_stacks=found["n_stacks_sound"],
+        n_stacks=found["n_units_sound"],
     )
 
 

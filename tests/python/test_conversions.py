@@ -378,13 +378,13 @@ def test_arguments_that_make_no_sense(layouts, descriptor, tmp_path, quiet, argu
 
 
 def test_sizes_of_memory():
-    from verglas._convert import _bytes
+    from verglas._sizes import n_bytes
 
     for size, expected in [("512M", 512 << 20), ("2GiB", 2 << 30), ("1.5k", 1536), ("1000", 1000), (7, 7), ("3 TB", 3 << 40)]:
-        assert _bytes(size) == expected
+        assert n_bytes(size) == expected
     for size in ["", "M", "-1G", "0", "1X", "1.2.3", "1e5", "."]:
         with pytest.raises(ValueError, match="expected a size"):
-            _bytes(size)
+            n_bytes(size)
 
 
 def test_plots(layouts, descriptor, tmp_path, quiet):

@@ -1,4 +1,4 @@
-"""Conversions on a Dask cluster of processes, one of which is killed in the middle, and stacks as lazy arrays."""
+"""Jobs on a Dask cluster of processes, one of which is killed in the middle, and stacks as lazy arrays."""
 
 import contextlib
 import fcntl
@@ -167,3 +167,62 @@ def test_folders_with_missing_stacks_are_refused(data, tmp_path):
     assert len(vdask.load(tmp_path / "cut")) == 810
     with pytest.raises(FileNotFoundError, match="neither a manifest nor"):
         vdask.load(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def structures(data, tmp_path_factory):
+    """Three structures, and what plain runs make of them: templates, and likelihoods of the first stacks under them."""
+    folder = tmp_path_factory.mktemp("structures")
+    rng = np.random.default_rng(1)
+    paths = []
+    for name in "abc":
+        atoms = [
+            f"ATOM  {k:5}  CA  ALA A{k:4}    {x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00           C"
+            for k, (x, y, z) in enumerate(rng.normal(0, 20, (10, 3)), 1)
+        ]
+        paths.append(folder / f"{name}.pdb")
+        paths[-1].write_text("\n".join(atoms) + "\nEND\n")
+    command("simulate", "-o", folder / "data", "--particles", 30, "--n-pixels", 24, "--pixel-size", 4, "--structure", paths[0])
+    command("convert", folder / "data/particles.star", "-o", folder / "stacks", "--batch-size", 10, "--no-plots")
+    verglas.templates(paths, folder / "templates", folder / "stacks/parameters.npz", viewing_distance=0.8)
+    verglas.likelihood(folder / "stacks", folder / "templates", folder / "plain", max_displacement=2, displacements=3)
+    return folder, paths
+
+
+def test_templates_are_those_of_one_run(client, structures, tmp_path):
+    folder, paths = structures
+    told = []
+    descriptor = verglas.ImageDescriptor.load(folder / "stacks/parameters.npz")
+    summary = vdask.templates(
+        client, paths, tmp_path / "out", descriptor, viewing_distance=0.8, n_shards=2,
+        progress=lambda done, total: told.append((done, total)),
+    )  # fmt: skip
+    assert (summary.n_units, summary.n_units_kept, len(summary.shards)) == (3, 0, 2)
+    ours, theirs = files(tmp_path / "out"), files(folder / "templates")
+    for listed in (ours, theirs):
+        assert len(np.load(tmp_path / "out/template_file_list.npy")) == 3
+        del listed["template_file_list.npy"]
+    assert ours == theirs and verglas.verify(tmp_path / "out").ok
+    assert told[-1][0] == told[-1][1] == sum(shard.n_templates for shard in summary.shards)
+    (tmp_path / "out/templates_fourier_b.npz").unlink()
+    again = vdask.templates(client, paths, tmp_path / "out", descriptor, viewing_distance=0.8)
+    assert (again.n_units, again.n_units_kept, len(again.shards)) == (3, 2, 2)
+    with pytest.raises(FileNotFoundError, match="d.pdb"):
+        vdask.templates(client, [*paths, folder / "d.pdb"], tmp_path / "other", descriptor)
+    with pytest.raises(ValueError, match="n_shards says how many"):
+        vdask.templates(client, paths, tmp_path / "other", descriptor, shard=(1, 2))
+    assert not (tmp_path / "other").exists()
+
+
+def test_likelihoods_are_those_of_one_run(client, structures, tmp_path):
+    folder, _ = structures
+    arguments = (client, folder / "stacks", folder / "templates", tmp_path / "out")
+    summary = vdask.likelihood(*arguments, max_displacement=2, displacements=3, n_shards=4)
+    assert (summary.n_units, summary.n_units_kept, len(summary.shards)) == (9, 0, 4)
+    assert files(tmp_path / "out") == files(folder / "plain") and verglas.verify(tmp_path / "out").ok
+    (tmp_path / "out/template2/log_likelihood/log_likelihood_optimal_fourier_stack_000001.pt").unlink()
+    again = vdask.likelihood(*arguments, max_displacement=2, displacements=3)
+    assert (again.n_units_kept, len(again.shards)) == (8, 4)
+    assert files(tmp_path / "out") == files(folder / "plain")
+    with pytest.raises(ValueError, match="cannot (go on|resume)"):
+        vdask.likelihood(*arguments, max_displacement=3, displacements=3)

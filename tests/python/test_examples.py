@@ -1,6 +1,7 @@
 """The examples run, from a folder of their own, with nothing but what they say they need."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -26,6 +27,15 @@ def test_look_at_a_stack(tmp_path):
     figure = told.splitlines()[-1].removeprefix("figure: ")
     with open(figure, "rb") as file:
         assert file.read(8) == b"\x89PNG\r\n\x1a\n"
+
+
+def test_which_structure(tmp_path):
+    told = run("which_structure.py", cwd=tmp_path)
+    right, of, _ = re.search(r"(\d+) of (\d+) images fit the right structure better; by (\S+) nats", told).groups()
+    # Chance would give 20 ± 3.
+    assert int(of) == 40 and int(right) >= 30, told
+    views = re.search(r"the view is found exactly for (\d+) of them", told)
+    assert int(views[1]) >= 15, told
 
 
 def test_change_one_import(simulated, tmp_path):

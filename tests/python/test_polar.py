@@ -280,7 +280,7 @@ path = sys.argv[2] + "/tensor.pt"
 whole = torch.randn(10, 17, 9, dtype=torch.complex64)
 for tensor in [whole, whole[2:5], whole.transpose(1, 2), whole[::3, 1:, ::2], whole[:0], whole.permute(2, 0, 1)]:
     torch.save(tensor, path)
-    mapped = verglas._stack._map_tensor(path)
+    mapped = verglas._stack.map_tensor(path)
     assert mapped.dtype == tensor.numpy().dtype and np.array_equal(mapped, tensor.numpy()), tensor.shape
 print("well")
 """

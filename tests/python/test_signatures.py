@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import typing
 
 import pytest
 
@@ -25,6 +26,25 @@ CRYOLIKE = {
         atom_shape=AtomShape.GAUSSIAN""",
 }
 
+# The same of templates and likelihoods (CryoLike d209d6b); `template_index` follows `i_template` here where CryoLike has 0.
+CRYOLIKE_LIKELIHOODS = {
+    "make_templates_from_inputs": """list_of_inputs, image_parameters_file, output_plots=True, folder_output='./templates/',
+        verbose=False""",
+    "configure_likelihood_files": """folder_templates, folder_particles, folder_output='', n_stacks=1, i_template=0,
+        return_likelihood_optimal_pose_physical=False""",
+    "configure_displacement": "max_displacement_pixels=8.0, n_displacements_x=-1, n_displacements_y=-1",
+    "run_likelihood_optimal_pose": """file_config, params_input, displacer, template_index=None, n_stacks=1, skip_exist=False,
+        n_templates_per_batch=1, n_images_per_batch=128, estimate_batch_size=False,
+        return_likelihood_optimal_pose_fourier=False, return_likelihood_integrated_pose_fourier=False""",
+    "run_likelihood_full_cross_correlation": """file_config, params_input, displacer, template_index=None, n_stacks=1,
+        skip_exist=False, n_templates_per_batch=1, n_images_per_batch=128, estimate_batch_size=False""",
+    "stitch_log_likelihood_matrices": """n_templates=0, n_image_stacks=0, output_directory='output', batch_directory='',
+        template_directory='', opt=False, phys=False, integrated=False, cc=False""",
+}
+#: Functions of ours whose docstrings say what each argument means.
+OURS = ["check", "templates", "check_templates", "likelihood", "check_likelihood", "make_templates", "compare", "ctf",
+        "displacements", "relion_poses", "read_structure", "read_map", "verify"]  # fmt: skip
+
 
 def function(name):
     found = verglas
@@ -33,7 +53,7 @@ def function(name):
     return found
 
 
-@pytest.mark.parametrize("name", CRYOLIKE)
+@pytest.mark.parametrize("name", [*CRYOLIKE, *CRYOLIKE_LIKELIHOODS])
 def test_signature(name):
     def value(default):
         return str(default) if isinstance(default, (verglas.Precision, verglas.AtomShape)) else repr(default)
@@ -46,7 +66,7 @@ def test_signature(name):
         assert parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
         has_default = parameter.default is not inspect.Parameter.empty
         cryolike.append(parameter.name + (f"={value(parameter.default)}" if has_default else ""))
-    assert cryolike == re.split(r",\s+", CRYOLIKE[name])
+    assert cryolike == re.split(r",\s+", {**CRYOLIKE, **CRYOLIKE_LIKELIHOODS}[name])
 
 
 @pytest.mark.parametrize("name", CRYOLIKE)
@@ -56,7 +76,7 @@ def test_signature_is_that_of_the_shared_folder(name, shared):
     assert re.split(r",\s+", found[1].replace('"', "'")) == re.split(r",\s+", CRYOLIKE[name])
 
 
-@pytest.mark.parametrize("name", [name for name in CRYOLIKE if name.startswith("convert")] + ["check"])
+@pytest.mark.parametrize("name", [*(name for name in CRYOLIKE if name.startswith("convert")), *CRYOLIKE_LIKELIHOODS, *OURS])
 def test_every_argument_is_in_the_docstring(name):
     documented = inspect.getdoc(function(name))
     for parameter in inspect.signature(function(name)).parameters:
@@ -86,7 +106,10 @@ def test_type_hints_list_what_the_library_knows():
             literal = re.search(r"Literal\[(.*?)\]", hint)
             if literal:
                 hints[name] = re.findall(r"[\w-]+", literal[1])
+    likelihoods = inspect.signature(verglas.likelihood).parameters
     known = verglas._native.choice_names()
     for name, enum in [("precision", verglas.Precision), ("atom_shape", verglas.AtomShape)]:
         assert [member.value for member in enum] == known.pop(name)
+    assert re.findall(r"[\w-]+", re.search(r"Literal\[(.*?)\]", str(likelihoods["ctf"].annotation))[1]) == known.pop("ctf")
+    assert list(typing.get_args(verglas._job_options.Table)) == known.pop("table")
     assert hints == known

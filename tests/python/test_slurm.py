@@ -1,4 +1,4 @@
-"""A conversion on a real SLURM cluster, by the scripts as they are, one task killed in the middle."""
+"""Jobs on a real SLURM cluster, by the scripts as they are, one task killed in the middle."""
 
 import contextlib
 import json
@@ -122,3 +122,31 @@ def test_a_task_takes_its_threads_from_the_allocation(tmp_path):
     assert ran.returncode == 0, (tmp_path / "log").read_text()
     manifest = json.loads((tmp_path / "stacks/manifest.json").read_text())
     assert manifest["run"]["n_threads"] == 1
+
+
+def test_templates_and_likelihoods_as_job_arrays(tmp_path):
+    """Both scripts as they are; each folder is that of one run on one machine."""
+    atoms = [f"ATOM  {k:5}  CA  ALA A{k:4}    {5 * k:8.3f}{k * k:8.3f}{-3 * k:8.3f}  1.00  0.00           C" for k in range(1, 6)]
+    (tmp_path / "a.pdb").write_text("\n".join(atoms) + "\nEND\n")
+    (tmp_path / "b.pdb").write_text("\n".join(atoms[1:]) + "\nEND\n")
+    verglas("simulate", "-o", "data", "--particles", 40, "--n-pixels", 24, "--pixel-size", 3, "--structure", "a.pdb", cwd=tmp_path)
+    verglas("convert", "data/particles.star", "-o", "stacks", "--batch-size", 10, "--no-plots", cwd=tmp_path)
+    of_templates = ["a.pdb", "b.pdb", "-d", "stacks", "--viewing-distance", "0.8", "--no-plots"]
+    of_likelihoods = ["stacks", "-t", "templates", "--max-displacement", "2", "--displacements", "3"]
+    with slurm_cluster.slurm_cluster() as environment:
+        environment["PATH"] = f"{BUILT}{os.pathsep}{environment['PATH']}"
+        for script, words, output in [("templates", of_templates, "templates"), ("likelihood", of_likelihoods, "likelihood")]:
+            command = ["sbatch", "--wait", SCRIPTS / f"{script}.sbatch", *words, "-o", output]
+            ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+            logs = "".join(path.read_text() for path in sorted(tmp_path.glob("verglas-*.log")))
+            assert ran.returncode == 0, ran.stderr + logs
+            assert len(manifests(tmp_path / output)) == N_SHARDS
+            verglas("verify", tmp_path / output)
+    (tmp_path / "plain").mkdir()
+    verglas("templates", *of_templates, "-o", "plain/templates", cwd=tmp_path)
+    verglas("likelihood", *of_likelihoods, "-o", "plain/likelihood", cwd=tmp_path)
+    assert files(tmp_path / "likelihood") == files(tmp_path / "plain/likelihood")
+    ours, theirs = files(tmp_path / "templates"), files(tmp_path / "plain/templates")
+    # The list has the folder's own path.
+    assert ours.pop("template_file_list.npy") and theirs.pop("template_file_list.npy")
+    assert ours == theirs

@@ -278,6 +278,7 @@ fn settings(arguments: &LikelihoodArguments) -> LikelihoodSettings {
         shard: arguments.shard,
         n_threads: arguments.threads.map_or(defaults.n_threads, usize::from),
         memory_bytes: arguments.memory.unwrap_or(defaults.memory_bytes),
+        ..defaults
     }
 }
 

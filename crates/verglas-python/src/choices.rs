@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use verglas::Choice;
 use verglas::descriptor::AtomShape;
 use verglas::grid::Precision;
+use verglas::scoring::{ContrastSource, TableFormat};
 use verglas::settings::{ByteSign, Contrast, DefocusAngleAxis, DownsampleMethod, PixelSizeFrom};
 use verglas::simulate::Layout;
 use verglas::weights::MatrixAxes;
@@ -33,6 +34,8 @@ pub fn choice_names() -> HashMap<&'static str, Vec<&'static str>> {
         ("defocus_angle_axis", names::<DefocusAngleAxis>()),
         ("downsample_type", names::<DownsampleMethod>()),
         ("layout", names::<Layout>()),
+        ("ctf", names::<ContrastSource>()),
+        ("table", names::<TableFormat>()),
         ("precision", names::<Precision>()),
         ("atom_shape", names::<AtomShape>()),
         ("matrix_axes", names::<MatrixAxes>()),

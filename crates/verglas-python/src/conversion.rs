@@ -1,27 +1,21 @@
 //! A conversion, in the two steps of the library: everything is checked, then everything is written.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use verglas::{Conversion, Error, Findings};
 
-use crate::error::{bad_value, exception, flattened, one};
+use crate::error::{bad_value, exception};
+use crate::found::Found;
 use crate::settings::{InputValues, SettingsValues};
 use crate::watch::watched;
-use crate::words::{PythonWords, warnings_as_json};
+use crate::words::warnings_as_json;
 
 /// What checking an input brought to light, and the conversion that can start if nothing is wrong.
 #[pyclass(frozen, module = "verglas._native")]
 pub struct Preparation {
     conversion: Option<Conversion>,
-    findings: Mutex<Findings>,
-}
-
-impl Preparation {
-    fn with_findings<T>(&self, look: impl FnOnce(&mut Findings) -> T) -> T {
-        look(&mut self.findings.lock().unwrap_or_else(PoisonError::into_inner))
-    }
+    found: Found,
 }
 
 #[pymethods]
@@ -44,33 +38,31 @@ impl Preparation {
             };
             // What is wrong with the folder is told first, as the command does.
             findings.errors.splice(0..0, refused.and_then(Result::err));
-            Self { conversion, findings: Mutex::new(findings) }
+            Self { conversion, found: Found::new(findings) }
         })
     }
 
     /// Everything that is wrong, as one exception; `None` where nothing is.
     fn exception(&self) -> Option<PyErr> {
-        self.with_findings(|findings| Error::all_of(findings.errors.clone()).map(|error| exception(&error)))
+        self.found.exception()
     }
 
     /// Everything that is wrong, one text each.
     #[getter]
     fn errors(&self) -> Vec<String> {
-        self.with_findings(|findings| findings.errors.iter().flat_map(flattened).map(one).collect())
+        self.found.errors()
     }
 
     /// What must be told: code and message.
     #[getter]
     fn warnings(&self) -> Vec<(&'static str, String)> {
-        self.with_findings(|findings| {
-            findings.warnings.iter().map(|warning| (warning.code, warning.message.said_in(&PythonWords))).collect()
-        })
+        self.found.told()
     }
 
     /// What was decided, and why.
     #[getter]
     fn notes(&self) -> Vec<String> {
-        self.with_findings(|findings| findings.notes.iter().map(|note| note.said_in(&PythonWords)).collect())
+        self.found.notes()
     }
 
     /// How many images, image files and stacks there would be; zeros where something is wrong.
@@ -88,7 +80,7 @@ impl Preparation {
         let total = conversion.n_images() as u64;
         let found = watched(py, progress.as_ref(), total, |counter, stop| conversion.check_pixels(counter, stop))?;
         let found = found.map_err(|error| exception(&error))?;
-        self.with_findings(|findings| {
+        self.found.with(|findings| {
             findings.errors.extend(found.errors);
             findings.warnings.extend(found.warnings);
         });
@@ -105,7 +97,7 @@ impl Preparation {
         let total = conversion.n_images() as u64;
         let summary = watched(py, progress.as_ref(), total, |counter, stop| {
             let summary = conversion.run_with(&output, counter, stop);
-            self.with_findings(|findings| findings.warnings.extend(counter.take_warnings()));
+            self.found.with(|findings| findings.warnings.extend(counter.take_warnings()));
             summary
         })?;
         let summary = summary.map_err(|error| exception(&error))?;

@@ -5,18 +5,26 @@
 
 mod choices;
 mod command;
+mod compare;
+mod contrast;
 mod conversion;
 mod cs;
 mod descriptor;
 mod ending;
 mod error;
+mod found;
+mod in_memory;
+mod likelihood;
 mod memory;
 mod mrc;
 mod npz;
 mod polar;
+mod reduce;
 mod settings;
 mod simulate;
 mod star;
+mod structures;
+mod templates;
 mod tensor;
 mod text;
 mod verify;
@@ -32,6 +40,10 @@ mod _native {
     #[pymodule_export]
     use crate::command::run_command;
     #[pymodule_export]
+    use crate::compare::compare;
+    #[pymodule_export]
+    use crate::contrast::{contrast_transfer, displacement_set, poses_for_relion};
+    #[pymodule_export]
     use crate::conversion::Preparation;
     #[pymodule_export]
     use crate::cs::CsFile;
@@ -39,6 +51,10 @@ mod _native {
     use crate::descriptor::Descriptor;
     #[pymodule_export]
     use crate::error::FormatError;
+    #[pymodule_export]
+    use crate::in_memory::{Facts, MemoryPreparation};
+    #[pymodule_export]
+    use crate::likelihood::LikelihoodPreparation;
     #[pymodule_export]
     use crate::mrc::MrcFile;
     #[pymodule_export]
@@ -52,9 +68,13 @@ mod _native {
     #[pymodule_export]
     use crate::star::read_star;
     #[pymodule_export]
-    use crate::tensor::tensor_layout;
+    use crate::structures::{read_map, read_structure, structure_name};
     #[pymodule_export]
-    use crate::verify::{count_images, verify};
+    use crate::templates::TemplatePreparation;
+    #[pymodule_export]
+    use crate::tensor::{tensor_layout, write_tensor};
+    #[pymodule_export]
+    use crate::verify::{count_work, verify};
     #[pymodule_export]
     use crate::weights::weights;
     #[pymodule_export]

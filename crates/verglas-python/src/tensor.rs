@@ -1,10 +1,13 @@
-//! Where a tensor's values lie in a `.pt` file, for NumPy to map them.
+//! Tensors in `.pt` files: where their values lie, for NumPy to map them; and arrays written as such.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use num_complex::Complex;
+use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use verglas::Error;
-use verglas_formats::pt::{ElementType, PtFile};
+use verglas_core::atomic::write_atomically;
+use verglas_formats::pt::{ElementType, PtElement, PtFile, write_pt};
 
 use crate::error::{exception, in_file};
 
@@ -31,4 +34,32 @@ pub fn tensor_layout(py: Python<'_>, path: PathBuf) -> PyResult<Layout> {
     let order = if file.is_big_endian() { '>' } else { '<' };
     let strides = tensor.strides().iter().map(|stride| stride.saturating_mul(element.bytes())).collect();
     Ok((format!("{order}{letter}{}", element.bytes()), tensor.shape().to_vec(), strides, file.data_offset()))
+}
+
+/// An array of a type that results have.
+#[derive(FromPyObject)]
+pub enum Values<'py> {
+    Single(PyReadonlyArrayDyn<'py, f32>),
+    Double(PyReadonlyArrayDyn<'py, f64>),
+    Whole(PyReadonlyArrayDyn<'py, i64>),
+    ComplexSingle(PyReadonlyArrayDyn<'py, Complex<f32>>),
+    ComplexDouble(PyReadonlyArrayDyn<'py, Complex<f64>>),
+}
+
+/// Writes a C-contiguous array as a `.pt` file, which appears under its name when it is whole.
+#[pyfunction]
+pub fn write_tensor(py: Python<'_>, path: PathBuf, values: Values<'_>) -> PyResult<()> {
+    match values {
+        Values::Single(values) => write(py, &path, values.shape(), values.as_slice()?),
+        Values::Double(values) => write(py, &path, values.shape(), values.as_slice()?),
+        Values::Whole(values) => write(py, &path, values.shape(), values.as_slice()?),
+        Values::ComplexSingle(values) => write(py, &path, values.shape(), values.as_slice()?),
+        Values::ComplexDouble(values) => write(py, &path, values.shape(), values.as_slice()?),
+    }
+}
+
+fn write<T: PtElement + Sync>(py: Python<'_>, path: &Path, shape: &[usize], values: &[T]) -> PyResult<()> {
+    let shape: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
+    let written = py.detach(|| write_atomically(path, |file| write_pt(file, &shape, values)));
+    written.map_err(|error| exception(&error))
 }

@@ -59,18 +59,18 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::Tolerance => (&["tolerance"], ""),
         Setting::Bootstrap => (&["bootstrap"], ""),
         Setting::NoiseColumn => (&["noise_column"], "=True"),
-        // Templates, likelihoods and export are the command's alone.
-        Setting::AtomRadii
-        | Setting::AtomSelection
-        | Setting::ProteinResidueModel
-        | Setting::NoProteinResidueModel
-        | Setting::VoxelSize
-        | Setting::Models
-        | Setting::Topology
-        | Setting::MaxDisplacement
-        | Setting::MaxStacks
-        | Setting::Structures
-        | Setting::Rows => (&[], ""),
+        Setting::AtomRadii => (&["atom_radii"], ""),
+        Setting::AtomSelection => (&["atom_selection"], ""),
+        Setting::ProteinResidueModel => (&["protein_residue_model"], "=True"),
+        Setting::NoProteinResidueModel => (&["protein_residue_model"], "=False"),
+        Setting::VoxelSize => (&["voxel_size"], ""),
+        Setting::Models => (&["models"], ""),
+        Setting::Topology => (&["topology"], ""),
+        Setting::MaxDisplacement => (&["max_displacement", "max_displacement_pixels"], ""),
+        Setting::MaxStacks => (&["max_stacks", "n_stacks"], ""),
+        Setting::Structures => (&["structures"], ""),
+        // Export is the command's alone.
+        Setting::Rows => (&[], ""),
     };
     Arguments { names, value }
 }

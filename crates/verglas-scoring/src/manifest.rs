@@ -152,10 +152,10 @@ fn plan_checksum(job: &LikelihoodJob) -> u32 {
 }
 
 fn inputs(job: &LikelihoodJob) -> Vec<InputFile> {
-    let mut inputs = vec![
-        InputFile::of(&job.descriptor_file, InputRole::Descriptor),
-        InputFile::of(&job.templates.join(LIST), InputRole::Structure),
-    ];
+    let mut inputs = vec![InputFile::of(&job.templates.join(LIST), InputRole::Structure)];
+    if job.settings.given_descriptor.is_none() {
+        inputs.insert(0, InputFile::of(&job.descriptor_file, InputRole::Descriptor));
+    }
     for structure in &job.structures {
         inputs.push(InputFile::of(&structure.path, InputRole::Structure));
         let metadata = structure.path.with_extension("npz");
@@ -184,7 +184,7 @@ fn recorded_settings(job: &LikelihoodJob) -> Map<String, Value> {
         n_templates: job.structures.iter().map(|structure| structure.views.len()).collect(),
         images_plan_crc32: job.conversion.as_deref().map(Conversion::plan_crc32),
         n_images: job.stacks.iter().map(|stack| stack.n_images).collect(),
-        descriptor: Some(Path::new(&job.descriptor_file).into()),
+        descriptor: settings.given_descriptor.is_none().then(|| Path::new(&job.descriptor_file).into()),
         descriptor_crc32,
         n_pixels: descriptor.cartesian_grid.n_pixels(),
         pixel_size: descriptor.cartesian_grid.pixel_size_angstrom(),

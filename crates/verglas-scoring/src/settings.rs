@@ -11,6 +11,7 @@ use verglas_core::threads::default_threads;
 use verglas_particles::ConvertSettings;
 use verglas_particles::metadata::Input;
 use verglas_particles::settings::DefocusAngleAxis;
+use verglas_run::descriptor::ImageDescriptor;
 use verglas_run::{Existing, Shard};
 use verglas_structures::AxisOrder;
 
@@ -144,6 +145,8 @@ pub struct LikelihoodSettings {
     /// The grids and the viewing distance: a descriptor's file, a stack's metadata or a folder of stacks; by default what the
     /// templates were made with.
     pub descriptor: Option<PathBuf>,
+    /// The same in memory; a file is not looked for then.
+    pub given_descriptor: Option<Box<ImageDescriptor>>,
     /// Which structures.
     pub structures: StructureChoice,
     /// δ, how far displacements reach along each axis, in pixels.
@@ -184,6 +187,7 @@ impl Default for LikelihoodSettings {
     fn default() -> Self {
         Self {
             descriptor: None,
+            given_descriptor: None,
             structures: StructureChoice::All,
             max_displacement_pixels: 8.0,
             n_displacements: [17, 17],

@@ -15,6 +15,9 @@ use verglas_structures::templates::{LIST, TemplateList, TemplateStack};
 use crate::number::Number;
 use crate::settings::LikelihoodSettings;
 
+/// What stands for the path of a descriptor that was given in memory.
+const GIVEN: &str = "the descriptor given";
+
 /// What to do about grids and views that aren't known.
 const GIVE: &str = "give the descriptor that the templates were made with: ";
 
@@ -184,6 +187,9 @@ fn descriptor(
     settings: &LikelihoodSettings,
     stacks: &[(usize, TemplateStack)],
 ) -> Result<(ImageDescriptor, PathBuf)> {
+    if let Some(given) = &settings.given_descriptor {
+        return Ok(((**given).clone(), PathBuf::from(GIVEN)));
+    }
     if let Some(path) = &settings.descriptor {
         return ImageDescriptor::load_from(path);
     }

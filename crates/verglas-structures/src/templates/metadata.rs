@@ -6,6 +6,7 @@ use verglas_fourier::sphere::{PointGroup, Views};
 use verglas_run::descriptor::ImageDescriptor;
 
 use super::slicer::{Origin, OriginKind};
+use super::stack::TemplateFacts;
 use crate::load::Part;
 
 /// All that is said of the templates of one structure.
@@ -21,6 +22,37 @@ pub(super) struct TemplateMetadata<'a> {
     pub(super) source_sha256: &'a str,
     pub(super) part: Part,
     pub(super) as_cryolike: bool,
+}
+
+impl TemplateFacts {
+    /// The bytes of the file of metadata that says this.
+    ///
+    /// # Errors
+    /// When the symmetry's name is none, or something is too large for a file.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let kind = match (self.voxel_angstrom, self.n_atoms) {
+            (Some(voxel_angstrom), _) => {
+                OriginKind::Map { voxel_angstrom, axis_order: self.axis_order.unwrap_or_default() }
+            }
+            (None, n_atoms) => OriginKind::Atoms { n_atoms: n_atoms.and_then(|n| n.try_into().ok()).unwrap_or(0) },
+        };
+        let part = match self.model {
+            NO_MODEL => Part::Density,
+            number => Part::Model { place: 0, number },
+        };
+        let metadata = TemplateMetadata {
+            descriptor: &self.descriptor,
+            views: &self.views,
+            symmetry: self.symmetry.parse().map_err(|error| Error::value(format!("{error}")))?,
+            norms: &self.norms,
+            origin: &Origin { center_angstrom: self.center_angstrom, kind },
+            source: self.source.as_bytes(),
+            source_sha256: &self.source_sha256,
+            part,
+            as_cryolike: self.as_cryolike,
+        };
+        metadata.to_bytes()
+    }
 }
 
 impl TemplateMetadata<'_> {
@@ -66,4 +98,4 @@ impl TemplateMetadata<'_> {
 }
 
 /// `model` of maps and arrays.
-const NO_MODEL: i64 = -1;
+pub(super) const NO_MODEL: i64 = -1;

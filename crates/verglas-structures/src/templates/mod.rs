@@ -8,12 +8,14 @@
 //! | `run`, `unit` | the work: one structure after the other, its views by all threads |
 //! | `metadata`, `list` | what a file of templates says of itself, and the list of all of them |
 //! | `manifest` | what is recorded |
+//! | `in_memory` | templates of one structure, without folder and files |
 //! | `picture` | templates as images |
 //! | `stack` | templates read again, ours or CryoLike's |
 //! | `between` | templates between a folder's views |
 //! | `verify` | whether a folder is complete and unaltered |
 
 mod between;
+mod in_memory;
 mod list;
 mod manifest;
 mod memory;
@@ -30,6 +32,7 @@ mod unit;
 mod verify;
 
 pub use between::{StructureSlices, TemplateStructures};
+pub use in_memory::{MadeTemplates, MemoryJob, Source, TemplateValues};
 pub use list::TemplateList;
 pub use manifest::RecordedTemplates;
 pub use names::LIST;

@@ -157,7 +157,7 @@ impl TemplateJob {
 }
 
 /// What CryoLike takes where nothing is said.
-const DEFAULT_SELECTION: &str = "name CA";
+pub(super) const DEFAULT_SELECTION: &str = "name CA";
 
 /// The value, or an error kept with what else was found.
 fn found<T>(result: Result<T>, findings: &mut Findings) -> Option<T> {
@@ -208,7 +208,7 @@ fn check_settings(inputs: &[Input], settings: &TemplateJobSettings, findings: &m
 }
 
 /// Reads the descriptor; the path is that of the file that was read.
-fn read_descriptor(source: &DescriptorSource) -> Result<(ImageDescriptor, Option<PathBuf>)> {
+pub(super) fn read_descriptor(source: &DescriptorSource) -> Result<(ImageDescriptor, Option<PathBuf>)> {
     match source {
         DescriptorSource::Given(descriptor) => Ok(((**descriptor).clone(), None)),
         DescriptorSource::File(path) => {
@@ -218,7 +218,7 @@ fn read_descriptor(source: &DescriptorSource) -> Result<(ImageDescriptor, Option
     }
 }
 
-fn with_overrides(
+pub(super) fn with_overrides(
     mut descriptor: ImageDescriptor,
     settings: &TemplateJobSettings,
     findings: &mut Findings,
@@ -247,7 +247,7 @@ fn with_overrides(
     descriptor
 }
 
-fn load_settings(
+pub(super) fn load_settings(
     settings: &TemplateJobSettings,
     descriptor: &ImageDescriptor,
     selection: Selection,

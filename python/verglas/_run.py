@@ -1,0 +1,62 @@
+"""How every job is run: what checking brought to light is told, then the work goes on, watched."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ._progress import Progress, listener
+from ._report import VerglasWarning, logger, warn_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Prepared(Protocol):
+    """What was checked."""
+
+    def exception(self) -> Exception | None: ...
+    @property
+    def warnings(self) -> list[tuple[str, str]]: ...
+
+
+class PreparedJob(Prepared, Protocol):
+    """What was checked and writes a folder."""
+
+    @property
+    def notes(self) -> list[str]: ...
+    def run(self, output: str, progress: Callable[[int, int], Any] | None = None) -> str: ...
+
+
+def tell_found(prepared: Prepared) -> None:
+    """Gives warnings, then raises what is wrong: a warning made an error hides no other."""
+    error = prepared.exception()
+    try:
+        warn_all(prepared.warnings)
+    except VerglasWarning:
+        if error is None:
+            raise
+    if error is not None:
+        raise error
+
+
+def tell_checked(job: PreparedJob) -> None:
+    """The same, and decisions go to the log."""
+    for note in job.notes:
+        logger.info(note)
+    tell_found(job)
+
+
+def run(job: PreparedJob, output: str, progress: Progress, total: int, unit: str = "images") -> str:
+    """Runs a job whose findings were told, and tells what came up on the way; gives its summary as JSON."""
+    n_told = len(job.warnings)
+    try:
+        with listener(progress, total, unit) as tell:
+            summary = job.run(output, tell)
+    except BaseException:
+        # What came up on the way is told all the same; made an error, it hides no other.
+        with contextlib.suppress(VerglasWarning):
+            warn_all(job.warnings[n_told:])
+        raise
+    warn_all(job.warnings[n_told:])
+    return summary
