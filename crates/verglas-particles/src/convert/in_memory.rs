@@ -198,7 +198,6 @@ impl<T: Real> ImageMaker<'_, T> {
                 }
             }
         });
-        drop(next);
         match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some((_, error)) => Err(error),
             None => Ok(left_out),
