@@ -49,9 +49,9 @@ pub(crate) struct TableRows {
 }
 
 enum Format {
-    Csv { reader: csv::Reader<File>, record: csv::StringRecord },
+    Csv { reader: Box<csv::Reader<File>>, record: csv::StringRecord },
     Parquet(Box<ParquetRows>),
-    Star { reader: StarReader<BufReader<File>>, row: StarRow, integrated: bool },
+    Star { reader: Box<StarReader<BufReader<File>>>, row: Box<StarRow>, integrated: bool },
 }
 
 impl TableRows {
@@ -69,7 +69,7 @@ impl TableRows {
                 if !headers.iter().eq(COLUMNS.iter().map(|(name, _)| *name)) {
                     return Err(other_columns(path));
                 }
-                Format::Csv { reader, record: csv::StringRecord::new() }
+                Format::Csv { reader: Box::new(reader), record: csv::StringRecord::new() }
             }
             TableFormat::Parquet => Format::Parquet(Box::new(ParquetRows::open(path)?)),
             TableFormat::Star => {
@@ -80,7 +80,7 @@ impl TableRows {
                 if !columns.eq(crate::star::columns(integrated)) {
                     return Err(other_columns(path));
                 }
-                Format::Star { reader, row: StarRow::new(), integrated }
+                Format::Star { reader: Box::new(reader), row: Box::new(StarRow::new()), integrated }
             }
         };
         Ok(Self { path: path.to_owned(), n_rows: 0, format })
