@@ -159,13 +159,17 @@ fn measure<T: SearchReal + SliceReal>(n_pixels: usize, n_threads: usize, stop: &
     let ((best_pose, prepare_seconds), (integrated, _)) = (search(false)?, search(true)?);
     let mut images = Images::default();
     data.add_images(&templates, FEW_IMAGES, &mut images)?;
-    let seconds = compare(&best_pose, &images)?.1 + compare(&integrated, &images)?.1;
+    let mut measured = [compare(&best_pose, &images)?, compare(&integrated, &images)?];
+    let seconds: f64 = measured.iter().map(|(_, seconds)| seconds).sum();
     let in_time = (FEW_IMAGES as f64 * COMPARE_SECONDS / seconds.max(1e-9)) as usize;
     let most = (MOST_BYTES / size_of_val(&images.values[..images.values.len() / FEW_IMAGES]).max(1)).min(MOST_IMAGES);
-    data.add_images(&templates, in_time.clamp(FEW_IMAGES, most.max(FEW_IMAGES)), &mut images)?;
-    unless_stopped(stop)?;
-    let (n_right, best_pose_seconds) = compare(&best_pose, &images)?;
-    let (_, integrated_seconds) = compare(&integrated, &images)?;
+    // Where the few take so long, they are enough.
+    if in_time >= 2 * FEW_IMAGES {
+        data.add_images(&templates, in_time.min(most), &mut images)?;
+        unless_stopped(stop)?;
+        measured = [compare(&best_pose, &images)?, compare(&integrated, &images)?];
+    }
+    let [(n_right, best_pose_seconds), (_, integrated_seconds)] = measured;
     Ok(BoxReport {
         n_pixels,
         n_shells: data.geometry().n_shells(),
