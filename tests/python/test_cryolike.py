@@ -13,6 +13,9 @@ import verglas
 from verglas import VerglasWarning
 from verglas._stack import map_tensor
 
+# What is told of these data is looked at where it matters.
+pytestmark = pytest.mark.filterwarnings("ignore::verglas.VerglasWarning")
+
 GOLDEN = "golden/likelihood"
 POSES = {
     "cc": "cross_correlation/cross_correlation", "template": "optimal_pose/optimal_template",
@@ -176,6 +179,13 @@ def test_templates_are_added_and_never_replaced(golden, tmp_path):
         *(f"templates_fourier_{name}{end}" for name in names for end in (".pt", ".npz")), "plots", "parameters.npz", "template_file_list.npy",
     }  # fmt: skip
     command("likelihood", golden / "cryolike/particles", "-t", folder, "--check")
+
+    def stop(done, total):
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        verglas.make_templates_from_inputs([small], golden / "inputs/gaussian.npz", False, tmp_path / "u", progress=stop)
+    assert list((tmp_path / "u").iterdir()) == []
 
 
 def test_cryolikes_templates(golden, tmp_path):

@@ -15,6 +15,9 @@ import verglas
 from verglas import VerglasWarning
 
 
+# What is told of these data is looked at where it matters.
+pytestmark = pytest.mark.filterwarnings("ignore::verglas.VerglasWarning")
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Two structures, 40 images of the first in stacks of 16, and the command's likelihoods of them."""

@@ -176,6 +176,9 @@ impl MapValue<'_> {
     }
 }
 
+/// What must be told: code and message.
+type Told = Vec<(&'static str, String)>;
+
 /// Reads a map, MRC or NPY: what it holds by name, and what must be told.
 #[pyfunction]
 pub fn read_map<'py>(
@@ -184,7 +187,7 @@ pub fn read_map<'py>(
     voxel_size: Option<[f64; 3]>,
     axis_order: &str,
     center: CenterValue,
-) -> PyResult<(Bound<'py, PyDict>, Vec<(&'static str, String)>)> {
+) -> PyResult<(Bound<'py, PyDict>, Told)> {
     let axis_order: AxisOrder = axis_order.parse().map_err(|error: Error| exception(&error))?;
     let center = center.into_center()?;
     let settings = MapSettings { voxel_angstrom: voxel_size, axis_order, center, ..MapSettings::default() };
