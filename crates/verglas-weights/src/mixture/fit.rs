@@ -173,7 +173,7 @@ fn newton_direction(
     densities: &[f64],
 ) -> Option<Vec<f64>> {
     // Relative to H's diagonal: what makes structures that are alike share, and leaves the end of the way where it is.
-    const RIDGE: f64 = 1e-10;
+    const RIDGE: f64 = 1e-8;
     let n = chosen.len();
     let mut h = sample.curvature(chosen, densities);
     let scale: Vec<f64> = (0..n).map(|i| h[i * n + i].sqrt().recip()).collect();
