@@ -186,8 +186,8 @@ fn newton_direction(
         *value = *value * scale[i] * scale[j] + if i == j { RIDGE } else { 0.0 };
     }
     let b: Vec<f64> = (0..n).map(|i| scale[i] * (2.0 * gradient[chosen[i]] - 1.0) + RIDGE * at(i) / scale[i]).collect();
-    let start: Vec<f64> = (0..n).map(|i| at(i) / scale[i]).collect();
-    let y = minimise(&h, &b, &start)?;
+    let mean = (0..n).map(|i| at(i) / scale[i]).sum::<f64>() / n as f64;
+    let y = minimise(&h, &b, mean)?;
     Some((0..n).map(|i| y[i] * scale[i] - at(i)).collect())
 }
 
