@@ -173,7 +173,7 @@ fn newton_direction(
     densities: &[f64],
 ) -> Option<Vec<f64>> {
     // Relative to H's diagonal: what makes structures that are alike share, and leaves the end of the way where it is.
-    const RIDGE: f64 = 1e-10;
+    const RIDGE: f64 = 1e-8;
     let n = chosen.len();
     let mut h = sample.curvature(chosen, densities);
     let scale: Vec<f64> = (0..n).map(|i| h[i * n + i].sqrt().recip()).collect();
@@ -186,8 +186,8 @@ fn newton_direction(
         *value = *value * scale[i] * scale[j] + if i == j { RIDGE } else { 0.0 };
     }
     let b: Vec<f64> = (0..n).map(|i| scale[i] * (2.0 * gradient[chosen[i]] - 1.0) + RIDGE * at(i) / scale[i]).collect();
-    let start: Vec<f64> = (0..n).map(|i| at(i) / scale[i]).collect();
-    let y = minimise(&h, &b, &start)?;
+    let mean = (0..n).map(|i| at(i) / scale[i]).sum::<f64>() / n as f64;
+    let y = minimise(&h, &b, mean)?;
     Some((0..n).map(|i| y[i] * scale[i] - at(i)).collect())
 }
 

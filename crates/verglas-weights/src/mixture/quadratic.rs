@@ -6,21 +6,20 @@ const MOST_STEPS: usize = 60;
 const NO_PRODUCT: f64 = 1e-15;
 const NO_RESIDUAL: f64 = 1e-12;
 
-/// Minimises ½ yᵀHy − bᵀy over y ≥ 0, H symmetric (`n × n`) and positive definite; `start` is near where it may be.
+/// Minimises ½ yᵀHy − bᵀy over y ≥ 0, H symmetric (`n × n`) and positive definite; the mean of y is about `mean`.
 /// `None` where H is not positive definite to rounding.
 ///
 /// An interior-point method with Mehrotra's predictor and corrector: with z = Hy − b, the slope, y and z stay positive while all products
 /// y·z are made small. H may be as good as singular, as it is of structures that are alike: what is added to its diagonal, z/y, keeps every
 /// system solvable where methods that guess which y are 0 go round in circles.
-pub(super) fn minimise(h: &[f64], b: &[f64], start: &[f64]) -> Option<Vec<f64>> {
+pub(super) fn minimise(h: &[f64], b: &[f64], mean: f64) -> Option<Vec<f64>> {
     let n = b.len();
-    let mean = start.iter().sum::<f64>() / n as f64;
-    // Neither too near to 0 to get away from it.
-    let mut y: Vec<f64> = start.iter().map(|value| value.max(1e-2 * mean).max(1e-3)).collect();
+    // The middle of the way, whatever is known: from points near to an edge it may stay there.
+    let mut y = vec![mean.max(1e-2); n];
     let slope = |y: &[f64]| -> Vec<f64> {
         h.chunks_exact(n).zip(b).map(|(row, b)| row.iter().zip(y).map(|(h, y)| h * y).sum::<f64>() - b).collect()
     };
-    let mut z: Vec<f64> = slope(&y).into_iter().map(|value| value.max(1e-3)).collect();
+    let mut z = vec![1.0; n];
     for _ in 0..MOST_STEPS {
         let residual: Vec<f64> = slope(&y).iter().zip(&z).map(|(slope, z)| slope - z).collect();
         let product = dot(&y, &z) / n as f64;
@@ -142,8 +141,8 @@ mod tests {
                     (0..n * n).map(|at| product(at / n, at % n) + if at / n == at % n { 0.05 } else { 0.0 }).collect();
                 let b: Vec<f64> = (0..n).map(|_| random()).collect();
                 let expected = by_trying_all(&h, &b);
-                for start in [vec![1.0; n], vec![0.0; n]] {
-                    let found = minimise(&h, &b, &start).unwrap();
+                for mean in [1.0, 0.0] {
+                    let found = minimise(&h, &b, mean).unwrap();
                     assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-9), "{found:?} {expected:?}");
                 }
             }
@@ -154,12 +153,12 @@ mod tests {
     fn coordinates_that_are_alike_share() {
         // As good as singular: y_0 + y_1 = 1 is all that is known, and both ends are the same.
         let ridge = 1e-10;
-        let found = minimise(&[1.0 + ridge, 1.0, 1.0, 1.0 + ridge], &[1.0, 1.0], &[0.5, 0.5]).unwrap();
+        let found = minimise(&[1.0 + ridge, 1.0, 1.0, 1.0 + ridge], &[1.0, 1.0], 0.5).unwrap();
         assert!((found[0] - 0.5).abs() < 1e-6 && (found[1] - 0.5).abs() < 1e-6, "{found:?}");
     }
 
     #[test]
     fn a_matrix_without_a_smallest_value_is_refused() {
-        assert_eq!(minimise(&[1.0, 20.0, 20.0, 1.0], &[1.0, 1.0], &[1.0, 1.0]), None);
+        assert_eq!(minimise(&[1.0, 20.0, 20.0, 1.0], &[1.0, 1.0], 1.0), None);
     }
 }
