@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Structures = Union[str, int, Sequence[int]]
-Table = Literal["csv", "star"]
+Table = Literal["csv", "parquet", "star"]
 
 
 class CallOptions(TypedDict, total=False):
@@ -167,7 +167,7 @@ LIKELIHOOD_MEANINGS: dict[str, str] = {
     "integrated": "Whether likelihoods are integrated over all poses; else only the best one counts.",
     "pairs": "Whether the best pose of each image with each template is kept, too.",
     "full_cross_correlation": "Whether all correlations are kept; their size is told first.",
-    "table": 'Tables of all results: ``"csv"``, ``"star"``, or several of them; none: ``()``.',
+    "table": 'Tables of all results: ``"csv"``, ``"parquet"``, ``"star"``, or several of them; none: ``()``.',
     "ctf": '``"stack"``: the contrast transfer is that of the stacks\' metadata; ``"none"``: there is none.',
     "defocus_angle_axis": "From which axis the stacks' defocus angles are written; as the stacks say if not given.",
     "templates_axes": 'Which axis is which in templates that don\'t say it: ``"xyz"`` where CryoLike made them of maps.',
