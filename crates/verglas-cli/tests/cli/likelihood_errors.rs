@@ -183,6 +183,9 @@ fn wrong_words_are_wrong_usage() {
         assert!(!set.path("out").exists(), "{arguments:?}");
     }
     assert_eq!(run(&set, "likelihood stacks -t templates").code, 2);
+    if !cfg!(feature = "parquet") {
+        assert_refused(&set, "--table parquet", &["built without Parquet", "hint: ", "--features parquet"]);
+    }
     let check = run(&set, "likelihood stacks -t templates --check");
     assert_eq!(check.code, 0, "{}", check.stderr);
     assert!(
