@@ -21,7 +21,9 @@ mod search;
 pub(crate) mod simd;
 mod tables;
 mod templates;
+mod work;
 
-pub use plan::{ComparisonSettings, SearchReal};
+pub use plan::ComparisonSettings;
 pub use search::Search;
 pub use simd::instruction_set;
+pub use work::SearchReal;

@@ -9,10 +9,10 @@ use verglas_fourier::pose::Matrix3;
 use super::candidates::Candidates;
 use super::fft::{LaneSynthesis, Pair};
 use super::images::ImageBlock;
-use super::plan::{CANDIDATE_NATS, Plan, SearchReal};
+use super::plan::{CANDIDATE_NATS, Plan};
 use super::product::{GROUP, multiply};
 use super::reduce::{MOST_LANES, Scales};
-use super::simd::{Kernel, Simd};
+use super::simd::{Dispatch, Kernel, Simd};
 use super::tables::Tables;
 use super::templates::{Displaced, SideBySide};
 use crate::error::LikelihoodError;
@@ -31,7 +31,7 @@ pub(crate) struct NearImage {
 }
 
 /// A block of images against the templates near their known poses.
-pub(crate) struct NearJob<'a, T: Real> {
+pub struct NearJob<'a, T: Real> {
     plan: &'a Plan<'a, T>,
     block: &'a ImageBlock<T>,
     views: &'a [Matrix3],
@@ -55,8 +55,8 @@ fn trace(known: &Matrix3, view: &Matrix3) -> [f64; 3] {
     [m(0, 0) + m(1, 1), m(0, 1) - m(1, 0), m(2, 2)]
 }
 
-impl<'a, T: SearchReal> NearJob<'a, T> {
-    pub fn new(
+impl<'a, T: Dispatch> NearJob<'a, T> {
+    pub(crate) fn new(
         plan: &'a Plan<'a, T>,
         block: &'a ImageBlock<T>,
         views: &'a [Matrix3],
@@ -91,12 +91,12 @@ impl<'a, T: SearchReal> NearJob<'a, T> {
         }
     }
 
-    pub fn worker<'j>(&'j self) -> NearWorker<'j, 'a, T> {
+    pub(crate) fn worker<'j>(&'j self) -> NearWorker<'j, 'a, T> {
         NearWorker { job: self }
     }
 
     /// What all threads found; views in their order.
-    pub fn finish(self) -> Result<Vec<NearImage>, LikelihoodError> {
+    pub(crate) fn finish(self) -> Result<Vec<NearImage>, LikelihoodError> {
         match self.error.into_inner().expect("all threads are done") {
             Some((_, _, error)) => Err(error),
             None if self.is_stopped.into_inner() => Err(LikelihoodError::Stopped),
@@ -133,7 +133,7 @@ struct State {
     best: BestOfView,
 }
 
-impl<T: SearchReal> Kernel<T> for NearWorker<'_, '_, T> {
+impl<T: Dispatch> Kernel<T> for NearWorker<'_, '_, T> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
         let NearJob { plan, block, .. } = self.job;
@@ -249,7 +249,7 @@ struct HalfLnA<'a, T> {
     reference: f64,
 }
 
-impl<T: SearchReal> NearWorker<'_, '_, T> {
+impl<T: Dispatch> NearWorker<'_, '_, T> {
     fn state(&self, index: usize, view: usize) -> State {
         let known = &self.job.known[index];
         let p = self.job.plan.geometry.n_inplanes();

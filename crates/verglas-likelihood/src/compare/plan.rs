@@ -51,11 +51,6 @@ impl Default for ComparisonSettings {
     }
 }
 
-/// Number types that images and templates can be compared in: `f32` and `f64`.
-pub trait SearchReal: Real + Dispatch {}
-impl SearchReal for f32 {}
-impl SearchReal for f64 {}
-
 /// Poses so many nats below the best one may be modes of their own.
 pub(crate) const CANDIDATE_NATS: f64 = 12.0;
 
@@ -78,7 +73,7 @@ pub(crate) struct Plan<'a, T: Real> {
     pub keeps_views: bool,
 }
 
-impl<'a, T: SearchReal> Plan<'a, T> {
+impl<'a, T: Dispatch> Plan<'a, T> {
     pub fn new(
         geometry: &'a Geometry,
         templates: TemplateSet<'a, T>,

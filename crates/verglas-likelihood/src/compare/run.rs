@@ -10,11 +10,11 @@ use super::basis::Extent;
 use super::candidates::Candidates;
 use super::fft::{LaneSynthesis, Pair};
 use super::images::ImageBlock;
-use super::plan::{Plan, SearchReal};
+use super::plan::Plan;
 use super::positive::sum_positive;
 use super::product::{GROUP, multiply};
 use super::reduce::{MOST_LANES, correlate, sum_likelihoods};
-use super::simd::{Kernel, Simd};
+use super::simd::{Dispatch, Kernel, Simd};
 use super::tables::Tables;
 use super::templates::{Displaced, SideBySide};
 use crate::error::LikelihoodError;
@@ -54,7 +54,7 @@ pub(crate) struct Outcome {
 }
 
 /// A block of images against all templates.
-pub(crate) struct Job<'a, T: Real> {
+pub struct Job<'a, T: Real> {
     search: &'a Plan<'a, T>,
     block: &'a ImageBlock<T>,
     images: &'a ImageSet<'a, T>,
@@ -72,8 +72,8 @@ pub(crate) struct Job<'a, T: Real> {
     go_on: &'a (dyn Fn(u64) -> bool + Sync),
 }
 
-impl<'a, T: SearchReal> Job<'a, T> {
-    pub fn new(
+impl<'a, T: Dispatch> Job<'a, T> {
+    pub(crate) fn new(
         search: &'a Plan<'a, T>,
         block: &'a ImageBlock<T>,
         images: &'a ImageSet<'a, T>,
@@ -115,12 +115,12 @@ impl<'a, T: SearchReal> Job<'a, T> {
     }
 
     /// The work of one thread: until no templates are left.
-    pub fn worker<'j>(&'j self) -> Worker<'j, 'a, T> {
+    pub(crate) fn worker<'j>(&'j self) -> Worker<'j, 'a, T> {
         Worker { job: self }
     }
 
     /// What all threads found.
-    pub fn finish(self) -> Result<Outcome, LikelihoodError> {
+    pub(crate) fn finish(self) -> Result<Outcome, LikelihoodError> {
         match self.error.into_inner().expect("all threads are done") {
             Some((_, _, error)) => Err(error),
             None if self.is_stopped.into_inner() => Err(LikelihoodError::Stopped),
@@ -175,7 +175,7 @@ struct Buffers<T: Real, V> {
     i_sx: Vec<Complex<f64>>,
 }
 
-impl<T: SearchReal> Kernel<T> for Worker<'_, '_, T> {
+impl<T: Dispatch> Kernel<T> for Worker<'_, '_, T> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
         let Job { search, block, .. } = self.job;
@@ -290,7 +290,7 @@ impl<T: SearchReal> Kernel<T> for Worker<'_, '_, T> {
     }
 }
 
-impl<T: SearchReal> Worker<'_, '_, T> {
+impl<T: Dispatch> Worker<'_, '_, T> {
     /// I_sx as it stands, for CryoLike's formula.
     fn sum_constants<V>(
         &self,

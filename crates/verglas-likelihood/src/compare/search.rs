@@ -10,11 +10,12 @@ use super::basis::Extent;
 use super::candidates::{Evaluator, bytes_of_candidates};
 use super::images::{ImageBlock, bytes_per_image};
 use super::near::{NearImage, NearJob};
-use super::plan::{ComparisonSettings, Plan, SearchReal};
+use super::plan::{ComparisonSettings, Plan};
 use super::product::GROUP;
 use super::run::{Job, Outcome, bytes_of_thread};
 use super::samples::bytes_of_samples;
 use super::templates::n_phases;
+use super::work::SearchReal;
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{LogSum, integrate_views};
@@ -203,7 +204,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
         let block =
             ImageBlock::new(self.plan.geometry, &self.plan.basis, formula, images, range.clone().collect(), n_threads)?;
         let job = Job::new(&self.plan, &block, images, pairs, full, go_on);
-        share_work(n_threads, || T::dispatch(job.worker()));
+        share_work(n_threads, || T::work(&job));
         let Outcome { log_likelihoods, of_views, candidates, smallest } = job.finish()?;
 
         let n_views = self.plan.templates.n_views();
@@ -329,7 +330,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
         let known: Vec<Known> = order.iter().map(|&image| Known { prior, pose: poses[image] }).collect();
         let block = ImageBlock::new(geometry, &self.plan.basis, settings.formula, images, order.clone(), n_threads)?;
         let job = NearJob::new(&self.plan, &block, views, &known, go_on);
-        share_work(n_threads, || T::dispatch(job.worker()));
+        share_work(n_threads, || T::work_near(&job));
         let found: Vec<Mutex<Option<NearImage>>> =
             job.finish()?.into_iter().map(|image| Mutex::new(Some(image))).collect();
         let results: Vec<Mutex<Option<Result<ImageResult, LikelihoodError>>>> =

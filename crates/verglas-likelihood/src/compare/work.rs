@@ -1,0 +1,40 @@
+//! The kernels of the search, compiled here once for each number type and instruction set, and not again by each crate that
+//! compares something.
+
+use super::near::NearJob;
+use super::run::Job;
+use super::simd::Dispatch;
+use crate::real::Real;
+
+/// What a thread does.
+pub trait Work: Real {
+    /// Takes templates of a job until none are left.
+    fn work(job: &Job<'_, Self>);
+    /// The same near known poses.
+    fn work_near(job: &NearJob<'_, Self>);
+}
+
+macro_rules! work {
+    ($($real:ty),*) => {
+        $(
+            impl Work for $real {
+                #[inline(never)]
+                fn work(job: &Job<'_, Self>) {
+                    Self::dispatch(job.worker());
+                }
+
+                #[inline(never)]
+                fn work_near(job: &NearJob<'_, Self>) {
+                    Self::dispatch(job.worker());
+                }
+            }
+        )*
+    };
+}
+
+work!(f32, f64);
+
+/// Number types that images and templates can be compared in: `f32` and `f64`.
+pub trait SearchReal: Dispatch + Work {}
+impl SearchReal for f32 {}
+impl SearchReal for f64 {}
