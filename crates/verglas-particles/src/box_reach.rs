@@ -55,15 +55,18 @@ impl BoxReach {
             return None;
         }
         let median = self.median_share();
-        let resolution = |share: f64| 1.0 / (share * self.rim);
+        let resolution = |share: f64| match 1.0 / (share * self.rim) {
+            resolution if resolution < 1e5 => format!("{resolution:.1}"),
+            resolution => format!("{resolution:.1e}"),
+        };
         let mut text = format!(
-            "the box of {:.1} Å is too small for the defocus of {n_cut} of {}: the CTF moves detail finer than {:.1} Å ",
+            "the box of {:.1} Å is too small for the defocus of {n_cut} of {}: the CTF moves detail finer than {} Å ",
             self.box_angstrom,
             counted(self.n_particles, "particle"),
             resolution(median),
         );
         if n_cut > 1 {
-            text.push_str(&format!("(median; {:.1} Å where the defocus is strongest) ", resolution(self.smallest)));
+            text.push_str(&format!("(median; {} Å where the defocus is strongest) ", resolution(self.smallest)));
         }
         text.push_str(&format!(
             "out of it by more than half its side, {:.0} % of the band that the grid reaches",

@@ -37,7 +37,7 @@ impl TableFormat {
     pub(crate) fn without_parquet() -> Error {
         Error::value("this verglas was built without Parquet").with_hint(
             "a table of comma-separated values has the same rows and columns; \
-             `cargo build --release --features parquet` makes a verglas that has both",
+             a verglas that is built with its feature `parquet` has both",
         )
     }
 }

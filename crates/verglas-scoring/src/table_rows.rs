@@ -37,6 +37,8 @@ pub(crate) const NUMBERS: [&str; 18] = [
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TableRow {
     pub(crate) name: String,
+    /// Why the image was left out, if it was.
+    pub(crate) skipped: Option<String>,
     pub(crate) numbers: [Option<f64>; NUMBERS.len()],
 }
 
@@ -131,6 +133,10 @@ fn of_columns(
         Some(Value::Text(name)) => name,
         _ => String::new(),
     };
+    let skipped = match value("skipped")? {
+        Some(Value::Text(why)) if !why.is_empty() => Some(why),
+        _ => None,
+    };
     let mut numbers = [None; NUMBERS.len()];
     for (number, column) in numbers.iter_mut().zip(NUMBERS) {
         *number = match value(column)? {
@@ -139,13 +145,13 @@ fn of_columns(
             None => None,
         };
     }
-    Ok(TableRow { name, numbers })
+    Ok(TableRow { name, skipped, numbers })
 }
 
-/// A field of a text, of which `name` alone is none of numbers.
+/// A field of a text, of which only `name` and `skipped` are none of numbers.
 fn value_of(text: &[u8], column: &str) -> std::result::Result<Option<Value>, String> {
     let text = std::str::from_utf8(text).map_err(|_| format!("its {column} is no text"))?;
-    if column == "name" {
+    if column == "name" || column == "skipped" {
         return Ok(Some(Value::Text(text.to_owned())));
     }
     if text.is_empty() {

@@ -151,6 +151,7 @@ fn compare<T: Number>(
                 let mut expected = expected(settings, frame, unit, views.get(place).and_then(Option::as_ref), at, best);
                 if is_left_out {
                     expected.numbers[OF_IMAGE..].fill(None);
+                    expected.skipped = unit.left_out.get(&index).cloned();
                 }
                 if let Some(difference) = difference::<T>(&found, &expected) {
                     return Ok(Some(format!(
@@ -244,13 +245,18 @@ fn expected<T: Number>(
     if views.is_none() {
         numbers[POSES..ORIGINS].fill(None);
     }
-    TableRow { name: settings.structures[at.structure].clone(), numbers }
+    TableRow { name: settings.structures[at.structure].clone(), skipped: None, numbers }
 }
 
 /// The first thing that two rows differ in.
 fn difference<T: Number>(found: &TableRow, expected: &TableRow) -> Option<String> {
     if found.name != expected.name {
         return Some(format!("the structure is called `{}`, expected `{}`", found.name, expected.name));
+    }
+    if found.skipped != expected.skipped {
+        let said = |why: &Option<String>| why.as_ref().map_or("nothing".to_owned(), |why| format!("`{why}`"));
+        let (found, expected) = (said(&found.skipped), said(&expected.skipped));
+        return Some(format!("its skipped is {found}, the units' files say {expected}"));
     }
     let said = |number: Option<f64>| number.map_or("nothing".to_owned(), |number| number.to_string());
     for (at, column) in NUMBERS.iter().enumerate() {
@@ -292,7 +298,7 @@ mod tests {
         let row = |at: usize, number: f64| {
             let mut numbers = [Some(1.0); NUMBERS.len()];
             numbers[at] = Some(number);
-            TableRow { name: "a".to_owned(), numbers }
+            TableRow { name: "a".to_owned(), skipped: None, numbers }
         };
         let (correlation, optimal) = (4, 9);
         assert_eq!(difference::<f32>(&row(correlation, 0.1), &row(correlation, f64::from(0.1_f32))), None);

@@ -277,7 +277,10 @@ impl Conversion {
             DefocusAngleAxis::Columns if are_written => report_astigmatism(&table, &plan, &descriptor, findings),
             DefocusAngleAxis::Columns => {}
         }
-        report_box_reach(&table, &plan, &descriptor, findings);
+        // Of numbers that are right, as far as is known.
+        if findings.errors.is_empty() {
+            report_box_reach(&table, &plan, &descriptor, findings);
+        }
         let buffers = found(plan_memory(&descriptor, sides, &settings, findings), findings)?;
         note_decisions(&descriptor, descriptor_is_new, &plan, &settings, buffers, findings);
         let options = MrcOptions { mode0, pixel_type: settings.pixel_type, ..MrcOptions::default() };

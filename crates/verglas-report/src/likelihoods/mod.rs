@@ -70,7 +70,7 @@ fn own_warnings(folder: &LikelihoodFolder, compared: &Compared, survey: &Survey)
     if settings.as_cryolike {
         let (n, band) = ((settings.n_pixels as f64).powi(2), 4.0 * PI * settings.radius_max.powi(2));
         warnings.push(format!(
-            "compared as CryoLike compares (`--as-cryolike`): with its contrast transfer, mean and weights, and with N² = {} for \
+            "compared as CryoLike compares: with its contrast transfer, mean and weights, and with N² = {} for \
              the number of independent values, of which the grid reaches {}: differences of log-likelihoods are {} times too large",
             four_digits(n),
             four_digits(band.round()),

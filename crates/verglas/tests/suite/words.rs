@@ -72,7 +72,8 @@ fn a_rust_program_is_told_which_field_to_set() {
         topology: None,
     };
     let scoring = LikelihoodSettings::default();
-    let fields = format!("{:?} {:?} {load:?} {scoring:?}", ConvertSettings::default(), Export::default());
+    let weights = verglas::weights::WeightsSettings::default();
+    let fields = format!("{:?} {:?} {load:?} {scoring:?} {weights:?}", ConvertSettings::default(), Export::default());
     for &setting in Setting::ALL.iter().filter(|setting| **setting != Setting::Images) {
         assert!(fields.contains(&format!("{}: ", setting.field())), "{setting:?}");
     }
