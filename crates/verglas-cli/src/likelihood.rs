@@ -168,7 +168,7 @@ pub fn run(arguments: &LikelihoodArguments, messages: Messages) -> Result<(), Fa
     };
     let signals = Signals::listen()?;
     let Some(output) = output.filter(|_| !arguments.check) else {
-        return check(&job, findings.warnings.len(), &signals, messages);
+        return check(&job, findings.warnings.len(), signals, messages);
     };
     let progress = messages.progress(job.n_comparisons() as u64, "comparisons");
     let summary = job.run(output, &findings.warnings, &progress, &signals.stop);

@@ -28,7 +28,7 @@ pub(crate) enum ImageReader<'a> {
 
 /// One stack, its images being had.
 pub(crate) enum OpenStack<'r, 'a> {
-    File { path: &'r Path, file: PtFile<BufReader<File>> },
+    File { path: &'r Path, file: Box<PtFile<BufReader<File>>> },
     Made { reader: &'r ImageReader<'a>, number: usize },
 }
 
@@ -77,7 +77,7 @@ impl<'a> ImageReader<'a> {
         };
         let file = PtFile::open(fourier).map_err(|error| Error::from_format(fourier, error))?;
         if file.tensor().n_rows() == stack.n_images as u64 {
-            return Ok(OpenStack::File { path: fourier, file });
+            return Ok(OpenStack::File { path: fourier, file: Box::new(file) });
         }
         let (n, path) = (file.tensor().n_rows(), fourier.display());
         Err(Error::format(format!("`{path}` has {n} images now, and had {} before", stack.n_images)))

@@ -102,7 +102,7 @@ impl LikelihoodJob {
     ) -> Result<Wrong> {
         let n_points = self.geometry.n_points();
         let mut wrong = Wrong::default();
-        structure.read_pieces::<T>(n_points, self.n_at_once::<T>(), &mut |first, values| {
+        structure.read_pieces(n_points, self.n_at_once::<T>(), |first, values: &[Complex<T>]| {
             go_on(stop)?;
             for (offset, template) in values.chunks_exact(n_points).enumerate() {
                 let Err(error) = TemplateSet::new(&self.geometry, template, &[1.0]) else { continue };

@@ -238,7 +238,7 @@ impl StructureTemplates {
             Error::new(verglas_core::error::ErrorKind::Memory, format!("no memory for `{}`", self.path.display()))
         })?;
         let at_once = (PIECE_BYTES / (n_points * size_of::<Complex<T>>()).max(1)).max(1);
-        self.read_pieces(n_points, at_once, &mut |_, piece| {
+        self.read_pieces(n_points, at_once, |_, piece: &[Complex<T>]| {
             values.extend_from_slice(piece);
             Ok(())
         })?;
@@ -253,7 +253,7 @@ impl StructureTemplates {
         &self,
         n_points: usize,
         at_once: usize,
-        take: &mut dyn FnMut(usize, &[Complex<T>]) -> Result<()>,
+        mut take: impl FnMut(usize, &[Complex<T>]) -> Result<()>,
     ) -> Result<()> {
         let mut stack = TemplateStack::open(&self.path)?;
         let n = self.views.len();

@@ -34,7 +34,7 @@ fn change_images(path: &Path, change: impl Fn(usize, &mut [f32])) {
     let layout = MrcLayout {
         n_columns: side as u64,
         n_rows: side as u64,
-        n_sections: n as u64,
+        n_sections: n,
         pixel_size_angstrom: size.map(|size| size[0]),
         mode: Mode::Float32,
     };
@@ -209,9 +209,9 @@ fn missing_files_and_sections_are_left_out_even_where_a_stack_loses_all() {
         .collect();
     // All of the last stack are in a file that is not there, and one asks for a section that no file has.
     let mut changed = text.clone();
-    for row in 16..20 {
-        let gone = format!("{}@gone.mrcs", names[row].split('@').next().unwrap());
-        changed = changed.replace(&names[row], &gone);
+    for name in &names[16..20] {
+        let gone = format!("{}@gone.mrcs", name.split('@').next().unwrap());
+        changed = changed.replace(name, &gone);
     }
     changed = changed.replace(&names[2], &format!("000099@{}", names[2].split('@').nth(1).unwrap()));
     fs::write(&path, changed).unwrap();
