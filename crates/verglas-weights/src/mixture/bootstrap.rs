@@ -100,7 +100,7 @@ mod tests {
 
     /// Images that show one of two structures without doubt: `n` of each hundred the first.
     fn told_apart(n: usize, n_images: usize) -> Likelihoods {
-        let value = |at: usize| if (at / 2 % 100 < n) == (at % 2 == 0) { 0.0 } else { -1e3 };
+        let value = |at: usize| if (at / 2 % 100 < n) == at.is_multiple_of(2) { 0.0 } else { -1e3 };
         Likelihoods::from_logarithms((0..2 * n_images).map(value).collect(), 2)
     }
 
