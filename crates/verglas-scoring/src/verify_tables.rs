@@ -164,10 +164,7 @@ fn compare<T: Number>(
         }
         first_image += n_images;
     }
-    Ok(match rows.next_row()? {
-        Some(_) => Some(format!("`{name}` has more than the {n_rows} rows of the units' files")),
-        None => None,
-    })
+    Ok(rows.next_row()?.map(|_| format!("`{name}` has more than the {n_rows} rows of the units' files")))
 }
 
 /// An image and a structure.
