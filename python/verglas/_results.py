@@ -18,7 +18,7 @@ from ._stack import map_tensor
 
 Column = npt.NDArray[Any]
 
-_TEXTS = ("file", "name")
+_TEXTS = ("file", "name", "skipped")
 #: Columns that this version does not know hold numbers, or else texts.
 _NUMBERS = (
     "cross_correlation", "displacement_x_angstrom", "displacement_y_angstrom", "inplane_rotation_deg", "log_likelihood_optimal",

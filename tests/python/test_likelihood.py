@@ -95,7 +95,7 @@ def test_results_are_the_tables(made):
     for name, column in results.items():
         assert len(column) == 80
         for value, row in zip(column, rows):
-            if name in ("file", "name"):
+            if name in ("file", "name", "skipped"):
                 assert value == row[name]
             elif name == "uid":
                 assert np.isnan(value) and row[name] == ""
@@ -126,7 +126,7 @@ def test_damaged_tables_are_told_where(made, tmp_path):
         verglas.read_results(tmp_path)
     lines = (made / "plain/results.csv").read_text().splitlines()
     (tmp_path / "results.csv").write_text("\n".join([*lines[:4], lines[4].rsplit(",", 3)[0]]))
-    with pytest.raises(verglas.FormatError, match="line 5 has 20 fields, expected 23"):
+    with pytest.raises(verglas.FormatError, match="line 5 has 21 fields, expected 24"):
         verglas.read_results(tmp_path)
     (tmp_path / "results.csv").write_text("\n".join([*lines[:3], lines[3].replace(",a,", ",a,x", 1)]))
     with pytest.raises(verglas.FormatError, match="column `cross_correlation`: .*x"):
