@@ -32,7 +32,7 @@
 //!
 //! Structures go another road: [`structures`] are read, and become [`templates`] by [`slices`] of their transform in the
 //! directions of a [`sphere`]. Both meet in [`scoring`]. Beside the way, [`descriptor`] holds the grids of a data set as CryoLike
-//! keeps them, [`simulate`] makes data with known truth, and [`bench`] measures the machine.
+//! keeps them, [`simulate`] makes data with known truth, and [`mod@bench`] measures the machine.
 
 pub use verglas_bench as bench;
 pub use verglas_core::threads::default_threads;
