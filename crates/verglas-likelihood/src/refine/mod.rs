@@ -5,8 +5,8 @@
 //! ```
 //!
 //! over all rotations and the cells of the displacements that are searched. Modes of ℓ₊ that are narrower than the grid are
-//! summed over lattices of their own ([`lattice`]), about maxima found from the grid's best poses ([`mode`]); all poses of the
-//! grid outside of their cells are added with the grid's weights ([`rest`]). `docs/math.md` says how well that does.
+//! summed over lattices of their own (`lattice.rs`), about maxima found from the grid's best poses (`mode.rs`); all poses of the
+//! grid outside of their cells are added with the grid's weights (`rest.rs`). `docs/math.md` says how well that does.
 
 mod chart;
 mod lattice;
