@@ -20,7 +20,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct StatusArguments {
-    /// Output folder of a conversion, finished or not
+    /// Output folder of `verglas convert`, `templates` or `likelihood`, finished or not
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// One JSON document, with every shard that has begun

@@ -24,7 +24,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct VerifyArguments {
-    /// Output folder of a conversion
+    /// Output folder of `verglas convert`, `templates`, `likelihood` or `weights`
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// Threads [default: all processors allotted to the process]
