@@ -19,12 +19,12 @@ from ._descriptor import ImageDescriptor, PathLike, at_least_one, count, native_
 from ._job_options import (
     JOB_DEFAULTS,
     LIKELIHOOD_DEFAULTS,
-    CompareOptions,
+    CryoLikeOptions,
     TemplateCallOptions,
     job_settings,
     likelihood_settings,
     template_settings,
-    with_compare_options,
+    with_cryolike_options,
     with_template_call_options,
 )
 from ._likelihood import LikelihoodSummary
@@ -180,7 +180,7 @@ def configure_displacement(
     return Displacer(number(max_displacement_pixels, "max_displacement_pixels"), n_x, n_y)
 
 
-@with_compare_options
+@with_cryolike_options
 def run_likelihood_optimal_pose(
     file_config: LikelihoodFolders,
     params_input: object,
@@ -193,7 +193,7 @@ def run_likelihood_optimal_pose(
     estimate_batch_size: bool = False,
     return_likelihood_optimal_pose_fourier: bool = False,
     return_likelihood_integrated_pose_fourier: bool = False,
-    **options: Unpack[CompareOptions],
+    **options: Unpack[CryoLikeOptions],
 ) -> LikelihoodSummary:
     """Finds the best pose of each image with one structure, and log-likelihoods where asked for.
 
@@ -242,7 +242,7 @@ def run_likelihood_optimal_pose(
     return call.run("optimal_pose", files, integrated=likelihoods[1])
 
 
-@with_compare_options
+@with_cryolike_options
 def run_likelihood_full_cross_correlation(
     file_config: LikelihoodFolders,
     params_input: object,
@@ -253,7 +253,7 @@ def run_likelihood_full_cross_correlation(
     n_templates_per_batch: int = 1,
     n_images_per_batch: int = 128,
     estimate_batch_size: bool = False,
-    **options: Unpack[CompareOptions],
+    **options: Unpack[CryoLikeOptions],
 ) -> LikelihoodSummary:
     """Computes the correlation of each image with each template of a structure, at each displacement and rotation.
 
@@ -326,6 +326,13 @@ class _Call:
             "table": [],
             "max_stacks": self.n_stacks,
         }
+        if self.settings["as_cryolike"]:
+            self.settings["likelihood"] = None
+        if self.settings["likelihood"] == "right" and self.settings["noise"] in (None, "spectrum"):
+            raise ValueError(
+                'likelihood="right" with one structure at a time: one spectrum of the noise must serve all of them; give noise="white", or '
+                "the noise_spectrum.csv that verglas.likelihood makes of the same images"
+            )
         if self.settings["as_cryolike"] and self.settings["defocus_angle_axis"] is not None:
             raise ValueError("as_cryolike and defocus_angle_axis are given: CryoLike takes angles as they are stored")
         self._check_displacements(float(descriptor.pixel_size[0]))

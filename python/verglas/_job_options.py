@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Union
 
@@ -36,13 +37,29 @@ class JobOptions(CallOptions, total=False):
     shard: tuple[int, int] | str | None
 
 
-class CompareOptions(CallOptions, total=False):
+class RightOptions(TypedDict, total=False):
+    """What makes a likelihood right: each part can be turned off by itself."""
+
+    contrast: Literal["positive", "any"] | None
+    noise: Literal["spectrum", "white"] | PathLike | None
+    noise_groups: Literal["constants", "all"] | None
+    noise_images: int | None
+    integral: Literal["refined", "grid"] | None
+    modes: int | None
+    poses_from: Literal["search", "source", "source,search"] | None
+    view_sigma: float | None
+    shift_sigma: float | None
+    symmetry: str | None
+    degrees_of_freedom: Literal["band", "pixels"] | None
+
+
+class CryoLikeOptions(CallOptions, RightOptions, total=False):
     """Of comparisons with CryoLike's functions."""
 
     ctf: Literal["stack", "none"]
     defocus_angle_axis: Literal["columns", "rows"] | None
     templates_axes: Literal["zyx", "xyz"] | None
-    likelihood: Literal["plain"]
+    likelihood: Literal["right", "plain"]
 
 
 class TemplateOptions(TypedDict, total=False):
@@ -65,7 +82,7 @@ class TemplateOptions(TypedDict, total=False):
     symmetry: str
 
 
-class LikelihoodOptions(TypedDict, total=False):
+class LikelihoodOptions(RightOptions, total=False):
     """Keyword-only options of likelihoods, by the command's names."""
 
     structures: Structures
@@ -79,7 +96,7 @@ class LikelihoodOptions(TypedDict, total=False):
     defocus_angle_axis: Literal["columns", "rows"] | None
     templates_axes: Literal["zyx", "xyz"] | None
     max_stacks: int | None
-    likelihood: Literal["plain"]
+    likelihood: Literal["right", "plain"] | None
 
 
 class TemplateCallOptions(TemplateOptions, CallOptions, total=False):
@@ -116,6 +133,8 @@ TEMPLATE_DEFAULTS: dict[str, Any] = {
     "symmetry": "C1",
 }
 
+RIGHT_DEFAULTS: dict[str, Any] = {name: None for name in RightOptions.__annotations__}
+
 LIKELIHOOD_DEFAULTS: dict[str, Any] = {
     "structures": "all",
     "max_displacement": 8.0,
@@ -128,7 +147,8 @@ LIKELIHOOD_DEFAULTS: dict[str, Any] = {
     "defocus_angle_axis": None,
     "templates_axes": None,
     "max_stacks": None,
-    "likelihood": "plain",
+    "likelihood": None,
+    **RIGHT_DEFAULTS,
 }
 
 _JOB_MEANINGS = {
@@ -172,7 +192,18 @@ LIKELIHOOD_MEANINGS: dict[str, str] = {
     "defocus_angle_axis": "From which axis the stacks' defocus angles are written; as the stacks say if not given.",
     "templates_axes": 'Which axis is which in templates that don\'t say it: ``"xyz"`` where CryoLike made them of maps.',
     "max_stacks": "Compare the first so many stacks only.",
-    "likelihood": '``"plain"``: of white noise.',
+    "likelihood": '``"right"``, the default: a difference of one nat is one; ``"plain"``: white noise, scales of both signs, poses of the grid.',
+    "contrast": '``"positive"``, the default: scales of a structure in an image are above 0; ``"any"``: of both signs.',
+    "noise": '``"spectrum"``, the default: found from the images; ``"white"``; or the path of a noise_spectrum.csv.',
+    "noise_groups": '``"constants"``, the default: images of the same voltage, spherical aberration and amplitude contrast share a spectrum; ``"all"``.',
+    "noise_images": "How many images of a group its spectrum is found from, at most; 2000 if not given.",
+    "integral": '``"refined"``: over all poses, the default where templates between the views can be made; ``"grid"``: over the grid\'s.',
+    "modes": "Modes of an image's poses that are looked at between the grid's; 5 if not given.",
+    "poses_from": '``"search"``, the default: all poses; ``"source"``: near the images\' own angles and origins; ``"source,search"``: all of those without.',
+    "view_sigma": "Standard deviation of known rotations, degrees; 10 if not given.",
+    "shift_sigma": "Standard deviation of known origins, Å; 5 if not given.",
+    "symmetry": "Symmetry of all structures (``Cn``, ``Dn``, ``T``, ``O``, ``I``); that of the templates if not given.",
+    "degrees_of_freedom": '``"band"``, the default: independent values of the disc; ``"pixels"``: of the box, as CryoLike counts.',
     **_JOB_MEANINGS,
     "memory": 'Upper bound for what is held in memory: bytes, or a text such as ``"512M"``; 2 GiB if not given.',
 }
@@ -181,8 +212,13 @@ with_template_job_options = options_of(TemplateJobOptions, {**TEMPLATE_DEFAULTS,
 with_template_call_options = options_of(
     TemplateCallOptions, {**TEMPLATE_DEFAULTS, **CALL_DEFAULTS}, TEMPLATE_MEANINGS
 )
-with_compare_options = options_of(
-    CompareOptions, {**{name: LIKELIHOOD_DEFAULTS[name] for name in CompareOptions.__annotations__ if name in LIKELIHOOD_DEFAULTS}, **CALL_DEFAULTS},
+with_cryolike_options = options_of(
+    CryoLikeOptions,
+    {
+        **{name: LIKELIHOOD_DEFAULTS[name] for name in CryoLikeOptions.__annotations__ if name in LIKELIHOOD_DEFAULTS},
+        "likelihood": "plain",
+        **CALL_DEFAULTS,
+    },
     LIKELIHOOD_MEANINGS,
 )
 with_likelihood_job_options = options_of(
@@ -239,8 +275,7 @@ def template_settings(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def likelihood_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     """How images are compared, in the words that the native part knows."""
-    if options["likelihood"] != "plain":
-        raise ValueError(f"likelihood is {options['likelihood']!r}, expected 'plain'")
+    noise = options["noise"]
     table, most = options["table"], options["max_stacks"]
     return {
         "structures": _list_text(options["structures"], "structures"),
@@ -254,6 +289,11 @@ def likelihood_settings(options: Mapping[str, Any]) -> dict[str, Any]:
         "defocus_angle_axis": options["defocus_angle_axis"],
         "templates_axes": options["templates_axes"],
         "max_stacks": None if most is None else at_least_one(most, "max_stacks"),
+        "likelihood": options["likelihood"],
+        **{name: options[name] for name in RIGHT_DEFAULTS},
+        "noise": None if noise is None else os.fspath(noise),
+        "noise_images": None if options["noise_images"] is None else at_least_one(options["noise_images"], "noise_images"),
+        "modes": None if options["modes"] is None else at_least_one(options["modes"], "modes"),
     }
 
 

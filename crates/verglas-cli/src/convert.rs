@@ -4,14 +4,16 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use verglas::findings::counted;
 use verglas::hint::CommandWords;
 use verglas::metadata::{AngleUnit, Input, InputError};
+use verglas::scoring::ScaleSign;
 use verglas::settings::{
     ByteSign, Contrast, ConvertSettings, DefocusAngleAxis, DescriptorSource, DownsampleMethod, Downsampling, Existing,
     PixelSizeFrom, PixelType, Shard,
 };
-use verglas::{Conversion, Error, Findings, Summary};
+use verglas::{Choice, Conversion, Error, Findings, Summary};
 
 use crate::descriptor::GridArguments;
 use crate::failure::Failure;
@@ -79,8 +81,9 @@ pub struct ImageArguments {
     #[arg(long, value_parser = choice::<DownsampleMethod>(), default_value_t, value_name = "METHOD", help_heading = "Images")]
     pub downsample_method: DownsampleMethod,
     /// What is done to the sign of the images
-    #[arg(long, value_parser = choice::<Contrast>(), default_value_t, value_name = "CONTRAST", help_heading = "Images")]
-    pub contrast: Contrast,
+    #[arg(long, value_parser = contrast_of_images(), default_value = Contrast::default().name(), value_name = "CONTRAST",
+          action = clap::ArgAction::Set, num_args = 1, help_heading = "Images")]
+    pub contrast: Vec<ContrastWord>,
     /// How 8-bit MRC data are meant
     #[arg(long, value_parser = choice::<ByteSign>(), default_value_t, value_name = "SIGN", help_heading = "Images")]
     pub mode0: ByteSign,
@@ -106,7 +109,41 @@ pub struct ImageArguments {
     pub keep_files_apart: bool,
 }
 
+/// A value of `--contrast`, which says two things where images are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContrastWord {
+    /// What is done to the sign of the images.
+    Images(Contrast),
+    /// Which scales of a structure in an image are possible.
+    Scales(ScaleSign),
+}
+
+/// What is done to the sign of the images.
+fn contrast_of_images() -> impl TypedValueParser<Value = ContrastWord> {
+    choice::<Contrast>().map(ContrastWord::Images)
+}
+
+/// The same, or which scales are possible.
+pub fn contrast_of_comparison() -> impl TypedValueParser<Value = ContrastWord> {
+    let of = |(name, help): (&'static str, &'static str)| PossibleValue::new(name).help(help);
+    let scales = ScaleSign::ALL.iter().map(|sign| (sign.name(), sign.help()));
+    let images = Contrast::ALL.iter().map(|contrast| (contrast.name(), contrast.help()));
+    PossibleValuesParser::new(scales.chain(images).map(of)).try_map(|name| {
+        let scales = ScaleSign::from_name(&name).map(ContrastWord::Scales);
+        scales.or_else(|_| Contrast::from_name(&name).map(ContrastWord::Images))
+    })
+}
+
 impl ImageArguments {
+    /// What is done to the sign of the images.
+    pub fn contrast(&self) -> Contrast {
+        let of_images = |word: &ContrastWord| match word {
+            ContrastWord::Images(contrast) => Some(*contrast),
+            ContrastWord::Scales(_) => None,
+        };
+        self.contrast.iter().rev().find_map(of_images).unwrap_or_default()
+    }
+
     /// The files and folders that they name.
     pub fn read_paths(&self) -> impl Iterator<Item = &PathBuf> {
         self.images.iter().chain(&self.image_dir)
@@ -270,7 +307,7 @@ pub fn settings_of_images(arguments: &ImageArguments) -> ConvertSettings {
         defocus_angle_unit: arguments.defocus_angle_unit,
         phase_shift_unit: arguments.phase_shift_unit,
         downsampling: Downsampling { factor: arguments.downsample, method: arguments.downsample_method },
-        contrast: arguments.contrast,
+        contrast: arguments.contrast(),
         optics_groups: arguments.optics_group.clone(),
         byte_sign: arguments.mode0,
         pixel_type: arguments.pixel_type,

@@ -3,22 +3,25 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Arg, ArgAction, Args};
 use serde_json::json;
-use verglas::Findings;
 use verglas::findings::counted;
 use verglas::scoring::{
-    ContrastSource, LikelihoodJob, LikelihoodSettings, LikelihoodSummary, Particles, StructureChoice, TableFormat,
+    ContrastSource, DEFAULT_NOISE_IMAGES, DEFAULT_SHIFT_SIGMA_ANGSTROM, DEFAULT_VIEW_SIGMA_DEG, IndependentValues,
+    Integral, Likelihood, LikelihoodJob, LikelihoodKind, LikelihoodSettings, LikelihoodSummary, NoiseGroups,
+    NoiseModel, Particles, PosesFrom, RightSettings, RightSummary, StructureChoice, TableFormat,
 };
 use verglas::settings::{DefocusAngleAxis, Existing, Shard};
+use verglas::sphere::PointGroup;
 use verglas::structures::AxisOrder;
+use verglas::{Choice, Findings};
 
-use crate::convert::{ImageArguments, LEFT_OUT, input, settings_of_images};
+use crate::convert::{ContrastWord, ImageArguments, LEFT_OUT, contrast_of_comparison, input, settings_of_images};
 use crate::failure::Failure;
 use crate::given::Given;
 use crate::messages::Messages;
 use crate::signals::Signals;
-use crate::values::{bytes, choice, shard};
+use crate::values::{bytes, choice, positive, shard};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,7 +34,7 @@ Examples:
   verglas likelihood stacks -t templates --check";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("contrast", both_contrasts))]
 pub struct LikelihoodArguments {
     /// Folder of converted stacks, with fft/ in it; CryoLike's, too. Or whatever `convert` takes: images are then transformed on
     /// the way, and no stack is written
@@ -67,9 +70,17 @@ pub struct LikelihoodArguments {
     #[command(flatten)]
     pub images: Given<ImageArguments>,
 
-    /// Which log-likelihood: plain, of white noise
-    #[arg(long, value_name = "NAME", value_parser = ["plain"], default_value = "plain", help_heading = "Comparison")]
-    pub likelihood: String,
+    /// Which log-likelihood
+    #[arg(long, value_name = "NAME", value_parser = choice::<LikelihoodKind>(), help_heading = "Likelihood",
+          hide_possible_values = false, conflicts_with = "as_cryolike")]
+    pub likelihood: Option<LikelihoodKind>,
+    /// How many independent values an image is taken to have [default: band; pixels with --as-cryolike]
+    #[arg(long, value_name = "VALUES", value_parser = choice::<IndependentValues>(), help_heading = "Likelihood",
+          conflicts_with = "as_cryolike")]
+    pub degrees_of_freedom: Option<IndependentValues>,
+    #[command(flatten)]
+    pub right: Given<RightArguments>,
+
     /// How far templates are displaced along each axis, pixels
     #[arg(long, value_name = "PIXELS", default_value_t = 8.0, value_parser = reach, help_heading = "Comparison")]
     pub max_displacement: f64,
@@ -116,6 +127,56 @@ pub struct LikelihoodArguments {
     pub memory: Option<u64>,
 }
 
+/// What makes the likelihood right: each part can be turned off by itself.
+#[derive(Debug, Clone, Args)]
+pub struct RightArguments {
+    /// The noise on each shell: spectrum, found from the images; white; or a noise_spectrum.csv
+    #[arg(long, value_name = "NOISE", default_value = "spectrum", help_heading = "Likelihood")]
+    pub noise: NoiseModel,
+    /// Which images share a spectrum of their noise
+    #[arg(long, value_name = "GROUPS", value_parser = choice::<NoiseGroups>(), default_value_t, help_heading = "Likelihood")]
+    pub noise_groups: NoiseGroups,
+    /// Images that a spectrum is found from, at most
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_NOISE_IMAGES, value_parser = noise_images, help_heading = "Likelihood")]
+    pub noise_images: usize,
+    /// What is integrated over [default: refined, where templates between the views can be made]
+    #[arg(long, value_name = "POSES", value_parser = choice::<Integral>(), help_heading = "Likelihood")]
+    pub integral: Option<Integral>,
+    /// Modes of an image's poses that are looked at between the grid's
+    #[arg(long, value_name = "K", default_value = "5", help_heading = "Likelihood")]
+    pub modes: NonZeroUsize,
+    /// Where poses come from: search; source, the images' own angles and origins; source,search, which searches those without
+    #[arg(long, value_name = "FROM", default_value = "search", value_parser = poses_from, help_heading = "Likelihood")]
+    pub poses_from: PosesFrom,
+    /// Standard deviation of known rotations, degrees
+    #[arg(long, value_name = "DEG", default_value_t = DEFAULT_VIEW_SIGMA_DEG, value_parser = positive, help_heading = "Likelihood")]
+    pub view_sigma: f64,
+    /// Standard deviation of known origins, Å
+    #[arg(long, value_name = "A", default_value_t = DEFAULT_SHIFT_SIGMA_ANGSTROM, value_parser = positive, help_heading = "Likelihood")]
+    pub shift_sigma: f64,
+    /// The structures' point group: Cn, Dn, T, O, I [default: that of the templates]
+    #[arg(long, value_name = "GROUP", help_heading = "Likelihood")]
+    pub symmetry: Option<PointGroup>,
+}
+
+fn noise_images(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&n| n > 0).ok_or_else(|| "expected a whole number, 1 or more".to_owned())
+}
+
+fn poses_from(text: &str) -> Result<PosesFrom, String> {
+    text.parse().map_err(|error: verglas::Error| error.to_string())
+}
+
+/// `--contrast` says which scales are possible, too.
+fn both_contrasts(argument: Arg) -> Arg {
+    argument
+        .value_parser(contrast_of_comparison())
+        .action(ArgAction::Append)
+        .default_value(None)
+        .help("What is done to the sign of the images; and which scales of a structure in them are possible: may be given for each \
+               [default: as-stored, positive]")
+}
+
 impl LikelihoodArguments {
     /// The files and folders that are read.
     pub fn read_paths(&self) -> Vec<&PathBuf> {
@@ -152,7 +213,7 @@ fn reach(text: &str) -> Result<f64, String> {
 
 /// Runs the command.
 pub fn run(arguments: &LikelihoodArguments, messages: Messages) -> Result<(), Failure> {
-    let settings = settings(arguments);
+    let settings = settings(arguments)?;
     let (particles, templates) = (particles(arguments)?, &arguments.templates);
     let output = arguments.output.as_deref();
     let mut findings = Findings::new();
@@ -178,6 +239,46 @@ pub fn run(arguments: &LikelihoodArguments, messages: Messages) -> Result<(), Fa
     if summary.n_images_skipped > 0 { Err(Failure::AlreadySaid(LEFT_OUT)) } else { Ok(()) }
 }
 
+/// Which likelihood is asked for.
+///
+/// # Errors
+/// Options of the right one beside another.
+fn likelihood(arguments: &LikelihoodArguments) -> Result<Likelihood, Failure> {
+    let scales = |word: &ContrastWord| match word {
+        ContrastWord::Scales(sign) => Some(*sign),
+        ContrastWord::Images(_) => None,
+    };
+    let sign = arguments.images.values.contrast.iter().rev().find_map(scales);
+    let is_plain = arguments.as_cryolike || arguments.likelihood == Some(LikelihoodKind::Plain);
+    if is_plain {
+        let mut options = arguments.right.options.clone();
+        options.extend(sign.map(|sign| format!("--contrast {}", sign.name())));
+        if options.is_empty() {
+            return Ok(Likelihood::Plain);
+        }
+        let (options, plain) =
+            (options.join(", "), if arguments.as_cryolike { "--as-cryolike" } else { "--likelihood plain" });
+        return Err(Failure::UsageWithHint(
+            format!("{options} with {plain}, which has none of it"),
+            "these options are parts of --likelihood right; the others can be turned off with --noise white, --integral grid and \
+             --contrast any",
+        ));
+    }
+    let right = &arguments.right.values;
+    Ok(Likelihood::Right(RightSettings {
+        sign: sign.unwrap_or_default(),
+        noise: right.noise.clone(),
+        noise_groups: right.noise_groups,
+        noise_images: right.noise_images,
+        integral: right.integral,
+        n_modes: right.modes.into(),
+        poses_from: right.poses_from,
+        view_sigma_deg: right.view_sigma,
+        shift_sigma_angstrom: right.shift_sigma,
+        symmetry: right.symmetry,
+    }))
+}
+
 /// What is compared: a folder of stacks, unless the words are those of an input of `convert`.
 fn particles(arguments: &LikelihoodArguments) -> Result<Particles, Failure> {
     let (paths, images) = (&arguments.particles, &arguments.images.values);
@@ -187,10 +288,14 @@ fn particles(arguments: &LikelihoodArguments) -> Result<Particles, Failure> {
     };
     match paths.as_slice() {
         [folder] if images.job.is_none() && images.images.is_empty() && !is_metadata(folder) => {
-            if arguments.images.options.is_empty() {
+            let mut options = arguments.images.options.clone();
+            if !images.contrast.iter().any(|word| matches!(word, ContrastWord::Images(_))) {
+                options.retain(|option| option != "--contrast");
+            }
+            if options.is_empty() {
                 return Ok(Particles::Stacks(folder.clone()));
             }
-            let (options, folder) = (arguments.images.options.join(", "), folder.display());
+            let (options, folder) = (options.join(", "), folder.display());
             Err(Failure::UsageWithHint(
                 format!("{options} with `{folder}`, which is no .star or .cs file: its images are transformed already"),
                 "these options say how images are made of a .star or .cs file, or of a folder with --job",
@@ -246,7 +351,7 @@ fn tell_checked(job: &LikelihoodJob, n_warnings: usize, messages: Messages) {
 }
 
 /// What the words on the command line ask for.
-fn settings(arguments: &LikelihoodArguments) -> LikelihoodSettings {
+fn settings(arguments: &LikelihoodArguments) -> Result<LikelihoodSettings, Failure> {
     let defaults = LikelihoodSettings::default();
     let mut tables = Vec::new();
     for &format in &arguments.table {
@@ -255,7 +360,9 @@ fn settings(arguments: &LikelihoodArguments) -> LikelihoodSettings {
         }
     }
     let Counts(n_displacements) = arguments.displacements;
-    LikelihoodSettings {
+    Ok(LikelihoodSettings {
+        likelihood: likelihood(arguments)?,
+        independent_values: arguments.degrees_of_freedom,
         descriptor: arguments.descriptor.clone(),
         structures: arguments.structures.clone(),
         max_displacement_pixels: arguments.max_displacement,
@@ -279,7 +386,7 @@ fn settings(arguments: &LikelihoodArguments) -> LikelihoodSettings {
         n_threads: arguments.threads.map_or(defaults.n_threads, usize::from),
         memory_bytes: arguments.memory.unwrap_or(defaults.memory_bytes),
         ..defaults
-    }
+    })
 }
 
 /// Structures that are told of one by one.
@@ -301,11 +408,18 @@ fn describe(summary: &LikelihoodSummary) -> String {
         summary.output.display(),
         summary.precision,
         if summary.integrated { ", integrated over all poses" } else { ", best poses only" },
-        if summary.as_cryolike { ", as CryoLike compares" } else { "" },
+        match summary.likelihood {
+            _ if summary.as_cryolike => ", as CryoLike compares",
+            "plain" => ", plain",
+            _ => "",
+        },
         summary.seconds,
         summary.comparisons_per_second(),
         indicatif::HumanBytes(summary.bytes_written),
     );
+    if let Some(right) = &summary.right {
+        text.push_str(&describe_right(right));
+    }
     if summary.n_images_skipped > 0 {
         text.push_str(&format!("\n{} left out", counted(summary.n_images_skipped, "image")));
     }
@@ -322,6 +436,36 @@ fn describe(summary: &LikelihoodSummary) -> String {
     }
     for table in &summary.tables {
         text.push_str(&format!("\ntable: {}", table.display()));
+    }
+    text
+}
+
+/// What all images say of a right likelihood.
+fn describe_right(right: &RightSummary) -> String {
+    let mut text = String::new();
+    if let Some([low, middle, high]) = right.gain_quantiles {
+        text.push_str(&format!(
+            "\nbetween the grid's poses: ln L is {middle:+.2} nats off the grid's in the median ({low:+.2} to {high:+.2} for 90 % of \
+             images), {:.1} modes an image",
+            right.mean_n_modes
+        ));
+    }
+    if let (Some(view), Some(shift)) = (right.view_sd_deg, right.shift_sd_angstrom) {
+        text.push_str(&format!("; poses are known to {view:.1}° and {shift:.2} Å (median)"));
+    }
+    if right.n_between > 0 {
+        text.push_str(&format!(
+            "\n{} of {} have posteriors neither narrow nor broad against the grid's steps: their ln L is less sure",
+            right.n_between,
+            counted(right.n_refined, "image")
+        ));
+    }
+    if right.n_known > 0 {
+        text.push_str(&format!(
+            "\n{} of {} are best beyond two standard deviations of their known poses",
+            right.n_beyond,
+            counted(right.n_known, "image")
+        ));
     }
     text
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 use clap::{Args, ValueEnum};
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -126,7 +127,7 @@ impl Messages {
             };
             bar.set_style(style.with_key("rate", rate));
         }
-        Progress { bar, messages: self }
+        Progress { bar, stage: Mutex::new(None), messages: self }
     }
 
     fn line(self, label: &str, colour: &str, text: &str) {
@@ -250,6 +251,8 @@ fn printable_message(text: &str) -> String {
 /// A progress bar.
 pub struct Progress {
     bar: ProgressBar,
+    /// What is shown in the bar's place before the first image.
+    stage: Mutex<Option<ProgressBar>>,
     messages: Messages,
 }
 
@@ -269,6 +272,25 @@ impl Observer for Progress {
         // What is there already says nothing about how fast the rest will come.
         self.bar.set_position(n);
         self.bar.reset_eta();
+    }
+
+    fn stage(&self, what: &str) {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = stage.take() {
+            before.finish_and_clear();
+        }
+        if what.is_empty() {
+            self.bar.reset();
+            return;
+        }
+        if !self.bar.is_hidden() {
+            let spinner = ProgressBar::new_spinner().with_message(what.to_owned());
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {
+                spinner.set_style(style);
+            }
+            spinner.enable_steady_tick(std::time::Duration::from_millis(200));
+            *stage = Some(spinner);
+        }
     }
 
     fn warning(&self, warning: &Warning) {

@@ -90,6 +90,18 @@ settings! {
     MaxStacks: "max-stacks", "max_stacks";
     /// How far templates are displaced, pixels.
     MaxDisplacement: "max-displacement", "max_displacement_pixels";
+    /// Whether likelihoods are integrated over the grid's poses or over all.
+    Integral: "integral", "likelihood";
+    /// How the noise depends on the frequency.
+    Noise: "noise", "likelihood";
+    /// Which images share a spectrum of their noise.
+    NoiseGroups: "noise-groups", "likelihood";
+    /// What is known of poses beforehand.
+    PosesFrom: "poses-from", "likelihood";
+    /// How far rotations may be from known ones.
+    ViewSigma: "view-sigma", "likelihood";
+    /// How far origins may be from known ones.
+    ShiftSigma: "shift-sigma", "likelihood";
     /// Which structures of a list are compared.
     Structures: "structures", "structures";
     /// Which images of an output folder are exported.

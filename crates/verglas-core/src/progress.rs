@@ -16,6 +16,11 @@ pub trait Observer: Sync {
         let _ = n;
     }
 
+    /// What is done before the first image, in a few words; nothing once that is over.
+    fn stage(&self, what: &str) {
+        let _ = what;
+    }
+
     /// Something to tell came up on the way; it is in the summary and the manifest too.
     fn warning(&self, warning: &Warning) {
         let _ = warning;

@@ -2,7 +2,7 @@
 //! between structures.
 //!
 //! ```sh
-//! cargo bench -p verglas-likelihood --bench calibration -- 24    # images of each kind
+//! cargo bench -p verglas-likelihood --bench calibration -- 10    # images of each kind; some minutes
 //! ```
 
 #[allow(dead_code)]
@@ -12,13 +12,18 @@ mod common;
 #[path = "../tests/suite/simulated.rs"]
 mod simulated;
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use simulated::{Compared, Model, Plain, World, drawn, image};
 use verglas_likelihood::ContrastSign;
 
+/// Poses that are drawn for one reference: its standard error is some 0.05 then.
+const N_DRAWS: usize = 2500;
+
 fn main() {
-    let n_images = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(24);
+    let n_images: u64 = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(10);
     println!(
         "{:>4} {:>4} {:>6} {:>7} | {:>22} | {:>22} | {:>22} | {:>7} {:>7} {:>6}",
         "N",
@@ -40,22 +45,46 @@ fn main() {
             let (mut refined, mut grid, mut errors, mut took) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
             // Differences between the structures: expected, refined, grid.
             let mut differences: Vec<[f64; 3]> = Vec::new();
-            for seed in 0..n_images {
+            let next = AtomicU64::new(0);
+            let found = Mutex::new(Vec::new());
+            let of_image = |seed: u64| {
                 let image = image(&world, &model, rho2, 1.5, 1000 * rho2 as u64 + seed);
                 let plain = Plain::new(&world, &image, ContrastSign::Positive);
-                let mut of_structures = [[0.0; 3]; 2];
-                for (place, (compared, model)) in structures.iter().zip([&model, &other]).enumerate() {
+                let of_structure = |(compared, model): (&Compared, &Model)| {
                     let before = Instant::now();
                     let (found, correlations) = compared.image(&image);
-                    took += before.elapsed().as_secs_f64();
-                    let (expected, error) = drawn(&world, model, &plain, &correlations, 8000, seed);
+                    let took = before.elapsed().as_secs_f64();
+                    let (expected, error) = drawn(&world, model, &plain, &correlations, N_DRAWS, seed);
                     let found = [found.refined.expect("refined").log_likelihood, found.log_likelihood_integrated];
-                    refined.push((found[0] - expected).abs());
-                    grid.push((found[1] - expected).abs());
-                    errors.push(error);
-                    of_structures[place] = [expected, found[0], found[1]];
+                    ([expected, found[0], found[1]], error, took)
+                };
+                [(&structures[0], &model), (&structures[1], &other)].map(of_structure)
+            };
+            std::thread::scope(|scope| {
+                for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+                    scope.spawn(|| {
+                        loop {
+                            let seed = next.fetch_add(1, Ordering::Relaxed);
+                            if seed >= n_images {
+                                break;
+                            }
+                            let one = of_image(seed);
+                            found.lock().unwrap().push((seed, one));
+                        }
+                    });
                 }
-                differences.push(std::array::from_fn(|i| of_structures[0][i] - of_structures[1][i]));
+            });
+            let mut found = found.into_inner().unwrap();
+            found.sort_by_key(|(seed, _)| *seed);
+            for (_, of_structures) in &found {
+                for ([expected, of_modes, of_grid], error, seconds) in of_structures {
+                    refined.push((of_modes - expected).abs());
+                    grid.push((of_grid - expected).abs());
+                    errors.push(*error);
+                    took += seconds;
+                }
+                let [(first, ..), (second, ..)] = of_structures;
+                differences.push(std::array::from_fn(|i| first[i] - second[i]));
             }
             let slope = |i: usize| {
                 let product: f64 = differences.iter().map(|d| d[0] * d[i]).sum();

@@ -122,6 +122,8 @@ pub fn compare_signed<T: Real>(
             ),
             smallest_cross_correlation: smallest,
             is_without_noise: likelihood.is_without_noise(cross_correlation),
+            contrast: exact.contrast,
+            contrast_sd: exact.contrast_sd,
             refined: None,
         });
     }
@@ -133,6 +135,10 @@ pub fn compare_signed<T: Real>(
 pub(crate) struct AtPose {
     pub cross_correlation: f64,
     pub log_likelihood: f64,
+    /// B/A, and √(E/(2pA)).
+    pub contrast: f64,
+    pub contrast_sd: f64,
+    pub a: f64,
 }
 
 /// One pose, summed in full. `displaced` is the template at the pose's displacement, `template` the unmoved one.
@@ -152,8 +158,11 @@ pub(crate) fn at_pose<T: Real>(
             let i_xy = sum_product(geometry, &image.weighted, displaced, pose.rotation);
             let i_sx = sum_constant(geometry, &image.contrast, template).re;
             let a = i_xx * i_ss - i_sx * i_sx;
-            let cross_correlation = (i_xy * i_ss - i_sx * image.i_sy.re) / (a * image.v).sqrt();
-            AtPose { cross_correlation, log_likelihood: likelihood.value(cross_correlation, a, image.v) }
+            let b = i_xy * i_ss - i_sx * image.i_sy.re;
+            let cross_correlation = b / (a * image.v).sqrt();
+            let (contrast, contrast_sd) = likelihood.contrast(a, b, image.v);
+            let log_likelihood = likelihood.value(cross_correlation, a, image.v);
+            AtPose { cross_correlation, log_likelihood, contrast, contrast_sd, a }
         }
         Formula::CryoLike { .. } => {
             let i_xy = sum_product(geometry, &image.weighted, displaced, pose.rotation);
@@ -167,7 +176,9 @@ pub(crate) fn at_pose<T: Real>(
             } else {
                 i_xy
             };
-            AtPose { cross_correlation: found / (i_xx * image.i_yy).sqrt(), log_likelihood }
+            let (contrast, contrast_sd) = likelihood.contrast(a, b, image.v);
+            let cross_correlation = found / (i_xx * image.i_yy).sqrt();
+            AtPose { cross_correlation, log_likelihood, contrast, contrast_sd, a }
         }
     }
 }

@@ -96,6 +96,21 @@ pub enum LikelihoodError {
 }
 
 impl LikelihoodError {
+    /// The same error of images of which the first was image `first` of all.
+    #[must_use]
+    pub fn of_image_from(self, first: usize) -> Self {
+        match self {
+            Self::NothingNear { image } => Self::NothingNear { image: image + first },
+            Self::ImageNotFinite { image, shell, inplane } => {
+                Self::ImageNotFinite { image: image + first, shell, inplane }
+            }
+            Self::ImageNorm { image } => Self::ImageNorm { image: image + first },
+            Self::Contrast { image, problem } => Self::Contrast { image: image + first, problem },
+            Self::PairNorm { image, view } => Self::PairNorm { image: image + first, view },
+            other => other,
+        }
+    }
+
     /// An error unless `found` is `expected`.
     pub(crate) fn check_length(what: &'static str, expected: usize, found: usize) -> Result<(), Self> {
         if expected == found { Ok(()) } else { Err(Self::Length { what, expected, found }) }

@@ -119,6 +119,12 @@ impl LogLikelihood {
         share - self.mu * residual.ln()
     }
 
+    /// The scale of a template in an image and its standard deviation: B/A, √(E/(2pA)), E = V − B²/A, p = μ.
+    pub(crate) fn contrast(&self, a: f64, b: f64, v: f64) -> (f64, f64) {
+        let residual = (v - b * b / a).max(0.0);
+        (b / a, (residual / (2.0 * self.mu * a)).sqrt())
+    }
+
     /// What [`LogLikelihood::gain`] is never more than.
     pub(crate) fn gain_at_most(&self, cc: f64) -> f64 {
         match self.student {

@@ -17,7 +17,7 @@ use crate::formula::Formula;
 use crate::geometry::Geometry;
 use crate::real::Real;
 use crate::sets::ImageSet;
-use crate::sums::ImageSums;
+use crate::sums::{ImageSums, displace};
 
 /// Independent values that shells have together before their mean counts: it is then good to 3 %.
 pub const VALUES_OF_A_POOL: f64 = 2000.0;
@@ -203,8 +203,16 @@ pub fn image_power<T: Real>(
     Ok(mean_power(geometry, &sums.values, unit))
 }
 
-/// |I − âCT − b̂s|² on each shell, in units of E/(I_ss·M), by the geometry's weights. `template` is of the pose: turned, and
-/// moved by [`move_slice`].
+/// What is left of an image once a particle and a constant are taken out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Residual {
+    /// |I − âCT − b̂s|² on each shell, in units of `unit`.
+    pub power: Vec<f64>,
+    /// E/(I_ss·M): the image's own scale.
+    pub unit: f64,
+}
+
+/// What is left of an image, by the geometry's weights. `template` is of the pose: turned, and moved by [`move_slice`].
 ///
 /// # Errors
 /// As [`image_power`]; a template that is 0 or constant.
@@ -213,7 +221,7 @@ pub fn residual_power<T: Real>(
     images: &ImageSet<T>,
     image: usize,
     template: &[Complex<f64>],
-) -> Result<Vec<f64>, LikelihoodError> {
+) -> Result<Residual, LikelihoodError> {
     LikelihoodError::check_length("template", geometry.n_points(), template.len())?;
     let mut sums = ImageSums::new(geometry);
     images.fill(geometry, image, &mut sums.values, &mut sums.contrast)?;
@@ -237,7 +245,21 @@ pub fn residual_power<T: Real>(
     for (at, value) in sums.values.iter_mut().enumerate() {
         *value -= template[at] * (scale * sums.contrast[at]) + offset * geometry.constant()[at];
     }
-    Ok(mean_power(geometry, &sums.values, unit))
+    Ok(Residual { power: mean_power(geometry, &sums.values, unit), unit })
+}
+
+/// A template of a view, moved by `displacement_angstrom` in its own frame and turned by `rotation` steps of the grid.
+pub fn template_at<T: Real>(
+    geometry: &Geometry,
+    template: &[Complex<T>],
+    displacement_angstrom: [f64; 2],
+    rotation: usize,
+) -> Vec<Complex<f64>> {
+    let p = geometry.n_inplanes();
+    let mut moved = vec![Complex::default(); geometry.n_points()];
+    displace(geometry, template, displacement_angstrom, &mut moved);
+    moved.chunks_exact_mut(p).for_each(|shell| shell.rotate_left(rotation % p));
+    moved
 }
 
 fn mean_power(geometry: &Geometry, values: &[Complex<f64>], unit: f64) -> Vec<f64> {

@@ -11,7 +11,9 @@ use std::f64::consts::{PI, TAU};
 use verglas_fourier::pose::Matrix3;
 
 use crate::error::LikelihoodError;
+use crate::formula::LogSum;
 use crate::pose::ContinuousPose;
+use crate::refine::rotation::between;
 
 /// How far poses may lie from known ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,29 +84,51 @@ pub(crate) fn angle_of_trace(trace: f64) -> f64 {
     2.0 * (0.25 * (3.0 - trace)).clamp(0.0, 1.0).sqrt().asin()
 }
 
-/// How far a pose lies from another: the angle in radians, the displacement in Å.
-pub fn distances(pose: &ContinuousPose, known: &ContinuousPose) -> (f64, f64) {
-    let [x, y] = [0, 1].map(|axis| pose.shift_angstrom[axis] - known.shift_angstrom[axis]);
-    (angle_between(&pose.rotation, &known.rotation), x.hypot(y))
-}
-
 /// A known pose, and what it says of others.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Known {
+pub(crate) struct Known<'a> {
     pub prior: PosePrior,
     pub pose: ContinuousPose,
+    /// The rotations that the structure looks the same after, itself included: poses that differ by one of them are one.
+    pub mates: &'a [Matrix3],
 }
 
-impl Known {
+impl Known<'_> {
+    /// The known rotation and all that stand for the same pose.
+    pub fn rotations(&self) -> impl Iterator<Item = Matrix3> {
+        self.mates.iter().map(|mate| between(mate, &self.pose.rotation))
+    }
+
+    /// ln of the density of a rotation by the angles that [`Known::angles`] gives.
+    pub fn ln_of_angles(&self, angles: impl Iterator<Item = f64>) -> f64 {
+        let mut sum = LogSum::new();
+        angles.for_each(|angle| sum.add(self.prior.ln_of_angle(angle), 1.0));
+        sum.ln() - (self.mates.len() as f64).ln()
+    }
+
     /// ln of the density at a pose, as if it had no end.
     pub fn ln_density(&self, pose: &ContinuousPose) -> f64 {
-        let (theta, distance) = distances(pose, &self.pose);
-        self.prior.ln_of_angle(theta) + self.prior.ln_of_distance2(distance * distance)
+        self.ln_of_angles(self.angles(pose)) + self.prior.ln_of_distance2(self.distance(pose).powi(2))
+    }
+
+    /// The angle to each of the rotations that stand for the known one.
+    fn angles(&self, pose: &ContinuousPose) -> impl Iterator<Item = f64> {
+        self.rotations().map(|rotation| angle_between(&pose.rotation, &rotation))
+    }
+
+    fn distance(&self, pose: &ContinuousPose) -> f64 {
+        let [x, y] = [0, 1].map(|axis| pose.shift_angstrom[axis] - self.pose.shift_angstrom[axis]);
+        x.hypot(y)
+    }
+
+    /// How far a pose lies from the known one: the angle in radians, the displacement in Å.
+    pub fn distances(&self, pose: &ContinuousPose) -> (f64, f64) {
+        (self.angles(pose).fold(f64::INFINITY, f64::min), self.distance(pose))
     }
 
     /// Whether a pose is possible.
     pub fn holds(&self, pose: &ContinuousPose) -> bool {
-        let (theta, distance) = distances(pose, &self.pose);
+        let (theta, distance) = self.distances(pose);
         theta <= self.prior.view_reach_rad() && distance <= self.prior.shift_reach_angstrom()
     }
 }
@@ -133,6 +157,26 @@ mod tests {
             assert!((sum - 1.0).abs() < 1e-6, "{sigma}: {sum}");
         }
         assert!(PosePrior::new(0.0, 1.0).is_err() && PosePrior::new(1.0, f64::NAN).is_err());
+    }
+
+    #[test]
+    fn mates_of_a_pose_are_as_near_as_itself() {
+        let mates = verglas_fourier::sphere::PointGroup::Dihedral(3).rotations();
+        let prior = PosePrior::new(0.1, 4.0).unwrap();
+        let pose = ContinuousPose { rotation: rotation(0.3, 1.0, 0.2), shift_angstrom: [1.0, 2.0] };
+        let known = Known { prior, pose, mates: &mates };
+        let other = ContinuousPose { rotation: rotation(0.35, 1.02, 0.2), shift_angstrom: [1.0, 3.0] };
+        let (angle, distance) = known.distances(&other);
+        assert!(angle > 0.01 && angle < 0.1 && (distance - 1.0).abs() < 1e-12 && known.holds(&other));
+        for mate in &mates {
+            let turned = ContinuousPose { rotation: crate::refine::rotation::product(mate, &other.rotation), ..other };
+            assert!((known.distances(&turned).0 - angle).abs() < 1e-12 && known.holds(&turned));
+            assert!((known.ln_density(&turned) - known.ln_density(&other)).abs() < 1e-9);
+        }
+        // Each of six is as likely as the others.
+        let alone = Known { mates: &mates[..1], ..known };
+        let lost = alone.ln_density(&other) - known.ln_density(&other);
+        assert!((lost - 6_f64.ln()).abs() < 1e-9 || alone.distances(&other).0 > 1.0, "{lost}");
     }
 
     #[test]

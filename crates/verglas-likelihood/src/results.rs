@@ -21,6 +21,10 @@ pub struct ImageResult {
     pub smallest_cross_correlation: f64,
     /// Whether 1 − cc² was too small to be anything but rounding.
     pub is_without_noise: bool,
+    /// Scale of the template in the image at that pose, B/A.
+    pub contrast: f64,
+    /// Its standard deviation, √(E/(2pA)).
+    pub contrast_sd: f64,
     /// What lies between the grid's points, where that was asked for.
     pub refined: Option<Refined>,
 }
@@ -47,6 +51,8 @@ pub struct Comparison<T> {
     pub pairs: Vec<PairResult>,
     /// All correlations, `[images, views, displacements, rotations]`, where asked for; else empty.
     pub cross_correlations: Vec<T>,
+    /// `[images, scales]`, ln of the odds that there is a particle, for each of the scales that were asked for.
+    pub log_odds: Vec<f64>,
 }
 
 /// What is found of one image between the grid's points.

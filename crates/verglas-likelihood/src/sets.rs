@@ -113,6 +113,21 @@ impl<'a, T: Real> ImageSet<'a, T> {
         self.values.len() / self.n_points
     }
 
+    /// The images of a range.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[must_use]
+    pub fn range(&self, range: std::ops::Range<usize>) -> Self {
+        let points = range.start * self.n_points..range.end * self.n_points;
+        let contrast = match self.contrast {
+            Contrast::One => Contrast::One,
+            Contrast::Values(values) => Contrast::Values(&values[points.clone()]),
+            Contrast::Parameters(all, formula) => Contrast::Parameters(&all[range], formula),
+        };
+        Self { values: &self.values[points], contrast, ..*self }
+    }
+
     /// One image, `[n_shells, n_inplanes]`, unchecked.
     pub fn image(&self, image: usize) -> &'a [Complex<T>] {
         &self.values[image * self.n_points..(image + 1) * self.n_points]

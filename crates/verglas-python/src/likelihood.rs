@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use verglas::scoring::{LikelihoodJob, LikelihoodSettings};
+use verglas::scoring::{Likelihood, LikelihoodJob, LikelihoodKind, LikelihoodSettings, NoiseModel, RightSettings};
 use verglas::settings::Shard;
 use verglas::{Error, Findings};
 
@@ -31,6 +31,18 @@ pub struct LikelihoodValues {
     templates_axes: Option<String>,
     max_stacks: Option<usize>,
     as_cryolike: bool,
+    likelihood: Option<String>,
+    degrees_of_freedom: Option<String>,
+    contrast: Option<String>,
+    noise: Option<PathBuf>,
+    noise_groups: Option<String>,
+    noise_images: Option<usize>,
+    integral: Option<String>,
+    modes: Option<usize>,
+    poses_from: Option<String>,
+    view_sigma: Option<f64>,
+    shift_sigma: Option<f64>,
+    symmetry: Option<String>,
     existing: String,
     shard: Option<(usize, usize)>,
     threads: Option<usize>,
@@ -43,6 +55,9 @@ impl LikelihoodValues {
     /// # Errors
     /// `ValueError` for a word that stands for nothing.
     fn into_settings(self) -> PyResult<LikelihoodSettings> {
+        let likelihood = self.likelihood()?;
+        let independent_values =
+            self.degrees_of_freedom.as_deref().map(|name| choose("degrees_of_freedom", name)).transpose()?;
         let defaults = LikelihoodSettings::default();
         let said = |error: Error| exception(&error);
         let (descriptor, given_descriptor) = match self.descriptor {
@@ -51,6 +66,8 @@ impl LikelihoodValues {
             None => (None, None),
         };
         Ok(LikelihoodSettings {
+            likelihood,
+            independent_values,
             descriptor,
             given_descriptor,
             structures: self.structures.parse().map_err(said)?,
@@ -75,6 +92,68 @@ impl LikelihoodValues {
             memory_bytes: self.memory.unwrap_or(defaults.memory_bytes),
             ..defaults
         })
+    }
+}
+
+impl LikelihoodValues {
+    /// Which likelihood is asked for.
+    ///
+    /// # Errors
+    /// `ValueError` for a word that stands for nothing, and for parts of the right likelihood beside another.
+    fn likelihood(&self) -> PyResult<Likelihood> {
+        let kind: Option<LikelihoodKind> =
+            self.likelihood.as_deref().map(|name| choose("likelihood", name)).transpose()?;
+        if self.as_cryolike && kind == Some(LikelihoodKind::Right) {
+            return Err(bad_value("as_cryolike and likelihood=\"right\" are given, expected one of the two"));
+        }
+        let given = [
+            ("contrast", self.contrast.is_some()),
+            ("noise", self.noise.is_some()),
+            ("noise_groups", self.noise_groups.is_some()),
+            ("noise_images", self.noise_images.is_some()),
+            ("integral", self.integral.is_some()),
+            ("modes", self.modes.is_some()),
+            ("poses_from", self.poses_from.is_some()),
+            ("view_sigma", self.view_sigma.is_some()),
+            ("shift_sigma", self.shift_sigma.is_some()),
+            ("symmetry", self.symmetry.is_some()),
+        ];
+        if self.as_cryolike || kind == Some(LikelihoodKind::Plain) {
+            let given: Vec<&str> = given.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name).collect();
+            if given.is_empty() {
+                return Ok(Likelihood::Plain);
+            }
+            return Err(bad_value(format!(
+                "{} given: parts of likelihood=\"right\", which was not asked for",
+                given.join(", ")
+            )));
+        }
+        let defaults = RightSettings::default();
+        let said = |error: Error| exception(&error);
+        let noise = match &self.noise {
+            None => NoiseModel::Spectrum,
+            Some(path) => match path.to_str() {
+                Some(text) => text.parse().map_err(said)?,
+                None => NoiseModel::File(path.clone()),
+            },
+        };
+        Ok(Likelihood::Right(RightSettings {
+            sign: self.contrast.as_deref().map(|name| choose("contrast", name)).transpose()?.unwrap_or_default(),
+            noise,
+            noise_groups: self
+                .noise_groups
+                .as_deref()
+                .map(|name| choose("noise_groups", name))
+                .transpose()?
+                .unwrap_or_default(),
+            noise_images: self.noise_images.unwrap_or(defaults.noise_images),
+            integral: self.integral.as_deref().map(|name| choose("integral", name)).transpose()?,
+            n_modes: self.modes.unwrap_or(defaults.n_modes),
+            poses_from: self.poses_from.as_deref().map(str::parse).transpose().map_err(said)?.unwrap_or_default(),
+            view_sigma_deg: self.view_sigma.unwrap_or(defaults.view_sigma_deg),
+            shift_sigma_angstrom: self.shift_sigma.unwrap_or(defaults.shift_sigma_angstrom),
+            symmetry: self.symmetry.as_deref().map(str::parse).transpose().map_err(bad_value)?,
+        }))
     }
 }
 

@@ -69,6 +69,12 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::MaxDisplacement => (&["max_displacement", "max_displacement_pixels"], ""),
         Setting::MaxStacks => (&["max_stacks", "n_stacks"], ""),
         Setting::Structures => (&["structures"], ""),
+        Setting::Integral => (&["integral"], ""),
+        Setting::Noise => (&["noise"], ""),
+        Setting::NoiseGroups => (&["noise_groups"], ""),
+        Setting::PosesFrom => (&["poses_from"], ""),
+        Setting::ViewSigma => (&["view_sigma"], ""),
+        Setting::ShiftSigma => (&["shift_sigma"], ""),
         // Export is the command's alone.
         Setting::Rows => (&[], ""),
     };

@@ -10,6 +10,7 @@ use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::FileRecord;
 use verglas_run::tensor::TensorFile;
 
+use crate::findings::{RightFindings, RightSummary};
 use crate::names::{MATRICES, MATRIX_FOLDER, UnitNames};
 use crate::number::Number;
 use crate::prepare::LikelihoodJob;
@@ -26,6 +27,8 @@ pub(crate) struct Closing {
     pub(crate) tables: Vec<PathBuf>,
     /// For how many images each structure is the best.
     pub(crate) n_best: Vec<usize>,
+    /// What all images say of a right likelihood.
+    pub(crate) right: Option<RightSummary>,
     pub(crate) warnings: Vec<Warning>,
 }
 
@@ -46,6 +49,7 @@ pub(crate) fn close<T: Number>(job: &LikelihoodJob, output: &OutputFolder) -> Re
     sync_folder(&output.path(MATRIX_FOLDER))?;
     let mut tables = Tables::<T>::start(job, output)?;
     let (mut n_best, mut n_at_edge, mut n) = (vec![0; job.structures.len()], 0, 0);
+    let mut findings = RightFindings::new();
     for stack in 0..job.stacks.len() {
         let results = StackResults::<T>::read(job, output.root(), stack)?;
         for image in 0..results.stack.n_images {
@@ -53,7 +57,11 @@ pub(crate) fn close<T: Number>(job: &LikelihoodJob, output: &OutputFolder) -> Re
             if let Some(best) = best {
                 n_best[best] += 1;
                 n += 1;
-                n_at_edge += usize::from(results.row(image, best, Some(best)).is_at_edge);
+                let row = results.row(image, best, Some(best));
+                n_at_edge += usize::from(row.is_at_edge);
+                if let (Some(refined), Some(right)) = (&row.refined, job.right()) {
+                    findings.add(refined, row.integrated.unwrap_or(row.optimal), right);
+                }
             }
             tables.write(&results, image, best)?;
         }
@@ -72,7 +80,11 @@ pub(crate) fn close<T: Number>(job: &LikelihoodJob, output: &OutputFolder) -> Re
             )) + Hint::Give(Setting::MaxDisplacement),
         });
     }
-    Ok(Closing { files, tables: paths, n_best, warnings })
+    let right = job.right().map(|right| {
+        warnings.extend(findings.warnings(right));
+        findings.summary()
+    });
+    Ok(Closing { files, tables: paths, n_best, right, warnings })
 }
 
 /// Writes one number of each structure and image: `[structures, images]`.

@@ -2,44 +2,55 @@
 //!
 //! | file | what happens there |
 //! |---|---|
-//! | `settings` | what can be asked |
+//! | `settings`, `right` | what can be asked of the job, and of the likelihood itself |
 //! | `names` | what the files are called |
 //! | `stacks`, `structures`, `grids` | images and templates, found and checked |
 //! | `images` | images' values: read from stacks, or made on the way of particles |
 //! | `memory`, `needs` | how much is held at once, and how much room the results take |
 //! | `prepare` | all that can be checked beforehand |
+//! | `between`, `known` | templates between the views; poses that images have already |
+//! | `noise`, `noise_file` | the noise's spectrum, found before the first unit |
 //! | `look` | all values, looked at beforehand |
 //! | `run`, `unit`, `publish` | the work: one structure after the other, each against its stacks |
 //! | `left_out` | images that can't be compared |
 //! | `pose` | poses in RELION's convention |
+//! | `refined` | what is found of an image where the likelihood is right |
 //! | `results`, `row`, `closing` | what was written, read again; matrices of all of it |
 //! | `tables`, `star`, `parquet_table` | the tables |
 //! | `folder` | a folder read again, for what others make of it |
+//! | `findings` | what all images together say of a right likelihood |
 //! | `manifest`, `summary` | what is recorded, and the closing words |
 //! | `reopen`, `export` | a folder that is done, known again; from its best poses back to the rows of the metadata |
 //! | `verify`, `verify_tables`, `table_rows` | whether a folder is complete and unaltered |
 
+mod between;
 mod checksummed;
 mod closing;
 mod export;
 mod failure;
+mod findings;
 mod folder;
 mod grids;
 mod images;
+mod known;
 mod left_out;
 mod look;
 mod manifest;
 mod memory;
 mod names;
 mod needs;
+mod noise;
+mod noise_file;
 mod number;
 #[cfg_attr(not(feature = "parquet"), path = "parquet_absent.rs")]
 mod parquet_table;
 pub mod pose;
 mod prepare;
 mod publish;
+mod refined;
 mod reopen;
 mod results;
+mod right;
 mod row;
 mod run;
 mod settings;
@@ -54,10 +65,15 @@ mod verify;
 mod verify_tables;
 
 pub use export::{PoseExport, PoseOf, export_likelihood};
+pub use findings::RightSummary;
 pub use folder::{LikelihoodFolder, UnitPoses, UnitScores};
 pub use manifest::RecordedLikelihood;
 pub use names::{DISPLACEMENTS, LikelihoodFiles, UnitNames};
 pub use prepare::LikelihoodJob;
+pub use right::{
+    DEFAULT_NOISE_IMAGES, DEFAULT_SHIFT_SIGMA_ANGSTROM, DEFAULT_VIEW_SIGMA_DEG, IndependentValues, Integral,
+    Likelihood, LikelihoodKind, NoiseGroups, NoiseModel, PosesFrom, RightSettings, ScaleSign,
+};
 pub use settings::{ContrastSource, LikelihoodSettings, Particles, StructureChoice, TableFormat};
 pub use summary::LikelihoodSummary;
 pub use verify::{LikelihoodVerification, is_of_likelihoods, verify_likelihoods};

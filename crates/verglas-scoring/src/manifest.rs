@@ -14,7 +14,10 @@ use verglas_run::manifest::{
 };
 use verglas_structures::templates::LIST;
 
+use crate::names::Kept;
+use crate::noise::Noise;
 use crate::prepare::LikelihoodJob;
+use crate::right::{IndependentValues, Integral, NoiseModel, PosesFrom};
 use crate::settings::ContrastSource;
 use crate::stacks::StackOrigin;
 
@@ -22,8 +25,13 @@ use crate::stacks::StackOrigin;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RecordedLikelihood {
-    /// Whose likelihood it is: `plain`.
+    /// Whose likelihood it is: `right` or `plain`.
     pub likelihood: String,
+    /// How many independent values an image was taken to have: `band` or `pixels`.
+    pub degrees_of_freedom: String,
+    /// What made it right, if it is.
+    #[serde(flatten)]
+    pub right: RecordedRight,
     /// The names of the structures that are compared, in order.
     pub structures: Vec<String>,
     /// Their places in the list of templates.
@@ -77,10 +85,87 @@ pub struct RecordedLikelihood {
     pub skip_unreadable: bool,
 }
 
+/// The settings of a right likelihood; nothing of a plain one.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RecordedRight {
+    /// Which scales were possible: `positive` or `any`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contrast: Option<String>,
+    /// `spectrum`, `white` or `file`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<String>,
+    /// Which images shared a spectrum.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise_groups: Option<String>,
+    /// How many images of a group it was found from at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise_images: Option<usize>,
+    /// CRC-32 of the spectra.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise_spectrum_crc32: Option<String>,
+    /// `refined` or `grid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub integral: Option<String>,
+    /// Modes that were looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modes: Option<usize>,
+    /// The structures' point group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symmetry: Option<String>,
+    /// Where poses came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poses_from: Option<String>,
+    /// Standard deviation of known rotations, degrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub view_sigma: Option<f64>,
+    /// Standard deviation of known origins, Å.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shift_sigma: Option<f64>,
+}
+
+impl RecordedRight {
+    fn of(job: &LikelihoodJob, noise: &Noise) -> Self {
+        let Some(right) = job.right() else { return Self::default() };
+        let is_found = right.noise == NoiseModel::Spectrum;
+        let is_known = right.poses_from != PosesFrom::Search;
+        let model = match &right.noise {
+            NoiseModel::Spectrum => "spectrum",
+            NoiseModel::White => "white",
+            NoiseModel::File(_) => "file",
+        };
+        let integral = if job.is_refined() { Integral::Refined } else { Integral::Grid };
+        Self {
+            contrast: Some(right.sign.name().to_owned()),
+            noise: Some(model.to_owned()),
+            noise_groups: (right.noise != NoiseModel::White).then(|| right.noise_groups.name().to_owned()),
+            noise_images: is_found.then_some(right.noise_images),
+            noise_spectrum_crc32: noise.crc32(),
+            integral: Some(integral.name().to_owned()),
+            modes: job.is_refined().then_some(right.n_modes),
+            symmetry: Some(job.symmetry.to_string()),
+            poses_from: Some(right.poses_from.name().to_owned()),
+            view_sigma: is_known.then_some(right.view_sigma_deg),
+            shift_sigma: is_known.then_some(right.shift_sigma_angstrom),
+        }
+    }
+}
+
 impl RecordedLikelihood {
     /// The settings in a manifest; what is damaged there counts as not said.
     pub fn of(manifest: &Manifest) -> Self {
         serde_json::from_value(Value::Object(manifest.settings.others.clone())).unwrap_or_default()
+    }
+
+    /// Whether the likelihood is right.
+    pub fn is_right(&self) -> bool {
+        self.likelihood == "right"
+    }
+
+    /// What is kept of every unit beside best poses.
+    pub(crate) fn kept(&self) -> Kept {
+        let Self { integrated, pairs, full_cross_correlation: full, .. } = *self;
+        Kept { integrated, pairs, full, right: self.is_right() }
     }
 }
 
@@ -88,10 +173,10 @@ impl RecordedLikelihood {
 ///
 /// # Errors
 /// When the descriptor of images that are made on the way can't be written.
-pub(crate) fn new_manifest(job: &LikelihoodJob, warnings: &[Warning]) -> Result<Manifest> {
+pub(crate) fn new_manifest(job: &LikelihoodJob, noise: &Noise, warnings: &[Warning]) -> Result<Manifest> {
     let all = 0..job.n_all_units();
     let of_images = job.conversion.as_deref().map(Conversion::recorded_settings).transpose()?;
-    let mut others = recorded_settings(job);
+    let mut others = recorded_settings(job, noise);
     if let Some(of_images) = &of_images {
         others.extend(settings_of_images(of_images));
     }
@@ -174,11 +259,18 @@ fn inputs(job: &LikelihoodJob) -> Vec<InputFile> {
     inputs
 }
 
-fn recorded_settings(job: &LikelihoodJob) -> Map<String, Value> {
+fn recorded_settings(job: &LikelihoodJob, noise: &Noise) -> Map<String, Value> {
     let (settings, descriptor) = (&job.settings, &job.descriptor);
     let descriptor_crc32 = descriptor.to_bytes().ok().map(|bytes| format!("{:08x}", crc32fast::hash(&bytes)));
     let others = RecordedLikelihood {
-        likelihood: "plain".to_owned(),
+        likelihood: job.settings.likelihood.name().to_owned(),
+        degrees_of_freedom: match job.formula().is_cryolike() {
+            true => IndependentValues::Pixels,
+            false => job.settings.independent_values.unwrap_or_default(),
+        }
+        .name()
+        .to_owned(),
+        right: RecordedRight::of(job, noise),
         structures: job.structures.iter().map(|structure| structure.name.clone()).collect(),
         structure_places: job.structures.iter().map(|structure| structure.place).collect(),
         n_templates: job.structures.iter().map(|structure| structure.views.len()).collect(),

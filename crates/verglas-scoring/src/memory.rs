@@ -21,6 +21,8 @@ pub(crate) struct Sizes {
     pub(crate) number_bytes: usize,
     /// Bytes that making images takes; 0 where they are read.
     pub(crate) source_bytes: u64,
+    /// Bytes that templates between the views take; 0 where none are looked at.
+    pub(crate) between_bytes: u64,
 }
 
 /// What of the memory is for what, while one structure is compared.
@@ -46,6 +48,11 @@ impl Sizes {
         self.n_views as u64 * (2 * (self.n_points * self.number_bytes) as u64 + 64)
     }
 
+    /// Bytes that are held from the first image to the last.
+    fn fixed_bytes(&self) -> u64 {
+        self.template_bytes().saturating_add(self.source_bytes).saturating_add(self.between_bytes)
+    }
+
     /// All correlations of one image.
     pub(crate) fn full_bytes(&self) -> u64 {
         let n_poses = self.n_displacements as u64 * self.n_inplanes as u64;
@@ -61,13 +68,13 @@ impl Sizes {
 
     /// What is held beside the comparison itself: templates, one image, and what makes images.
     pub(crate) fn least_held_bytes(&self, settings: &LikelihoodSettings) -> u64 {
-        self.template_bytes().saturating_add(self.source_bytes).saturating_add(self.image_bytes(settings))
+        self.fixed_bytes().saturating_add(self.image_bytes(settings))
     }
 
     /// Divides the memory for stacks of at most `most_images`, where the comparison itself takes `least_search_bytes` at least.
     /// The least of both fits, as was checked before.
     pub(crate) fn plan(&self, settings: &LikelihoodSettings, least_search_bytes: u64, most_images: usize) -> Budget {
-        let (held, image) = (self.template_bytes().saturating_add(self.source_bytes), self.image_bytes(settings));
+        let (held, image) = (self.fixed_bytes(), self.image_bytes(settings));
         let room = settings.memory_bytes.saturating_sub(held);
         // A third is enough for images: what the comparison makes of them takes more.
         let for_images = (room / 3).min(room.saturating_sub(least_search_bytes));
@@ -109,13 +116,20 @@ pub(crate) fn check_room(output: &Path, bytes: u64) -> Result<()> {
 mod tests {
     use super::*;
 
-    const SIZES: Sizes =
-        Sizes { n_views: 100, n_points: 1000, n_displacements: 9, n_inplanes: 50, number_bytes: 4, source_bytes: 0 };
+    const SIZES: Sizes = Sizes {
+        n_views: 100,
+        n_points: 1000,
+        n_displacements: 9,
+        n_inplanes: 50,
+        number_bytes: 4,
+        source_bytes: 0,
+        between_bytes: 0,
+    };
 
     #[test]
     fn all_parts_together_are_what_is_allowed() {
         for source_bytes in [0, 50_000] {
-            let sizes = Sizes { source_bytes, ..SIZES };
+            let sizes = Sizes { source_bytes, between_bytes: source_bytes / 2, ..SIZES };
             for memory_bytes in [1 << 20, 3 << 20, 1 << 30] {
                 let settings = LikelihoodSettings { memory_bytes, ..LikelihoodSettings::default() };
                 let least = memory_bytes - sizes.least_held_bytes(&settings);

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use verglas_run::folder::JobFiles;
 
+/// The noise on each shell.
+pub(crate) const NOISE_SPECTRUM: &str = "noise_spectrum.csv";
 /// The displacements that were tried.
 pub const DISPLACEMENTS: &str = "displacements_set.pt";
 /// Folder of the matrices of all structures and images.
@@ -21,14 +23,15 @@ pub(crate) const PARQUET: &str = "results.parquet";
 /// The table for RELION.
 pub(crate) const STAR: &str = "results.star";
 
-const CLOSING: [&str; 7] = [DISPLACEMENTS, MATRICES[0], MATRICES[1], MATRICES[2], CSV, PARQUET, STAR];
+const CLOSING: [&str; 8] = [DISPLACEMENTS, MATRICES[0], MATRICES[1], MATRICES[2], CSV, PARQUET, STAR, NOISE_SPECTRUM];
 
 const CORRELATIONS: &str = "cross_correlation";
 const POSES: &str = "optimal_pose";
 const LIKELIHOODS: &str = "log_likelihood";
 const PAIRS: &str = "pairs";
+const REFINED: &str = "refined";
 const LEFT_OUT: &str = "skipped";
-const FOLDERS: [&str; 5] = [CORRELATIONS, POSES, LIKELIHOODS, PAIRS, LEFT_OUT];
+const FOLDERS: [&str; 6] = [CORRELATIONS, POSES, LIKELIHOODS, PAIRS, REFINED, LEFT_OUT];
 const STRUCTURE_STEM: &str = "template";
 
 /// Stems of the files in each folder.
@@ -49,6 +52,7 @@ fn stems(folder: &str) -> &'static [&'static str] {
             "inplane_rotation_stack_",
             "log_likelihood_stack_",
         ],
+        REFINED => &["refined_stack_"],
         LEFT_OUT => &["skipped_stack_"],
         _ => &[],
     }
@@ -69,6 +73,8 @@ pub struct UnitNames {
     pub integrated: String,
     /// With each template: correlation, displacement along axes 0 and 1, rotation, ℓ.
     pub pairs: [String; 5],
+    /// What a right likelihood says beside: `[images, fields]`.
+    pub refined: String,
     /// The images that were left out, and why; there only where some were.
     pub left_out: String,
 }
@@ -86,20 +92,33 @@ impl UnitNames {
             optimal: name(LIKELIHOODS, 0),
             integrated: name(LIKELIHOODS, 1),
             pairs: std::array::from_fn(|file| name(PAIRS, file)),
+            refined: name(REFINED, 0),
             left_out: name(LEFT_OUT, 0),
         }
     }
 
     /// The files that every unit has, the one that is published last at the end.
-    pub(crate) fn expected(&self, integrated: bool, pairs: bool, full: bool) -> Vec<&str> {
+    pub(crate) fn expected(&self, kept: Kept) -> Vec<&str> {
+        let Kept { integrated, pairs, full, right } = kept;
         let mut files: Vec<&str> = vec![&self.cross_correlation];
         files.extend(full.then_some(self.full_cross_correlation.as_str()));
         files.extend(self.optimal_pose.iter().map(String::as_str));
         files.extend(self.pairs.iter().map(String::as_str).filter(|_| pairs));
         files.extend(integrated.then_some(self.integrated.as_str()));
+        files.extend(right.then_some(self.refined.as_str()));
         files.push(&self.optimal);
         files
     }
+}
+
+/// What is kept of every unit beside best poses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) integrated: bool,
+    pub(crate) pairs: bool,
+    pub(crate) full: bool,
+    /// Whether the likelihood is right.
+    pub(crate) right: bool,
 }
 
 /// Ending of the files in a folder.
@@ -108,11 +127,11 @@ fn ending(folder: &str) -> &'static str {
 }
 
 /// The folders that every structure's files are in.
-pub(crate) fn folders_of(structure: usize, pairs: bool) -> Vec<String> {
+pub(crate) fn folders_of(structure: usize, kept: Kept) -> Vec<String> {
     let all = all_folders_of(structure);
     all.into_iter()
         .zip(FOLDERS)
-        .filter(|(_, kind)| *kind != LEFT_OUT && (pairs || *kind != PAIRS))
+        .filter(|(_, kind)| *kind != LEFT_OUT && (kept.pairs || *kind != PAIRS) && (kept.right || *kind != REFINED))
         .map(|f| f.0)
         .collect()
 }
@@ -213,8 +232,11 @@ mod tests {
         assert_eq!(names.integrated, "template12/log_likelihood/log_likelihood_integrated_fourier_stack_000003.pt");
         assert_eq!(names.pairs[3], "template12/pairs/inplane_rotation_stack_000003.pt");
         assert_eq!(names.left_out, "template12/skipped/skipped_stack_000003.json");
-        assert_eq!(names.expected(true, false, false).len(), 7);
-        assert_eq!(names.expected(false, true, true).last(), Some(&names.optimal.as_str()));
+        assert_eq!(names.expected(Kept { integrated: true, pairs: false, full: false, right: false }).len(), 7);
+        assert_eq!(
+            names.expected(Kept { integrated: false, pairs: true, full: true, right: false }).last(),
+            Some(&names.optimal.as_str())
+        );
     }
 
     #[test]
@@ -223,7 +245,11 @@ mod tests {
         for (place, structure) in [0, 12].into_iter().enumerate() {
             for stack in 0..4 {
                 let names = UnitNames::of(structure, stack);
-                for name in names.expected(true, true, true).into_iter().chain([names.left_out.as_str()]) {
+                for name in names
+                    .expected(Kept { integrated: true, pairs: true, full: true, right: true })
+                    .into_iter()
+                    .chain([names.left_out.as_str()])
+                {
                     let (folder, name) = name.rsplit_once('/').unwrap();
                     assert_eq!(files.unit_of(folder, name), Some(4 * place + stack), "{folder}/{name}");
                 }

@@ -54,7 +54,8 @@ impl LikelihoodJob {
     /// What suffices whatever the templates are.
     fn sufficient_bytes<T: Number>(&self, structure: &StructureTemplates) -> u64 {
         let settings = self.comparison(u64::MAX);
-        Search::<T>::sufficient_memory_bytes(&self.geometry, &self.displacements, structure.views.len(), &settings)
+        let n_views = structure.views.len();
+        Search::<T>::sufficient_memory_bytes(&self.geometry, &self.displacements, n_views, &settings, self.is_refined())
     }
 
     /// What these templates take.
@@ -63,6 +64,7 @@ impl LikelihoodJob {
         let tell = |error| -> Error { told(error, structure, None, 0) };
         let templates = TemplateSet::new(&self.geometry, &values, &structure.views.weight).map_err(tell)?;
         let settings = self.comparison(u64::MAX);
-        Search::needed_memory_bytes(&self.geometry, templates, &self.displacements, &settings).map_err(tell)
+        Search::needed_memory_bytes(&self.geometry, templates, &self.displacements, &settings, self.is_refined())
+            .map_err(tell)
     }
 }

@@ -15,7 +15,7 @@ use crate::settings::TableFormat;
 pub(crate) struct ParquetTable<T>(Infallible, PhantomData<T>);
 
 impl<T: Number> ParquetTable<T> {
-    pub(crate) fn start(_: Checksummed) -> Result<Self> {
+    pub(crate) fn start(_: Checksummed, _: bool) -> Result<Self> {
         Err(TableFormat::without_parquet())
     }
 
@@ -32,7 +32,7 @@ impl<T: Number> ParquetTable<T> {
 pub(crate) struct ParquetRows(Infallible);
 
 impl ParquetRows {
-    pub(crate) fn open(_: &Path) -> Result<Self> {
+    pub(crate) fn open(_: &Path, _: bool) -> Result<Self> {
         Err(TableFormat::without_parquet())
     }
 

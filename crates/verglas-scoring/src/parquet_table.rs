@@ -21,7 +21,7 @@ use verglas_core::error::{Error, Result};
 
 use crate::checksummed::Checksummed;
 use crate::number::Number;
-use crate::row::{COLUMNS, Cell, ColumnType, Row, Value};
+use crate::row::{Cell, ColumnType, Row, Value, columns};
 
 /// Rows of a group: some 12 MiB.
 const GROUP_ROWS: usize = 1 << 16;
@@ -71,20 +71,20 @@ fn is_single<T: Number>() -> bool {
 }
 
 impl<T: Number> ParquetTable<T> {
-    /// Starts the table.
+    /// Starts the table, of right likelihoods or others.
     ///
     /// # Errors
     /// When it can't be written.
-    pub(crate) fn start(file: Checksummed) -> Result<Self> {
-        let path = file.path().to_owned();
+    pub(crate) fn start(file: Checksummed, right: bool) -> Result<Self> {
+        let (path, columns) = (file.path().to_owned(), columns(right));
         let start = || {
             let fields: std::result::Result<Vec<_>, _> =
-                COLUMNS.iter().map(|&(name, of)| schema_of(name, of, is_single::<T>()).map(Arc::new)).collect();
+                columns.iter().map(|&(name, of)| schema_of(name, of, is_single::<T>()).map(Arc::new)).collect();
             let schema = Type::group_type_builder("results").with_fields(fields?).build()?;
             SerializedFileWriter::new(file, Arc::new(schema), Arc::new(WriterProperties::builder().build()))
         };
         let writer = start().map_err(|error| not_written(&path, error))?;
-        let columns = COLUMNS.iter().map(|&(_, of)| Column::new(of, is_single::<T>())).collect();
+        let columns = columns.iter().map(|&(_, of)| Column::new(of, is_single::<T>())).collect();
         Ok(Self { writer, path, columns, n_rows: 0, precision: PhantomData })
     }
 
@@ -213,7 +213,8 @@ pub(crate) struct ParquetRows {
     path: PathBuf,
     /// The group that is read next.
     group: usize,
-    /// The values of the group that was read last, by [`COLUMNS`].
+    types: Vec<ColumnType>,
+    /// The values of the group that was read last.
     columns: Vec<Vec<Option<Value>>>,
     /// The row of it that is taken next.
     row: usize,
@@ -224,15 +225,18 @@ impl ParquetRows {
     ///
     /// # Errors
     /// When it can't be read, or has other columns.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path, right: bool) -> Result<Self> {
+        let expected = columns(right);
         let file = verglas_formats::open_regular(path)
             .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
         let reader = SerializedFileReader::new(file).map_err(|error| not_read(path, &error))?;
         let schema = reader.metadata().file_metadata().schema_descr();
-        if !schema.columns().iter().map(|column| column.name()).eq(COLUMNS.iter().map(|(name, _)| *name)) {
+        if !schema.columns().iter().map(|column| column.name()).eq(expected.iter().map(|(name, _)| *name)) {
             return Err(Error::format(format!("`{}` has other columns than `results.csv`", path.display())));
         }
-        Ok(Self { reader, path: path.to_owned(), group: 0, columns: vec![Vec::new(); COLUMNS.len()], row: 0 })
+        let types: Vec<ColumnType> = expected.iter().map(|(_, of)| *of).collect();
+        let columns = vec![Vec::new(); types.len()];
+        Ok(Self { reader, path: path.to_owned(), group: 0, types, columns, row: 0 })
     }
 
     /// The value of each column in the next row.
@@ -257,7 +261,7 @@ impl ParquetRows {
         let group = self.reader.get_row_group(self.group)?;
         for (at, column) in self.columns.iter_mut().enumerate() {
             *column = match group.metadata().column(at).column_type() {
-                PhysicalType::INT64 if COLUMNS[at].1 == ColumnType::Identity => {
+                PhysicalType::INT64 if self.types[at] == ColumnType::Identity => {
                     read_column::<Int64Type>(&*group, at, |&value| Value::Number(value as u64 as f64))?
                 }
                 PhysicalType::INT64 => read_column::<Int64Type>(&*group, at, |&value| Value::Number(value as f64))?,

@@ -14,6 +14,7 @@ use std::f64::consts::{FRAC_PI_2, PI};
 
 use verglas_fourier::pose::{Pose, wrap_angle};
 use verglas_fourier::sphere::rotation;
+use verglas_likelihood::refine::ContinuousPose;
 use verglas_structures::AxisOrder;
 
 /// A view, a rotation and a displacement.
@@ -64,9 +65,69 @@ impl TemplatePose {
     }
 }
 
+/// RELION's angles and origin of a pose between the grid's.
+pub fn continuous_in_relions_convention(pose: &ContinuousPose, axes: AxisOrder) -> (Pose, [f64; 2]) {
+    let ([azimuth, polar, rotation], displacement_angstrom) = pose.as_template();
+    TemplatePose { azimuth, polar, gamma: 0.0, rotation, displacement_angstrom }.in_relions_convention(axes)
+}
+
+/// The pose that RELION's angles, radians, and origin, Å, stand for, of templates with these axes.
+///
+/// ```text
+/// α = rot − π     β = π − tilt     ω = −psi − π/2     d_0 = X sin ω − Y cos ω     d_1 = −X cos ω − Y sin ω
+/// ```
+///
+/// Where x and z are exchanged: G = Q·A·X, whose last row is (sin β cos α, sin β sin α, cos β), ω = atan2(G_12, −G_02).
+pub fn from_relions_convention(pose: &Pose, [x, y]: [f64; 2], axes: AxisOrder) -> ContinuousPose {
+    let (azimuth, polar, angle) = match axes {
+        AxisOrder::Zyx => (pose.rot - PI, PI - pose.tilt, -pose.psi - FRAC_PI_2),
+        AxisOrder::Xyz => {
+            let a = pose.matrix();
+            let row = |row: usize| [a[row][2], a[row][1], a[row][0]];
+            let g = [row(1), row(0), row(2)];
+            let sine = g[2][0].hypot(g[2][1]);
+            // Seen along z or from behind, only the sum or difference of α and ω is determined.
+            let is_upright = sine > 16.0 * f64::EPSILON;
+            let azimuth = if is_upright { g[2][1].atan2(g[2][0]) } else { 0.0 };
+            let angle = if is_upright { g[1][2].atan2(-g[0][2]) } else { g[0][1].atan2(g[1][1]) };
+            (azimuth, sine.atan2(g[2][2]), angle)
+        }
+    };
+    let (sin, cos) = angle.sin_cos();
+    ContinuousPose::of_template(&rotation(azimuth, polar, 0.0), angle, [x * sin - y * cos, -x * cos - y * sin])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn poses_in_relions_convention_lead_back() {
+        let mut seed = 1_u64;
+        let mut draw = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        for axes in [AxisOrder::Zyx, AxisOrder::Xyz] {
+            for case in 0..500 {
+                let polar = match case {
+                    0 => 0.0,
+                    1 => PI,
+                    _ => (1.0 - 2.0 * draw()).acos(),
+                };
+                let view = rotation(6.28 * draw(), polar, 0.0);
+                let pose = ContinuousPose::of_template(&view, 6.28 * draw(), [8.0 * draw() - 4.0, 8.0 * draw() - 4.0]);
+                let (angles, origin) = continuous_in_relions_convention(&pose, axes);
+                let back = from_relions_convention(&angles, origin, axes);
+                for (found, expected) in back.rotation.iter().flatten().zip(pose.rotation.iter().flatten()) {
+                    assert!((found - expected).abs() < 1e-9, "{axes:?} {case}: {found} {expected}");
+                }
+                for (found, expected) in back.shift_angstrom.iter().zip(pose.shift_angstrom) {
+                    assert!((found - expected).abs() < 1e-9, "{axes:?} {case}: {found} {expected}");
+                }
+            }
+        }
+    }
 
     /// RELION's matrix by the definition: the rows are the directions of the columns, of the rows and of the view in the
     /// structure's frame. Between left-handed frames, the view is the other one.

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::{Findings, counted};
 use verglas_fourier::grid::Precision;
+use verglas_fourier::pose::Matrix3;
+use verglas_fourier::sphere::PointGroup;
 use verglas_likelihood::compare::ComparisonSettings;
 use verglas_likelihood::displacements::Displacements;
-use verglas_likelihood::{Formula, Geometry};
+use verglas_likelihood::refine::{ContinuousPose, Refinement, Slices};
+use verglas_likelihood::{ContrastSign, DegreesOfFreedom, Formula, Geometry};
 use verglas_particles::metadata::Input;
 use verglas_particles::settings::{DefocusAngleAxis, DescriptorSource};
 use verglas_particles::{Conversion, ConvertSettings};
@@ -18,11 +21,16 @@ use verglas_run::Shard;
 use verglas_run::descriptor::ImageDescriptor;
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::FolderRecord;
+use verglas_structures::AxisOrder;
+use verglas_structures::templates::RecordedTemplates;
 
+use crate::between::Between;
 use crate::failure::in_words;
 use crate::grids::compare_grids;
+use crate::known::{check_known, on_axes};
 use crate::memory::{Sizes, check_room};
-use crate::names::LikelihoodFiles;
+use crate::names::{Kept, LikelihoodFiles};
+use crate::right::{Likelihood, PosesFrom, RightSettings};
 use crate::settings::{ContrastSource, LikelihoodSettings, Particles, TableFormat};
 use crate::stacks::{AngleRule, ImageStack, StackGrids, check_contrast, find_stacks, planned_stacks};
 use crate::structures::{FoundStructures, StructureTemplates};
@@ -44,6 +52,12 @@ pub struct LikelihoodJob {
     pub(crate) displacements: Displacements,
     /// What comparing with each structure takes at least, beside templates and images.
     pub(crate) least_search_bytes: Vec<u64>,
+    /// Templates between the views, where poses between the grid's are looked at.
+    pub(crate) between: Option<Between>,
+    /// The structures' point group.
+    pub(crate) symmetry: PointGroup,
+    /// The rotations that they look the same after.
+    pub(crate) mates: Vec<Matrix3>,
 }
 
 impl LikelihoodJob {
@@ -164,6 +178,56 @@ impl LikelihoodJob {
         }
     }
 
+    /// How many independent values an image is taken to have.
+    pub(crate) fn degrees_of_freedom(&self) -> DegreesOfFreedom {
+        let n_pixels = self.descriptor.cartesian_grid.n_pixels();
+        self.settings.independent_values.unwrap_or_default().of_images(n_pixels)
+    }
+
+    /// What makes the likelihood right, if it is to be.
+    pub(crate) fn right(&self) -> Option<&RightSettings> {
+        self.settings.likelihood.right()
+    }
+
+    /// What is kept of every unit beside best poses.
+    pub(crate) fn kept(&self) -> Kept {
+        let LikelihoodSettings { integrated, pairs, full_cross_correlation: full, .. } = self.settings;
+        Kept { integrated, pairs, full, right: self.right().is_some() }
+    }
+
+    /// Whether poses between the grid's are looked at.
+    pub(crate) fn is_refined(&self) -> bool {
+        self.between.is_some()
+    }
+
+    fn between_bytes(&self, structure: &StructureTemplates) -> u64 {
+        let place = self.structures.iter().position(|other| other.place == structure.place);
+        let of = |between: &Between| place.and_then(|place| between.needed_bytes.get(place)).copied();
+        self.between.as_ref().and_then(of).unwrap_or(0)
+    }
+
+    /// What looking between the grid's poses needs.
+    pub(crate) fn refinement<'s>(
+        &'s self,
+        slices: &'s dyn Slices,
+        views: &'s [Matrix3],
+        right: &RightSettings,
+    ) -> Refinement<'s> {
+        let pixel_angstrom = self.descriptor.cartesian_grid.pixel_size_angstrom()[0];
+        Refinement { slices, views, mates: &self.mates, n_modes: right.n_modes, pixel_angstrom, particle_scales: &[] }
+    }
+
+    /// The poses of a stack's images that are known beforehand, on a structure's axes; where all are searched, none.
+    ///
+    /// # Errors
+    /// When the metadata can't be read.
+    pub(crate) fn known(&self, stack: &ImageStack, axes: AxisOrder) -> Result<Vec<Option<ContinuousPose>>> {
+        match self.right().map(|right| right.poses_from) {
+            None | Some(PosesFrom::Search) => Ok(vec![None; stack.n_images]),
+            Some(_) => Ok(on_axes(&stack.known_poses()?, axes)),
+        }
+    }
+
     pub(crate) fn angle_rule(&self) -> AngleRule {
         angle_rule(&self.settings)
     }
@@ -176,6 +240,10 @@ impl LikelihoodJob {
             integrated: self.settings.integrated || self.settings.pairs,
             pairs: self.settings.pairs,
             full: self.settings.full_cross_correlation,
+            sign: self.right().map_or(ContrastSign::Any, |right| right.sign.contrast_sign()),
+            degrees_of_freedom: self.degrees_of_freedom(),
+            // It stands for no cell of its own.
+            weighs_appended: self.right().is_none(),
             n_threads: self.settings.n_threads,
             memory_bytes,
             ..ComparisonSettings::default()
@@ -194,6 +262,7 @@ impl LikelihoodJob {
                 Precision::Double => 8,
             },
             // That there is a transform is checked with the images.
+            between_bytes: self.between_bytes(structure),
             source_bytes: self.conversion.as_ref().and_then(|images| images.image_maker_bytes().ok()).unwrap_or(0),
         }
     }
@@ -208,9 +277,12 @@ impl LikelihoodJob {
         particles: &Particles,
         templates: &Path,
         output: Option<&Path>,
-        settings: LikelihoodSettings,
+        mut settings: LikelihoodSettings,
         findings: &mut Findings,
     ) -> Option<Self> {
+        if settings.as_cryolike {
+            settings.likelihood = Likelihood::Plain;
+        }
         if let Some(shard) = settings.shard
             && !shard.is_valid()
         {
@@ -256,6 +328,7 @@ impl LikelihoodJob {
         let displacements = Displacements::new(settings.max_displacement_pixels, pixel, n_0, n_1);
         let displacements =
             or_tell(displacements.map_err(|error| Error::caused_by(ErrorKind::Value, error)), findings)?;
+        let symmetry = or_tell(symmetry_of(templates, &settings), findings)?;
         let mut job = Self {
             settings,
             particles: particles.path(),
@@ -268,7 +341,19 @@ impl LikelihoodJob {
             geometry,
             displacements,
             least_search_bytes: Vec::new(),
+            between: None,
+            symmetry,
+            mates: symmetry.rotations(),
         };
+        job.check_band(findings);
+        check_known(&job.stacks, &job.settings, findings);
+        if let Err(error) = job.check_noise() {
+            findings.error(error);
+        }
+        match Between::find(templates, &job.structures, &job.settings, findings) {
+            Ok(between) => job.between = between,
+            Err(error) => findings.error(error),
+        }
         // Templates that are wrong take any memory.
         if findings.errors.is_empty() {
             match job.least_search_bytes() {
@@ -279,6 +364,24 @@ impl LikelihoodJob {
         job.check_room(output, findings);
         job.note_decisions(findings);
         Some(job)
+    }
+
+    /// Whether the band holds enough to tell the noise from.
+    fn check_band(&self, findings: &mut Findings) {
+        if self.formula().is_cryolike() || self.degrees_of_freedom() != DegreesOfFreedom::Band {
+            return;
+        }
+        let m = self.geometry.degrees_of_freedom();
+        let radius = self.geometry.grid().radius_max();
+        let what = format!("the grid out to radius {radius} holds {m:.0} independent values of an image (4π·radius²)");
+        if m < LEAST_VALUES {
+            findings.error(
+                Error::value(format!("{what}, expected at least {LEAST_VALUES}"))
+                    .with_hint("convert and make templates with a larger box or more resolution"),
+            );
+        } else if m < FEW_VALUES {
+            findings.warn("small-band", format!("{what}: with less than {FEW_VALUES}, log-likelihoods of wrong structures are a few percent too near"));
+        }
     }
 
     /// Whether the disk has room.
@@ -323,6 +426,26 @@ impl LikelihoodJob {
         findings.note(format!("{}, within {memory}", counted(n_threads, "thread")));
     }
 }
+
+/// The point group that is given, else that of the templates.
+fn symmetry_of(templates: &Path, settings: &LikelihoodSettings) -> Result<PointGroup> {
+    let given = settings.likelihood.right().and_then(|right| right.symmetry);
+    let record = FolderRecord::read(templates).ok();
+    let recorded = record.map(|record| RecordedTemplates::of(record.first()).symmetry);
+    let own: PointGroup = recorded.and_then(|symmetry| symmetry.parse().ok()).unwrap_or(PointGroup::Cyclic(1));
+    match given {
+        Some(given) if own != PointGroup::Cyclic(1) && given != own => Err(Error::value(format!(
+            "symmetry {given} is given, and the templates in `{}` are those of an asymmetric unit of {own}",
+            templates.display()
+        ))),
+        given => Ok(given.unwrap_or(own)),
+    }
+}
+
+/// Independent values below which there is no telling.
+const LEAST_VALUES: f64 = 50.0;
+/// Independent values below which likelihoods are a little off.
+const FEW_VALUES: f64 = 200.0;
 
 fn angle_rule(settings: &LikelihoodSettings) -> AngleRule {
     AngleRule { axis: settings.defocus_angle_axis, as_cryolike: settings.as_cryolike }

@@ -14,6 +14,7 @@ use crate::left_out::{self, LeftOut};
 use crate::names::{UnitNames, left_out_folder};
 use crate::number::Number;
 use crate::prepare::LikelihoodJob;
+use crate::refined::{FIELDS, RefinedNumbers};
 
 /// Results of pairs and of poses, while a unit is made.
 pub(crate) struct Tensors {
@@ -26,6 +27,8 @@ pub(crate) struct Tensors {
 /// What came of all images of a unit; those that were left out have no result.
 pub(crate) struct UnitOutcome {
     pub(crate) results: Vec<Option<ImageResult>>,
+    /// What a right likelihood says beside, of each image.
+    pub(crate) refined: Vec<RefinedNumbers>,
     pub(crate) left_out: LeftOut,
 }
 
@@ -90,9 +93,15 @@ impl LikelihoodJob {
             files.push(record(name, file.finish(crcs.into_iter())?));
         }
         if self.settings.integrated {
-            let integrated: Vec<f64> =
-                results.iter().map(|result| number(result, &|result| result.log_likelihood_integrated)).collect();
+            let integrated: Vec<f64> = results.iter().map(|result| number(result, &integrated_of)).collect();
             files.push(write(&names.integrated, tensor(&integrated)?)?);
+        }
+        if self.right().is_some() {
+            let numbers: Vec<f64> = outcome.refined.iter().flat_map(|numbers| numbers.0).collect();
+            let mut bytes = Vec::new();
+            write_pt(&mut bytes, &[results.len() as u64, FIELDS.len() as u64], &numbers)
+                .map_err(|error| Error::value(format!("no tensor can be written: {error}")))?;
+            files.push(write(&names.refined, bytes)?);
         }
         let list = output.path(&names.left_out);
         if outcome.left_out.is_empty() {
@@ -105,8 +114,7 @@ impl LikelihoodJob {
         }
         // All else is on the disk before the last file is: with that a unit is done.
         folders.iter().try_for_each(|folder| sync_folder(&output.path(folder)))?;
-        let optimal: Vec<f64> =
-            results.iter().map(|result| number(result, &|result| result.log_likelihood_optimal)).collect();
+        let optimal: Vec<f64> = results.iter().map(|result| number(result, &optimal_of)).collect();
         files.push(write(&names.optimal, tensor(&optimal)?)?);
         let folder = output.path(&names.optimal);
         sync_folder(folder.parent().unwrap_or(Path::new(".")))?;
@@ -117,6 +125,16 @@ impl LikelihoodJob {
     pub(crate) fn angle(&self, rotation: usize) -> f64 {
         std::f64::consts::TAU * rotation as f64 / self.geometry.n_inplanes() as f64
     }
+}
+
+/// ln L of an image: between the grid's poses, where these were looked at.
+pub(crate) fn integrated_of(result: &ImageResult) -> f64 {
+    result.refined.map_or(result.log_likelihood_integrated, |refined| refined.log_likelihood)
+}
+
+/// ℓ at an image's best pose: of the best mode, where modes were looked at.
+pub(crate) fn optimal_of(result: &ImageResult) -> f64 {
+    result.refined.map_or(result.log_likelihood_optimal, |refined| refined.log_likelihood_optimal)
 }
 
 /// The place of ℓ among the tensors of pairs.

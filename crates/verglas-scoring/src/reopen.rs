@@ -10,6 +10,7 @@ use verglas_run::whole::sha256_of;
 
 use crate::manifest::RecordedLikelihood;
 use crate::prepare::LikelihoodJob;
+use crate::right::{Integral, Likelihood, NoiseModel, RightSettings};
 use crate::settings::{ContrastSource, LikelihoodSettings, StructureChoice};
 
 /// The manifests of a folder of likelihoods in which every unit is there.
@@ -83,6 +84,15 @@ impl FinishedFolder {
                 None => None,
             },
             max_stacks: Some(recorded.n_images.len()),
+            // What is read of units; nothing is looked for that only computing needs.
+            likelihood: match recorded.is_right() {
+                true => Likelihood::Right(RightSettings {
+                    noise: NoiseModel::White,
+                    integral: Some(Integral::Grid),
+                    ..RightSettings::default()
+                }),
+                false => Likelihood::Plain,
+            },
             as_cryolike: recorded.as_cryolike,
             ..LikelihoodSettings::default()
         };

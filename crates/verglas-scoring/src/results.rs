@@ -10,6 +10,7 @@ use crate::left_out::{self, LeftOut};
 use crate::names::UnitNames;
 use crate::number::Number;
 use crate::prepare::LikelihoodJob;
+use crate::refined::{self, RefinedNumbers};
 
 /// The results of one structure against one stack, one for each image.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct UnitResults<T> {
     pub(crate) rotation: Vec<usize>,
     pub(crate) optimal: Vec<f64>,
     pub(crate) integrated: Option<Vec<f64>>,
+    /// What a right likelihood says beside.
+    pub(crate) refined: Option<Vec<RefinedNumbers>>,
     /// Images that were left out: their other values mean nothing.
     pub(crate) left_out: LeftOut,
 }
@@ -34,6 +37,8 @@ pub(crate) struct ResultFrame<'a> {
     pub(crate) n_inplanes: usize,
     /// Whether likelihoods were integrated.
     pub(crate) integrated: bool,
+    /// Whether they are right.
+    pub(crate) right: bool,
 }
 
 impl LikelihoodJob {
@@ -43,6 +48,7 @@ impl LikelihoodJob {
             displacements: &self.displacements,
             n_inplanes: self.geometry.n_inplanes(),
             integrated: self.settings.integrated,
+            right: self.right().is_some(),
         }
     }
 }
@@ -94,6 +100,10 @@ impl<T: Number> UnitResults<T> {
             optimal: read_numbers(&root.join(&names.optimal), n)?,
             integrated: match frame.integrated {
                 true => Some(read_numbers(&root.join(&names.integrated), n)?),
+                false => None,
+            },
+            refined: match frame.right {
+                true => Some(refined::read(&root.join(&names.refined), n)?),
                 false => None,
             },
             left_out,

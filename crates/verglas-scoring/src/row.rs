@@ -9,6 +9,7 @@ use crate::names::UnitNames;
 use crate::number::Number;
 use crate::pose::TemplatePose;
 use crate::prepare::LikelihoodJob;
+use crate::refined::{RefinedNumbers, column_types};
 use crate::results::{UnitResults, best_of};
 use crate::stacks::ImageStack;
 use crate::structures::StructureTemplates;
@@ -29,8 +30,8 @@ pub(crate) enum ColumnType {
     Truth,
 }
 
-/// The columns of the table of all images and structures, in order.
-pub(crate) const COLUMNS: [(&str, ColumnType); 24] = [
+/// The columns of the table of all images and structures, in order; those of a right likelihood stand before the last.
+const COLUMNS: [(&str, ColumnType); 24] = [
     ("image", ColumnType::Whole),
     ("stack", ColumnType::Whole),
     ("index", ColumnType::Whole),
@@ -59,6 +60,13 @@ pub(crate) const COLUMNS: [(&str, ColumnType); 24] = [
 
 /// Columns that say which image and structure a row is about; the others but the last are what was found.
 const N_OF_IMAGE: usize = 9;
+
+/// The columns of a table, in order: more of them where the likelihood is right.
+pub(crate) fn columns(right: bool) -> Vec<(&'static str, ColumnType)> {
+    let (last, others) = COLUMNS.split_last().expect("there are columns");
+    let of_right = right.then(column_types).into_iter().flatten();
+    others.iter().copied().chain(of_right).chain([*last]).collect()
+}
 
 /// A value of a column.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,6 +118,8 @@ pub(crate) struct Row<T> {
     pub(crate) inplane_rotation_deg: f64,
     pub(crate) optimal: f64,
     pub(crate) integrated: Option<f64>,
+    /// What a right likelihood says beside.
+    pub(crate) refined: Option<RefinedNumbers>,
     /// rot, tilt, psi.
     pub(crate) angles_deg: [f64; 3],
     pub(crate) origin_angstrom: [f64; 2],
@@ -159,6 +169,9 @@ impl<'a, T: Number> StackResults<'a, T> {
             displacement_angstrom,
         };
         let (angles, origin_angstrom) = pose.in_relions_convention(templates.axis_order);
+        let of_grid = ([angles.rot, angles.tilt, angles.psi].map(f64::to_degrees), origin_angstrom);
+        let refined = unit.refined.as_ref().map(|refined| refined[image]);
+        let (angles_deg, origin_angstrom) = refined.and_then(|refined| refined.pose()).unwrap_or(of_grid);
         let file = self.sources.files.get(image).map(|file| String::from_utf8_lossy(file).into_owned());
         Row {
             image: self.stack.first_image + image,
@@ -176,7 +189,8 @@ impl<'a, T: Number> StackResults<'a, T> {
             inplane_rotation_deg: 360.0 * rotation as f64 / job.geometry.n_inplanes() as f64,
             optimal: unit.optimal[image],
             integrated: unit.integrated.as_ref().map(|integrated| integrated[image]),
-            angles_deg: [angles.rot, angles.tilt, angles.psi].map(f64::to_degrees),
+            refined,
+            angles_deg,
             origin_angstrom,
             is_at_edge: job.is_at_edge(place),
             is_best: Some(structure) == best,
@@ -201,15 +215,15 @@ fn quoted(text: &str) -> String {
 }
 
 impl<T: Number> Row<T> {
-    /// The values of [`COLUMNS`].
-    pub(crate) fn into_cells(self) -> [Cell<T>; COLUMNS.len()] {
+    /// The values of [`columns`].
+    pub(crate) fn into_cells(self) -> Vec<Cell<T>> {
         let whole = |value: usize| Cell::Whole(value as i64);
         let known = |value: Option<i64>| value.map_or(Cell::Empty, Cell::Whole);
         let [x, y] = self.displacement_angstrom;
         let [rot, tilt, psi] = self.angles_deg;
         let [origin_x, origin_y] = self.origin_angstrom;
         let is_skipped = self.skipped.is_some();
-        let mut cells = [
+        let mut cells = vec![
             whole(self.image),
             whole(self.stack),
             whole(self.index),
@@ -233,12 +247,19 @@ impl<T: Number> Row<T> {
             Cell::Double(origin_y),
             Cell::Truth(self.is_at_edge),
             Cell::Truth(self.is_best),
-            self.skipped.map_or(Cell::Empty, Cell::Text),
         ];
+        for ((_, of), &number) in column_types().zip(self.refined.iter().flat_map(|refined| refined.in_tables())) {
+            cells.push(match of {
+                _ if number.is_nan() => Cell::Empty,
+                ColumnType::Whole => Cell::Whole(number as i64),
+                _ => Cell::Double(number),
+            });
+        }
         if is_skipped {
             // What the comparison would have found.
-            cells[N_OF_IMAGE..COLUMNS.len() - 1].fill(Cell::Empty);
+            cells[N_OF_IMAGE..].fill(Cell::Empty);
         }
+        cells.push(self.skipped.map_or(Cell::Empty, Cell::Text));
         cells
     }
 
@@ -253,7 +274,7 @@ impl<T: Number> Row<T> {
             Cell::Double(value) => value.to_string(),
             Cell::Truth(value) => u8::from(value).to_string(),
         };
-        self.into_cells().map(text).join(",")
+        self.into_cells().into_iter().map(text).collect::<Vec<_>>().join(",")
     }
 }
 
@@ -279,6 +300,7 @@ mod tests {
             inplane_rotation_deg: 30.0,
             optimal: -1234.5,
             integrated: Some(-1230.25),
+            refined: None,
             angles_deg: [1.0, 2.0, 3.0],
             origin_angstrom: [4.0, 5.0],
             is_at_edge: true,
@@ -292,7 +314,11 @@ mod tests {
         );
         assert_eq!(is_skipped[23], Cell::Text("why".to_owned()));
         let row = Row { skipped: None, ..row };
-        for (cell, (name, of)) in row.clone().into_cells().iter().zip(COLUMNS) {
+        let right = Row { refined: Some(RefinedNumbers(std::array::from_fn(|at| at as f64))), ..row.clone() };
+        let both = [(row.clone().into_cells(), columns(false)), (right.into_cells(), columns(true))];
+        assert!(both.iter().all(|(cells, columns)| cells.len() == columns.len()));
+        let all = both.iter().flat_map(|(cells, columns)| cells.iter().zip(columns.iter().copied()));
+        for (cell, (name, of)) in all {
             let found = match cell {
                 Cell::Empty if name == "skipped" => ColumnType::Text,
                 Cell::Empty => panic!("{name} is empty"),

@@ -11,8 +11,10 @@ use verglas_core::hint::Hint;
 use verglas_core::{Observer, StopFlag};
 use verglas_formats::pt::write_pt;
 use verglas_fourier::grid::Precision;
+use verglas_fourier::pose::Matrix3;
 use verglas_likelihood::TemplateSet;
 use verglas_likelihood::compare::Search;
+use verglas_run::Existing;
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::{FileRecord, Manifest, RunState, manifest_name};
 use verglas_run::recorder::{ChunkTimes, Recorder};
@@ -23,7 +25,7 @@ use crate::failure::told;
 use crate::images::ImageReader;
 use crate::left_out;
 use crate::manifest::new_manifest;
-use crate::names::{DISPLACEMENTS, LikelihoodFiles};
+use crate::names::{DISPLACEMENTS, LikelihoodFiles, NOISE_SPECTRUM};
 use crate::number::Number;
 use crate::prepare::LikelihoodJob;
 use crate::summary::LikelihoodSummary;
@@ -71,7 +73,9 @@ impl LikelihoodJob {
             warnings.push(warning);
         }
         let images = ImageReader::new(self.conversion.as_deref())?;
-        let mut manifest = new_manifest(self, &warnings)?;
+        let is_earlier_kept = self.settings.existing == Existing::Resume || self.settings.shard.is_some();
+        let noise = self.noise::<T>(&output, &images, is_earlier_kept, (observer, stop), &mut warnings)?;
+        let mut manifest = new_manifest(self, &noise, &warnings)?;
         // It is written anew when shards begin.
         let earlier = Manifest::read(&output.path(manifest_name(self.settings.shard)));
         let kept = make_way(&output, &mut manifest, self.settings.existing, self.own_units(), stop)?;
@@ -88,8 +92,15 @@ impl LikelihoodJob {
 
         let recorder = Recorder::begin(manifest, &output, start)?;
         let told = Told::default();
-        let around =
-            Surroundings { output: &output, recorder: &recorder, observer, stop, told: &told, images: &images };
+        let around = Surroundings {
+            output: &output,
+            recorder: &recorder,
+            observer,
+            stop,
+            told: &told,
+            images: &images,
+            noise: &noise,
+        };
         let closing = match self.make_all::<T>(&to_do, &around) {
             Ok(closing) => closing,
             Err(error) => {
@@ -119,6 +130,9 @@ impl LikelihoodJob {
     fn make_all<T: Number>(&self, to_do: &[usize], around: &Surroundings<'_>) -> Result<Option<Closing>> {
         let displacements = self.displacement_bytes::<T>()?;
         around.output.write_shared_file(DISPLACEMENTS, &displacements)?;
+        if let Some(text) = &around.noise.text {
+            around.output.write_shared_file(NOISE_SPECTRUM, text.as_bytes())?;
+        }
         for units in to_do.chunk_by(|a, b| a / self.stacks.len() == b / self.stacks.len()) {
             self.make_structure::<T>(units, around)?;
         }
@@ -129,6 +143,9 @@ impl LikelihoodJob {
         around.output.check_is_same()?;
         let mut closing = close::<T>(self, around.output)?;
         closing.files.insert(0, FileRecord::of(DISPLACEMENTS, &displacements));
+        if let Some(text) = &around.noise.text {
+            closing.files.push(FileRecord::of(NOISE_SPECTRUM, text.as_bytes()));
+        }
         around.recorder.edit(|manifest| {
             manifest.closing = closing.files.clone();
             manifest.warnings.extend(closing.warnings.iter().map(Into::into));
@@ -151,21 +168,30 @@ impl LikelihoodJob {
         let values = structure.read::<T>(self.geometry.n_points())?;
         let times = ChunkTimes { read: before.elapsed(), ..ChunkTimes::default() };
         around.recorder.note(0, times)?;
-        let templates = TemplateSet::new(&self.geometry, &values, &structure.views.weight)
-            .map_err(|error| told(error, structure, None, budget.held_bytes))?;
-        let settings = self.comparison(budget.search_bytes);
-        let before = Instant::now();
-        let search = Search::new(&self.geometry, templates, &self.displacements, settings)
-            .map_err(|error| told(error, structure, None, budget.held_bytes))?;
-        let times = ChunkTimes { compute: before.elapsed(), ..ChunkTimes::default() };
-        around.recorder.note(0, times)?;
-        for &unit in units {
-            let Some(made) = self.make::<T>(unit, &search, budget.n_images, around)? else {
-                return Err(self.stopped(around));
-            };
-            around.recorder.add(made.record, Vec::new());
-            around.recorder.edit(|manifest| left_out::enter(manifest, made.left_out));
-            around.recorder.note(0, ChunkTimes::default())?;
+        let views: Vec<Matrix3> = (0..structure.views.len()).map(|view| structure.views.rotation(view)).collect();
+        let slices = self.between.as_ref().map(|between| between.slices(structure)).transpose()?;
+        let tell = |error| told(error, structure, None, budget.held_bytes);
+        let group_of = |unit: usize| around.noise.group_of_stack[unit % self.stacks.len()];
+        // Stacks with another noise are compared with other weights.
+        for units in units.chunk_by(|&a, &b| group_of(a) == group_of(b)) {
+            let geometry = around.noise.geometry(units[0] % self.stacks.len());
+            let before = Instant::now();
+            let templates = TemplateSet::new(geometry, &values, &structure.views.weight).map_err(tell)?;
+            let settings = self.comparison(budget.search_bytes);
+            let mut search = Search::new(geometry, templates, &self.displacements, settings).map_err(tell)?;
+            if let (Some(slices), Some(right)) = (&slices, self.right()) {
+                search = search.with_refinement(self.refinement(slices, &views, right)).map_err(tell)?;
+            }
+            let times = ChunkTimes { compute: before.elapsed(), ..ChunkTimes::default() };
+            around.recorder.note(0, times)?;
+            for &unit in units {
+                let Some(made) = self.make::<T>(unit, (&search, &views), budget.n_images, around)? else {
+                    return Err(self.stopped(around));
+                };
+                around.recorder.add(made.record, Vec::new());
+                around.recorder.edit(|manifest| left_out::enter(manifest, made.left_out));
+                around.recorder.note(0, ChunkTimes::default())?;
+            }
         }
         Ok(())
     }

@@ -15,6 +15,8 @@ use verglas_run::descriptor::ImageDescriptor;
 use verglas_run::{Existing, Shard};
 use verglas_structures::AxisOrder;
 
+use crate::right::{IndependentValues, Likelihood};
+
 choice! {
     /// A table of all results.
     pub enum TableFormat("table", default Csv) {
@@ -161,6 +163,10 @@ pub struct LikelihoodSettings {
     pub full_cross_correlation: bool,
     /// The tables that are written at the end.
     pub tables: Vec<TableFormat>,
+    /// Which likelihood; CryoLike's is plain.
+    pub likelihood: Likelihood,
+    /// How many independent values an image has; `None` for those of the band, or with CryoLike's formulas all pixels.
+    pub independent_values: Option<IndependentValues>,
     /// Where the contrast transfer comes from.
     pub contrast: ContrastSource,
     /// From which axis the stacks' defocus angles are written, whatever they say themselves.
@@ -195,6 +201,8 @@ impl Default for LikelihoodSettings {
             pairs: false,
             full_cross_correlation: false,
             tables: vec![TableFormat::Csv],
+            likelihood: Likelihood::default(),
+            independent_values: None,
             contrast: ContrastSource::Stack,
             defocus_angle_axis: None,
             templates_axes: None,

@@ -13,6 +13,7 @@ use verglas_fourier::grid::Precision;
 use verglas_likelihood::LikelihoodError;
 use verglas_likelihood::ctf::{ContrastTransfer, angle_from_other_axis};
 use verglas_particles::Conversion;
+use verglas_particles::particle::LensConstants;
 use verglas_particles::settings::DefocusAngleAxis;
 use verglas_particles::stack::{ConversionFiles, FOURIER_FOLDER, ImageSources, StackColumns, StackNames, keys};
 use verglas_run::descriptor::ImageDescriptor;
@@ -232,6 +233,25 @@ impl ImageStack {
             Some(error) => Err(Error::format(format!("{}: {error}", self.label()))),
             None => Ok(transfers),
         }
+    }
+
+    /// The lens constants that its images were taken with; `None` of a stack without images.
+    ///
+    /// # Errors
+    /// When the metadata lack one.
+    pub(crate) fn constants(&self) -> Result<Option<LensConstants>> {
+        if self.n_images == 0 {
+            return Ok(None);
+        }
+        Ok(Some(match &self.origin {
+            StackOrigin::Files { metadata, .. } => {
+                StackColumns::open(metadata)?.capture(self.n_images, Some(self.first_image))?.optics(0)
+            }
+            StackOrigin::Particles(conversion) => {
+                let table = conversion.table();
+                table.constants[table.constants_index(conversion.particle_of(self.number, 0)) as usize]
+            }
+        }))
     }
 
     fn stored_contrast(&self, metadata: &Path, rule: AngleRule) -> Result<Vec<ContrastTransfer>> {

@@ -8,6 +8,7 @@ use verglas_formats::star::StarWriter;
 use verglas_particles::convert::plain_text;
 
 use crate::number::Number;
+use crate::refined::N_IN_TABLES;
 use crate::row::Row;
 
 const COLUMNS: [&str; 20] = [
@@ -35,17 +36,33 @@ const COLUMNS: [&str; 20] = [
 /// Where likelihoods are integrated: what `rlnLogLikeliContribution` is not.
 pub(crate) const OPTIMAL: &str = "verglasLogLikelihoodOptimal";
 
+/// What a right likelihood says beside, in the order of its fields.
+pub(crate) const OF_RIGHT: [&str; N_IN_TABLES] = [
+    "verglasLogLikelihoodGrid",
+    "verglasContrast",
+    "verglasContrastSd",
+    "verglasNrOfModes",
+    "verglasModeShare",
+    "verglasGridShare",
+    "verglasViewSd",
+    "verglasPsiSd",
+    "verglasShiftSdAngst",
+    "verglasPriorView",
+    "verglasPriorShiftAngst",
+];
+
 /// The columns of the table, in order.
-pub(crate) fn columns(integrated: bool) -> impl Iterator<Item = &'static str> {
-    COLUMNS.into_iter().chain(integrated.then_some(OPTIMAL))
+pub(crate) fn columns(integrated: bool, right: bool) -> impl Iterator<Item = &'static str> {
+    let of_right = right.then_some(OF_RIGHT).into_iter().flatten();
+    COLUMNS.into_iter().chain(integrated.then_some(OPTIMAL)).chain(of_right)
 }
 
 /// Starts the loop.
 ///
 /// # Errors
 /// When it can't be written.
-pub(crate) fn start(writer: &mut StarWriter<impl Write>, integrated: bool) -> Result<()> {
-    let columns: Vec<&str> = columns(integrated).collect();
+pub(crate) fn start(writer: &mut StarWriter<impl Write>, integrated: bool, right: bool) -> Result<()> {
+    let columns: Vec<&str> = columns(integrated, right).collect();
     writer.start_loop("particles", &columns)
 }
 
@@ -121,5 +138,7 @@ pub(crate) fn write_row<T: Number>(writer: &mut StarWriter<impl Write>, row: &Ro
         u8::from(row.is_at_edge).to_string(),
     ];
     values.extend(row.integrated.map(|_| row.optimal.to_string()));
+    let numbers = row.refined.iter().flat_map(|refined| refined.in_tables());
+    values.extend(numbers.map(|number| if number.is_nan() { String::new() } else { number.to_string() }));
     writer.write_row(&values)
 }

@@ -9,6 +9,7 @@ use verglas_run::Shard;
 use verglas_run::manifest::Manifest;
 
 use crate::closing::Closing;
+use crate::findings::RightSummary;
 use crate::prepare::LikelihoodJob;
 
 /// What a job that makes likelihoods did.
@@ -44,6 +45,10 @@ pub struct LikelihoodSummary {
     pub precision: &'static str,
     /// Whether likelihoods were integrated.
     pub integrated: bool,
+    /// `right` or `plain`.
+    pub likelihood: &'static str,
+    /// What all images say of a right likelihood; `None` until all units are done.
+    pub right: Option<RightSummary>,
     /// Whether everything was done as CryoLike does it.
     pub as_cryolike: bool,
     /// What there was to tell.
@@ -64,7 +69,10 @@ impl LikelihoodSummary {
         warnings: Vec<Warning>,
         elapsed: Duration,
     ) -> Self {
-        let (n_best, tables) = closing.map_or((None, Vec::new()), |closing| (Some(closing.n_best), closing.tables));
+        let (n_best, right, tables) = match closing {
+            Some(closing) => (Some(closing.n_best), closing.right, closing.tables),
+            None => (None, None, Vec::new()),
+        };
         Self {
             output: output.to_owned(),
             structures: job.structures.iter().map(|structure| structure.name.clone()).collect(),
@@ -81,6 +89,8 @@ impl LikelihoodSummary {
             tables,
             precision: job.precision().as_str(),
             integrated: job.settings.integrated,
+            likelihood: job.settings.likelihood.name(),
+            right,
             as_cryolike: job.settings.as_cryolike,
             warnings,
             bytes_written: manifest.run.bytes_written,

@@ -8,7 +8,8 @@ use verglas_core::error::{Error, Result};
 use verglas_formats::star::{Row as StarRow, StarReader};
 
 use crate::parquet_table::ParquetRows;
-use crate::row::{COLUMNS, Value};
+use crate::refined::{FIELDS, N_IN_TABLES};
+use crate::row::{Value, columns};
 use crate::settings::TableFormat;
 
 /// The columns whose numbers follow from the units' files.
@@ -33,13 +34,19 @@ pub(crate) const NUMBERS: [&str; 18] = [
     "origin_y_angstrom",
 ];
 
-/// A row: the name of the structure, and the values of [`NUMBERS`] where there are any.
+/// A row: the name of the structure, and the values of [`numbers`] where there are any.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TableRow {
     pub(crate) name: String,
     /// Why the image was left out, if it was.
     pub(crate) skipped: Option<String>,
-    pub(crate) numbers: [Option<f64>; NUMBERS.len()],
+    pub(crate) numbers: Vec<Option<f64>>,
+}
+
+/// The columns whose numbers are read: those of a right likelihood, too.
+pub(crate) fn numbers(right: bool) -> impl Iterator<Item = &'static str> {
+    let of_right = right.then(|| FIELDS[..N_IN_TABLES].iter().copied());
+    NUMBERS.into_iter().chain(of_right.into_iter().flatten())
 }
 
 /// A table, open at its next row.
@@ -47,6 +54,9 @@ pub(crate) struct TableRows {
     path: PathBuf,
     /// Rows that were read.
     n_rows: u64,
+    right: bool,
+    /// The names of the columns of a table that is no STAR file.
+    columns: Vec<&'static str>,
     format: Format,
 }
 
@@ -61,31 +71,32 @@ impl TableRows {
     ///
     /// # Errors
     /// When it can't be read, or has other columns than such a table.
-    pub(crate) fn open(path: &Path, format: TableFormat, integrated: bool) -> Result<Self> {
+    pub(crate) fn open(path: &Path, format: TableFormat, integrated: bool, right: bool) -> Result<Self> {
+        let names: Vec<&'static str> = columns(right).into_iter().map(|(name, _)| name).collect();
         let format = match format {
             TableFormat::Csv => {
                 let file = verglas_formats::open_regular(path)
                     .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
                 let mut reader = csv::Reader::from_reader(file);
                 let headers = reader.headers().map_err(|error| not_csv(path, &error))?;
-                if !headers.iter().eq(COLUMNS.iter().map(|(name, _)| *name)) {
+                if !headers.iter().eq(names.iter().copied()) {
                     return Err(other_columns(path));
                 }
                 Format::Csv { reader: Box::new(reader), record: csv::StringRecord::new() }
             }
-            TableFormat::Parquet => Format::Parquet(Box::new(ParquetRows::open(path)?)),
+            TableFormat::Parquet => Format::Parquet(Box::new(ParquetRows::open(path, right)?)),
             TableFormat::Star => {
                 let in_file = |error| Error::from_format(path, error);
                 let mut reader = StarReader::open(path).map_err(in_file)?;
                 let block = reader.next_block().map_err(in_file)?.ok_or_else(|| other_columns(path))?;
                 let columns = block.columns.iter().map(|column| column.name.as_str());
-                if !columns.eq(crate::star::columns(integrated)) {
+                if !columns.eq(crate::star::columns(integrated, right)) {
                     return Err(other_columns(path));
                 }
                 Format::Star { reader: Box::new(reader), row: Box::new(StarRow::new()), integrated }
             }
         };
-        Ok(Self { path: path.to_owned(), n_rows: 0, format })
+        Ok(Self { path: path.to_owned(), n_rows: 0, right, columns: names, format })
     }
 
     /// The next row; `None` at the end.
@@ -93,29 +104,28 @@ impl TableRows {
     /// # Errors
     /// When it can't be read, or holds something else than numbers.
     pub(crate) fn next_row(&mut self) -> Result<Option<TableRow>> {
+        let (columns, right) = (&self.columns, self.right);
+        let at = |name: &str| columns.iter().position(|column| *column == name);
         let row = match &mut self.format {
             Format::Csv { reader, record } => {
                 if !reader.read_record(record).map_err(|error| not_csv(&self.path, &error))? {
                     return Ok(None);
                 }
-                of_columns(|name| {
-                    let text = COLUMNS.iter().position(|(column, _)| *column == name).and_then(|at| record.get(at));
+                of_columns(right, |name| {
+                    let text = at(name).and_then(|at| record.get(at));
                     value_of(text.unwrap_or_default().as_bytes(), name)
                 })
             }
             Format::Parquet(rows) => {
                 let Some(mut values) = rows.next_row()? else { return Ok(None) };
-                of_columns(|name| {
-                    let at = COLUMNS.iter().position(|(column, _)| *column == name);
-                    Ok(at.and_then(|at| values.get_mut(at)).and_then(Option::take))
-                })
+                of_columns(right, |name| Ok(at(name).and_then(|at| values.get_mut(at)).and_then(Option::take)))
             }
             Format::Star { reader, row, integrated } => {
                 if !reader.read_row(row).map_err(|error| Error::from_format(&self.path, error))? {
                     return Ok(None);
                 }
-                let columns: Vec<&str> = crate::star::columns(*integrated).collect();
-                of_columns(|name| star_value(row, &columns, name, *integrated))
+                let columns: Vec<&str> = crate::star::columns(*integrated, right).collect();
+                of_columns(right, |name| star_value(row, &columns, name, *integrated))
             }
         };
         self.n_rows += 1;
@@ -127,6 +137,7 @@ impl TableRows {
 
 /// Puts a row together; `value` has what the column of a name holds.
 fn of_columns(
+    right: bool,
     mut value: impl FnMut(&str) -> std::result::Result<Option<Value>, String>,
 ) -> std::result::Result<TableRow, String> {
     let name = match value("name")? {
@@ -137,15 +148,13 @@ fn of_columns(
         Some(Value::Text(why)) if !why.is_empty() => Some(why),
         _ => None,
     };
-    let mut numbers = [None; NUMBERS.len()];
-    for (number, column) in numbers.iter_mut().zip(NUMBERS) {
-        *number = match value(column)? {
-            Some(Value::Number(value)) => Some(value),
-            Some(Value::Text(text)) => return Err(format!("its {column} is `{text}`, expected a number")),
-            None => None,
-        };
-    }
-    Ok(TableRow { name, skipped, numbers })
+    let number = |column: &str| match value(column)? {
+        Some(Value::Number(value)) => Ok(Some(value)),
+        Some(Value::Text(text)) => Err(format!("its {column} is `{text}`, expected a number")),
+        None => Ok(None),
+    };
+    let numbers: std::result::Result<_, String> = numbers(right).map(number).collect();
+    Ok(TableRow { name, skipped, numbers: numbers? })
 }
 
 /// A field of a text, of which only `name` and `skipped` are none of numbers.
@@ -191,7 +200,10 @@ fn star_value(
         "psi_deg" => "rlnAnglePsi",
         "origin_x_angstrom" => "rlnOriginXAngst",
         "origin_y_angstrom" => "rlnOriginYAngst",
-        _ => return Ok(None),
+        _ => match FIELDS[..N_IN_TABLES].iter().position(|field| *field == name) {
+            Some(at) => crate::star::OF_RIGHT[at],
+            None => return Ok(None),
+        },
     };
     let at = columns.iter().position(|column| *column == star_name);
     let text = at.and_then(|at| row.value(at)).unwrap_or_default();

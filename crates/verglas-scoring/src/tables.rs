@@ -14,7 +14,7 @@ use crate::names::{CSV, PARQUET, STAR};
 use crate::number::Number;
 use crate::parquet_table::ParquetTable;
 use crate::prepare::LikelihoodJob;
-use crate::row::{COLUMNS, StackResults};
+use crate::row::{StackResults, columns};
 use crate::settings::TableFormat;
 use crate::star::{self, SkippedRow};
 
@@ -36,17 +36,18 @@ impl<T: Number> Tables<T> {
     /// When the folder can't be written.
     pub(crate) fn start(job: &LikelihoodJob, output: &OutputFolder) -> Result<Self> {
         let is_asked_for = |format: TableFormat| job.settings.tables.contains(&format);
+        let right = job.right().is_some();
         let create = |name: &str| Checksummed::create(output.path(name)).map(BufWriter::new);
         let mut csv = match is_asked_for(TableFormat::Csv) {
             true => Some(create(CSV)?),
             false => None,
         };
         if let Some(csv) = &mut csv {
-            writeln!(csv, "{}", COLUMNS.map(|(name, _)| name).join(","))
-                .map_err(|error| cannot_write(&output.path(CSV), &error))?;
+            let columns: Vec<&str> = columns(right).into_iter().map(|(name, _)| name).collect();
+            writeln!(csv, "{}", columns.join(",")).map_err(|error| cannot_write(&output.path(CSV), &error))?;
         }
         let parquet = match is_asked_for(TableFormat::Parquet) {
-            true => Some(ParquetTable::start(Checksummed::create(output.path(PARQUET))?)?),
+            true => Some(ParquetTable::start(Checksummed::create(output.path(PARQUET))?, right)?),
             false => None,
         };
         let mut star = match is_asked_for(TableFormat::Star) {
@@ -55,7 +56,7 @@ impl<T: Number> Tables<T> {
         };
         let integrated = job.settings.integrated;
         if let Some(writer) = &mut star {
-            star::start(writer, integrated).map_err(|error| Error::from_format(&output.path(STAR), error))?;
+            star::start(writer, integrated, right).map_err(|error| Error::from_format(&output.path(STAR), error))?;
         }
         Ok(Self { integrated, n_structures: job.structures.len(), csv, parquet, star, skipped: Vec::new() })
     }

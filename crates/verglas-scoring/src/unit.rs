@@ -1,6 +1,6 @@
 //! One structure against one stack: compared piece by piece, and published when all of it is there.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -9,9 +9,11 @@ use verglas_core::error::{ErrorKind, Result};
 use verglas_core::findings::{Warning, counted};
 use verglas_core::hint::{Hint, Setting, Text};
 use verglas_core::{Observer, StopFlag};
+use verglas_fourier::pose::Matrix3;
 use verglas_likelihood::compare::Search;
 use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
-use verglas_likelihood::{Comparison, Contrast, ImageCheck, ImageResult, ImageSet, LikelihoodError};
+use verglas_likelihood::refine::ContinuousPose;
+use verglas_likelihood::{Comparison, Contrast, ImageCheck, ImageResult, ImageSet, LikelihoodError, PosePrior};
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::{SkippedImage, StackRecord};
 use verglas_run::recorder::{ChunkTimes, Recorder};
@@ -20,9 +22,12 @@ use crate::failure::{Compared, told};
 use crate::images::ImageReader;
 use crate::left_out::{self, LeftOut};
 use crate::names::{UnitNames, folders_of};
+use crate::noise::Noise;
 use crate::number::Number;
 use crate::prepare::LikelihoodJob;
 use crate::publish::UnitOutcome;
+use crate::refined::RefinedNumbers;
+use crate::right::PosesFrom;
 use crate::settings::ContrastSource;
 use crate::stacks::ImageStack;
 
@@ -34,6 +39,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) stop: &'a StopFlag,
     pub(crate) told: &'a Told,
     pub(crate) images: &'a ImageReader<'a>,
+    pub(crate) noise: &'a Noise,
 }
 
 /// What was told of stacks, each of them once.
@@ -60,6 +66,8 @@ struct Piece<'a> {
     transfers: Option<&'a [ContrastTransfer]>,
     /// Places in the stack.
     places: Vec<usize>,
+    /// Their poses, where these are known beforehand.
+    known: Vec<Option<ContinuousPose>>,
 }
 
 impl LikelihoodJob {
@@ -70,14 +78,14 @@ impl LikelihoodJob {
     pub(crate) fn make<T: Number>(
         &self,
         unit: usize,
-        search: &Search<'_, T>,
+        (search, views): (&Search<'_, T>, &[Matrix3]),
         n_at_once: usize,
         around: &Surroundings<'_>,
     ) -> Result<Option<MadeUnit>> {
         let (structure, stack) = self.parts_of(unit);
         let names = UnitNames::of(structure.place, stack.number);
         around.output.check_is_same()?;
-        let folders = folders_of(structure.place, self.settings.pairs);
+        let folders = folders_of(structure.place, self.kept());
         around.output.make_folders(&folders.iter().map(String::as_str).collect::<Vec<_>>())?;
 
         let transfers = match self.settings.contrast {
@@ -87,7 +95,9 @@ impl LikelihoodJob {
         let mut open = around.images.open(stack)?;
         let mut tensors = self.start_tensors::<T>(&names, structure.views.len(), stack.n_images, around.output)?;
         let mut check = ImageCheck::new(&self.geometry, self.formula());
-        let mut outcome = UnitOutcome { results: Vec::with_capacity(stack.n_images), left_out: LeftOut::new() };
+        let known = self.known(stack, structure.axis_order)?;
+        let mut outcome =
+            UnitOutcome { results: Vec::with_capacity(stack.n_images), refined: Vec::new(), left_out: LeftOut::new() };
         let mut values: Vec<Complex<T>> = Vec::new();
         let n_points = self.geometry.n_points();
         for first in (0..stack.n_images).step_by(n_at_once.max(1)) {
@@ -105,9 +115,10 @@ impl LikelihoodJob {
             around.recorder.note(0, ChunkTimes { read: before.elapsed(), bytes_read, ..ChunkTimes::default() })?;
 
             let before = Instant::now();
-            let places = kept.iter().map(|place| first + place).collect();
-            let piece = Piece { unit, transfers: transfers.as_deref(), places };
-            let Some(comparison) = self.compare(&piece, search, &values, around)? else { return Ok(None) };
+            let places: Vec<usize> = kept.iter().map(|place| first + place).collect();
+            let known_of_piece = places.iter().map(|&place| known[place]).collect();
+            let piece = Piece { unit, transfers: transfers.as_deref(), places, known: known_of_piece };
+            let Some(comparison) = self.compare(&piece, (search, views), &values, around)? else { return Ok(None) };
             let n_left_out = last - first - kept.len();
             // What is left out is done with, too.
             let n = n_left_out.saturating_mul(structure.views.len()).saturating_mul(self.displacements.len());
@@ -118,6 +129,14 @@ impl LikelihoodJob {
             tensors.write::<T>(self, (first, last - first), &kept, &comparison)?;
             let mut results = comparison.images.into_iter();
             outcome.results.extend(left_out.iter().map(|reason| if reason.is_none() { results.next() } else { None }));
+            if self.right().is_some() {
+                let of = |(place, result): (usize, &Option<ImageResult>)| {
+                    let is_known = known[first + place].is_some();
+                    let none = RefinedNumbers::NONE;
+                    result.as_ref().map_or(none, |result| RefinedNumbers::of(result, structure.axis_order, is_known))
+                };
+                outcome.refined.extend(outcome.results[first..].iter().enumerate().map(of));
+            }
             let reasons = left_out.into_iter().enumerate();
             // On one line, as tables have it.
             let one_line = |reason: String| reason.replace("\n  ", "; ");
@@ -144,7 +163,7 @@ impl LikelihoodJob {
     fn compare<T: Number>(
         &self,
         piece: &Piece<'_>,
-        search: &Search<'_, T>,
+        (search, views): (&Search<'_, T>, &[Matrix3]),
         values: &[Complex<T>],
         around: &Surroundings<'_>,
     ) -> Result<Option<Comparison<T>>> {
@@ -161,10 +180,13 @@ impl LikelihoodJob {
         };
         let compared = Compared { stack, places: &piece.places };
         let tell = |error| told(error, structure, Some(compared), 0);
-        let images = ImageSet::new(&self.geometry, values, contrast).map_err(tell)?;
+        let geometry = around.noise.geometry(piece.unit % self.stacks.len());
+        let images = ImageSet::new(geometry, values, contrast).map_err(tell)?;
         let refused = Mutex::new(None);
+        let n_told = AtomicU64::new(0);
         let go_on = |n_pairs: u64| {
             let n = n_pairs.saturating_mul(self.displacements.len() as u64);
+            n_told.fetch_add(n, Ordering::Relaxed);
             around.observer.images_done(n);
             if let Err(error) = around.recorder.note(n as usize, ChunkTimes::default()) {
                 refused.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -172,14 +194,50 @@ impl LikelihoodJob {
             }
             !around.stop.load(Ordering::Relaxed)
         };
-        let comparison = search.compare_watched(&images, &go_on);
+        let comparison = self.search_piece(search, &images, views, &piece.known, &go_on);
         if let Some(error) = refused.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(error);
+        }
+        // What is not near a known pose is done with, too.
+        let n =
+            piece.places.len().saturating_mul(structure.views.len()).saturating_mul(self.displacements.len()) as u64;
+        let n_rest = n.saturating_sub(n_told.into_inner());
+        if n_rest > 0 && comparison.is_ok() {
+            around.observer.images_done(n_rest);
+            around.recorder.note(n_rest as usize, ChunkTimes::default())?;
         }
         match comparison {
             Err(LikelihoodError::Stopped) => Ok(None),
             other => other.map(Some).map_err(tell),
         }
+    }
+
+    /// Compares images near their poses where these are known, else with all; only one after the other where some are.
+    pub(crate) fn search_piece<'s, T: Number>(
+        &'s self,
+        search: &Search<'s, T>,
+        images: &ImageSet<T>,
+        views: &[Matrix3],
+        known: &[Option<ContinuousPose>],
+        go_on: &(dyn Fn(u64) -> bool + Sync),
+    ) -> std::result::Result<Comparison<T>, LikelihoodError> {
+        let Some(prior) = self.right().filter(|right| right.poses_from != PosesFrom::Search) else {
+            return search.compare_watched(images, go_on);
+        };
+        let prior = PosePrior::new(prior.view_sigma_deg.to_radians(), prior.shift_sigma_angstrom)?;
+        let mut all = Comparison::default();
+        let mut first = 0;
+        for run in known.chunk_by(|a, b| a.is_some() == b.is_some()) {
+            let images = images.range(first..first + run.len());
+            let poses: Vec<ContinuousPose> = run.iter().copied().flatten().collect();
+            let found = match poses.is_empty() {
+                true => search.compare_watched(&images, go_on),
+                false => search.compare_near(&images, (&poses, prior), (views, &self.mates), go_on),
+            };
+            all.images.extend(found.map_err(|error| error.of_image_from(first))?.images);
+            first += run.len();
+        }
+        Ok(all)
     }
 
     /// Tells of a stack whose contrast is the other one, or that has no noise.

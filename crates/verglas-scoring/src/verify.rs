@@ -19,7 +19,7 @@ use verglas_run::shard::Shard;
 use verglas_run::verify::{Problem, changed_inputs, compare_file, listed, read_parts, unfinished};
 
 use crate::manifest::RecordedLikelihood;
-use crate::names::{DISPLACEMENTS, LikelihoodFiles, MATRICES, UnitNames};
+use crate::names::{DISPLACEMENTS, LikelihoodFiles, MATRICES, NOISE_SPECTRUM, UnitNames};
 use crate::verify_tables::{check_tables, file_of, tables_of};
 
 /// What was found in a folder of likelihoods.
@@ -183,7 +183,7 @@ fn check_unit(
         let message = format!("the manifest has no structure and stack for unit {}", record.number);
         return vec![Problem::new("manifest-damaged", message)];
     };
-    let expected = names.expected(settings.integrated, settings.pairs, settings.full_cross_correlation);
+    let expected = names.expected(settings.kept());
     let mut problems = Vec::new();
     for name in &expected {
         match record.files.iter().find(|file| file.name == *name) {
@@ -243,6 +243,7 @@ fn check_closing(
     let mut expected = vec![DISPLACEMENTS, cross_correlation, optimal];
     expected.extend(settings.integrated.then_some(integrated));
     expected.extend(tables_of(settings).map(file_of));
+    expected.extend(settings.right.noise_spectrum_crc32.as_ref().map(|_| NOISE_SPECTRUM));
     for name in expected {
         let records: Vec<&FileRecord> =
             parts.iter().flat_map(|part| &part.closing).filter(|record| record.name == name).collect();

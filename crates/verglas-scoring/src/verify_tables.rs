@@ -19,7 +19,7 @@ use crate::number::Number;
 use crate::pose::TemplatePose;
 use crate::results::{ResultFrame, UnitResults, best_of};
 use crate::settings::TableFormat;
-use crate::table_rows::{NUMBERS, TableRow, TableRows};
+use crate::table_rows::{NUMBERS, TableRow, TableRows, numbers};
 
 /// How far an angle or an origin may be off: what writing and reading decimals, and computing anew, may change.
 const SAME: f64 = 1e-9;
@@ -113,9 +113,13 @@ fn compare<T: Number>(
     let [n_0, n_1] = settings.displacements;
     let displacements = Displacements::new(settings.max_displacement, settings.pixel_size[0], n_0, n_1)
         .map_err(|error| Error::value(error.to_string()))?;
-    let frame =
-        ResultFrame { displacements: &displacements, n_inplanes: settings.n_inplanes, integrated: settings.integrated };
-    let mut rows = TableRows::open(&folder.join(name), format, settings.integrated)?;
+    let frame = ResultFrame {
+        displacements: &displacements,
+        n_inplanes: settings.n_inplanes,
+        integrated: settings.integrated,
+        right: settings.is_right(),
+    };
+    let mut rows = TableRows::open(&folder.join(name), format, settings.integrated, settings.is_right())?;
     let (mut n_rows, mut first_image) = (0_u64, 0);
     for (stack, &n_images) in settings.n_images.iter().enumerate() {
         if stop.load(std::sync::atomic::Ordering::Relaxed) {
@@ -231,16 +235,16 @@ fn expected<T: Number>(
         origin_x,
         origin_y,
     ];
-    let mut numbers = numbers.map(Some);
+    let mut numbers = numbers.map(Some).to_vec();
     numbers[INTEGRATED] = integrated;
-    // Only of a pose on the grid do the units' files say where it is.
-    let n_known = match settings.likelihood.as_str() {
-        "plain" => NUMBERS.len(),
-        _ => POSES,
-    };
-    numbers[n_known..].fill(None);
     if views.is_none() {
         numbers[POSES..ORIGINS].fill(None);
+    }
+    if let Some(refined) = unit.refined.as_ref().map(|refined| refined[index]) {
+        if let Some(([rot, tilt, psi], [x, y])) = refined.pose() {
+            numbers[POSES..].copy_from_slice(&[rot, tilt, psi, x, y].map(Some));
+        }
+        numbers.extend(refined.in_tables().iter().map(|number| Some(*number).filter(|number| !number.is_nan())));
     }
     TableRow { name: settings.structures[at.structure].clone(), skipped: None, numbers }
 }
@@ -255,20 +259,21 @@ fn difference<T: Number>(found: &TableRow, expected: &TableRow) -> Option<String
         let (found, expected) = (said(&found.skipped), said(&expected.skipped));
         return Some(format!("its skipped is {found}, the units' files say {expected}"));
     }
+    let is_pose = |at: usize| (POSES..NUMBERS.len()).contains(&at);
     let said = |number: Option<f64>| number.map_or("nothing".to_owned(), |number| number.to_string());
-    for (at, column) in NUMBERS.iter().enumerate() {
-        let known = |row: &TableRow| row.numbers[at].filter(|number| !number.is_nan());
+    for (at, column) in numbers(true).enumerate().take(found.numbers.len().max(expected.numbers.len())) {
+        let known = |row: &TableRow| row.numbers.get(at).copied().flatten().filter(|number| !number.is_nan());
         let (found, expected) = (known(found), known(expected));
         let is_same = match (found, expected) {
-            (_, None) if at >= POSES => true,
-            (Some(found), Some(expected)) if at >= POSES => {
+            (_, None) if is_pose(at) => true,
+            (Some(found), Some(expected)) if is_pose(at) => {
                 // A turn more is the same angle.
                 let off = (found - expected).abs();
                 let off = if column.ends_with("_deg") { off.min((off - 360.0).abs()) } else { off };
                 off <= SAME
             }
             // Decimals of single precision are those of the nearest number of that.
-            (Some(found), Some(expected)) if *column == "cross_correlation" => {
+            (Some(found), Some(expected)) if column == "cross_correlation" => {
                 T::from_f64(found) == T::from_f64(expected)
             }
             (found, expected) => found == expected,
@@ -293,7 +298,7 @@ mod tests {
     #[test]
     fn rows_are_the_same_to_what_decimals_keep() {
         let row = |at: usize, number: f64| {
-            let mut numbers = [Some(1.0); NUMBERS.len()];
+            let mut numbers = vec![Some(1.0); NUMBERS.len()];
             numbers[at] = Some(number);
             TableRow { name: "a".to_owned(), skipped: None, numbers }
         };

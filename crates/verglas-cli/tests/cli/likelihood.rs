@@ -285,7 +285,7 @@ fn a_killed_run_goes_on_where_it_was() {
     let whole = all_but_manifests(&set.path("whole"));
     let mut n_killed = 0;
     for part in 1..10 {
-        let words = format!("likelihood stacks -t templates -o out --resume -q {slow}");
+        let words = format!("likelihood stacks -t templates -o out --resume -q --likelihood plain {slow}");
         let mut run = Command::new(env!("CARGO_BIN_EXE_verglas"))
             .args(words.split_whitespace())
             .current_dir(set.dir.path())
@@ -309,7 +309,7 @@ fn a_killed_run_goes_on_where_it_was() {
 #[test]
 fn a_signal_stops_a_run_in_the_midst_of_a_stack_and_it_goes_on() {
     let set = compared();
-    let words = "likelihood stacks -t templates -o out --displacements 201 -j 1";
+    let words = "likelihood stacks -t templates -o out --displacements 201 -j 1 --likelihood plain";
     let run = Command::new(env!("CARGO_BIN_EXE_verglas"))
         .args(words.split_whitespace())
         .current_dir(set.dir.path())
@@ -339,7 +339,8 @@ fn double_precision_is_that_of_the_templates_and_images_follow() {
     let ran = run(&set, "templates a.pdb b.pdb -o doubles -d double.npz --no-plots");
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_made(&set, "single", "");
-    let ran = run(&set, "likelihood stacks -t doubles -o double --max-displacement 2 --displacements 3,5");
+    let ran =
+        run(&set, "likelihood stacks -t doubles -o double --max-displacement 2 --displacements 3,5 --likelihood plain");
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let name = "template0/cross_correlation/cross_correlation_stack_000000.pt";
     let (single, double) =
@@ -392,7 +393,8 @@ fn what_is_asked_of_the_ctf_makes_a_difference() {
     assert_eq!(of("columns"), of("stack"));
     let inverted = run(&set, "convert data/particles.star -o inverted --contrast invert --no-plots --no-physical");
     assert_eq!(inverted.code, 0, "{}", inverted.stderr);
-    let ran = run(&set, "likelihood inverted -t templates -o inv --max-displacement 5 --displacements 7");
+    let ran =
+        run(&set, "likelihood inverted -t templates -o inv --max-displacement 5 --displacements 7 --likelihood plain");
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stderr.contains("contrast may be inverted"), "{}", ran.stderr);
 }

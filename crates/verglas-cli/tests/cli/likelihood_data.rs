@@ -32,11 +32,13 @@ pub fn run(set: &DataSet, command: &str) -> Ran {
     set.run(&command.split_whitespace().collect::<Vec<_>>())
 }
 
-/// Compares `stacks` with `templates`, at few displacements unless told otherwise.
+/// Compares `stacks` with `templates`, at few displacements and plainly unless told otherwise.
 pub fn likelihood(set: &DataSet, output: &str, arguments: &str) -> Ran {
     let reach = if arguments.contains("--max-displacement") { "" } else { "--max-displacement 2" };
     let counts = if arguments.contains("--displacements") { "" } else { "--displacements 3,5" };
-    run(set, &format!("likelihood stacks -t templates -o {output} {reach} {counts} {arguments}"))
+    let says = ["--likelihood", "--as-cryolike"].iter().any(|option| arguments.contains(option));
+    let kind = if says { "" } else { "--likelihood plain" };
+    run(set, &format!("likelihood stacks -t templates -o {output} {reach} {counts} {kind} {arguments}"))
 }
 
 #[track_caller]

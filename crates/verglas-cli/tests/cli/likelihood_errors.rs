@@ -87,7 +87,10 @@ fn templates_that_do_not_fit() {
         assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
     }
     assert!(!set.path("out").exists());
-    let ran = run(&set, "likelihood stacks -t bare -d templates -o out --max-displacement 2 --displacements 3");
+    let ran = run(
+        &set,
+        "likelihood stacks -t bare -d templates -o out --max-displacement 2 --displacements 3 --likelihood plain",
+    );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stderr.contains("were not where it says"), "{}", ran.stderr);
 }

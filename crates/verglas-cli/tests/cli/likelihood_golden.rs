@@ -42,7 +42,7 @@ fn likelihoods_are_those_of_the_definition() {
     let ran = run(
         &set,
         &format!(
-            "likelihood {} -t templates -o out --max-displacement 3 --displacements 4,3 --pairs",
+            "likelihood {} -t templates -o out --max-displacement 3 --displacements 4,3 --pairs --likelihood plain",
             path("cryolike/particles")
         ),
     );

@@ -44,7 +44,7 @@ fn assert_same(set: &DataSet, one: &str, other: &str) {
     }
 }
 
-const HOW: &str = "--max-displacement 2 --displacements 3,5 --pairs --table csv --table star";
+const HOW: &str = "--max-displacement 2 --displacements 3,5 --pairs --table csv --table star --likelihood plain";
 
 /// Compares `input` with templates, by way of stacks and directly, with `options` of the conversion.
 #[track_caller]

@@ -12,7 +12,7 @@ use crate::data_set::{DataSet, Ran};
 use crate::likelihood_data::{Csv, compared, run, tensor};
 use crate::templates_data::all_but_manifests;
 
-const HOW: &str = "--max-displacement 2 --displacements 3,5 --pairs --full-cross-correlation --table csv --table star";
+const HOW: &str = "--max-displacement 2 --displacements 3,5 --pairs --full-cross-correlation --table csv --table star --likelihood plain";
 
 fn star(set: &DataSet, output: &str, more: &str) -> Ran {
     run(set, &format!("likelihood data/particles.star --batch-size 8 -t templates -o {output} {HOW} {more}"))

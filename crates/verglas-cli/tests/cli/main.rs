@@ -24,6 +24,7 @@ mod likelihood_golden;
 mod likelihood_input;
 mod likelihood_poses;
 mod likelihood_report;
+mod likelihood_right;
 mod likelihood_skipped;
 mod mutated_input;
 mod no_files;

@@ -80,8 +80,8 @@ impl std::fmt::Debug for AxisTransform {
 impl AxisTransform {
     /// `smoothing_angstrom` is the standard deviation of a Gaussian that the samples have been convolved with, which is
     /// to be undone; the scaling D then follows after the transform, else it goes before it.
-    pub(super) fn new<T: SliceReal>(axis: Axis, smoothing_angstrom: f64) -> Self {
-        let kernel = kernel::<T>();
+    pub(super) fn new<T: SliceReal>(axis: Axis, smoothing_angstrom: f64, coarse: bool) -> Self {
+        let kernel = kernel::<T>(coarse);
         let coordinate = |i: usize| i as i64 - (axis.n / 2) as i64;
         let n_grid = axis.n_grid as i64;
         let scaled_before = smoothing_angstrom == 0.0;
@@ -95,7 +95,7 @@ impl AxisTransform {
             factors: frequencies(&axis, T::SCALING_TERMS)
                 .map(|f| (2.0 * (PI * smoothing_angstrom * f as f64 / axis.scale).powi(2)).exp())
                 .collect(),
-            taps: scaling_taps::<T>(),
+            taps: scaling_taps::<T>(coarse),
         });
         let n_terms = if scaled_before { 0 } else { T::SCALING_TERMS };
         let places = frequencies(&axis, n_terms).map(|f| f.rem_euclid(n_grid) as u32).collect();

@@ -36,12 +36,14 @@ pub struct SliceSettings {
     pub n_views: usize,
     /// Whether the mean is taken out of every slice: T −= F(0)·sinc(2x)·sinc(2y).
     pub remove_mean: bool,
+    /// Values good to 5e-4 in single precision and 1e-7 in double, several times as fast, where they come from a grid.
+    pub coarse: bool,
 }
 
 impl Default for SliceSettings {
-    /// 1 GiB, one thread, many views, the mean left in.
+    /// 1 GiB, one thread, many views, the mean left in, as accurate as the type is.
     fn default() -> Self {
-        Self { memory_bytes: 1 << 30, n_threads: 1, n_views: 2370, remove_mean: false }
+        Self { memory_bytes: 1 << 30, n_threads: 1, n_views: 2370, remove_mean: false, coarse: false }
     }
 }
 

@@ -66,15 +66,15 @@ impl<T: SliceReal> Grid<T> {
         smoothing: f64,
         samples: Samples,
         slabs: Slabs,
-        n_threads: usize,
+        (n_threads, coarse): (usize, bool),
     ) -> Self {
         let mut grid = Self {
             axes,
             directions,
             shift: (shift != [0.0; 3]).then_some(shift),
             layout: Layout::new(&axes),
-            table: WeightTable::new(),
-            transforms: axes.map(|axis| AxisTransform::new::<T>(axis, smoothing)),
+            table: WeightTable::new(coarse),
+            transforms: axes.map(|axis| AxisTransform::new::<T>(axis, smoothing, coarse)),
             slabs,
             samples: Some(samples),
             whole: None,

@@ -35,7 +35,8 @@ impl<T: SliceReal> Kernel<T> for Interpolate<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
-        match T::WIDTH {
+        match self.table.width() {
+            4 => self.run_with::<S, 4>(simd),
             8 => self.run_with::<S, 8>(simd),
             _ => self.run_with::<S, 14>(simd),
         }
@@ -68,9 +69,9 @@ impl<T: SliceReal> Interpolate<'_, T> {
                 if !(u[0] >= self.u0.start && u[0] < self.u0.end) {
                     continue;
                 }
-                let (first_0, weights_0) = evaluate::<T, S>(simd, self.table, u[0]);
-                let (first_1, weights_1) = evaluate::<T, S>(simd, self.table, u[1]);
-                let (first_2, weights_2) = evaluate::<T, S>(simd, self.table, u[2]);
+                let (first_0, weights_0) = evaluate::<T, S, W>(simd, self.table, u[0]);
+                let (first_1, weights_1) = evaluate::<T, S, W>(simd, self.table, u[1]);
+                let (first_2, weights_2) = evaluate::<T, S, W>(simd, self.table, u[2]);
                 let start = (first_0 - first_plane) as usize * self.layout.plane
                     + (first_1 - low[1]) as usize * self.layout.row
                     + (first_2 - low[2]) as usize;
@@ -92,12 +93,12 @@ impl<T: SliceReal> Interpolate<'_, T> {
 
 /// The first grid point around `u`, and the weights from there on.
 #[inline(always)]
-fn evaluate<T: SliceReal, S: Simd<T>>(simd: S, table: &WeightTable<T>, u: f64) -> (i64, [T; PADDED]) {
+fn evaluate<T: SliceReal, S: Simd<T>, const W: usize>(simd: S, table: &WeightTable<T>, u: f64) -> (i64, [T; PADDED]) {
     let (first, coefficients, place) = table.locate(u);
     let coefficients = &coefficients[..(T::DEGREE + 1) * PADDED];
     let place = simd.splat(place);
     let mut weights = [T::zero(); PADDED];
-    for lane in (0..T::WIDTH).step_by(S::LANES) {
+    for lane in (0..W).step_by(S::LANES) {
         let mut sum = simd.load(&coefficients[lane..]);
         for power in 1..=T::DEGREE {
             sum = simd.mul_add(sum, place, simd.load(&coefficients[power * PADDED + lane..]));

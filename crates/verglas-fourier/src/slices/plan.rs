@@ -126,7 +126,15 @@ impl<T: SliceReal> SlicePlan<T> {
                     }
                     _ => unreachable!("beads have a grid of their own"),
                 };
-                Method::Grid(Box::new(Grid::new(axes, directions, shift, smoothing, samples, slabs, n_threads)))
+                Method::Grid(Box::new(Grid::new(
+                    axes,
+                    directions,
+                    shift,
+                    smoothing,
+                    samples,
+                    slabs,
+                    (n_threads, settings.coarse),
+                )))
             }
             _ => unreachable!("maps are always put on a grid"),
         };

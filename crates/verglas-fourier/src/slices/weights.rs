@@ -14,6 +14,12 @@ pub trait SliceReal: Real {
     /// Shape and stretch of the scaling D that goes with it.
     #[doc(hidden)]
     const SHAPE: [f64; 2];
+    /// The same of values that need be good to a few digits only.
+    #[doc(hidden)]
+    const COARSE_WIDTH: usize;
+    /// Shape and stretch that go with those.
+    #[doc(hidden)]
+    const COARSE_SHAPE: [f64; 2];
     /// Equal pieces of the interval between two grid points.
     #[doc(hidden)]
     const PIECES: usize;
@@ -38,6 +44,9 @@ pub trait SliceReal: Real {
 impl SliceReal for f32 {
     const WIDTH: usize = 8;
     const SHAPE: [f64; 2] = [0.995, 1.0175];
+    /// 4 points: 3.2e-4.
+    const COARSE_WIDTH: usize = 4;
+    const COARSE_SHAPE: [f64; 2] = [0.92, 1.02];
     const PIECES: usize = 32;
     const DEGREE: usize = 4;
     const SPREADING: f64 = 3e-8;
@@ -50,6 +59,9 @@ impl SliceReal for f32 {
 impl SliceReal for f64 {
     const WIDTH: usize = 14;
     const SHAPE: [f64; 2] = [1.0108, 1.0222];
+    /// Those of single precision.
+    const COARSE_WIDTH: usize = 8;
+    const COARSE_SHAPE: [f64; 2] = [0.995, 1.0175];
     const PIECES: usize = 16;
     const DEGREE: usize = 8;
     const SPREADING: f64 = 1e-14;
@@ -59,20 +71,26 @@ impl SliceReal for f64 {
 }
 
 /// The scaling D that goes with the weights.
-pub(super) fn kernel<T: SliceReal>() -> Kernel {
-    Kernel::new(T::WIDTH, T::SHAPE)
+pub(super) fn kernel<T: SliceReal>(coarse: bool) -> Kernel {
+    match coarse {
+        true => Kernel::new(T::COARSE_WIDTH, T::COARSE_SHAPE),
+        false => Kernel::new(T::WIDTH, T::SHAPE),
+    }
 }
 
-/// The weights of [`SliceReal::WIDTH`] neighbouring grid points for every position between them.
+/// The weights of the neighbouring grid points for every position between them.
 #[derive(Debug)]
 pub(super) struct WeightTable<T> {
     /// `[pieces, degree + 1, PADDED]`: coefficients by falling power of the place in the piece, −1 to 1.
     coefficients: Vec<T>,
+    /// How many neighbours.
+    width: usize,
 }
 
 impl<T: SliceReal> WeightTable<T> {
-    pub(super) fn new() -> Self {
-        let fit = kernel::<T>().fit(T::WIDTH);
+    pub(super) fn new(coarse: bool) -> Self {
+        let width = if coarse { T::COARSE_WIDTH } else { T::WIDTH };
+        let fit = kernel::<T>(coarse).fit(width);
         let n_nodes = T::DEGREE + 1;
         let mut coefficients = Vec::with_capacity(Self::bytes() / size_of::<T>());
         for piece in 0..T::PIECES {
@@ -83,10 +101,10 @@ impl<T: SliceReal> WeightTable<T> {
                 .iter()
                 .map(|node| {
                     let fraction = (piece as f64 + 0.5 + 0.5 * node) / T::PIECES as f64 - 0.5;
-                    fit.weights((T::WIDTH - 1) as f64 / 2.0 + fraction, 0)
+                    fit.weights((width - 1) as f64 / 2.0 + fraction, 0)
                 })
                 .collect();
-            let polynomials: Vec<Vec<f64>> = (0..T::WIDTH)
+            let polynomials: Vec<Vec<f64>> = (0..width)
                 .map(|tap| polynomial(&nodes, weights.iter().map(|weights| weights[tap]).collect()))
                 .collect();
             for power in (0..n_nodes).rev() {
@@ -95,7 +113,13 @@ impl<T: SliceReal> WeightTable<T> {
                 );
             }
         }
-        Self { coefficients }
+        Self { coefficients, width }
+    }
+
+    /// How many neighbours there are.
+    #[inline(always)]
+    pub(super) fn width(&self) -> usize {
+        self.width
     }
 
     pub(super) fn bytes() -> usize {
@@ -105,7 +129,7 @@ impl<T: SliceReal> WeightTable<T> {
     /// The first of the grid points around `u`, the coefficients of the piece that `u` is in, and its place in it.
     #[inline(always)]
     pub(super) fn locate(&self, u: f64) -> (i64, &[T], T) {
-        let middle = (T::WIDTH - 1) as f64 / 2.0;
+        let middle = (self.width - 1) as f64 / 2.0;
         let shifted = u - middle + 0.5;
         let first = shifted.floor();
         let scaled = (shifted - first) * T::PIECES as f64;
@@ -138,8 +162,8 @@ pub(super) fn polynomial(nodes: &[f64], mut values: Vec<f64>) -> Vec<f64> {
 /// A filter that does after the transform what the scaling D does before it: Σ_m d_m cos(2πmξ) is D(ξ) for |ξ| ≤ 1/4.
 ///
 /// Returns d_0, then each 2 d_m halved: the taps at 0, ±1, ±2, …
-pub(super) fn scaling_taps<T: SliceReal>() -> Vec<f64> {
-    let kernel = kernel::<T>();
+pub(super) fn scaling_taps<T: SliceReal>(coarse: bool) -> Vec<f64> {
+    let kernel = kernel::<T>(coarse);
     const N_NODES: usize = 96;
     let nodes: Vec<f64> =
         (0..N_NODES).map(|m| 0.25 * (std::f64::consts::PI * (m as f64 + 0.5) / (2 * N_NODES) as f64).cos()).collect();
@@ -159,8 +183,8 @@ mod tests {
     use std::f64::consts::TAU;
 
     /// The largest over wave numbers up to 1/4 of the root mean square, over positions, of what D and the weights err by.
-    fn error<T: SliceReal>() -> f64 {
-        let (table, kernel) = (WeightTable::<T>::new(), kernel::<T>());
+    fn error<T: SliceReal>(coarse: bool) -> f64 {
+        let (table, kernel) = (WeightTable::<T>::new(coarse), kernel::<T>(coarse));
         let positions: Vec<f64> = (0..77).map(|k| 3.0 + k as f64 / 77.0).collect();
         let mut worst = 0.0_f64;
         for step in 0..=50 {
@@ -169,7 +193,7 @@ mod tests {
             for &u in &positions {
                 let (first, coefficients, place) = table.locate(u);
                 let (mut re, mut im) = (0.0, 0.0);
-                for tap in 0..T::WIDTH {
+                for tap in 0..table.width() {
                     let weight =
                         coefficients.chunks(PADDED).fold(0.0, |sum, c| sum * place.widened() + c[tap].widened());
                     let (sin, cos) = (TAU * xi * ((first + tap as i64) as f64 - u)).sin_cos();
@@ -186,11 +210,13 @@ mod tests {
 
     #[test]
     fn weights_interpolate_waves() {
-        let (single, double) = (error::<f32>(), error::<f64>());
+        let (single, double) = (error::<f32>(false), error::<f64>(false));
         println!("single {single:.2e}, double {double:.2e}");
         // 4.4e-8 and the weights' rounding, half of 6e-8 for each of eight.
         assert!(single < 7e-8, "{single:e}");
         assert!(double < 7e-14, "{double:e}");
+        let (single, double) = (error::<f32>(true), error::<f64>(true));
+        assert!(single < 3.3e-4 && double < 5e-8, "{single:e} {double:e}");
     }
 
     #[test]
@@ -202,8 +228,8 @@ mod tests {
         }
     }
 
-    fn scaling_error<T: SliceReal>() -> f64 {
-        let (taps, kernel) = (scaling_taps::<T>(), kernel::<T>());
+    fn scaling_error<T: SliceReal>(coarse: bool) -> f64 {
+        let (taps, kernel) = (scaling_taps::<T>(coarse), kernel::<T>(coarse));
         (0..=200)
             .map(|step| 0.25 * f64::from(step) / 200.0)
             .map(|xi| {
@@ -215,9 +241,11 @@ mod tests {
 
     #[test]
     fn the_scaling_may_come_after_the_transform() {
-        let (single, double) = (scaling_error::<f32>(), scaling_error::<f64>());
+        let (single, double) = (scaling_error::<f32>(false), scaling_error::<f64>(false));
         println!("single {single:.2e}, double {double:.2e}");
         assert!(single < 3e-8, "{single:e}");
         assert!(double < 1e-13, "{double:e}");
+        let (single, double) = (scaling_error::<f32>(true), scaling_error::<f64>(true));
+        assert!(single < 1e-5 && double < 1e-8, "{single:e} {double:e}");
     }
 }

@@ -36,7 +36,9 @@ pub struct NearJob<'a, T: Real> {
     block: &'a ImageBlock<T>,
     views: &'a [Matrix3],
     /// One for each image of the block.
-    known: &'a [Known],
+    known: &'a [Known<'a>],
+    /// The rotations that stand for the known one of each image.
+    rotations: Vec<Vec<Matrix3>>,
     /// The images that each view is near to, by their places in the block.
     near: Vec<Vec<u32>>,
     /// ln of the weight of a pose but for its view and the prior: 1/P, and the area that a displacement stands for.
@@ -60,14 +62,18 @@ impl<'a, T: Dispatch> NearJob<'a, T> {
         plan: &'a Plan<'a, T>,
         block: &'a ImageBlock<T>,
         views: &'a [Matrix3],
-        known: &'a [Known],
+        known: &'a [Known<'a>],
         go_on: &'a (dyn Fn(u64) -> bool + Sync),
     ) -> Self {
         let mut near = vec![Vec::new(); views.len()];
-        for (index, known) in known.iter().enumerate() {
+        let rotations: Vec<Vec<Matrix3>> = known.iter().map(|known| known.rotations().collect()).collect();
+        for (index, (known, rotations)) in known.iter().zip(&rotations).enumerate() {
             for (view, near) in views.iter().zip(&mut near) {
-                let [a, b, c] = trace(&known.pose.rotation, view);
-                if angle_of_trace(a.hypot(b) + c) <= known.prior.view_reach_rad() {
+                let is_near = |rotation: &Matrix3| {
+                    let [a, b, c] = trace(rotation, view);
+                    angle_of_trace(a.hypot(b) + c) <= known.prior.view_reach_rad()
+                };
+                if rotations.iter().any(is_near) {
                     near.push(index as u32);
                 }
             }
@@ -80,6 +86,7 @@ impl<'a, T: Dispatch> NearJob<'a, T> {
             block,
             views,
             known,
+            rotations,
             near,
             ln_weight: ln_cell - (plan.geometry.n_inplanes() as f64).ln(),
             next: AtomicUsize::new(0),
@@ -253,13 +260,14 @@ impl<T: Dispatch> NearWorker<'_, '_, T> {
     fn state(&self, index: usize, view: usize) -> State {
         let known = &self.job.known[index];
         let p = self.job.plan.geometry.n_inplanes();
-        let [a, b, c] = trace(&known.pose.rotation, &self.job.views[view]);
+        let of_mates = self.job.rotations[index].iter();
+        let traces: Vec<[f64; 3]> = of_mates.map(|rotation| trace(rotation, &self.job.views[view])).collect();
         let (mut rotations, mut centers) = (Vec::new(), Vec::new());
         for w in 0..p {
             let (sin, cos) = (std::f64::consts::TAU * w as f64 / p as f64).sin_cos();
-            let theta = angle_of_trace(a * cos + b * sin + c);
-            if theta <= known.prior.view_reach_rad() {
-                rotations.push((w, known.prior.ln_of_angle(theta)));
+            let angles = traces.iter().map(|[a, b, c]| angle_of_trace(a * cos + b * sin + c));
+            if angles.clone().any(|angle| angle <= known.prior.view_reach_rad()) {
+                rotations.push((w, known.ln_of_angles(angles)));
                 let [d0, d1] = known.pose.shift_angstrom;
                 centers.push([cos * d0 - sin * d1, sin * d0 + cos * d1]);
             }

@@ -29,6 +29,9 @@ pub struct ComparisonSettings {
     pub pairs: bool,
     /// Whether all correlations are kept: images · views · displacements · rotations numbers.
     pub full: bool,
+    /// Scales of particles against the noise's standard deviation, for which the odds that there is one are computed; not where
+    /// likelihoods aren't integrated.
+    pub particle_scales: Vec<f64>,
     /// Number of threads; decides nothing about the results.
     pub n_threads: usize,
     /// What buffers may take, in bytes, results and inputs not counted; decides nothing about the results.
@@ -45,6 +48,7 @@ impl Default for ComparisonSettings {
             integrated: true,
             pairs: false,
             full: false,
+            particle_scales: Vec::new(),
             n_threads: 1,
             memory_bytes: 2 << 30,
         }
@@ -101,6 +105,7 @@ impl<'a, T: Dispatch> Plan<'a, T> {
             Basis::whole(geometry, spectrum)
         };
         let transform = Transform::new(geometry, are_real);
+        let keeps_views = settings.integrated && !settings.particle_scales.is_empty();
         let negative = (settings.sign == ContrastSign::Positive).then(|| Negative::new(likelihood.mu()));
         let (phases, lanes) = (Vec::new(), T::lanes());
         Ok(Self {
@@ -114,7 +119,7 @@ impl<'a, T: Dispatch> Plan<'a, T> {
             transform,
             phases,
             lanes,
-            keeps_views: false,
+            keeps_views,
         })
     }
 

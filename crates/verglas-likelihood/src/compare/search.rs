@@ -18,12 +18,13 @@ use super::templates::n_phases;
 use super::work::SearchReal;
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
-use crate::formula::{LogSum, integrate_views};
+use crate::formula::{ContrastSign, LogSum, integrate_views};
 use crate::geometry::Geometry;
+use crate::odds::{InverseGain, OfView, ln_odds_of_grid};
 use crate::pose::{BestOfView, ContinuousPose};
 use crate::prior::{Known, PosePrior};
 use crate::real::Real;
-use crate::refine::{Refinement, Refiner, Searched};
+use crate::refine::{OddsOfModes, Refinement, Refiner, Searched};
 use crate::results::{Comparison, ImageResult, PairResult};
 use crate::sets::{ImageSet, TemplateSet};
 
@@ -68,7 +69,8 @@ impl<'a, T: SearchReal> Search<'a, T> {
     }
 
     /// The least memory that a search of these templates takes, in bytes, without making it; takes as long as finding their
-    /// radial functions does.
+    /// radial functions does. `is_refined` says whether it is to be one [with refinement](Search::with_refinement), whose templates
+    /// between the views are not counted.
     ///
     /// # Errors
     /// When a grid is too small for the likelihood.
@@ -77,10 +79,12 @@ impl<'a, T: SearchReal> Search<'a, T> {
         templates: TemplateSet<'a, T>,
         displacements: &'a Displacements,
         settings: &ComparisonSettings,
+        is_refined: bool,
     ) -> Result<u64, LikelihoodError> {
         let settings = ComparisonSettings { memory_bytes: u64::MAX, ..settings.clone() };
-        Ok(Self { plan: Plan::new(geometry, templates, displacements, settings)?, refinement: None }
-            .least_memory_bytes())
+        let mut plan = Plan::new(geometry, templates, displacements, settings)?;
+        plan.keeps_views |= is_refined;
+        Ok(Self { plan, refinement: None }.least_memory_bytes())
     }
 
     /// The least memory that suffices whatever the templates of `n_views` views are, in bytes: what a search of them can keep
@@ -90,12 +94,17 @@ impl<'a, T: SearchReal> Search<'a, T> {
         displacements: &Displacements,
         n_views: usize,
         settings: &ComparisonSettings,
+        is_refined: bool,
     ) -> u64 {
         let (basis, n_angles, lanes) = (Extent::most(geometry), geometry.n_inplanes(), T::lanes());
         let phases = n_phases(geometry, displacements, n_angles, lanes) * size_of::<T>();
         let n_threads = settings.n_threads.max(1);
-        let fixed = phases as u64 + n_threads as u64 * bytes_of_thread::<T>(geometry, basis, n_angles, lanes);
-        let for_images = fixed + GROUP as u64 * bytes_of_image::<T>(geometry, basis, n_views, settings);
+        let refinement = if is_refined { bytes_of_refinement(geometry, n_threads) } else { 0 };
+        let fixed =
+            phases as u64 + refinement + n_threads as u64 * bytes_of_thread::<T>(geometry, basis, n_angles, lanes);
+        let keeps_views = is_refined || settings.integrated && !settings.particle_scales.is_empty();
+        let of_views = if keeps_views { (n_views * size_of::<BestOfView>()) as u64 } else { 0 };
+        let for_images = fixed + GROUP as u64 * (of_views + bytes_of_image::<T>(geometry, basis, n_views, settings));
         for_images.max(bytes_of_samples(geometry, n_threads))
     }
 
@@ -113,11 +122,9 @@ impl<'a, T: SearchReal> Search<'a, T> {
     fn fixed_bytes(&self) -> u64 {
         let plan = &self.plan;
         let (basis, n_angles) = (plan.basis.extent(), plan.transform.n_angles);
-        let n_threads = plan.settings.n_threads.max(1) as u64;
-        // Two templates and what is summed of them, and some templates of a view.
-        let refinement =
-            if self.refinement.is_some() { n_threads * 40 * 16 * plan.geometry.n_points() as u64 } else { 0 };
-        let of_threads = n_threads * bytes_of_thread::<T>(plan.geometry, basis, n_angles, plan.lanes);
+        let n_threads = plan.settings.n_threads.max(1);
+        let refinement = if plan.keeps_views { bytes_of_refinement(plan.geometry, n_threads) } else { 0 };
+        let of_threads = n_threads as u64 * bytes_of_thread::<T>(plan.geometry, basis, n_angles, plan.lanes);
         plan.bytes_of_phases() + refinement + of_threads
     }
 
@@ -186,7 +193,10 @@ impl<'a, T: SearchReal> Search<'a, T> {
                 }
                 false => &mut [],
             };
-            comparison.images.extend(self.compare_block(images, range, pairs, full, go_on)?);
+            for (result, odds) in self.compare_block(images, range, pairs, full, go_on)? {
+                comparison.images.push(result);
+                comparison.log_odds.extend(odds);
+            }
         }
         Ok(comparison)
     }
@@ -198,7 +208,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
         pairs: &mut [PairResult],
         full: &mut [T],
         go_on: &(dyn Fn(u64) -> bool + Sync),
-    ) -> Result<Vec<ImageResult>, LikelihoodError> {
+    ) -> Result<Vec<(ImageResult, Vec<f64>)>, LikelihoodError> {
         let n_threads = self.plan.settings.n_threads.max(1);
         let formula = self.plan.settings.formula;
         let block =
@@ -209,7 +219,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
 
         let n_views = self.plan.templates.n_views();
         let found: Vec<_> = candidates.into_iter().map(|candidates| Mutex::new(Some(candidates))).collect();
-        let results: Vec<Mutex<Option<Result<ImageResult, LikelihoodError>>>> =
+        let results: Vec<Mutex<Option<Result<(ImageResult, Vec<f64>), LikelihoodError>>>> =
             range.clone().map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
         share_work(n_threads, || {
@@ -220,7 +230,9 @@ impl<'a, T: SearchReal> Search<'a, T> {
                 formula,
                 self.plan.likelihood,
             );
+            let inverse = self.inverse_gain();
             let mut refiner = self.refinement.map(|refinement| {
+                let refinement = Refinement { particle_scales: self.scales(), ..refinement };
                 let Plan { geometry, likelihood, templates, displacements, .. } = &self.plan;
                 Refiner::new(refinement, geometry, likelihood, templates, displacements)
             });
@@ -240,7 +252,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
                 };
                 let image = range.start + index;
                 let candidates = candidates.into_sorted();
-                let mut evaluate = || -> Result<ImageResult, LikelihoodError> {
+                let mut evaluate = || -> Result<(ImageResult, Vec<f64>), LikelihoodError> {
                     evaluator.take(images, image)?;
                     let (pose, found) = evaluator.best(image, &candidates)?;
                     let refined = match &mut refiner {
@@ -256,7 +268,20 @@ impl<'a, T: SearchReal> Search<'a, T> {
                             Some(refiner.refine(evaluator.sums(), &searched)?)
                         }
                     };
-                    Ok(ImageResult {
+                    let odds = match &inverse {
+                        None => Vec::new(),
+                        Some(inverse) => {
+                            let of_views = of_views[index * n_views..(index + 1) * n_views].iter();
+                            let of_views = of_views.zip(&log_likelihoods[index * n_views..(index + 1) * n_views]);
+                            let v = block.facts[index].v;
+                            let views = of_views
+                                .enumerate()
+                                .map(|(view, (best, sum))| (view, *best, sum - self.plan.likelihood.shared(v), 0.0));
+                            self.odds(inverse, views, (found.a, refined.as_ref().map(|(_, odds)| odds)))
+                        }
+                    };
+                    let refined = refined.map(|(refined, _)| refined);
+                    let result = ImageResult {
                         cross_correlation: found.cross_correlation,
                         template: pose.template,
                         displacement: pose.displacement,
@@ -265,8 +290,11 @@ impl<'a, T: SearchReal> Search<'a, T> {
                         log_likelihood_integrated: integrated,
                         smallest_cross_correlation: smallest[index],
                         is_without_noise: self.plan.likelihood.is_without_noise(found.cross_correlation),
+                        contrast: found.contrast,
+                        contrast_sd: found.contrast_sd,
                         refined,
-                    })
+                    };
+                    Ok((result, odds))
                 };
                 let result = evaluate();
                 *results[index].lock().expect("no thread panics while it holds this") = Some(result);
@@ -279,7 +307,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
     }
 
     /// Compares each image with the templates near its known pose, weighted by the prior; `views` are the rotations of the
-    /// templates' views. Integrals have the prior in place of uniform poses; best poses are those of the largest product.
+    /// templates' views, `mates` those that the structure looks the same after, itself among them. Integrals have the prior in place of uniform poses; best poses are those of the largest product.
     ///
     /// # Errors
     /// As [`Search::compare_watched`]; when there are not as many poses as images, or views as templates; when displacements
@@ -288,7 +316,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
         &self,
         images: &ImageSet<T>,
         (poses, prior): (&[ContinuousPose], PosePrior),
-        views: &[Matrix3],
+        (views, mates): (&[Matrix3], &'a [Matrix3]),
         go_on: &(dyn Fn(u64) -> bool + Sync),
     ) -> Result<Comparison<T>, LikelihoodError> {
         LikelihoodError::check_length("known poses", images.n_images(), poses.len())?;
@@ -306,15 +334,20 @@ impl<'a, T: SearchReal> Search<'a, T> {
         };
         let keys: Vec<(i64, f64)> = poses.iter().map(key).collect();
         order.sort_by(|&a, &b| keys[a].0.cmp(&keys[b].0).then(keys[a].1.total_cmp(&keys[b].1)).then(a.cmp(&b)));
-        let mut results: Vec<Option<ImageResult>> = vec![None; poses.len()];
+        let mut results: Vec<Option<(ImageResult, Vec<f64>)>> = vec![None; poses.len()];
         let at_once = self.images_at_once()?;
         for order in order.chunks(at_once) {
-            let found = self.compare_block_near(images, order.to_vec(), (poses, prior), views, go_on)?;
+            let found = self.compare_block_near(images, order.to_vec(), (poses, prior), (views, mates), go_on)?;
             for (&image, found) in order.iter().zip(found) {
                 results[image] = Some(found);
             }
         }
-        Ok(Comparison { images: results.into_iter().flatten().collect(), ..Comparison::default() })
+        let mut comparison = Comparison::default();
+        for (result, odds) in results.into_iter().flatten() {
+            comparison.images.push(result);
+            comparison.log_odds.extend(odds);
+        }
+        Ok(comparison)
     }
 
     fn compare_block_near(
@@ -322,32 +355,34 @@ impl<'a, T: SearchReal> Search<'a, T> {
         images: &ImageSet<T>,
         order: Vec<usize>,
         (poses, prior): (&[ContinuousPose], PosePrior),
-        views: &[Matrix3],
+        (views, mates): (&[Matrix3], &'a [Matrix3]),
         go_on: &(dyn Fn(u64) -> bool + Sync),
-    ) -> Result<Vec<ImageResult>, LikelihoodError> {
+    ) -> Result<Vec<(ImageResult, Vec<f64>)>, LikelihoodError> {
         let Plan { geometry, likelihood, templates, displacements, settings, .. } = &self.plan;
         let n_threads = settings.n_threads.max(1);
-        let known: Vec<Known> = order.iter().map(|&image| Known { prior, pose: poses[image] }).collect();
+        let known: Vec<Known<'a>> = order.iter().map(|&image| Known { prior, pose: poses[image], mates }).collect();
         let block = ImageBlock::new(geometry, &self.plan.basis, settings.formula, images, order.clone(), n_threads)?;
         let job = NearJob::new(&self.plan, &block, views, &known, go_on);
         share_work(n_threads, || T::work_near(&job));
         let found: Vec<Mutex<Option<NearImage>>> =
             job.finish()?.into_iter().map(|image| Mutex::new(Some(image))).collect();
-        let results: Vec<Mutex<Option<Result<ImageResult, LikelihoodError>>>> =
+        let results: Vec<Mutex<Option<Result<(ImageResult, Vec<f64>), LikelihoodError>>>> =
             order.iter().map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
         let total: f64 = templates.view_weights().iter().sum();
         share_work(n_threads, || {
             let mut evaluator = Evaluator::new(geometry, templates, displacements, settings.formula, *likelihood);
-            let mut refiner = self
-                .refinement
-                .map(|refinement| Refiner::new(refinement, geometry, likelihood, templates, displacements));
+            let inverse = self.inverse_gain();
+            let mut refiner = self.refinement.map(|refinement| {
+                let refinement = Refinement { particle_scales: self.scales(), ..refinement };
+                Refiner::new(refinement, geometry, likelihood, templates, displacements)
+            });
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(found) = found.get(index) else { break };
                 let Some(found) = found.lock().expect("no thread panics while it holds this").take() else { continue };
                 let image = order[index];
-                let evaluate = || -> Result<ImageResult, LikelihoodError> {
+                let evaluate = || -> Result<(ImageResult, Vec<f64>), LikelihoodError> {
                     evaluator.take(images, image)?;
                     let mut sum = LogSum::new();
                     for (view, of_view, _) in &found.of_views {
@@ -375,7 +410,21 @@ impl<'a, T: SearchReal> Search<'a, T> {
                             Some(refiner.refine(evaluator.sums(), &searched)?)
                         }
                     };
-                    Ok(ImageResult {
+                    let odds = match &inverse {
+                        None => Vec::new(),
+                        Some(inverse) => {
+                            let step = std::f64::consts::TAU / geometry.n_inplanes() as f64;
+                            let views = found.of_views.iter().map(|(view, sum, best)| {
+                                let displacement = displacements.angstrom()[best.displacement as usize];
+                                let angle = step * f64::from(best.rotation);
+                                let pose = ContinuousPose::of_template(&views[*view as usize], angle, displacement);
+                                (*view as usize, *best, *sum, known[index].ln_density(&pose))
+                            });
+                            self.odds(inverse, views, (at.a, refined.as_ref().map(|(_, odds)| odds)))
+                        }
+                    };
+                    let refined = refined.map(|(refined, _)| refined);
+                    let result = ImageResult {
                         cross_correlation: at.cross_correlation,
                         template: best.pose.template,
                         displacement: best.pose.displacement,
@@ -384,8 +433,11 @@ impl<'a, T: SearchReal> Search<'a, T> {
                         log_likelihood_integrated: integrated,
                         smallest_cross_correlation: found.smallest,
                         is_without_noise: likelihood.is_without_noise(at.cross_correlation),
+                        contrast: at.contrast,
+                        contrast_sd: at.contrast_sd,
                         refined,
-                    })
+                    };
+                    Ok((result, odds))
                 };
                 let result = evaluate();
                 *results[index].lock().expect("no thread panics while it holds this") = Some(result);
@@ -396,6 +448,52 @@ impl<'a, T: SearchReal> Search<'a, T> {
             .filter_map(|result| result.into_inner().expect("all threads are done"))
             .collect::<Result<Vec<_>, _>>()
     }
+}
+
+impl<'a, T: SearchReal> Search<'a, T> {
+    /// Scales of particles for which odds are computed.
+    fn scales(&self) -> &[f64] {
+        if self.plan.settings.integrated { &self.plan.settings.particle_scales } else { &[] }
+    }
+
+    fn inverse_gain(&self) -> Option<InverseGain> {
+        (!self.scales().is_empty()).then(|| InverseGain::new(&self.plan.likelihood))
+    }
+
+    /// ln of the odds that there is a particle, for each scale: of lattices, and of the grid's poses outside of them. `views` are
+    /// looked at views: place, best pose, ln of the sum of exp ℓ₊ but for what all poses share, and ln of the prior's density at the best pose.
+    fn odds(
+        &self,
+        inverse: &InverseGain,
+        views: impl Iterator<Item = (usize, BestOfView, f64, f64)> + Clone,
+        (a, of_modes): (f64, Option<&OddsOfModes>),
+    ) -> Vec<f64> {
+        let Plan { likelihood, templates, geometry, .. } = &self.plan;
+        let total: f64 = templates.view_weights().iter().sum();
+        let is_positive = likelihood.sign() == ContrastSign::Positive;
+        let a = of_modes.map_or(a, |odds| odds.a);
+        let of_view = |(view, best, sum, ln_prior): (usize, BestOfView, f64, f64)| {
+            // Scores are ℓ₊ with the prior but for what all poses share, or correlations.
+            let score = if is_positive { best.score } else { likelihood.gain(best.score) - 0.5 * a.ln() };
+            let weight = templates.view_weights()[view] / total;
+            OfView { ln_width: sum - score, gain: score - ln_prior + 0.5 * a.ln(), ln_prior, weight }
+        };
+        let of_grid = ln_odds_of_grid(likelihood, inverse, (geometry.i_ss(), a), self.scales(), views.map(of_view));
+        let Some(of_modes) = of_modes else { return of_grid };
+        let joined = of_grid.iter().zip(&of_modes.ln_sums).map(|(of_grid, of_modes_sum)| {
+            let mut sum = LogSum::new();
+            sum.add(*of_modes_sum, 1.0);
+            sum.add(of_grid + of_modes.ln_rest, 1.0);
+            sum.ln()
+        });
+        joined.collect()
+    }
+}
+
+/// Bytes of all threads that look between the grid's poses: two templates and what is summed of them, and some templates of a
+/// view.
+fn bytes_of_refinement(geometry: &Geometry, n_threads: usize) -> u64 {
+    n_threads as u64 * 40 * 16 * geometry.n_points() as u64
 }
 
 /// Bytes that an image takes while it is compared, at most.

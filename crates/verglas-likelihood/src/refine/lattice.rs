@@ -10,6 +10,7 @@ use super::mode::Mode;
 use super::posterior::{Posterior, step_rad};
 use crate::error::LikelihoodError;
 use crate::formula::LogSum;
+use crate::odds::ln_odds_of_pose;
 use crate::pose::ContinuousPose;
 
 /// Step in standard deviations.
@@ -34,6 +35,8 @@ pub(super) struct Lattice {
     points: HashMap<Place, f64>,
     /// ln of Σ exp ℓ₊·dΩ·dd.
     pub ln_integral: f64,
+    /// The same of exp λ, for each scale of particles.
+    pub ln_odds: Vec<f64>,
 }
 
 /// One direction of view: templates at the rotations between two steps of the grid.
@@ -51,7 +54,7 @@ impl Lattice {
         mode: &Mode,
         n: usize,
         best_of_all: f64,
-        counts: &dyn Fn(&Local, &ContinuousPose) -> Counts,
+        (counts, scales): (&dyn Fn(&Local, &ContinuousPose) -> Counts, &[f64]),
     ) -> Result<Option<Self>, LikelihoodError> {
         let Some(root) = cholesky(&mode.covariance, n) else { return Ok(None) };
         // Rotations in whole steps of the grid, or the steps in whole parts, so that templates are taken once for each view.
@@ -64,10 +67,11 @@ impl Lattice {
         let mut lengths = [STEP; 5];
         lengths[2] = turns as f64 * grid_step / (parts as f64 * root[2][2]);
         let basis: Matrix5 = std::array::from_fn(|i| std::array::from_fn(|j| root[i][j] * lengths[j]));
-        let mut lattice = Self { basis, n, points: HashMap::new(), ln_integral: f64::NEG_INFINITY };
+        let mut lattice =
+            Self { basis, n, points: HashMap::new(), ln_integral: f64::NEG_INFINITY, ln_odds: Vec::new() };
         let top = mode.value.total();
         let floor = (top - NATS).max(best_of_all - NATS_OF_ALL);
-        let mut sum = LogSum::new();
+        let mut sum = Sums { ln: LogSum::new(), odds: scales.iter().map(|&scale| (scale, LogSum::new())).collect() };
         let mut queue = vec![[0, 0]];
         let mut seen: HashMap<[i32; 2], ()> = HashMap::from([([0, 0], ())]);
         let mut next = 0;
@@ -89,7 +93,8 @@ impl Lattice {
             }
         }
         let volume: f64 = (0..n).map(|i| lattice.basis[i][i]).product();
-        lattice.ln_integral = sum.ln() + volume.ln();
+        lattice.ln_integral = sum.ln.ln() + volume.ln();
+        lattice.ln_odds = sum.odds.iter().map(|(_, sum)| sum.ln() + volume.ln()).collect();
         Ok(Some(lattice))
     }
 
@@ -121,7 +126,7 @@ impl Lattice {
         chart: &Chart,
         column: &Column,
         walk: &Walk,
-        sum: &mut LogSum,
+        sum: &mut Sums,
     ) -> Result<f64, LikelihoodError> {
         let n_inner = self.n - 2;
         let [a, b] = column.view;
@@ -154,10 +159,17 @@ impl Lattice {
                     }
                 };
                 turned = Some((inner[0], facts));
-                let value = posterior.value(facts, &pose).total();
+                let at = posterior.value(facts, &pose);
+                let value = at.total();
                 values.insert(inner, value);
                 if counts == Counts::Here {
-                    sum.add(value + Chart::ln_volume(&local), 1.0);
+                    let ln_volume = Chart::ln_volume(&local);
+                    sum.ln.add(value + ln_volume, 1.0);
+                    let (p, i_ss) = (posterior.likelihood.mu(), posterior.geometry.i_ss());
+                    for (scale, sum) in &mut sum.odds {
+                        let lambda = ln_odds_of_pose(p, i_ss, *scale, at.cross_correlation, at.a);
+                        sum.add(lambda + at.ln_prior + ln_volume, 1.0);
+                    }
                     self.points.insert(place, value);
                 }
                 highest = highest.max(value);
@@ -219,6 +231,13 @@ impl Lattice {
         }
         reach
     }
+}
+
+/// What is summed over points.
+struct Sums {
+    ln: LogSum,
+    /// Scales of particles, each with its sum of exp λ.
+    odds: Vec<(f64, LogSum)>,
 }
 
 /// Whether a point of a lattice is summed.

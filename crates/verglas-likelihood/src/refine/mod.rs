@@ -9,18 +9,20 @@
 //! grid outside of their cells are added with the grid's weights (`rest.rs`). `docs/math.md` says how well that does.
 
 mod chart;
+mod climber;
 mod lattice;
 mod linear;
 mod mode;
 mod posterior;
 mod rest;
-mod rotation;
+pub(crate) mod rotation;
 mod slices;
 
 use std::f64::consts::PI;
 
 use verglas_fourier::pose::Matrix3;
 
+pub use climber::Climber;
 pub use slices::Slices;
 
 pub use crate::pose::ContinuousPose;
@@ -31,13 +33,13 @@ use self::lattice::{Counts, Lattice};
 use self::mode::{Mode, climb};
 use self::posterior::{Posterior, step_rad};
 use self::rest::GridPoses;
-use self::rotation::{about_z, inplane_angle, product, turn};
+use self::rotation::{inplane_angle, product, turn};
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{LogLikelihood, LogSum};
 use crate::geometry::Geometry;
 use crate::pose::{BestOfView, Candidate, Pose};
-use crate::prior::{Known, distances};
+use crate::prior::Known;
 use crate::real::Real;
 use crate::sets::TemplateSet;
 use crate::sums::ImageSums;
@@ -68,10 +70,14 @@ pub struct Refinement<'a> {
     pub slices: &'a dyn Slices,
     /// The rotation of each view.
     pub views: &'a [Matrix3],
+    /// The rotations that the structure looks the same after, itself among them: views are those of one asymmetric unit.
+    pub mates: &'a [Matrix3],
     /// How many modes are looked at.
     pub n_modes: usize,
     /// The images' pixel size in Å.
     pub pixel_angstrom: f64,
+    /// Scales of particles for which odds are summed, too.
+    pub particle_scales: &'a [f64],
 }
 
 impl std::fmt::Debug for Refinement<'_> {
@@ -87,21 +93,23 @@ pub(crate) struct Refiner<'a, T: Real> {
     templates: &'a TemplateSet<'a, T>,
     displacements: &'a Displacements,
     moves: Moves,
-    square: Square,
+    square: Square<'a>,
     /// Distances of the grid's poses.
     steps: Local,
+    /// What climbs from the image's starts came to, in their order.
+    climbed: Vec<Option<Mode>>,
 }
 
 /// Where displacements are searched, along the template's axes.
 #[derive(Debug, Clone, Copy)]
-struct Square {
-    known: Option<Known>,
+struct Square<'a> {
+    known: Option<Known<'a>>,
     moves: Moves,
     /// Half of the sides, Å.
     reach: [f64; 2],
 }
 
-impl Square {
+impl Square<'_> {
     fn holds(&self, pose: &ContinuousPose) -> bool {
         if let Some(known) = &self.known {
             return known.holds(pose);
@@ -116,17 +124,46 @@ impl Square {
     }
 }
 
+/// Along which axes displacements are searched.
+fn moves_of(displacements: &Displacements) -> Moves {
+    let grid = displacements.grid();
+    let along = |axis: usize| grid.is_some_and(|grid| grid.n[axis] > 1 && grid.steps_angstrom[axis] > 0.0);
+    match (along(0), along(1)) {
+        (true, true) => Moves::Both,
+        (false, false) => Moves::None,
+        (first, _) => Moves::Along(usize::from(!first)),
+    }
+}
+
+/// Distances of the grid's poses.
+fn steps_of(geometry: &Geometry, n_views: usize, displacements: &Displacements) -> Local {
+    let view_step = (4.0 * PI / n_views as f64).sqrt();
+    let shift_step = displacements.grid().map_or(0.0, |grid| grid.steps_angstrom[0].max(grid.steps_angstrom[1]));
+    [view_step, view_step, step_rad(geometry), shift_step, shift_step]
+}
+
+/// What lattices say of a particle.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct OddsOfModes {
+    /// ln of the mean of exp λ over poses, as far as lattices hold them, for each scale.
+    pub ln_sums: Vec<f64>,
+    /// ln of the share of the grid's sum that lies outside of them.
+    pub ln_rest: f64,
+    /// A of the best mode.
+    pub a: f64,
+}
+
 /// What the search over the grid found of an image.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Searched<'a> {
-    pub of_views: &'a [BestOfView],
-    pub candidates: &'a [Candidate],
+pub(crate) struct Searched<'s, 'a> {
+    pub of_views: &'s [BestOfView],
+    pub candidates: &'s [Candidate],
     /// ln of the mean of exp ℓ₊ over the grid.
     pub log_likelihood: f64,
     /// The grid's best pose.
     pub best: Pose,
     /// What is known of the pose beforehand.
-    pub known: Option<Known>,
+    pub known: Option<Known<'a>>,
 }
 
 impl<'a, T: Real> Refiner<'a, T> {
@@ -137,17 +174,9 @@ impl<'a, T: Real> Refiner<'a, T> {
         templates: &'a TemplateSet<'a, T>,
         displacements: &'a Displacements,
     ) -> Self {
-        let grid = displacements.grid();
-        let along = |axis: usize| grid.is_some_and(|grid| grid.n[axis] > 1 && grid.steps_angstrom[axis] > 0.0);
-        let moves = match (along(0), along(1)) {
-            (true, true) => Moves::Both,
-            (false, false) => Moves::None,
-            (first, _) => Moves::Along(usize::from(!first)),
-        };
+        let (grid, moves) = (displacements.grid(), moves_of(displacements));
         let reach = std::array::from_fn(|axis| grid.map_or(0.0, |grid| grid.reach_angstrom(axis)));
-        let view_step = (4.0 * PI / templates.n_views() as f64).sqrt();
-        let shift_step = grid.map_or(0.0, |grid| grid.steps_angstrom[0].max(grid.steps_angstrom[1]));
-        let steps = [view_step, view_step, step_rad(geometry), shift_step, shift_step];
+        let steps = steps_of(geometry, templates.n_views(), displacements);
         let posterior = Posterior::new(geometry, likelihood, refinement.slices);
         Self {
             refinement,
@@ -157,20 +186,19 @@ impl<'a, T: Real> Refiner<'a, T> {
             moves,
             square: Square { known: None, moves, reach },
             steps,
+            climbed: Vec::new(),
         }
     }
 
     /// A pose of the grid.
     fn pose(&self, pose: &Pose) -> ContinuousPose {
         let angle = pose.rotation as f64 * step_rad(self.posterior.geometry);
-        ContinuousPose {
-            rotation: product(&self.refinement.views[pose.template], &about_z(angle)),
-            shift_angstrom: turn(self.displacements.angstrom()[pose.displacement], -angle),
-        }
+        let displacement = self.displacements.angstrom()[pose.displacement];
+        ContinuousPose::of_template(&self.refinement.views[pose.template], angle, displacement)
     }
 
     /// The best poses of the grid that are apart from each other, best first.
-    fn starts(&self, searched: &Searched, n: usize) -> Vec<ContinuousPose> {
+    fn starts(&self, searched: &Searched<'_, 'a>, n: usize) -> Vec<ContinuousPose> {
         let of_views = searched.of_views.iter().enumerate().map(|(template, best)| Candidate {
             score: best.score,
             pose: Pose { template, displacement: best.displacement as usize, rotation: best.rotation as usize },
@@ -185,13 +213,13 @@ impl<'a, T: Real> Refiner<'a, T> {
                 break;
             }
             let pose = self.pose(&candidate.pose);
-            let is_apart = |other: &ContinuousPose| {
-                let local = Chart::new(*other, Moves::Both).local(&pose);
+            let is_apart = |other: &ContinuousPose, pose: &ContinuousPose| {
+                let local = Chart::new(*other, Moves::Both).local(pose);
                 local[0].hypot(local[1]) > APART_VIEW
                     || local[2].abs() > APART_TURNS * self.steps[2]
                     || local[3].hypot(local[4]) > APART_PIXELS * self.refinement.pixel_angstrom
             };
-            if found.iter().all(is_apart) {
+            if found.iter().all(|other| with_mates(self.refinement.mates, &pose).all(|mate| is_apart(other, &mate))) {
                 found.push(pose);
             }
         }
@@ -210,17 +238,26 @@ impl<'a, T: Real> Refiner<'a, T> {
     ///
     /// # Errors
     /// Where templates can't be taken.
-    pub fn refine(&mut self, image: &ImageSums, searched: &Searched) -> Result<Refined, LikelihoodError> {
+    pub fn refine(
+        &mut self,
+        image: &ImageSums,
+        searched: &Searched<'_, 'a>,
+    ) -> Result<(Refined, OddsOfModes), LikelihoodError> {
         self.posterior.take(image, searched.known);
         self.square.known = searched.known;
+        self.climbed.clear();
         let found = self.refine_with(searched, self.refinement.n_modes)?;
-        if !found.is_between {
+        if !found.0.is_between {
             return Ok(found);
         }
         self.refine_with(searched, 4 * self.refinement.n_modes)
     }
 
-    fn refine_with(&mut self, searched: &Searched, n_modes: usize) -> Result<Refined, LikelihoodError> {
+    fn refine_with(
+        &mut self,
+        searched: &Searched<'_, 'a>,
+        n_modes: usize,
+    ) -> Result<(Refined, OddsOfModes), LikelihoodError> {
         let n = self.moves.n_coordinates();
         let starts = self.starts(searched, n_modes.max(1));
         let farthest = match &searched.known {
@@ -231,12 +268,16 @@ impl<'a, T: Real> Refiner<'a, T> {
             }
         };
         let mut modes: Vec<Mode> = Vec::new();
-        for start in starts {
-            let Some(mode) = climb(&mut self.posterior, start, self.moves, &self.steps, farthest)? else { continue };
-            let is_known = modes.iter().any(|other| {
-                let delta = other.chart.local(mode.chart.center());
-                quadratic(other, &delta, n) < SAME
-            });
+        for (place, start) in starts.into_iter().enumerate() {
+            if place == self.climbed.len() {
+                let mode = climb(&mut self.posterior, start, self.moves, &self.steps, farthest)?;
+                self.climbed.push(mode);
+            }
+            let Some(mode) = self.climbed[place].clone() else { continue };
+            let is_near = |other: &Mode, pose: &ContinuousPose| quadratic(other, &other.chart.local(pose), n) < SAME;
+            let is_known =
+                |other: &Mode| with_mates(self.refinement.mates, mode.chart.center()).any(|mate| is_near(other, &mate));
+            let is_known = modes.iter().any(is_known);
             if !is_known {
                 modes.push(mode);
             }
@@ -251,11 +292,13 @@ impl<'a, T: Real> Refiner<'a, T> {
             if self.is_the_grids(&modes[index]) {
                 continue;
             }
-            let square = self.square;
+            let (square, mates) = (self.square, self.refinement.mates);
             let counts = |local: &Local, pose: &ContinuousPose| {
                 let own = quadratic(&modes[index], local, n);
+                // A mate of the pose may be nearer to this mode, too: it counts there then.
                 let is_nearer = |(place, other): (usize, &Mode)| {
-                    place != index && quadratic(other, &other.chart.local(pose), n) < own
+                    let mut mates = with_mates(mates, pose).skip(usize::from(place == index));
+                    mates.any(|mate| quadratic(other, &other.chart.local(&mate), n) < own)
                 };
                 if modes.iter().enumerate().any(is_nearer) {
                     Counts::Elsewhere
@@ -265,7 +308,8 @@ impl<'a, T: Real> Refiner<'a, T> {
                     Counts::Outside
                 }
             };
-            let lattice = Lattice::sum(&mut self.posterior, &modes[index], n, best_of_all, &counts);
+            let scales = self.refinement.particle_scales;
+            let lattice = Lattice::sum(&mut self.posterior, &modes[index], n, best_of_all, (&counts, scales));
             if let Some(lattice) = lattice? {
                 lattices.push((index, lattice));
             }
@@ -276,12 +320,13 @@ impl<'a, T: Real> Refiner<'a, T> {
     /// Puts lattices and the rest of the grid together.
     fn gather(
         &mut self,
-        searched: &Searched,
+        searched: &Searched<'_, 'a>,
         modes: &[Mode],
         lattices: &[(usize, Lattice)],
-    ) -> Result<Refined, LikelihoodError> {
+    ) -> Result<(Refined, OddsOfModes), LikelihoodError> {
         // 1/(8π²) and one over the area that displacements may lie in.
-        let mut ln_prior = -(8.0 * PI * PI).ln();
+        // Every mode stands for its mates.
+        let mut ln_prior = (self.refinement.mates.len() as f64).ln() - (8.0 * PI * PI).ln();
         for axis in 0..2 {
             if searched.known.is_none() && self.square.reach[axis] > 0.0 {
                 ln_prior -= (2.0 * self.square.reach[axis]).ln();
@@ -301,6 +346,17 @@ impl<'a, T: Real> Refiner<'a, T> {
         let ln_rest = if rest > 0.0 { searched.log_likelihood + rest.ln() } else { f64::NEG_INFINITY };
         total.add(ln_rest, 1.0);
         let log_likelihood = total.ln();
+        let odds = OddsOfModes {
+            ln_sums: (0..self.refinement.particle_scales.len())
+                .map(|scale| {
+                    let mut sum = LogSum::new();
+                    lattices.iter().for_each(|(_, lattice)| sum.add(lattice.ln_odds[scale] + ln_prior, 1.0));
+                    sum.ln()
+                })
+                .collect(),
+            ln_rest: if rest > 0.0 { rest.ln() } else { f64::NEG_INFINITY },
+            a: 0.0,
+        };
         let grid_share = (ln_rest - log_likelihood).exp();
 
         // The best mode is the highest; where there is none, the grid's best pose stands.
@@ -321,39 +377,40 @@ impl<'a, T: Real> Refiner<'a, T> {
             }
         };
         let coarse = best.is_some_and(|(_, mode)| (0..n).any(|i| self.steps[i] > FINE * mode.covariance[i][i].sqrt()));
-        let v = self.posterior.v();
-        // E = V·(1 − cc²), Y being V.
-        let error = v * (1.0 - value.cross_correlation * value.cross_correlation);
-        Ok(Refined {
+        let (contrast, contrast_sd) = self.posterior.likelihood.contrast(value.a, value.b, self.posterior.v());
+        let odds = OddsOfModes { a: value.a, ..odds };
+        let refined = Refined {
             log_likelihood,
             log_likelihood_optimal: value.log_likelihood,
             cross_correlation: value.cross_correlation,
             pose,
-            contrast: value.b / value.a,
-            contrast_sd: (error / (2.0 * self.posterior.likelihood.mu() * value.a)).sqrt(),
+            contrast,
+            contrast_sd,
             n_modes: lattices.len(),
             mode_share,
             grid_share,
             view_sd_rad: sd[0],
             psi_sd_rad: sd[1],
             shift_sd_angstrom: sd[2],
-            prior_distance: searched.known.map_or((0.0, 0.0), |known| distances(&pose, &known.pose)),
+            prior_distance: searched.known.map_or((0.0, 0.0), |known| known.distances(&pose)),
             is_between: coarse && (0.05..=0.95).contains(&grid_share),
-        })
+        };
+        Ok((refined, odds))
     }
 
-    fn grid_poses(&self, known: Option<Known>) -> GridPoses<'a, T> {
+    fn grid_poses(&self, known: Option<Known<'a>>) -> GridPoses<'a, T> {
         GridPoses {
             templates: self.templates,
             views: self.refinement.views,
             displacements: self.displacements,
             moves: self.moves,
             known,
+            mates: self.refinement.mates,
         }
     }
 
     /// The spread of the grid's best poses about the best one: view, rotation, displacement.
-    fn spread(&self, searched: &Searched) -> [f64; 3] {
+    fn spread(&self, searched: &Searched<'_, 'a>) -> [f64; 3] {
         let chart = Chart::new(self.pose(&searched.best), Moves::Both);
         let top = searched.candidates.first().map_or(0.0, |first| first.score);
         let (mut sum, mut squares) = (0.0, [0.0; 3]);
@@ -367,6 +424,12 @@ impl<'a, T: Real> Refiner<'a, T> {
         }
         squares.map(|square| if sum > 0.0 { (square / sum).sqrt() } else { f64::NAN })
     }
+}
+
+/// A pose and its mates, itself first.
+fn with_mates<'m>(mates: &'m [Matrix3], pose: &ContinuousPose) -> impl Iterator<Item = ContinuousPose> + use<'m> {
+    let pose = *pose;
+    mates.iter().map(move |mate| ContinuousPose { rotation: product(mate, &pose.rotation), ..pose })
 }
 
 /// xᵀHx

@@ -26,6 +26,8 @@ pub(super) struct Mode {
 const MOST_STEPS: usize = 16;
 /// Differences are taken over this share of a standard deviation.
 const SHARE: f64 = 0.3;
+/// gᵀH⁻¹g from which on differences in the plane are as fine as the others.
+const NEAR: f64 = 0.01;
 /// gᵀH⁻¹g where the maximum is found, to 0.001 of a standard deviation.
 const CLOSE: f64 = 1e-6;
 
@@ -132,6 +134,9 @@ pub(super) fn climb(
     let n = moves.n_coordinates();
     let mut chart = Chart::new(start, moves);
     let mut steps: Local = grid_steps.map(|step| 0.25 * step);
+    // A whole step of the grid's rotations takes no template of its own: that is good enough till near the maximum.
+    steps[2] = grid_steps[2];
+    let mut is_near = false;
     let mut before: Option<(f64, Chart, Local)> = None;
     for _ in 0..MOST_STEPS {
         let (value, gradient, hessian) = differences(posterior, &chart, &steps, n)?;
@@ -171,6 +176,14 @@ pub(super) fn climb(
             step = step.map(|step| step * limit / longest);
         }
         let step: Local = std::array::from_fn(|i| step[i] * steps[i]);
+        if damping == 0.0 && decrement < NEAR && !is_near {
+            is_near = true;
+            let deviation = 1.0 / hessian[2][2].sqrt();
+            steps[2] = (SHARE * deviation).min(grid_steps[2]);
+            before = Some((value.total(), chart, step));
+            chart = Chart::new(chart.pose(&step), moves);
+            continue;
+        }
         if damping == 0.0 && decrement < CLOSE {
             let plain = cholesky(&hessian, n);
             let Some(lower) = plain else { return Ok(None) };
@@ -185,7 +198,8 @@ pub(super) fn climb(
         if damping == 0.0 {
             for i in 0..n {
                 let deviation = 1.0 / hessian[i][i].sqrt();
-                steps[i] = (SHARE * deviation).min(grid_steps[i]);
+                let is_whole = i == 2 && !is_near && deviation >= grid_steps[2];
+                steps[i] = if is_whole { grid_steps[2] } else { (SHARE * deviation).min(grid_steps[i]) };
             }
         }
     }

@@ -3,7 +3,7 @@
 use num_complex::Complex;
 use verglas_fourier::pose::Matrix3;
 
-use super::chart::{Chart, Moves};
+use super::chart::Moves;
 use super::lattice::Lattice;
 use super::mode::Mode;
 use super::posterior::{Posterior, step_rad};
@@ -27,7 +27,9 @@ pub(super) struct GridPoses<'a, T: Real> {
     pub views: &'a [Matrix3],
     pub displacements: &'a Displacements,
     pub moves: Moves,
-    pub known: Option<Known>,
+    pub known: Option<Known<'a>>,
+    /// The rotations that the structure looks the same after.
+    pub mates: &'a [Matrix3],
 }
 
 /// A pose of the grid in a lattice's cell.
@@ -54,7 +56,9 @@ impl<T: Real> GridPoses<'_, T> {
         for place in 0..lattices.len() {
             self.find(posterior, modes, lattices, place, &mut found);
         }
-        found.sort_unstable_by_key(|pose: &Inside| (pose.view, pose.rotation, pose.displacement));
+        let key = |pose: &Inside| (pose.view, pose.rotation, pose.displacement);
+        found.sort_by_key(key);
+        found.dedup_by_key(|pose| key(pose));
         let chosen = choose(&found);
         let n_points = posterior.geometry.n_points();
         let step = step_rad(posterior.geometry);
@@ -83,7 +87,7 @@ impl<T: Real> GridPoses<'_, T> {
         Ok(sum.ln())
     }
 
-    /// The poses in one lattice's cells that are in no cell of those before.
+    /// The poses in one lattice's cells, or mates of such.
     fn find(
         &self,
         posterior: &Posterior,
@@ -105,7 +109,11 @@ impl<T: Real> GridPoses<'_, T> {
         };
         // What the lattice reaches, so that little is looked at in vain.
         let reach = lattice.reach();
-        for (view, rotation) in self.views.iter().enumerate() {
+        let with_mates = self.views.iter().enumerate();
+        let with_mates =
+            with_mates.flat_map(|(view, rotation)| self.mates.iter().map(move |mate| (view, product(mate, rotation))));
+        for (view, rotation) in with_mates {
+            let rotation = &rotation;
             let at_zero = chart.local(&ContinuousPose { rotation: *rotation, ..*chart.center() });
             if at_zero[0].abs() > reach[0] || at_zero[1].abs() > reach[1] {
                 continue;
@@ -143,19 +151,13 @@ impl<T: Real> GridPoses<'_, T> {
                     if self.known.is_some_and(|known| !known.holds(&pose)) {
                         continue;
                     }
-                    let is_known = lattices[..place].iter().any(|(other, lattice)| {
-                        let other: &Chart = &modes[*other].chart;
-                        lattice.cell(&other.local(&pose)).is_some()
+                    found.push(Inside {
+                        view: view as u32,
+                        rotation: w as u32,
+                        displacement: index as u32,
+                        ln_weight,
+                        expected: expected + ln_weight,
                     });
-                    if !is_known {
-                        found.push(Inside {
-                            view: view as u32,
-                            rotation: w as u32,
-                            displacement: index as u32,
-                            ln_weight,
-                            expected: expected + ln_weight,
-                        });
-                    }
                 }
             }
         }

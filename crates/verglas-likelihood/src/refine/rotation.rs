@@ -3,23 +3,23 @@
 use verglas_fourier::pose::Matrix3;
 
 /// a·b
-pub(super) fn product(a: &Matrix3, b: &Matrix3) -> Matrix3 {
+pub(crate) fn product(a: &Matrix3, b: &Matrix3) -> Matrix3 {
     std::array::from_fn(|i| std::array::from_fn(|j| (0..3).map(|k| a[i][k] * b[k][j]).sum()))
 }
 
 /// aᵀ·b, what turns a into b in a's own frame.
-pub(super) fn between(a: &Matrix3, b: &Matrix3) -> Matrix3 {
+pub(crate) fn between(a: &Matrix3, b: &Matrix3) -> Matrix3 {
     std::array::from_fn(|i| std::array::from_fn(|j| (0..3).map(|k| a[k][i] * b[k][j]).sum()))
 }
 
 /// The rotation by `angle` about z.
-pub(super) fn about_z(angle: f64) -> Matrix3 {
+pub(crate) fn about_z(angle: f64) -> Matrix3 {
     let (sin, cos) = angle.sin_cos();
     [[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]]
 }
 
 /// The rotation by the vector (x, y, 0), which tilts z.
-pub(super) fn tilt(x: f64, y: f64) -> Matrix3 {
+pub(crate) fn tilt(x: f64, y: f64) -> Matrix3 {
     let angle = x.hypot(y);
     // sin θ/θ and (1 − cos θ)/θ²
     let (s, c) = match angle {
@@ -30,7 +30,7 @@ pub(super) fn tilt(x: f64, y: f64) -> Matrix3 {
 }
 
 /// (x, y, ω) with `rotation` = tilt(x, y)·about_z(ω).
-pub(super) fn split(rotation: &Matrix3) -> [f64; 3] {
+pub(crate) fn split(rotation: &Matrix3) -> [f64; 3] {
     // The third column is (s·y, −s·x, cos θ).
     let (sx, sy) = (-rotation[1][2], rotation[0][2]);
     let sine = sx.hypot(sy);
@@ -42,7 +42,7 @@ pub(super) fn split(rotation: &Matrix3) -> [f64; 3] {
 }
 
 /// ω of R = R_z(α)·R_y(β)·R_z(ω), as the viewing angles have it; where β is 0 or π, α is 0.
-pub(super) fn inplane_angle(rotation: &Matrix3) -> f64 {
+pub(crate) fn inplane_angle(rotation: &Matrix3) -> f64 {
     let sine = rotation[0][2].hypot(rotation[1][2]);
     match sine > 1e-12 {
         // The last row is (−sin β cos ω, sin β sin ω, cos β).
@@ -52,7 +52,7 @@ pub(super) fn inplane_angle(rotation: &Matrix3) -> f64 {
 }
 
 /// (d_0, d_1) turned by `angle`.
-pub(super) fn turn(d: [f64; 2], angle: f64) -> [f64; 2] {
+pub(crate) fn turn(d: [f64; 2], angle: f64) -> [f64; 2] {
     let (sin, cos) = angle.sin_cos();
     [cos * d[0] - sin * d[1], sin * d[0] + cos * d[1]]
 }

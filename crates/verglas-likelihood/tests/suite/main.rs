@@ -9,3 +9,4 @@ mod noise;
 mod refined;
 mod shared;
 mod simulated;
+mod symmetry;

@@ -37,7 +37,7 @@ fn the_spectrum_of_what_is_left_is_the_noises() {
             let mut template = vec![Complex::default(); world.geometry.n_points()];
             model.take(&[one.rotation], &mut template).unwrap();
             move_slice(&world.geometry, &mut template, one.shift_angstrom);
-            sums.add(&residual_power(&weighted, &set, 0, &template).unwrap());
+            sums.add(&residual_power(&weighted, &set, 0, &template).unwrap().power);
         }
         started = true;
         let found = sums.spectrum(&world.geometry).unwrap();

@@ -7,7 +7,7 @@ use num_complex::Complex;
 use verglas_fourier::grid::PolarGrid;
 use verglas_fourier::pose::Matrix3;
 use verglas_fourier::slices::{Beads, SlicePlan, SliceSettings, Structure};
-use verglas_fourier::sphere::{Views, rotation};
+use verglas_fourier::sphere::{PointGroup, Views, rotation};
 use verglas_likelihood::compare::{ComparisonSettings, Search};
 use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
 use verglas_likelihood::displacements::Displacements;
@@ -37,6 +37,8 @@ pub struct World {
     pub geometry: Geometry,
     pub views: Views,
     pub rotations: Vec<Matrix3>,
+    /// The rotations that models look the same after.
+    pub mates: Vec<Matrix3>,
     pub displacements: Displacements,
     pub n_pixels: usize,
     pub pixel_angstrom: f64,
@@ -55,7 +57,16 @@ impl World {
         let views = Views::new(1.0 / (4.0 * PI * factor)).unwrap();
         let rotations = (0..views.len()).map(|t| views.rotation(t)).collect();
         let displacements = Displacements::new(max_pixels, pixel_angstrom, n_displacements, n_displacements).unwrap();
-        Self { geometry, views, rotations, displacements, n_pixels, pixel_angstrom, sigma2: |_| 1.0 }
+        let mates = PointGroup::Cyclic(1).rotations();
+        Self { geometry, views, rotations, mates, displacements, n_pixels, pixel_angstrom, sigma2: |_| 1.0 }
+    }
+
+    /// The same with the views of one asymmetric unit.
+    pub fn of_symmetry(mut self, viewing_distance: f64, group: PointGroup) -> Self {
+        self.views = Views::for_symmetry(viewing_distance, group).unwrap();
+        self.rotations = (0..self.views.len()).map(|t| self.views.rotation(t)).collect();
+        self.mates = group.rotations();
+        self
     }
 }
 
@@ -63,6 +74,24 @@ impl World {
 pub struct Model(SlicePlan<f64>);
 
 impl Model {
+    /// 12 beads, and their mates.
+    pub fn symmetric(world: &World, seed: u64, group: PointGroup) -> Self {
+        let mut noise = Noise::new(seed);
+        let own: Vec<[f64; 3]> = (0..12)
+            .map(|_| [noise.normal(), noise.normal(), noise.normal()].map(|x| (8.1 * x).clamp(-16.0, 16.0)))
+            .collect();
+        let turned = |rotation: &Matrix3, point: &[f64; 3]| -> [f64; 3] {
+            std::array::from_fn(|i| (0..3).map(|k| rotation[i][k] * point[k]).sum())
+        };
+        let positions: Vec<[f64; 3]> =
+            group.rotations().iter().flat_map(|rotation| own.iter().map(|point| turned(rotation, point))).collect();
+        let radii_angstrom = vec![2.8; positions.len()];
+        let beads = Beads { positions_angstrom: positions, radii_angstrom, ..Beads::default() };
+        let settings = SliceSettings { n_views: 1, ..SliceSettings::default() };
+        let structure = Structure::Beads(Arc::new(beads));
+        Self(SlicePlan::new(structure, world.geometry.grid(), world.geometry.box_angstrom(), &settings).unwrap())
+    }
+
     pub fn new(world: &World, seed: u64, change_angstrom: f64) -> Self {
         let mut noise = Noise::new(seed);
         let mut positions: Vec<[f64; 3]> =
@@ -190,7 +219,10 @@ impl<'a> Compared<'a> {
     /// What is found of an image near a pose.
     pub fn image_near(&self, image: &Image, pose: ContinuousPose, prior: PosePrior) -> ImageResult {
         self.with(image, false, |search, images| {
-            search.compare_near(images, (&[pose], prior), &self.world.rotations, &|_| true).unwrap().images[0]
+            search
+                .compare_near(images, (&[pose], prior), (&self.world.rotations, &self.world.mates), &|_| true)
+                .unwrap()
+                .images[0]
         })
     }
 
@@ -207,8 +239,10 @@ impl<'a> Compared<'a> {
         let refinement = Refinement {
             slices: self.model,
             views: &self.world.rotations,
+            mates: &self.world.mates,
             n_modes: DEFAULT_MODES,
             pixel_angstrom: self.world.pixel_angstrom,
+            particle_scales: &[],
         };
         let search = Search::new(geometry, set, displacements, settings).unwrap();
         let search = search.with_refinement(refinement).unwrap();

@@ -92,7 +92,7 @@ fn too_little(label: &str, needed: u64, allowed: u64) -> Error {
 }
 
 /// What a structure takes itself.
-fn structure_bytes(structure: &Structure) -> u64 {
+pub(super) fn structure_bytes(structure: &Structure) -> u64 {
     match structure {
         Structure::Beads(beads) => beads.radii_angstrom.len() as u64 * 32,
         Structure::Map(map) => match &map.values {

@@ -91,10 +91,21 @@ impl<T: SliceReal> Slicer<T> {
         n_views: usize,
         memory_bytes: usize,
     ) -> Result<Self, SliceError> {
-        let settings = slice_settings(&structure, settings, n_views, memory_bytes);
-        Ok(match settings.remove_mean {
-            true => Self::InDouble(SlicePlan::new(structure, grid, box_angstrom, &settings)?),
-            false => Self::AsStored(SlicePlan::new(structure, grid, box_angstrom, &settings)?),
+        let settings_of_slices = slice_settings(&structure, settings, n_views, memory_bytes);
+        Self::with(structure, grid, box_angstrom, settings.remove_mean, &settings_of_slices)
+    }
+
+    /// The same with settings that are known.
+    pub(super) fn with(
+        structure: Structure,
+        grid: &PolarGrid,
+        box_angstrom: f64,
+        in_double: bool,
+        settings: &SliceSettings,
+    ) -> Result<Self, SliceError> {
+        Ok(match in_double {
+            true => Self::InDouble(SlicePlan::new(structure, grid, box_angstrom, settings)?),
+            false => Self::AsStored(SlicePlan::new(structure, grid, box_angstrom, settings)?),
         })
     }
 
@@ -127,5 +138,5 @@ pub(super) fn slice_settings(
     memory_bytes: usize,
 ) -> SliceSettings {
     let remove_mean = removes_mean(structure, settings);
-    SliceSettings { memory_bytes, n_threads: settings.n_threads, n_views, remove_mean }
+    SliceSettings { memory_bytes, n_threads: settings.n_threads, n_views, remove_mean, coarse: false }
 }

@@ -1,0 +1,242 @@
+//! The default likelihood: what it says beside, what it depends on, and what its parts change.
+
+use std::fs;
+
+use verglas_formats::npz::NpzReader;
+
+use crate::data_set::DataSet;
+use crate::likelihood_data::{Csv, compared, likelihood, run, tensor};
+use crate::templates_data::all_but_manifests;
+
+/// The other columns of the table.
+const COLUMNS: [&str; 11] = [
+    "log_likelihood_grid",
+    "contrast",
+    "contrast_sd",
+    "n_modes",
+    "mode_share",
+    "grid_share",
+    "view_sd_deg",
+    "psi_sd_deg",
+    "shift_sd_angstrom",
+    "prior_view_deg",
+    "prior_shift_angstrom",
+];
+
+#[track_caller]
+fn made(set: &DataSet, output: &str, arguments: &str) -> String {
+    let ran = likelihood(set, output, &format!("--likelihood right {arguments}"));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    ran.stderr
+}
+
+fn csv(set: &DataSet, output: &str) -> Csv {
+    Csv::read(&set.path(&format!("{output}/results.csv")))
+}
+
+fn settings(set: &DataSet, output: &str) -> serde_json::Value {
+    let text = fs::read(set.path(&format!("{output}/manifest.json"))).unwrap();
+    serde_json::from_slice::<serde_json::Value>(&text).unwrap()["settings"].clone()
+}
+
+#[test]
+fn the_default_is_right_and_says_what_it_found() {
+    let set = compared();
+    let ran = run(
+        &set,
+        "likelihood stacks -t templates -o out --max-displacement 2 --displacements 3 --table csv --table parquet --table star",
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("between the grid's poses: ln L is"), "{}", ran.stdout);
+    let table = csv(&set, "out");
+    assert_eq!(table.columns()[23..34], COLUMNS);
+    assert_eq!(table.columns()[34], "skipped");
+    // In numbers that mean something.
+    let [share, rest, sd, contrast] =
+        ["mode_share", "grid_share", "view_sd_deg", "contrast"].map(|name| table.numbers(name));
+    for row in 0..table.len() {
+        assert!((0.0..=1.0).contains(&share[row]) && (0.0..=1.0).contains(&rest[row]), "row {row}");
+        assert!(sd[row] > 0.0 && contrast[row].is_finite(), "row {row}");
+    }
+    assert!(table.texts("prior_view_deg").iter().all(String::is_empty));
+    // ln L of the table is that of the matrix and of the unit.
+    let (_, matrix) = tensor(&set.path("out/likelihood_matrix/integrated_fourier_log_likelihood_matrix.pt"));
+    let integrated = table.numbers("log_likelihood_integrated");
+    for image in 0..20 {
+        for structure in 0..2 {
+            assert_eq!(matrix[structure * 20 + image], integrated[2 * image + structure]);
+        }
+    }
+    // Both structures see the same noise, whose spectrum is kept; few images.
+    let noise = Csv::read(&set.path("out/noise_spectrum.csv"));
+    assert_eq!(noise.columns(), ["group", "shell", "resolution_angstrom", "sigma2", "independent_values"]);
+    assert!(noise.numbers("sigma2").iter().all(|&sigma2| sigma2 > 0.0));
+    let settings = settings(&set, "out");
+    assert_eq!(settings["likelihood"], "right");
+    assert_eq!((&settings["integral"], &settings["noise"]), (&"refined".into(), &"spectrum".into()));
+    let verified = run(&set, "verify out");
+    assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
+    // Poses between the grid's find the truth at least as well: both proteins are told apart.
+    let truth =
+        run(&set, "likelihood stacks -t templates -o plain --max-displacement 2 --displacements 3 --likelihood plain");
+    assert_eq!(truth.code, 0);
+    assert_eq!(csv(&set, "plain").columns().len(), 24);
+}
+
+#[test]
+fn the_bytes_of_the_right_one_depend_neither_on_threads_nor_memory_nor_shards() {
+    let set = compared();
+    made(&set, "one", "-j 1 --table csv --table star");
+    made(&set, "two", "-j 2 --memory 64M --table csv --table star");
+    for shard in ["3/4", "1/4", "4/4", "2/4"] {
+        made(&set, "parts", &format!("-j 2 --table csv --table star --shard {shard}"));
+    }
+    let one = all_but_manifests(&set.path("one"));
+    assert!(one.iter().any(|(name, _)| name.ends_with("noise_spectrum.csv")));
+    for output in ["two", "parts"] {
+        for ((name, bytes), (other, found)) in one.iter().zip(&all_but_manifests(&set.path(output))) {
+            assert!(name == other && bytes == found, "{output}: {}", name.display());
+        }
+    }
+    // What is there already is kept, and with it the spectrum.
+    let again = made(&set, "one", "--resume --table csv --table star");
+    assert!(again.is_empty(), "{again}");
+    let refused = likelihood(&set, "one", "--likelihood right --resume --noise white --table csv --table star");
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("noise"), "{}", refused.stderr);
+}
+
+#[test]
+fn known_poses_are_looked_near_to() {
+    let set = compared();
+    // The simulated particles' own angles are the true ones.
+    made(&set, "near", "--poses-from source --noise white --structures 0");
+    made(&set, "all", "--noise white --structures 0");
+    let (near, all) = (csv(&set, "near"), csv(&set, "all"));
+    let structures = NpzReader::open(set.path("data/truth.npz")).unwrap().read("structure").unwrap().to_f64().unwrap();
+    let (mut n_off, mut n) = (0, 0);
+    for image in 0..near.len() {
+        if structures[image] != 0.0 {
+            continue;
+        }
+        n += 1;
+        let view = near.numbers("prior_view_deg")[image];
+        // Much signal: best poses are the true ones to a few degrees, and other poses hold little.
+        n_off += usize::from(view > 8.0 || near.numbers("prior_shift_angstrom")[image] > 2.0);
+        let gain = near.numbers("log_likelihood_integrated")[image] - all.numbers("log_likelihood_integrated")[image];
+        // Knowing the pose to 10° and 5 Å is worth ln of the room that is left out, at most: some 8 nats.
+        assert!((0.0..12.0).contains(&gain), "image {image}: {gain}");
+    }
+    assert!(n > 5 && n_off <= n / 5, "{n_off} of {n}");
+    assert_eq!(settings(&set, "near")["poses_from"], "source");
+    // Without angles there is nothing to start from.
+    let text = fs::read_to_string(set.path("data/particles.star")).unwrap();
+    let without = text.replace("rlnAnglePsi", "rlnOtherAngle");
+    fs::write(set.path("data/without.star"), without).unwrap();
+    let refused = run(&set, "likelihood data/without.star -t templates -o no --poses-from source");
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("none of 20 images has known angles"), "{}", refused.stderr);
+    assert!(!set.path("no").exists());
+}
+
+#[test]
+fn inverted_images_are_no_particles() {
+    let set = compared();
+    assert_eq!(
+        run(&set, "convert data/particles.star -o inverted --batch-size 8 --no-plots --no-physical --contrast invert")
+            .code,
+        0
+    );
+    let of = |stacks: &str, output: &str, more: &str| {
+        let words = format!(
+            "likelihood {stacks} -t templates -o {output} --max-displacement 2 --displacements 3 --noise white --integral grid {more}"
+        );
+        let ran = run(&set, &words);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        (ran.stderr, csv(&set, output).numbers("log_likelihood_integrated"))
+    };
+    let ((quiet, own), (told, inverted)) = (of("stacks", "own", ""), of("inverted", "other", ""));
+    assert!(!quiet.contains("contrast") && told.contains("--contrast invert"), "{told}");
+    assert!(own.iter().zip(&inverted).all(|(own, inverted)| own > inverted), "an inverted image fits");
+    // Where both signs are possible, they are alike.
+    let ((_, own), (_, inverted)) =
+        (of("stacks", "any", "--contrast any"), of("inverted", "any-inverted", "--contrast any"));
+    assert!(own.iter().zip(&inverted).all(|(own, inverted)| (own - inverted).abs() < 0.05), "{own:?} {inverted:?}");
+    // The same option says what is done to images that are made on the way.
+    let words = "likelihood data/particles.star --batch-size 8 -t templates -o straight --max-displacement 2 --displacements 3 \
+                 --noise white --integral grid --contrast invert --contrast any";
+    assert_eq!(run(&set, words).code, 0);
+    assert_eq!(csv(&set, "straight").numbers("log_likelihood_integrated"), inverted);
+}
+
+#[test]
+fn parts_of_it_are_refused_where_they_mean_nothing() {
+    let set = compared();
+    for (arguments, wanted) in [
+        ("--likelihood plain --noise white", "--noise with --likelihood plain"),
+        ("--as-cryolike --modes 3", "--modes with --as-cryolike"),
+        ("--likelihood plain --contrast any", "--contrast any with --likelihood plain"),
+        ("--likelihood right --as-cryolike", "cannot be used with"),
+        ("--degrees-of-freedom pixels --as-cryolike", "cannot be used with"),
+        ("--noise-images 0", "expected a whole number, 1 or more"),
+        ("--poses-from star", "expected `search`, `source` or `source,search`"),
+        ("--view-sigma 0", "expected a positive number"),
+    ] {
+        let ran = run(&set, &format!("likelihood stacks -t templates -o out {arguments}"));
+        assert_eq!(ran.code, 2, "{arguments}: {}", ran.stderr);
+        assert!(ran.stderr.contains(wanted), "{arguments}: {}", ran.stderr);
+    }
+    fs::write(set.path("noise.csv"), "group,shell,sigma2\n0,0,1\n").unwrap();
+    for (arguments, wanted) in [
+        ("--poses-from source --pairs", "near known poses there are neither pairs nor all correlations"),
+        ("--noise noise.csv", "its last group has 1 shell"),
+        ("--noise none.csv", "cannot read `none.csv`"),
+    ] {
+        let ran = run(&set, &format!("likelihood stacks -t templates -o out {arguments}"));
+        assert_eq!(ran.code, 1, "{arguments}: {}", ran.stderr);
+        assert!(ran.stderr.contains(wanted), "{arguments}: {}", ran.stderr);
+        assert!(!set.path("out").exists());
+    }
+}
+
+#[test]
+fn without_the_structures_the_grid_is_what_there_is() {
+    let set = compared();
+    fs::rename(set.path("a.pdb"), set.path("c.pdb")).unwrap();
+    let told = made(&set, "out", "--noise white");
+    assert!(told.contains("integrated over the grid's poses alone") && told.contains("--integral grid"), "{told}");
+    let table = csv(&set, "out");
+    assert_eq!(table.numbers("log_likelihood_grid"), table.numbers("log_likelihood_integrated"));
+    assert!(table.texts("n_modes").iter().all(String::is_empty));
+    assert_eq!(settings(&set, "out")["integral"], "grid");
+    assert_eq!(run(&set, "verify out").code, 0);
+    let refused = likelihood(&set, "no", "--likelihood right --integral refined");
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("--integral grid does without them"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_spectrum_that_was_found_is_taken_back() {
+    let set = compared();
+    made(&set, "found", "--integral grid");
+    made(&set, "given", "--integral grid --noise found/noise_spectrum.csv");
+    let bytes = |folder: &str| fs::read(set.path(&format!("{folder}/results.csv"))).unwrap();
+    assert!(bytes("found") == bytes("given"));
+}
+
+#[test]
+fn a_band_that_holds_too_little_is_refused() {
+    let set = compared();
+    assert_eq!(
+        run(&set, "convert data/particles.star -o coarse --resolution-factor 0.2 --no-plots --no-physical").code,
+        0
+    );
+    assert_eq!(run(&set, "templates a.pdb -o few -d coarse --viewing-distance 0.5 --no-plots").code, 0);
+    let ran = run(&set, "likelihood coarse -t few -o out --max-displacement 2 --displacements 3");
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("independent values of an image"), "{}", ran.stderr);
+    assert_eq!(
+        run(&set, "likelihood coarse -t few -o out --as-cryolike --max-displacement 2 --displacements 3").code,
+        0
+    );
+}

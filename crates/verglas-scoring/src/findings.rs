@@ -1,0 +1,198 @@
+//! What all images together say of a right likelihood, for the closing words: of each image its best structure.
+
+use serde::Serialize;
+use verglas_core::findings::{Warning, counted};
+use verglas_core::hint::{Hint, Setting, Text};
+
+use crate::refined::RefinedNumbers;
+use crate::right::{PosesFrom, RightSettings};
+
+/// Counts of a number within equal steps; what lies farther out counts as at the end.
+#[derive(Debug, Clone)]
+struct Histogram {
+    least: f64,
+    step: f64,
+    counts: Vec<u64>,
+}
+
+impl Histogram {
+    fn new(least: f64, most: f64, n: usize) -> Self {
+        Self { least, step: (most - least) / n as f64, counts: vec![0; n] }
+    }
+
+    fn add(&mut self, value: f64) {
+        let place = ((value - self.least) / self.step).clamp(0.0, (self.counts.len() - 1) as f64);
+        self.counts[place as usize] += 1;
+    }
+
+    /// The value below which this share lies, to half a step.
+    fn quantile(&self, share: f64) -> Option<f64> {
+        let n: u64 = self.counts.iter().sum();
+        let wanted = share * n as f64;
+        let mut sum = 0;
+        let place = self.counts.iter().position(|count| {
+            sum += count;
+            sum > 0 && sum as f64 >= wanted
+        })?;
+        Some(self.least + (place as f64 + 0.5) * self.step)
+    }
+}
+
+/// What all images together say of a right likelihood.
+#[derive(Debug, Clone)]
+pub(crate) struct RightFindings {
+    n: usize,
+    gain: Histogram,
+    view_sd: Histogram,
+    shift_sd: Histogram,
+    n_modes: usize,
+    n_between: usize,
+    n_on_grid: usize,
+    n_inverted: usize,
+    view_off: Histogram,
+    shift_off: Histogram,
+    n_known: usize,
+    n_beyond: usize,
+}
+
+/// The same in numbers, of the images' best structures.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RightSummary {
+    /// Images that were looked at between the grid's poses.
+    pub n_refined: usize,
+    /// The 5 %, 50 % and 95 % quantiles of ln L − that over the grid, nats.
+    pub gain_quantiles: Option<[f64; 3]>,
+    /// Modes of an image, the mean.
+    pub mean_n_modes: f64,
+    /// Images whose posterior is neither narrow nor broad against the grid's steps.
+    pub n_between: usize,
+    /// Images of which more than half of the posterior is the grid's.
+    pub n_on_grid: usize,
+    /// Median standard deviation of views, degrees.
+    pub view_sd_deg: Option<f64>,
+    /// Median standard deviation of displacements, Å.
+    pub shift_sd_angstrom: Option<f64>,
+    /// Images that fit better with the opposite sign.
+    pub n_inverted: usize,
+    /// Images whose pose was known beforehand.
+    pub n_known: usize,
+    /// Of these, how many have their best mode beyond two standard deviations of the prior.
+    pub n_beyond: usize,
+}
+
+impl RightFindings {
+    pub(crate) fn new() -> Self {
+        Self {
+            n: 0,
+            gain: Histogram::new(-50.0, 50.0, 10_000),
+            view_sd: Histogram::new(0.0, 180.0, 18_000),
+            shift_sd: Histogram::new(0.0, 100.0, 10_000),
+            n_modes: 0,
+            n_between: 0,
+            n_on_grid: 0,
+            n_inverted: 0,
+            view_off: Histogram::new(0.0, 180.0, 18_000),
+            shift_off: Histogram::new(0.0, 1000.0, 10_000),
+            n_known: 0,
+            n_beyond: 0,
+        }
+    }
+
+    /// Adds an image: what was found with its best structure, and its ln L.
+    pub(crate) fn add(&mut self, numbers: &RefinedNumbers, log_likelihood: f64, right: &RightSettings) {
+        self.n_inverted += usize::from(numbers.get("is_inverted") == Some(1.0));
+        let Some(n_modes) = numbers.get("n_modes") else { return };
+        self.n += 1;
+        self.n_modes += n_modes as usize;
+        self.n_between += usize::from(numbers.get("is_between") == Some(1.0));
+        self.n_on_grid += usize::from(numbers.get("grid_share").is_some_and(|share| share > 0.5));
+        if let Some(grid) = numbers.get("log_likelihood_grid") {
+            self.gain.add(log_likelihood - grid);
+        }
+        for (histogram, name) in [(&mut self.view_sd, "view_sd_deg"), (&mut self.shift_sd, "shift_sd_angstrom")] {
+            if let Some(value) = numbers.get(name) {
+                histogram.add(value);
+            }
+        }
+        if let (Some(view), Some(shift)) = (numbers.get("prior_view_deg"), numbers.get("prior_shift_angstrom")) {
+            self.n_known += 1;
+            let is_beyond = view > 2.0 * right.view_sigma_deg || shift > 2.0 * right.shift_sigma_angstrom;
+            self.n_beyond += usize::from(is_beyond);
+            self.view_off.add(view);
+            self.shift_off.add(shift);
+        }
+    }
+
+    pub(crate) fn summary(&self) -> RightSummary {
+        let quantile = |share| self.gain.quantile(share);
+        RightSummary {
+            n_refined: self.n,
+            gain_quantiles: quantile(0.05).zip(quantile(0.5)).zip(quantile(0.95)).map(|((a, b), c)| [a, b, c]),
+            mean_n_modes: self.n_modes as f64 / self.n.max(1) as f64,
+            n_between: self.n_between,
+            n_on_grid: self.n_on_grid,
+            view_sd_deg: self.view_sd.quantile(0.5),
+            shift_sd_angstrom: self.shift_sd.quantile(0.5),
+            n_inverted: self.n_inverted,
+            n_known: self.n_known,
+            n_beyond: self.n_beyond,
+        }
+    }
+
+    /// What is out of the ordinary: known poses that most images contradict.
+    pub(crate) fn warnings(&self, right: &RightSettings) -> Vec<Warning> {
+        if right.poses_from == PosesFrom::Search || self.n_known == 0 {
+            return Vec::new();
+        }
+        let medians = [&self.view_off, &self.shift_off].map(|histogram| histogram.quantile(0.5).unwrap_or(0.0));
+        let [view, shift] = medians;
+        let is_off = view > right.view_sigma_deg || shift > right.shift_sigma_angstrom;
+        if 5 * self.n_beyond <= self.n_known && !is_off {
+            return Vec::new();
+        }
+        vec![Warning {
+            code: "prior-contradicted",
+            message: Text::from(format!(
+                "the best poses of {} of {} lie farther than two standard deviations from the known ones, in the median {view:.1}° and \
+                 {shift:.1} Å off: the structures may stand in another frame (centre, hand or axes) than the one that the poses were \
+                 found with; then search all poses with ",
+                self.n_beyond,
+                counted(self.n_known, "image")
+            )) + Hint::Choose(Setting::PosesFrom, "search"),
+        }]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_those_of_what_was_added() {
+        let mut histogram = Histogram::new(0.0, 10.0, 1000);
+        (0..101).for_each(|i| histogram.add(0.1 * f64::from(i)));
+        assert!((histogram.quantile(0.5).unwrap() - 5.0).abs() < 0.02);
+        assert!(histogram.quantile(1.0).unwrap() > 9.9 && histogram.quantile(0.0).unwrap() < 0.01);
+        assert_eq!(Histogram::new(0.0, 1.0, 2).quantile(0.5), None);
+    }
+
+    #[test]
+    fn poses_that_contradict_are_told() {
+        let right = RightSettings { poses_from: PosesFrom::Source, ..RightSettings::default() };
+        let image = |view: f64| {
+            let mut numbers = [0.0; crate::refined::FIELDS.len()];
+            let at = crate::refined::FIELDS.iter().position(|name| *name == "prior_view_deg").unwrap();
+            numbers[at] = view;
+            RefinedNumbers(numbers)
+        };
+        let mut findings = RightFindings::new();
+        (0..79).for_each(|_| findings.add(&image(3.0), 0.0, &right));
+        (0..21).for_each(|_| findings.add(&image(21.0), 0.0, &right));
+        let warnings = findings.warnings(&right);
+        assert!(warnings[0].message.to_string().contains("21 of 100 images"), "{warnings:?}");
+        findings.add(&image(3.0), 0.0, &right);
+        (0..10).for_each(|_| findings.add(&image(3.0), 0.0, &right));
+        assert!(findings.warnings(&right).is_empty());
+        assert_eq!((findings.summary().n_known, findings.summary().n_beyond), (111, 21));
+    }
+}

@@ -1,0 +1,113 @@
+//! Poses that images have already: angles and origins of the rows of their metadata.
+
+use verglas_core::error::{Error, Result};
+use verglas_core::findings::{Findings, counted};
+use verglas_core::hint::{Hint, Setting};
+use verglas_fourier::pose::Pose;
+use verglas_likelihood::refine::ContinuousPose;
+use verglas_particles::particle::{OriginColumn, OriginColumns, PoseColumns};
+use verglas_particles::stack::StackColumns;
+use verglas_structures::AxisOrder;
+
+use crate::pose::from_relions_convention;
+use crate::right::PosesFrom;
+use crate::settings::LikelihoodSettings;
+use crate::stacks::{ImageStack, StackOrigin};
+
+/// What RELION writes where an angle is not known.
+const UNKNOWN: f64 = -999.0;
+
+/// RELION's angles in radians and origin in Å of one image.
+pub(crate) type KnownPose = (Pose, [f64; 2]);
+
+/// The columns of a stack's metadata, or of the table that its images come from.
+fn columns_of(stack: &ImageStack) -> Result<(PoseColumns, OriginColumns)> {
+    match &stack.origin {
+        StackOrigin::Files { metadata, .. } => {
+            let mut columns = StackColumns::open(metadata)?;
+            Ok((columns.pose(stack.n_images)?, columns.origin(stack.n_images)?))
+        }
+        StackOrigin::Particles(conversion) => {
+            let table = conversion.table();
+            Ok((table.pose.clone(), table.origin.clone()))
+        }
+    }
+}
+
+impl ImageStack {
+    /// The angles and origins that are known of each image; an origin that is not is 0.
+    ///
+    /// # Errors
+    /// When the metadata can't be read.
+    pub(crate) fn known_poses(&self) -> Result<Vec<Option<KnownPose>>> {
+        if self.n_images == 0 {
+            return Ok(Vec::new());
+        }
+        let (poses, origins) = columns_of(self)?;
+        let at = |column: &Option<OriginColumn>, place: usize| {
+            column.as_ref().map_or(0.0, |column| column.values.get(place))
+        };
+        let of = |image: usize| {
+            let place = match &self.origin {
+                StackOrigin::Files { .. } => image,
+                StackOrigin::Particles(conversion) => conversion.particle_of(self.number, image),
+            };
+            let pose = poses.get(place)?;
+            let origin = [at(&origins.x, place), at(&origins.y, place)];
+            let degrees = [pose.rot, pose.tilt, pose.psi].map(f64::to_degrees);
+            let is_known = degrees.iter().all(|angle| angle.is_finite() && (angle - UNKNOWN).abs() > 1e-6)
+                && origin.iter().all(|origin| origin.is_finite());
+            is_known.then_some((pose, origin))
+        };
+        Ok((0..self.n_images).map(of).collect())
+    }
+}
+
+/// Poses on the axes of a structure's templates.
+pub(crate) fn on_axes(known: &[Option<KnownPose>], axes: AxisOrder) -> Vec<Option<ContinuousPose>> {
+    known.iter().map(|known| known.map(|(pose, origin)| from_relions_convention(&pose, origin, axes))).collect()
+}
+
+/// Whether every image has a pose, where poses are taken from the images.
+pub(crate) fn check_known(stacks: &[ImageStack], settings: &LikelihoodSettings, findings: &mut Findings) {
+    let Some(right) = settings.likelihood.right() else { return };
+    if right.poses_from == PosesFrom::Search {
+        return;
+    }
+    if settings.pairs || settings.full_cross_correlation {
+        findings.error(Error::value("near known poses there are neither pairs nor all correlations"));
+    }
+    if let Err(error) = right.prior() {
+        findings.error(error);
+    }
+    let (mut n, mut n_known, mut first) = (0, 0, None);
+    for stack in stacks {
+        match stack.known_poses() {
+            Ok(known) => {
+                n += known.len();
+                n_known += known.iter().flatten().count();
+                if let (None, Some(image)) = (&first, known.iter().position(Option::is_none)) {
+                    first = Some(stack.label_of(image));
+                }
+            }
+            Err(error) => findings.error(error),
+        }
+    }
+    let Some(first) = first else { return };
+    let images = counted(n, "image");
+    if n_known == 0 {
+        findings.error(
+            Error::value(format!("none of {images} has known angles: rlnAngleRot, rlnAngleTilt and rlnAnglePsi, or alignments3D/pose, are wanted"))
+                .with_hint("search all poses with " + Hint::Choose(Setting::PosesFrom, "search")),
+        );
+    } else if right.poses_from == PosesFrom::Source {
+        findings.error(
+            Error::value(format!("{} of {images} have no known angles, the first of them is {first}", n - n_known))
+                .with_hint(
+                    "search the poses of these images with " + Hint::Choose(Setting::PosesFrom, "source,search"),
+                ),
+        );
+    } else {
+        findings.note(format!("{} of {images} have no known angles: all their poses are searched", n - n_known));
+    }
+}

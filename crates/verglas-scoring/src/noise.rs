@@ -1,0 +1,629 @@
+//! The noise's spectrum, found from some of the images before any unit is made: the same for all structures and shards.
+//!
+//! The sample's best poses over all structures are searched once, with the images' own mean power for the noise's; then what is left
+//! of the images at these poses gives the spectrum, poses are refined with it, and so on until it stays.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use num_complex::Complex;
+use verglas_core::error::{Error, ErrorKind, Result};
+use verglas_core::findings::{Warning, counted};
+use verglas_core::threads::share_work;
+use verglas_core::{Observer, StopFlag};
+use verglas_fourier::pose::Matrix3;
+use verglas_likelihood::compare::Search;
+use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
+use verglas_likelihood::noise::{
+    NoiseSpectrum, PowerSums, Residual, image_power, move_slice, residual_power, template_at,
+};
+use verglas_likelihood::refine::{Climber, ContinuousPose, Slices};
+use verglas_likelihood::{Contrast, Geometry, ImageSet, LikelihoodError, TemplateSet};
+use verglas_run::folder::OutputFolder;
+use verglas_run::manifest::{Manifest, manifest_paths};
+
+use crate::failure::{Compared, told};
+use crate::images::ImageReader;
+use crate::left_out;
+use crate::manifest::RecordedLikelihood;
+use crate::names::NOISE_SPECTRUM;
+use crate::noise_file;
+use crate::number::Number;
+use crate::prepare::LikelihoodJob;
+use crate::right::{NoiseGroups, NoiseModel, RightSettings};
+use crate::settings::ContrastSource;
+
+/// Rounds at most.
+const MOST_ROUNDS: usize = 6;
+/// A spectrum that varies more is told.
+const LARGE_RANGE: f64 = 100.0;
+/// An image whose scale is off its group's median by more is told.
+const LARGE_SCALE: f64 = 4.0;
+
+/// The noise that images are compared with.
+#[derive(Debug)]
+pub(crate) struct Noise {
+    /// The geometry with each group's weights.
+    pub(crate) geometries: Vec<Geometry>,
+    /// Each stack's group.
+    pub(crate) group_of_stack: Vec<usize>,
+    /// The file's text, where there are spectra.
+    pub(crate) text: Option<String>,
+}
+
+impl Noise {
+    /// White noise.
+    fn white(job: &LikelihoodJob) -> Self {
+        Self { geometries: vec![job.geometry.clone()], group_of_stack: vec![0; job.stacks.len()], text: None }
+    }
+
+    /// Of the spectra that a text holds.
+    fn of_text(job: &LikelihoodJob, groups: &Groups, text: String, path: &Path) -> Result<Self> {
+        let spectra = noise_file::read(&text, path, &job.geometry, groups.n)?;
+        let of = |spectrum: &NoiseSpectrum| {
+            spectrum.weigh(&job.geometry).map_err(|error| Error::value(format!("`{}`: {error}", path.display())))
+        };
+        let geometries = spectra.iter().map(of).collect::<Result<_>>()?;
+        Ok(Self { geometries, group_of_stack: groups.of_stack.clone(), text: Some(text) })
+    }
+
+    /// The geometry of a stack's images.
+    pub(crate) fn geometry(&self, stack: usize) -> &Geometry {
+        &self.geometries[self.group_of_stack[stack]]
+    }
+
+    /// What tells it from others.
+    pub(crate) fn crc32(&self) -> Option<String> {
+        self.text.as_ref().map(|text| format!("{:08x}", crc32fast::hash(text.as_bytes())))
+    }
+}
+
+/// Which stacks' images share a spectrum.
+struct Groups {
+    of_stack: Vec<usize>,
+    n: usize,
+}
+
+impl LikelihoodJob {
+    fn noise_groups(&self, right: &RightSettings) -> Result<Groups> {
+        // Without a contrast transfer nothing is asked of the metadata.
+        if right.noise_groups == NoiseGroups::All || self.settings.contrast == ContrastSource::None {
+            return Ok(Groups { of_stack: vec![0; self.stacks.len()], n: 1 });
+        }
+        let mut known: BTreeMap<[u64; 3], usize> = BTreeMap::new();
+        let mut of_stack = Vec::with_capacity(self.stacks.len());
+        for stack in &self.stacks {
+            let n = known.len();
+            of_stack.push(match stack.constants()? {
+                Some(constants) => *known.entry(constants.key()).or_insert(n),
+                None => 0,
+            });
+        }
+        Ok(Groups { of_stack, n: known.len().max(1) })
+    }
+
+    /// What is wrong with the file of a spectrum that is given.
+    ///
+    /// # Errors
+    /// When it can't be read, or is of other shells or groups.
+    pub(crate) fn check_noise(&self) -> Result<()> {
+        match self.settings.likelihood.right() {
+            Some(right) => match &right.noise {
+                NoiseModel::File(path) => {
+                    Noise::of_text(self, &self.noise_groups(right)?, read_text(path)?, path).map(drop)
+                }
+                _ => Ok(()),
+            },
+            None => Ok(()),
+        }
+    }
+
+    /// The noise: given, white, found by an earlier run or shard into the same folder, or found now.
+    ///
+    /// # Errors
+    /// When images can't be read or compared; when it is stopped.
+    pub(crate) fn noise<T: Number>(
+        &self,
+        output: &OutputFolder,
+        images: &ImageReader<'_>,
+        is_earlier_kept: bool,
+        (observer, stop): (&dyn Observer, &StopFlag),
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Noise> {
+        let Some(right) = self.settings.likelihood.right() else { return Ok(Noise::white(self)) };
+        let groups = self.noise_groups(right)?;
+        let path = output.path(NOISE_SPECTRUM);
+        match &right.noise {
+            NoiseModel::White => Ok(Noise::white(self)),
+            NoiseModel::File(file) => Noise::of_text(self, &groups, read_text(file)?, file),
+            NoiseModel::Spectrum => {
+                if is_earlier_kept && let Some(text) = earlier_text(output.root(), &path) {
+                    return Noise::of_text(self, &groups, text, &path);
+                }
+                let mut sample = Sample::<T>::new(self, right, &groups, images, (observer, stop));
+                let spectra = sample.find()?;
+                warnings.append(&mut sample.warnings);
+                // As whoever reads it again.
+                Noise::of_text(self, &groups, noise_file::to_text(&self.geometry, &spectra), &path)
+            }
+        }
+    }
+}
+
+/// The spectra that an earlier run found, if a manifest of the folder knows them.
+fn earlier_text(root: &Path, path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let crc32 = format!("{:08x}", crc32fast::hash(text.as_bytes()));
+    let is_known = |(_, path): &(_, PathBuf)| {
+        let settings = Manifest::read(path).map(|manifest| RecordedLikelihood::of(&manifest));
+        settings.is_ok_and(|settings| settings.right.noise_spectrum_crc32.as_deref() == Some(crc32.as_str()))
+    };
+    manifest_paths(root).ok()?.iter().any(is_known).then_some(text)
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))
+}
+
+/// An image of the sample.
+#[derive(Debug, Clone, Copy)]
+struct Sampled {
+    /// Places of the stack, and of the image in it.
+    stack: usize,
+    place: usize,
+    /// ℓ₊ of the best pose so far; below any where there is none yet.
+    score: f64,
+    best: Best,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Best {
+    /// Place among the structures that are compared.
+    structure: usize,
+    /// The pose of the grid.
+    template: usize,
+    displacement: usize,
+    rotation: usize,
+    /// And where it was refined to.
+    pose: ContinuousPose,
+}
+
+/// Some images of each group, and the spectra so far.
+struct Sample<'a, 'r, T: Number> {
+    job: &'a LikelihoodJob,
+    right: &'a RightSettings,
+    images: &'a ImageReader<'r>,
+    observer: &'a dyn Observer,
+    stop: &'a StopFlag,
+    /// Of each group, in the order of stacks and places.
+    groups: Vec<Vec<Sampled>>,
+    geometries: Vec<Geometry>,
+    warnings: Vec<Warning>,
+    number: std::marker::PhantomData<T>,
+}
+
+/// What is done with some images: their places in the group, values, and contrast transfers.
+type Handle<'h, T> = &'h mut dyn FnMut(&[usize], &[Complex<T>], Option<&[ContrastTransfer]>) -> Result<()>;
+
+impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
+    fn new(
+        job: &'a LikelihoodJob,
+        right: &'a RightSettings,
+        groups: &Groups,
+        images: &'a ImageReader<'r>,
+        (observer, stop): (&'a dyn Observer, &'a StopFlag),
+    ) -> Self {
+        let nowhere = ContinuousPose { rotation: [[0.0; 3]; 3], shift_angstrom: [0.0; 2] };
+        let best = Best { structure: 0, template: 0, displacement: 0, rotation: 0, pose: nowhere };
+        let of_group = |group: usize| {
+            let stacks: Vec<usize> = (0..job.stacks.len()).filter(|&stack| groups.of_stack[stack] == group).collect();
+            let n: usize = stacks.iter().map(|&stack| job.stacks[stack].n_images).sum();
+            let n_sampled = n.min(right.noise_images);
+            let mut wanted = (0..n_sampled).map(|i| (i as u128 * n as u128 / n_sampled as u128) as usize).peekable();
+            let (mut sampled, mut first) = (Vec::with_capacity(n_sampled), 0);
+            for stack in stacks {
+                let last = first + job.stacks[stack].n_images;
+                while let Some(image) = wanted.next_if(|&image| image < last) {
+                    sampled.push(Sampled { stack, place: image - first, score: f64::NEG_INFINITY, best });
+                }
+                first = last;
+            }
+            sampled
+        };
+        let groups: Vec<Vec<Sampled>> = (0..groups.n).map(of_group).collect();
+        let geometries = vec![job.geometry.clone(); groups.len()];
+        Self {
+            job,
+            right,
+            images,
+            observer,
+            stop,
+            groups,
+            geometries,
+            warnings: Vec::new(),
+            number: std::marker::PhantomData,
+        }
+    }
+
+    /// The spectra.
+    fn find(&mut self) -> Result<Vec<NoiseSpectrum>> {
+        let n: usize = self.groups.iter().map(Vec::len).sum();
+        let images = counted(n, "image");
+        self.observer.stage(&format!("noise of {images}"));
+        let mut sums = Vec::with_capacity(self.groups.len());
+        for group in 0..self.groups.len() {
+            sums.push(self.power(group)?);
+        }
+        let mut spectra = self.spectra(&sums, false)?;
+        self.search(&images)?;
+        for round in 1..=MOST_ROUNDS {
+            self.observer.stage(&format!("noise of {images}: round {round}"));
+            let (sums, units) = self.residuals()?;
+            self.warnings.clear();
+            let before = std::mem::replace(&mut spectra, self.spectra(&sums, true)?);
+            let is_settled = spectra.iter().zip(&before).all(|(now, before)| now.is_settled(before));
+            if is_settled || round == MOST_ROUNDS {
+                self.tell(&spectra, &units, is_settled);
+                break;
+            }
+        }
+        self.observer.stage("");
+        Ok(spectra)
+    }
+
+    /// The spectra of sums, where a group has too little that of all, else white; geometries follow them.
+    fn spectra(&mut self, sums: &[PowerSums], is_told: bool) -> Result<Vec<NoiseSpectrum>> {
+        let geometry = &self.job.geometry;
+        let mut all = PowerSums::new(geometry);
+        sums.iter().for_each(|sums| all.join(sums));
+        let of_all = all.spectrum(geometry);
+        let mut spectra = Vec::with_capacity(sums.len());
+        for (group, sums) in sums.iter().enumerate() {
+            let own = sums.spectrum(geometry);
+            if own.is_none() && is_told {
+                let instead = if of_all.is_some() && self.groups.len() > 1 { "that of all images" } else { "white" };
+                let message = format!(
+                    "group {group} has {}: too few to find the spectrum of their noise, which is taken to be {instead}",
+                    counted(sums.n_images(), "image")
+                );
+                self.warnings.push(Warning { code: "noise-unknown", message: message.into() });
+            }
+            spectra.push(own.or_else(|| of_all.clone()).unwrap_or_else(|| NoiseSpectrum::white(geometry)));
+        }
+        for (weighted, spectrum) in self.geometries.iter_mut().zip(&spectra) {
+            *weighted = spectrum.weigh(geometry).map_err(|error| Error::value(error.to_string()))?;
+        }
+        Ok(spectra)
+    }
+
+    /// Tells what is out of the ordinary.
+    fn tell(&mut self, spectra: &[NoiseSpectrum], units: &[Vec<f64>], is_settled: bool) {
+        for (group, (spectrum, units)) in spectra.iter().zip(units).enumerate() {
+            if spectrum.range() > LARGE_RANGE {
+                let message = format!(
+                    "the noise of group {group} varies {:.0}-fold over the frequencies (noise_spectrum.csv)",
+                    spectrum.range()
+                );
+                self.warnings.push(Warning { code: "noise-range", message: message.into() });
+            }
+            let mut sorted = units.clone();
+            sorted.sort_by(f64::total_cmp);
+            let Some(&median) = sorted.get(sorted.len() / 2) else { continue };
+            let n_off =
+                units.iter().filter(|&&unit| unit > LARGE_SCALE * median || unit * LARGE_SCALE < median).count();
+            if n_off > 0 {
+                let message = format!(
+                    "the noise of {n_off} of {} that group {group}'s spectrum is found from is off their median by more than \
+                     {LARGE_SCALE}-fold",
+                    counted(units.len(), "image")
+                );
+                self.warnings.push(Warning { code: "noise-scale", message: message.into() });
+            }
+        }
+        if !is_settled {
+            let message = format!("the noise's spectrum still changes by more than 1 % after {MOST_ROUNDS} rounds");
+            self.warnings.push(Warning { code: "noise-unsettled", message: message.into() });
+        }
+    }
+
+    /// The images' own power.
+    fn power(&self, group: usize) -> Result<PowerSums> {
+        let geometry = &self.job.geometry;
+        let mut sums = PowerSums::new(geometry);
+        self.each_piece(group, self.most_at_once(), &mut |places, values, transfers| {
+            let tell = |error| self.told(group, places, error);
+            let set = self.image_set(geometry, values, transfers).map_err(tell)?;
+            for index in 0..places.len() {
+                sums.add(&image_power(geometry, &set, index).map_err(tell)?);
+            }
+            Ok(())
+        })?;
+        Ok(sums)
+    }
+
+    /// Searches the best pose of each image over all structures.
+    fn search(&mut self, images: &str) -> Result<()> {
+        let job = self.job;
+        let n = job.structures.len();
+        for (structure_place, structure) in job.structures.iter().enumerate() {
+            self.observer.stage(&format!("noise of {images}: structure {} of {n}", structure_place + 1));
+            let values = structure.read::<T>(job.geometry.n_points())?;
+            let views: Vec<Matrix3> = (0..structure.views.len()).map(|view| structure.views.rotation(view)).collect();
+            let least = job.least_search_bytes[structure_place];
+            let budget = job.sizes(structure).plan(&job.settings, least, self.right.noise_images);
+            for group in 0..self.groups.len() {
+                if self.groups[group].is_empty() {
+                    continue;
+                }
+                let geometry = self.geometries[group].clone();
+                let tell = |error| told(error, structure, None, budget.held_bytes);
+                let templates = TemplateSet::new(&geometry, &values, &structure.views.weight).map_err(tell)?;
+                let settings = verglas_likelihood::compare::ComparisonSettings {
+                    pairs: false,
+                    full: false,
+                    ..job.comparison(budget.search_bytes)
+                };
+                let search = Search::new(&geometry, templates, &job.displacements, settings).map_err(tell)?;
+                let mut found: Vec<(usize, f64, Best)> = Vec::new();
+                self.each_piece(group, budget.n_images, &mut |places, values, transfers| {
+                    let tell = |error| self.told(group, places, error);
+                    let set = self.image_set(&geometry, values, transfers).map_err(tell)?;
+                    let go_on = |_| !self.stop.load(Ordering::Relaxed);
+                    let sampled = &self.groups[group];
+                    let results = job
+                        .search_piece(
+                            &search,
+                            &set,
+                            &views,
+                            &self.known_of(sampled, places, structure.axis_order)?,
+                            &go_on,
+                        )
+                        .map_err(tell)?;
+                    for (&place, result) in places.iter().zip(results.images) {
+                        let angle = job.angle(result.rotation);
+                        let displacement = job.displacements.angstrom()[result.displacement];
+                        let best = Best {
+                            structure: structure_place,
+                            template: result.template,
+                            displacement: result.displacement,
+                            rotation: result.rotation,
+                            pose: ContinuousPose::of_template(&views[result.template], angle, displacement),
+                        };
+                        found.push((place, result.log_likelihood_optimal, best));
+                    }
+                    Ok(())
+                })?;
+                for (place, score, best) in found {
+                    let sampled = &mut self.groups[group][place];
+                    if score > sampled.score {
+                        (sampled.score, sampled.best) = (score, best);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Poses that are known of some images of a group.
+    fn known_of(
+        &self,
+        sampled: &[Sampled],
+        places: &[usize],
+        axes: verglas_structures::AxisOrder,
+    ) -> Result<Vec<Option<ContinuousPose>>> {
+        let mut of_stack: Option<(usize, Vec<Option<ContinuousPose>>)> = None;
+        let mut known = Vec::with_capacity(places.len());
+        for &place in places {
+            let Sampled { stack, place, .. } = sampled[place];
+            if of_stack.as_ref().is_none_or(|(there, _)| *there != stack) {
+                of_stack = Some((stack, self.job.known(&self.job.stacks[stack], axes)?));
+            }
+            known.push(of_stack.as_ref().and_then(|(_, known)| known.get(place).copied().flatten()));
+        }
+        Ok(known)
+    }
+
+    /// What is left of the images at their poses, which are refined first; summed, and each image's scale.
+    fn residuals(&mut self) -> Result<(Vec<PowerSums>, Vec<Vec<f64>>)> {
+        let job = self.job;
+        let mut found: Vec<Vec<Option<(Residual, ContinuousPose)>>> =
+            self.groups.iter().map(|group| vec![None; group.len()]).collect();
+        for (structure_place, structure) in job.structures.iter().enumerate() {
+            let is_own = |sampled: &Sampled| sampled.best.structure == structure_place && sampled.score.is_finite();
+            if !self.groups.iter().flatten().any(is_own) {
+                continue;
+            }
+            let views: Vec<Matrix3> = (0..structure.views.len()).map(|view| structure.views.rotation(view)).collect();
+            let slices = job.between.as_ref().map(|between| between.slices(structure)).transpose()?;
+            let templates = if slices.is_some() { Vec::new() } else { structure.read::<T>(job.geometry.n_points())? };
+            for group in 0..self.groups.len() {
+                let geometry = &self.geometries[group];
+                let likelihood = verglas_likelihood::LogLikelihood::of::<T>(
+                    geometry,
+                    job.formula(),
+                    job.degrees_of_freedom(),
+                    self.right.sign.contrast_sign(),
+                )
+                .map_err(|error| Error::value(error.to_string()))?;
+                let sampled = &self.groups[group];
+                let own: Vec<usize> = (0..sampled.len()).filter(|&place| is_own(&sampled[place])).collect();
+                let found = Mutex::new(&mut found[group]);
+                self.each_piece_of(group, &own, self.most_at_once(), &mut |places, values, transfers| {
+                    let set =
+                        self.image_set(geometry, values, transfers).map_err(|error| self.told(group, places, error))?;
+                    let next = AtomicUsize::new(0);
+                    let failed: Mutex<Option<(usize, LikelihoodError)>> = Mutex::new(None);
+                    share_work(job.settings.n_threads.max(1), || {
+                        let refinement = slices.as_ref().map(|slices| job.refinement(slices, &views, self.right));
+                        let mut climber = refinement
+                            .as_ref()
+                            .map(|refinement| Climber::new(refinement, geometry, &likelihood, &job.displacements));
+                        loop {
+                            let index = next.fetch_add(1, Ordering::Relaxed);
+                            let Some(&place) = places.get(index).filter(|_| !self.stop.load(Ordering::Relaxed)) else {
+                                break;
+                            };
+                            let left = match (&mut climber, &slices) {
+                                (Some(climber), Some(slices)) => {
+                                    refined_residual(geometry, climber, slices, &set, index, &sampled[place].best)
+                                }
+                                _ => {
+                                    let Best { template, displacement, rotation, pose, .. } = sampled[place].best;
+                                    let n = geometry.n_points();
+                                    let values = &templates[template * n..(template + 1) * n];
+                                    let displacement = job.displacements.angstrom()[displacement];
+                                    let at = template_at(geometry, values, displacement, rotation);
+                                    residual_power(geometry, &set, index, &at).map(|left| (left, pose))
+                                }
+                            };
+                            match left {
+                                Ok(left) => {
+                                    found.lock().unwrap_or_else(PoisonError::into_inner)[place] = Some(left);
+                                }
+                                Err(error) => {
+                                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                                    if failed.as_ref().is_none_or(|(first, _)| index < *first) {
+                                        *failed = Some((index, error));
+                                    }
+                                    break;
+                                }
+                            }
+                        }
+                    });
+                    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+                        Some((_, error)) => Err(self.told(group, places, error)),
+                        None => Ok(()),
+                    }
+                })?;
+            }
+        }
+        let (mut sums, mut units) = (Vec::new(), Vec::new());
+        for (group, found) in found.into_iter().enumerate() {
+            let (mut of_group, mut scales) = (PowerSums::new(&job.geometry), Vec::new());
+            for (place, left) in found.into_iter().enumerate() {
+                let Some((left, pose)) = left else { continue };
+                of_group.add(&left.power);
+                scales.push(left.unit);
+                self.groups[group][place].best.pose = pose;
+            }
+            sums.push(of_group);
+            units.push(scales);
+        }
+        Ok((sums, units))
+    }
+
+    /// Images that are held at once where little else is.
+    fn most_at_once(&self) -> usize {
+        let bytes = 2 * self.job.geometry.n_points() * size_of::<T>();
+        let half = self.job.settings.memory_bytes / 4 / bytes.max(1) as u64;
+        (half as usize).clamp(1, 256)
+    }
+
+    fn image_set<'s>(
+        &self,
+        geometry: &Geometry,
+        values: &'s [Complex<T>],
+        transfers: Option<&'s [ContrastTransfer]>,
+    ) -> std::result::Result<ImageSet<'s, T>, LikelihoodError> {
+        let contrast = match transfers {
+            None => Contrast::One,
+            Some(transfers) => Contrast::Parameters(transfers, ContrastFormula::Right),
+        };
+        ImageSet::new(geometry, values, contrast)
+    }
+
+    fn told(&self, group: usize, places: &[usize], error: LikelihoodError) -> Error {
+        if error == LikelihoodError::Stopped {
+            return stopped();
+        }
+        // Images of several stacks: the first is named by its own.
+        let of = |index: usize| places.get(index).or(places.first()).map(|&place| self.groups[group][place]);
+        let index = match &error {
+            LikelihoodError::ImageNotFinite { image, .. }
+            | LikelihoodError::ImageNorm { image }
+            | LikelihoodError::Contrast { image, .. }
+            | LikelihoodError::PairNorm { image, .. }
+            | LikelihoodError::NothingNear { image } => *image,
+            _ => 0,
+        };
+        let Some(sampled) = of(index) else { return Error::value(error.to_string()) };
+        let places: Vec<usize> = vec![sampled.place; index + 1];
+        let compared = Compared { stack: &self.job.stacks[sampled.stack], places: &places };
+        told(error, &self.job.structures[sampled.best.structure], Some(compared), 0)
+    }
+
+    /// Hands in the images of a group, some at a time.
+    fn each_piece(&self, group: usize, at_once: usize, handle: Handle<'_, T>) -> Result<()> {
+        let all: Vec<usize> = (0..self.groups[group].len()).collect();
+        self.each_piece_of(group, &all, at_once, handle)
+    }
+
+    /// The same of some of them.
+    fn each_piece_of(&self, group: usize, wanted: &[usize], at_once: usize, handle: Handle<'_, T>) -> Result<()> {
+        let (job, sampled) = (self.job, &self.groups[group]);
+        let n_points = job.geometry.n_points();
+        let stacks: Vec<usize> = wanted
+            .chunk_by(|&a, &b| sampled[a].stack == sampled[b].stack)
+            .map(|of_stack| sampled[of_stack[0]].stack)
+            .collect();
+        self.images.expect(&stacks);
+        let (mut places, mut values) = (Vec::new(), Vec::new());
+        let mut transfers: Vec<ContrastTransfer> = Vec::new();
+        let has_transfers = job.settings.contrast == ContrastSource::Stack;
+        let mut one = Vec::new();
+        for of_stack in wanted.chunk_by(|&a, &b| sampled[a].stack == sampled[b].stack) {
+            let stack = &job.stacks[sampled[of_stack[0]].stack];
+            let of_images = if has_transfers { stack.contrast(job.angle_rule())? } else { Vec::new() };
+            let mut open = self.images.open(stack)?;
+            for &wanted in of_stack {
+                let place = sampled[wanted].place;
+                if self.stop.load(Ordering::Relaxed) {
+                    return Err(stopped());
+                }
+                let range: Range<usize> = place..place + 1;
+                let mut reasons = open.read(range, n_points, &mut one, self.stop)?;
+                if job.settings.skip_unreadable {
+                    let mut check = verglas_likelihood::ImageCheck::new(&job.geometry, job.formula());
+                    left_out::look(&mut check, n_points, &one, &mut reasons)?;
+                }
+                if reasons.iter().any(Option::is_some) {
+                    continue;
+                }
+                places.push(wanted);
+                values.extend_from_slice(&one);
+                transfers.extend(of_images.get(place));
+                if places.len() >= at_once.max(1) {
+                    handle(&places, &values, has_transfers.then_some(&transfers[..]))?;
+                    (places, values, transfers) = (Vec::new(), Vec::new(), Vec::new());
+                }
+            }
+        }
+        if places.is_empty() {
+            return Ok(());
+        }
+        handle(&places, &values, has_transfers.then_some(&transfers[..]))
+    }
+}
+
+fn stopped() -> Error {
+    Error::new(ErrorKind::Interrupted, "stopped while the noise's spectrum was looked for: nothing was written yet")
+}
+
+/// What is left of an image at the maximum near its pose, and that pose.
+fn refined_residual<T: Number>(
+    geometry: &Geometry,
+    climber: &mut Climber,
+    slices: &dyn Slices,
+    images: &ImageSet<T>,
+    image: usize,
+    best: &Best,
+) -> std::result::Result<(Residual, ContinuousPose), LikelihoodError> {
+    let pose = climber.climb(images, image, best.pose)?;
+    let mut template = vec![Complex::default(); geometry.n_points()];
+    slices.take(&[pose.rotation], &mut template)?;
+    move_slice(geometry, &mut template, pose.shift_angstrom);
+    residual_power(geometry, images, image, &template).map(|left| (left, pose))
+}

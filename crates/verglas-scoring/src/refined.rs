@@ -1,0 +1,136 @@
+//! What is found of an image where the likelihood is right, beside what every likelihood has: a file of each unit.
+
+use std::path::Path;
+
+use verglas_core::error::{Error, Result};
+use verglas_formats::pt::PtFile;
+use verglas_likelihood::ImageResult;
+use verglas_structures::AxisOrder;
+
+use crate::pose::continuous_in_relions_convention;
+use crate::row::ColumnType;
+
+/// The columns of the file, in order; those before [`N_IN_TABLES`] are columns of the tables, too.
+pub(crate) const FIELDS: [&str; 18] = [
+    "log_likelihood_grid",
+    "contrast",
+    "contrast_sd",
+    "n_modes",
+    "mode_share",
+    "grid_share",
+    "view_sd_deg",
+    "psi_sd_deg",
+    "shift_sd_angstrom",
+    "prior_view_deg",
+    "prior_shift_angstrom",
+    "rot_deg",
+    "tilt_deg",
+    "psi_deg",
+    "origin_x_angstrom",
+    "origin_y_angstrom",
+    "is_between",
+    "is_inverted",
+];
+/// How many of them the tables have.
+pub(crate) const N_IN_TABLES: usize = 11;
+/// The first of those that say where the best mode is: angles, then the origin.
+const POSE: usize = 11;
+
+/// What the tables' columns hold.
+pub(crate) fn column_types() -> impl Iterator<Item = (&'static str, ColumnType)> {
+    FIELDS[..N_IN_TABLES].iter().map(|name| match *name {
+        "n_modes" => (*name, ColumnType::Whole),
+        _ => (*name, ColumnType::Double),
+    })
+}
+
+/// The numbers of one image; NaN where there is none.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct RefinedNumbers(pub(crate) [f64; FIELDS.len()]);
+
+impl RefinedNumbers {
+    /// Of an image that was left out.
+    pub(crate) const NONE: Self = Self([f64::NAN; FIELDS.len()]);
+
+    /// Of a result, on templates with these axes. `is_known` says whether a pose was known beforehand.
+    pub(crate) fn of(result: &ImageResult, axes: AxisOrder, is_known: bool) -> Self {
+        let is_inverted = f64::from(u8::from(-result.smallest_cross_correlation > result.cross_correlation));
+        let mut numbers = [f64::NAN; FIELDS.len()];
+        numbers[..3].copy_from_slice(&[result.log_likelihood_integrated, result.contrast, result.contrast_sd]);
+        numbers[17] = is_inverted;
+        if let Some(refined) = &result.refined {
+            let (angles, origin) = continuous_in_relions_convention(&refined.pose, axes);
+            let [rot, tilt, psi] = [angles.rot, angles.tilt, angles.psi].map(f64::to_degrees);
+            let (view, shift) = match is_known {
+                true => (refined.prior_distance.0.to_degrees(), refined.prior_distance.1),
+                false => (f64::NAN, f64::NAN),
+            };
+            numbers[1..17].copy_from_slice(&[
+                refined.contrast,
+                refined.contrast_sd,
+                refined.n_modes as f64,
+                refined.mode_share,
+                refined.grid_share,
+                refined.view_sd_rad.to_degrees(),
+                refined.psi_sd_rad.to_degrees(),
+                refined.shift_sd_angstrom,
+                view,
+                shift,
+                rot,
+                tilt,
+                psi,
+                origin[0],
+                origin[1],
+                f64::from(u8::from(refined.is_between)),
+            ]);
+        }
+        Self(numbers)
+    }
+
+    /// A number by its name; `None` where there is none.
+    pub(crate) fn get(&self, name: &str) -> Option<f64> {
+        let at = FIELDS.iter().position(|field| *field == name)?;
+        Some(self.0[at]).filter(|number| !number.is_nan())
+    }
+
+    /// rot, tilt, psi in degrees and the origin in Å of the best mode, if poses between the grid's were looked at.
+    pub(crate) fn pose(&self) -> Option<([f64; 3], [f64; 2])> {
+        let [rot, tilt, psi, x, y] = std::array::from_fn(|at| self.0[POSE + at]);
+        (!rot.is_nan()).then_some(([rot, tilt, psi], [x, y]))
+    }
+
+    /// The numbers of the tables' columns.
+    pub(crate) fn in_tables(&self) -> &[f64] {
+        &self.0[..N_IN_TABLES]
+    }
+}
+
+/// Reads the file at `path`, of `n` images.
+///
+/// # Errors
+/// When it can't be read, or has another shape.
+pub(crate) fn read(path: &Path, n: usize) -> Result<Vec<RefinedNumbers>> {
+    let mut file = PtFile::open(path).map_err(|error| Error::from_format(path, error))?;
+    let expected = [n as u64, FIELDS.len() as u64];
+    if *file.tensor().shape() != expected {
+        let shape = file.tensor().shape();
+        return Err(Error::format(format!("`{}` has the shape {shape:?}, expected {expected:?}", path.display())));
+    }
+    let numbers = file.read_f64(0..n as u64).map_err(|error| Error::from_format(path, error))?;
+    let of = |numbers: &[f64]| RefinedNumbers(std::array::from_fn(|at| numbers[at]));
+    Ok(numbers.chunks_exact(FIELDS.len()).map(of).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_stand_where_they_are_looked_for() {
+        assert_eq!(
+            (FIELDS[N_IN_TABLES - 1], FIELDS[POSE], FIELDS[POSE + 4]),
+            ("prior_shift_angstrom", "rot_deg", "origin_y_angstrom")
+        );
+        assert_eq!((FIELDS[17], FIELDS[16]), ("is_inverted", "is_between"));
+    }
+}
