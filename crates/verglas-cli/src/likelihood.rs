@@ -460,6 +460,13 @@ fn describe_right(right: &RightSummary) -> String {
             counted(right.n_refined, "image")
         ));
     }
+    if let Some(share) = right.particle_share {
+        text.push_str(&format!(
+            "\n{:.0} % of the images show a particle; {} more likely show nothing",
+            100.0 * share,
+            right.n_empty
+        ));
+    }
     if right.n_known > 0 {
         text.push_str(&format!(
             "\n{} of {} are best beyond two standard deviations of their known poses",

@@ -53,6 +53,10 @@ pub(crate) struct RightFindings {
     shift_off: Histogram,
     n_known: usize,
     n_beyond: usize,
+    n_with_odds: usize,
+    n_empty: usize,
+    probability: f64,
+    n_with_probability: usize,
 }
 
 /// The same in numbers, of the images' best structures.
@@ -78,6 +82,10 @@ pub struct RightSummary {
     pub n_known: usize,
     /// Of these, how many have their best mode beyond two standard deviations of the prior.
     pub n_beyond: usize,
+    /// Images that more likely show nothing than a particle, were as many without as with one.
+    pub n_empty: usize,
+    /// The share of images that show a particle: the mean of how likely each does; `None` where that is not known.
+    pub particle_share: Option<f64>,
 }
 
 impl RightFindings {
@@ -95,12 +103,24 @@ impl RightFindings {
             shift_off: Histogram::new(0.0, 1000.0, 10_000),
             n_known: 0,
             n_beyond: 0,
+            n_with_odds: 0,
+            n_empty: 0,
+            probability: 0.0,
+            n_with_probability: 0,
         }
     }
 
     /// Adds an image: what was found with its best structure, and its ln L.
     pub(crate) fn add(&mut self, numbers: &RefinedNumbers, log_likelihood: f64, right: &RightSettings) {
         self.n_inverted += usize::from(numbers.get("is_inverted") == Some(1.0));
+        if let Some(odds) = numbers.get("log_odds_particle") {
+            self.n_with_odds += 1;
+            self.n_empty += usize::from(odds < 0.0);
+        }
+        if let Some(probability) = numbers.get("p_particle") {
+            self.n_with_probability += 1;
+            self.probability += probability;
+        }
         let Some(n_modes) = numbers.get("n_modes") else { return };
         self.n += 1;
         self.n_modes += n_modes as usize;
@@ -136,21 +156,29 @@ impl RightFindings {
             n_inverted: self.n_inverted,
             n_known: self.n_known,
             n_beyond: self.n_beyond,
+            n_empty: self.n_empty,
+            particle_share: (self.n_with_probability > 0).then(|| self.probability / self.n_with_probability as f64),
         }
     }
 
     /// What is out of the ordinary: known poses that most images contradict.
     pub(crate) fn warnings(&self, right: &RightSettings) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        if 2 * self.n_empty > self.n_with_odds {
+            let images = counted(self.n_with_odds, "image");
+            let message = format!("{} of {images} more likely show nothing than a particle", self.n_empty);
+            warnings.push(Warning { code: "few-particles", message: message.into() });
+        }
         if right.poses_from == PosesFrom::Search || self.n_known == 0 {
-            return Vec::new();
+            return warnings;
         }
         let medians = [&self.view_off, &self.shift_off].map(|histogram| histogram.quantile(0.5).unwrap_or(0.0));
         let [view, shift] = medians;
         let is_off = view > right.view_sigma_deg || shift > right.shift_sigma_angstrom;
         if 5 * self.n_beyond <= self.n_known && !is_off {
-            return Vec::new();
+            return warnings;
         }
-        vec![Warning {
+        warnings.push(Warning {
             code: "prior-contradicted",
             message: Text::from(format!(
                 "the best poses of {} of {} lie farther than two standard deviations from the known ones, in the median {view:.1}° and \
@@ -159,7 +187,8 @@ impl RightFindings {
                 self.n_beyond,
                 counted(self.n_known, "image")
             )) + Hint::Choose(Setting::PosesFrom, "search"),
-        }]
+        });
+        warnings
     }
 }
 
@@ -183,6 +212,8 @@ mod tests {
             let mut numbers = [0.0; crate::refined::FIELDS.len()];
             let at = crate::refined::FIELDS.iter().position(|name| *name == "prior_view_deg").unwrap();
             numbers[at] = view;
+            // An image that shows a particle.
+            numbers[crate::refined::FIELDS.iter().position(|name| *name == "log_odds_particle").unwrap()] = 3.0;
             RefinedNumbers(numbers)
         };
         let mut findings = RightFindings::new();

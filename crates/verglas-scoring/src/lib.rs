@@ -9,7 +9,7 @@
 //! | `memory`, `needs` | how much is held at once, and how much room the results take |
 //! | `prepare` | all that can be checked beforehand |
 //! | `between`, `known` | templates between the views; poses that images have already |
-//! | `noise`, `noise_file` | the noise's spectrum, found before the first unit |
+//! | `noise`, `noise_file`, `particle_file` | the noise's spectrum and the particles' scale, found before the first unit |
 //! | `look` | all values, looked at beforehand |
 //! | `run`, `unit`, `publish` | the work: one structure after the other, each against its stacks |
 //! | `left_out` | images that can't be compared |
@@ -44,6 +44,7 @@ mod noise_file;
 mod number;
 #[cfg_attr(not(feature = "parquet"), path = "parquet_absent.rs")]
 mod parquet_table;
+mod particle_file;
 pub mod pose;
 mod prepare;
 mod publish;

@@ -104,6 +104,9 @@ pub struct RecordedRight {
     /// CRC-32 of the spectra.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise_spectrum_crc32: Option<String>,
+    /// CRC-32 of the particles' scales.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub particle_scale_crc32: Option<String>,
     /// `refined` or `grid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integral: Option<String>,
@@ -141,6 +144,7 @@ impl RecordedRight {
             noise_groups: (right.noise != NoiseModel::White).then(|| right.noise_groups.name().to_owned()),
             noise_images: is_found.then_some(right.noise_images),
             noise_spectrum_crc32: noise.crc32(),
+            particle_scale_crc32: noise.scale_crc32(),
             integral: Some(integral.name().to_owned()),
             modes: job.is_refined().then_some(right.n_modes),
             symmetry: Some(job.symmetry.to_string()),

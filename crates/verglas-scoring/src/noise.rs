@@ -21,17 +21,18 @@ use verglas_likelihood::noise::{
     NoiseSpectrum, PowerSums, Residual, image_power, move_slice, residual_power, template_at,
 };
 use verglas_likelihood::refine::{Climber, ContinuousPose, Slices};
-use verglas_likelihood::{Contrast, Geometry, ImageSet, LikelihoodError, TemplateSet};
+use verglas_likelihood::{Contrast, Geometry, ImageSet, LEAST_SHARE, LikelihoodError, TemplateSet, most_likely_scale};
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::{Manifest, manifest_paths};
 
 use crate::failure::{Compared, told};
 use crate::images::ImageReader;
 use crate::left_out;
-use crate::manifest::RecordedLikelihood;
-use crate::names::NOISE_SPECTRUM;
+use crate::manifest::{RecordedLikelihood, RecordedRight};
+use crate::names::{NOISE_SPECTRUM, PARTICLE_SCALE};
 use crate::noise_file;
 use crate::number::Number;
+use crate::particle_file::{self, GroupScale};
 use crate::prepare::LikelihoodJob;
 use crate::right::{NoiseGroups, NoiseModel, RightSettings};
 use crate::settings::ContrastSource;
@@ -52,12 +53,25 @@ pub(crate) struct Noise {
     pub(crate) group_of_stack: Vec<usize>,
     /// The file's text, where there are spectra.
     pub(crate) text: Option<String>,
+    /// The particles of each group, and each stack's group; where odds are not computed, none.
+    pub(crate) scales: Vec<GroupScale>,
+    pub(crate) scale_of_stack: Vec<usize>,
+    /// The text of the file of these.
+    pub(crate) scale_text: Option<String>,
 }
 
 impl Noise {
     /// White noise.
     fn white(job: &LikelihoodJob) -> Self {
-        Self { geometries: vec![job.geometry.clone()], group_of_stack: vec![0; job.stacks.len()], text: None }
+        let nowhere = vec![0; job.stacks.len()];
+        Self {
+            geometries: vec![job.geometry.clone()],
+            group_of_stack: nowhere.clone(),
+            text: None,
+            scales: Vec::new(),
+            scale_of_stack: nowhere,
+            scale_text: None,
+        }
     }
 
     /// Of the spectra that a text holds.
@@ -67,7 +81,20 @@ impl Noise {
             spectrum.weigh(&job.geometry).map_err(|error| Error::value(format!("`{}`: {error}", path.display())))
         };
         let geometries = spectra.iter().map(of).collect::<Result<_>>()?;
-        Ok(Self { geometries, group_of_stack: groups.of_stack.clone(), text: Some(text) })
+        Ok(Self { geometries, group_of_stack: groups.of_stack.clone(), text: Some(text), ..Self::white(job) })
+    }
+
+    /// With the particles' scales that a text holds.
+    fn with_scales(mut self, groups: &Groups, text: String, path: &Path) -> Result<Self> {
+        self.scales = particle_file::read(&text, path, groups.n)?;
+        self.scale_of_stack.clone_from(&groups.of_stack);
+        self.scale_text = Some(text);
+        Ok(self)
+    }
+
+    /// The particles of a stack's group.
+    pub(crate) fn scale(&self, stack: usize) -> Option<&GroupScale> {
+        self.scales.get(self.scale_of_stack[stack]).filter(|scale| scale.scale.is_finite())
     }
 
     /// The geometry of a stack's images.
@@ -77,7 +104,12 @@ impl Noise {
 
     /// What tells it from others.
     pub(crate) fn crc32(&self) -> Option<String> {
-        self.text.as_ref().map(|text| format!("{:08x}", crc32fast::hash(text.as_bytes())))
+        self.text.as_deref().map(crc32_of)
+    }
+
+    /// What tells its particles from others'.
+    pub(crate) fn scale_crc32(&self) -> Option<String> {
+        self.scale_text.as_deref().map(crc32_of)
     }
 }
 
@@ -135,31 +167,58 @@ impl LikelihoodJob {
     ) -> Result<Noise> {
         let Some(right) = self.settings.likelihood.right() else { return Ok(Noise::white(self)) };
         let groups = self.noise_groups(right)?;
-        let path = output.path(NOISE_SPECTRUM);
-        match &right.noise {
-            NoiseModel::White => Ok(Noise::white(self)),
-            NoiseModel::File(file) => Noise::of_text(self, &groups, read_text(file)?, file),
-            NoiseModel::Spectrum => {
-                if is_earlier_kept && let Some(text) = earlier_text(output.root(), &path) {
-                    return Noise::of_text(self, &groups, text, &path);
-                }
+        let [path, scale_path] = [NOISE_SPECTRUM, PARTICLE_SCALE].map(|name| output.path(name));
+        let given = match &right.noise {
+            NoiseModel::White => Some(Noise::white(self)),
+            NoiseModel::File(file) => Some(Noise::of_text(self, &groups, read_text(file)?, file)?),
+            NoiseModel::Spectrum if is_earlier_kept => {
+                let text = earlier_text(output.root(), &path, |settings| &settings.noise_spectrum_crc32);
+                text.map(|text| Noise::of_text(self, &groups, text, &path)).transpose()?
+            }
+            NoiseModel::Spectrum => None,
+        };
+        let earlier_scales = is_earlier_kept
+            .then(|| earlier_text(output.root(), &scale_path, |settings| &settings.particle_scale_crc32))
+            .flatten();
+        match (given, earlier_scales) {
+            (Some(noise), Some(text)) => return noise.with_scales(&groups, text, &scale_path),
+            (Some(noise), None) if !self.settings.integrated => return Ok(noise),
+            (given, _) => {
                 let mut sample = Sample::<T>::new(self, right, &groups, images, (observer, stop));
-                let spectra = sample.find()?;
+                let noise = match given {
+                    Some(noise) => {
+                        sample.take(&noise, &groups)?;
+                        noise
+                    }
+                    // As whoever reads it again.
+                    None => {
+                        let spectra = sample.find()?;
+                        Noise::of_text(self, &groups, noise_file::to_text(&self.geometry, &spectra), &path)?
+                    }
+                };
+                let scales = if self.settings.integrated { Some(sample.scales()?) } else { None };
+                observer.stage("");
                 warnings.append(&mut sample.warnings);
-                // As whoever reads it again.
-                Noise::of_text(self, &groups, noise_file::to_text(&self.geometry, &spectra), &path)
+                match scales {
+                    Some(scales) => noise.with_scales(&groups, particle_file::to_text(&scales), &scale_path),
+                    None => Ok(noise),
+                }
             }
         }
     }
 }
 
-/// The spectra that an earlier run found, if a manifest of the folder knows them.
-fn earlier_text(root: &Path, path: &Path) -> Option<String> {
+fn crc32_of(text: &str) -> String {
+    format!("{:08x}", crc32fast::hash(text.as_bytes()))
+}
+
+/// What an earlier run found, if a manifest of the folder knows it.
+fn earlier_text(root: &Path, path: &Path, recorded: fn(&RecordedRight) -> &Option<String>) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
-    let crc32 = format!("{:08x}", crc32fast::hash(text.as_bytes()));
+    let crc32 = crc32_of(&text);
     let is_known = |(_, path): &(_, PathBuf)| {
         let settings = Manifest::read(path).map(|manifest| RecordedLikelihood::of(&manifest));
-        settings.is_ok_and(|settings| settings.right.noise_spectrum_crc32.as_deref() == Some(crc32.as_str()))
+        settings.is_ok_and(|settings| recorded(&settings.right).as_deref() == Some(crc32.as_str()))
     };
     manifest_paths(root).ok()?.iter().any(is_known).then_some(text)
 }
@@ -177,6 +236,9 @@ struct Sampled {
     /// ℓ₊ of the best pose so far; below any where there is none yet.
     score: f64,
     best: Best,
+    /// B/A there, and the image's own scale, E/(I_ss·M); NaN where these are not known.
+    contrast: f64,
+    unit: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -227,7 +289,9 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
             for stack in stacks {
                 let last = first + job.stacks[stack].n_images;
                 while let Some(image) = wanted.next_if(|&image| image < last) {
-                    sampled.push(Sampled { stack, place: image - first, score: f64::NEG_INFINITY, best });
+                    let place = image - first;
+                    let score = f64::NEG_INFINITY;
+                    sampled.push(Sampled { stack, place, score, best, contrast: f64::NAN, unit: f64::NAN });
                 }
                 first = last;
             }
@@ -270,7 +334,6 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                 break;
             }
         }
-        self.observer.stage("");
         Ok(spectra)
     }
 
@@ -364,10 +427,11 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                 let settings = verglas_likelihood::compare::ComparisonSettings {
                     pairs: false,
                     full: false,
+                    particle_scales: Vec::new(),
                     ..job.comparison(budget.search_bytes)
                 };
                 let search = Search::new(&geometry, templates, &job.displacements, settings).map_err(tell)?;
-                let mut found: Vec<(usize, f64, Best)> = Vec::new();
+                let mut found: Vec<(usize, f64, f64, Best)> = Vec::new();
                 self.each_piece(group, budget.n_images, &mut |places, values, transfers| {
                     let tell = |error| self.told(group, places, error);
                     let set = self.image_set(&geometry, values, transfers).map_err(tell)?;
@@ -392,14 +456,14 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                             rotation: result.rotation,
                             pose: ContinuousPose::of_template(&views[result.template], angle, displacement),
                         };
-                        found.push((place, result.log_likelihood_optimal, best));
+                        found.push((place, result.log_likelihood_optimal, result.contrast, best));
                     }
                     Ok(())
                 })?;
-                for (place, score, best) in found {
+                for (place, score, contrast, best) in found {
                     let sampled = &mut self.groups[group][place];
                     if score > sampled.score {
-                        (sampled.score, sampled.best) = (score, best);
+                        (sampled.score, sampled.contrast, sampled.best) = (score, contrast, best);
                     }
                 }
             }
@@ -507,12 +571,104 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                 let Some((left, pose)) = left else { continue };
                 of_group.add(&left.power);
                 scales.push(left.unit);
+                self.groups[group][place].unit = left.unit;
                 self.groups[group][place].best.pose = pose;
             }
             sums.push(of_group);
             units.push(scales);
         }
         Ok((sums, units))
+    }
+
+    /// Takes a noise that is known, and searches the images' best poses with it.
+    fn take(&mut self, noise: &Noise, groups: &Groups) -> Result<()> {
+        for (group, geometry) in self.geometries.iter_mut().enumerate() {
+            if let Some(stack) = groups.of_stack.iter().position(|&of_stack| of_stack == group) {
+                geometry.clone_from(noise.geometry(stack));
+            }
+        }
+        let n: usize = self.groups.iter().map(Vec::len).sum();
+        self.search(&counted(n, "image"))?;
+        self.residuals().map(drop)
+    }
+
+    /// How strong the particles of each group are, and how many images show one.
+    fn scales(&mut self) -> Result<Vec<GroupScale>> {
+        let n: usize = self.groups.iter().map(Vec::len).sum();
+        self.observer.stage(&format!("particles of {}", counted(n, "image")));
+        let medians: Vec<f64> = self.groups.iter().map(|group| median_scale(group)).collect();
+        let log_odds = self.log_odds(&medians)?;
+        let mut scales = Vec::with_capacity(medians.len());
+        for (group, (&median, log_odds)) in medians.iter().zip(&log_odds).enumerate() {
+            let n_images = log_odds.len() / N_SCALES;
+            let found =
+                if n_images >= LEAST_IMAGES { most_likely_scale(&scales_about(median), log_odds) } else { None };
+            let is_inside = |share: f64| share > 1.5 * LEAST_SHARE && share < 1.0 - 1.5 * LEAST_SHARE;
+            let found = found.filter(|found| !found.is_at_end && is_inside(found.share));
+            if found.is_none() && n_images > 0 {
+                let message = format!(
+                    "group {group}: the share of images that show a particle can't be told from {}: particles are taken to be as strong \
+                     as the median of these",
+                    counted(n_images, "image")
+                );
+                self.warnings.push(Warning { code: "particle-share-unknown", message: message.into() });
+            }
+            scales.push(GroupScale {
+                scale: found.map_or(median, |found| found.scale),
+                share: found.map(|found| found.share),
+                n_images,
+            });
+        }
+        Ok(scales)
+    }
+
+    /// ln of the odds that there is a particle of each image with its best structure, for scales about the median of its group.
+    fn log_odds(&self, medians: &[f64]) -> Result<Vec<Vec<f64>>> {
+        let job = self.job;
+        let mut found: Vec<BTreeMap<usize, Vec<f64>>> = vec![BTreeMap::new(); self.groups.len()];
+        for (structure_place, structure) in job.structures.iter().enumerate() {
+            let is_own = |sampled: &Sampled| sampled.best.structure == structure_place && sampled.score.is_finite();
+            if !self.groups.iter().flatten().any(is_own) {
+                continue;
+            }
+            let values = structure.read::<T>(job.geometry.n_points())?;
+            let views: Vec<Matrix3> = (0..structure.views.len()).map(|view| structure.views.rotation(view)).collect();
+            let slices = job.between.as_ref().map(|between| between.slices(structure)).transpose()?;
+            let least = job.least_search_bytes[structure_place];
+            let budget = job.sizes(structure).plan(&job.settings, least, self.right.noise_images);
+            for (group, found) in found.iter_mut().enumerate() {
+                let sampled = &self.groups[group];
+                let own: Vec<usize> = (0..sampled.len()).filter(|&place| is_own(&sampled[place])).collect();
+                if own.is_empty() || !medians[group].is_finite() {
+                    continue;
+                }
+                let geometry = &self.geometries[group];
+                let tell = |error| told(error, structure, None, budget.held_bytes);
+                let templates = TemplateSet::new(geometry, &values, &structure.views.weight).map_err(tell)?;
+                let settings = verglas_likelihood::compare::ComparisonSettings {
+                    pairs: false,
+                    full: false,
+                    particle_scales: scales_about(medians[group]),
+                    ..job.comparison(budget.search_bytes)
+                };
+                let mut search = Search::new(geometry, templates, &job.displacements, settings).map_err(tell)?;
+                if let Some(slices) = &slices {
+                    search = search.with_refinement(job.refinement(slices, &views, self.right)).map_err(tell)?;
+                }
+                self.each_piece_of(group, &own, budget.n_images, &mut |places, values, transfers| {
+                    let tell = |error| self.told(group, places, error);
+                    let set = self.image_set(geometry, values, transfers).map_err(tell)?;
+                    let go_on = |_| !self.stop.load(Ordering::Relaxed);
+                    let known = self.known_of(sampled, places, structure.axis_order)?;
+                    let results = job.search_piece(&search, &set, &views, &known, &go_on).map_err(tell)?;
+                    for (&place, odds) in places.iter().zip(results.log_odds.chunks_exact(N_SCALES)) {
+                        found.insert(place, odds.to_vec());
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(found.into_iter().map(|of_images| of_images.into_values().flatten().collect()).collect())
     }
 
     /// Images that are held at once where little else is.
@@ -606,6 +762,24 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
         }
         handle(&places, &values, has_transfers.then_some(&transfers[..]))
     }
+}
+
+/// Scales of particles that are looked at.
+const N_SCALES: usize = 40;
+/// Images from which on the share of particles can be told.
+const LEAST_IMAGES: usize = 100;
+
+/// Scales from a fifth of the median to five times it.
+fn scales_about(median: f64) -> Vec<f64> {
+    (0..N_SCALES).map(|i| 0.2 * median * 25_f64.powf(i as f64 / (N_SCALES - 1) as f64)).collect()
+}
+
+/// The median of B/A over the noise's standard deviation; NaN where it is not above 0.
+fn median_scale(sampled: &[Sampled]) -> f64 {
+    let mut scales: Vec<f64> =
+        sampled.iter().map(|image| image.contrast / image.unit.sqrt()).filter(|scale| scale.is_finite()).collect();
+    scales.sort_by(f64::total_cmp);
+    scales.get(scales.len() / 2).copied().filter(|median| *median > 0.0).unwrap_or(f64::NAN)
 }
 
 fn stopped() -> Error {

@@ -244,6 +244,8 @@ impl LikelihoodJob {
             degrees_of_freedom: self.degrees_of_freedom(),
             // It stands for no cell of its own.
             weighs_appended: self.right().is_none(),
+            // Whatever it will be.
+            particle_scales: if self.right().is_some() && self.settings.integrated { vec![1.0] } else { Vec::new() },
             n_threads: self.settings.n_threads,
             memory_bytes,
             ..ComparisonSettings::default()

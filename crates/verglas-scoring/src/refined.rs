@@ -11,7 +11,7 @@ use crate::pose::continuous_in_relions_convention;
 use crate::row::ColumnType;
 
 /// The columns of the file, in order; those before [`N_IN_TABLES`] are columns of the tables, too.
-pub(crate) const FIELDS: [&str; 18] = [
+pub(crate) const FIELDS: [&str; 20] = [
     "log_likelihood_grid",
     "contrast",
     "contrast_sd",
@@ -23,6 +23,8 @@ pub(crate) const FIELDS: [&str; 18] = [
     "shift_sd_angstrom",
     "prior_view_deg",
     "prior_shift_angstrom",
+    "log_odds_particle",
+    "p_particle",
     "rot_deg",
     "tilt_deg",
     "psi_deg",
@@ -32,9 +34,11 @@ pub(crate) const FIELDS: [&str; 18] = [
     "is_inverted",
 ];
 /// How many of them the tables have.
-pub(crate) const N_IN_TABLES: usize = 11;
+pub(crate) const N_IN_TABLES: usize = 13;
 /// The first of those that say where the best mode is: angles, then the origin.
-const POSE: usize = 11;
+const POSE: usize = 13;
+/// The first of those of particles.
+const ODDS: usize = 11;
 
 /// What the tables' columns hold.
 pub(crate) fn column_types() -> impl Iterator<Item = (&'static str, ColumnType)> {
@@ -57,7 +61,7 @@ impl RefinedNumbers {
         let is_inverted = f64::from(u8::from(-result.smallest_cross_correlation > result.cross_correlation));
         let mut numbers = [f64::NAN; FIELDS.len()];
         numbers[..3].copy_from_slice(&[result.log_likelihood_integrated, result.contrast, result.contrast_sd]);
-        numbers[17] = is_inverted;
+        numbers[19] = is_inverted;
         if let Some(refined) = &result.refined {
             let (angles, origin) = continuous_in_relions_convention(&refined.pose, axes);
             let [rot, tilt, psi] = [angles.rot, angles.tilt, angles.psi].map(f64::to_degrees);
@@ -65,7 +69,7 @@ impl RefinedNumbers {
                 true => (refined.prior_distance.0.to_degrees(), refined.prior_distance.1),
                 false => (f64::NAN, f64::NAN),
             };
-            numbers[1..17].copy_from_slice(&[
+            numbers[1..19].copy_from_slice(&[
                 refined.contrast,
                 refined.contrast_sd,
                 refined.n_modes as f64,
@@ -76,6 +80,8 @@ impl RefinedNumbers {
                 refined.shift_sd_angstrom,
                 view,
                 shift,
+                f64::NAN,
+                f64::NAN,
                 rot,
                 tilt,
                 psi,
@@ -85,6 +91,12 @@ impl RefinedNumbers {
             ]);
         }
         Self(numbers)
+    }
+
+    /// The same with ln of the odds that there is a particle, and how likely that is.
+    pub(crate) fn with_odds(mut self, log_odds: f64, probability: f64) -> Self {
+        self.0[ODDS..ODDS + 2].copy_from_slice(&[log_odds, probability]);
+        self
     }
 
     /// A number by its name; `None` where there is none.
@@ -129,8 +141,8 @@ mod tests {
     fn fields_stand_where_they_are_looked_for() {
         assert_eq!(
             (FIELDS[N_IN_TABLES - 1], FIELDS[POSE], FIELDS[POSE + 4]),
-            ("prior_shift_angstrom", "rot_deg", "origin_y_angstrom")
+            ("p_particle", "rot_deg", "origin_y_angstrom")
         );
-        assert_eq!((FIELDS[17], FIELDS[16]), ("is_inverted", "is_between"));
+        assert_eq!((FIELDS[19], FIELDS[18], FIELDS[ODDS]), ("is_inverted", "is_between", "log_odds_particle"));
     }
 }

@@ -61,10 +61,14 @@ const COLUMNS: [(&str, ColumnType); 24] = [
 /// Columns that say which image and structure a row is about; the others but the last are what was found.
 const N_OF_IMAGE: usize = 9;
 
+/// ln L of an image if it showed nothing, the same in all its rows.
+pub(crate) const NOISE: &str = "log_likelihood_noise";
+
 /// The columns of a table, in order: more of them where the likelihood is right.
 pub(crate) fn columns(right: bool) -> Vec<(&'static str, ColumnType)> {
     let (last, others) = COLUMNS.split_last().expect("there are columns");
     let of_right = right.then(column_types).into_iter().flatten();
+    let of_right = of_right.chain(right.then_some((NOISE, ColumnType::Double)));
     others.iter().copied().chain(of_right).chain([*last]).collect()
 }
 
@@ -120,6 +124,8 @@ pub(crate) struct Row<T> {
     pub(crate) integrated: Option<f64>,
     /// What a right likelihood says beside.
     pub(crate) refined: Option<RefinedNumbers>,
+    /// ln L if the image showed nothing, by its best structure.
+    pub(crate) noise: Option<f64>,
     /// rot, tilt, psi.
     pub(crate) angles_deg: [f64; 3],
     pub(crate) origin_angstrom: [f64; 2],
@@ -190,6 +196,7 @@ impl<'a, T: Number> StackResults<'a, T> {
             optimal: unit.optimal[image],
             integrated: unit.integrated.as_ref().map(|integrated| integrated[image]),
             refined,
+            noise: best.and_then(|best| noise_of(&self.units[best], image)),
             angles_deg,
             origin_angstrom,
             is_at_edge: job.is_at_edge(place),
@@ -197,6 +204,12 @@ impl<'a, T: Number> StackResults<'a, T> {
             skipped: unit.left_out.get(&image).cloned(),
         }
     }
+}
+
+/// ln L of an image if it showed nothing, by what was found with its best structure.
+pub(crate) fn noise_of<T: Number>(best: &UnitResults<T>, image: usize) -> Option<f64> {
+    let odds = best.refined.as_ref()?[image].get("log_odds_particle")?;
+    Some(best.integrated.as_ref()?[image] - odds)
 }
 
 impl LikelihoodJob {
@@ -255,6 +268,9 @@ impl<T: Number> Row<T> {
                 _ => Cell::Double(number),
             });
         }
+        if self.refined.is_some() {
+            cells.push(self.noise.map_or(Cell::Empty, Cell::Double));
+        }
         if is_skipped {
             // What the comparison would have found.
             cells[N_OF_IMAGE..].fill(Cell::Empty);
@@ -301,6 +317,7 @@ mod tests {
             optimal: -1234.5,
             integrated: Some(-1230.25),
             refined: None,
+            noise: Some(2.5),
             angles_deg: [1.0, 2.0, 3.0],
             origin_angstrom: [4.0, 5.0],
             is_at_edge: true,

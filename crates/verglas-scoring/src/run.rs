@@ -13,7 +13,7 @@ use verglas_formats::pt::write_pt;
 use verglas_fourier::grid::Precision;
 use verglas_fourier::pose::Matrix3;
 use verglas_likelihood::TemplateSet;
-use verglas_likelihood::compare::Search;
+use verglas_likelihood::compare::{ComparisonSettings, Search};
 use verglas_run::Existing;
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::{FileRecord, Manifest, RunState, manifest_name};
@@ -25,7 +25,7 @@ use crate::failure::told;
 use crate::images::ImageReader;
 use crate::left_out;
 use crate::manifest::new_manifest;
-use crate::names::{DISPLACEMENTS, LikelihoodFiles, NOISE_SPECTRUM};
+use crate::names::{DISPLACEMENTS, LikelihoodFiles, NOISE_SPECTRUM, PARTICLE_SCALE};
 use crate::number::Number;
 use crate::prepare::LikelihoodJob;
 use crate::summary::LikelihoodSummary;
@@ -133,6 +133,9 @@ impl LikelihoodJob {
         if let Some(text) = &around.noise.text {
             around.output.write_shared_file(NOISE_SPECTRUM, text.as_bytes())?;
         }
+        if let Some(text) = &around.noise.scale_text {
+            around.output.write_shared_file(PARTICLE_SCALE, text.as_bytes())?;
+        }
         for units in to_do.chunk_by(|a, b| a / self.stacks.len() == b / self.stacks.len()) {
             self.make_structure::<T>(units, around)?;
         }
@@ -145,6 +148,9 @@ impl LikelihoodJob {
         closing.files.insert(0, FileRecord::of(DISPLACEMENTS, &displacements));
         if let Some(text) = &around.noise.text {
             closing.files.push(FileRecord::of(NOISE_SPECTRUM, text.as_bytes()));
+        }
+        if let Some(text) = &around.noise.scale_text {
+            closing.files.push(FileRecord::of(PARTICLE_SCALE, text.as_bytes()));
         }
         around.recorder.edit(|manifest| {
             manifest.closing = closing.files.clone();
@@ -171,13 +177,18 @@ impl LikelihoodJob {
         let views: Vec<Matrix3> = (0..structure.views.len()).map(|view| structure.views.rotation(view)).collect();
         let slices = self.between.as_ref().map(|between| between.slices(structure)).transpose()?;
         let tell = |error| told(error, structure, None, budget.held_bytes);
-        let group_of = |unit: usize| around.noise.group_of_stack[unit % self.stacks.len()];
+        let group_of = |unit: usize| {
+            let stack = unit % self.stacks.len();
+            (around.noise.group_of_stack[stack], around.noise.scale_of_stack[stack])
+        };
         // Stacks with another noise are compared with other weights.
         for units in units.chunk_by(|&a, &b| group_of(a) == group_of(b)) {
             let geometry = around.noise.geometry(units[0] % self.stacks.len());
             let before = Instant::now();
             let templates = TemplateSet::new(geometry, &values, &structure.views.weight).map_err(tell)?;
-            let settings = self.comparison(budget.search_bytes);
+            let scale = around.noise.scale(units[0] % self.stacks.len());
+            let particle_scales = scale.map(|scale| scale.scale).into_iter().collect();
+            let settings = ComparisonSettings { particle_scales, ..self.comparison(budget.search_bytes) };
             let mut search = Search::new(geometry, templates, &self.displacements, settings).map_err(tell)?;
             if let (Some(slices), Some(right)) = (&slices, self.right()) {
                 search = search.with_refinement(self.refinement(slices, &views, right)).map_err(tell)?;

@@ -49,12 +49,16 @@ pub(crate) const OF_RIGHT: [&str; N_IN_TABLES] = [
     "verglasShiftSdAngst",
     "verglasPriorView",
     "verglasPriorShiftAngst",
+    "verglasLogOddsParticle",
+    "verglasParticleProbability",
 ];
+/// And after those.
+pub(crate) const NOISE: &str = "verglasLogLikelihoodNoise";
 
 /// The columns of the table, in order.
 pub(crate) fn columns(integrated: bool, right: bool) -> impl Iterator<Item = &'static str> {
     let of_right = right.then_some(OF_RIGHT).into_iter().flatten();
-    COLUMNS.into_iter().chain(integrated.then_some(OPTIMAL)).chain(of_right)
+    COLUMNS.into_iter().chain(integrated.then_some(OPTIMAL)).chain(of_right).chain(right.then_some(NOISE))
 }
 
 /// Starts the loop.
@@ -140,5 +144,6 @@ pub(crate) fn write_row<T: Number>(writer: &mut StarWriter<impl Write>, row: &Ro
     values.extend(row.integrated.map(|_| row.optimal.to_string()));
     let numbers = row.refined.iter().flat_map(|refined| refined.in_tables());
     values.extend(numbers.map(|number| if number.is_nan() { String::new() } else { number.to_string() }));
+    values.extend(row.refined.map(|_| row.noise.map_or_else(String::new, |noise| noise.to_string())));
     writer.write_row(&values)
 }

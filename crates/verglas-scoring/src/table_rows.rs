@@ -9,7 +9,7 @@ use verglas_formats::star::{Row as StarRow, StarReader};
 
 use crate::parquet_table::ParquetRows;
 use crate::refined::{FIELDS, N_IN_TABLES};
-use crate::row::{Value, columns};
+use crate::row::{NOISE, Value, columns};
 use crate::settings::TableFormat;
 
 /// The columns whose numbers follow from the units' files.
@@ -46,7 +46,7 @@ pub(crate) struct TableRow {
 /// The columns whose numbers are read: those of a right likelihood, too.
 pub(crate) fn numbers(right: bool) -> impl Iterator<Item = &'static str> {
     let of_right = right.then(|| FIELDS[..N_IN_TABLES].iter().copied());
-    NUMBERS.into_iter().chain(of_right.into_iter().flatten())
+    NUMBERS.into_iter().chain(of_right.into_iter().flatten()).chain(right.then_some(NOISE))
 }
 
 /// A table, open at its next row.
@@ -202,6 +202,7 @@ fn star_value(
         "origin_y_angstrom" => "rlnOriginYAngst",
         _ => match FIELDS[..N_IN_TABLES].iter().position(|field| *field == name) {
             Some(at) => crate::star::OF_RIGHT[at],
+            None if name == NOISE => crate::star::NOISE,
             None => return Ok(None),
         },
     };

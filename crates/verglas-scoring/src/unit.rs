@@ -127,13 +127,21 @@ impl LikelihoodJob {
 
             let before = Instant::now();
             tensors.write::<T>(self, (first, last - first), &kept, &comparison)?;
+            let mut log_odds = comparison.log_odds.iter().copied().fuse();
+            let scale = around.noise.scale(unit % self.stacks.len());
             let mut results = comparison.images.into_iter();
             outcome.results.extend(left_out.iter().map(|reason| if reason.is_none() { results.next() } else { None }));
             if self.right().is_some() {
                 let of = |(place, result): (usize, &Option<ImageResult>)| {
                     let is_known = known[first + place].is_some();
                     let none = RefinedNumbers::NONE;
-                    result.as_ref().map_or(none, |result| RefinedNumbers::of(result, structure.axis_order, is_known))
+                    result.as_ref().map_or(none, |result| {
+                        let numbers = RefinedNumbers::of(result, structure.axis_order, is_known);
+                        match (scale, log_odds.next()) {
+                            (Some(scale), Some(odds)) => numbers.with_odds(odds, scale.probability(odds)),
+                            _ => numbers,
+                        }
+                    })
                 };
                 outcome.refined.extend(outcome.results[first..].iter().enumerate().map(of));
             }
@@ -234,7 +242,9 @@ impl LikelihoodJob {
                 true => search.compare_watched(&images, go_on),
                 false => search.compare_near(&images, (&poses, prior), (views, &self.mates), go_on),
             };
-            all.images.extend(found.map_err(|error| error.of_image_from(first))?.images);
+            let found = found.map_err(|error| error.of_image_from(first))?;
+            all.images.extend(found.images);
+            all.log_odds.extend(found.log_odds);
             first += run.len();
         }
         Ok(all)

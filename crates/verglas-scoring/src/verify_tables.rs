@@ -18,6 +18,7 @@ use crate::names::{CSV, PARQUET, STAR, UnitNames};
 use crate::number::Number;
 use crate::pose::TemplatePose;
 use crate::results::{ResultFrame, UnitResults, best_of};
+use crate::row::noise_of;
 use crate::settings::TableFormat;
 use crate::table_rows::{NUMBERS, TableRow, TableRows, numbers};
 
@@ -153,6 +154,9 @@ fn compare<T: Number>(
                     )));
                 };
                 let mut expected = expected(settings, frame, unit, views.get(place).and_then(Option::as_ref), at, best);
+                if unit.refined.is_some() {
+                    expected.numbers.push(noise_of(&units[best], index));
+                }
                 if is_left_out {
                     expected.numbers[OF_IMAGE..].fill(None);
                     expected.skipped = unit.left_out.get(&index).cloned();

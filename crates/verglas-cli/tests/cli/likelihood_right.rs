@@ -9,7 +9,7 @@ use crate::likelihood_data::{Csv, compared, likelihood, run, tensor};
 use crate::templates_data::all_but_manifests;
 
 /// The other columns of the table.
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 14] = [
     "log_likelihood_grid",
     "contrast",
     "contrast_sd",
@@ -21,6 +21,9 @@ const COLUMNS: [&str; 11] = [
     "shift_sd_angstrom",
     "prior_view_deg",
     "prior_shift_angstrom",
+    "log_odds_particle",
+    "p_particle",
+    "log_likelihood_noise",
 ];
 
 #[track_caller]
@@ -49,8 +52,8 @@ fn the_default_is_right_and_says_what_it_found() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stdout.contains("between the grid's poses: ln L is"), "{}", ran.stdout);
     let table = csv(&set, "out");
-    assert_eq!(table.columns()[23..34], COLUMNS);
-    assert_eq!(table.columns()[34], "skipped");
+    assert_eq!(table.columns()[23..37], COLUMNS);
+    assert_eq!(table.columns()[37], "skipped");
     // In numbers that mean something.
     let [share, rest, sd, contrast] =
         ["mode_share", "grid_share", "view_sd_deg", "contrast"].map(|name| table.numbers(name));
