@@ -134,8 +134,6 @@ pub(super) fn climb(
     let n = moves.n_coordinates();
     let mut chart = Chart::new(start, moves);
     let mut steps: Local = grid_steps.map(|step| 0.25 * step);
-    // A whole step of the grid's rotations takes no template of its own: that is good enough till near the maximum.
-    steps[2] = grid_steps[2];
     let mut is_near = false;
     let mut before: Option<(f64, Chart, Local)> = None;
     for _ in 0..MOST_STEPS {
@@ -198,6 +196,7 @@ pub(super) fn climb(
         if damping == 0.0 {
             for i in 0..n {
                 let deviation = 1.0 / hessian[i][i].sqrt();
+                // A whole step of the grid's rotations takes no template of its own: that is good enough till near the maximum.
                 let is_whole = i == 2 && !is_near && deviation >= grid_steps[2];
                 steps[i] = if is_whole { grid_steps[2] } else { (SHARE * deviation).min(grid_steps[i]) };
             }
