@@ -41,7 +41,7 @@ def made(tmp_path_factory):
     )  # fmt: skip
     command(
         "likelihood", folder / "stacks", "-t", folder / "templates", "-o", folder / "plain", "--max-displacement", 3,
-        "--displacements", "5,3",
+        "--displacements", "5,3", "--likelihood", "plain",
     )  # fmt: skip
     return folder
 
@@ -55,7 +55,7 @@ def files(folder):
 
 
 def likelihood(made, output, **options):
-    options = {"max_displacement": 3, "displacements": (5, 3), **options}
+    options = {"max_displacement": 3, "displacements": (5, 3), "likelihood": "plain", **options}
     return verglas.likelihood(made / "stacks", made / "templates", output, **options)
 
 
@@ -73,12 +73,12 @@ def test_the_folder_is_the_commands(made, tmp_path):
 
 def test_a_descriptor_in_memory(made, tmp_path):
     descriptor = verglas.ImageDescriptor.load(made / "templates/parameters.npz")
-    verglas.likelihood(made / "stacks", made / "templates", tmp_path / "out", descriptor, max_displacement=3, displacements=(5, 3))
+    verglas.likelihood(made / "stacks", made / "templates", tmp_path / "out", descriptor, max_displacement=3, displacements=(5, 3), likelihood="plain")
     assert files(tmp_path / "out") == files(made / "plain")
     assert verglas.verify(tmp_path / "out").ok
     (tmp_path / "out/template1/log_likelihood/log_likelihood_optimal_fourier_stack_000001.pt").unlink()
     again = verglas.likelihood(
-        made / "stacks", made / "templates", tmp_path / "out", descriptor, max_displacement=3, displacements=(5, 3), skip_exist=True
+        made / "stacks", made / "templates", tmp_path / "out", descriptor, max_displacement=3, displacements=(5, 3), likelihood="plain", skip_exist=True
     )
     assert again.n_units_kept == 5 and files(tmp_path / "out") == files(made / "plain")
     other = verglas.ImageDescriptor.from_individual_values(24, 1.9)
@@ -199,6 +199,32 @@ def test_options_are_the_commands(made, tmp_path):
     assert np.array_equal(full, comparison.complete().cross_correlation_MSdw)
 
 
+def test_the_right_one_is_the_commands(made, tmp_path):
+    options = {"max_displacement": 3, "displacements": (5, 3), "noise_images": 20}
+    summary = verglas.likelihood(made / "stacks", made / "templates", tmp_path / "out", **options)
+    command(
+        "likelihood", made / "stacks", "-t", made / "templates", "-o", tmp_path / "same", "--max-displacement", 3, "--displacements", "5,3",
+        "--noise-images", 20,
+    )  # fmt: skip
+    assert files(tmp_path / "out") == files(tmp_path / "same")
+    assert summary.n_images == 40
+    results = verglas.read_results(tmp_path / "out")
+    for name in ("log_likelihood_grid", "contrast", "mode_share", "view_sd_deg", "log_odds_particle", "log_likelihood_noise"):
+        assert results[name].dtype == np.float64 and np.isfinite(results[name]).all(), name
+    assert np.isnan(results["prior_view_deg"]).all()
+    # Twenty images say nothing of the share of particles.
+    assert np.isnan(results["p_particle"]).all()
+    # Of each image the best structure's.
+    best = results["best"].astype(bool)
+    noise = results["log_likelihood_integrated"] - results["log_odds_particle"]
+    assert np.array_equal(np.repeat(noise[best], 2), results["log_likelihood_noise"])
+    with pytest.raises(ValueError, match='noise, modes given: parts of likelihood="right"'):
+        likelihood(made, tmp_path / "none", noise="white", modes=3)
+    with pytest.raises(ValueError, match="expected one of the two"):
+        verglas.likelihood(made / "stacks", made / "templates", tmp_path / "none", as_cryolike=True, likelihood="right")
+    assert not (tmp_path / "none").exists()
+
+
 def test_shards_and_resume(made, tmp_path):
     for k in (2, 1):
         summary = likelihood(made, tmp_path / "out", shard=(k, 2))
@@ -217,7 +243,7 @@ def test_what_is_wrong_is_told_in_pythons_words(made, tmp_path):
         likelihood(made, tmp_path / "out", structures="0,5")
     with pytest.raises(ValueError, match="ctf is `x`, expected `stack` or `none`"):
         likelihood(made, tmp_path / "out", ctf="x")
-    with pytest.raises(ValueError, match="expected 'plain'"):
+    with pytest.raises(ValueError, match="likelihood is `other`, expected `right` or `plain`"):
         likelihood(made, tmp_path / "out", likelihood="other")
     with pytest.raises(FileNotFoundError, match="has no folder `fft`"):
         verglas.likelihood(made, made / "templates", tmp_path / "out")

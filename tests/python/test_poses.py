@@ -125,7 +125,7 @@ def compared(tmp_path_factory):
         if layout == "star":
             verglas("templates", "a.pdb", "b.pdb", "-o", "templates", "-d", "stacks-star", "--viewing-distance", 0.3, "--no-plots", cwd=folder)
         verglas(
-            "likelihood", f"stacks-{layout}", "-t", "templates", "-o", f"likelihood-{layout}", "--max-displacement", 4,
+            "likelihood", f"stacks-{layout}", "-t", "templates", "-o", f"likelihood-{layout}", "--likelihood", "plain", "--max-displacement", 4,
             "--displacements", 9, cwd=folder,
         )  # fmt: skip
     return folder
@@ -245,7 +245,7 @@ def test_the_table_in_parquet_has_the_values_of_the_csv(compared, parquet):
     for arguments in [(), ("--no-integrated",)]:
         out = compared / f"tables{len(arguments)}"
         verglas(
-            "likelihood", "stacks-star", "-t", "templates", "-o", out, "--max-displacement", 2, "--displacements", 3, *arguments,
+            "likelihood", "stacks-star", "-t", "templates", "-o", out, "--likelihood", "plain", "--max-displacement", 2, "--displacements", 3, *arguments,
             "--table", "parquet", "--table", "csv", cwd=compared,
         )  # fmt: skip
         table = parquet.read_table(out / "results.parquet")
@@ -274,7 +274,7 @@ def test_the_table_in_parquet_has_the_values_of_the_csv(compared, parquet):
 
 def test_uids_keep_all_their_bits_in_parquet(compared, parquet):
     verglas(
-        "likelihood", "stacks-cs", "-t", "templates", "-o", "with-uids", "--structures", 1, "--max-displacement", 0, "--displacements", 1,
+        "likelihood", "stacks-cs", "-t", "templates", "-o", "with-uids", "--likelihood", "plain", "--structures", 1, "--max-displacement", 0, "--displacements", 1,
         "--table", "parquet", cwd=compared,
     )  # fmt: skip
     uids = parquet.read_table(compared / "with-uids/results.parquet")["uid"].to_numpy()
