@@ -278,7 +278,7 @@ fn a_folder_that_is_not_empty_is_refused_or_made_anew_or_finished() {
 #[test]
 fn a_killed_run_goes_on_where_it_was() {
     let set = compared();
-    let slow = "--displacements 15 --max-displacement 5 -j 1";
+    let slow = "--displacements 9 --max-displacement 5 -j 1";
     let start = Instant::now();
     assert_made(&set, "whole", slow);
     let took = start.elapsed();

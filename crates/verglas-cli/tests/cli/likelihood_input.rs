@@ -244,7 +244,8 @@ fn what_each_structure_takes_is_known_before_the_first_unit() {
     let list = verglas_formats::npy::text_npy(&[2], list.iter().map(|path| path.as_bytes())).unwrap();
     fs::write(set.path("both/template_file_list.npy"), list).unwrap();
     fs::copy(set.path("templates/parameters.npz"), set.path("both/parameters.npz")).unwrap();
-    let allowed = |memory: &str| run(&set, &format!("likelihood stacks -t both -o out {HOW} -j 1 --memory {memory}"));
+    let command = format!("likelihood stacks -t both -o out {HOW} -j 1 --max-stacks 1");
+    let allowed = |memory: &str| run(&set, &format!("{command} --memory {memory}"));
     for memory in ["4M", "38.4M"] {
         let refused = allowed(memory);
         assert_eq!(refused.code, 1, "{}", refused.stdout);

@@ -122,6 +122,22 @@ impl<T: Scalar> HalfFilledFft<T> {
         output: &mut [Lanes<S::Vector>],
         work: &mut [Lanes<S::Vector>],
     ) {
+        simd.call(First::<'_, T, Q> {
+            fft: self,
+            input: bytemuck::cast_slice(input),
+            work: bytemuck::cast_slice_mut(work),
+        });
+        simd.call(Rest { fft: self, work: bytemuck::cast_slice_mut(work), output: bytemuck::cast_slice_mut(output) });
+    }
+
+    /// From the input to the first pass's result in `work`.
+    #[inline(always)]
+    fn first_of_any_radix<S: Simd<T>, const Q: usize>(
+        &self,
+        simd: S,
+        input: &[Lanes<S::Vector>],
+        work: &mut [Lanes<S::Vector>],
+    ) {
         match self.radices[0] {
             16 => self.first_pass::<S, Q, 16>(simd, input, work),
             9 => self.first_pass::<S, Q, 9>(simd, input, work),
@@ -132,6 +148,11 @@ impl<T: Scalar> HalfFilledFft<T> {
             3 => self.first_pass::<S, Q, 3>(simd, input, work),
             _ => self.first_pass::<S, Q, 2>(simd, input, work),
         }
+    }
+
+    /// The passes after the first, from `work` to a quarter of the output.
+    #[inline(always)]
+    fn rest_of_passes<S: Simd<T>>(&self, simd: S, work: &mut [Lanes<S::Vector>], output: &mut [Lanes<S::Vector>]) {
         let last = self.radices.len() - 1;
         let mut block = work.len() / self.radices[0];
         for (&radix, factors) in self.radices[1..last].iter().zip(&self.between[1..]) {
@@ -241,6 +262,41 @@ impl<T: Scalar> Kernel<T> for Batch<'_, T> {
     fn run<S: Simd<T>>(self, simd: S) {
         let (input, output) = (bytemuck::cast_slice(self.input), bytemuck::cast_slice_mut(self.output));
         self.fft.transform_lanes(simd, input, output, bytemuck::cast_slice_mut(self.work));
+    }
+}
+
+/// The first pass of the frequencies 4k + `Q`: a function of its own, as [`Rest`] is. In one function with all the others the
+/// compiler takes three times as long.
+struct First<'a, T, const Q: usize> {
+    fft: &'a HalfFilledFft<T>,
+    input: &'a [T],
+    work: &'a mut [T],
+}
+
+impl<T: Scalar, const Q: usize> Kernel<T> for First<'_, T, Q> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let (input, work) = (bytemuck::cast_slice(self.input), bytemuck::cast_slice_mut(self.work));
+        self.fft.first_of_any_radix::<S, Q>(simd, input, work);
+    }
+}
+
+/// The passes after the first.
+struct Rest<'a, T> {
+    fft: &'a HalfFilledFft<T>,
+    work: &'a mut [T],
+    output: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel<T> for Rest<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let (work, output) = (bytemuck::cast_slice_mut(self.work), bytemuck::cast_slice_mut(self.output));
+        self.fft.rest_of_passes(simd, work, output);
     }
 }
 

@@ -6,7 +6,7 @@ use std::f64::consts::TAU;
 
 use num_complex::Complex;
 
-use super::simd::Simd;
+use super::simd::{Part, Simd};
 use crate::real::Real;
 
 /// Real and imaginary parts of a vector of complex numbers.
@@ -78,6 +78,11 @@ impl<T: Real> LaneFft<T> {
     /// Transforms what stands in `x`; the result stands there, too. `y` is scratch of the same length.
     #[inline(always)]
     pub fn run<S: Simd<T>>(&self, simd: S, x: &mut Vec<Pair<S::V>>, y: &mut Vec<Pair<S::V>>) {
+        simd.call(Run { fft: self, x, y });
+    }
+
+    #[inline(always)]
+    fn passes<S: Simd<T>>(&self, simd: S, x: &mut Vec<Pair<S::V>>, y: &mut Vec<Pair<S::V>>) {
         debug_assert!(x.len() == self.n && y.len() == self.n);
         for pass in &self.passes {
             match pass.radix {
@@ -88,6 +93,22 @@ impl<T: Real> LaneFft<T> {
             }
             std::mem::swap(x, y);
         }
+    }
+}
+
+/// A transform with its buffers.
+struct Run<'a, T, V> {
+    fft: &'a LaneFft<T>,
+    x: &'a mut Vec<Pair<V>>,
+    y: &'a mut Vec<Pair<V>>,
+}
+
+impl<T: Real, S: Simd<T>> Part<T, S> for Run<'_, T, S::V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, simd: S) {
+        self.fft.passes(simd, self.x, self.y);
     }
 }
 

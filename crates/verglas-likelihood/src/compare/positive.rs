@@ -11,7 +11,7 @@
 use std::f64::consts::{LN_2, PI};
 
 use super::reduce::{Likelihoods, Logarithm, MOST_LANES, TERMS, choose_logarithm, gain};
-use super::simd::Simd;
+use super::simd::{Part, Simd};
 use crate::real::Real;
 use crate::student::StudentT;
 
@@ -73,6 +73,36 @@ impl<T: Real> Negative<T> {
 /// * `inverse_root_a`: 1/√A of each rotation, times some number.
 #[inline(always)]
 pub(crate) fn sum_positive<T: Real, S: Simd<T>>(
+    simd: S,
+    values: &[S::V],
+    (largest, smallest): (S::V, S::V),
+    mu: f64,
+    negative: &Negative<T>,
+    inverse_root_a: &[T],
+) -> Likelihoods {
+    simd.call(Sum { values, bounds: (largest, smallest), mu, negative, inverse_root_a })
+}
+
+/// What [`sum_positive`] sums.
+struct Sum<'a, T, V> {
+    values: &'a [V],
+    bounds: (V, V),
+    mu: f64,
+    negative: &'a Negative<T>,
+    inverse_root_a: &'a [T],
+}
+
+impl<T: Real, S: Simd<T>> Part<T, S> for Sum<'_, T, S::V> {
+    type Output = Likelihoods;
+
+    #[inline(always)]
+    fn run(self, simd: S) -> Likelihoods {
+        sum_all(simd, self.values, self.bounds, self.mu, self.negative, self.inverse_root_a)
+    }
+}
+
+#[inline(always)]
+fn sum_all<T: Real, S: Simd<T>>(
     simd: S,
     values: &[S::V],
     (largest, smallest): (S::V, S::V),

@@ -1,6 +1,6 @@
 //! From the products of all rotations to the largest correlation and the sum of likelihoods, while they are in the cache.
 
-use super::simd::Simd;
+use super::simd::{Part, Simd};
 use crate::real::Real;
 
 /// Most lanes of any vector.
@@ -70,10 +70,29 @@ pub(crate) fn sum_likelihoods<T: Real, S: Simd<T>>(
     half_log2_a: &[T],
 ) -> Likelihoods {
     let top = simd.max(simd.mul(largest, largest), simd.mul(smallest, smallest));
-    match choose_logarithm(simd, top) {
-        (top, Logarithm::Short) => sum(simd, values, top, mu, half_log2_a, Logarithm::Short),
-        (top, Logarithm::Long) => sum(simd, values, top, mu, half_log2_a, Logarithm::Long),
-        (top, Logarithm::Exact) => sum(simd, values, top, mu, half_log2_a, Logarithm::Exact),
+    simd.call(Sum { values, top, mu, half_log2_a })
+}
+
+/// What [`sum_likelihoods`] sums.
+struct Sum<'a, T, V> {
+    values: &'a [V],
+    /// The largest cc².
+    top: V,
+    mu: f64,
+    half_log2_a: &'a [T],
+}
+
+impl<T: Real, S: Simd<T>> Part<T, S> for Sum<'_, T, S::V> {
+    type Output = Likelihoods;
+
+    #[inline(always)]
+    fn run(self, simd: S) -> Likelihoods {
+        let Self { values, top, mu, half_log2_a } = self;
+        match choose_logarithm(simd, top) {
+            (top, Logarithm::Short) => sum(simd, values, top, mu, half_log2_a, Logarithm::Short),
+            (top, Logarithm::Long) => sum(simd, values, top, mu, half_log2_a, Logarithm::Long),
+            (top, Logarithm::Exact) => sum(simd, values, top, mu, half_log2_a, Logarithm::Exact),
+        }
     }
 }
 

@@ -6,8 +6,20 @@ use super::{Kernel, OCTET, Simd};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Portable;
 
+/// An array with a value for each place, written out: kernels are one function each, and with a loop for every operation in
+/// them the compiler takes minutes.
+macro_rules! each {
+    ([$($place:literal)*], $k:ident => $value:expr) => {
+        [$({
+            const $k: usize = $place;
+            $value
+        }),*]
+    };
+    ($k:ident => $value:expr) => { each!([0 1 2 3 4 5 6 7], $k => $value) };
+}
+
 macro_rules! portable {
-    ($real:ty, $lanes:literal) => {
+    ($real:ty, $lanes:literal, $places:tt) => {
         impl Simd<$real> for Portable {
             // As many as fit 128 bits, the least that today's targets have.
             type Vector = [$real; $lanes];
@@ -23,17 +35,15 @@ macro_rules! portable {
             #[inline(always)]
             fn load_twice(self, from: &[$real]) -> Self::Vector {
                 let from = &from[..$lanes / 2];
-                std::array::from_fn(|lane| from[lane / 2])
+                each!($places, K => from[K / 2])
             }
 
             #[inline(always)]
             fn interleave(self, a: Self::Vector, b: Self::Vector) -> [Self::Vector; 2] {
-                std::array::from_fn(|half| {
-                    std::array::from_fn(|lane| {
-                        let from = half * $lanes / 2 + lane / 2;
-                        if lane % 2 == 0 { a[from] } else { b[from] }
-                    })
-                })
+                each!([0 1], HALF => each!($places, K => {
+                    let from = HALF * $lanes / 2 + K / 2;
+                    if K % 2 == 0 { a[from] } else { b[from] }
+                }))
             }
 
             #[inline(always)]
@@ -48,32 +58,32 @@ macro_rules! portable {
 
             #[inline(always)]
             fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-                std::array::from_fn(|lane| a[lane] + b[lane])
+                each!($places, K => a[K] + b[K])
             }
 
             #[inline(always)]
             fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-                std::array::from_fn(|lane| a[lane] - b[lane])
+                each!($places, K => a[K] - b[K])
             }
 
             #[inline(always)]
             fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-                std::array::from_fn(|lane| a[lane] * b[lane])
+                each!($places, K => a[K] * b[K])
             }
 
             #[inline(always)]
             fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
-                std::array::from_fn(|lane| a[lane] * b[lane] + c[lane])
+                each!($places, K => a[K] * b[K] + c[K])
             }
 
             #[inline(always)]
             fn mul_sub(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
-                std::array::from_fn(|lane| a[lane] * b[lane] - c[lane])
+                each!($places, K => a[K] * b[K] - c[K])
             }
 
             #[inline(always)]
             fn neg_mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
-                std::array::from_fn(|lane| c[lane] - a[lane] * b[lane])
+                each!($places, K => c[K] - a[K] * b[K])
             }
 
             #[inline(always)]
@@ -126,22 +136,22 @@ macro_rules! portable {
 
             #[inline(always)]
             fn mul_octet(self, a: Self::Octet, b: Self::Octet) -> Self::Octet {
-                std::array::from_fn(|k| a[k] * b[k])
+                each!(K => a[K] * b[K])
             }
 
             #[inline(always)]
             fn add_octet(self, a: Self::Octet, b: Self::Octet) -> Self::Octet {
-                std::array::from_fn(|k| a[k] + b[k])
+                each!(K => a[K] + b[K])
             }
 
             #[inline(always)]
             fn mul_add_octet(self, a: Self::Octet, b: Self::Octet, c: Self::Octet) -> Self::Octet {
-                std::array::from_fn(|k| a[k] * b[k] + c[k])
+                each!(K => a[K] * b[K] + c[K])
             }
 
             #[inline(always)]
             fn transpose_octets(self, square: [Self::Octet; 4]) -> [Self::Octet; 4] {
-                std::array::from_fn(|row| std::array::from_fn(|k| square[k / 2][2 * row + k % 2]))
+                each!([0 1 2 3], ROW => each!(K => square[K / 2][2 * ROW + K % 2]))
             }
 
             #[inline(always)]
@@ -152,5 +162,5 @@ macro_rules! portable {
     };
 }
 
-portable!(f32, 4);
-portable!(f64, 2);
+portable!(f32, 4, [0 1 2 3]);
+portable!(f64, 2, [0 1]);

@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, Part, Simd};
 use crate::real::{LEAST_POWER, POWER_SERIES, ROUNDER, Real};
 
 /// The token of the set; exists where the processor has it.
@@ -44,6 +44,17 @@ macro_rules! shared {
             }
             // SAFETY: a token exists only where `detect` found the features that `enter` is compiled for.
             unsafe { enter(self, kernel) }
+        }
+
+        #[inline(always)]
+        fn call<P: Part<$real, Self>>(self, part: P) -> P::Output {
+            #[inline(never)]
+            #[target_feature(enable = "avx2,fma")]
+            fn enter<P: Part<$real, Avx2>>(simd: Avx2, part: P) -> P::Output {
+                part.run(simd)
+            }
+            // SAFETY: as above.
+            unsafe { enter(self, part) }
         }
 
         #[inline(always)]

@@ -17,6 +17,15 @@ pub trait Kernel<T: Real> {
     fn run<S: Simd<T>>(self, simd: S);
 }
 
+/// A part of a kernel that is compiled once for each set, and not again wherever a kernel needs it: functions into which all
+/// is inlined take the compiler minutes.
+pub trait Part<T: Real, S: Simd<T>> {
+    /// What it returns.
+    type Output;
+    /// Runs it; `inline(always)`, so that it is compiled for the set.
+    fn run(self, simd: S) -> Self::Output;
+}
+
 /// An instruction set.
 pub trait Simd<T: Real>: Copy + Send + Sync {
     /// A vector.
@@ -26,6 +35,8 @@ pub trait Simd<T: Real>: Copy + Send + Sync {
 
     /// Calls the kernel in a function compiled for the set.
     fn run<K: Kernel<T>>(self, kernel: K);
+    /// Calls a part in a function of its own.
+    fn call<P: Part<T, Self>>(self, part: P) -> P::Output;
     /// `value` in each lane.
     fn splat(self, value: T) -> Self::V;
     /// The first lanes of `from`.

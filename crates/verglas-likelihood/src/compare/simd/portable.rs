@@ -1,6 +1,6 @@
 //! Plain Rust, which the compiler turns into whatever the target has at least.
 
-use super::{Kernel, Simd};
+use super::{Kernel, Part, Simd};
 use crate::real::Real;
 
 /// The token of the portable set; anyone may have it.
@@ -10,8 +10,19 @@ pub(crate) struct Portable;
 /// Whether the target fuses products and sums anyway.
 const FUSED: bool = cfg!(any(target_feature = "fma", target_arch = "aarch64"));
 
+/// An array with a value for each place, written out: kernels are one function each, and with a loop for every operation in
+/// them the compiler takes minutes.
+macro_rules! each {
+    ([$($place:literal)*], $k:ident => $value:expr) => {
+        [$({
+            const $k: usize = $place;
+            $value
+        }),*]
+    };
+}
+
 macro_rules! portable {
-    ($real:ty, $lanes:literal) => {
+    ($real:ty, $lanes:literal, $places:tt) => {
         impl Simd<$real> for Portable {
             type V = [$real; $lanes];
             const LANES: usize = $lanes;
@@ -21,6 +32,11 @@ macro_rules! portable {
                 kernel.run(self);
             }
 
+            #[inline(never)]
+            fn call<P: Part<$real, Self>>(self, part: P) -> P::Output {
+                part.run(self)
+            }
+
             #[inline(always)]
             fn splat(self, value: $real) -> Self::V {
                 [value; $lanes]
@@ -28,7 +44,8 @@ macro_rules! portable {
 
             #[inline(always)]
             fn load(self, from: &[$real]) -> Self::V {
-                std::array::from_fn(|lane| from[lane])
+                let from = &from[..$lanes];
+                each!($places, K => from[K])
             }
 
             #[inline(always)]
@@ -38,62 +55,56 @@ macro_rules! portable {
 
             #[inline(always)]
             fn add(self, a: Self::V, b: Self::V) -> Self::V {
-                std::array::from_fn(|lane| a[lane] + b[lane])
+                each!($places, K => a[K] + b[K])
             }
 
             #[inline(always)]
             fn sub(self, a: Self::V, b: Self::V) -> Self::V {
-                std::array::from_fn(|lane| a[lane] - b[lane])
+                each!($places, K => a[K] - b[K])
             }
 
             #[inline(always)]
             fn mul(self, a: Self::V, b: Self::V) -> Self::V {
-                std::array::from_fn(|lane| a[lane] * b[lane])
+                each!($places, K => a[K] * b[K])
             }
 
             #[inline(always)]
             fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-                std::array::from_fn(
-                    |lane| {
-                        if FUSED { a[lane].fused(b[lane], c[lane]) } else { a[lane] * b[lane] + c[lane] }
-                    },
-                )
+                each!($places, K => if FUSED { a[K].fused(b[K], c[K]) } else { a[K] * b[K] + c[K] })
             }
 
             #[inline(always)]
             fn fnma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-                std::array::from_fn(|lane| {
-                    if FUSED { (-a[lane]).fused(b[lane], c[lane]) } else { c[lane] - a[lane] * b[lane] }
-                })
+                each!($places, K => if FUSED { (-a[K]).fused(b[K], c[K]) } else { c[K] - a[K] * b[K] })
             }
 
             #[inline(always)]
             fn max(self, a: Self::V, b: Self::V) -> Self::V {
-                std::array::from_fn(|lane| a[lane].larger(b[lane]))
+                each!($places, K => a[K].larger(b[K]))
             }
 
             #[inline(always)]
             fn min(self, a: Self::V, b: Self::V) -> Self::V {
-                std::array::from_fn(|lane| a[lane].smaller(b[lane]))
+                each!($places, K => a[K].smaller(b[K]))
             }
 
             #[inline(always)]
             fn by_sign(self, x: Self::V, negative: Self::V, other: Self::V) -> Self::V {
-                std::array::from_fn(|lane| if x[lane] < 0.0 { negative[lane] } else { other[lane] })
+                each!($places, K => if x[K] < 0.0 { negative[K] } else { other[K] })
             }
 
             #[inline(always)]
             fn power_of_two(self, x: Self::V) -> Self::V {
-                x.map(Real::power_of_two)
+                each!($places, K => x[K].power_of_two())
             }
 
             #[inline(always)]
             fn minus_ln_one_minus(self, u: Self::V) -> Self::V {
-                u.map(Real::minus_ln_one_minus)
+                each!($places, K => u[K].minus_ln_one_minus())
             }
         }
     };
 }
 
-portable!(f32, 4);
-portable!(f64, 2);
+portable!(f32, 4, [0 1 2 3]);
+portable!(f64, 2, [0 1]);
