@@ -346,7 +346,7 @@ def _input(kind: str, paths: list[str], images: Iterable[str] = (), job: int | N
 
 def _star_pairs(stars: list[str], images: list[str]) -> dict[str, Any]:
     if len(stars) != len(images) or not stars:
-        raise ValueError(f"{len(stars)} .star files and {len(images)} image files, expected as many of both")
+        raise ValueError(f"{len(stars)} .star files and {len(images)} image files, expected equal numbers")
     return _input("star-pairs", stars, images)
 
 

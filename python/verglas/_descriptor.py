@@ -149,14 +149,14 @@ class ImageDescriptor:
         """Writes a descriptor file that CryoLike reads. ``.npz`` is appended where the name has no such ending.
 
         Raises:
-            ValueError: the file is there already, and ``overwrite`` is not given.
+            ValueError: the file already exists, and ``overwrite`` is not given.
             OSError: the file can't be written. It appears under its name only when it is whole.
         """
         path = os.fsdecode(filename)
         if not path.endswith(".npz"):
             path += ".npz"
         if os.path.exists(path) and not overwrite:
-            raise ValueError(f"`{path}` is there already\nhint: choose another name, or replace it with overwrite=True")
+            raise ValueError(f"`{path}` already exists\nhint: choose another name, or replace it with overwrite=True")
         self._native.save(path)
 
     def to_dict(self) -> dict[str, Any]:

@@ -126,9 +126,9 @@ def _manifest_counts(path: Path) -> tuple[dict[int, int], int]:
         counts = {whole(stack["number"]): whole(stack["n_images"]) for stack in part["stacks"]}
         return counts, whole(part.get("plan", {}).get("n_stacks", part["n_stacks"]))
     except KeyError as error:
-        raise FormatError(f"`{path}` is no manifest of verglas: it has no {error}") from None
+        raise FormatError(f"`{path}` is not a verglas manifest: it has no {error}") from None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise FormatError(f"`{path}` is no manifest of verglas: {error}") from None
+        raise FormatError(f"`{path}` is not a verglas manifest: {error}") from None
 
 
 def _columns(metadata: dict[str, npt.NDArray[Any] | None], n_images: int) -> dict[str, np.dtype[Any]]:

@@ -122,7 +122,7 @@ class Templates:
             The ``.pt`` file.
 
         Raises:
-            ValueError: a file is there already.
+            ValueError: a file already exists.
             OSError: the system refused to write.
         """
         file = Path(os.fsdecode(path))
@@ -139,7 +139,7 @@ class Templates:
             return target
         there = [one for one in (file, file.with_suffix(".npz")) if one.exists()]
         if there and not overwrite:
-            raise ValueError(f"`{there[0]}` is there already\nhint: choose another name, or replace it with overwrite=True")
+            raise ValueError(f"`{there[0]}` already exists\nhint: choose another name, or replace it with overwrite=True")
         self._write(file)
         return file
 

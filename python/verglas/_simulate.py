@@ -55,7 +55,7 @@ def simulate(
         progress: ``True`` for a tqdm bar, or a function that is called with the images done and their total.
 
     Raises:
-        ValueError: a setting is out of its range, or a file is there already.
+        ValueError: a setting is out of its range, or a file already exists.
         OSError: the folder can't be written.
     """
     settings = {

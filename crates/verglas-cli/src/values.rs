@@ -1,4 +1,4 @@
-//! Values with a form of their own: choices, numbers within bounds, sizes, names with files.
+//! Values with a syntax of their own: choices, numbers within bounds, sizes, names with files.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

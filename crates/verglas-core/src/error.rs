@@ -18,7 +18,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum ErrorKind {
     /// A file or folder that is needed is not there.
     NotFound,
-    /// A file or folder that is to be made is there already.
+    /// A file or folder that is to be made already exists.
     Exists,
     /// A file's contents break its format's rules or contradict another file.
     Format,
@@ -46,10 +46,10 @@ pub enum ErrorKind {
 /// ```
 /// use verglas_core::{Error, ErrorKind, Hint, Setting};
 ///
-/// let error = Error::value("the pixel size is not known").with_hint("give it with " + Hint::Give(Setting::PixelSize));
+/// let error = Error::value("the pixel size is unknown").with_hint("give it with " + Hint::Give(Setting::PixelSize));
 /// assert_eq!(error.kind(), ErrorKind::Value);
 /// assert!(error.hint().is_some_and(|hint| hint.hints().any(|hint| hint == Hint::Give(Setting::PixelSize))));
-/// assert_eq!(format!("{error:?}"), "the pixel size is not known\nhint: give it with `pixel_size_angstrom`");
+/// assert_eq!(format!("{error:?}"), "the pixel size is unknown\nhint: give it with `pixel_size_angstrom`");
 /// ```
 #[derive(Clone)]
 pub struct Error {
@@ -99,16 +99,16 @@ impl Error {
         };
         let hint = match error.kind() {
             std::io::ErrorKind::StorageFull => {
-                Some("make room on that disk; a conversion then goes on with " + Hint::Resume)
+                Some("make room on that disk; a conversion then continues with " + Hint::Resume)
             }
             std::io::ErrorKind::QuotaExceeded => {
-                Some("the quota is used up; when there is room, a conversion goes on with " + Hint::Resume)
+                Some("the quota is used up; once there is room, a conversion continues with " + Hint::Resume)
             }
             std::io::ErrorKind::FileTooLarge => {
-                Some("`ulimit -f` tells and raises the limit of a file's size, if the file system has none".into())
+                Some("if the file system has no limit of its own, `ulimit -f` shows and raises the limit on file size".into())
             }
             _ if error.raw_os_error().is_some_and(|code| TOO_MANY_FILES.contains(&code)) => {
-                Some("`ulimit -n` tells and raises the limit of open files".into())
+                Some("`ulimit -n` shows and raises the limit on open files".into())
             }
             _ => None,
         };

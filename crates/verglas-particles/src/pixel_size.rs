@@ -73,10 +73,10 @@ fn said(other: &OtherPixelSize) -> String {
 
 /// The error for a size that is not known, with all that was seen and says something of it.
 pub(crate) fn not_known(others: &[OtherPixelSize]) -> Error {
-    let mut error = Error::value("the pixel size is not known: neither metadata nor MRC header state it");
+    let mut error = Error::value("the pixel size is unknown: neither the metadata nor the MRC header states it");
     if !others.is_empty() {
         let seen: Vec<String> = others.iter().map(said).collect();
-        error = error.with_detail(format_args!("seen, and not enough to go by: {}", seen.join(", ")));
+        error = error.with_detail(format_args!("found, but not enough to go by: {}", seen.join(", ")));
     }
     error.with_hint("give it with " + Hint::Give(Setting::PixelSize))
 }
@@ -95,13 +95,13 @@ pub(crate) fn report_others(
             if other.range.into_iter().any(is_other) {
                 findings.warn(
                     "pixel-size-differs",
-                    format!("{}, which does not count in sequence; {}", said(other), used(chosen, source)),
+                    format!("{}, which is not used for rows in sequence; {}", said(other), used(chosen, source)),
                 );
             }
         } else if source == PixelSizeSource::MrcHeader {
             findings.warn(
                 "pixel-size-elsewhere",
-                format!("{}, which alone says nothing certain of these images; {}", said(other), used(chosen, source)),
+                format!("{}, which on its own says nothing certain about these images; {}", said(other), used(chosen, source)),
             );
         }
     }
@@ -126,11 +126,11 @@ pub(crate) fn choose_pixel_size(
         Some(PixelSizeFrom::Caller) if caller.is_some() => metadata = None,
         Some(PixelSizeFrom::Metadata) if metadata.is_some() => caller = None,
         Some(PixelSizeFrom::Caller) => {
-            return Err(Error::value("the caller's pixel size is to count, and none is given")
+            return Err(Error::value("the caller's pixel size is to be used, but none is given")
                 .with_hint("give " + Hint::Give(Setting::PixelSize)));
         }
         Some(PixelSizeFrom::Metadata) => {
-            return Err(Error::value("the metadata's pixel size is to count, and they state none").with_hint(
+            return Err(Error::value("the metadata's pixel size is to be used, but they state none").with_hint(
                 "leave " + Hint::Give(Setting::PixelSizeFrom) + " out, or give " + Hint::Give(Setting::PixelSize),
             ));
         }
@@ -163,10 +163,10 @@ pub(crate) fn choose_pixel_size(
                 );
                 return Err(if *second_source == PixelSizeSource::Descriptor {
                     error.with_hint(
-                        "make a descriptor for these images, or leave it out and let one be made from the data",
+                        "make a descriptor for these images, or leave it out to have one made from the data",
                     )
                 } else {
-                    error.with_hint("say which counts with " + Hint::Give(Setting::PixelSizeFrom))
+                    error.with_hint("choose one with " + Hint::Give(Setting::PixelSizeFrom))
                 });
             }
         }

@@ -129,7 +129,7 @@ impl ImageDescriptor {
     pub fn load(path: &Path) -> Result<Self> {
         let mut npz = NpzReader::open(path).map_err(|error| match error {
             FormatError::Io(_) => Error::from_format(path, error),
-            error => Error::format(format!("`{}` is no image descriptor (.npz): {error}", path.display())),
+            error => Error::format(format!("`{}` is not an image descriptor (.npz): {error}", path.display())),
         })?;
         Self::read(&mut npz).map_err(|error| Error::from_format(path, error))
     }
@@ -227,7 +227,7 @@ impl ImageDescriptor {
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut npz = NpzWriter::new(Vec::new());
         let written = self.write(&mut npz).and_then(|()| npz.finish());
-        written.map_err(|error| Error::value(format!("no descriptor file can be made: {error}")))
+        written.map_err(|error| Error::value(format!("cannot make a descriptor file: {error}")))
     }
 
     /// Writes the descriptor's keys into an open archive.

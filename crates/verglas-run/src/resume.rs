@@ -56,11 +56,11 @@ pub fn claim(output: &OutputFolder, new: &mut Manifest, own: Range<usize>, stop:
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
-    let new_folder_hint = || "choose another folder, or start anew with " + Hint::Overwrite;
+    let new_folder_hint = || "choose another folder, or start over with " + Hint::Overwrite;
     let is_of_unknown_run = if new.shard.is_some() { !there.is_empty() } else { !files.is_empty() };
     if !path.exists() && is_of_unknown_run {
         return Err(Error::value(format!(
-            "cannot go on in `{}`: it holds {}s, and no {} that says what they were made from",
+            "cannot resume in `{}`: it holds {}s, and no {} that says what they were made from",
             output.root().display(),
             output.files().unit_noun(),
             new.file_name()
@@ -149,7 +149,7 @@ fn refuse_strays(output: &OutputFolder, files: &[UnitFile], n_units: usize) -> R
     }
     let noun = output.files().unit_noun();
     let mut error = Error::value(format!(
-        "cannot go on in `{}`: this run makes {}, and the folder holds {} of others",
+        "cannot resume in `{}`: this run makes {}, and the folder holds {} of others",
         output.root().display(),
         counted(n_units, noun),
         counted(strays.len(), "file")
@@ -160,7 +160,7 @@ fn refuse_strays(output: &OutputFolder, files: &[UnitFile], n_units: usize) -> R
     if strays.len() > MOST_LISTED {
         error = error.with_detail(format_args!("and {} more", strays.len() - MOST_LISTED));
     }
-    Err(error.with_hint("choose another folder, or start anew with " + Hint::Overwrite))
+    Err(error.with_hint("choose another folder, or start over with " + Hint::Overwrite))
 }
 
 /// Shards of one plan only may share a folder. One other is all there is to compare with, since it was compared, too;
@@ -179,20 +179,20 @@ fn refuse_other_shards(output: &OutputFolder, new: &Manifest, with_all: bool) ->
 
 fn refuse_differences(root: &Path, old: &Manifest, new: &Manifest, with_images: bool) -> Result<()> {
     let hint = match new.shard {
-        None => "choose another folder, or start anew with " + Hint::Overwrite,
-        Some(_) => "choose another folder, or remove this one and start all shards anew".into(),
+        None => "choose another folder, or start over with " + Hint::Overwrite,
+        Some(_) => "choose another folder, or remove this one and start all shards again".into(),
     };
     let what = match old.shard {
         Some(shard) if old.shard != new.shard => format!("shard {shard} there"),
         _ => "the run there".to_owned(),
     };
     let refuse = |why: String, differences: Vec<String>| {
-        let error = Error::value(format!("cannot go on in `{}`: {why}", root.display()));
+        let error = Error::value(format!("cannot resume in `{}`: {why}", root.display()));
         Err(differences.into_iter().fold(error, Error::with_detail).with_hint(hint.clone()))
     };
     let settings = differing_settings(old, new);
     if !settings.is_empty() {
-        return refuse(format!("{what} was asked for something else"), settings);
+        return refuse(format!("{what} was run with other settings"), settings);
     }
     let inputs = differing_inputs(old, new, with_images);
     if !inputs.is_empty() {

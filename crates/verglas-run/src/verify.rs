@@ -52,10 +52,10 @@ pub fn listed(items: &[impl Display]) -> String {
 /// What became of a run that is not done.
 pub fn how_it_ended(state: RunState) -> &'static str {
     match state {
-        RunState::Running => "it was killed, or is still going on",
+        RunState::Running => "it was killed, or is still running",
         RunState::Failed => "an error ended it",
         RunState::Stopped => "it was stopped",
-        RunState::Complete => "and yet it says that it is complete",
+        RunState::Complete => "although it says that it is complete",
     }
 }
 
@@ -126,7 +126,7 @@ pub fn compare_file(path: &Path, record: &FileRecord, n_bytes: &mut u64, go_on: 
         }
         Err(error) => return Some(Problem::new("file-unreadable", format!("cannot read `{shown}`: {error}"))),
         Ok(there) if !there.is_file() => {
-            return Some(Problem::new("file-missing", format!("`{shown}` is no file any more")));
+            return Some(Problem::new("file-missing", format!("`{shown}` is no longer a file")));
         }
         Ok(there) if there.len() != record.bytes => {
             let message = format!("`{shown}` has {} bytes, expected {}", there.len(), record.bytes);
@@ -141,7 +141,7 @@ pub fn compare_file(path: &Path, record: &FileRecord, n_bytes: &mut u64, go_on: 
             let crc32 = format!("{:08x}", sum.crc32);
             (crc32 != record.crc32 || sum.bytes != record.bytes).then(|| {
                 let message = format!(
-                    "`{shown}` was altered, or is of another run: its checksum is {crc32}, expected {}",
+                    "`{shown}` was altered, or comes from another run: its checksum is {crc32}, expected {}",
                     record.crc32
                 );
                 Problem::new("checksum-differs", message)
@@ -161,10 +161,10 @@ pub fn changed_inputs(parts: &[Manifest], since: &str) -> Option<Warning> {
             let (bytes, modified) = size_and_time(&path);
             let what = match (input.bytes, bytes) {
                 (Some(_), None) => "is gone".to_owned(),
-                (Some(before), Some(now)) if before != now => format!("had {before} bytes, and has {now}"),
+                (Some(before), Some(now)) if before != now => format!("had {before} bytes and now has {now}"),
                 _ => match (input.modified, modified) {
                     (Some(before), Some(now)) if (before - now).abs() > SAME_TIME_S => {
-                        "has another time of change".to_owned()
+                        "has a different modification time".to_owned()
                     }
                     _ => continue,
                 },

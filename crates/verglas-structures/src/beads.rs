@@ -64,7 +64,7 @@ impl BeadSettings {
             ),
             (false, None) => findings.error(
                 Error::value(
-                    "no radius: without the protein residue model each selected atom is a bead, of which radius?",
+                    "no radius given: without the protein residue model each selected atom is a bead and needs one",
                 )
                 .with_hint(give_radius()),
             ),
@@ -186,7 +186,7 @@ fn residue_beads(
         findings.warn(
             "unknown-residues",
             format!(
-                "`{file}`: residues that the table of radii has not get {OTHER_RADIUS_ANGSTROM:.1} Å: {}",
+                "`{file}`: residues that are missing from the table of radii get {OTHER_RADIUS_ANGSTROM:.1} Å: {}",
                 names_and_counts(others)
             ),
         );
@@ -244,7 +244,7 @@ fn tell_what_is_left_out(structure: &Structure, text: &str, file: &str, findings
         }
         return Err(error.with_hint(
             Hint::Give(Setting::AtomSelection)
-                + " 'protein and name CA' says that this is meant; "
+                + " 'protein and name CA' says that this is intended; "
                 + Hint::Give(Setting::NoProteinResidueModel)
                 + " with "
                 + Hint::Give(Setting::AtomRadii)
@@ -322,7 +322,7 @@ mod tests {
             told,
             [
                 "`a.pdb`: the default selection `name CA` leaves out 1 water (1 atom), 1 ion (1 atom: 1 CA)",
-                "`a.pdb`: residues that the table of radii has not get 3.0 Å: 1 UNK",
+                "`a.pdb`: residues that are missing from the table of radii get 3.0 Å: 1 UNK",
             ]
         );
     }

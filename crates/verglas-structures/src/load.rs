@@ -327,7 +327,7 @@ impl Structures {
         let Input::File(path) = self.inputs[input].clone() else { return Err(changed(name)) };
         let Some(topology_path) = self.settings.topology.clone() else {
             return Err(Error::value(format!(
-                "`{}`: a trajectory says nothing of its atoms but where they are",
+                "`{}`: a trajectory says where its atoms are, but not what they are",
                 path.display()
             ))
             .with_hint("give a PDB or mmCIF file of the same atoms with " + Hint::Give(Setting::Topology)));
@@ -449,7 +449,7 @@ fn tell_of_file(file: &AtomFile, label: &str, findings: &mut Findings) {
 }
 
 fn changed(label: &str) -> Error {
-    Error::format(format!("`{label}` has changed since it was looked at"))
+    Error::format(format!("`{label}` has changed since it was checked"))
 }
 
 /// What has been told, so that the same is not told for each model.

@@ -167,7 +167,7 @@ pub fn read_mrc_density(path: &Path, settings: &MapSettings, findings: &mut Find
         findings.warn(
             "map-or-stack",
             format!(
-                "`{file}`: marked as a stack of images (space group 0), and no cube ({n_x} × {n_y} × {n_z} voxels in x, \
+                "`{file}`: marked as a stack of images (space group 0) but not a cube ({n_x} × {n_y} × {n_z} voxels in x, \
                  y, z): read as one map"
             ),
         );
@@ -272,7 +272,7 @@ fn real_values(array: &NpyArray, name: &str) -> Result<Voxels> {
 fn check(values: &Voxels, shape: [usize; 3], voxel: [f64; 3], name: &str) -> Result<()> {
     if shape.iter().try_fold(1usize, |all, n| all.checked_mul(*n)) != Some(values.len()) || values.is_empty() {
         let n = values.len();
-        return Err(Error::value(format!("`{name}`: {n} values for the shape {shape:?}, expected all, and some")));
+        return Err(Error::value(format!("`{name}`: {n} values for the shape {shape:?}, expected one for each voxel")));
     }
     if voxel.iter().any(|side| !(side.is_finite() && *side > 0.0)) {
         let [x, y, z] = voxel;

@@ -114,7 +114,7 @@ pub fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
     let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     let paths: Vec<PathBuf> = lines.map(|line| PathBuf::from(OsStr::from_bytes(line))).collect();
     if paths.is_empty() {
-        return Err(Error::format(format!("`{}`: no path in it, expected one a line", list.display())));
+        return Err(Error::format(format!("`{}`: no path in it, expected one per line", list.display())));
     }
     Ok(paths)
 }
@@ -169,7 +169,7 @@ mod tests {
         fs::write(&list, "a.pdb\r\n\n  b c.mrc \n#d.cif").unwrap();
         assert_eq!(read_list(&list).unwrap(), ["a.pdb", "b c.mrc", "#d.cif"].map(PathBuf::from));
         fs::write(&list, "\n").unwrap();
-        assert!(read_list(&list).unwrap_err().to_string().ends_with("no path in it, expected one a line"));
+        assert!(read_list(&list).unwrap_err().to_string().ends_with("no path in it, expected one per line"));
         assert!(read_list(&folder.path().join("none")).is_err());
     }
 

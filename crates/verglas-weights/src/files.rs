@@ -69,7 +69,7 @@ pub(crate) fn check_output(root: &Path, overwrite: bool) -> Result<()> {
         ALL.iter().filter(|name| root.join(name).symlink_metadata().is_ok()).map(|name| format!("`{name}`")).collect();
     if !overwrite && !there.is_empty() {
         return Err(Error::value(format!("output folder `{shown}` is not empty: it holds {}", there.join(", ")))
-            .with_hint("choose another folder, or start anew with " + Hint::Overwrite));
+            .with_hint("choose another folder, or start over with " + Hint::Overwrite));
     }
     Ok(())
 }

@@ -104,7 +104,7 @@ impl WeightsJob {
         if temperature != 1.0 {
             findings.warn(
                 "temperature",
-                format!("log-likelihoods are divided by {temperature}: weights and intervals are those of that choice"),
+                format!("log-likelihoods are divided by {temperature}: weights and intervals depend on that choice"),
             );
         }
         findings.note(format!("{n_images} × {n} log-likelihoods from {}", self.log_likelihoods.record.said()));
@@ -295,8 +295,8 @@ fn no_weights(no_fit: NoFit, tolerance: f64) -> Error {
     match no_fit {
         NoFit::Stopped => Error::new(ErrorKind::Interrupted, "stopped; nothing was written"),
         NoFit::Stalled { gap } => {
-            Error::value(format!("rounding leaves a gap of {gap:.1e}, {tolerance:e} is asked for"))
-                .with_hint("ask for less with " + Hint::Give(Setting::Tolerance))
+            Error::value(format!("rounding leaves a gap of {gap:.1e}, above the tolerance of {tolerance:e}"))
+                .with_hint("accept it with " + Hint::Give(Setting::Tolerance))
         }
     }
 }

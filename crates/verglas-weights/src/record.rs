@@ -152,7 +152,7 @@ impl WeightsRecord {
         let text = verglas_formats::read_regular(&path)
             .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
         serde_json::from_slice(&text)
-            .map_err(|error| Error::format(format!("`{}` is no record of weights: {error}", path.display())))
+            .map_err(|error| Error::format(format!("`{}` is not a record of weights: {error}", path.display())))
     }
 }
 

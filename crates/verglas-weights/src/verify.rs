@@ -82,7 +82,7 @@ pub fn verify_weights(folder: &Path, stop: &StopFlag) -> Result<WeightsVerificat
     }
     found.warnings.extend(changed_matrix(&record));
     if !go_on() {
-        return Err(Error::new(ErrorKind::Interrupted, "stopped before all files were looked at"));
+        return Err(Error::new(ErrorKind::Interrupted, "stopped before all files were checked"));
     }
     found.seconds = start.elapsed().as_secs_f64();
     Ok(found)

@@ -214,7 +214,7 @@ fn sequential_pairs_ignore_names_angles_and_pixel_size() {
         ["convert", "a.star", "b.star", "--images", "stacks/a.mrcs", "stacks/b.mrcs", "--batch-size", "2", "-o", "out"];
     let refused = set.run(&arguments);
     assert_eq!(refused.code, 1);
-    assert!(refused.stderr.contains("the pixel size is not known"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("the pixel size is unknown"), "{}", refused.stderr);
     assert_converted(&set.run(&[&arguments[..], &["--pixel-size", "1.5"]].concat()));
     let mut last = metadata(&set, 3);
     assert_eq!(last.texts("files"), ["stacks/b.mrcs"]);

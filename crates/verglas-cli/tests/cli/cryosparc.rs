@@ -37,8 +37,8 @@ fn inputs_that_can_not_be_meant_are_usage_errors() {
     fs::create_dir(dir.path().join("folder")).unwrap();
     for (arguments, expected) in [
         (&["a.cs", "b.cs", "c.cs"][..], "3 .cs files, expected one, or two"),
-        (&["a.cs", "b.star"], "`a.cs` is no .star file"),
-        (&["a.cs", "--images", "a.mrc"], "`a.cs` is no .star file"),
+        (&["a.cs", "b.star"], "`a.cs` is not a .star file"),
+        (&["a.cs", "--images", "a.mrc"], "`a.cs` is not a .star file"),
         (&["folder"], "`folder` is a folder; --job"),
         (&["folder", "other", "--job", "3"], "2 inputs with --job"),
         (&["folder", "--job", "3", "--image-dir", "folder"], "cannot be used with"),

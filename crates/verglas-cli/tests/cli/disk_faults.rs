@@ -150,7 +150,7 @@ fn a_quota_that_is_used_up_is_called_so() {
     assert_eq!(ran.status.code(), Some(1), "{told}");
     assert!(told.contains("cannot write `out/") && told.contains("uota exceeded"), "{told}");
     assert!(
-        told.contains("hint: the quota is used up; when there is room, a conversion goes on with --resume"),
+        told.contains("hint: the quota is used up; once there is room, a conversion continues with --resume"),
         "{told}"
     );
     let resumed = set.run(&[&convert[..], &["--resume"]].concat());

@@ -19,7 +19,7 @@ fn a_report_replaces_an_earlier_one_and_nothing_else() {
     for arguments in [&["report", "out", "-o", "particles.star"][..], &["report", "out"]] {
         let ran = set.run(arguments);
         assert_eq!(ran.code, 1, "{}", ran.stderr);
-        assert!(ran.stderr.contains("is there already, and no report: it is not replaced"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("already exists and is not a report: it is not replaced"), "{}", ran.stderr);
     }
     assert_eq!(fs::read(set.path("particles.star")).unwrap(), star);
     assert_eq!(fs::read(set.path("out/report.html")).unwrap(), b"<html>mine</html>");
@@ -33,7 +33,7 @@ fn a_demo_leaves_the_stacks_and_data_of_others_alone() {
     fs::create_dir_all(set.path("other/data")).unwrap();
     fs::copy(set.path("particles.star"), set.path("other/data/particles.star")).unwrap();
     for (folder, told) in [
-        ("mine", "`mine/stacks` holds stacks that no demo made"),
+        ("mine", "`mine/stacks` holds stacks that were not made by a demo"),
         ("other", "`other/data/particles.star` exists already"),
     ] {
         let before = all_files(&set.path(folder));

@@ -77,7 +77,7 @@ fn completions_and_manual_know_every_command() {
     let refused = set.run(&["man", "-o", "manual/man1"]);
     assert_eq!(refused.code, 1);
     assert!(
-        refused.stderr.contains("is there already\nhint: ") && refused.stderr.contains("--overwrite"),
+        refused.stderr.contains("already exists\nhint: ") && refused.stderr.contains("--overwrite"),
         "{}",
         refused.stderr
     );

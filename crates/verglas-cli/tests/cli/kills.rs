@@ -46,7 +46,7 @@ fn an_overwriting_run_that_was_killed_leaves_no_stack_that_a_later_run_would_pas
                     assert_eq!(verified.code, 0, "{what}, {arguments:?}: {}", verified.stderr);
                 } else {
                     assert_eq!((ran.code, arguments), (1, &["--resume"][..]), "{what}: {}", ran.stderr);
-                    assert!(ran.stderr.contains("cannot go on in `out`"), "{what}: {}", ran.stderr);
+                    assert!(ran.stderr.contains("cannot resume in `out`"), "{what}: {}", ran.stderr);
                 }
             }
         }

@@ -209,7 +209,7 @@ fn options_that_have_nothing_to_act_on_are_wrong_usage() {
         ("likelihood stacks -t templates --check --contrast invert", &["--contrast", "`stacks`"][..]),
         ("likelihood stacks -t templates --check --batch-size 1024 --downsample 1", &["--downsample, --batch-size"]),
         ("likelihood stacks -t templates --check --precision single", &["--precision"]),
-        ("likelihood stacks data -t templates --check", &["is no .star file"]),
+        ("likelihood stacks data -t templates --check", &["is not a .star file"]),
         ("likelihood stacks --job 1 stacks -t templates --check", &["2 inputs with --job"]),
         ("likelihood a.star -d d.npz --precision single -t templates --check", &["cannot be used with"]),
         ("likelihood a.star --defocus-angle-unit radians -t templates --check", &["with --images only"]),

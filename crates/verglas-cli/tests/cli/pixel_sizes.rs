@@ -53,14 +53,14 @@ fn any_header_that_differs_is_told() {
 fn headers_that_are_all_there_is_must_agree_and_those_that_state_none_are_told() {
     without_metadata(&[1.5, 2.0]).assert_refused(
         &[],
-        &["the MRC headers are all that states a pixel size, and they differ: 1.5 Å in `0.mrcs`, 2 Å in `1.mrcs`"],
+        &["the MRC headers are the only source of a pixel size, and they differ: 1.5 Å in `0.mrcs`, 2 Å in `1.mrcs`"],
     );
     let ran = without_metadata(&[0.0, 1.6, 1.0]).convert(&[]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let told = "warning: the MRC headers of 2 image files state no pixel size (first: `0.mrcs`); 1.6 Å, that of the others, \
         is used";
     assert!(ran.stderr.contains(told), "{}", ran.stderr);
-    without_metadata(&[0.0, 1.0]).assert_refused(&[], &["the pixel size is not known"]);
+    without_metadata(&[0.0, 1.0]).assert_refused(&[], &["the pixel size is unknown"]);
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn other_settings_are_refused_and_named() {
         &set,
         &["--batch-size", "3", "--no-physical", "--contrast", "invert"],
         &[
-            "cannot go on in `out`",
+            "cannot resume in `out`",
             "batch_size: 2 before, 3 now",
             "physical: true before, false now",
             "contrast: \"as-stored\" before, \"invert\" now",
@@ -174,7 +174,7 @@ fn changed_inputs_are_refused_and_named() {
 fn stacks_without_a_manifest_or_with_a_damaged_one_are_not_touched() {
     let set = converted();
     fs::write(set.path("out/manifest.json"), "{\"stacks\": 7}").unwrap();
-    assert_not_resumed(&set, &["--batch-size", "2"], &["`out/manifest.json` is no manifest of verglas", "--overwrite"]);
+    assert_not_resumed(&set, &["--batch-size", "2"], &["`out/manifest.json` is not a verglas manifest", "--overwrite"]);
     fs::remove_file(set.path("out/manifest.json")).unwrap();
     assert_not_resumed(&set, &["--batch-size", "2"], &["holds stacks, and no manifest.json"]);
     assert_eq!(set.convert(&["--batch-size", "2", "--overwrite"]).code, 0);
@@ -189,7 +189,7 @@ fn a_descriptor_of_someone_elses_is_never_replaced() {
     for arguments in [&[][..], &["--overwrite"], &["--resume"]] {
         let ran = set.convert(arguments);
         assert_eq!(ran.code, 1, "{arguments:?}");
-        assert!(ran.stderr.contains("`out/parameters.npz` is there already"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("`out/parameters.npz` already exists"), "{}", ran.stderr);
         assert_eq!(fs::read(set.path("out/parameters.npz")).unwrap(), b"mine");
     }
     fs::remove_dir_all(set.path("out")).unwrap();

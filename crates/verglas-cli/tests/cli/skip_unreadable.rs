@@ -208,7 +208,7 @@ fn shards_that_end_at_once_and_start_again_keep_one_list_of_all() {
     // Somebody else's file is not replaced.
     fs::write(set.path("sh/skipped.star"), "mine").unwrap();
     let refused = convert_shard(&set, "1/3");
-    assert!(refused.code == 1 && refused.stderr.contains("skipped.star` is there already"), "{}", refused.stderr);
+    assert!(refused.code == 1 && refused.stderr.contains("skipped.star` already exists"), "{}", refused.stderr);
     assert_eq!(fs::read(set.path("sh/skipped.star")).unwrap(), b"mine");
 }
 

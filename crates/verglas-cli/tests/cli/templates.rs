@@ -157,7 +157,7 @@ fn inputs_that_changed_are_no_inputs_to_go_on_with() {
     fs::File::options().write(true).open(set.path("a.pdb")).unwrap().set_modified(time).unwrap();
     let ran = templates(&set, "out", &["--no-plots", "--resume"]);
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains("a.pdb` was changed: it has another checksum"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("a.pdb` was changed: its checksum differs"), "{}", ran.stderr);
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn cryolikes_folders_can_be_replaced_and_are_not_taken_for_ours() {
     let refused = templates(&set, "theirs", &["--no-plots"]);
     assert!(refused.code == 1 && refused.stderr.contains("is not empty"), "{}", refused.stderr);
     let resumed = templates(&set, "theirs", &["--no-plots", "--resume"]);
-    assert!(resumed.code == 1 && resumed.stderr.contains("cannot go on in `theirs`"), "{}", resumed.stderr);
+    assert!(resumed.code == 1 && resumed.stderr.contains("cannot resume in `theirs`"), "{}", resumed.stderr);
     assert_made(&set, "theirs", &["--no-plots", "--overwrite"]);
     assert!(!set.path("theirs/templates_fourier_x.pt").exists());
     assert_eq!(run_in(set.dir.path(), &["verify", "theirs"]).code, 0);

@@ -157,7 +157,7 @@ fn what_must_be_told_is_told() {
     assert!(far.code == 0 && far.stderr.contains("2 beads are further than half a box (24.0 Å)"), "{}", far.stderr);
     // A descriptor without what only templates need.
     let ran = set.run(&["templates", "a.pdb", "-d", "a.pdb", "-o", "d"]);
-    assert!(ran.code == 1 && ran.stderr.contains("`a.pdb` is no image descriptor"), "{}", ran.stderr);
+    assert!(ran.code == 1 && ran.stderr.contains("`a.pdb` is not an image descriptor"), "{}", ran.stderr);
 }
 
 #[test]
@@ -166,6 +166,6 @@ fn too_little_memory_is_told_with_how_much_it_takes() {
     assert_refused(
         &set,
         &["map.npy", "--memory", "1K"],
-        &["`map.npy`: templates of it take", "MiB of memory, 0.0 MiB are allowed"],
+        &["`map.npy`: its templates take", "MiB of memory, but only 0.0 MiB is allowed"],
     );
 }

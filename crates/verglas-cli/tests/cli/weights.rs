@@ -368,7 +368,7 @@ fn a_folder_of_likelihoods_is_weighed_with_its_names() {
     let mut bytes = fs::read(&matrix).unwrap();
     bytes[1030] ^= 1;
     fs::write(&matrix, bytes).unwrap();
-    assert_code(&run(&set, "weights likelihood -o w"), 1, &["was altered, or is of another run"]);
+    assert_code(&run(&set, "weights likelihood -o w"), 1, &["was altered, or comes from another run"]);
     assert_made(&set, "part", "--shard 1/3");
     assert_code(&run(&set, "weights part -o w"), 1, &["are not complete: 2 of 6 units are there", "--resume"]);
     assert_made(&set, "best", "--no-integrated");

@@ -185,7 +185,7 @@ impl Unpacking {
         FormatError::malformed(
             Place::File,
             format!(
-                "what follows the {compression} data is no {compression} data, after {n_bytes} bytes were unpacked"
+                "what follows the {compression} data is not {compression} data, after {n_bytes} bytes were unpacked"
             ),
         )
         .with_hint(if is_whole {

@@ -24,7 +24,7 @@ pub(super) fn foreign_format(start: &[u8]) -> Option<FormatError> {
         (b"PK\x03\x04", "a ZIP archive"),
         (b"%PDF", "a PDF file"),
     ];
-    let refused = |what: &str| FormatError::unsupported(Place::File, format!("is {what}, no MRC file"));
+    let refused = |what: &str| FormatError::unsupported(Place::File, format!("is {what}, not an MRC file"));
     if let Some((what, hint)) = stand_in(start) {
         return Some(refused(what).with_hint(hint));
     }
@@ -59,7 +59,7 @@ pub(super) fn imagic_by_name(path: &Path, error: FormatError) -> FormatError {
     let name = header.file_name().unwrap_or_default().to_string_lossy().into_owned();
     FormatError::unsupported(
         Place::File,
-        format!("is no MRC file, and by its name the pixels of an IMAGIC stack, whose header is `{name}`"),
+        format!("is not an MRC file; by its name, it holds the pixels of an IMAGIC stack, whose header is `{name}`"),
     )
     .with_hint(CONVERT)
 }

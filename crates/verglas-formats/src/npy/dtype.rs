@@ -119,7 +119,7 @@ impl Dtype {
 
     fn from_nested(descr: &Literal, depth: usize) -> Result<Self> {
         if depth > MAX_DEPTH {
-            return Err(malformed(format!("records stand in each other more than {MAX_DEPTH} deep")));
+            return Err(malformed(format!("records are nested more than {MAX_DEPTH} deep")));
         }
         match descr {
             Literal::Text(code) => Scalar::parse(code).map(Self::Scalar),

@@ -152,7 +152,7 @@ impl NpyHeader {
     fn parse(text: &str, text_offset: u64, header_bytes: u64) -> Result<Self> {
         let wrong = |message: String| FormatError::malformed(Place::Byte(text_offset), message);
         let Literal::Dict(items) = parse_literal(text, text_offset)? else {
-            return Err(wrong("the array's header is no dict".into()));
+            return Err(wrong("the array's header is not a dict".into()));
         };
         let (mut dtype, mut fortran_order, mut shape) = (None, None, None);
         for (key, value) in &items {

@@ -97,7 +97,7 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn value(&mut self, depth: usize) -> Result<Literal> {
         if depth > MAX_DEPTH {
-            return Err(self.expected(&format!("at most {MAX_DEPTH} brackets within each other")));
+            return Err(self.expected(&format!("at most {MAX_DEPTH} nested brackets")));
         }
         self.skip_space();
         match self.peek() {

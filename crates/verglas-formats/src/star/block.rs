@@ -58,11 +58,11 @@ impl Block {
             return Err(FormatError::malformed(
                 Place::Line(second.line),
                 format!(
-                    "column `_{}` of block `data_{}` stands for the second time, first as `_{}` in line {}",
+                    "column `_{}` of block `data_{}` appears for the second time, first as `_{}` in line {}",
                     second.name, self.name, first.name, first.line
                 ),
             )
-            .with_hint("leave only one of the two in the file"));
+            .with_hint("keep only one of the two in the file"));
         }
         Ok(Some(position))
     }
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(block.position("C").unwrap(), None);
         assert_eq!(
             block.position("rlnA").unwrap_err().to_string(),
-            "line 5: column `_A` of block `data_x` stands for the second time, first as `_rlnA` in line 3"
+            "line 5: column `_A` of block `data_x` appears for the second time, first as `_rlnA` in line 3"
         );
     }
 }

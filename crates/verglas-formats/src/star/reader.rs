@@ -238,7 +238,7 @@ impl<R: BufRead> StarReader<R> {
                         Place::Line(row.line.number),
                         "found a second `loop_` in one data block, after the rows of the first",
                     )
-                    .with_hint("a line `data_NAME` has to stand before each table"));
+                    .with_hint("each table needs a line `data_NAME` before it"));
                 }
             }
             if found != n_columns {
@@ -348,7 +348,7 @@ impl<R: BufRead> StarReader<R> {
                     Place::Line(self.line.number),
                     "found `loop_` in a data block that has keys with values already",
                 )
-                .with_hint("a line `data_NAME` has to stand before each table"));
+                .with_hint("each table needs a line `data_NAME` before it"));
             }
             if !first.starts_with(b"_") {
                 return Err(self.misplaced("expected `_KEY VALUE` or the next `data_`"));
@@ -458,7 +458,7 @@ impl<R: BufRead> StarReader<R> {
             1 => FormatError::malformed(place, format!("expected a value after {key}, found none"))
                 .with_hint("is the line `loop_` missing? An empty value is written as \"\""),
             found => FormatError::malformed(place, format!("expected one value after {key}, found {}", found - 1))
-                .with_hint("a value that holds white space has to stand in quotes"),
+                .with_hint("a value that contains white space must be in quotes"),
         }
     }
 

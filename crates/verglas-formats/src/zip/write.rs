@@ -26,7 +26,7 @@ impl<W: Write> ZipWriter<W> {
     /// Adds an entry whose bytes are at hand.
     ///
     /// # Errors
-    /// A name that is there already or over 65,535 bytes long, and what the writer reports.
+    /// A name that already exists or over 65,535 bytes long, and what the writer reports.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         self.begin(name, crc32fast::hash(bytes), bytes.len() as u64)?;
         self.put(bytes)

@@ -548,7 +548,7 @@ fn what_follows_sound_packed_data_is_told_apart_from_damage() {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "what follows the {compression} data is no {compression} data, after {n_bytes} bytes were unpacked"
+                    "what follows the {compression} data is not {compression} data, after {n_bytes} bytes were unpacked"
                 )
             );
             assert!(error.hint().unwrap().starts_with("all that the header claims is there"), "{error}");

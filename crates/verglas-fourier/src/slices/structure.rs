@@ -197,7 +197,7 @@ pub enum StructureError {
     #[error("no beads, expected at least one")]
     Empty,
     /// Positions and radii that don't go together.
-    #[error("{positions} positions and {radii} radii, expected as many of both")]
+    #[error("{positions} positions and {radii} radii, expected equal numbers")]
     Radii {
         /// Number of positions.
         positions: usize,

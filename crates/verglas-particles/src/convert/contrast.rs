@@ -21,7 +21,7 @@ pub(super) fn check_contrast(
     let choose = |contrast: Contrast| Hint::Choose(Setting::Contrast, contrast.as_str());
     let Some(sign) = &table.blob_sign else {
         return match contrast {
-            Contrast::BlobSign => Err(Error::value("contrast is to follow blob/sign, which the metadata don't have")
+            Contrast::BlobSign => Err(Error::value("contrast is set to follow blob/sign, which the metadata lack")
                 .with_hint(choose(Contrast::Invert) + " inverts every image")),
             Contrast::AsStored | Contrast::Invert => Ok(()),
         };
@@ -47,7 +47,7 @@ pub(super) fn check_contrast(
         findings.warn(
             "blob-sign",
             Text::from(format!(
-                "blob/sign is -1 for {n_negative} of {}, stored with the other contrast: ",
+                "blob/sign is -1 for {n_negative} of {}, which are stored with inverted contrast: ",
                 counted(plan.n_images(), "particle")
             )) + what,
         );

@@ -47,7 +47,7 @@ impl Conversion {
             let warning = Warning {
                 code: "particles-left-out",
                 message: format!(
-                    "{n_skipped} of {} left out, for their images can't be read or normalised; `{}` lists them",
+                    "{n_skipped} of {} left out because their images can't be read or normalised; `{}` lists them",
                     counted(self.n_images(), "particle"),
                     output.path(SKIPPED).display()
                 )
@@ -86,7 +86,7 @@ impl Conversion {
                         manifest.skipped_list.push(record);
                     }
                 });
-                // The manifest first: a list that no manifest knows would be taken for someone else's.
+                // The manifest first: a list that no manifest records would be taken for someone else's.
                 recorder.write_now()?;
                 output.write_shared_file(SKIPPED, &list)?;
             }

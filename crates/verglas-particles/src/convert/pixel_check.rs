@@ -40,7 +40,7 @@ impl Conversion {
         let all = Mutex::new(Degenerates::default());
         share_work(self.buffers.n_threads, || self.look(&next, &all, observer, stop));
         if stop.load(Ordering::Relaxed) {
-            return Err(Error::new(ErrorKind::Interrupted, "stopped before every image was looked at"));
+            return Err(Error::new(ErrorKind::Interrupted, "stopped before every image was checked"));
         }
         let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
         all.stored.report(self.images.files(), self.settings.byte_sign, &mut findings);

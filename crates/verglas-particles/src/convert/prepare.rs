@@ -345,7 +345,7 @@ fn note_decisions(
 fn check_settings(input: &Input, settings: &ConvertSettings, findings: &mut Findings) {
     if matches!(input, Input::CryosparcJob { .. }) && settings.image_dir.is_some() {
         findings
-            .error(Error::value("an image directory is given, and the images of a job are in the job's own folder"));
+            .error(Error::value("an image directory is given, but the images of a job are in the job's own folder"));
     }
     if settings.batch_size == 0 || settings.batch_size > MOST_PER_STACK {
         findings.error(Error::value(format!(

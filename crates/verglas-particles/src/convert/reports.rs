@@ -26,8 +26,7 @@ pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &Foun
         findings.warn(
             "no-stack-range",
             format!(
-                "{} no stack_start and stack_end, for their images do not follow each other in their file: other optics \
-                 groups or constants lie between; idxs has the place of each image",
+                "{} no stack_start and stack_end, because their images are not consecutive in their file: images of other optics groups or constants lie in between; idxs holds the place of each image",
                 counted_do(n_without_range, "stack", "has", "have")
             ),
         );
@@ -142,7 +141,7 @@ pub(super) fn report_box_reach(
     match reach.message() {
         Some(text) if reach.is_much() => findings.warn(
             "box-against-defocus",
-            format!("{text}; extract them in a larger box, or don't count on what is finer"),
+            format!("{text}; extract them in a larger box, or don't rely on finer detail"),
         ),
         Some(text) => findings.note(text),
         None => {}
@@ -174,11 +173,10 @@ pub(super) fn report_astigmatism(
         findings.warn(
             "defocus-angle-axis",
             Text::from(format!(
-                "{} astigmatic; the defocus angle is written as read, from the columns' \
-                 direction, and CryoLike measures it from the rows': ",
+                "{} astigmatic; the defocus angle is written as read, from the columns' direction, but CryoLike measures it from the rows': ",
                 counted_do(n_astigmatic, "particle", "is", "are")
             )) + Hint::Choose(Setting::DefocusAngleAxis, DefocusAngleAxis::Rows.as_str())
-                + " writes what makes its CTF right",
+                + " makes its CTF right",
         );
     }
 }

@@ -194,7 +194,7 @@ fn altered_stacks(altered: &[usize]) -> Option<Warning> {
         list.push(format!("and {} more", altered.len() - MOST_LISTED));
     }
     let message = format!(
-        "{} altered since the run that made them, and made anew: {}",
+        "{} altered since the run that made them, and made again: {}",
         counted_do(altered.len(), "stack", "was", "were"),
         list.join(", ")
     );

@@ -272,7 +272,7 @@ fn range_of_kept(start: usize, kept: &[usize]) -> Option<std::ops::Range<usize>>
 fn no_image_left(number: usize, skipped: &[SkippedImage]) -> Error {
     /// Images that are named.
     const MOST_LISTED: usize = 3;
-    let error = Error::value(format!("no image of stack {number} is left, all {} can't be used", skipped.len()));
+    let error = Error::value(format!("no image of stack {number} is left: none of its {} can be used", skipped.len()));
     let listed = skipped
         .iter()
         .take(MOST_LISTED)
@@ -281,5 +281,5 @@ fn no_image_left(number: usize, skipped: &[SkippedImage]) -> Error {
         0 => listed,
         n_more => listed.with_detail(format_args!("and {n_more} more")),
     }
-    .with_hint("take these rows out of the metadata, or make larger stacks with " + Hint::Give(Setting::BatchSize))
+    .with_hint("remove these rows from the metadata, or make larger stacks with " + Hint::Give(Setting::BatchSize))
 }

@@ -92,7 +92,7 @@ struct Written {
 ///
 /// # Errors
 /// When the folder is no whole output folder, when its source is gone or was altered, when an array does not fit the
-/// folder's images, when a new column's name is taken, when the output is there already, or when it can't be written.
+/// folder's images, when a new column's name is taken, when the output already exists, or when it can't be written.
 pub fn export(export: &Export, findings: &mut Findings) -> Result<Exported> {
     write(export, None, findings)
 }
@@ -239,7 +239,7 @@ fn check_output(export: &Export) -> Result<()> {
         return Err(Error::value(format!("`{}` is a folder, expected a file to write", output.display())));
     }
     if output.symlink_metadata().is_ok() && !export.overwrite {
-        return Err(Error::value(format!("`{}` is there already", output.display()))
+        return Err(Error::value(format!("`{}` already exists", output.display()))
             .with_hint("choose another name, or replace it with " + Hint::Overwrite));
     }
     Ok(())

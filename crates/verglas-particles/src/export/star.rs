@@ -82,7 +82,7 @@ fn check_rows(folder: &ImageFolder, sources: &[Option<StarSource>]) -> Result<()
             let n_rows = source.rows.len();
             return Err(altered(
                 &source.path,
-                format!("row {row} (counted from 0) is an image's, it holds {n_rows} rows"),
+                format!("row {row} (counted from 0) is the source of an image, but the file has {n_rows} rows"),
             ));
         }
         if let Identities::Image(identities) = folder.identities()

@@ -24,7 +24,7 @@ impl<'a> StarColumns<'a> {
     /// Poses replace columns of their names; where there is none they come before the new columns.
     ///
     /// # Errors
-    /// When a column that is to be replaced stands twice.
+    /// When a column that is to be replaced appears twice.
     pub(super) fn new(
         block: &Block,
         source: &Path,

@@ -130,7 +130,7 @@ fn is_absent(error: &std::io::Error) -> bool {
 fn find_in_dir(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<Located> {
     match std::fs::metadata(dir) {
         Ok(there) if there.is_dir() => {}
-        Ok(_) => return Err(Error::not_found(format!("the image directory `{}` is no folder", dir.display()))),
+        Ok(_) => return Err(Error::not_found(format!("the image directory `{}` is not a folder", dir.display()))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(Error::not_found(format!("the image directory `{}` does not exist", dir.display())));
         }
@@ -139,7 +139,7 @@ fn find_in_dir(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<L
         }
     }
     findings.note(format!(
-        "image files are looked up in `{}`, as asked, by as much of their paths as is there",
+        "image files are looked up in `{}`, as requested, by the longest end of their paths that exists there",
         dir.display()
     ));
     let known = KnownFiles::below(dir, names.iter().flat_map(|name| suffixes(as_path(name))));
@@ -295,7 +295,7 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
                     format!("image paths are relative to `{}`, not to the working directory", root.display()),
                 );
             } else if is_relative {
-                findings.note("image paths are relative to the working directory, the first place that is tried");
+                findings.note("image paths are relative to the working directory, the first place tried");
             } else {
                 findings.note("image paths are absolute");
             }
@@ -358,8 +358,7 @@ fn refuse_equal_files(names: &[&[u8]], found: &[Option<Found>], findings: &mut F
                 .with_detail(format_args!("`{}`", as_path(other).display()))
                 .with_detail(format_args!("`{}`", as_path(name).display()))
                 .with_hint(
-                    "name a folder that holds them in folders of their own, as their paths have it; without an image \
-                     directory, paths count as they are written",
+                    "name a folder that holds them in separate folders, as in their paths; without an image directory, paths are used as written",
                 ),
         );
     }
@@ -409,7 +408,7 @@ fn missing_error(
         let name = as_path(names[nth]).display();
         if let Some((link, target)) = looked_in.iter().find_map(|root| broken_link(root, as_path(names[nth]))) {
             error = error.with_detail(format_args!(
-                "`{name}`: `{}` is a link to `{}`, which is not there",
+                "`{name}`: `{}` is a link to `{}`, which does not exist",
                 link.display(),
                 target.display()
             ));
@@ -417,7 +416,7 @@ fn missing_error(
         }
         error = match split.map(|split| &split.other_root[nth]) {
             None => error.with_detail(format_args!("`{name}`")),
-            Some(None) => error.with_detail(format_args!("`{name}`, not seen elsewhere")),
+            Some(None) => error.with_detail(format_args!("`{name}`, not found elsewhere")),
             Some(Some(other)) => error.with_detail(format_args!("`{name}`, which is below `{}`", other.display())),
         };
     }
@@ -620,7 +619,7 @@ mod tests {
             };
             let expected = format!(
                 "2 of 4 image files not found below `{}`, which holds 2; one folder must hold all of them\n  \
-                 `Extract/c.mrcs`, which is below `{}`\n  `gone.mrcs`, not seen elsewhere\n  looked in `",
+                 `Extract/c.mrcs`, which is below `{}`\n  `gone.mrcs`, not found elsewhere\n  looked in `",
                 path("proj/job").display(),
                 path("proj").display()
             );

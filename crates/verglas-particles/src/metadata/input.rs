@@ -128,10 +128,10 @@ pub enum InputError {
     #[error("`{}` is neither a .star nor a .cs file", .0.display())]
     NotMetadata(PathBuf),
     /// One of several files.
-    #[error("`{}` is no .star file", .0.display())]
+    #[error("`{}` is not a .star file", .0.display())]
     NotStar(PathBuf),
     /// More of one than of the other.
-    #[error("{n_stars} .star files and {n_images} image files, expected as many of both")]
+    #[error("{n_stars} .star files and {n_images} image files, expected equal numbers")]
     PairsDiffer {
         /// STAR files.
         n_stars: usize,
@@ -177,7 +177,7 @@ mod tests {
         let pairs = Input::from_pairs(&paths(&["a.txt"]), &paths(&["a.mrcs"]));
         assert_eq!(pairs, Ok(Input::StarPairs(vec![("a.txt".into(), "a.mrcs".into())])));
         let error = Input::from_pairs(&paths(&["a.star"]), &[]).unwrap_err();
-        assert_eq!(error.to_string(), "1 .star files and 0 image files, expected as many of both");
+        assert_eq!(error.to_string(), "1 .star files and 0 image files, expected equal numbers");
         assert!(Input::from_pairs(&[], &[]).is_err());
     }
 }

@@ -9,7 +9,7 @@ use verglas_core::error::Error;
 /// Blocks by which a file is known that is not one of particles: the start of a block's name, what the file is, and what
 /// to give instead.
 const BLOCKS: [(&str, &str, &str); 9] = [
-    ("model_", "a model of RELION's (`…_model.star`)", PARTICLES),
+    ("model_", "a RELION model (`…_model.star`)", PARTICLES),
     ("optimiser_general", "the settings of a RELION run (`…_optimiser.star`)", PARTICLES),
     ("sampling_", "the orientational sampling of a RELION run (`…_sampling.star`)", PARTICLES),
     ("job", "a RELION job's settings (`job.star`)", PARTICLES),

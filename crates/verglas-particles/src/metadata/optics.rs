@@ -45,7 +45,7 @@ impl JoinedColumns {
 /// once per column.
 ///
 /// # Errors
-/// When a particle names an optics group that is not there, when a group stands twice in the optics block, or when
+/// When a particle names an optics group that is not there, when a group appears twice in the optics block, or when
 /// particles without a group meet several groups.
 pub(super) fn join_optics(star: &mut StarFile, pairing: Pairing, findings: &mut Findings) -> Result<JoinedColumns> {
     let ignored: &[Field] = match pairing {
@@ -134,7 +134,7 @@ fn match_groups(
         findings.warn(
             "optics-group-assumed",
             format!(
-                "`{}`: the particles have no column rlnOpticsGroup; {} taken as of the only group, {}",
+                "`{}`: the particles have no column rlnOpticsGroup; {} taken to be in the only group, {}",
                 path.display(),
                 counted(particles.n_rows, "row"),
                 label(0).0
@@ -154,7 +154,7 @@ fn match_groups(
         let id = values.get(id_at).map(Vec::as_slice).unwrap_or_default();
         if rows_by_id.insert(GroupId::of(id), row).is_some() {
             return Err(Error::format(format!(
-                "line {line} of `{}`: optics group {} stands twice in the optics block",
+                "line {line} of `{}`: optics group {} appears twice in the optics block",
                 path.display(),
                 String::from_utf8_lossy(id)
             )));

@@ -85,7 +85,7 @@ impl Quantity {
             Self::SphericalAberration if size > 2e4 => Some("is it in Å?"),
             Self::SphericalAberration if size > 100.0 => Some("is it in µm?"),
             Self::AmplitudeContrast if value > 1.0 && value <= 100.0 => {
-                Some("is it in per cent? 10 % of amplitude contrast are 0.1")
+                Some("is it in per cent? 10 % amplitude contrast is 0.1")
             }
             Self::Defocus if size == 0.0 => Some("was the CTF estimated?"),
             Self::Defocus if size <= 100.0 => Some("is it in µm?"),

@@ -29,11 +29,11 @@ pub(super) fn known_angles(
     if n_unknown == 0 {
         return Some(angles);
     }
-    let what = if n_unknown == n_rows { "the column is left out" } else { "these have NaN" };
+    let what = if n_unknown == n_rows { "the column is left out" } else { "these become NaN" };
     findings.warn(
         "angle-unknown",
         format!(
-            "`{}`: rln{name} is -999, by which RELION says that it is not known, in {}: {what}",
+            "`{}`: rln{name} is -999, RELION's mark for unknown, in {}: {what}",
             path.display(),
             counted(n_unknown, "row")
         ),

@@ -145,7 +145,7 @@ pub(super) fn read_star_file(path: &Path, pairing: Pairing, findings: &mut Findi
         let path = path.display();
         findings.warn(
             "text-before-blocks",
-            format!("line {line} of `{path}`: text before the first line that starts with `data_`; it is passed over"),
+            format!("line {line} of `{path}`: text before the first line that starts with `data_`; it is ignored"),
         );
     }
     if names.is_empty() || (names == ["optics"] && empty.iter().any(|name| name == "particles")) {
@@ -207,7 +207,7 @@ fn position(block: &Block, name: &str, path: &Path) -> Result<Option<usize>> {
     if let Some(second) = places.next() {
         let [written, again] = [first.unwrap_or(0), second].map(|at| &block.columns[at]);
         return Err(Error::format(format!(
-            "line {} of `{}`: rln{name} stands twice in block `data_{}`: as column {} (`_{}`, line {}) and as column {} \
+            "line {} of `{}`: rln{name} appears twice in block `data_{}`: as column {} (`_{}`, line {}) and as column {} \
              (`_{}`)",
             again.line,
             path.display(),
@@ -218,7 +218,7 @@ fn position(block: &Block, name: &str, path: &Path) -> Result<Option<usize>> {
             second + 1,
             again.name
         ))
-        .with_hint("which of the two counts nobody can say: leave only one of them in the file"));
+        .with_hint("it is unclear which of the two counts: keep only one of them in the file"));
     }
     Ok(first)
 }
@@ -361,7 +361,7 @@ fn refuse_other_kinds(block: &Block, path: &Path) -> Result<()> {
     }
     if let Some(column) = block.columns.iter().find(|column| column.name.starts_with("cisTEM")) {
         return Err(Error::format(format!(
-            "line {} of `{}`: the column {} is cisTEM's, whose STAR files name other columns than RELION's",
+            "line {} of `{}`: the column {} is cisTEM's, whose STAR files use other column names than RELION's",
             column.line,
             path.display(),
             column.name

@@ -142,7 +142,7 @@ impl StackColumns {
             counted(values.len(), "value"),
             counted(n_images, "image")
         ))
-        .with_hint("the folder was altered since the conversion"))
+        .with_hint("the folder has been altered since the conversion"))
     }
 
     /// The value of a key that all images share.

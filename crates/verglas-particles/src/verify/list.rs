@@ -17,7 +17,7 @@ pub(super) fn check_list(folder: &Path, parts: &[Manifest], found: &mut Verifica
     for part in parts.iter().filter(|part| part.is_complete) {
         if part.skipped_list.is_empty() && !part.skipped.is_empty() {
             let n_skipped = counted(part.skipped.len(), "image");
-            let message = format!("{} counts {n_skipped} left out, and names no list of them", part.file_name());
+            let message = format!("{} counts {n_skipped} left out, but names no list of them", part.file_name());
             found.problems.push(Problem::new("manifest-damaged", message));
         }
     }

@@ -63,7 +63,7 @@ pub(super) fn check_stack(
         let is_asked_for = needed.iter().any(|name| Path::new(&file.name) == name);
         if is_file_of(stack.number, &file.name) && !is_asked_for {
             let message = format!(
-                "{} records `{}`, and its settings say that no such files are written",
+                "{} records `{}`, but its settings say that no such files are written",
                 part.file_name(),
                 file.name
             );

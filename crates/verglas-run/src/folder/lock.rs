@@ -58,7 +58,7 @@ impl StartLock {
                 Err(error) => return Err(error),
             }
             if stop.load(Ordering::Relaxed) {
-                return Err(Error::new(ErrorKind::Interrupted, "stopped while other shards began"));
+                return Err(Error::new(ErrorKind::Interrupted, "stopped while other shards were starting"));
             }
             std::thread::sleep(START_WAIT);
         }

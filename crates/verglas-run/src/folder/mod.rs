@@ -69,7 +69,7 @@ impl OutputFolder {
     /// or when it can't be read or written.
     pub fn check(&self, existing: Existing) -> Result<()> {
         if self.shard.is_some() && existing == Existing::Overwrite {
-            return Err(Error::value("a shard can't start a folder anew: other shards may be writing to it")
+            return Err(Error::value("a shard can't start a folder over: other shards may be writing to it")
                 .with_hint("remove the folder, then start the shards"));
         }
         let cannot_use = |error: io::Error| cannot_use(&self.root, &error);
@@ -108,7 +108,7 @@ impl OutputFolder {
                 .with_hint(
                     "choose another folder, finish what is missing with "
                         + Hint::Resume
-                        + ", or start anew with "
+                        + ", or start over with "
                         + Hint::Overwrite,
                 ));
             }
@@ -213,7 +213,7 @@ impl OutputFolder {
             let now = identity(folder).map_err(|error| cannot_write(folder, &error))?;
             if now != *before {
                 let message =
-                    format!("`{}` is not the folder any more that this run began to write to", folder.display());
+                    format!("`{}` is no longer the folder that this run began to write to", folder.display());
                 return Err(Error::new(ErrorKind::Io, message).with_hint(
                     "it was moved away and replaced; what was written before is in the folder that was moved",
                 ));
@@ -321,7 +321,7 @@ impl OutputFolder {
                 _ => "choose another folder, or move the file away".into(),
             };
             return Err(Error::value(format!(
-                "`{}` is there already, and no file of an earlier run: it is not replaced",
+                "`{}` already exists and is not from an earlier run: it is not replaced",
                 self.path(name).display()
             ))
             .with_hint(hint));
@@ -515,7 +515,7 @@ mod tests {
         assert!(folder.check_is_same().is_err(), "gone");
         fs::create_dir_all(dir.path().join("out/notes")).unwrap();
         let noticed = folder.check_is_same().unwrap_err().to_string();
-        assert!(noticed.contains("is not the folder any more"), "{noticed}");
+        assert!(noticed.contains("is no longer the folder"), "{noticed}");
     }
 
     #[test]

@@ -101,7 +101,7 @@ pub fn differing_inputs(old: &Manifest, new: &Manifest, with_images: bool) -> Ve
         let path = plain_path(&old.resolve(&before.path));
         // Files that stand twice in the list are one.
         let Some(now) = now.get_mut(&path) else {
-            differences.push(format!("`{}` was read before and is not now", path.display()));
+            differences.push(format!("`{}` was read before, but is not now", path.display()));
             continue;
         };
         if before.bytes != now.bytes {
@@ -112,17 +112,17 @@ pub fn differing_inputs(old: &Manifest, new: &Manifest, with_images: bool) -> Ve
         {
             let difference = time - then;
             let (by, direction) = (difference.abs(), if difference > 0.0 { "later" } else { "earlier" });
-            differences.push(format!("`{}` was changed: its time of change is {by:.3} s {direction}", path.display()));
+            differences.push(format!("`{}` was changed: its modification time is {by:.3} s {direction}", path.display()));
         } else if let (Some(then), Some(now)) = (&before.sha256, &now.sha256)
             && then != now
         {
-            differences.push(format!("`{}` was changed: it has another checksum", path.display()));
+            differences.push(format!("`{}` was changed: its checksum differs", path.display()));
         }
     }
     let before: BTreeSet<PathBuf> = old.inputs.iter().map(|input| plain_path(&old.resolve(&input.path))).collect();
     let mut added: Vec<&PathBuf> = now.keys().filter(|path| !before.contains(*path)).collect();
     added.sort();
-    differences.extend(added.into_iter().map(|path| format!("`{}` was not read before and is now", path.display())));
+    differences.extend(added.into_iter().map(|path| format!("`{}` was not read before, but is now", path.display())));
     if differences.len() > MOST_LISTED {
         let n_more = differences.len() - MOST_LISTED;
         differences.truncate(MOST_LISTED);

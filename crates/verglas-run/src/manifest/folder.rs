@@ -55,7 +55,7 @@ impl FolderRecord {
             } else if first.plan != other.plan {
                 "their plans differ"
             } else if !differing_settings(first, other).is_empty() {
-                "they were asked for different things"
+                "their settings differ"
             } else {
                 continue;
             };

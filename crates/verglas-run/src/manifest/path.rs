@@ -66,7 +66,7 @@ impl<'de> Deserialize<'de> for RecordedPath {
             Written::Text(text) => Ok(Self(text.into())),
             Written::NotUtf8(NotUtf8 { hex, .. }) => {
                 let bytes =
-                    from_hex(&hex).ok_or_else(|| D::Error::custom(format!("`{hex}` is no hexadecimal path")))?;
+                    from_hex(&hex).ok_or_else(|| D::Error::custom(format!("`{hex}` is not a hexadecimal path")))?;
                 Ok(Self(OsString::from_vec(bytes).into()))
             }
         }

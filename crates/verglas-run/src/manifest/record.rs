@@ -291,14 +291,14 @@ impl Manifest {
         let text = verglas_formats::read_regular(path)
             .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
         let manifest: Self = serde_json::from_slice(&text)
-            .map_err(|error| Error::format(format!("`{}` is no manifest of verglas: {error}", path.display())))?;
+            .map_err(|error| Error::format(format!("`{}` is not a verglas manifest: {error}", path.display())))?;
         match seal::check(&text) {
             Seal::Right => Ok(manifest),
             // Early versions wrote none.
             Seal::None if !manifest.is_sealed => Ok(manifest),
             Seal::None | Seal::Wrong => {
-                Err(Error::format(format!("`{}` is damaged: it is not what was written", path.display()))
-                    .with_hint("the stacks may be whole all the same; without its record nobody can tell"))
+                Err(Error::format(format!("`{}` is damaged: its contents are not what was written", path.display()))
+                    .with_hint("the stacks may still be whole, but nothing can tell without this record"))
             }
         }
     }

@@ -48,7 +48,7 @@ impl TemplateStructures {
         let job = TemplateJob::prepare(inputs, settings, &mut Findings::new())?;
         if !job.names().eq(recorded.structures.iter().map(String::as_str)) {
             return Err(Error::value(format!(
-                "the structures that the templates in `{}` were made of are not those of its manifest any more",
+                "the structures that the templates in `{}` were made of are no longer those of its manifest",
                 folder.display()
             )));
         }
@@ -105,7 +105,7 @@ fn check_unaltered(manifest: &Manifest) -> Result<()> {
         };
         if input.sha256.is_some() && input.sha256 != found {
             return Err(Error::value(format!(
-                "`{}` is not what it was when templates were made of it",
+                "`{}` has changed since templates were made from it",
                 path.display()
             )));
         }

@@ -211,7 +211,7 @@ impl MemoryJob {
         let n_values = n_views.saturating_mul(grid.n_points());
         values.try_reserve_exact(n_values).map_err(|_| {
             let mib = n_values.saturating_mul(size_of::<Complex<T>>()) >> 20;
-            Error::new(ErrorKind::Memory, format!("templates take {mib} MiB, which memory has no room for"))
+            Error::new(ErrorKind::Memory, format!("templates take {mib} MiB, more than memory has room for"))
         })?;
         values.resize(n_values, Complex::default());
         let mut norms = vec![0.0; n_views];

@@ -25,7 +25,7 @@ pub(super) fn list_bytes<'a>(root: &Path, names: impl Iterator<Item = &'a str>) 
     let paths: Vec<Vec<u8>> =
         names.map(|name| root.join(TemplateNames::of(name).fourier).into_os_string().into_vec()).collect();
     text_npy(&[paths.len()], paths.iter().map(Vec::as_slice))
-        .map_err(|error| Error::value(format!("no list of templates can be made: {error}")))
+        .map_err(|error| Error::value(format!("cannot make a list of templates: {error}")))
 }
 
 /// The paths that the list in `folder` has, as they stand there.
@@ -77,7 +77,7 @@ impl TemplateList {
         }
         let n = missing.len() + list.paths.len();
         let error = Error::not_found(format!(
-            "{} of {n} templates that `{}` lists are neither there nor beside it",
+            "{} of {n} templates listed in `{}` are neither there nor next to it",
             missing.len(),
             folder.join(LIST).display()
         ));

@@ -87,7 +87,7 @@ pub(super) fn plan_memory(
 /// That more memory is needed than is allowed.
 fn too_little(label: &str, needed: u64, allowed: u64) -> Error {
     let [needed, allowed] = [needed, allowed].map(|bytes| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)));
-    Error::value(format!("`{label}`: templates of it take {needed} of memory, {allowed} are allowed"))
+    Error::value(format!("`{label}`: its templates take {needed} of memory, but only {allowed} is allowed"))
         .with_hint("allow more with " + Hint::Give(Setting::Memory))
 }
 

@@ -60,7 +60,7 @@ impl TemplateMetadata<'_> {
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut npz = NpzWriter::new(Vec::new());
         let written = self.write(&mut npz).and_then(|()| npz.finish());
-        written.map_err(|error| Error::value(format!("no metadata of templates can be made: {error}")))
+        written.map_err(|error| Error::value(format!("cannot make the metadata of templates: {error}")))
     }
 
     fn write(&self, npz: &mut NpzWriter<Vec<u8>>) -> verglas_formats::Result<()> {

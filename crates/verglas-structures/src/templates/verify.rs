@@ -163,7 +163,7 @@ fn check_structures(
         }
     });
     if stop.load(Ordering::Relaxed) {
-        return Err(Error::new(ErrorKind::Interrupted, "stopped before all templates were looked at"));
+        return Err(Error::new(ErrorKind::Interrupted, "stopped before all templates were checked"));
     }
     let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
     all.sort_by_key(|(number, ..)| *number);
@@ -261,7 +261,7 @@ fn check_list(folder: &Path, settings: &RecordedTemplates, found: &mut TemplateV
     }
 }
 
-/// Files of templates that no manifest knows, and what killed runs left.
+/// Files of templates that no manifest records, and what killed runs left.
 fn report_strays(
     folder: &Path,
     settings: &RecordedTemplates,
@@ -280,12 +280,12 @@ fn report_strays(
         }
     }
     if !unknown.is_empty() {
-        let message = format!("{} that no manifest knows: {}", counted(unknown.len(), "file"), listed(&unknown));
+        let message = format!("{} that no manifest records: {}", counted(unknown.len(), "file"), listed(&unknown));
         found.problem("file-unknown", message);
     }
     if !unfinished.is_empty() {
         let n = counted(unfinished.len(), "unfinished file");
-        let message = format!("{n} of a run that is going on or was killed: {}", listed(&unfinished));
+        let message = format!("{n} of a run that is still running or was killed: {}", listed(&unfinished));
         found.warnings.push(Warning { code: "unfinished-files", message: message.into() });
     }
     Ok(())

@@ -63,7 +63,7 @@ pub(super) fn find(root: &Path, settings: &WeightsSettings, findings: &mut Findi
         findings.warn(
             "optimal-only",
             format!(
-                "`{shown}` has log-likelihoods of the best poses only: structures whose templates happen to hit noise are favoured, \
+                "`{shown}` has log-likelihoods of the best poses only: structures whose templates happen to fit noise are favoured, \
                  and weights are surer than they should be"
             ),
         );
@@ -85,7 +85,7 @@ pub(super) fn find(root: &Path, settings: &WeightsSettings, findings: &mut Findi
         }
     };
     if let Some(axes) = settings.axes.filter(|axes| *axes != MatrixAxes::StructuresImages) {
-        return Err(Error::value(format!("the matrices of a folder are structures × images, {axes} is asked for")));
+        return Err(Error::value(format!("the matrices of a folder are structures × images, but {axes} is given")));
     }
     let table = root.join(TABLE);
     let mut read = vec![path.clone()];
@@ -114,7 +114,7 @@ fn check_unaltered(record: &FolderRecord, name: &str, path: &Path) -> Result<u32
     match compare_file(path, file, &mut 0, || true) {
         Some(problem) => Err(Error::format(problem.message)),
         None => u32::from_str_radix(&file.crc32, 16)
-            .map_err(|_| Error::format(format!("the manifest's checksum of `{}` is none", path.display()))),
+            .map_err(|_| Error::format(format!("the manifest's checksum of `{}` is not valid", path.display()))),
     }
 }
 

@@ -253,25 +253,25 @@ fn case(check: &str, source: Source) -> Option<(DataSet, &'static str)> {
     let has_metadata = is_star || is_cs;
     let mut text = "";
     match check {
-        "a column that is a key stands twice" if is_star => {
+        "a column that is a key appears twice" if is_star => {
             set.again(match source {
                 Source::Star30 => "rlnImageName",
                 _ => "rlnOpticsGroup",
             });
-            text = "stands twice in block";
+            text = "appears twice in block";
         }
-        "a column that is a key stands twice" if is_cs => {
+        "a column that is a key appears twice" if is_cs => {
             set.cs = set.cs.repeated("uid");
             text = "two fields are called";
         }
-        "a column that is a flag stands twice" if is_star => {
+        "a column that is a flag appears twice" if is_star => {
             set.put("rlnCtfDataArePhaseFlipped", ["0", "0"]);
             set.again("rlnCtfDataArePhaseFlipped");
-            text = "rlnCtfDataArePhaseFlipped stands twice in block";
+            text = "rlnCtfDataArePhaseFlipped appears twice in block";
         }
-        "a column that is a name stands twice" if has_optics => {
+        "a column that is a name appears twice" if has_optics => {
             set.again("rlnOpticsGroupName");
-            text = "rlnOpticsGroupName stands twice in block `data_optics`";
+            text = "rlnOpticsGroupName appears twice in block `data_optics`";
         }
         "the stated box against the images'" if is_star => set.put("rlnImageSize", ["16", "8"]),
         "the stated box against the images'" if is_cs => set.cs = set.cs.u32s("blob/shape", &[[8, 8], [16, 16]]),
@@ -419,8 +419,8 @@ fn case(check: &str, source: Source) -> Option<(DataSet, &'static str)> {
             }
             text = match source {
                 Source::Star30 => "a list of micrographs, no particles: missing",
-                Source::Star31 | Source::Sequence => "a model of RELION's",
-                Source::Cs => "exposures, no particles: missing",
+                Source::Star31 | Source::Sequence => "a RELION model",
+                Source::Cs => "exposures, not particles: missing",
                 _ => "is an HTML page",
             };
         }

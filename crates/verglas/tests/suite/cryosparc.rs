@@ -239,7 +239,7 @@ fn uids_that_stand_twice_or_nowhere_stop_a_join() {
     let first = blob(&[1, 2, 2]).write(dir.path().join("a.cs"));
     let error = read(&two(&first, ctf(&[1, 2, 3]))).0.unwrap_err();
     assert!(
-        error.to_string().starts_with(&format!("rows 1 and 2 of `{}` have one uid, 2", first.display())),
+        error.to_string().starts_with(&format!("rows 1 and 2 of `{}` have the same uid, 2", first.display())),
         "{error}"
     );
     let first = blob(&[1, 2, 3]).write(dir.path().join("a.cs"));

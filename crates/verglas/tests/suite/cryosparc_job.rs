@@ -228,7 +228,7 @@ fn what_is_missing_is_named() {
     );
     write_stack(dir.path().join("J15/restack/batch_000001_restacked.mrc"), 1, 1.0);
     let (_, text) = kind_and_text(dir.path());
-    assert!(text.contains("batch 1 stands there twice"), "{text}");
+    assert!(text.contains("batch 1 is there twice"), "{text}");
 
     let dir = project();
     let (kind, text) = kind_and_text(dir.path());

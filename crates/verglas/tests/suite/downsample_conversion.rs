@@ -386,7 +386,7 @@ fn memory_for_the_larger_images_is_counted() {
     for method in [Mean, Max, Fourier] {
         let settings = |memory_bytes| ConvertSettings { memory_bytes, ..by(200, method) };
         let error = input.convert(settings(1 << 20), "out").unwrap_err().to_string();
-        assert!(error.starts_with("1.0 MiB for buffers are too few: images of 400 px take 1."), "{error}");
+        assert!(error.starts_with("1.0 MiB for buffers is too little: images of 400 px take 1."), "{error}");
         assert!(!input.path("out").exists());
         input.convert(settings(3 << 20), method.as_str()).unwrap();
     }

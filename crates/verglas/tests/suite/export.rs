@@ -410,7 +410,7 @@ fn columns_that_do_not_fit() {
         ("s", bench.f64s("1.npy", &[0.0; 5]), "holds 5 values, the folder 4 images"),
         ("s", bench.npy("2.npy", "<c8", "(4,)", &[0; 32]), "expected integers, floats or truth values"),
         ("s", bench.npy("3.npy", "<f8", "(2, 2)", &[0; 32]), "expected one axis"),
-        ("a b", fits.clone(), "holds white space"),
+        ("a b", fits.clone(), "contains white space"),
         ("", fits.clone(), "has no name"),
         ("rlnDefocusU", fits.clone(), "has a column `rlnDefocusU`"),
         ("DefocusU", fits.clone(), "has a column `rlnDefocusU`"),
@@ -446,7 +446,7 @@ fn outputs_of_another_kind_or_in_the_way() {
 
     fs::write(bench.path("there.star"), "mine").unwrap();
     let error = bench.export("there.star", None, &[]).unwrap_err();
-    assert!(error.to_string().contains("is there already"), "{error}");
+    assert!(error.to_string().contains("already exists"), "{error}");
     assert_eq!(fs::read(bench.path("there.star")).unwrap(), b"mine");
     export(&Export { overwrite: true, ..bench.request("there.star") }, &mut Findings::new()).unwrap();
     assert_eq!(bench.particles("there.star").n_rows(), 4);
@@ -483,7 +483,7 @@ fn folders_that_are_not_whole() {
     assert!(bench.error("o.star", None, &[]).contains("its `row` has 3 values, the manifest counts 4 images"));
 
     fs::write(bench.path("out/manifest.json"), "{}").unwrap();
-    assert!(bench.error("o.star", None, &[]).contains("is no manifest of verglas"));
+    assert!(bench.error("o.star", None, &[]).contains("is not a verglas manifest"));
     fs::remove_file(bench.path("out/manifest.json")).unwrap();
     assert!(bench.error("o.star", None, &[]).contains("has no manifest.json"));
 
@@ -505,7 +505,7 @@ fn sources_that_changed() {
     assert!(bench.error("o.star", None, &[]).contains("row 3 (counted from 0) does not name image 2"));
     let shorter = STAR.replace(star_row(3), &" ".repeat(star_row(3).len()));
     fs::write(bench.path("run.star"), shorter).unwrap();
-    assert!(bench.error("o.star", None, &[]).contains("row 3 (counted from 0) is an image's, it holds 3 rows"));
+    assert!(bench.error("o.star", None, &[]).contains("row 3 (counted from 0) is the source of an image, but the file has 3 rows"));
     fs::write(bench.path("run.star"), STAR.replace("_rlnImageName", "_rlnImageNamX")).unwrap();
     assert!(bench.error("o.star", None, &[]).contains("no rlnImageName any more"));
     fs::remove_file(bench.path("run.star")).unwrap();
@@ -515,7 +515,7 @@ fn sources_that_changed() {
     bench.write_source_cs(&[70, 71, 73, 72]);
     assert!(bench.error("o.cs", None, &[]).contains("the uid in row 3 (counted from 0) is not that of image 0"));
     bench.write_stack(0, &vec![(9, "a.mrc", 3), (0, "a.mrc", 0), (1, "a.mrc", 1), (2, "a.mrc", 2)], &[73, 70, 71, 72]);
-    assert!(bench.error("o.cs", None, &[]).contains("row 9 (counted from 0) is an image's, it holds 4 rows"));
+    assert!(bench.error("o.cs", None, &[]).contains("row 9 (counted from 0) is the source of an image, but the file has 4 rows"));
 }
 
 #[test]

@@ -304,7 +304,7 @@ fn a_folder_without_stacks_is_refused() {
     assert!(error.to_string().contains("has no manifest.json"), "{error}");
     std::fs::write(folder.path().join("manifest.json"), "{\"stacks\": [").unwrap();
     let error = write(folder.path()).unwrap_err();
-    assert!(error.to_string().contains("is no manifest of verglas"), "{error}");
+    assert!(error.to_string().contains("is not a verglas manifest"), "{error}");
 
     let star = simulated(&folder.path().join("data"), &SimulationSettings::new(20, 24));
     let output = folder.path().join("out");

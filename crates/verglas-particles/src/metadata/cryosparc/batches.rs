@@ -69,7 +69,7 @@ impl Batches {
             let Some(number) = batch_number(&name, kind.1) else { continue };
             if let Some(other) = by_number.insert(number, name.clone()) {
                 return Err(Error::format(format!(
-                    "`{}`: batch {number} stands there twice, as `{}` and as `{}`",
+                    "`{}`: batch {number} is there twice, as `{}` and as `{}`",
                     folder.display(),
                     name.clone().min(other.clone()),
                     name.max(other)

@@ -28,7 +28,7 @@ pub(super) fn report_differing(
     findings.warn(
         "differs-between-files",
         format!(
-            "`{}` and `{}` both hold {} with other values in {} (first: row {row}); those of `{}` count",
+            "`{}` and `{}` both hold {} with different values in {} (first: row {row}); those of `{}` count",
             first_path.display(),
             second_path.display(),
             names.join(", "),

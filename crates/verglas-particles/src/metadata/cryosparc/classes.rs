@@ -93,7 +93,7 @@ pub(super) fn read_most_probable(
     let n_classes = posterior.len();
     if pose.len() != n_classes || shift.as_ref().is_some_and(|shift| shift.len() != n_classes) {
         return Err(Error::format(format!(
-            "`{}`: {} and {} in {}/…, expected as many of both",
+            "`{}`: {} and {} in {}/…, expected equal numbers",
             file.path.display(),
             counted(pose.len(), "pose"),
             counted(n_classes, "class_posterior"),
@@ -134,7 +134,7 @@ pub(super) fn read_most_probable(
     findings.warn(
         "poses-of-classes",
         format!(
-            "`{}`: no alignments3D/pose is there: the poses of {} are those of the most probable of {} ({groups}, by \
+            "`{}`: no alignments3D/pose: the poses of {} are those of the most probable of {} ({groups}, by \
              class_posterior)",
             file.path.display(),
             counted(n_rows, "row"),

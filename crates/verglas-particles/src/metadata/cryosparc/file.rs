@@ -48,8 +48,8 @@ impl CsFile {
             let is_it = |name: &&String| **name == *field.name();
             if column_names.iter().filter(is_it).count() > 1 {
                 let (path, name) = (path.display(), field.name());
-                return Err(Error::format(format!("`{path}`: the column {name} stands twice"))
-                    .with_hint("which of the two counts nobody can say: leave only one of them in the file"));
+                return Err(Error::format(format!("`{path}`: the column {name} appears twice"))
+                    .with_hint("it is unclear which of the two counts: keep only one of them in the file"));
             }
         }
         Ok(Self { path: path.to_owned(), column_names, reader, n_rows: n_rows as usize })

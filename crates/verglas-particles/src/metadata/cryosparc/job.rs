@@ -38,8 +38,7 @@ pub(in crate::metadata) fn read_job(
             findings.warn(
                 "rows-in-sequence",
                 format!(
-                    "`{}`: blob/path names other images than those in `{}`; its rows are taken to describe these in \
-                     sequence, and what it says of pixel size and sign to hold for them",
+                    "`{}`: blob/path names other images than those in `{}`; its rows are assumed to describe these in sequence, and its pixel size and sign to apply to them",
                     passthrough.display(),
                     batches.folder.display()
                 ),
@@ -140,7 +139,7 @@ fn pair_in_sequence(
     };
     if (n_rows as u64) < n_images {
         return Err(Error::format(format!("{}, expected at least as many rows", counts(n_images)))
-            .with_hint("its rows describe the images in sequence, and the last images would have none"));
+            .with_hint("its rows describe the images in sequence, so the last images would have none"));
     }
     if n_rows as u64 > n_images {
         findings.warn(

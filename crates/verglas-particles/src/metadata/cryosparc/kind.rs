@@ -9,13 +9,13 @@ pub(super) fn of_files(files: &[CsFile]) -> Option<(&'static str, String)> {
     let particles = || "give the job's `…_particles.cs`, and with it its `…_passthrough_particles.cs`".to_owned();
     let is_particles = has("alignments") || has("ctf/") && !has("micrograph_blob/");
     if has("micrograph_blob/") || has("movie_blob/") {
-        return Some(("exposures, no particles", particles()));
+        return Some(("exposures, not particles", particles()));
     }
     if has("blob/res_A") {
-        return Some(("2-D class averages, no particles", particles()));
+        return Some(("2-D class averages, not particles", particles()));
     }
     if has("map/") || has("volume/") || has("mask/") {
-        return Some(("volumes, no particles", particles()));
+        return Some(("volumes, not particles", particles()));
     }
     if is_particles && !has("blob/") && !has("ctf/") {
         let partner = partner(file).unwrap_or_else(|| "`…_passthrough_particles….cs`".to_owned());

@@ -166,7 +166,7 @@ fn take_in_plane(columns: &mut Columns, path: &Path, n_rows: usize, findings: &m
     findings.warn(
         "poses-of-classes",
         format!(
-            "`{}`: no alignments3D/pose is there: {} the in-plane angle and the shift of alignments2D/… only",
+            "`{}`: no alignments3D/pose: {} the in-plane angle and the shift of alignments2D/… only",
             path.display(),
             counted_do(n_rows, "row", "has", "have")
         ),
@@ -201,7 +201,7 @@ fn take_origin(columns: &mut Columns, path: &str, n_rows: usize, findings: &mut 
     let Some(size) = size.filter(|size| (0..n_rows).all(|row| size.get(row) > 0.0)) else {
         findings.warn(
             "incomplete-origin",
-            format!("`{path}`: alignments3D/shift is there without a positive alignments3D/psize_A; origins dropped"),
+            format!("`{path}`: alignments3D/shift comes without a positive alignments3D/psize_A; origins dropped"),
         );
         return OriginColumns::default();
     };
