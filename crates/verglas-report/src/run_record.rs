@@ -59,7 +59,7 @@ pub(crate) fn warnings(folder: &FolderRecord) -> Vec<String> {
     let mut warnings = Vec::new();
     if !folder.is_complete() {
         warnings.push(format!(
-            "not whole: {} of {} there, and this page is about what is there",
+            "not complete: {} of {} there; this page is about those",
             grouped(folder.stacks().len()),
             counted_do(folder.n_stacks(), folder.first().settings.input.nouns()[1], "is", "are")
         ));
@@ -132,7 +132,7 @@ fn speed(folder: &FolderRecord, words: &Words) -> Section {
         "written",
     ];
     let body = html! {
-        p { "Wall time of the run; times of reading, computing and writing are added up over threads." }
+        p { "Wall time of the run; times for reading, computing and writing are summed over threads." }
         (table("Speed of each step", &heads, rows))
     };
     Section { id: "speed", title: "Speed", body }
@@ -152,7 +152,7 @@ fn settings(folder: &FolderRecord, words: &Words) -> Section {
     rows.sort_by_key(|(name, _)| (!name.starts_with("input"), name.clone()));
     let rows = rows.into_iter().map(|(name, value)| vec![Cell::text(name), Cell::text(value)]);
     let body = html! {
-        p { "All of them, defaults included." }
+        p { "All settings, defaults included." }
         (table(words.settings, &["setting", "value"], rows))
     };
     Section { id: "settings", title: "Settings", body }

@@ -55,7 +55,7 @@ pub(crate) fn page(root: &Path, folder: &FolderRecord, settings: &ReportSettings
     let mut warnings = run_record::warnings(folder);
     if survey.n_without_physical > 0 {
         warnings.push(format!(
-            "{} of {} stacks have no physical images in `phys`: what pixels say is not known of theirs",
+            "{} of {} stacks have no physical images in `phys`: what needs pixels is unknown for them",
             grouped(survey.n_without_physical),
             grouped(stacks.entries.len())
         ));

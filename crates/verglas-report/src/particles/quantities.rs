@@ -181,7 +181,7 @@ pub(crate) const QUANTITIES: [Quantity; N_QUANTITIES] = [
         name: "maximum in the band",
         unit: "band σ",
         meaning: "largest distance of a pixel from the mean, in standard deviations of the image's waves within the polar \
-                  grid: larger than in those of its pixels, the more so the less of it the grid reaches",
+                  grid: larger than in standard deviations of its pixels, the more so the less the grid reaches",
         basis: Basis::Band,
         spread: Spread::Logarithmic,
         least_spread: 0.01,
@@ -199,7 +199,7 @@ pub(crate) const QUANTITIES: [Quantity; N_QUANTITIES] = [
     Quantity {
         name: "norm",
         unit: "",
-        meaning: "norm of the Fourier image before it was divided by it",
+        meaning: "norm that the Fourier image was divided by",
         basis: Basis::Metadata,
         spread: Spread::Logarithmic,
         least_spread: 0.01,

@@ -53,11 +53,10 @@ impl ViewMap {
         let n_never = counts.iter().filter(|&&count| count == 0).count();
         let together = match found.reach {
             0.0 => String::new(),
-            reach => format!(", views within {}° taken together", four_digits(reach.to_degrees().round())),
+            reach => format!(", views within {}° combined", four_digits(reach.to_degrees().round())),
         };
         let words = format!(
-            "the most frequent direction is {} times as frequent as if all were alike{together}; {} of {} views \
-             were not found",
+            "the most frequent direction is {} times as frequent as in an even distribution{together}; {} of {} views do not occur",
             four_digits((highest * 100.0).round() / 100.0),
             verglas_plot::grouped(n_never),
             verglas_plot::grouped(counts.len())
@@ -76,7 +75,7 @@ impl ViewMap {
         };
         html! {
             div.sphere { (map.write()) (density_colours(highest)) }
-            p.faint { "Colours: how often, in multiples of what it would be if all directions were alike; " (words) "." }
+            p.faint { "Colours: how often, relative to an even distribution; " (words) "." }
         }
     }
 
