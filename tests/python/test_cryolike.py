@@ -216,9 +216,9 @@ def test_matrices_are_stitched(golden, tmp_path):
         assert np.array_equal(map_tensor(path), expected)
     for path in written:
         path.unlink()
-    with pytest.raises(FileNotFoundError, match="2 files of results are not there\n  .*stack_000002.pt"):
+    with pytest.raises(FileNotFoundError, match="2 files of results are missing\n  .*stack_000002.pt"):
         verglas.stitch_log_likelihood_matrices(2, 3, tmp_path, opt=True)
-    with pytest.raises(ValueError, match="nothing is asked for"):
+    with pytest.raises(ValueError, match="nothing is requested"):
         verglas.stitch_log_likelihood_matrices(2, 2, tmp_path)
     with pytest.raises(NotImplementedError):
         verglas.stitch_log_likelihood_matrices(2, 2, tmp_path, phys=True)

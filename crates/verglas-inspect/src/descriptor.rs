@@ -32,9 +32,9 @@ pub struct DescriptorContents {
     pub viewing_distance: Option<f64>,
     /// Radius of an atom in templates, Å.
     pub atom_radii: Option<f64>,
-    /// Which atoms of a model count in templates.
+    /// Which atoms of a model templates are made from.
     pub atom_selection: Option<String>,
-    /// Whether residues stand for atoms in templates.
+    /// Whether templates are made from residues instead of atoms.
     pub use_protein_residue_model: bool,
     /// Shape of an atom in templates.
     pub atom_shape: &'static str,

@@ -13,7 +13,7 @@ use crate::particle::{Pairing, ParticleTable};
 pub struct PlanSettings {
     /// Most images per stack.
     pub batch_size: usize,
-    /// No stack mixes image files.
+    /// Don't mix image files within a stack.
     pub keep_files_apart: bool,
     /// Stop after so many stacks.
     pub max_stacks: Option<usize>,

@@ -135,7 +135,7 @@ pub struct ConvertSettings {
     pub byte_sign: ByteSign,
     /// How pixels are stored, where the MRC headers' mode is wrong; `None`: the mode counts.
     pub pixel_type: Option<PixelType>,
-    /// No stack mixes image files.
+    /// Don't mix image files within a stack.
     pub keep_files_apart: bool,
     /// Whether the physical stacks are written.
     pub physical: bool,

@@ -64,7 +64,7 @@ pub struct TemplateJobSettings {
     pub topology: Option<PathBuf>,
     /// What atoms weigh.
     pub atom_mass: AtomMass,
-    /// Whether the mean over the box is taken out of each template.
+    /// Whether to subtract the mean over the box from each template.
     pub remove_mean: bool,
     /// The origin.
     pub center: Center,

@@ -49,7 +49,7 @@ fn at(sorted: &[f64], share: f64) -> f64 {
     }
 }
 
-/// exp(−Σ w ln w): how many structures of equal weights are as mixed as these.
+/// exp(−Σ w ln w): how many structures of equal weight would be equally mixed.
 pub fn effective_number(weights: &[f64]) -> f64 {
     let entropy: f64 = weights.iter().filter(|weight| **weight > 0.0).map(|weight| -weight * weight.ln()).sum();
     entropy.exp()
