@@ -77,7 +77,7 @@ MEANINGS = {
     "contrast": '``"blob-sign"`` multiplies each image by its ``blob/sign``, ``"invert"`` by −1.',
     "mode0": '``"unsigned"``: 8-bit MRC data are 0 to 255.',
     "pixel_type": 'How pixels are stored, such as ``"float64"``, where the MRC headers are wrong.',
-    "defocus_angle_axis": '``"rows"`` writes the defocus angle as CryoLike\'s CTF needs it for astigmatic images.',
+    "defocus_angle_axis": '``"rows"`` writes the defocus angle in the form that CryoLike\'s CTF needs for astigmatic images.',
     "keep_files_apart": "Don't mix image files within a stack.",
     "physical": "Whether to write the physical images (``phys/``).",
     "skip_unreadable": "Leave out images that can't be read or normalised, and list them in ``skipped.star``.",

@@ -49,14 +49,14 @@ def tell_checked(job: PreparedJob) -> None:
 
 def run(job: PreparedJob, output: str, progress: Progress, total: int, unit: str = "images") -> str:
     """Runs a job whose findings were reported, and passes on new warnings; returns its summary as JSON."""
-    n_told = len(job.warnings)
+    n_reported = len(job.warnings)
     try:
         with listener(progress, total, unit) as tell:
             summary = job.run(output, tell)
     except BaseException:
-        # What came up on the way is told all the same; made an error, it hides no other.
+        # New warnings are passed on in any case; one turned into an error doesn't hide the original one.
         with contextlib.suppress(VerglasWarning):
-            warn_all(job.warnings[n_told:])
+            warn_all(job.warnings[n_reported:])
         raise
-    warn_all(job.warnings[n_told:])
+    warn_all(job.warnings[n_reported:])
     return summary

@@ -20,7 +20,7 @@ from ._report import VerglasWarning, warn_all
 LOCK_PAUSE_S = 2.0
 #: for so long. A worker that was given up for lost may still be at work.
 LOCK_PATIENCE_S = 600.0
-#: Shards per thread of the cluster, unless told otherwise: fast workers make more of them than slow ones.
+#: Shards per thread of the cluster, by default: fast workers make more of them than slow ones.
 SHARDS_PER_THREAD = 4
 #: What is wrong with the input is wrong on every worker: no task is tried again because of it.
 LASTING = (ValueError, TypeError, FileNotFoundError)

@@ -173,7 +173,7 @@ def convert(
     if settings["threads"] is None:
         settings["threads"] = 1
     source = _convert._any_input(_convert._paths(inputs), _convert._paths(images), job)
-    # Wrong words are told here, before anything is sent.
+    # Wrong arguments are reported here, before anything is sent.
     _convert._settings(params_input, shard=None, **settings)
     work = _Conversion(os.fsdecode(folder_output), os.getcwd(), source, params_input, settings)
 
