@@ -19,7 +19,7 @@ pub struct FinishedFile {
     pub crc32: u32,
 }
 
-/// A file being written beside its final name, removed again if it is dropped before [`PartialFile::publish`].
+/// A file being written next to its final name, removed again if it is dropped before [`PartialFile::publish`].
 #[derive(Debug)]
 pub struct PartialFile {
     file: File,
@@ -46,8 +46,9 @@ pub fn whole_name(name: &str) -> &str {
 }
 
 impl PartialFile {
-    /// Starts the file that will be `path`, under a temporary name that nothing else has: two processes that write one
-    /// file don't meet, and nothing is written through a link.
+    /// Starts the file that will become `path`, under a temporary name that nothing else uses: two processes that
+    /// write the
+    /// same file don't collide, and nothing is written through a link.
     ///
     /// # Errors
     /// When the folder can't be written.

@@ -21,7 +21,7 @@ pub fn share_work(n_threads: usize, work: impl Fn() + Sync) {
     });
 }
 
-/// How many threads compute unless told otherwise: as many as processors were allotted to this process, which may be
+/// How many threads compute by default: as many as processors were allotted to this process, which may be
 /// fewer than the machine has.
 ///
 /// The smallest of what the operating system allows (the processors that the process may run on, and the quota of its

@@ -1,4 +1,4 @@
-//! From particle metadata and image stacks to polar Fourier stacks: the modules stand in the order in which a particle
+//! From particle metadata and image stacks to polar Fourier stacks: the modules are in the order in which a particle
 //! meets them.
 
 pub mod box_reach;

@@ -26,7 +26,7 @@ pub enum PixelSizeSource {
 }
 
 impl PixelSizeSource {
-    /// What to call it in a message.
+    /// Its name in a message.
     pub fn said(self) -> Text {
         match self {
             Self::Caller => Segment::Caller.into(),
@@ -45,7 +45,7 @@ pub(crate) struct StatedPixelSizes {
     pub(crate) metadata: Option<f64>,
     /// The descriptor's, divided by the downsampling factor.
     pub(crate) descriptor: Option<[f64; 2]>,
-    /// The descriptor's own, where downsampling makes it another: to be shown beside that.
+    /// The descriptor's own, if downsampling changes it: to be shown next to the other.
     pub(crate) downsampled: Option<[f64; 2]>,
     pub(crate) detector: Option<f64>,
     /// Of the first image file, if positive and not 1.
@@ -61,7 +61,7 @@ impl StatedPixelSizes {
     }
 }
 
-/// What a column that does not count says, in words: `rlnPixelSize 1.6`.
+/// The value of a column that is not used, in words: `rlnPixelSize 1.6`.
 fn said(other: &OtherPixelSize) -> String {
     let [least, greatest] = other.range;
     if least == greatest {
@@ -81,8 +81,8 @@ pub(crate) fn not_known(others: &[OtherPixelSize]) -> Error {
     error.with_hint("give it with " + Hint::Give(Setting::PixelSize))
 }
 
-/// Tells of columns that say something of the pixel size and do not count, where that may matter: where the MRC header is
-/// all that was gone by, and where the images' own size is another than the one used.
+/// Warns of columns that hint at a pixel size but are not used, where that may matter: if the MRC header was
+/// the only source, and if the images' own size differs from the one used.
 pub(crate) fn report_others(
     others: &[OtherPixelSize],
     chosen: [f64; 2],

@@ -1,4 +1,4 @@
-//! What an earlier run left in the output folder, and whether this one may go on from there.
+//! What an earlier run left in the output folder, and whether this one may continue from there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -19,7 +19,7 @@ use crate::{Existing, Shard};
 /// How many files are listed.
 const MOST_LISTED: usize = 10;
 
-/// What a run may go on from.
+/// The state that a run may continue from.
 #[derive(Debug, Default)]
 pub struct Earlier {
     /// The manifest of an earlier run that was asked the same of the same input, or that finished nothing.
@@ -28,14 +28,16 @@ pub struct Earlier {
     pub units: Vec<usize>,
 }
 
-/// Decides whether a run may go on with what is in the folder, and takes the folder, or a shard's part of it, by writing
-/// its manifest where there is none. `new` is that manifest, before the first unit; `own` are the units of this run.
+/// Decides whether a run may continue with what is in the folder, and claims the folder, or a shard's part of it, by
+/// writing its manifest if there is none. `new` is that manifest, before the first unit; `own` are the units of this
+/// run.
 ///
-/// Shards that begin at the same moment do this one after the other, so two of different settings never both go on.
+/// Shards that start at the same moment do this one after the other, so two with different settings never both
+/// continue.
 ///
 /// # Errors
-/// When units are there of a run that was asked something else, or of which nothing is known; when another shard was asked
-/// for something else; when it is stopped.
+/// When there are units of a run with other settings, or units of unknown origin; when another shard has other
+/// settings; when it is stopped.
 pub fn claim(output: &OutputFolder, new: &mut Manifest, own: Range<usize>, stop: &StopFlag) -> Result<Earlier> {
     let alone = output.lock_start(stop)?;
     if alone.is_some() {
@@ -83,7 +85,7 @@ pub fn claim(output: &OutputFolder, new: &mut Manifest, own: Range<usize>, stop:
         new.skipped_list = old.as_ref().map(|old| old.skipped_list.clone()).unwrap_or_default();
         say_who_runs(&mut new.run);
         new.write(output.root())?;
-        // Without locks another may have come to this point at the same moment; then neither goes on.
+        // Without locks, another run may have reached this point at the same moment; then neither continues.
         if alone.as_ref().is_some_and(|alone| !alone.is_exclusive)
             && let Err(error) = refuse_other_shards(output, new, true)
         {
@@ -121,7 +123,7 @@ pub fn make_way(
         (Existing::Resume, _) | (Existing::Refuse, Some(_)) => {
             let earlier = claim(output, manifest, own.clone(), stop)?;
             let recorded = earlier.manifest.map(|old| old.stacks).unwrap_or_default();
-            // What was published and not recorded, for the run was killed right then, is made anew.
+            // What was published but not recorded, because the run was killed just then, is made again.
             let kept = recorded
                 .into_iter()
                 .filter(|unit| earlier.units.contains(&unit.number) && has_its_sizes(output, unit))
@@ -141,7 +143,8 @@ pub fn has_its_sizes(output: &OutputFolder, unit: &StackRecord) -> bool {
     unit.files.iter().all(has_its_size)
 }
 
-/// Files of units that this plan has not: nobody would ever look at them, and whoever reads all units would read them.
+/// Files of units that are not in this plan: nothing would check them, but anything that reads all units would read
+/// them.
 fn refuse_strays(output: &OutputFolder, files: &[UnitFile], n_units: usize) -> Result<()> {
     let strays: Vec<&UnitFile> = files.iter().filter(|file| file.unit >= n_units).collect();
     if strays.is_empty() {

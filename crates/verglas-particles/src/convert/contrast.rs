@@ -8,7 +8,7 @@ use crate::particle::ParticleTable;
 use crate::plan::StackPlan;
 use crate::settings::Contrast;
 
-/// Tells how many particles of the plan are stored with the other contrast, and what becomes of them.
+/// Warns how many particles of the plan are stored with inverted contrast, and what is done about it.
 ///
 /// # Errors
 /// When the sign is to be applied and the metadata have none, or one that is neither 1 nor −1.

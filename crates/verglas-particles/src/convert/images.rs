@@ -58,7 +58,7 @@ pub(super) fn find_images(
     for (image, path) in needed.into_iter().zip(located) {
         paths[image] = path;
     }
-    // The first file's header may decide the pixel size, of all shards alike.
+    // The first file's header may decide the pixel size, for all shards alike.
     let first = plan.stacks().first().map(|_| table.image[plan.particle(0)] as usize);
     for (image, path) in paths.iter_mut().enumerate() {
         if n_images[image] == 0 && Some(image) != first {
@@ -71,7 +71,7 @@ pub(super) fn find_images(
     FoundImages { files, n_images, box_size }
 }
 
-/// Tells of stacks of which no image is left.
+/// Reports stacks that would have no image left.
 pub(super) fn refuse_empty_stacks(
     table: &ParticleTable,
     plan: &StackPlan,
@@ -102,7 +102,7 @@ pub(super) fn refuse_empty_stacks(
     );
 }
 
-/// The first header's pixel size, if it means anything: zero and one are what programs write that know none.
+/// The first header's pixel size, if it means anything: zero and one are written by programs that don't know it.
 pub(super) fn header_pixel_size(files: &[std::result::Result<ImageFile, Unreadable>]) -> Option<[f64; 2]> {
     files.iter().flatten().find_map(meaningful_pixel_size)
 }
@@ -113,8 +113,8 @@ fn meaningful_pixel_size(file: &ImageFile) -> Option<[f64; 2]> {
     (x > 0.0 && y > 0.0 && x != 1.0 && y != 1.0).then_some([y, x])
 }
 
-/// Compares the pixel size that was chosen with what the headers state. Where they are all that states one, they must
-/// agree; else those that differ are only told of.
+/// Compares the chosen pixel size with the headers'. If they are the only source, they must
+/// agree; otherwise those that differ give a warning.
 ///
 /// # Errors
 /// When headers are all there is, and they differ.

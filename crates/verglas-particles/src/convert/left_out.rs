@@ -1,8 +1,10 @@
-//! The images that were left out: when all stacks are there they are told of, and listed for all shards in a STAR file that
+//! The images that were left out: when all stacks are done, they are reported, and listed for all shards in a STAR
+//! file that
 //! RELION reads.
 //!
-//! Of an indexed STAR file the rows stand there as they were, with the optics groups before them and two new columns
-//! behind: the row's number, and why its image was left out. Other input has no such rows; then image, row and reason
+//! For an indexed STAR file, the list has the original rows, with the optics groups before them and two new columns
+//! at the end: the row's number, and why its image was left out. Other input has no such rows; then image, row and
+//! reason
 //! are all that is listed.
 
 use std::collections::{BTreeMap, HashMap};
@@ -34,7 +36,7 @@ const SOURCE: &str = "verglasMetadataFile";
 const RELION_VERSION: &str = "version 30001";
 
 impl Conversion {
-    /// Lists the images that were left out, and tells of them, if there are any.
+    /// Lists and reports the images that were left out, if there are any.
     pub(super) fn list_left_out(
         &self,
         output: &OutputFolder,
@@ -60,10 +62,10 @@ impl Conversion {
         self.write_list(output, recorder)
     }
 
-    /// Writes the list of what this run left out, and of what other shards did that came to this point.
+    /// Writes the list of what this run left out, and of what other shards left out that have reached this point.
     ///
-    /// Whoever writes last has seen all others that write one: each says in its manifest what it left out, then writes the
-    /// list, then looks whether others have come meanwhile.
+    /// The last one to write has seen all others: each records in its manifest what it left out, then writes the
+    /// list, then checks whether others have arrived meanwhile.
     fn write_list(&self, output: &OutputFolder, recorder: &Recorder<'_>) -> Result<()> {
         let (shard, own, was_written) =
             recorder.edit(|manifest| (manifest.shard, manifest.skipped.clone(), !manifest.skipped_list.is_empty()));
@@ -75,7 +77,7 @@ impl Conversion {
             let mut all = [&own[..], &others[..]].concat();
             all.sort_by_key(SkippedImage::place);
             if all.is_empty() {
-                // What this shard once left out it has now, and the others have all of theirs.
+                // What this shard left out earlier is now included, and the others' lists are complete.
                 output.remove_shared_file(SKIPPED)?;
                 recorder.edit(|manifest| manifest.skipped_list.clear());
             } else {
@@ -99,7 +101,7 @@ impl Conversion {
     }
 }
 
-/// What other shards left out, of those that have come to list it; a run without shards has no others.
+/// What other shards left out, of those that have reached this point; a run without shards has no others.
 fn left_out_by_others(output: &OutputFolder, own: Option<Shard>) -> Result<Vec<SkippedImage>> {
     let mut left_out = Vec::new();
     for (shard, path) in manifest_paths(output.root())? {
@@ -156,8 +158,8 @@ impl Conversion {
     }
 }
 
-/// The rows as they stand in the STAR file at `path`; `None` where the new columns' names are taken, or the only particle
-/// stands as keys and values.
+/// The original rows of the STAR file at `path`; `None` if the new columns' names are taken, or if the only particle
+/// is written as keys and values.
 fn with_own_rows(path: &Path, skipped: &[SkippedImage]) -> Result<Option<Vec<u8>>> {
     let in_file = |error| Error::from_format(path, error);
     let by_row: BTreeMap<u64, &SkippedImage> = skipped.iter().map(|image| (u64::from(image.row), image)).collect();

@@ -22,9 +22,9 @@ struct Degenerates {
     constant: Vec<usize>,
     not_finite: Vec<usize>,
     unreadable: Vec<(usize, Error)>,
-    /// What no option allows to leave out.
+    /// Errors that no option allows to skip.
     fatal: Vec<(usize, Error)>,
-    /// What the pixels of each file look like.
+    /// How the pixels of each file look.
     stored: StoredLooks,
 }
 
@@ -122,7 +122,7 @@ impl Conversion {
         self.tell(error, true, findings);
     }
 
-    /// What may be left out, if the user says so, is a warning then.
+    /// What the user allows to leave out is then a warning.
     fn tell(&self, error: Error, may_be_left_out: bool, findings: &mut Findings) {
         if may_be_left_out && self.settings.skip_unreadable {
             findings.warn("image-unreadable", error.message().clone() + "\n  it would be left out");

@@ -39,12 +39,12 @@ impl Conversion {
     ///
     /// # Errors
     /// When the folder can't be used, an image can't be read or normalised, or the disk refuses. Stacks that were
-    /// whole by then stay; nothing else is left under a final name.
+    /// whole by then are kept; nothing else is left under a final name.
     pub fn run(&self, output: impl AsRef<Path>) -> Result<Summary> {
         self.run_with(output, &Silent, &StopFlag::new(false))
     }
 
-    /// [`Conversion::run`], told to `observer` while it goes on, and stopped between images once `stop` is set.
+    /// [`Conversion::run`] with progress sent to `observer`; stopped between images once `stop` is set.
     ///
     /// # Errors
     /// As [`Conversion::run`], and of the kind [`ErrorKind::Interrupted`] when it was stopped.
@@ -72,7 +72,7 @@ impl Conversion {
         output.check(self.settings.existing)?;
         let transform = self.settings.backend.plan::<T>(&self.descriptor)?;
         let (_lock, no_locks) = output.lock()?;
-        // Nobody else writes here from now on, so what is found now stays as it is.
+        // No other process writes here from now on, so the state found now does not change.
         output.check(self.settings.existing)?;
         let mut warnings = self.warnings.clone();
         if let Some(warning) = no_locks {
@@ -182,7 +182,7 @@ impl Conversion {
     }
 }
 
-/// What is told of stacks that were altered since they were made.
+/// The warning about stacks that were altered since they were made.
 fn altered_stacks(altered: &[usize]) -> Option<Warning> {
     /// How many are listed.
     const MOST_LISTED: usize = 10;
@@ -201,7 +201,7 @@ fn altered_stacks(altered: &[usize]) -> Option<Warning> {
     Some(Warning { code: "stack-altered", message: message.into() })
 }
 
-/// What all threads share.
+/// State shared by all threads.
 struct Shared<'a, T: Real> {
     conversion: &'a Conversion,
     output: &'a OutputFolder,

@@ -34,7 +34,7 @@ pub(super) struct ActiveStack {
     pictures: Option<Mutex<StackPictures>>,
 }
 
-/// What remains of an image once its values are written.
+/// What is kept of an image once its values are written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ImageRecord {
     pub(super) fourier_crc: u32,
@@ -42,12 +42,12 @@ pub(super) struct ImageRecord {
     pub(super) scales: ImageScales,
 }
 
-/// What came of an image.
+/// The outcome for an image.
 #[derive(Debug, Clone)]
 pub(super) enum ImageOutcome {
     /// Its values are in their place.
     Written(ImageRecord),
-    /// It can't be read or normalised, for this reason, and the user said to leave such images out.
+    /// It can't be read or normalised, for this reason, and the user allows leaving such images out.
     LeftOut(String),
 }
 
@@ -91,7 +91,7 @@ impl Conversion {
         stack.positions.clone().map(|position| self.plan.particle(position) as u32).collect()
     }
 
-    /// What the metadata file of a stack says.
+    /// The contents of a stack's metadata file.
     pub(super) fn stack_metadata<'a>(
         &'a self,
         stack: &PlannedStack,
@@ -137,8 +137,8 @@ impl ActiveStack {
         })
     }
 
-    /// Writes the values of consecutive images, from image `first` of the stack on. What stands in the place of those
-    /// that are left out does not matter.
+    /// Writes the values of consecutive images, from image `first` of the stack on. The places of images
+    /// that are left out may hold anything.
     pub(super) fn write_images(
         &self,
         first: usize,

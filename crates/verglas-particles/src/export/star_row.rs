@@ -9,7 +9,7 @@ use verglas_formats::star::{Block, Row};
 use super::column::NewColumn;
 use super::pose::StarPoses;
 
-/// What the rows get.
+/// What is added to the rows.
 #[derive(Debug)]
 pub(super) struct StarColumns<'a> {
     /// Columns of the source with other values, by their places in the block, ascending.

@@ -23,9 +23,9 @@ pub(crate) struct BoxSize(pub(crate) usize);
 /// How pixels are stored, where headers don't say it or say it wrongly.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StoredPixels {
-    /// What 8-bit data are.
+    /// How to read 8-bit data.
     pub(crate) mode0: Mode0,
-    /// What all data are, whatever the mode.
+    /// The type of all data, whatever the mode.
     pub(crate) pixel_type: Option<PixelType>,
 }
 
@@ -263,7 +263,7 @@ fn check_boxes(files: &[Result<ImageFile, Unreadable>], findings: &mut Findings)
     boxes.first().and_then(|(side, ..)| usize::try_from(*side).ok()).map(BoxSize)
 }
 
-/// What is odd about files that are read all the same: each kind told once.
+/// Oddities of files that are read anyway: each kind reported once.
 #[derive(Debug, Default)]
 struct Oddities {
     kinds: Vec<(String, PathBuf, usize)>,

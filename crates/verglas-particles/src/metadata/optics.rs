@@ -41,7 +41,7 @@ impl JoinedColumns {
 
 /// Joins the blocks of a STAR file.
 ///
-/// A value that stands in both blocks counts from the particle row, as RELION reads it; differing values are reported
+/// For a value that is in both blocks, the particle row's is used, as in RELION; differing values are reported
 /// once per column.
 ///
 /// # Errors

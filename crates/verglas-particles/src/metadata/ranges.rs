@@ -1,7 +1,7 @@
-//! What values of the CTF can be, and what they are likely to be: one table for every kind of metadata.
+//! The possible and the likely values of the CTF: one table for every kind of metadata.
 //!
-//! What no microscope has is an error. What none is known to have is told, with the unit that is wanted and the likely
-//! slip.
+//! Impossible values are errors. Unlikely values give a warning with the expected unit and the likely
+//! mistake.
 
 use std::f64::consts::PI;
 
@@ -10,7 +10,7 @@ use crate::particle::Column;
 use verglas_core::error::Error;
 use verglas_core::findings::{Findings, counted, shown};
 
-/// What a column holds.
+/// The quantity in a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Quantity {
     /// kV.
@@ -35,12 +35,12 @@ pub(super) struct Measured<'a> {
 /// The least and the greatest of what is possible, and of what is likely.
 struct Range {
     is_possible: fn(f64) -> bool,
-    /// What [`Range::is_possible`] says, in words.
+    /// The condition of [`Range::is_possible`], in words.
     possible: &'static str,
     /// Compared with the value, or with its size where the sign means nothing.
     likely: [f64; 2],
     of_size: bool,
-    /// What `likely` says, in words.
+    /// The condition of `likely`, in words.
     expected: String,
 }
 
@@ -76,7 +76,7 @@ impl Quantity {
         }
     }
 
-    /// What a value that is out of range most likely is, if that can be said.
+    /// The most likely mistake behind a value out of range, if one is known.
     fn slip(self, value: f64) -> Option<&'static str> {
         let size = value.abs();
         match self {

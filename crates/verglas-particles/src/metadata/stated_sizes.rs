@@ -1,4 +1,4 @@
-//! What says something of the pixel size and does not count: told where nothing better is there.
+//! Columns that hint at a pixel size but are not used: reported if there is nothing better.
 
 use crate::particle::{Column, OtherPixelSize};
 

@@ -1,4 +1,4 @@
-//! Physical images one after the other, so that whoever transforms them gets many at once.
+//! Physical images one after the other, so that the transform gets many at once.
 
 use std::ops::Range;
 
@@ -40,7 +40,7 @@ impl PhysicalImages {
     /// When it can't be normalised; the place stays empty then.
     ///
     /// # Panics
-    /// If there is no such place, or the image has another size.
+    /// If the place does not exist, or the image has a different size.
     pub fn normalize(&mut self, index: usize, image: DownsampledImage<'_>) -> Result<(), Degenerate> {
         self.normalizations[index] = None;
         let (_, normalization) = apply_normalization(image, &mut self.pixels[place(index, self.pixels_per_image)])?;
@@ -69,7 +69,7 @@ impl PhysicalImages {
             .flatten()
     }
 
-    /// The pixels of the first `n` places; what stands where no image is does not matter.
+    /// The pixels of the first `n` places; places without an image may hold anything.
     pub fn pixels(&self, n: usize) -> &[f32] {
         &self.pixels[..n * self.pixels_per_image]
     }

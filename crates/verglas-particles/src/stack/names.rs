@@ -56,7 +56,7 @@ impl StackNames {
 /// The list of the images that were left out, by all shards together.
 pub const SKIPPED: &str = "skipped.star";
 
-/// What a conversion calls its files; its units are stacks.
+/// The names of a conversion's files; its units are stacks.
 #[derive(Debug)]
 pub struct ConversionFiles;
 

@@ -9,7 +9,7 @@ use verglas_run::verify::Problem;
 use super::found::Verification;
 use super::stack::StackContents;
 
-/// Counts images, and finds rows that stand in two stacks.
+/// Counts images, and finds rows that appear in two stacks.
 pub(super) fn check_images(
     parts: &[Manifest],
     records: &BTreeMap<usize, (&Manifest, &StackRecord)>,

@@ -33,10 +33,11 @@ use verglas_run::shard::Shard;
 pub use verglas_run::verify::Problem;
 use verglas_run::verify::{MOST_LISTED, changed_inputs, how_it_ended, listed, read_parts};
 
-/// Looks at the output folder at `folder`, on all processors allotted to the process. `observer` is told of each stack's images.
+/// Verifies the output folder at `folder`, on all processors allotted to the process. `observer` is called for each
+/// stack's images.
 ///
 /// # Errors
-/// When the folder can't be read or holds no manifest. What is wrong with what it holds is told in the result.
+/// When the folder can't be read or holds no manifest. Faults of its contents are in the result.
 pub fn verify(folder: &Path, observer: &dyn Observer) -> Result<Verification> {
     let n_threads = default_threads();
     verify_on(folder, n_threads, observer, &AtomicBool::new(false))

@@ -18,7 +18,7 @@ use crate::stack::{ConversionFiles, StackColumns, StackNames, keys};
 
 use crate::convert::RecordedConversion;
 
-/// What was found of a stack.
+/// The findings about a stack.
 #[derive(Debug)]
 pub(super) struct StackFound {
     pub(super) problems: Vec<Problem>,
@@ -27,7 +27,7 @@ pub(super) struct StackFound {
     pub(super) contents: Option<StackContents>,
 }
 
-/// What its metadata say.
+/// The contents of its metadata.
 #[derive(Debug)]
 pub(super) struct StackContents {
     pub(super) descriptor: ImageDescriptor,
@@ -77,7 +77,7 @@ pub(super) fn check_stack(
         let go_on = || !stop.load(Ordering::Relaxed);
         found.problems.extend(compare_file(&folder.join(&file.name), file, &mut found.n_bytes, go_on));
     }
-    // What is broken already is not looked into.
+    // What is already broken is not checked further.
     if found.problems.is_empty() {
         match check_contents(folder, part, &settings, stack, &names, with_rows) {
             Ok((contents, problems)) => {
@@ -164,7 +164,7 @@ fn check_contents(
     Ok((StackContents { descriptor, rows }, problems))
 }
 
-/// What the manifest's settings and a stack's metadata both say, and say differently: what, as asked, as it is there.
+/// Settings in the manifest that differ from a stack's metadata: the name, the value requested, the value found.
 fn differing_settings(
     settings: &RecordedConversion,
     descriptor: &ImageDescriptor,

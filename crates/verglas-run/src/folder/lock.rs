@@ -1,7 +1,8 @@
 //! One run at a time: kernel locks, which are gone when the process that holds them dies, however it dies.
 //!
 //! A run that makes all stacks locks the folder for itself. Runs that make shards share the folder's lock, and each locks
-//! its shard for itself. The locks are on files, for network file systems lock nothing else; the last one to let go
+//! its shard for itself. The locks are on files, because network file systems can't lock anything else; the last one
+//! to let go
 //! removes the file.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -40,7 +41,7 @@ const START_WAIT: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(crate) struct StartLock {
     held: Option<HeldLock>,
-    /// Whether nobody else can have it; not so where the file system has no locks.
+    /// Whether the lock is exclusive; not so where the file system has no locks.
     pub(crate) is_exclusive: bool,
 }
 
@@ -71,7 +72,7 @@ impl Drop for StartLock {
     }
 }
 
-/// What came of asking for a lock.
+/// The result of requesting a lock.
 #[derive(Debug)]
 pub struct Locked {
     pub lock: FolderLock,
@@ -152,10 +153,10 @@ impl HeldLock {
                     return Ok(Self { file, path, kind });
                 }
             }
-            // Whoever held it before may have removed the file meanwhile: then this one is nobody's.
+            // The previous holder may have removed the file meanwhile: then this lock is on a file that is gone.
             if is_still_at(&file, &path) {
                 if kind == Kind::Alone {
-                    // Only for the message to whoever comes second; nothing depends on it.
+                    // Only for the message to the second process; nothing depends on it.
                     let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", this_process()));
                 }
                 return Ok(Self { file, path, kind });
@@ -173,7 +174,7 @@ impl HeldLock {
     }
 }
 
-/// Opens a lock file, a new one if there is none. A link is not followed, for this file is written to.
+/// Opens a lock file, creating it if necessary. A link is not followed, because this file is written to.
 fn open_lock_file(path: &Path) -> std::io::Result<File> {
     let no_follow = OFlags::NOFOLLOW.bits() as i32;
     let file =

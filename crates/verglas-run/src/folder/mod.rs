@@ -32,7 +32,7 @@ pub struct OutputFolder {
     /// The part of the units that the run makes.
     shard: Option<Shard>,
     files: Arc<dyn JobFiles>,
-    /// What the folders were when the run took them.
+    /// The identities of the folders when the run took them.
     identity: Arc<Mutex<Vec<KnownFolder>>>,
 }
 
@@ -59,8 +59,9 @@ impl OutputFolder {
         &self.root
     }
 
-    /// Checks, without changing anything, that a run may write here. Whether what is there belongs to the same plan is
-    /// seen later, when the plan is known.
+    /// Checks, without changing anything, that a run may write here. Whether the existing files belong to the same
+    /// plan is
+    /// checked later, when the plan is known.
     ///
     /// A folder is not empty when it holds a folder or a file of the job's names, or `manifest*.json`.
     ///
@@ -117,7 +118,7 @@ impl OutputFolder {
         check_writable(&self.root)
     }
 
-    /// Whether a run of these parts may go on with a folder that holds manifests of these names.
+    /// Whether a run with these parts may continue in a folder that holds manifests of these names.
     fn check_parts(&self, names: &[String]) -> Result<()> {
         let of = |shard: Option<Shard>| shard.map(Shard::of);
         let other =
@@ -270,7 +271,8 @@ impl OutputFolder {
         Ok(there)
     }
 
-    /// Temporary files of manifests, and of files that all shards write: of all runs where this is the only one, else of
+    /// Temporary files of manifests, and of files that all shards write: of all runs if this is the only one,
+    /// otherwise of
     /// this shard's manifest only.
     fn partial_shared_files(&self, names: &[String]) -> Vec<PathBuf> {
         let is_mine = |whole: &str| match self.shard {
@@ -297,7 +299,7 @@ impl OutputFolder {
             .collect())
     }
 
-    /// What the job calls its files.
+    /// The names of the job's files.
     pub fn files(&self) -> &dyn JobFiles {
         &*self.files
     }
@@ -376,7 +378,7 @@ impl OutputFolder {
             if is_recorded {
                 return true;
             }
-            // Another shard may just have replaced it, and may have been the only one to know it.
+            // Another shard may just have replaced it, and may have been the only one to record it.
             there = record().filter(|now| *now != found);
         }
         false
@@ -412,7 +414,7 @@ fn make_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|error| Error::io(format_args!("cannot make `{}`", folder.display()), &error))
 }
 
-/// Tries to make a file: permissions alone don't tell about read-only file systems and quotas.
+/// Tries to make a file: permissions alone don't reveal read-only file systems and quotas.
 fn check_writable(folder: &Path) -> Result<()> {
     // A file without a name: nothing is left of it, however this process ends.
     tempfile::tempfile_in(folder)

@@ -1,4 +1,4 @@
-//! What differs between what was asked and read before and what is asked and read now.
+//! How settings and inputs differ between an earlier run and this one.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ const SAME_TIME_S: f64 = 1e-6;
 /// How many inputs of one kind are listed.
 const MOST_LISTED: usize = 10;
 
-/// What was asked differently, one line each with the old and the new value; the program's version counts too.
+/// Differences of the settings, one line each with the old and the new value; the program's version counts too.
 pub fn differing_settings(old: &Manifest, new: &Manifest) -> Vec<String> {
     let mut differences = Vec::new();
     let mut compare = |name: &str, old: String, new: String| {
@@ -66,7 +66,7 @@ pub fn differing_settings(old: &Manifest, new: &Manifest) -> Vec<String> {
     differences
 }
 
-/// The input in words. Image files of pairs count as they are written, for the stacks name them so.
+/// The input in words. Image files of pairs are compared as written, because the stacks name them so.
 fn show_input(manifest: &Manifest, input: &InputRecord) -> String {
     let at = |path: &RecordedPath| format!("`{}`", plain_path(&manifest.resolve(path)).display());
     match input {
@@ -86,7 +86,8 @@ fn show_input(manifest: &Manifest, input: &InputRecord) -> String {
     }
 }
 
-/// The files that were read before and are others now, one line each; `with_images` says whether image files count.
+/// The files that were read before and have changed, one line each; `with_images` says whether image files are
+/// compared.
 /// A descriptor counts among the settings.
 pub fn differing_inputs(old: &Manifest, new: &Manifest, with_images: bool) -> Vec<String> {
     let counts = |input: &&InputFile| match input.role {
@@ -99,7 +100,7 @@ pub fn differing_inputs(old: &Manifest, new: &Manifest, with_images: bool) -> Ve
         new.inputs.iter().filter(counts).map(|input| (plain_path(&new.resolve(&input.path)), input)).collect();
     for before in old.inputs.iter().filter(counts) {
         let path = plain_path(&old.resolve(&before.path));
-        // Files that stand twice in the list are one.
+        // Files that are listed twice are compared once.
         let Some(now) = now.get_mut(&path) else {
             differences.push(format!("`{}` was read before, but is not now", path.display()));
             continue;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A path as the user or a metadata file wrote it.
 ///
-/// In the file it is text. One that is no UTF-8 is an object: `hex`, its bytes, and `text`, the same for people.
+/// In the file it is text. A path that is not UTF-8 is an object: `hex`, its bytes, and `text`, the same for people.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RecordedPath(pub PathBuf);
 

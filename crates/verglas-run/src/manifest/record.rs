@@ -40,7 +40,7 @@ pub struct Manifest {
     pub plan: PlanRecord,
     /// The files that were read, as they were when the run began: metadata, descriptor, images.
     pub inputs: Vec<InputFile>,
-    /// What was told.
+    /// The warnings.
     #[serde(default)]
     pub warnings: Vec<RecordedWarning>,
     /// Images that this run was asked for, those that were left out included.
@@ -55,7 +55,7 @@ pub struct Manifest {
     pub descriptor: Option<FileRecord>,
     /// The stacks that are whole, in the order of their numbers.
     pub stacks: Vec<StackRecord>,
-    /// The list of the images that were left out (`skipped.star`), as this run wrote it; shards write it anew as more
+    /// The list of the images that were left out (`skipped.star`), as this run wrote it; shards rewrite it as more
     /// of them end, so it may be any of these or another shard's. Empty if this run left none out.
     #[serde(default)]
     pub skipped_list: Vec<FileRecord>,
@@ -73,17 +73,17 @@ pub struct Manifest {
     pub is_sealed: bool,
 }
 
-/// What was asked for.
+/// The settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedSettings {
-    /// What is read.
+    /// The input.
     pub input: InputRecord,
-    /// Everything else, by name.
+    /// All other settings, by name.
     #[serde(flatten)]
     pub others: Map<String, Value>,
 }
 
-/// What is read: kind and paths, as they were given.
+/// The input: kind and paths, as given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum InputRecord {
@@ -111,7 +111,7 @@ pub enum InputRecord {
         /// The number of the job.
         job: u64,
     },
-    /// Structures that templates are made of.
+    /// Structures that templates are made from.
     Structures {
         /// Their files, in order.
         files: Vec<RecordedPath>,
@@ -122,14 +122,15 @@ pub enum InputRecord {
         particles: RecordedPath,
         /// The folder of the templates.
         templates: RecordedPath,
-        /// What images are made from on the way; `None` where they are read from stacks.
+        /// What images are made from without stacks; `None` if they are read from stacks.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         images: Option<Box<InputRecord>>,
     },
 }
 
 impl InputRecord {
-    /// What is counted in the output, and what that is divided into: images in stacks, templates in structures, comparisons of
+    /// The nouns for what the output counts, and for what that is divided into: images in stacks, templates in
+    /// structures, comparisons of
     /// an image with a template at a displacement in units of a structure and a stack.
     pub fn nouns(&self) -> [&'static str; 2] {
         match self {
@@ -151,7 +152,7 @@ pub struct PlanRecord {
     pub crc32: String,
 }
 
-/// What a file was read for.
+/// Why a file was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InputRole {
@@ -170,7 +171,7 @@ pub enum InputRole {
 pub struct InputFile {
     /// The file as it was opened, seen from [`Manifest::working_dir`].
     pub path: RecordedPath,
-    /// What for; manifests of early versions don't say.
+    /// Why; missing in manifests of early versions.
     #[serde(default)]
     pub role: Option<InputRole>,
     /// Its size; `None` if that could not be had.
@@ -182,12 +183,12 @@ pub struct InputFile {
     pub sha256: Option<String>,
 }
 
-/// Something that the user was told.
+/// A warning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedWarning {
     /// A fixed name for scripts.
     pub code: String,
-    /// What was told.
+    /// The message.
     pub message: String,
 }
 
@@ -196,7 +197,7 @@ pub struct RecordedWarning {
 pub struct StackRecord {
     /// Its number, from 0.
     pub number: usize,
-    /// What is counted in it: images, templates, comparisons ([`InputRecord::nouns`]).
+    /// How much it counts: images, templates, comparisons ([`InputRecord::nouns`]).
     pub n_images: usize,
     /// Its files.
     pub files: Vec<FileRecord>,
@@ -232,7 +233,7 @@ pub struct SkippedImage {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunRecord {
-    /// How it stands.
+    /// Its state.
     pub state: RunState,
     /// When the run began, seconds since 1970, UTC.
     pub started: f64,
@@ -267,11 +268,11 @@ pub struct RunRecord {
     pub bytes_written: u64,
 }
 
-/// How a run stands.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
-    /// It was going on when the manifest was written; if its process is gone, it was killed.
+    /// It was running when the manifest was written; if its process is gone, it was killed.
     #[default]
     Running,
     /// All stacks are there.
@@ -286,7 +287,7 @@ impl Manifest {
     /// Reads the manifest at `path`.
     ///
     /// # Errors
-    /// When it can't be read or is no manifest.
+    /// When it can't be read or is not a manifest.
     pub fn read(path: &Path) -> Result<Self> {
         let text = verglas_formats::read_regular(path)
             .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
@@ -381,7 +382,7 @@ impl From<&Warning> for RecordedWarning {
 }
 
 impl SkippedImage {
-    /// Where it would stand: by this, lists are in order.
+    /// The key that lists are sorted by.
     pub fn place(&self) -> (usize, u32) {
         (self.stack, self.row)
     }

@@ -2,7 +2,7 @@
 //!
 //! The file stays JSON. Its last member is `"crc32"`, the CRC-32 of all bytes before the comma in front of it.
 
-/// What a manifest's checksum says.
+/// What a manifest's checksum shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seal {
     /// The bytes are what was written.

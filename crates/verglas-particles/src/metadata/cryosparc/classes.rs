@@ -51,12 +51,12 @@ fn groups<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     classes.filter(|group| is_whole(group)).collect()
 }
 
-/// Adds the most probable class's pose, shift and pixel size as if they were `alignments3D/…`, and tells so.
+/// Adds the most probable class's pose, shift and pixel size as if they were `alignments3D/…`, and says so.
 ///
-/// Of equally probable classes the first counts.
+/// Of equally probable classes, the first is used.
 ///
 /// # Errors
-/// When a column has another number of values than its family asks for, or can't be read.
+/// When a column has a different number of values from its family's, or can't be read.
 pub(super) fn read_most_probable(
     family: &Family,
     file: &mut CsFile,

@@ -3,7 +3,7 @@
 use super::fields::Field;
 use crate::particle::{Column, SectionIndex};
 
-/// What `.cs` files say of their particles, one element per row.
+/// The columns of `.cs` files that we use, one element per row.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
     pub(super) n_rows: usize,

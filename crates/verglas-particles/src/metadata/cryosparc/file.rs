@@ -28,7 +28,8 @@ impl CsFile {
     /// Opens a file and reads its header.
     ///
     /// # Errors
-    /// When it is no `.cs` file that can be read (CSDAT and `.csg` files are refused by name), or has no rows, or more
+    /// When it is not a readable `.cs` file (CSDAT and `.csg` files are recognised and refused), or has no rows, or
+    /// more
     /// than 2³² − 1.
     pub(super) fn open(path: &Path, findings: &mut Findings) -> Result<Self> {
         let reader = CsReader::open(path).map_err(|error| Error::from_format(path, error))?;
@@ -99,7 +100,7 @@ impl CsFile {
     /// Values that can't be used go to `findings`, one error per column.
     ///
     /// # Errors
-    /// When a column is not there, or of another type or shape than CryoSPARC gives it; when the file can't be read.
+    /// When a column is missing, or has a type or shape that CryoSPARC doesn't give it; when the file can't be read.
     pub(super) fn read(&mut self, fields: &[Field], findings: &mut Findings) -> Result<Columns> {
         let path = self.path.as_path();
         let in_file = |error| Error::from_format(path, error);
@@ -174,7 +175,7 @@ impl Decoder {
         }
     }
 
-    /// Appends a block; `problem` is told of values that can't be used: row, what was found, what was expected.
+    /// Appends a block; `problem` is called for unusable values: row, what was found, what was expected.
     fn extend(
         &mut self,
         block: &CsBlock,
@@ -252,7 +253,7 @@ impl Decoder {
 }
 
 impl PathColumn {
-    /// Strips CryoSPARC's mark, which is no part of the path.
+    /// Strips CryoSPARC's mark, which is not part of the path.
     fn of(texts: CsTextBuilder) -> Self {
         let texts = texts.finish();
         let mut column = Self::default();

@@ -97,7 +97,7 @@ fn find_index(passthrough: &mut CsFile, folder: &Path, job_number: u64, batches:
     let rank = |name: &String| usual.iter().position(|usual| usual == name).unwrap_or(usual.len());
     names.sort_by(|a, b| (rank(a), a).cmp(&(rank(b), b)));
     for name in names {
-        // What is odd about a file is told when it turns out to be needed.
+        // Oddities of a file are reported once it turns out to be needed.
         let mut file = CsFile::open(&folder.join(name), &mut Findings::new())?;
         if names_batches(&mut file, batches)? {
             return Ok(Some(Index::Other(Box::new(file))));
@@ -242,7 +242,7 @@ fn pair_by_index(
     Ok(ImagedRows { columns, row, image_names, image, section, sources: sources(files) })
 }
 
-/// Tells of images that no row names: nothing else would.
+/// Warns of images that no row names: nothing else would.
 fn report_unnamed_images(
     batches: &Batches,
     image: &[u32],

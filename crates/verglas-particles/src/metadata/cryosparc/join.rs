@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(error.to_string(), text);
         let error = joined(&[7, 3], &[7, 3, 7]).0.unwrap_err();
         assert!(error.to_string().starts_with("rows 0 and 2 of `b.cs` have the same uid, 7"), "{error}");
-        // Equal columns are no proof of unique ones.
+        // Equal columns don't prove that values are unique.
         let error = joined(&[7, 7], &[7, 7]).0.unwrap_err();
         assert_eq!(error.others().len(), 1);
     }

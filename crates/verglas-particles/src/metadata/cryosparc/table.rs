@@ -122,7 +122,7 @@ pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut
     })
 }
 
-/// What CryoSPARC calls the columns of the contrast transfer.
+/// CryoSPARC's names for the columns of the contrast transfer.
 const NAMES: CaptureNames = CaptureNames {
     defocus_u: Field::DefocusU.name(),
     defocus_v: Field::DefocusV.name(),
@@ -213,7 +213,7 @@ fn take_origin(columns: &mut Columns, path: &str, n_rows: usize, findings: &mut 
     OriginColumns { x, y }
 }
 
-/// Tells what CryoSPARC knows and CryoLike's files have no place for.
+/// Warns of CryoSPARC's values that CryoLike's files have no place for.
 fn report_dropped(columns: &mut Columns, path: &str, n_rows: usize, findings: &mut Findings) {
     for field in Field::DROPPED {
         let Some(is_set) = take_one(columns, field) else { continue };
