@@ -17,7 +17,7 @@ use verglas_likelihood::{Contrast, ImageSet, LikelihoodError, TemplateSet};
 use super::likelihood_data::{Data, Images, PIXEL_ANGSTROM};
 use super::settings::unless_stopped;
 
-/// What to measure of templates and likelihoods.
+/// The settings for measuring templates and likelihoods.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LikelihoodBenchSettings {
     /// Box sides, pixels, in the order in which they are measured.
@@ -28,13 +28,13 @@ pub struct LikelihoodBenchSettings {
     pub n_threads: usize,
 }
 
-/// The box sides that are measured unless told otherwise.
+/// The default box sides.
 pub const DEFAULT_BOXES: [usize; 2] = [64, 128];
 
 /// The smallest box that is measured: what is compared in smaller ones says nothing.
 pub const LEAST_BOX: usize = 16;
 
-/// What was measured; times are wall times with all threads at work.
+/// The results; times are wall times with all threads at work.
 #[derive(Debug, Clone, Serialize)]
 pub struct LikelihoodBenchReport {
     /// The version that was measured.
@@ -52,7 +52,7 @@ pub struct LikelihoodBenchReport {
     pub boxes: Vec<BoxReport>,
 }
 
-/// What was measured at one box side.
+/// The results for one box side.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BoxReport {
     /// Box side, pixels.
@@ -83,7 +83,7 @@ pub struct BoxReport {
     pub pairs_per_second_integrated: f64,
     /// To prepare the templates for comparisons, s, once for all images; not within the pairs' time.
     pub prepare_seconds: f64,
-    /// Images whose best template is the one that they were made of.
+    /// Images whose best template is the one that they were made from.
     pub n_right: usize,
 }
 
@@ -93,7 +93,7 @@ const COMPARE_SECONDS: f64 = 5.0;
 const TEMPLATE_SECONDS: f64 = 0.5;
 /// Templates that images are compared with: they need as many radial functions as thousands would.
 const N_TEMPLATES: usize = 32;
-/// Images that tell how many there is time for.
+/// Images for estimating how many there is time for.
 const FEW_IMAGES: usize = 48;
 const MOST_IMAGES: usize = 512;
 /// Images and templates that are held at once, at most.
@@ -233,7 +233,7 @@ mod tests {
             let one = &report.last;
             assert_eq!((one.n_pixels, one.n_shells, one.n_inplanes), (32, 33, 64));
             assert_eq!((one.n_templates, one.n_displacements), (32, 257));
-            // Made with much signal: all but a few by chance find the view that they were made of.
+            // Made with a strong signal: all but a few, by chance, find the view that they were made from.
             assert!(10 * one.n_right >= 8 * one.n_images, "{} of {}", one.n_right, one.n_images);
             let numbers =
                 [one.template_ms, one.template_ms_from_map, one.pairs_per_second, one.pairs_per_second_integrated];

@@ -20,7 +20,8 @@ use verglas_likelihood::{Geometry, Real};
 
 /// Side of a pixel and of a voxel.
 pub(super) const PIXEL_ANGSTROM: f64 = 1.5;
-/// Gaussian beads of the structure: so many at 128 pixels, as many to a volume at others, but no fewer than the least.
+/// Gaussian beads of the structure: this many at 128 pixels, the same number per volume at others, but no fewer than
+/// the minimum.
 const N_BEADS: f64 = 600.0;
 const LEAST_BEADS: usize = 24;
 /// Their standard deviation.

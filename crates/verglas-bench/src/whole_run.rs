@@ -33,7 +33,7 @@ pub(super) struct WholeRun {
     n_images: usize,
 }
 
-/// What a whole run takes; medians of [`N_RUNS`] pairs.
+/// The cost of a whole run; medians of [`N_RUNS`] pairs.
 pub(super) struct Measured {
     pub(super) bytes_written: u64,
     pub(super) seconds: f64,

@@ -122,7 +122,7 @@ fn describe_likelihood(report: &LikelihoodBenchReport) -> String {
     lines.join("\n")
 }
 
-/// What was compared at one box, and what is done once.
+/// What was compared at one box, and what is done only once.
 fn conditions(one: &BoxReport) -> String {
     format!(
         "{} px: {} of {} against {} at {}, all {} rotations; prepared once: beads in {:.0} ms, map in {:.0} ms, templates for \

@@ -75,7 +75,7 @@ impl Messages {
         }
     }
 
-    /// What is wrong with an output folder, each with what to do about it.
+    /// The problems of an output folder, each with what to do about it.
     pub fn problems(self, problems: &[Problem]) {
         for problem in problems {
             let error = Error::value(problem.message.clone());
@@ -86,7 +86,7 @@ impl Messages {
         }
     }
 
-    /// Prints what was found besides errors.
+    /// Prints findings other than errors.
     pub fn findings(self, findings: &Findings) {
         for warning in &findings.warnings {
             self.warning(warning);
@@ -168,7 +168,7 @@ pub fn printable_json(text: String) -> String {
     if !text.contains(is_unprintable) {
         return text;
     }
-    // Such characters stand within strings only: JSON's own are ASCII, and its line breaks stay.
+    // Such characters occur only within strings: JSON's own are ASCII, and its line breaks stay.
     text.chars().fold(String::with_capacity(text.len()), |mut shown, char| {
         match is_unprintable(char) {
             true => char.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
@@ -266,7 +266,7 @@ impl Observer for Progress {
     }
 
     fn images_kept(&self, n: u64) {
-        // What already exists says nothing about how fast the rest will come.
+        // What was done earlier says nothing about the speed of the rest.
         self.bar.set_position(n);
         self.bar.reset_eta();
     }

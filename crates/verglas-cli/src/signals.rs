@@ -43,7 +43,7 @@ impl Signals {
 
     fn register() -> std::io::Result<Self> {
         let signals = Self::default();
-        // In this order: the first SIGINT finds the flag unset, sets it, and goes on.
+        // In this order: the first SIGINT finds the flag unset, sets it, and continues.
         flag::register_conditional_shutdown(SIGINT, ENDED_BY_SIGNAL + SIGINT, Arc::clone(&signals.stop))?;
         for signal in [SIGINT, SIGTERM] {
             flag::register_usize(signal, Arc::clone(&signals.received), signal as usize)?;

@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(of("Run_Data.star"), Some(folder.path().join("run_data.star")));
         assert_eq!(of("something_else.mrcs"), None);
         assert_eq!(of("run_data.star"), None);
-        // A common ending is no likeness.
+        // A common ending is not a similarity.
         std::fs::write(folder.path().join("e.star"), "").unwrap();
         assert_eq!(of("none.star"), None);
         assert_eq!(of("gone/run_data.star"), None);

@@ -60,7 +60,7 @@ enum Subject {
 }
 
 impl Subject {
-    /// What one of them is called.
+    /// The noun for one of them.
     fn noun(self) -> &'static str {
         match self {
             Self::Images => "image",

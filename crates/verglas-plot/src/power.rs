@@ -5,7 +5,7 @@ use num_complex::Complex;
 use verglas_fourier::grid::PolarGrid;
 use verglas_fourier::polar::Real;
 
-/// What turns values on the grid into power per shell.
+/// Turns values on the grid into power per shell.
 #[derive(Debug, Clone)]
 pub struct PowerPlan {
     n_inplanes: usize,

@@ -1,4 +1,4 @@
-//! Structures read as arrays, and made of arrays again.
+//! Structures read as arrays, and made from arrays again.
 
 use std::path::PathBuf;
 
@@ -37,7 +37,7 @@ impl AtomColumns {
     /// The library's structure.
     ///
     /// # Errors
-    /// `ValueError` for columns of different lengths, no atoms, or a position that is no number.
+    /// `ValueError` for columns of different lengths, no atoms, or a position that is not a number.
     pub fn into_structure(self) -> PyResult<Structure> {
         let n = self.positions.len();
         let lengths = [
@@ -176,10 +176,10 @@ impl MapValue<'_> {
     }
 }
 
-/// What must be told: code and message.
+/// The warnings: code and message.
 type Told = Vec<(&'static str, String)>;
 
-/// Reads a map, MRC or NPY: what it holds by name, and what must be told.
+/// Reads a map, MRC or NPY: its contents by name, and the warnings.
 #[pyfunction]
 pub fn read_map<'py>(
     py: Python<'py>,

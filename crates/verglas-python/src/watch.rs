@@ -16,7 +16,7 @@ use crate::ending;
 /// How often the interpreter is asked whether to stop. Short for a person, long for a processor.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Counts what is done, and keeps what is to be told.
+/// Counts what is done, and collects warnings.
 #[derive(Debug, Default)]
 pub struct Counter {
     n_images: AtomicU64,
@@ -24,7 +24,7 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// What came up to be told.
+    /// Warnings that came up.
     pub fn take_warnings(&self) -> Vec<Warning> {
         std::mem::take(&mut self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -50,7 +50,8 @@ impl Observer for Counter {
 /// main thread only.
 ///
 /// # Errors
-/// What a signal handler (`KeyboardInterrupt`) or `progress` raised. The work was asked to stop and has ended by then.
+/// The exception of a signal handler (`KeyboardInterrupt`) or of `progress`. The work was asked to stop and has ended
+/// by then.
 pub fn watched<T: Send>(
     py: Python<'_>,
     progress: Option<&Py<PyAny>>,
@@ -78,7 +79,7 @@ pub fn watched<T: Send>(
                         stop.store(true, Ordering::Relaxed);
                         interruption = Some(raised);
                     }
-                    // Nobody is there any more to be told anything.
+                    // There is nobody left to report to.
                     None => stop.store(true, Ordering::Relaxed),
                 }
             }
@@ -96,7 +97,7 @@ pub fn watched<T: Send>(
     }
 }
 
-/// Lets signal handlers run, and tells how far the work has come if that has changed.
+/// Lets signal handlers run, and reports progress if it has changed.
 fn look(py: Python<'_>, progress: Option<&Py<PyAny>>, counter: &Counter, total: u64, told: &mut u64) -> PyResult<()> {
     py.check_signals()?;
     let done = counter.n_images.load(Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What the manifests of a folder say, as every kind of page shows it: what was asked, what was read, how fast it went.
+//! The record in a folder's manifests, as shown on every kind of page: settings, inputs, speed.
 
 use std::path::Path;
 
@@ -54,7 +54,7 @@ fn command(words: &[RecordedPath]) -> Option<String> {
     (!words.is_empty()).then(|| words.iter().map(quoted).collect::<Vec<_>>().join(" "))
 }
 
-/// What is not as it should be, then every warning of the run once, in the order in which they came.
+/// What is not as it should be, then every warning of the run once, in order.
 pub(crate) fn warnings(folder: &FolderRecord) -> Vec<String> {
     let mut warnings = Vec::new();
     if !folder.is_complete() {
@@ -82,7 +82,7 @@ pub(crate) fn number_setting(folder: &FolderRecord, name: &str) -> Option<f64> {
     folder.first().settings.others.get(name).and_then(Value::as_f64)
 }
 
-/// What a folder's images and the job that made them are called.
+/// The nouns for a folder's images and for the job that made them.
 pub(crate) struct Words {
     images: &'static str,
     rate: &'static str,
@@ -196,7 +196,7 @@ fn value_in_words(value: &Value) -> String {
             let more = if more > 0 { format!(", … and {} more", grouped(more)) } else { String::new() };
             format!("{}{more}", shown.join(", "))
         }
-        // A path that is no UTF-8 stands with its bytes and as text.
+        // A path that is not UTF-8 is stored as bytes and as text.
         Value::Object(path) if path.contains_key("hex") => path.get("text").map_or("?".to_owned(), value_in_words),
         other => other.to_string(),
     }

@@ -1,4 +1,5 @@
-//! The page about a folder of weights: how much of the data shows which structure, how sure that is, and what can't be told apart.
+//! The page about a folder of weights: how much of the data shows which structure, how certain that is, and what can't
+//! be told apart.
 
 use std::path::Path;
 
@@ -129,7 +130,7 @@ fn not_told_apart(record: &WeightsRecord) -> Section {
     Section { id: "pairs", title: "Not told apart", body }
 }
 
-/// What the weights are of, and how they were found.
+/// The input of the weights, and how they were found.
 fn how(record: &WeightsRecord) -> Section {
     let (settings, matrix) = (&record.settings, &record.matrix);
     let path = matrix.path.as_ref().map_or_else(|| "in memory".to_owned(), |path| path.to_string_lossy().into_owned());

@@ -37,7 +37,7 @@ struct OpenStack {
 
 /// Makes all images and writes them to `paths`, the stacks in order.
 ///
-/// `observer` is told on this thread.
+/// `observer` is called on this thread.
 pub(super) fn write_stacks(
     simulator: &ImageSimulator,
     dealing: &Dealing,

@@ -30,7 +30,8 @@ pub enum Center {
 pub struct BeadSettings {
     /// Which atoms.
     pub selection: Selection,
-    /// Whether there is one bead a residue, at CA, with the residue's radius; else one an atom, with one radius for all.
+    /// Whether there is one bead per residue, at CA, with the residue's radius; otherwise one per atom, with one
+    /// radius for all.
     pub use_protein_residue_model: bool,
     /// The radius in Å where each atom is a bead.
     pub atom_radii_angstrom: Option<f64>,
@@ -52,7 +53,7 @@ pub struct Beads {
 }
 
 impl BeadSettings {
-    /// What is wrong with the settings whatever the structure, and what a user must be told of them.
+    /// Errors of the settings that don't depend on the structure, and warnings.
     pub fn check(&self, findings: &mut Findings) {
         let is_radius = |radius: f64| radius.is_finite() && radius > 0.0;
         match (self.use_protein_residue_model, self.atom_radii_angstrom) {
@@ -194,7 +195,7 @@ fn residue_beads(
     Ok((atoms, radii))
 }
 
-/// What a kind of residues without a bead amounts to.
+/// The statistics of a kind of residues without a bead.
 #[derive(Default)]
 struct LeftOut<'a> {
     n_residues: usize,
@@ -255,7 +256,7 @@ fn tell_what_is_left_out(structure: &Structure, text: &str, file: &str, findings
     Ok(())
 }
 
-/// What to do where there is no radius.
+/// What to do if there is no radius.
 fn give_radius() -> Text {
     "give it in Å with " + Hint::Give(Setting::AtomRadii) + ", or use " + Hint::Give(Setting::ProteinResidueModel)
 }
@@ -375,7 +376,8 @@ mod tests {
 
     #[test]
     fn more_than_a_tenth_left_out_is_an_error() {
-        // 18 atoms of protein that are no hydrogens, 1 calcium: 2 more atoms are 3 of 21, above a tenth; 1 more is 2 of 20.
+        // 18 atoms of protein that are not hydrogens, 1 calcium: 2 more atoms are 3 of 21, above a tenth; 1 more is 2
+        // of 20.
         let with = |n: usize| {
             let mut atoms = structure().atoms().to_vec();
             atoms.extend((0..n).map(|_| atom("+C1 . NAG A 20 1")));

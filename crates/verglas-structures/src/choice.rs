@@ -57,7 +57,7 @@ impl Models {
         };
         let mut chosen = Vec::new();
         for range in ranges {
-            // Stops at the first that is not there, so never goes on for long.
+            // Stops at the first one that does not exist, so the loop is never long.
             for number in range.clone() {
                 let before = chosen.len();
                 let is_there = models.iter().any(|model| model.number == number);

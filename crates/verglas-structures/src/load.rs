@@ -1,4 +1,4 @@
-//! From inputs to structures: all that is wrong is told first, then they are loaded one by one.
+//! From inputs to structures: first all errors are reported, then the structures are loaded one by one.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ impl LoadSettings {
     }
 }
 
-/// What of an input one structure is.
+/// The part of an input that one structure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// The model at this place in its file.
@@ -85,11 +85,11 @@ pub struct Planned {
     pub name: String,
     /// The place of its input, from 0.
     pub input: usize,
-    /// What of it.
+    /// The part of it.
     pub part: Part,
 }
 
-/// What a structure is made of.
+/// The source of a structure.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// Atoms.
@@ -104,11 +104,11 @@ pub struct Structures {
     inputs: Vec<Input>,
     settings: LoadSettings,
     planned: Vec<Planned>,
-    /// The last coordinate file or trajectory, for its further models or frames.
+    /// The last coordinate file or trajectory, for its other models or frames.
     last: Mutex<Option<(usize, Arc<Opened>)>>,
 }
 
-/// What is done with each structure that was read while all were planned.
+/// What is done with each structure that is read while all are planned.
 type Look<'a> = &'a mut dyn FnMut(&Planned, Content) -> Result<()>;
 
 /// A file that several structures come from.
@@ -119,14 +119,14 @@ enum Opened {
 }
 
 impl Structures {
-    /// Looks at all inputs and reads each once, so that everything that is wrong is found now: errors are in `findings`,
-    /// of which there is at least one if a structure can't be loaded, and so is all that must be told.
+    /// Checks all inputs and reads each once, so that all errors are found now: they are in `findings`,
+    /// of which there is at least one if a structure can't be loaded, and so are all warnings.
     pub fn plan(inputs: Vec<Input>, settings: LoadSettings, findings: &mut Findings) -> Self {
         Self::plan_and_look(inputs, settings, findings, &mut |_, _| Ok(()))
     }
 
-    /// The same, with a further look at what was read of each structure; of a trajectory at its first frame only. An error
-    /// of `look` is told with the others.
+    /// The same, and calls `look` on each structure that was read; for a trajectory, on its first frame only. Errors
+    /// of `look` are reported with the others.
     pub fn plan_and_look(
         inputs: Vec<Input>,
         settings: LoadSettings,
@@ -155,7 +155,7 @@ impl Structures {
         structures
     }
 
-    /// What can be loaded.
+    /// The structures that can be loaded.
     pub fn planned(&self) -> &[Planned] {
         &self.planned
     }
@@ -170,8 +170,8 @@ impl Structures {
         &self.inputs
     }
 
-    /// Loads one of [`Structures::planned`]. What must be told of it has been told by [`Structures::plan`], but for what
-    /// depends on a trajectory's frame.
+    /// Loads one of [`Structures::planned`]. [`Structures::plan`] has already given all warnings, except those that
+    /// depend on a trajectory's frame.
     ///
     /// # Errors
     /// As found by [`Structures::plan`]; a file that has changed since.
@@ -237,7 +237,7 @@ impl Structures {
                 self.push(input, format!("tensor_{input}"), Part::Density, names);
                 return self.look_at_last(told, findings, look);
             }
-            // Told with the other missing ones.
+            // Reported with the other missing ones.
             Input::File(path) if !path.exists() => return InputKind::expect(path).map(drop),
             Input::File(path) => path.clone(),
         };
@@ -256,7 +256,7 @@ impl Structures {
         self.planned.push(Planned { name: names.take(name), input, part });
     }
 
-    /// Loads what was planned last, for its errors and what must be told.
+    /// Loads what was planned last, for its errors and warnings.
     fn look_at_last(&self, told: &mut Told, findings: &mut Findings, look: Look<'_>) -> Result<()> {
         let Some(planned) = self.planned.last() else { return Ok(()) };
         let mut own = Findings::new();
@@ -373,7 +373,7 @@ impl Structures {
         }
         let mut own = Findings::new();
         let result = self.settings.beads.beads(&structure, &label, &mut own);
-        // What depends on the frame is told when the frame is loaded.
+        // Warnings that depend on the frame are given when the frame is loaded.
         own.warnings.retain(|warning| warning.code != "beyond-box");
         told.pass_on(own, findings);
         let beads = Content::Beads(result?);
@@ -424,7 +424,7 @@ pub fn read_atoms(path: &Path) -> Result<AtomFile> {
     read.map_err(|error| Error::from_format(path, error))
 }
 
-/// What must be told of a coordinate file as a whole.
+/// The warnings about a coordinate file as a whole.
 fn tell_of_file(file: &AtomFile, label: &str, findings: &mut Findings) {
     if let Some(n_copies) = file.n_assembly_copies.filter(|n_copies| *n_copies > 1) {
         findings.warn(
@@ -452,7 +452,7 @@ fn changed(label: &str) -> Error {
     Error::format(format!("`{label}` has changed since it was checked"))
 }
 
-/// What has been told, so that the same is not told for each model.
+/// The warnings already given, so that none is repeated for each model.
 #[derive(Default)]
 struct Told {
     messages: HashSet<String>,

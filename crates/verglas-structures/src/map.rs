@@ -55,7 +55,7 @@ pub struct MapSettings {
     pub axis_order: AxisOrder,
     /// The origin.
     pub center: Center,
-    /// Whether the axes of MRC files are taken as they are stored, sections first, whatever the header says of them, as
+    /// Whether the axes of MRC files are taken as they are stored, sections first, whatever the header says, as
     /// CryoLike takes them.
     pub stored_axes: bool,
 }
@@ -102,12 +102,12 @@ impl Density {
         std::array::from_fn(|axis| (voxel[axis] as f64 - self.center_voxel[axis]) * self.voxel_angstrom[axis])
     }
 
-    /// The map's Nyquist frequency, 1/(2·largest voxel side), in 1/Å: beyond it the map knows nothing.
+    /// The map's Nyquist frequency, 1/(2·largest voxel side), in 1/Å: the map has no information beyond it.
     pub fn nyquist_per_angstrom(&self) -> f64 {
         0.5 / self.voxel_angstrom.iter().copied().fold(0.0, f64::max)
     }
 
-    /// Tells that a grid up to `frequency_per_angstrom` reaches beyond the map's Nyquist frequency, if it does.
+    /// Warns that a grid up to `frequency_per_angstrom` reaches beyond the map's Nyquist frequency, if it does.
     pub fn tell_beyond_nyquist(&self, frequency_per_angstrom: f64, file: &str, findings: &mut Findings) {
         let nyquist = self.nyquist_per_angstrom();
         // Equal up to rounding: a map of the images' own pixel size.
@@ -314,7 +314,7 @@ fn place(
     Density { values, shape, voxel_angstrom: voxel, center_voxel, center_angstrom, axis_order }
 }
 
-/// Voxels that are no numbers, or all the same.
+/// Voxels that are not numbers, or all equal.
 fn check_values(values: &Voxels, [_, n_1, n_2]: [usize; 3], name: &str) -> Result<()> {
     let (not_finite, is_constant) = match values {
         Voxels::Single(values) => (values.iter().position(|x| !x.is_finite()), values.iter().all(|x| *x == values[0])),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use verglas_core::{Error, Result};
 
-/// What a file holds, by its ending.
+/// The kind of a file, by its ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum InputKind {
     /// `.pdb`, `.ent`.
@@ -38,7 +38,7 @@ const ENDINGS: [(&str, InputKind); 11] = [
 ];
 
 impl InputKind {
-    /// The kind that a path's ending stands for, in any case of letters, also with `.gz` or `.bz2` behind it.
+    /// The kind for a path's ending, in any case of letters, also followed by `.gz` or `.bz2`.
     pub fn of(path: &Path) -> Option<Self> {
         let unpacked = without_packing(path.file_name()?);
         let (_, ending) = split_ending(unpacked)?;
@@ -92,7 +92,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// The name itself if it is free, else with `_1`, `_2`, … behind it.
+    /// The name itself if it is free, otherwise followed by `_1`, `_2`, …
     pub fn take(&mut self, name: String) -> String {
         let free = if self.taken.contains(&name) {
             let mut numbered = (1u64..).map(|n| format!("{name}_{n}"));

@@ -15,7 +15,7 @@ use verglas_run::whole::checksum_file;
 use crate::names::{LOG_LIKELIHOOD, RECORD, TABLE, WEIGHTS, paths};
 use crate::record::{Kind, WeightsRecord};
 
-/// What was found in a folder of weights.
+/// The result of verifying a folder of weights.
 #[derive(Debug, Clone, Serialize)]
 pub struct WeightsVerification {
     /// The folder.
@@ -26,7 +26,7 @@ pub struct WeightsVerification {
     pub n_bytes: u64,
     /// What is wrong; empty for a folder that is complete and unaltered.
     pub problems: Vec<Problem>,
-    /// What the folder is sound in spite of.
+    /// Warnings, which don't make the folder unsound.
     pub warnings: Vec<Warning>,
     /// How long it took, s.
     pub seconds: f64,
@@ -47,7 +47,7 @@ pub fn is_of_weights(folder: &Path) -> bool {
 /// Looks at the folder of weights at `folder` until `stop` is set.
 ///
 /// # Errors
-/// When it has no record; when it is stopped. What is wrong with what it holds is told in the result.
+/// When it has no record; when it is stopped. Faults of its contents are in the result.
 pub fn verify_weights(folder: &Path, stop: &StopFlag) -> Result<WeightsVerification> {
     let start = Instant::now();
     let record = WeightsRecord::read(folder)?;

@@ -8,7 +8,7 @@ use crate::lines::{Lines, shown};
 /// The longest text field that is kept: none of what is read here is longer. Longer ones are skipped over.
 const MAX_KEPT_TEXT_BYTES: usize = 4096;
 
-/// What a word is.
+/// The kind of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// `data_…`: a block starts.
@@ -19,9 +19,9 @@ pub(super) enum Kind {
     Save,
     /// `_name`.
     Name,
-    /// A value. `.` and `?` without quotes stand for none.
+    /// A value. `.` and `?` without quotes mean that there is none.
     Value {
-        /// Whether it stood in quotes or was a text field.
+        /// Whether it was in quotes or a text field.
         is_quoted: bool,
     },
 }

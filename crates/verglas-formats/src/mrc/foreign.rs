@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::error::{FormatError, Place};
 
-/// What to do with stacks of other programs.
+/// What to do with stacks from other programs.
 const CONVERT: &str = "convert it to `.mrcs` first, for example with `relion_image_handler` or `e2proc2d.py`";
 
 /// The error for a file that starts like this, if it is one of those formats. Fewer bytes than a header has will do.
@@ -37,7 +37,7 @@ pub(super) fn foreign_format(start: &[u8]) -> Option<FormatError> {
     is_imagic_header(start).then(|| refused("the header of an IMAGIC stack").with_hint(CONVERT))
 }
 
-/// What stands in the place of a file that was not fetched, and what to do.
+/// What is found in place of a file that was not downloaded, and what to do.
 pub(crate) fn stand_in(start: &[u8]) -> Option<(&'static str, &'static str)> {
     if start.starts_with(b"version https://git-lfs") {
         return Some(("a Git LFS pointer, which stands for the file itself", "`git lfs pull` fetches the file"));

@@ -2,7 +2,7 @@
 
 use crate::error::{FormatError, Place, Result};
 
-/// How deeply lists, tuples and dicts may stand in each other; NumPy's headers need a few levels.
+/// How deeply lists, tuples and dicts may be nested; NumPy's headers need a few levels.
 const MAX_DEPTH: usize = 32;
 
 /// A Python literal.

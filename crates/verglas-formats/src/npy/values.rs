@@ -1,6 +1,6 @@
-//! Items of bytes to numbers and text.
+//! Converts items of bytes to numbers and text.
 //!
-//! All functions take the items as slices of the type's length, wherever they lie: in a row, or strided through the
+//! All functions take the items as slices of the type's length, wherever they are: consecutive, or strided through the
 //! records of a `.cs`.
 
 use half::f16;

@@ -27,7 +27,7 @@ pub(super) fn excerpt(bytes: &[u8]) -> String {
     format!("`{}`", shown(bytes))
 }
 
-/// What a file is that starts like this, if it is one of the formats that get mistaken for STAR files.
+/// The format of a file that starts like this, if it is one that gets mistaken for STAR.
 pub(super) fn foreign_format(start: &[u8]) -> Option<FormatError> {
     const SIGNATURES: [(&[u8], &str, &str); 8] = [
         (b"\x1f\x8b", "a gzip-compressed file", "decompress it first, for example with `gunzip`"),

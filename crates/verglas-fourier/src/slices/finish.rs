@@ -1,4 +1,4 @@
-//! What is done to a slice once its values are there: the mean, and the norm.
+//! The last steps for a slice once its values are there: the mean, and the norm.
 
 use std::f64::consts::PI;
 

@@ -77,7 +77,7 @@ impl Conversion {
             let mut all = [&own[..], &others[..]].concat();
             all.sort_by_key(SkippedImage::place);
             if all.is_empty() {
-                // What this shard left out earlier is now included, and the others' lists are complete.
+                // This shard now has the images that it once left out, and the others have all of theirs.
                 output.remove_shared_file(SKIPPED)?;
                 recorder.edit(|manifest| manifest.skipped_list.clear());
             } else {

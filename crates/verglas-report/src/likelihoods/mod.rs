@@ -1,6 +1,7 @@
 //! The page about a folder of likelihoods.
 //!
-//! What units wrote is streamed (`survey.rs`); stacks and templates are asked for what they alone know, where they are still there.
+//! The units' results are streamed (`survey.rs`); stacks and templates are read for what only they hold, if they still
+//! exist.
 
 mod compared;
 mod directions;
@@ -27,7 +28,8 @@ use lists::Lists;
 use sections::Contents;
 use survey::{Survey, survey};
 
-/// Makes the page about the folder at `root`; counts its images and structures. `is_inside` tells whether the page will lie in that
+/// Makes the page about the folder at `root`; counts its images and structures. `is_inside`: whether the page will be
+/// in that
 /// folder, so that it can link to the tables there.
 ///
 /// # Errors
@@ -63,7 +65,7 @@ pub(crate) fn page(root: &Path, record: &FolderRecord, is_inside: bool) -> Resul
     Ok((page, survey.n_images, n_structures))
 }
 
-/// What a reader must know before any number.
+/// The warnings that a reader must see before any number.
 fn own_warnings(folder: &LikelihoodFolder, compared: &Compared, survey: &Survey) -> Vec<String> {
     let settings = folder.settings();
     let mut warnings = Vec::new();

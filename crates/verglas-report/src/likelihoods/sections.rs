@@ -256,7 +256,7 @@ fn share(n: usize, of: usize) -> Cell {
     Cell::Number(percent, format!("{percent:.1} %"))
 }
 
-/// A histogram of images, with its median and what lies beyond.
+/// A histogram of images, with its median and what is beyond the axis.
 fn number(counted: &Counted, name: &str, unit: &str, is_signed: bool) -> Markup {
     let draw = if is_signed { signed_histogram } else { histogram };
     let counts = &counted.histogram;

@@ -272,7 +272,7 @@ fn directions(map: &ViewingDirections) -> Section {
     Section { id: "directions", title: "Viewing directions", body }
 }
 
-/// The zeros of an image's CTF, to lie over the picture of its Fourier image.
+/// The zeros of an image's CTF, drawn over the picture of its Fourier image.
 fn rings(example: &Example) -> Markup {
     let path = |ring: &Vec<[f64; 2]>| {
         let points: Vec<String> = ring.iter().map(|[right, down]| format!("{right:.3} {down:.3}")).collect();

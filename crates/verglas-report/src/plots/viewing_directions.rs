@@ -50,7 +50,7 @@ impl ViewingDirections {
         Self { counts, n: self.n * (factor * factor) as u64 }
     }
 
-    /// The densest cell, in multiples of what it would hold if all directions were alike.
+    /// The density of the densest cell, relative to an even distribution.
     fn highest(&self) -> f64 {
         let cells = self.coarsened();
         let mean = cells.n as f64 / cells.counts.len() as f64;

@@ -86,7 +86,7 @@ fn facts(recorded: &RecordedTemplates, made: &[Made]) -> Vec<(&'static str, Stri
     facts
 }
 
-/// What each structure is and what was made of it.
+/// What each structure is and what was made from it.
 fn structures(made: &[Made]) -> Section {
     let rows = made.iter().take(MOST_LISTED).map(|Made { name, facts }| {
         let of_what = match (facts.n_atoms, facts.voxel_angstrom) {

@@ -27,7 +27,7 @@ pub(super) struct Token {
     pub(super) at: usize,
     /// Its text, without quotes.
     pub(super) text: String,
-    /// Whether it stood in quotes, so that it is a value whatever it says.
+    /// Whether it was in quotes, so that it is a value in any case.
     pub(super) is_quoted: bool,
 }
 

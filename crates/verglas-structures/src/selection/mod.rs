@@ -3,7 +3,7 @@
 //! ```text
 //! or          and, between them `or` or `||`
 //! and         not, between them `and` or `&&`
-//! not         `not` or `!` before a not; else a test
+//! not         `not` or `!` before a not; otherwise a test
 //! test        ( or )
 //!             all none protein nucleic water backbone sidechain hetatm
 //!             FIELD VALUE…            any of the values; `A to B` among them: from A to B, both included
@@ -15,7 +15,7 @@
 //! |---|---|---|
 //! | `name` | its name, as in the file | |
 //! | `element` | its symbol, in any case | `type`, `symbol` |
-//! | `index` | its place in the model, from 0, alternates that don't count apart | |
+//! | `index` | its place in the model, from 0, without unused alternates | |
 //! | `mass` | in daltons | |
 //! | `resname` | its residue's name, as in the file | `resn` |
 //! | `resSeq` | its residue's number in the file | `residue` |
@@ -51,8 +51,8 @@ impl Selection {
     /// Parses a selection.
     ///
     /// # Errors
-    /// A value error with the text and the place in it, counted in characters from 1: words that are none of the
-    /// grammar's, a test that is not whole, a number that is none, a pattern that is no regular expression.
+    /// A value error with the text and the position in it, counted in characters from 1: words that are not in the
+    /// grammar, an incomplete test, a value that is not a number, a pattern that is not a regular expression.
     pub fn parse(text: &str) -> Result<Self> {
         match parser::parse(text) {
             Ok(test) => Ok(Self { text: text.to_owned(), test }),

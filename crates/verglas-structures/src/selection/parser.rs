@@ -6,7 +6,7 @@ use super::evaluate::{Operand, Test, Value, Values};
 use super::lexer::{Fault, Token, tokens};
 use super::words::{Comparison, Field, Word, in_other_case, word};
 
-/// Parentheses and `not` may stand in each other so deep.
+/// How deeply parentheses and `not` may be nested.
 const MAX_DEPTH: usize = 100;
 
 /// Parses a whole selection.
@@ -237,7 +237,7 @@ fn to_value(field: Field, name: &str, token: Token) -> Result<Value, Fault> {
 }
 
 impl Comparison {
-    /// Whether it holds between two things of this order; `None` where one is no number.
+    /// Whether it holds for two things of this order; `None` if one is not a number.
     pub(super) fn holds(self, order: Option<std::cmp::Ordering>) -> bool {
         use std::cmp::Ordering::{Equal, Greater, Less};
         match self {

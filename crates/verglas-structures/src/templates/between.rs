@@ -33,7 +33,7 @@ impl TemplateStructures {
     /// Reads the structures again that the manifest in `folder` names, as it says, and checks that they are what they were.
     ///
     /// # Errors
-    /// When there is no manifest, or it is of arrays in memory; when a structure is not there, or another than it was.
+    /// When there is no manifest, or it is for arrays in memory; when a structure is missing, or has changed.
     pub fn read(folder: &Path, n_threads: usize, memory_bytes: u64) -> Result<Self> {
         let record = FolderRecord::read(folder)?;
         let manifest = record.first();
@@ -63,14 +63,14 @@ impl TemplateStructures {
     /// Prepares templates of the structure `name` at any rotation.
     ///
     /// # Errors
-    /// When there is no such structure, it can't be read any more, or memory is too small.
+    /// When the structure does not exist, can't be read any more, or memory is too small.
     pub fn slices(&self, name: &str, memory_bytes: usize) -> Result<StructureSlices> {
         let job = &self.job;
         let planned = job.structures.planned().iter().find(|planned| planned.name == name);
         let planned = planned.ok_or_else(|| Error::value(format!("there is no structure `{name}`")))?;
         let content = job.structures.load(planned, &mut Findings::new())?;
         let (structure, _) = Origin::of(content, &job.descriptor, &job.settings, job.box_angstrom);
-        // Whoever asks has threads already.
+        // The caller already has threads.
         let settings = TemplateJobSettings { n_threads: 1, ..job.settings.clone() };
         let grid = &job.descriptor.polar_grid;
         // As many views as are looked at between, or more: what decides how they are computed.

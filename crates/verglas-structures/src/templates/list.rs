@@ -12,7 +12,7 @@ use super::names::{LIST, TemplateNames};
 pub struct TemplateList {
     /// Where the tensors are.
     pub paths: Vec<PathBuf>,
-    /// How many of them are not where the list says, but beside it.
+    /// How many of them are not where the list says, but next to it.
     pub n_moved: usize,
 }
 
@@ -28,7 +28,7 @@ pub(super) fn list_bytes<'a>(root: &Path, names: impl Iterator<Item = &'a str>) 
         .map_err(|error| Error::value(format!("cannot make a list of templates: {error}")))
 }
 
-/// The paths that the list in `folder` has, as they stand there.
+/// The paths in the list in `folder`, as written.
 ///
 /// # Errors
 /// When there is no list, or it can't be read.
@@ -54,10 +54,11 @@ pub(super) fn read_paths(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 impl TemplateList {
-    /// Reads the list in `folder`. Paths count as they stand; a file that is not there is looked for beside the list.
+    /// Reads the list in `folder`. Paths are used as written; a file that does not exist is looked for next to the
+    /// list.
     ///
     /// # Errors
-    /// When there is no list, it can't be read, or templates are in neither place: all of them are named.
+    /// When there is no list, it can't be read, or templates are in neither place: all of these are named.
     pub fn read(folder: &Path) -> Result<Self> {
         let mut list = Self { paths: Vec::new(), n_moved: 0 };
         let mut missing = Vec::new();

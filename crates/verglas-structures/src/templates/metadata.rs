@@ -1,4 +1,4 @@
-//! What a file of templates says of itself: `templates_fourier_NAME.npz`.
+//! The metadata of a file of templates: `templates_fourier_NAME.npz`.
 
 use verglas_core::error::{Error, Result};
 use verglas_formats::npz::NpzWriter;
@@ -9,12 +9,12 @@ use super::slicer::{Origin, OriginKind};
 use super::stack::TemplateFacts;
 use crate::load::Part;
 
-/// All that is said of the templates of one structure.
+/// All metadata of the templates of one structure.
 pub(super) struct TemplateMetadata<'a> {
     pub(super) descriptor: &'a ImageDescriptor,
     pub(super) views: &'a Views,
     pub(super) symmetry: PointGroup,
-    /// What each template was divided by.
+    /// The norm that each template was divided by.
     pub(super) norms: &'a [f64],
     pub(super) origin: &'a Origin,
     /// The path of the input, as it was given.

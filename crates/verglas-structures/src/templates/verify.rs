@@ -24,7 +24,7 @@ use super::names::LIST;
 use super::names::{TemplateFiles, TemplateNames};
 use super::stack::TemplateStack;
 
-/// What was found in a folder of templates.
+/// The result of verifying a folder of templates.
 #[derive(Debug, Clone, Serialize)]
 pub struct TemplateVerification {
     /// The folder.
@@ -41,7 +41,7 @@ pub struct TemplateVerification {
     pub n_bytes: u64,
     /// What is wrong; empty for a folder that is complete and unaltered.
     pub problems: Vec<Problem>,
-    /// What the folder is sound in spite of.
+    /// Warnings, which don't make the folder unsound.
     pub warnings: Vec<Warning>,
     /// How long it took, s.
     pub seconds: f64,
@@ -65,11 +65,11 @@ pub fn is_of_templates(folder: &Path) -> bool {
     parts.any(|part| matches!(part.settings.input, InputRecord::Structures { .. }))
 }
 
-/// Looks at the folder of templates at `folder`, on some threads, until `stop` is set. `observer` is told of each
+/// Verifies the folder of templates at `folder`, on several threads, until `stop` is set. `observer` is called for each
 /// structure's templates.
 ///
 /// # Errors
-/// When the folder can't be read or holds no manifest; when it is stopped. What is wrong with what it holds is told in the
+/// When the folder can't be read or holds no manifest; when it is stopped. Faults of its contents are in the
 /// result.
 pub fn verify_templates(
     folder: &Path,

@@ -1,4 +1,4 @@
-//! What resamples tell of weights, and what weights tell of images.
+//! Statistics of weights over resamples, and of images under weights.
 
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,8 @@ pub fn effective_number(weights: &[f64]) -> f64 {
     entropy.exp()
 }
 
-/// Two structures whose weights go against each other over the resamples: the images tell their sum better than each of them.
+/// Two structures whose weights go against each other over the resamples: the images determine their sum better than
+/// each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Pair {
     /// Their places, the first one smaller.

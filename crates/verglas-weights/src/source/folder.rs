@@ -20,10 +20,10 @@ const OPTIMAL: &str = "likelihood_matrix/optimal_fourier_log_likelihood_matrix.p
 /// The table of all results.
 const TABLE: &str = "results.csv";
 
-/// Finds the integrated log-likelihoods of the folder at `root`, else those of the best poses.
+/// Finds the integrated log-likelihoods of the folder at `root`, or else those of the best poses.
 ///
 /// # Errors
-/// When it is no such folder, is not complete, is of runs that don't belong together, or was altered.
+/// When it is not such a folder, is not complete, is of runs that don't belong together, or was altered.
 pub(super) fn find(root: &Path, settings: &WeightsSettings, findings: &mut Findings) -> Result<Found> {
     let shown = root.display();
     let is_ours = !manifest_paths(root)?.is_empty();
@@ -118,7 +118,7 @@ fn check_unaltered(record: &FolderRecord, name: &str, path: &Path) -> Result<u32
     }
 }
 
-/// What log-likelihoods take for granted shows in how sure weights are.
+/// The assumptions behind log-likelihoods decide how confident weights are.
 fn warn_of_likelihood(recorded: &RecordedLikelihood, findings: &mut Findings) {
     if recorded.as_cryolike {
         findings.warn(
