@@ -24,9 +24,9 @@ Examples:
   verglas bench --likelihood
   verglas bench --likelihood --n-pixels 200 --json
 
-With --likelihood, data are made in memory: Gaussian beads, 600 at 128 px and at the same density otherwise; a map of them, N
-voxels along each axis; images with noise and a contrast transfer each; the default grid of N + 1 shells and 2N angles; 257
-displacements up to N/16 pixels. `template_ms` is the time for one template from the beads, with all threads at work;
+With --likelihood, data are made in memory: Gaussian beads, 600 at 128 px and at the same density otherwise; a map of
+them, N voxels along each axis; images with noise and a contrast transfer each; the default grid of N + 1 shells and 2N
+angles; 257 displacements up to N/16 pixels. `template_ms` is the time for one template from the beads, with all threads at work;
 `pairs_per_second` counts image × template × displacement, each with all 2N rotations, for the best pose of each image,
 `pairs_per_second_integrated` with the integrated likelihood.";
 

@@ -73,7 +73,8 @@ fn without_effect(arguments: &DescriptorArguments) -> Vec<Warning> {
     if arguments.no_protein_residue_model {
         if arguments.atom_radii.is_none() {
             warn(
-                "--no-protein-residue-model without --atom-radii: CryoLike can't make templates from atoms without radii"
+                "--no-protein-residue-model without --atom-radii: CryoLike can't make templates from atoms without \
+                 radii"
                     .to_owned(),
             );
         }

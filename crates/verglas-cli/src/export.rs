@@ -20,7 +20,8 @@ Examples:
 
 With --likelihood, RELION's columns of angles, origins in Å, rlnClassNumber (the structure's place, from 1) and
 rlnLogLikeliContribution take the place of the source's; in a .cs, alignments3D/pose, shift, psize_A and class (from 0),
-and verglas/log_likelihood, because CryoSPARC has no field for it. Rows without a likelihood are left out, with a warning.";
+and verglas/log_likelihood, because CryoSPARC has no field for it. Rows without a likelihood are left out, with a
+warning.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -31,7 +32,8 @@ pub struct ExportArguments {
     /// Best poses and log-likelihoods from this output folder of `likelihood`, which was made from PARTICLES
     #[arg(long, value_name = "DIR")]
     pub likelihood: Option<PathBuf>,
-    /// Which structure's pose each image gets: that of its `best` one, or of the one at place K (from 0) in the list of templates
+    /// Which structure's pose each image gets: that of its `best` one, or of the one at place K (from 0) in the list of
+    /// templates
     #[arg(long, value_name = "K|best", default_value = "best", requires = "likelihood")]
     pub structure: PoseOf,
     /// Which images: a mask over all, or indices, in the order of the stacks [default: all]

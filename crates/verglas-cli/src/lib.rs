@@ -99,7 +99,8 @@ fn carry_out(arguments: &Arguments) -> u8 {
             2
         }
         Err(Failure::Usage(message)) => {
-            messages.error(&Error::value(message).with_hint("`verglas --help` lists commands, `verglas COMMAND --help` options"));
+            let hint = "`verglas --help` lists commands, `verglas COMMAND --help` options";
+            messages.error(&Error::value(message).with_hint(hint));
             2
         }
     }

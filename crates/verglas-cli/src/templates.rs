@@ -154,7 +154,8 @@ fn center(text: &str) -> Result<Center, String> {
 pub fn run(arguments: &TemplatesArguments, messages: Messages) -> Result<(), Failure> {
     let is_map = |path: &PathBuf| matches!(InputKind::of(path), Some(InputKind::Map | InputKind::Array));
     if arguments.as_cryolike && arguments.center.is_some() && arguments.input.iter().any(is_map) {
-        return Err(Failure::Usage("--as-cryolike with --center: CryoLike always takes the middle voxel of a map".to_owned()));
+        let message = "--as-cryolike with --center: CryoLike always takes the middle voxel of a map";
+        return Err(Failure::Usage(message.to_owned()));
     }
     let settings = settings(arguments);
     let inputs: Vec<Input> = arguments.input.iter().cloned().map(Input::File).collect();

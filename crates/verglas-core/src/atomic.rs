@@ -47,8 +47,7 @@ pub fn whole_name(name: &str) -> &str {
 
 impl PartialFile {
     /// Starts the file that will become `path`, under a temporary name that nothing else uses: two processes that
-    /// write the
-    /// same file don't collide, and nothing is written through a link.
+    /// write the same file don't collide, and nothing is written through a link.
     ///
     /// # Errors
     /// When the folder can't be written.

@@ -105,7 +105,7 @@ impl Error {
                 Some("the quota is used up; once there is room, a conversion continues with " + Hint::Resume)
             }
             std::io::ErrorKind::FileTooLarge => {
-                Some("if the file system has no limit of its own, `ulimit -f` shows and raises the limit on file size".into())
+                Some("`ulimit -f` shows and raises the limit on file size, unless the file system sets it".into())
             }
             _ if error.raw_os_error().is_some_and(|code| TOO_MANY_FILES.contains(&code)) => {
                 Some("`ulimit -n` shows and raises the limit on open files".into())

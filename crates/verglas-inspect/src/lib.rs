@@ -1,8 +1,7 @@
 //! What is in a file: every kind that verglas reads or writes, described without changing anything.
 //!
 //! Files are recognised by their first bytes, and by their name only if these are not conclusive. All but the arrays
-//! of one
-//! `.npz` at a time is streamed, so that memory does not depend on the size of the file.
+//! of one `.npz` at a time is streamed, so that memory does not depend on the size of the file.
 
 mod archive;
 mod array;

@@ -27,8 +27,8 @@ pub struct PlannedStack {
     /// Index into the table's constants.
     pub constants: u32,
     /// The range of the stack's images in their pair, or among those of their image file, for stacks that never mix
-    /// files;
-    /// `None` also where they are not consecutive there, because other optics groups or constants lie in between.
+    /// files; `None` also where they are not consecutive there, because other optics groups or constants lie in
+    /// between.
     pub range_in_file: Option<Range<usize>>,
 }
 
@@ -95,8 +95,7 @@ impl StackPlan {
 ///
 /// Each stack holds particles of one set of lens constants only, and all stacks of a set are consecutive, sets in the
 /// order of their first row. With sequential pairs, or `keep_files_apart`, each image file gets stacks of its own,
-/// files
-/// in the order of their first row within the set.
+/// files in the order of their first row within the set.
 pub fn plan_stacks(table: &ParticleTable, settings: PlanSettings) -> StackPlan {
     let apart = settings.keep_files_apart || table.pairing == Pairing::Sequential;
     let key = |particle: usize| (table.constants_index(particle), if apart { table.image[particle] } else { 0 });

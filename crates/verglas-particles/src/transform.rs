@@ -1,8 +1,7 @@
 //! From physical images to Fourier images on the polar grid, many at a time.
 //!
 //! They are computed by a [`PolarBackend`], chosen by [`Backend`] in the settings. So far there is only the processor;
-//! another
-//! backend, for a GPU or another precision, implements these two traits and gets a name there.
+//! another backend, for a GPU or another precision, implements these two traits and gets a name there.
 //!
 //! ```
 //! use verglas_fourier::grid::PolarGrid;

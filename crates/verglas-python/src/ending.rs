@@ -1,9 +1,8 @@
 //! The end of the interpreter, which daemon threads may reach in the middle of their work.
 //!
 //! A thread that runs Python code when the interpreter ends is stopped where it is, together with the Rust code below
-//! it,
-//! and the process is aborted for that. So before the end, calls from Rust into Python are waited for, and no new ones
-//! start; a thread that then wants to return to Python sleeps until the process is gone.
+//! it, and the process is aborted for that. So before the end, calls from Rust into Python are waited for, and no new
+//! ones start; a thread that then wants to return to Python sleeps until the process is gone.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;

@@ -11,8 +11,7 @@ const MARGIN_BYTES: usize = 16 << 20;
 /// Asks the system for `n_bytes` and gives them back untouched.
 ///
 /// The library's own buffers can't fail one by one: if they don't fit, the process ends. So this is checked before
-/// they are
-/// made. Another thread may take the memory in between, but a limit that is simply too low is always reported.
+/// they are made. Another thread may take the memory in between, but a limit that is simply too low is always reported.
 ///
 /// # Errors
 /// `MemoryError` if the system does not give them.

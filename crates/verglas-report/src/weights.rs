@@ -97,7 +97,9 @@ fn weights(heaviest: &[&StructureWeight]) -> Section {
     ];
     let body = html! {
         p {
-            "A weight is the share of the images that show the structure, according to the log-likelihoods. Intervals hold the weight in 95 % and 68 % of the resamples of the images. They account for chance, not for errors in the log-likelihoods or for structures that were not tried."
+            "A weight is the share of the images that show the structure, according to the log-likelihoods. Intervals \
+             hold the weight in 95 % and 68 % of the resamples of the images. They account for chance, not for errors \
+             in the log-likelihoods or for structures that were not tried."
         }
         div.card { (intervals(&drawn, "weight", "structure, by weight")) }
         @if drawn.len() < heaviest.len() { p { "The " (drawn.len()) " heaviest of " (grouped(heaviest.len())) " are drawn." } }
@@ -120,8 +122,10 @@ fn not_told_apart(record: &WeightsRecord) -> Section {
             p { "No two structures' weights go against each other: correlations over the resamples are all above −0.5." }
         } @else {
             p {
-                "Where one of these has more, the other has less (correlation of their weights over the resamples below −0.5): the images determine their sum, but hardly the share of each. An interval that ends at 0 is no proof that such a \
-                 structure is absent: maximum-likelihood weights leave out structures that are not needed."
+                "Where one of these has more, the other has less (correlation of their weights over the resamples \
+                 below −0.5): the images determine their sum, but hardly the share of each. An interval that ends at \
+                 0 is no proof that such a structure is absent: maximum-likelihood weights leave out structures that \
+                 are not needed."
             }
             (table("Pairs that are not told apart", &["structure", "and", "correlation"], rows))
             @if pairs.len() > MOST_LISTED { p { "The first " (grouped(MOST_LISTED)) " of " (grouped(pairs.len())) " are listed." } }

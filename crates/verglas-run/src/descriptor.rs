@@ -135,8 +135,7 @@ impl ImageDescriptor {
     }
 
     /// Reads the descriptor at `path`: a descriptor file, a stack's metadata, or a folder, which means its first stack
-    /// or else
-    /// its `parameters.npz`. The returned path is that of the file that was read.
+    /// or else its `parameters.npz`. The returned path is that of the file that was read.
     ///
     /// # Errors
     /// When there is no such file, or as [`ImageDescriptor::load`].

@@ -13,8 +13,7 @@ use crate::manifest::{Manifest, RecordedPath, RunRecord, RunState, SkippedImage,
 /// The manifest is written no more often than this during a run.
 const LEAST_PAUSE: Duration = Duration::from_secs(5);
 /// And the pause is at least this many times the time that writing took: a run spends less than 5 % on its record,
-/// however
-/// many stacks the record lists. Stacks that a killed run did not record are read again when it is resumed.
+/// however many stacks the record lists. Stacks that a killed run did not record are read again when it is resumed.
 const PAUSE_PER_WRITE: u32 = 20;
 
 /// The manifest of a running conversion.

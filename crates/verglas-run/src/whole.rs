@@ -67,8 +67,7 @@ pub fn sha256_of(path: &Path) -> io::Result<String> {
 }
 
 /// The file at `path`, if it is byte for byte what [`crate::tensor::TensorFile`] makes of a tensor of `n_images`
-/// images and
-/// the values in it; whether the values are right, only their checksum in the file can show.
+/// images and the values in it; whether the values are right, only their checksum in the file can show.
 pub fn whole_tensor(path: &Path, dtype: PtDtype, n_images: usize, image_shape: [u64; 2]) -> Option<FinishedFile> {
     let layout = tensor_layout(path, dtype, n_images, &image_shape).ok()?;
     let mut file = verglas_formats::open_regular(path).ok()?;

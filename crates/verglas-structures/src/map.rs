@@ -167,8 +167,8 @@ pub fn read_mrc_density(path: &Path, settings: &MapSettings, findings: &mut Find
         findings.warn(
             "map-or-stack",
             format!(
-                "`{file}`: marked as a stack of images (space group 0) but not a cube ({n_x} × {n_y} × {n_z} voxels in x, \
-                 y, z): read as one map"
+                "`{file}`: marked as a stack of images (space group 0) but not a cube ({n_x} × {n_y} × {n_z} voxels \
+                 in x, y, z): read as one map"
             ),
         );
     }

@@ -23,7 +23,8 @@ fn a_key_that_stands_twice_is_named_with_both_columns() {
     set.write_star("particles.star", &text);
     set.assert_refused(
         &[],
-        &["rlnOpticsGroup appears twice in block `data_optics`: as column 1 (`_rlnOpticsGroup`, line 6) and as column 7"],
+        &["rlnOpticsGroup appears twice in block `data_optics`: as column 1 (`_rlnOpticsGroup`, line 6) and as column \
+           7"],
     );
 }
 

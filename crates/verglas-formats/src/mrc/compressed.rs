@@ -11,8 +11,7 @@ use super::warning::MrcWarning;
 use crate::error::{FormatError, Place, Result};
 
 /// How much is unpacked beyond the header's claim, to detect that there is more; the rest of a longer file is not
-/// unpacked,
-/// since what follows the last section may be of any length.
+/// unpacked, since what follows the last section may be of any length.
 const BYTES_PAST_CLAIM: u64 = 64 << 10;
 const BUFFER_BYTES: usize = 256 << 10;
 /// This many bytes show whether another member follows.

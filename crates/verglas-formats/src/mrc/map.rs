@@ -23,8 +23,7 @@ pub struct MrcMap {
     /// positive and finite.
     pub voxel_angstrom: [Option<f64>; 3],
     /// The position of the first voxel according to the file, in Å along x, y, z: ORIGIN, if that is not (0, 0, 0). It
-    /// is not
-    /// read in files without the `MAP ` stamp, in which those bytes mean something else.
+    /// is not read in files without the `MAP ` stamp, in which those bytes mean something else.
     pub origin_angstrom: Option<[f64; 3]>,
     /// The number of the first voxel along x, y, z: NXSTART, NYSTART, NZSTART, brought from the file's order of axes.
     pub start: [i32; 3],

@@ -41,8 +41,7 @@ impl<R: Read + Seek> PtFile<R> {
     /// [`FormatError::Unsupported`] for what holds anything other than one tensor of plain numbers (dicts, parameters,
     /// TorchScript, several tensors), and for files from before PyTorch 1.6, by name; [`FormatError::Malformed`] for
     /// bytes that are not an archive, and for a tensor that does not fit its storage. CRCs of the values are not
-    /// checked
-    /// here: see [`PtFile::verify_crc`].
+    /// checked here: see [`PtFile::verify_crc`].
     pub fn new(mut reader: R) -> Result<Self> {
         refuse_other_formats(&mut reader)?;
         let mut archive = ZipReader::new(reader)?;
@@ -96,8 +95,7 @@ impl<R: Read + Seek> PtFile<R> {
     }
 
     /// Whether numbers are stored with their most significant byte first. The reading functions here always return
-    /// them in
-    /// this machine's order; this is for those who read the file themselves.
+    /// them in this machine's order; this is for those who read the file themselves.
     pub fn is_big_endian(&self) -> bool {
         self.is_big_endian
     }

@@ -49,8 +49,7 @@ impl Block {
     ///
     /// # Errors
     /// [`FormatError::Malformed`] if the name appears more than once, because it is unclear which one counts. A
-    /// repeated
-    /// column that nobody asks for does no harm.
+    /// repeated column that nobody asks for does no harm.
     pub fn position(&self, name: &str) -> Result<Option<usize>> {
         let name = strip_rln(name);
         let mut matching = self.columns.iter().enumerate().filter(|(_, column)| strip_rln(&column.name) == name);

@@ -94,9 +94,8 @@ impl<R: BufRead> StarReader<R> {
     ///
     /// # Errors
     /// [`FormatError::Malformed`] for text where none is allowed, for a head that is out of order, and for a file
-    /// without
-    /// any data block, with the first line of what is there instead; [`FormatError::Unsupported`] for parts of the STAR
-    /// language that are not supported (see the module) and for other formats; [`FormatError::Io`].
+    /// without any data block, with the first line of what is there instead; [`FormatError::Unsupported`] for parts of
+    /// the STAR language that are not supported (see the module) and for other formats; [`FormatError::Io`].
     pub fn next_block(&mut self) -> Result<Option<Block>> {
         if let Stage::Rows(_) = std::mem::replace(&mut self.stage, Stage::Block) {
             self.skip_rows()?;
@@ -172,8 +171,7 @@ impl<R: BufRead> StarReader<R> {
     }
 
     /// Whether the current line is text, and not meant to start a block or to be in one: with a head whose `data_`
-    /// line is
-    /// lost, rows would be lost with it.
+    /// line is lost, rows would be lost with it.
     fn may_be_passed_over(&self) -> bool {
         let text = self.line.text();
         let is_of_block = [&b"data_"[..], b"loop_", b"_"].iter().any(|start| trim_start(text).starts_with(start));

@@ -107,8 +107,7 @@ impl<W: Write> StarWriter<W> {
     /// after its own, before its comment if it has one.
     ///
     /// Only if its first value would be taken for something else in the new file, or if it contains a carriage return,
-    /// are all
-    /// values rewritten.
+    /// are all values rewritten.
     ///
     /// # Errors
     /// [`FormatError::Malformed`] as for [`StarWriter::write_row`], counting the row's own values and `extra`, or if the

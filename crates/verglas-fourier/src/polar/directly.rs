@@ -19,8 +19,7 @@ pub(super) const LEAST_SEEN: f64 = 0.4;
 /// The same for a result in single precision: 3.4e-13 / 1e-5 is 3.4e-8.
 pub(super) const LEAST_SEEN_IN_SINGLE: f64 = 1e-5;
 /// Products of a pixel and a wave beyond which interpolated values are kept: about a second's work for one image. A
-/// grid
-/// with this many points sees that little only of plane waves beyond its reach, for which the kernel's error is
+/// grid with this many points sees that little only of plane waves beyond its reach, for which the kernel's error is
 /// smaller.
 const MOST_PRODUCTS: u64 = 1 << 31;
 

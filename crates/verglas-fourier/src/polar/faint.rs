@@ -1,10 +1,10 @@
 //! Images of which a grid sees little, transformed in double precision for a result in single.
 //!
 //! Rounding in single precision spreads an image's power evenly over all frequencies, at about 5e-7 of it. If the grid
-//! sees as
-//! much power per area as there is elsewhere, or more, as it does for noise and for every real image, that is the
-//! result's relative error. A plane wave beyond the grid's reach, or noise without its low frequencies, leaves so little on
-//! the grid that the error grows past 1e-6 of it. Such images are recognised by what was found on the grid, and done again.
+//! sees as much power per area as there is elsewhere, or more, as it does for noise and for every real image, that is
+//! the result's relative error. A plane wave beyond the grid's reach, or noise without its low frequencies, leaves so
+//! little on the grid that the error grows past 1e-6 of it. Such images are recognised by what was found on the grid,
+//! and done again.
 
 use std::f64::consts::PI;
 use std::sync::{Mutex, PoisonError};

@@ -220,8 +220,7 @@ impl<T: Scalar> HalfFilledFft<T> {
 }
 
 /// The place of frequency `k` of a transform of `len` points: those of the same remainder modulo 4 are together, as
-/// they are
-/// computed. Every fourth place would be a few sets of the cache only.
+/// they are computed. Every fourth place would be a few sets of the cache only.
 #[inline(always)]
 pub(super) fn place(len: usize, k: usize) -> usize {
     k % 4 * (len / 4) + k / 4

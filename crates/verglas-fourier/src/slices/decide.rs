@@ -51,8 +51,7 @@ pub enum SliceMethod {
     /// Every value is a sum over all beads.
     Direct,
     /// Values are interpolated on a grid, which is made in this many slabs: once for all if it is one, otherwise again
-    /// for every
-    /// batch, so that batches should be large.
+    /// for every batch, so that batches should be large.
     Grid {
         /// Number of slabs.
         n_slabs: usize,

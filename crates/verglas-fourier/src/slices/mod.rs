@@ -8,8 +8,7 @@
 //! ```
 //!
 //! [`SlicePlan`] computes it by gridding; [`direct`] sums it directly. R_t is [`crate::sphere::rotation`]'s.
-//! `docs/math.md`
-//! derives the method and its error.
+//! `docs/math.md` derives the method and its error.
 
 mod axis;
 mod decide;

@@ -231,8 +231,7 @@ impl<T: SliceReal> SlicePlan<T> {
     }
 
     /// The rest, when all computed points are there: the points opposite to them, those beyond the structure's reach,
-    /// the
-    /// mean, the norm, which is returned.
+    /// the mean, the norm, which is returned.
     fn finish(&self, slice: &mut [Complex<T>]) -> f64 {
         let SlicePoints { n_inplanes, ref angles, ref q, .. } = self.points;
         let n_angles = angles.len();

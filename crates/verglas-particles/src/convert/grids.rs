@@ -77,7 +77,8 @@ pub(super) fn choose_grids(
     if let Some(sizes) = &table.differing_detector_pixel_sizes {
         if pixel_size_source == PixelSizeSource::Detector {
             return Err(Error::value(format!(
-                "rlnDetectorPixelSize and rlnMagnification, the only source of a pixel size, differ between rows, but a descriptor holds only one pixel size\n{sizes}"
+                "rlnDetectorPixelSize and rlnMagnification, the only source of a pixel size, differ between rows, but \
+                 a descriptor holds only one pixel size\n{sizes}"
             ))
             .with_hint("if one size is right for all, give it with " + Hint::Give(Setting::PixelSize)));
         }

@@ -94,7 +94,8 @@ pub(super) fn refuse_empty_stacks(
     };
     findings.error(
         Error::value(format!(
-            "no image of stack {first} is left{others}: its {} would all be left out, but CryoLike needs stacks numbered without gaps",
+            "no image of stack {first} is left{others}: its {} would all be left out, but CryoLike needs stacks \
+             numbered without gaps",
             counted(plan.stacks()[first].n_images(), "image")
         ))
         .with_detail(format_args!("the first is that of {}", table.place(first_particle)))
@@ -131,7 +132,8 @@ pub(super) fn compare_headers(
         if source == PixelSizeSource::MrcHeader {
             let first = stated().next().map_or(String::new(), |(first, _)| format!(" in `{}`", first.path.display()));
             return Err(Error::value(format!(
-                "the MRC headers are the only source of a pixel size, and they differ: {} Å{first}, {size} Å in `{path}`",
+                "the MRC headers are the only source of a pixel size, and they differ: {} Å{first}, {size} Å in \
+                 `{path}`",
                 show(chosen),
             ))
             .with_hint("give the pixel size with " + Hint::Give(Setting::PixelSize)));

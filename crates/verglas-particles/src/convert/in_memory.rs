@@ -51,8 +51,7 @@ struct Buffers<'a, T: Real> {
 
 impl Conversion {
     /// As [`Conversion::prepare`], for images that are made in memory and never written: nothing is reported about the
-    /// stacks' files,
-    /// and a stack may lose all its images.
+    /// stacks' files, and a stack may lose all its images.
     ///
     /// # Errors
     /// As [`Conversion::prepare`].

@@ -1,11 +1,9 @@
 //! The images that were left out: when all stacks are done, they are reported, and listed for all shards in a STAR
-//! file that
-//! RELION reads.
+//! file that RELION reads.
 //!
 //! For an indexed STAR file, the list has the original rows, with the optics groups before them and two new columns
 //! at the end: the row's number, and why its image was left out. Other input has no such rows; then image, row and
-//! reason
-//! are all that is listed.
+//! reason are all that is listed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::ffi::OsStrExt;

@@ -46,8 +46,7 @@ impl<'a, T: Real> ImageBuffers<'a, T> {
     }
 
     /// Makes the Fourier images of some images, whose stored pixels, `[images, N, N]`, are in `raw`, which may be
-    /// changed;
-    /// image 0 is the one at `first_position` of the output order.
+    /// changed; image 0 is the one at `first_position` of the output order.
     ///
     /// # Errors
     /// When none can be made, whatever the images are.

@@ -26,7 +26,8 @@ pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &Foun
         findings.warn(
             "no-stack-range",
             format!(
-                "{} no stack_start and stack_end, because their images are not consecutive in their file: images of other optics groups or constants lie in between; idxs holds the place of each image",
+                "{} no stack_start and stack_end, because their images are not consecutive in their file: images of \
+                 other optics groups or constants lie in between; idxs holds the place of each image",
                 counted_do(n_without_range, "stack", "has", "have")
             ),
         );
@@ -58,8 +59,7 @@ pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &Foun
 }
 
 /// Warns if the metadata state a different box from that of the images: then their pixel size may be that of other
-/// images, too,
-/// as after a job that downsampled these.
+/// images, too, as after a job that downsampled these.
 pub(super) fn report_stated_box(table: &ParticleTable, n_pixels: usize, findings: &mut Findings) {
     let Some([rows, columns]) = &table.stated_box else { return };
     let n_pixels = n_pixels as f64;
@@ -125,8 +125,7 @@ fn count_repeated(table: &ParticleTable, plan: &StackPlan, images: &FoundImages)
 }
 
 /// Reports the resolution beyond which the box is too small for the defocus: as a warning if that is most of the band,
-/// otherwise
-/// as a note.
+/// otherwise as a note.
 pub(super) fn report_box_reach(
     table: &ParticleTable,
     plan: &StackPlan,
@@ -175,7 +174,8 @@ pub(super) fn report_astigmatism(
         findings.warn(
             "defocus-angle-axis",
             Text::from(format!(
-                "{} astigmatic; the defocus angle is written as read, from the columns' direction, but CryoLike measures it from the rows': ",
+                "{} astigmatic; the defocus angle is written as read, from the columns' direction, but CryoLike \
+                 measures it from the rows': ",
                 counted_do(n_astigmatic, "particle", "is", "are")
             )) + Hint::Choose(Setting::DefocusAngleAxis, DefocusAngleAxis::Rows.as_str())
                 + " makes its CTF right",

@@ -32,10 +32,8 @@ impl Conversion {
     /// The stacks of this run that are in the folder already and stay.
     ///
     /// A stack that the earlier run's manifest records is kept if its files have their sizes, and their checksums if
-    /// the
-    /// settings ask for that; one that it does not record, because the run was killed before, is kept if every byte
-    /// outside
-    /// the pixels' values is what this run would write, and the checksums within its files are right.
+    /// the settings ask for that; one that it does not record, because the run was killed before, is kept if every byte
+    /// outside the pixels' values is what this run would write, and the checksums within its files are right.
     pub(super) fn keep_earlier(&self, output: &OutputFolder, earlier: Earlier, stop: &StopFlag) -> Kept {
         let mut kept = Kept::default();
         let Some(old) = earlier.manifest else { return kept };

@@ -92,8 +92,7 @@ struct Written {
 ///
 /// # Errors
 /// When the folder is not a complete output folder, when its source is gone or was altered, when an array does not fit
-/// the
-/// folder's images, when a new column's name is taken, when the output already exists, or when it can't be written.
+/// the folder's images, when a new column's name is taken, when the output already exists, or when it can't be written.
 pub fn export(export: &Export, findings: &mut Findings) -> Result<Exported> {
     write(export, None, findings)
 }
@@ -183,8 +182,7 @@ fn write(export: &Export, poses: Option<&[Option<FoundPose>]>, findings: &mut Fi
 }
 
 /// Warns of rows that were requested but are left out: those of images that could not be compared (`n_without` of the
-/// chosen),
-/// and, if all were requested, of images that were not compared or not converted.
+/// chosen), and, if all were requested, of images that were not compared or not converted.
 fn tell_left_out(
     export: &Export,
     folder: &ImageFolder,

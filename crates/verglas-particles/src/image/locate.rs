@@ -23,10 +23,8 @@ const MOST_ENTRIES_PER_FILE: usize = 64;
 /// Finds each of `names`; `None` means that a file is missing.
 ///
 /// With `image_dir`, the longest end of the path that exists below it is used. Without, the path is used as written,
-/// relative to one root for all: the
-/// working directory, otherwise the folder of `metadata_file`, otherwise the nearest of its parents; the first that
-/// holds all
-/// files. A name in `.mrc` or `.mrcs` is also tried with the other ending.
+/// relative to one root for all: the working directory, otherwise the folder of `metadata_file`, otherwise the nearest
+/// of its parents; the first that holds all files. A name in `.mrc` or `.mrcs` is also tried with the other ending.
 ///
 /// Missing files, and names that can't be told apart, go to `findings` as errors; with `missing_is_allowed` the
 /// missing ones go there as a warning. A place that the system refuses to search is an error either way: the file may
@@ -98,8 +96,7 @@ fn as_path(name: &[u8]) -> &Path {
 }
 
 /// The file at `path`, or next to it with the other of the endings `.mrc` and `.mrcs`; what RELION writes after a
-/// colon,
-/// as in `a.mrc:mrcs`, says how a file is read and is not part of its name.
+/// colon, as in `a.mrc:mrcs`, says how a file is read and is not part of its name.
 fn find(path: &Path, known: &KnownFiles) -> std::result::Result<Option<Found>, Refusal> {
     if known.contains(path) || is_file(path)? {
         return Ok(Some(Found { path: path.to_owned(), has_other_ending: false }));
@@ -361,7 +358,8 @@ fn refuse_equal_files(names: &[&[u8]], found: &[Option<Found>], findings: &mut F
                 .with_detail(format_args!("`{}`", as_path(other).display()))
                 .with_detail(format_args!("`{}`", as_path(name).display()))
                 .with_hint(
-                    "name a folder that holds them in separate folders, as in their paths; without an image directory, paths are used as written",
+                    "name a folder that holds them in separate folders, as in their paths; without an image \
+                     directory, paths are used as written",
                 ),
         );
     }

@@ -41,8 +41,7 @@ pub(super) fn is_file(path: &Path) -> Result<bool, Refusal> {
 }
 
 /// Reports why existing paths were not accepted: of those that the system refused only the first, because one cause
-/// has many of them
-/// (a folder without permission, a loop of links); of those that are not files each.
+/// has many of them (a folder without permission, a loop of links); of those that are not files each.
 pub(super) fn report_refusals(refusals: Vec<Refusal>, findings: &mut Findings) {
     let (mut by_system, mut no_files) = (Vec::new(), Vec::new());
     for refusal in refusals {

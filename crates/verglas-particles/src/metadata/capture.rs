@@ -1,6 +1,5 @@
 //! What STAR and `.cs` files have in common: the columns that say how each image was taken become a [`ParticleTable`],
-//! to
-//! which each format adds its own columns.
+//! to which each format adds its own columns.
 
 use verglas_core::findings::Findings;
 

@@ -8,8 +8,7 @@ use verglas_core::findings::{Findings, counted_do};
 use verglas_core::hint::{Hint, Setting, Text};
 
 /// Warns how many of `rows` name a different section, or a different file, from that of the stack at `image_path` that
-/// they are
-/// paired with. Only file names are compared: folders get moved, and stacks copied.
+/// they are paired with. Only file names are compared: folders get moved, and stacks copied.
 pub(super) fn report_other_images(
     star_path: &Path,
     image_path: &Path,

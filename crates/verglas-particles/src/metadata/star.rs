@@ -71,7 +71,8 @@ pub(super) fn read_pairs(
     if has_origin != [whole.origin.x.is_some(), whole.origin.y.is_some()] {
         findings.warn(
             "incomplete-origin",
-            "the STAR files have different columns of origins; those that some lack, or hold in another unit, are dropped",
+            "the STAR files have different columns of origins; those that some lack, or hold in another unit, are \
+             dropped",
         );
     }
     Ok(whole)

@@ -207,8 +207,8 @@ fn position(block: &Block, name: &str, path: &Path) -> Result<Option<usize>> {
     if let Some(second) = places.next() {
         let [written, again] = [first.unwrap_or(0), second].map(|at| &block.columns[at]);
         return Err(Error::format(format!(
-            "line {} of `{}`: rln{name} appears twice in block `data_{}`: as column {} (`_{}`, line {}) and as column {} \
-             (`_{}`)",
+            "line {} of `{}`: rln{name} appears twice in block `data_{}`: as column {} (`_{}`, line {}) and as column \
+             {} (`_{}`)",
             again.line,
             path.display(),
             block.name,

@@ -62,8 +62,7 @@ impl DownsampledBox {
     }
 
     /// [`Self::pixel_size_factor`] as a fraction, by which a size is multiplied and then divided: rounded in this
-    /// order, like
-    /// p·N/n.
+    /// order, like p·N/n.
     fn pixel_size_ratio(self) -> [f64; 2] {
         match self.downsampling.method {
             _ if self.downsampling.is_none() => [1.0, 1.0],

@@ -29,8 +29,7 @@ use sections::Contents;
 use survey::{Survey, survey};
 
 /// Makes the page about the folder at `root`; counts its images and structures. `is_inside`: whether the page will be
-/// in that
-/// folder, so that it can link to the tables there.
+/// in that folder, so that it can link to the tables there.
 ///
 /// # Errors
 /// When the folder holds no whole unit yet, or a unit that its manifest lists can't be read.
@@ -72,7 +71,9 @@ fn own_warnings(folder: &LikelihoodFolder, compared: &Compared, survey: &Survey)
     if settings.as_cryolike {
         let (n, band) = ((settings.n_pixels as f64).powi(2), 4.0 * PI * settings.radius_max.powi(2));
         warnings.push(format!(
-            "compared as CryoLike does: with its contrast transfer, mean and weights, and with N² = {} as the number of independent values, of which the grid reaches only {}: differences of log-likelihoods are {} times too large",
+            "compared as CryoLike does: with its contrast transfer, mean and weights, and with N² = {} as the number \
+             of independent values, of which the grid reaches only {}: differences of log-likelihoods are {} times \
+             too large",
             four_digits(n),
             four_digits(band.round()),
             four_digits((100.0 * n / band).round() / 100.0)
@@ -80,7 +81,8 @@ fn own_warnings(folder: &LikelihoodFolder, compared: &Compared, survey: &Survey)
     }
     if !settings.integrated {
         warnings.push(
-            "log-likelihoods are those of the best pose alone, which favours structures whose templates happen to fit it; integrated ones were not requested"
+            "log-likelihoods are those of the best pose alone, which favours structures whose templates happen to fit \
+             it; integrated ones were not requested"
                 .to_owned(),
         );
     }

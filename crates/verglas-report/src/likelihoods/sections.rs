@@ -79,9 +79,12 @@ impl Contents<'_> {
         let is_one = order.len() == 1;
         let body = html! {
             p {
-                "Each image is counted for the structure with its largest " (self.log_likelihood()) " (of equals, the first in the list). "
+                "Each image is counted for the structure with its largest " (self.log_likelihood()) " (of equals, the \
+                    first in the list). "
                 @if !is_one {
-                    "The leading structure, here " strong { (leader) } ", has the largest sum over all images; differences are relative to it: below 0, the leading one fits better. The error of a mean is the standard deviation over images divided by the square root of their number."
+                    "The leading structure, here " strong { (leader) } ", has the largest sum over all images; \
+                        differences are relative to it: below 0, the leading one fits better. The error of a mean is \
+                        the standard deviation over images divided by the square root of their number."
                 }
             }
             (table("Numbers of each structure", &self.heads(), order.iter().map(|&place| self.row(place))))
@@ -153,9 +156,11 @@ impl Contents<'_> {
             p {
                 "Between the two structures with the largest sums: " strong { (leader) } " and " strong { (other) } ". "
                 (grouped(second.n_for_leader)) " of " (grouped(n)) " images "
-                @if second.n_for_leader == 1 { "fits" } @else { "fit" } " the first better, " (grouped(against)) " the second or both equally. The sum of the logarithms of their likelihood ratios is " strong { (four_digits(sum)) " nat" }
+                @if second.n_for_leader == 1 { "fits" } @else { "fit" } " the first better, " (grouped(against)) " the \
+                 second or both equally. The sum of the logarithms of their likelihood ratios is " strong { (four_digits(sum)) " nat" }
                 @if deviation.is_finite() { " ± " (two_digits(deviation * (n as f64).sqrt())) " (standard error)" }
-                ": by this much, all images together fit " (leader) " better, if all of them show one structure. If the line climbs evenly, many images agree; if it climbs in steps, a few decide."
+                ": by this much, all images together fit " (leader) " better, if all of them show one structure. If \
+                    the line climbs evenly, many images agree; if it climbs in steps, a few decide."
             }
             div.charts {
                 figure.card {
@@ -196,7 +201,8 @@ impl Contents<'_> {
     fn fit(&self) -> Section {
         let body = html! {
             p {
-                "The correlation of each image with the best pose of its best structure, and the images for which it is smallest: look at these first to find pictures of something other than the particle."
+                "The correlation of each image with the best pose of its best structure, and the images for which it \
+                 is smallest: look at these first to find pictures of something other than the particle."
             }
             figure.card.single { (number(&self.survey.cross_correlation, "correlation", "", false)) }
             (self.lists.worst(self.survey, &self.names()))
@@ -241,8 +247,9 @@ impl Contents<'_> {
 fn directions_in_words() -> Markup {
     html! {
         p {
-            "How often the best structure is seen from each direction, in RELION's angles, on an equal-area map (Mollweide): \
-             rotation from −180° on the left to 180° on the right, tilt from 0° at the top to 180° at the bottom."
+            "How often the best structure is seen from each direction, in RELION's angles, on an equal-area map \
+             (Mollweide): rotation from −180° on the left to 180° on the right, tilt from 0° at the top to 180° at \
+             the bottom."
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The statistics of all images for a page about likelihoods: their numbers are read twice, some at a time, so that
-//! neither memory nor the
-//! page grows with them.
+//! neither memory nor the page grows with them.
 //!
 //! First, sums that show which structures lead, and a sample that gives the range of the charts; then what depends on
 //! these.

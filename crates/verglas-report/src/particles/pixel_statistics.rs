@@ -73,8 +73,7 @@ impl PixelPlan {
     }
 
     /// How many rows or columns at an edge are blank: all of their pixels equal, or a repetition of the line further
-    /// in,
-    /// which is how programs fill the area outside a micrograph. The edge with the most such lines is used.
+    /// in, which is how programs fill the area outside a micrograph. The edge with the most such lines is used.
     pub(crate) fn blank_lines(&self, image: &[f32]) -> usize {
         let n = self.n_pixels;
         // Of one line: (index of its first pixel, step between pixels).

@@ -22,8 +22,7 @@ pub(crate) enum Basis {
     /// All of the image's pixels: images have it whose pixels are read.
     Pixels,
     /// The norm of the Fourier image: every image has it, but it covers only waves within the polar grid. It replaces
-    /// the
-    /// pixels' statistics where pixels are not read.
+    /// the pixels' statistics where pixels are not read.
     Band,
 }
 
@@ -181,8 +180,8 @@ pub(crate) const QUANTITIES: [Quantity; N_QUANTITIES] = [
     Quantity {
         name: "maximum in the band",
         unit: "band σ",
-        meaning: "largest distance of a pixel from the mean, in standard deviations of the image's waves within the polar \
-                  grid: larger than in standard deviations of its pixels, the more so the less the grid reaches",
+        meaning: "largest distance of a pixel from the mean, in standard deviations of the image's waves within the \
+                  polar grid: larger than in standard deviations of its pixels, the more so the less the grid reaches",
         basis: Basis::Band,
         spread: Spread::Logarithmic,
         least_spread: 0.01,

@@ -46,8 +46,10 @@ impl Contents<'_> {
                     "First the image; then the same without fine waves (a Gaussian low-pass that halves waves of "
                     (four_digits(self.low_pass_angstrom)) " Å); then the "
                 } @else { "The " }
-                "real part of its Fourier image on a symmetric logarithmic scale, blue below zero, red above, out to the rim \
-                 of the polar grid. Rings: the first zeros of the CTF from the metadata. Below, the power of the image by resolution (logarithmic, blue), with the square of its CTF (0 to 1, orange; an area where it oscillates too fast to draw): if the CTF is right, both have their minima at the same places."
+                "real part of its Fourier image on a symmetric logarithmic scale, blue below zero, red above, out to \
+                 the rim of the polar grid. Rings: the first zeros of the CTF from the metadata. Below, the power of \
+                 the image by resolution (logarithmic, blue), with the square of its CTF (0 to 1, orange; an area \
+                 where it oscillates too fast to draw): if the CTF is right, both have their minima at the same places."
             }
             div.cards { @for example in &self.examples { (self.card(example, "")) } }
         };
@@ -126,13 +128,16 @@ impl Contents<'_> {
 
     fn outliers(&self) -> Section {
         let survey = self.survey;
-        let looked_for = "blank edges, for particles with the opposite sign to the median one, and for their mean, maximum and contrast";
+        let looked_for = "blank edges, for particles with the opposite sign to the median one, and for their mean, \
+                          maximum and contrast";
         let pixels = match survey.n_looked_at {
-            0 => "There are no physical images, so blank edges and inverted contrast were not looked for; mean, maximum and contrast are those of the band, the waves within the polar grid."
+            0 => "There are no physical images, so blank edges and inverted contrast were not looked for; mean, \
+                  maximum and contrast are those of the band, the waves within the polar grid."
                 .to_owned(),
             n if n == survey.n_images => format!("The pixels of every image were read, for {looked_for}."),
             n => format!(
-                "The pixels of {} of {} images, evenly spread, were read, for {looked_for}. Those of the others are of the band, the waves within the polar grid.",
+                "The pixels of {} of {} images, evenly spread, were read, for {looked_for}. Those of the others are \
+                 of the band, the waves within the polar grid.",
                 grouped(n),
                 grouped(survey.n_images)
             ),
@@ -152,9 +157,10 @@ impl Contents<'_> {
             ["file", "section (from\u{a0}1)", "row (from\u{a0}0)", "what is odd", "stack", "image (from\u{a0}0)"];
         let body = html! {
             p {
-                "An image is listed if one of its values lies more than " (FAR) " spreads from the median of all. The spread \
-                 is 1.4826 times the median absolute deviation: a standard deviation that is not affected by a few odd images. \
-                 Maximum, contrast and norm are compared as logarithms, astigmatism by its square root. " (pixels)
+                "An image is listed if one of its values lies more than " (FAR) " spreads from the median of all. The \
+                    spread is 1.4826 times the median absolute deviation: a standard deviation that is not affected \
+                    by a few odd images. Maximum, contrast and norm are compared as logarithms, astigmatism by its \
+                    square root. " (pixels)
             }
             @if listed.is_empty() {
                 p { "None were found." }
@@ -197,7 +203,8 @@ impl Contents<'_> {
                 }
                 @if let Some(found) = &survey.likeness {
                     @let meaning = format!(
-                        "how well the image matches the median particle, around the centre, in standard deviations of noise; negative: inverted contrast{of_read}"
+                        "how well the image matches the median particle, around the centre, in standard deviations of \
+                         noise; negative: inverted contrast{of_read}"
                     );
                     (number(&found.histogram, "likeness", "", found.typical.median, &meaning))
                 }
@@ -264,8 +271,8 @@ impl Contents<'_> {
 fn directions(map: &ViewingDirections) -> Section {
     let body = html! {
         p {
-            "How often the particle is seen from each direction, on an equal-area map (Mollweide): rotation from −180° \
-             on the left to 180° on the right, tilt from 0° at the top to 180° at the bottom."
+            "How often the particle is seen from each direction, on an equal-area map (Mollweide): rotation from \
+             −180° on the left to 180° on the right, tilt from 0° at the top to 180° at the bottom."
         }
         (map.write())
     };

@@ -82,8 +82,7 @@ impl MinMeanMax {
 }
 
 /// An image is listed if a value of it lies this many spreads from the median: among a million normally distributed
-/// numbers
-/// none is expected.
+/// numbers none is expected.
 pub(crate) const FAR: f64 = 6.0;
 /// An image has inverted contrast if it differs from the median particle by more than this many standard deviations of
 /// noise, and lies this many spreads from the median likeness.

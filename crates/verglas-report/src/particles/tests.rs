@@ -72,8 +72,7 @@ fn the_drawn_ctf_lies_on_the_rings_of_the_power_profile() {
     let wrong: Vec<f64> = [1, 7, 19].map(of).to_vec();
     eprintln!("right {right}, wrong {wrong:?}");
     // Views differ in what they scatter by a factor of two either way, which is not noise of the CTF; another
-    // particle's
-    // CTF has nothing to do with it but the first ring, which all share.
+    // particle's CTF has nothing to do with it but the first ring, which all share.
     assert!(right > 0.75, "{right}");
     assert!(wrong.iter().all(|&wrong| wrong < right - 0.3), "right {right}, wrong {wrong:?}");
 }

@@ -56,7 +56,8 @@ impl ViewMap {
             reach => format!(", views within {}° combined", four_digits(reach.to_degrees().round())),
         };
         let words = format!(
-            "the most frequent direction is {} times as frequent as in an even distribution{together}; {} of {} views do not occur",
+            "the most frequent direction is {} times as frequent as in an even distribution{together}; {} of {} views \
+             do not occur",
             four_digits((highest * 100.0).round() / 100.0),
             verglas_plot::grouped(n_never),
             verglas_plot::grouped(counts.len())

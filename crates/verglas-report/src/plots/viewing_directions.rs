@@ -67,7 +67,8 @@ impl ViewingDirections {
     pub(crate) fn write(&self) -> Markup {
         let highest = self.highest();
         let words = format!(
-            "the most frequent direction is {} times as frequent as in an even distribution, {:.0} % of the sphere is empty",
+            "the most frequent direction is {} times as frequent as in an even distribution, {:.0} % of the sphere is \
+             empty",
             four_digits(highest),
             100.0 * self.empty()
         );

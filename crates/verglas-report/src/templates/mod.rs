@@ -111,7 +111,8 @@ fn structures(made: &[Made]) -> Section {
     let heads = ["name", "file", "model", "made of", "origin (Å)", "smallest norm", "largest norm"];
     let body = html! {
         p {
-            "The origin is in the file's coordinates (x, y, z). The norm is what a template was divided by: if it differs much between views, the structure is elongated or flat."
+            "The origin is in the file's coordinates (x, y, z). The norm is what a template was divided by: if it \
+             differs much between views, the structure is elongated or flat."
             @if made.len() > MOST_LISTED { " The first " (grouped(MOST_LISTED)) " are listed." }
         }
         (table("Structures", &heads, rows))
@@ -133,7 +134,9 @@ fn shown(root: &Path, made: &[Made], most: usize) -> Result<Section> {
     }
     let body = html! {
         p {
-            "Evenly spread templates of each structure, white where it is dense, with the azimuth and polar angle of its view;              some of them in Fourier space, blue below zero, red above; and the mean power by resolution. A click enlarges a picture."
+            "Evenly spread templates of each structure, white where it is dense, with the azimuth and polar angle of \
+             its view; some of them in Fourier space, blue below zero, red above; and the mean power by \
+             resolution. A click enlarges a picture."
             @if n < made.len() { " " (grouped(n)) " of " (grouped(made.len())) " structures, evenly spread." }
         }
         @for card in &cards { (card) }

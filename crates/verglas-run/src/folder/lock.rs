@@ -2,8 +2,7 @@
 //!
 //! A run that makes all stacks locks the folder for itself. Runs that make shards share the folder's lock, and each locks
 //! its shard for itself. The locks are on files, because network file systems can't lock anything else; the last one
-//! to let go
-//! removes the file.
+//! to let go removes the file.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};

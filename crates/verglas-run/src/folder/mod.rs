@@ -60,8 +60,7 @@ impl OutputFolder {
     }
 
     /// Checks, without changing anything, that a run may write here. Whether the existing files belong to the same
-    /// plan is
-    /// checked later, when the plan is known.
+    /// plan is checked later, when the plan is known.
     ///
     /// A folder is not empty when it holds a folder or a file of the job's names, or `manifest*.json`.
     ///
@@ -272,8 +271,7 @@ impl OutputFolder {
     }
 
     /// Temporary files of manifests, and of files that all shards write: of all runs if this is the only one,
-    /// otherwise of
-    /// this shard's manifest only.
+    /// otherwise of this shard's manifest only.
     fn partial_shared_files(&self, names: &[String]) -> Vec<PathBuf> {
         let is_mine = |whole: &str| match self.shard {
             Some(_) => whole == manifest_name(self.shard),

@@ -34,9 +34,8 @@ pub trait JobFiles: fmt::Debug + Send + Sync {
     fn shared_files(&self) -> &[&'static str];
 
     /// Files that are written when all units are done, in the output folder itself or, as `folder/name`, in one below
-    /// it
-    /// that is among [`JobFiles::folders`]. Like those of units they make it count
-    /// as not empty, and are removed with an earlier run's files, whichever run wrote them.
+    /// it that is among [`JobFiles::folders`]. Like those of units they make it count as not empty, and are removed
+    /// with an earlier run's files, whichever run wrote them.
     fn closing_files(&self) -> &[&'static str] {
         &[]
     }

@@ -130,8 +130,7 @@ pub enum InputRecord {
 
 impl InputRecord {
     /// The nouns for what the output counts, and for what that is divided into: images in stacks, templates in
-    /// structures, comparisons of
-    /// an image with a template at a displacement in units of a structure and a stack.
+    /// structures, comparisons of an image with a template at a displacement in units of a structure and a stack.
     pub fn nouns(&self) -> [&'static str; 2] {
         match self {
             Self::Structures { .. } => ["template", "structure"],

@@ -30,8 +30,7 @@ const MIXED: f64 = 1e-4;
 /// `[resamples, structures]`, last axis fastest.
 ///
 /// `weights` are those of all images, from which each starts. Each resample has its own random numbers, so the results
-/// do not depend on the
-/// number of threads. `observer` counts each resample as an image.
+/// do not depend on the number of threads. `observer` counts each resample as an image.
 ///
 /// # Errors
 /// As [`super::fit()`]; of several, the first resample's.

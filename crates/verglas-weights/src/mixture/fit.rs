@@ -58,8 +58,7 @@ const NO_GAP: f64 = 1e-14;
 /// The weights of the largest f, from equal ones, to a gap of at most `tolerance`; usually it is far smaller.
 ///
 /// If structures can't be told apart at all, several sets of weights are best: those found are near those that plain
-/// updates from equal
-/// weights lead to, and equal for equal structures.
+/// updates from equal weights lead to, and equal for equal structures.
 ///
 /// # Errors
 /// When it is stopped, and when rounding forbids such a gap.

@@ -7,8 +7,7 @@
 //! ```
 //!
 //! f is concave and Σ w_k g_k = 1, so f is at most max_k g_k − 1 below its maximum (the *gap*): however weights were
-//! found, their
-//! gap proves how good they are.
+//! found, their gap proves how good they are.
 //!
 //! | file | what it does |
 //! |---|---|

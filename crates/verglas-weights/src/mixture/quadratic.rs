@@ -11,8 +11,7 @@ const NO_RESIDUAL: f64 = 1e-12;
 ///
 /// An interior-point method with Mehrotra's predictor and corrector: with z = Hy − b, the slope, y and z stay positive while all products
 /// y·z are made small. H may be almost singular, as it is for similar structures: what is added to its diagonal, z/y,
-/// keeps every
-/// system solvable where methods that guess which y are 0 go round in circles.
+/// keeps every system solvable where methods that guess which y are 0 go round in circles.
 pub(super) fn minimise(h: &[f64], b: &[f64], mean: f64) -> Option<Vec<f64>> {
     let n = b.len();
     // The middle of the way, whatever is known: from points near to an edge it may stay there.

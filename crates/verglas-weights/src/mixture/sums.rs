@@ -1,6 +1,5 @@
 //! Sums over images. They are made of the sums of fixed blocks of images, added in order: so their bits depend neither
-//! on the
-//! number of threads nor on which one finishes first.
+//! on the number of threads nor on which one finishes first.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};

@@ -63,8 +63,8 @@ pub(super) fn find(root: &Path, settings: &WeightsSettings, findings: &mut Findi
         findings.warn(
             "optimal-only",
             format!(
-                "`{shown}` has log-likelihoods of the best poses only: structures whose templates happen to fit noise are favoured, \
-                 and weights are surer than they should be"
+                "`{shown}` has log-likelihoods of the best poses only: structures whose templates happen to fit noise \
+                 are favoured, and weights are surer than they should be"
             ),
         );
     }

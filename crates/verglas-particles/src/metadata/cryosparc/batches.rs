@@ -94,8 +94,7 @@ impl Batches {
     }
 
     /// How a path in the metadata relates to this job. For a path as short as `batch_0_restacked.mrc`, the folders are
-    /// assumed to
-    /// be the job's.
+    /// assumed to be the job's.
     pub(super) fn find(&self, path: &[u8]) -> Named {
         let mut parts = path.rsplit(|&byte| byte == b'/');
         let name = parts.next().and_then(|name| std::str::from_utf8(name).ok());

@@ -7,8 +7,7 @@ use super::fields::Field;
 use verglas_core::findings::{Findings, counted};
 
 /// Compares the columns `both` of two files whose rows are in the same order, warns in how many rows they differ, and
-/// drops
-/// the second file's.
+/// drops the second file's.
 pub(super) fn report_differing(
     [first_path, second_path]: [&Path; 2],
     first: &Columns,

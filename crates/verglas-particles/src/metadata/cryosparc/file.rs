@@ -29,8 +29,7 @@ impl CsFile {
     ///
     /// # Errors
     /// When it is not a readable `.cs` file (CSDAT and `.csg` files are recognised and refused), or has no rows, or
-    /// more
-    /// than 2³² − 1.
+    /// more than 2³² − 1.
     pub(super) fn open(path: &Path, findings: &mut Findings) -> Result<Self> {
         let reader = CsReader::open(path).map_err(|error| Error::from_format(path, error))?;
         let n_rows = u32::try_from(reader.n_rows())

@@ -38,7 +38,8 @@ pub(in crate::metadata) fn read_job(
             findings.warn(
                 "rows-in-sequence",
                 format!(
-                    "`{}`: blob/path names other images than those in `{}`; its rows are assumed to describe these in sequence, and its pixel size and sign to apply to them",
+                    "`{}`: blob/path names other images than those in `{}`; its rows are assumed to describe these in \
+                     sequence, and its pixel size and sign to apply to them",
                     passthrough.display(),
                     batches.folder.display()
                 ),
