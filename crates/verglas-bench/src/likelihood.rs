@@ -131,23 +131,23 @@ fn measure<T: SearchReal + SliceReal>(n_pixels: usize, n_threads: usize, stop: &
     let (prepare_map, map_ms) = time_templates::<T>(&data, data.map(), n_threads, stop)?;
 
     let (templates, weights) = data.templates::<T>(N_TEMPLATES, n_threads)?;
-    let set = TemplateSet::new(data.geometry(), &templates, &weights).map_err(told)?;
+    let set = TemplateSet::new(data.geometry(), &templates, &weights).map_err(as_error)?;
     let reach = n_pixels as f64 / 16.0;
-    let displacements = Displacements::new(reach, PIXEL_ANGSTROM, 16, 16).map_err(told)?;
+    let displacements = Displacements::new(reach, PIXEL_ANGSTROM, 16, 16).map_err(as_error)?;
     let n_pairs = |images: &Images<T>| (images.len() * N_TEMPLATES * displacements.len()) as f64;
     let search = |integrated: bool| {
         let settings = ComparisonSettings { integrated, n_threads, ..ComparisonSettings::default() };
         let start = Instant::now();
-        let search = Search::new(data.geometry(), set, &displacements, settings).map_err(told)?;
+        let search = Search::new(data.geometry(), set, &displacements, settings).map_err(as_error)?;
         Ok::<_, Error>((search, start.elapsed().as_secs_f64()))
     };
     let compare = |search: &Search<'_, T>, images: &Images<T>| {
         let contrast = Contrast::Parameters(&images.transfers, ContrastFormula::Right);
-        let set = ImageSet::new(data.geometry(), &images.values, contrast).map_err(told)?;
+        let set = ImageSet::new(data.geometry(), &images.values, contrast).map_err(as_error)?;
         let start = Instant::now();
         let comparison = match search.compare_watched(&set, &|_| !stop.load(Ordering::Relaxed)) {
             Err(LikelihoodError::Stopped) => return unless_stopped(stop).map(|()| (0, f64::NAN)),
-            other => other.map_err(told)?,
+            other => other.map_err(as_error)?,
         };
         let seconds = start.elapsed().as_secs_f64();
         let is_right = |(image, result): (usize, &verglas_likelihood::ImageResult)| {
@@ -197,27 +197,27 @@ fn time_templates<T: SliceReal>(
     stop: &StopFlag,
 ) -> Result<(f64, f64)> {
     unless_stopped(stop)?;
-    let told = |error: verglas_fourier::slices::SliceError| Error::value(error.to_string());
+    let as_error = |error: verglas_fourier::slices::SliceError| Error::value(error.to_string());
     let settings = SliceSettings { n_threads, ..SliceSettings::default() };
     let start = Instant::now();
-    let plan = SlicePlan::<T>::new(structure, data.geometry().grid(), data.box_angstrom(), &settings).map_err(told)?;
+    let plan = SlicePlan::<T>::new(structure, data.geometry().grid(), data.box_angstrom(), &settings).map_err(as_error)?;
     let prepare_ms = start.elapsed().as_secs_f64() * 1e3;
     let n = (MOST_BYTES / 2 / (plan.slice_len() * size_of::<Complex<T>>())).clamp(16, 256);
     let rotations = data.rotations(n);
     let mut values = vec![Complex::<T>::default(); n * plan.slice_len()];
     let mut norms = vec![0.0; n];
     // The first ones fetch tables and pages.
-    plan.compute(&rotations, &mut values, &mut norms).map_err(told)?;
+    plan.compute(&rotations, &mut values, &mut norms).map_err(as_error)?;
     let (start, mut n_made) = (Instant::now(), 0);
     while start.elapsed().as_secs_f64() < TEMPLATE_SECONDS {
         unless_stopped(stop)?;
-        plan.compute(&rotations, &mut values, &mut norms).map_err(told)?;
+        plan.compute(&rotations, &mut values, &mut norms).map_err(as_error)?;
         n_made += n;
     }
     Ok((prepare_ms, start.elapsed().as_secs_f64() * 1e3 / n_made.max(1) as f64))
 }
 
-fn told(error: LikelihoodError) -> Error {
+fn as_error(error: LikelihoodError) -> Error {
     Error::value(error.to_string())
 }
 

@@ -197,9 +197,9 @@ fn value_cells(values: &Values) -> Vec<String> {
     };
     let [min, max, mean] = values.range.map(range_cells).unwrap_or_default();
     // Where all values are the same, the range says it all.
-    let is_told = values.range.is_some() && values.n_distinct == Some(1);
+    let is_reported = values.range.is_some() && values.n_distinct == Some(1);
     let first = match &values.first {
-        Some(first) if !is_told || min.is_empty() => first_text(first),
+        Some(first) if !is_reported || min.is_empty() => first_text(first),
         _ => String::new(),
     };
     let not_finite = match values.range {

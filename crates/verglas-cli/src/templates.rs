@@ -170,7 +170,7 @@ pub fn run(arguments: &TemplatesArguments, messages: Messages) -> Result<(), Fai
         (Some(first), Err(second)) => return Err(first.with_other(second).into()),
     };
     let Some(output) = output else {
-        tell_checked(&job, findings.warnings.len(), messages);
+        report_checked(&job, findings.warnings.len(), messages);
         return Ok(());
     };
     let signals = Signals::listen()?;
@@ -182,7 +182,7 @@ pub fn run(arguments: &TemplatesArguments, messages: Messages) -> Result<(), Fai
     Ok(())
 }
 
-fn tell_checked(job: &TemplateJob, n_warnings: usize, messages: Messages) {
+fn report_checked(job: &TemplateJob, n_warnings: usize, messages: Messages) {
     let mut text = format!(
         "nothing wrong: {} would make {} of {} each",
         counted(job.n_structures(), "structure"),

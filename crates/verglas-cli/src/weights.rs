@@ -84,7 +84,7 @@ pub fn run(arguments: &WeightsArguments, messages: Messages) -> Result<(), Failu
         (Some(first), Err(second)) => return Err(first.with_other(second).into()),
     };
     let Some(output) = output else {
-        tell_checked(&job, findings.warnings.len(), messages);
+        report_checked(&job, findings.warnings.len(), messages);
         return Ok(());
     };
     let signals = Signals::listen()?;
@@ -116,7 +116,7 @@ fn settings(arguments: &WeightsArguments) -> WeightsSettings {
     }
 }
 
-fn tell_checked(job: &WeightsJob, n_warnings: usize, messages: Messages) {
+fn report_checked(job: &WeightsJob, n_warnings: usize, messages: Messages) {
     let (n_images, n_structures) = (job.n_images(), job.n_structures());
     let mut text = format!(
         "nothing wrong: {} would be weighed by {}, in about {} of memory",

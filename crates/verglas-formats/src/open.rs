@@ -123,7 +123,7 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     #[test]
-    fn what_is_no_file_is_told_by_its_kind_and_at_once() {
+    fn what_is_not_a_file_is_refused_by_its_kind_and_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("file"), b"bytes").unwrap();

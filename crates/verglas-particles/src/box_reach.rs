@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn boxes_that_are_large_enough_are_not_told_of() {
+    fn boxes_that_are_large_enough_are_not_reported() {
         let reach = reach(&[10_000.0, -12_000.0, 0.0]);
         assert_eq!((reach.n_cut(), reach.message(), reach.is_much()), (0, None, false));
     }

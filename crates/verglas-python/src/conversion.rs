@@ -56,7 +56,7 @@ impl Preparation {
     /// The warnings: code and message.
     #[getter]
     fn warnings(&self) -> Vec<(&'static str, String)> {
-        self.found.told()
+        self.found.coded_warnings()
     }
 
     /// The notes.

@@ -34,7 +34,7 @@ impl Found {
     }
 
     /// The warnings: code and message.
-    pub fn told(&self) -> Vec<(&'static str, String)> {
+    pub fn coded_warnings(&self) -> Vec<(&'static str, String)> {
         self.with(|findings| {
             findings.warnings.iter().map(|warning| (warning.code, warning.message.said_in(&PythonWords))).collect()
         })

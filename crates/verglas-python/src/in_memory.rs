@@ -64,7 +64,7 @@ impl MemoryPreparation {
     /// The warnings: code and message.
     #[getter]
     fn warnings(&self) -> Vec<(&'static str, String)> {
-        self.found.told()
+        self.found.coded_warnings()
     }
 
     /// How many templates there will be.

@@ -131,7 +131,7 @@ impl LikelihoodPreparation {
     /// The warnings: code and message.
     #[getter]
     fn warnings(&self) -> Vec<(&'static str, String)> {
-        self.found.told()
+        self.found.coded_warnings()
     }
 
     /// The notes.

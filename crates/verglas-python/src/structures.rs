@@ -177,7 +177,7 @@ impl MapValue<'_> {
 }
 
 /// The warnings: code and message.
-type Told = Vec<(&'static str, String)>;
+type Warnings = Vec<(&'static str, String)>;
 
 /// Reads a map, MRC or NPY: its contents by name, and the warnings.
 #[pyfunction]
@@ -187,7 +187,7 @@ pub fn read_map<'py>(
     voxel_size: Option<[f64; 3]>,
     axis_order: &str,
     center: CenterValue,
-) -> PyResult<(Bound<'py, PyDict>, Told)> {
+) -> PyResult<(Bound<'py, PyDict>, Warnings)> {
     let axis_order: AxisOrder = axis_order.parse().map_err(|error: Error| exception(&error))?;
     let center = center.into_center()?;
     let settings = MapSettings { voxel_angstrom: voxel_size, axis_order, center, ..MapSettings::default() };
@@ -209,7 +209,7 @@ pub fn read_map<'py>(
     values.set_item("center_voxel", three(density.center_voxel))?;
     values.set_item("center", three(density.center_angstrom))?;
     values.set_item("axis_order", density.axis_order.name())?;
-    Ok((values, Found::new(findings).told()))
+    Ok((values, Found::new(findings).coded_warnings()))
 }
 
 /// A structure's name: that of its file without its endings.

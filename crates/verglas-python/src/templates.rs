@@ -197,7 +197,7 @@ impl TemplatePreparation {
     /// The warnings: code and message.
     #[getter]
     fn warnings(&self) -> Vec<(&'static str, String)> {
-        self.found.told()
+        self.found.coded_warnings()
     }
 
     /// The notes.

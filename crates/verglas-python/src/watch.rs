@@ -59,7 +59,7 @@ pub fn watched<T: Send>(
     work: impl FnOnce(&Counter, &StopFlag) -> T + Send,
 ) -> PyResult<T> {
     let (counter, stop) = (Counter::default(), AtomicBool::new(false));
-    let (mut interruption, mut told) = (None, 0);
+    let (mut interruption, mut reported) = (None, 0);
     let outcome = py.detach(|| {
         thread::scope(|scope| {
             // Dropped when the work ends, be it by a panic.
@@ -73,7 +73,7 @@ pub fn watched<T: Send>(
                 if interruption.is_some() {
                     continue;
                 }
-                match ending::attached(|py| look(py, progress, counter, total, &mut told)) {
+                match ending::attached(|py| look(py, progress, counter, total, &mut reported)) {
                     Some(Ok(())) => {}
                     Some(Err(raised)) => {
                         stop.store(true, Ordering::Relaxed);
@@ -91,21 +91,21 @@ pub fn watched<T: Send>(
     match interruption {
         Some(raised) => Err(raised),
         None => {
-            ending::within(|| look(py, progress, &counter, total, &mut told)).transpose()?;
+            ending::within(|| look(py, progress, &counter, total, &mut reported)).transpose()?;
             Ok(value)
         }
     }
 }
 
 /// Lets signal handlers run, and reports progress if it has changed.
-fn look(py: Python<'_>, progress: Option<&Py<PyAny>>, counter: &Counter, total: u64, told: &mut u64) -> PyResult<()> {
+fn look(py: Python<'_>, progress: Option<&Py<PyAny>>, counter: &Counter, total: u64, reported: &mut u64) -> PyResult<()> {
     py.check_signals()?;
     let done = counter.n_images.load(Ordering::Relaxed);
     if let Some(progress) = progress
-        && done > *told
+        && done > *reported
     {
         progress.call1(py, (done, total))?;
-        *told = done;
+        *reported = done;
     }
     Ok(())
 }

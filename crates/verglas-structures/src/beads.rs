@@ -91,7 +91,7 @@ impl BeadSettings {
                 .with_hint("choose atoms with " + Hint::Give(Setting::AtomSelection)));
         }
         if self.selection.is_default() {
-            tell_what_is_left_out(structure, text, file, findings)?;
+            report_left_out(structure, text, file, findings)?;
         }
         let (atoms, radii_angstrom) = match self.use_protein_residue_model {
             true => residue_beads(structure, &selected, text, file, findings)?,
@@ -112,11 +112,11 @@ impl BeadSettings {
         let from_center = |position: &[f64; 3]| std::array::from_fn(|axis| position[axis] - center_angstrom[axis]);
         let beads =
             Beads { positions_angstrom: stored.iter().map(from_center).collect(), radii_angstrom, center_angstrom };
-        self.tell_what_is_beyond_the_box(&beads, file, findings);
+        self.warn_beyond_the_box(&beads, file, findings);
         Ok(beads)
     }
 
-    fn tell_what_is_beyond_the_box(&self, beads: &Beads, file: &str, findings: &mut Findings) {
+    fn warn_beyond_the_box(&self, beads: &Beads, file: &str, findings: &mut Findings) {
         let Some(half) = self.box_angstrom.map(|side| side / 2.0) else { return };
         let distances = beads.positions_angstrom.iter().map(|[x, y, z]| (x * x + y * y + z * z).sqrt());
         let beyond: Vec<f64> = distances.filter(|distance| *distance > half).collect();
@@ -204,7 +204,7 @@ struct LeftOut<'a> {
 }
 
 /// Reports what `name CA` leaves out; an error where that is more than a tenth of the atoms, waters and hydrogens apart.
-fn tell_what_is_left_out(structure: &Structure, text: &str, file: &str, findings: &mut Findings) -> Result<()> {
+fn report_left_out(structure: &Structure, text: &str, file: &str, findings: &mut Findings) -> Result<()> {
     let mut n_counted = 0;
     let mut n_left_out = 0;
     let mut atoms_of: Vec<usize> = vec![0; structure.residues().len()];
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn beads_beyond_half_a_box_are_told() {
+    fn beads_beyond_half_a_box_are_reported() {
         let mut findings = Findings::new();
         let narrow = BeadSettings { box_angstrom: Some(5.0), ..settings("resname GLY TRP UNK") };
         narrow.beads(&structure(), "a.pdb", &mut findings).unwrap();

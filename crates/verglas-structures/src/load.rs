@@ -146,9 +146,9 @@ impl Structures {
         }
         let mut structures = Self { inputs, settings, planned: Vec::new(), last: Mutex::new(None) };
         let mut names = Names::default();
-        let mut told = Told::default();
+        let mut given = GivenWarnings::default();
         for input in 0..structures.inputs.len() {
-            if let Err(error) = structures.plan_input(input, &mut names, &mut told, findings, look) {
+            if let Err(error) = structures.plan_input(input, &mut names, &mut given, findings, look) {
                 findings.error(error);
             }
         }
@@ -177,14 +177,14 @@ impl Structures {
     /// As found by [`Structures::plan`]; a file that has changed since.
     pub fn load(&self, planned: &Planned, findings: &mut Findings) -> Result<Content> {
         let label = self.label(planned.input);
-        let mut told_before = Findings::new();
+        let mut already_given = Findings::new();
         match (planned.part, &self.inputs[planned.input]) {
             (Part::Model { place, number }, _) => {
                 let opened = self.opened(planned.input)?;
                 let Opened::Atoms(file) = &*opened else { return Err(changed(&label)) };
                 let model = file.models.get(place).filter(|model| model.number == number);
                 let structure = Structure::new(model.ok_or_else(|| changed(&label))?.atoms.clone());
-                self.settings.beads.beads(&structure, &label, &mut told_before).map(Content::Beads)
+                self.settings.beads.beads(&structure, &label, &mut already_given).map(Content::Beads)
             }
             (Part::Frame(frame), Input::File(path)) => {
                 let opened = self.opened(planned.input)?;
@@ -194,8 +194,8 @@ impl Structures {
                 if !structure.set_positions(&positions) {
                     return Err(changed(&label));
                 }
-                let beads = self.settings.beads.beads(&structure, &label, &mut told_before)?;
-                let of_frame = told_before.warnings.iter().filter(|warning| warning.code == "beyond-box");
+                let beads = self.settings.beads.beads(&structure, &label, &mut already_given)?;
+                let of_frame = already_given.warnings.iter().filter(|warning| warning.code == "beyond-box");
                 for warning in of_frame {
                     findings.warn(warning.code, format!("frame {frame} of {}", warning.message));
                 }
@@ -205,7 +205,7 @@ impl Structures {
                 let density = Density::from_array(values.clone(), *shape, &self.settings.maps, &label);
                 density.map(Content::Density)
             }
-            (Part::Density, Input::File(path)) => self.read_density(path, &mut told_before).map(Content::Density),
+            (Part::Density, Input::File(path)) => self.read_density(path, &mut already_given).map(Content::Density),
             (Part::Frame(_), Input::Array(..)) => Err(changed(&label)),
         }
     }
@@ -228,14 +228,14 @@ impl Structures {
         &mut self,
         input: usize,
         names: &mut Names,
-        told: &mut Told,
+        given: &mut GivenWarnings,
         findings: &mut Findings,
         look: Look<'_>,
     ) -> Result<()> {
         let path = match &self.inputs[input] {
             Input::Array(..) => {
                 self.push(input, format!("tensor_{input}"), Part::Density, names);
-                return self.look_at_last(told, findings, look);
+                return self.look_at_last(given, findings, look);
             }
             // Reported with the other missing ones.
             Input::File(path) if !path.exists() => return InputKind::expect(path).map(drop),
@@ -245,10 +245,10 @@ impl Structures {
         match InputKind::expect(&path)? {
             InputKind::Map | InputKind::Array => {
                 self.push(input, name, Part::Density, names);
-                self.look_at_last(told, findings, look)
+                self.look_at_last(given, findings, look)
             }
-            InputKind::Pdb | InputKind::Mmcif => self.plan_models(input, &name, names, told, findings, look),
-            InputKind::Trajectory => self.plan_frames(input, &name, names, told, findings, look),
+            InputKind::Pdb | InputKind::Mmcif => self.plan_models(input, &name, names, given, findings, look),
+            InputKind::Trajectory => self.plan_frames(input, &name, names, given, findings, look),
         }
     }
 
@@ -257,14 +257,14 @@ impl Structures {
     }
 
     /// Loads what was planned last, for its errors and warnings.
-    fn look_at_last(&self, told: &mut Told, findings: &mut Findings, look: Look<'_>) -> Result<()> {
+    fn look_at_last(&self, given: &mut GivenWarnings, findings: &mut Findings, look: Look<'_>) -> Result<()> {
         let Some(planned) = self.planned.last() else { return Ok(()) };
         let mut own = Findings::new();
         let result = match &self.inputs[planned.input] {
             Input::File(path) => self.read_density(path, &mut own).map(Content::Density),
             Input::Array(..) => self.load(planned, &mut own),
         };
-        told.pass_on(own, findings);
+        given.pass_on(own, findings);
         look(planned, result?)
     }
 
@@ -273,14 +273,14 @@ impl Structures {
         input: usize,
         name: &str,
         names: &mut Names,
-        told: &mut Told,
+        given: &mut GivenWarnings,
         findings: &mut Findings,
         look: Look<'_>,
     ) -> Result<()> {
         let opened = self.opened(input)?;
         let Opened::Atoms(file) = &*opened else { return Err(changed(name)) };
         let label = self.label(input);
-        tell_of_file(file, &label, findings);
+        warn_about_file(file, &label, findings);
         if file.models.len() > 1 && self.settings.models == Models::First {
             findings.warn(
                 "models",
@@ -296,7 +296,7 @@ impl Structures {
             let model = &file.models[place];
             let mut own = Findings::new();
             let result = self.settings.beads.beads(&Structure::new(model.atoms.clone()), &label, &mut own);
-            told.pass_on(own, findings);
+            given.pass_on(own, findings);
             let beads = match result {
                 Err(error) if file.models.len() > 1 => {
                     return Err(error.with_detail(format_args!("in its model {}", model.number)));
@@ -320,7 +320,7 @@ impl Structures {
         input: usize,
         name: &str,
         names: &mut Names,
-        told: &mut Told,
+        given: &mut GivenWarnings,
         findings: &mut Findings,
         look: Look<'_>,
     ) -> Result<()> {
@@ -375,7 +375,7 @@ impl Structures {
         let result = self.settings.beads.beads(&structure, &label, &mut own);
         // Warnings that depend on the frame are given when the frame is loaded.
         own.warnings.retain(|warning| warning.code != "beyond-box");
-        told.pass_on(own, findings);
+        given.pass_on(own, findings);
         let beads = Content::Beads(result?);
         let n_planned = self.planned.len();
         for frame in frames {
@@ -425,7 +425,7 @@ pub fn read_atoms(path: &Path) -> Result<AtomFile> {
 }
 
 /// The warnings about a coordinate file as a whole.
-fn tell_of_file(file: &AtomFile, label: &str, findings: &mut Findings) {
+fn warn_about_file(file: &AtomFile, label: &str, findings: &mut Findings) {
     if let Some(n_copies) = file.n_assembly_copies.filter(|n_copies| *n_copies > 1) {
         findings.warn(
             "assembly",
@@ -454,11 +454,11 @@ fn changed(label: &str) -> Error {
 
 /// The warnings already given, so that none is repeated for each model.
 #[derive(Default)]
-struct Told {
+struct GivenWarnings {
     messages: HashSet<String>,
 }
 
-impl Told {
+impl GivenWarnings {
     fn pass_on(&mut self, own: Findings, findings: &mut Findings) {
         for warning in own.warnings {
             if self.messages.insert(warning.message.to_string()) {

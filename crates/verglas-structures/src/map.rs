@@ -108,7 +108,7 @@ impl Density {
     }
 
     /// Warns that a grid up to `frequency_per_angstrom` reaches beyond the map's Nyquist frequency, if it does.
-    pub fn tell_beyond_nyquist(&self, frequency_per_angstrom: f64, file: &str, findings: &mut Findings) {
+    pub fn warn_beyond_nyquist(&self, frequency_per_angstrom: f64, file: &str, findings: &mut Findings) {
         let nyquist = self.nyquist_per_angstrom();
         // Equal up to rounding: a map of the images' own pixel size.
         if frequency_per_angstrom > nyquist * (1.0 + 1e-6) {
@@ -372,9 +372,9 @@ mod tests {
         let density = Density::from_array(numbered(), [2, 3, 4], &order, "a").unwrap();
         assert_eq!(density.nyquist_per_angstrom(), 0.2);
         let mut findings = Findings::new();
-        density.tell_beyond_nyquist(0.2, "a.mrc", &mut findings);
+        density.warn_beyond_nyquist(0.2, "a.mrc", &mut findings);
         assert!(findings.warnings.is_empty());
-        density.tell_beyond_nyquist(0.25, "a.mrc", &mut findings);
+        density.warn_beyond_nyquist(0.25, "a.mrc", &mut findings);
         assert!(findings.warnings[0].message.to_string().contains("reaches 4.00 Å, the map 5.00 Å"));
     }
 

@@ -423,7 +423,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn kinds_are_told_by_name_and_atoms() {
+    fn kinds_are_recognised_by_name_and_atoms() {
         let structure = Structure::new(
             [
                 "N . UNK A 1 1",

@@ -79,11 +79,11 @@ impl WeightsJob {
             _ => Vec::new(),
         };
         let job = Self { settings, log_likelihoods, excluded };
-        job.tell(findings);
+        job.report(findings);
         Ok(job)
     }
 
-    fn tell(&self, findings: &mut Findings) {
+    fn report(&self, findings: &mut Findings) {
         let (n_images, n) = (self.n_images(), self.n_structures());
         if n_images < n {
             findings.warn(
@@ -170,12 +170,12 @@ impl WeightsJob {
         let start = Instant::now();
         let folder = output.map(output_folder);
         let locked = folder.as_ref().map(|folder| folder.lock()).transpose()?;
-        let mut told = warnings.to_vec();
+        let mut all_warnings = warnings.to_vec();
         if let (Some(output), Some((_, warning))) = (output, &locked) {
             // Files that another run wrote in between.
             check_output(output, self.settings.overwrite)?;
             check_read(output, &self.log_likelihoods.read)?;
-            told.extend(warning.clone());
+            all_warnings.extend(warning.clone());
         }
         let mut written = Written::default();
         let n = self.n_structures();
@@ -197,8 +197,8 @@ impl WeightsJob {
         let outcome = Outcome { best, resamples, components, n_images, matrix, excluded };
         let (mut record, resamples) = outcome.record(&likelihoods, &settings);
         drop(likelihoods);
-        warn_of_one_hot(&record, &mut told);
-        record.warnings = told.iter().map(Into::into).collect();
+        warn_of_one_hot(&record, &mut all_warnings);
+        record.warnings = all_warnings.iter().map(Into::into).collect();
         record.seconds = start.elapsed().as_secs_f64();
         if let Some(folder) = &folder {
             written.add(folder.root(), TABLE, |writer| write_table(writer, &record))?;
@@ -219,7 +219,7 @@ impl WeightsJob {
             sync_folder(folder.root())?;
         }
         drop(locked);
-        Ok(Weights { output: output.map(Path::to_owned), record, resamples, warnings: told })
+        Ok(Weights { output: output.map(Path::to_owned), record, resamples, warnings: all_warnings })
     }
 }
 

@@ -471,7 +471,7 @@ fn a_descriptor_that_is_none() {
 }
 
 #[test]
-fn a_number_of_angles_out_of_range_is_told_with_its_option() {
+fn a_number_of_angles_out_of_range_is_reported_with_its_option() {
     let set = DataSet::usual();
     for number in ["0", "65537", "99999999999999999999", "-3", "many"] {
         for arguments in [

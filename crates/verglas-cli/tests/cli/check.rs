@@ -33,7 +33,7 @@ fn warnings_alone_are_no_failure() {
 }
 
 #[test]
-fn several_things_that_are_wrong_are_all_told() {
+fn several_things_that_are_wrong_are_all_reported() {
     let set = DataSet::usual();
     // A number that is none, a section past the end, a stack that is gone, a stack that was cut, another pixel size.
     let names = ["1@stacks/a.mrcs", "9@stacks/a.mrcs", "1@gone.mrcs", "1@stacks/b.mrcs", "2@stacks/b.mrcs", "none"];

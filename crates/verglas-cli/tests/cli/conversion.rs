@@ -239,7 +239,7 @@ fn sequential_angles_may_be_radians_already() {
 }
 
 #[test]
-fn defaults_are_used_and_told_once() {
+fn defaults_are_used_and_reported_once() {
     let set = DataSet::usual();
     let text = star(&USUAL_NAMES)
         .replace("_rlnPhaseShift", "_rlnA")
@@ -469,7 +469,7 @@ fn a_number_chooses_a_group_before_a_name_that_looks_like_it() {
 }
 
 #[test]
-fn corrected_images_are_told() {
+fn corrected_images_are_reported() {
     let set = DataSet::usual();
     let text = star(&USUAL_NAMES)
         .replace("_rlnPhaseShift", "_rlnCtfDataArePhaseFlipped")

@@ -84,7 +84,7 @@ fn values_out_of_range_are_refused() {
 }
 
 #[test]
-fn options_without_effect_are_told() {
+fn options_without_effect_are_reported() {
     let set = DataSet::empty();
     let run = |more: &[&str]| {
         let base = ["descriptor", "--n-pixels", "8", "--pixel-size", "1", "-o", "grids.npz", "--overwrite"];

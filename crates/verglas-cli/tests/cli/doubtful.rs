@@ -273,7 +273,7 @@ fn stacks_of_other_programs_are_called_what_they_are() {
 }
 
 #[test]
-fn what_says_half_of_a_pixel_size_is_told_with_its_value() {
+fn what_says_half_of_a_pixel_size_is_reported_with_its_value() {
     let set = DataSet::usual();
     for (column, seen) in [("rlnPixelSize", "rlnPixelSize 1.5"), ("rlnMagnification", "rlnMagnification 1.5")] {
         set.write_star("particles.star", &star(&USUAL_NAMES).replace("rlnImagePixelSize", column));

@@ -103,7 +103,7 @@ fn rows_get_the_poses_of_their_images() {
 }
 
 #[test]
-fn rows_that_were_not_compared_are_left_out_and_told() {
+fn rows_that_were_not_compared_are_left_out_and_reported() {
     let set = compared();
     assert_made(&set, "out", "--max-stacks 2 --no-integrated");
     let ran = run(&set, "export stacks --likelihood out -o part.star");

@@ -45,7 +45,7 @@ fn a_demo_leaves_the_stacks_and_data_of_others_alone() {
 }
 
 #[test]
-fn what_standard_output_does_not_take_is_told() {
+fn what_standard_output_does_not_take_is_reported() {
     let set = DataSet::usual();
     let run = |arguments: &[&str]| {
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
@@ -62,7 +62,7 @@ fn what_standard_output_does_not_take_is_told() {
 }
 
 #[test]
-fn wrong_usage_is_told_in_the_form_of_the_log() {
+fn wrong_usage_is_reported_in_the_form_of_the_log() {
     let set = DataSet::usual();
     for form in [&["--log-format", "json"][..], &["--log-format=json"]] {
         let ran = set.convert(&[form, &["--no-such-option"]].concat());

@@ -103,8 +103,8 @@ fn decisions_are_explained_to_those_who_ask() {
     assert!(!silent.stderr.contains("note: "), "{}", silent.stderr);
     let told = set.convert(&["--pixel-size", "1.5", "--overwrite", "-v"]);
     for part in ["pixel size 1.5 Å", "image paths are relative to", "grids made from", "in 1 stack", "thread"] {
-        let is_told = told.stderr.lines().any(|line| line.starts_with("note: ") && line.contains(part));
-        assert!(is_told, "{part}: {}", told.stderr);
+        let is_reported = told.stderr.lines().any(|line| line.starts_with("note: ") && line.contains(part));
+        assert!(is_reported, "{part}: {}", told.stderr);
     }
 }
 

@@ -93,7 +93,7 @@ fn templates_that_do_not_fit() {
 }
 
 #[test]
-fn values_that_cannot_be_compared_are_told_with_their_place() {
+fn values_that_cannot_be_compared_are_reported_with_their_place() {
     let set = compared();
     let stack = set.path("stacks/fft/particles_fourier_stack_000001.pt");
     let good = fs::read(&stack).unwrap();
@@ -137,7 +137,7 @@ fn values_that_cannot_be_compared_are_told_with_their_place() {
 }
 
 #[test]
-fn too_little_memory_or_room_is_told_with_how_much_it_takes() {
+fn too_little_memory_or_room_is_reported_with_how_much_it_takes() {
     let set = compared();
     assert_refused(
         &set,
@@ -196,7 +196,7 @@ fn wrong_words_are_wrong_usage() {
 }
 
 #[test]
-fn metadata_that_cannot_be_right_are_told_before_anything_is_compared() {
+fn metadata_that_cannot_be_right_are_reported_before_anything_is_compared() {
     let set = compared();
     // A stack without images is nothing wrong.
     let mut empty = Vec::new();

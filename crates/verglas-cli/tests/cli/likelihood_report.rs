@@ -229,7 +229,7 @@ fn the_head_says_what_the_numbers_depend_on() {
 }
 
 #[test]
-fn a_folder_that_is_not_whole_is_told_of_as_far_as_it_goes() {
+fn a_folder_that_is_not_complete_is_reported_as_far_as_it_goes() {
     let set = compared();
     // Units go by structure, then stack: the first shard has the first structure.
     assert_made(&set, "out", "--shard 1/2");

@@ -138,7 +138,7 @@ fn stacks_with_some_angles_only_are_read_back() {
 }
 
 #[test]
-fn origins_that_only_some_of_the_files_in_sequence_have_are_told() {
+fn origins_that_only_some_of_the_files_in_sequence_have_are_reported() {
     let set = DataSet::usual();
     set.write_star("a.star", &star(&["rlnOriginXAngst", "rlnOriginYAngst"], &USUAL_NAMES[..3]));
     set.write_star("b.star", &star(&["rlnOriginXAngst"], &USUAL_NAMES[..3]));

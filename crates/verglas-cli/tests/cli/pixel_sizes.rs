@@ -32,7 +32,7 @@ fn without_metadata(sizes: &[f32]) -> DataSet {
 }
 
 #[test]
-fn any_header_that_differs_is_told() {
+fn any_header_that_differs_is_reported() {
     for (sizes, told) in [
         (&[2.0, 1.5][..], "warning: the MRC header of `0.mrcs` says 2 Å per pixel; 1.5 Å from the metadata is used"),
         (&[1.5, 1.6], "warning: the MRC header of `1.mrcs` says 1.6 Å per pixel; 1.5 Å from the metadata is used"),
@@ -50,7 +50,7 @@ fn any_header_that_differs_is_told() {
 }
 
 #[test]
-fn headers_that_are_all_there_is_must_agree_and_those_that_state_none_are_told() {
+fn headers_that_are_all_there_is_must_agree_and_those_that_state_none_are_reported() {
     without_metadata(&[1.5, 2.0]).assert_refused(
         &[],
         &["the MRC headers are the only source of a pixel size, and they differ: 1.5 Å in `0.mrcs`, 2 Å in `1.mrcs`"],

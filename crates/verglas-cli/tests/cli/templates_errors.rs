@@ -22,7 +22,7 @@ fn assert_refused(set: &DataSet, arguments: &[&str], parts: &[&str]) {
 }
 
 #[test]
-fn all_that_is_wrong_is_told_together() {
+fn all_that_is_wrong_is_reported_together() {
     let set = structures();
     fs::write(set.path("empty.pdb"), "REMARK nothing\nEND\n").unwrap();
     fs::write(set.path("flat.npy"), npy(&[2, 2, 2], &[1.0; 8])).unwrap();
@@ -136,7 +136,7 @@ fn wrong_words_are_wrong_usage() {
 }
 
 #[test]
-fn what_must_be_told_is_told() {
+fn warnings_are_reported() {
     let set = structures();
     write_map(&set, "coarse.npy", [4, 4, 4]);
     let ran = make(&set, &["coarse.npy", "--voxel-size", "5", "--no-plots"]);
@@ -161,7 +161,7 @@ fn what_must_be_told_is_told() {
 }
 
 #[test]
-fn too_little_memory_is_told_with_how_much_it_takes() {
+fn too_little_memory_is_reported_with_how_much_it_takes() {
     let set = structures();
     assert_refused(
         &set,

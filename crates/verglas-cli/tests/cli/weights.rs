@@ -230,7 +230,7 @@ fn what_is_no_number_is_named_with_its_place() {
 }
 
 #[test]
-fn a_temperature_flattens_and_is_told() {
+fn a_temperature_flattens_and_is_reported() {
     let (set, values) = with_matrix();
     let ran = run(&set, "weights matrix.pt -o out --matrix-axes images-structures --temperature 3 --bootstrap 0");
     assert_code(&ran, 0, &["log-likelihoods are divided by 3"]);
@@ -242,7 +242,7 @@ fn a_temperature_flattens_and_is_told() {
 }
 
 #[test]
-fn images_that_belong_to_one_structure_each_are_counted_and_told_of() {
+fn images_that_belong_to_one_structure_each_are_counted_and_reported() {
     let set = DataSet::empty();
     let values: Vec<f64> = (0..120).map(|at| if (at / 3) % 4 % 3 == at % 3 { 0.0 } else { -40.0 }).collect();
     write_tensor(&set, "sharp.pt", [40, 3], &values);

@@ -465,7 +465,7 @@ fn compressed_files_read_as_plain_ones() {
 }
 
 #[test]
-fn compression_is_told_by_the_first_bytes_not_the_name() {
+fn compression_is_recognised_by_the_first_bytes_not_the_name() {
     let folder = tempfile::tempdir().unwrap();
     for (from, to) in [("mode2.mrcs.gz", "packed.mrcs"), ("mode2.mrcs.bz2", "packed.gz"), ("mode2.mrcs", "plain.bz2")] {
         let path = folder.path().join(to);

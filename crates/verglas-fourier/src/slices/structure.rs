@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
+    fn what_is_wrong_is_reported() {
         let mut beads =
             Beads { positions_angstrom: vec![[0.0; 3]; 2], radii_angstrom: vec![1.0; 2], ..Beads::default() };
         assert_eq!(beads.check(), Ok(()));

@@ -166,7 +166,7 @@ fn write(export: &Export, poses: Option<&[Option<FoundPose>]>, findings: &mut Fi
         }
     };
     let n_left_out = match poses {
-        Some(_) => tell_left_out(export, &folder, n_images, n_chosen - chosen.len(), &written, findings),
+        Some(_) => warn_of_left_out(export, &folder, n_images, n_chosen - chosen.len(), &written, findings),
         None => 0,
     };
     let path_of = |source: &usize| lossy(&folder.sources()[*source].path);
@@ -183,7 +183,7 @@ fn write(export: &Export, poses: Option<&[Option<FoundPose>]>, findings: &mut Fi
 
 /// Warns of rows that were requested but are left out: those of images that could not be compared (`n_without` of the
 /// chosen), and, if all were requested, of images that were not compared or not converted.
-fn tell_left_out(
+fn warn_of_left_out(
     export: &Export,
     folder: &ImageFolder,
     n_images: usize,

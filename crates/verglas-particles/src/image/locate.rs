@@ -557,7 +557,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_ending_is_tried_and_told() {
+    fn the_other_ending_is_tried_and_reported() {
         let dir = tempfile::tempdir().unwrap();
         touch(&dir.path().join("a.mrc"));
         let mut findings = Findings::new();
@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn files_below_different_roots_are_told_with_their_roots() {
+    fn files_below_different_roots_are_reported_with_their_roots() {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         let star = path("proj/job/run_data.star");

@@ -76,11 +76,11 @@ impl Field {
 
     /// Whether what the column holds decides nothing, so that it need not be a number: in sequence, the pixel size too.
     pub(super) fn is_lenient(self, pairing: Pairing) -> bool {
-        self.is_only_told() || (pairing == Pairing::Sequential && self == Field::ImagePixelSize)
+        self.is_only_reported() || (pairing == Pairing::Sequential && self == Field::ImagePixelSize)
     }
 
     /// Whether the column is read only to report that it is dropped; its values need not be numbers.
-    pub(super) fn is_only_told(self) -> bool {
+    pub(super) fn is_only_reported(self) -> bool {
         matches!(
             self,
             Field::BeamTiltX

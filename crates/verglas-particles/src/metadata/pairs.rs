@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_agree_are_not_told() {
+    fn rows_that_agree_are_not_reported() {
         assert!(told(&["Extract/a.mrcs"], &[(0, 0), (0, 1)], "moved/a.mrc").is_empty());
         assert!(told(&["a.mrc:mrcs", ""], &[(0, 0), (1, u32::MAX)], "a.mrcs").is_empty());
     }

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unlikely_is_told_with_unit_and_slip() {
+    fn what_is_unlikely_is_reported_with_unit_and_slip() {
         let degrees = AngleUnit::Degrees;
         for (quantity, bad, parts) in [
             (Quantity::Voltage, 300_000.0, ["40 to 1300 kV", "V?"]),

@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_columns_that_are_there_are_told() {
+    fn only_columns_that_are_there_are_reported() {
         let columns = [
             ("rlnPixelSize", Some(Column::Constant(1.6))),
             ("rlnMagnification", None),

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_run_is_refused_and_told_who_holds_the_folder() {
+    fn a_second_run_is_refused_and_says_who_holds_the_folder() {
         let dir = tempfile::tempdir().unwrap();
         let first = acquire(dir.path(), None).unwrap();
         let refused = acquire(dir.path(), None).unwrap_err().to_string();

@@ -145,7 +145,7 @@ impl MemoryJob {
         if let Content::Density(density) = &content
             && !(settings.beyond_nyquist || settings.as_cryolike)
         {
-            density.tell_beyond_nyquist(2.0 * descriptor.polar_grid.radius_max() / box_angstrom, IN_MEMORY, findings);
+            density.warn_beyond_nyquist(2.0 * descriptor.polar_grid.radius_max() / box_angstrom, IN_MEMORY, findings);
         }
         let model = if matches!(content, Content::Density(_)) { NO_MODEL } else { 1 };
         let (structure, origin) = Origin::of(content, &descriptor, &settings, box_angstrom);

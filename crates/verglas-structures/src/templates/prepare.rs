@@ -134,7 +134,7 @@ impl TemplateJob {
                 if let Content::Density(density) = &content
                     && !(settings.beyond_nyquist || settings.as_cryolike)
                 {
-                    density.tell_beyond_nyquist(reach, name, &mut warnings);
+                    density.warn_beyond_nyquist(reach, name, &mut warnings);
                 }
                 let (structure, _) = Origin::of(content, &descriptor, &settings, box_angstrom);
                 plan_memory((&structure, name), &descriptor, box_angstrom, &settings, n_views).map(drop)

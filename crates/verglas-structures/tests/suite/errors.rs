@@ -16,7 +16,7 @@ fn file(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_together() {
+fn everything_that_is_wrong_is_reported_together() {
     let folder = tempfile::tempdir().unwrap();
     let [missing, also_missing] = ["no.pdb", "nor.cif"].map(|name| folder.path().join(name));
     let strange = file(&folder, "a.txt", CA);
@@ -100,7 +100,7 @@ fn trajectories_need_a_topology_of_as_many_atoms() {
 }
 
 #[test]
-fn copies_of_an_assembly_and_numbers_that_are_none_are_told() {
+fn copies_of_an_assembly_and_numbers_that_are_none_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let operator = "REMARK 350   BIOMT1   1  1.000000  0.000000  0.000000        0.00000\n";
     let path = file(&folder, "a.pdb", &format!("{operator}{operator}{}{CA}", CA.replace("A   1 ", "A**** ")));

@@ -57,7 +57,7 @@ fn values_are_those_of_the_file_to_the_last_bit() {
 }
 
 #[test]
-fn each_default_is_told_once_with_its_rows() {
+fn each_default_is_reported_once_with_its_rows() {
     let dir = tempfile::tempdir().unwrap();
     let cs = Cs::with_ctf(3).with_images(&THREE).write(dir.path().join("a.cs"));
     let (table, warnings) = read(&one(&cs));
@@ -139,7 +139,7 @@ fn shifts_become_angstroms_with_the_pixel_size_of_their_alignment() {
 }
 
 #[test]
-fn values_without_a_place_are_told_where_they_are_not_zero() {
+fn values_without_a_place_are_reported_where_they_are_not_zero() {
     let dir = tempfile::tempdir().unwrap();
     let cs = Cs::with_ctf(3)
         .with_images(&THREE)
@@ -351,7 +351,7 @@ fn a_section_past_the_end_is_named_by_its_row() {
 }
 
 #[test]
-fn the_stored_sign_is_told_and_applied_when_asked() {
+fn the_stored_sign_is_reported_and_applied_when_asked() {
     let dir = tempfile::tempdir().unwrap();
     write_stack(dir.path().join("a.mrc"), 3, 10.0);
     let images = [("a.mrc", 0), ("a.mrc", 1), ("a.mrc", 2)];
@@ -430,7 +430,7 @@ fn a_real_file_is_read_as_numpy_reads_it() {
 }
 
 #[test]
-fn a_box_that_the_metadata_state_otherwise_is_told() {
+fn a_box_that_the_metadata_state_otherwise_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     write_stack(dir.path().join("s.mrcs"), 3, 0.0);
     let images = [("s.mrcs", 0), ("s.mrcs", 1), ("s.mrcs", 2)];

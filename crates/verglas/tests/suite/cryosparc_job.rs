@@ -87,7 +87,7 @@ fn an_index_in_another_file_of_the_job_decides_whatever_its_name_and_order() {
 }
 
 #[test]
-fn an_index_of_other_images_is_told_and_not_used() {
+fn an_index_of_other_images_is_reported_and_not_used() {
     let dir = project();
     let other: Vec<(&str, u32)> = (0..5).map(|at| ("J14/restack/batch_0_restacked.mrc", 4 - at)).collect();
     write_passthrough(dir.path(), &Cs::with_ctf(5).with_images(&other));
@@ -117,7 +117,7 @@ fn an_index_that_can_not_be_joined_stops_the_run() {
 }
 
 #[test]
-fn fewer_rows_than_images_is_an_error_and_more_are_told() {
+fn fewer_rows_than_images_is_an_error_and_more_are_reported() {
     let dir = project();
     write_passthrough(dir.path(), &Cs::with_ctf(4));
     let error = convert_job(dir.path()).0.unwrap_err();
@@ -173,7 +173,7 @@ fn restack_comes_before_downsample() {
 }
 
 #[test]
-fn files_past_a_gap_are_told_and_not_converted() {
+fn files_past_a_gap_are_reported_and_not_converted() {
     let dir = project();
     write_stack(dir.path().join("J15/restack/batch_3_restacked.mrc"), 4, 30.0);
     write_passthrough(dir.path(), &Cs::with_ctf(9));

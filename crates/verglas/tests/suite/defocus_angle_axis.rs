@@ -22,8 +22,8 @@ fn correlation_with_cryolikes_ctf(folder: &Path, star: &Path, axis: DefocusAngle
     let output = folder.join(axis.as_str());
     let settings = ConvertSettings { defocus_angle_axis: axis, physical: false, ..ConvertSettings::default() };
     let conversion = Conversion::prepare(Input::IndexedStar(star.to_owned()), settings).unwrap();
-    let is_told = conversion.warnings().iter().any(|warning| warning.code == "defocus-angle-axis");
-    assert_eq!(is_told, axis == DefocusAngleAxis::Columns);
+    let is_reported = conversion.warnings().iter().any(|warning| warning.code == "defocus-angle-axis");
+    assert_eq!(is_reported, axis == DefocusAngleAxis::Columns);
     conversion.run(&output).unwrap();
 
     let metadata = output.join("fft/particles_fourier_stack_000000.npz");

@@ -273,7 +273,7 @@ fn where_pixels_are_not_read_numbers_are_named_as_those_of_the_band() {
 }
 
 #[test]
-fn the_page_stands_alone_and_says_what_was_asked_and_told() {
+fn the_page_stands_alone_and_says_what_was_asked_and_reported() {
     let folder = tempfile::tempdir().unwrap();
     let star = simulated(folder.path(), &SimulationSettings::new(40, 32));
     // A name that would be part of the page, if it were not escaped.

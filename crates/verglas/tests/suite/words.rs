@@ -56,7 +56,7 @@ fn options_are_seen_in_strings_and_ranges_of_numbers_are_not() {
 }
 
 #[test]
-fn a_rust_program_is_told_which_field_to_set() {
+fn hints_name_the_field_for_a_rust_program() {
     let beads = BeadSettings {
         selection: Selection::parse("name CA").unwrap(),
         use_protein_residue_model: true,

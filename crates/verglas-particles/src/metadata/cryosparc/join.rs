@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_the_second_without_partner_are_told_and_not_used() {
+    fn rows_of_the_second_without_partner_are_reported_and_not_used() {
         let (partner, warnings) = joined(&[7, 3], &[1, 9, 3, 7, 5]);
         assert_eq!(partner.unwrap(), Some(vec![3, 2]));
         assert_eq!(
@@ -180,8 +180,8 @@ mod tests {
             let (found, warnings) = joined(&first, &second);
             let same_rows = || (0..first.len() as u32).collect();
             prop_assert_eq!(found.ok().map(|partner| partner.unwrap_or_else(same_rows)), expected.clone());
-            let is_told = expected.is_some() && second.len() > first.len();
-            prop_assert_eq!(warnings.len(), usize::from(is_told));
+            let is_reported = expected.is_some() && second.len() > first.len();
+            prop_assert_eq!(warnings.len(), usize::from(is_reported));
         }
     }
 }
