@@ -1,4 +1,4 @@
-//! What a conversion writes: values against the direct sum, metadata against the STAR file, the same bytes always.
+//! What a conversion writes: values against the direct sum, metadata against the STAR file, always the same bytes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -123,7 +123,7 @@ fn values_agree_with_the_direct_sum_in_both_precisions() {
                 assert!(relative_error(&fourier[image], &reference) <= bound, "row {row}");
                 assert_eq!(physical[image], centred, "row {row}");
                 for (found, expected) in scales.iter().zip(expected) {
-                    // The norm is as good as the values it is made of.
+                    // The norm is as accurate as the values it is computed from.
                     assert!((found[image] / expected - 1.0).abs() <= bound, "row {row}: {} {expected}", found[image]);
                 }
                 row += 1;

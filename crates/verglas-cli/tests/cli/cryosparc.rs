@@ -1,4 +1,4 @@
-//! Promise: the words on the command line decide which kind of CryoSPARC input it is, and what can't be meant is said.
+//! Promise: the command line decides which kind of CryoSPARC input it is, and input that makes no sense is an error.
 
 use std::fs;
 use std::path::Path;

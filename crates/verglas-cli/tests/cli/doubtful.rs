@@ -1,4 +1,4 @@
-//! Input that could be read and would be wrong: it is refused, or told, with what to do.
+//! Input that could be read but would be wrong: it is refused, or gives a warning, with what to do.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -246,7 +246,7 @@ fn files_that_hold_no_particles_are_called_what_they_are() {
         assert_told(&ran, 1, &parts);
         assert!(!ran.stderr.contains("expected `INDEX@PATH`"), "{}", ran.stderr);
     }
-    // The columns of subtomograms beside images of sections mean nothing.
+    // The columns of subtomograms next to images of sections mean nothing.
     let text = star(&USUAL_NAMES).replace("_rlnAngleRot", "_rlnCoordinateZ");
     set.write_star("particles.star", &text);
     assert_told(&set.run(&["check", "particles.star"]), 0, &[]);

@@ -1,4 +1,4 @@
-//! What is not ours is not replaced, and results that can't be written are told.
+//! Other people's files are not replaced, and results that can't be written are reported.
 
 use std::fs;
 use std::process::{Command, Stdio};

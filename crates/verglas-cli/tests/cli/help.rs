@@ -49,7 +49,7 @@ fn what_is_misspelt_gets_a_suggestion() {
         assert_eq!(ran.code, 1, "{arguments:?}");
         assert!(ran.stderr.contains("hint: did you mean `particles.star`?"), "{arguments:?}: {}", ran.stderr);
     }
-    // Nothing is alike: no guess.
+    // Nothing is similar: no guess.
     let far = set.run(&["inspect", "something_else.mrcs"]);
     assert!(!far.stderr.contains("did you mean"), "{}", far.stderr);
 }
@@ -71,7 +71,7 @@ fn completions_and_manual_know_every_command() {
         assert!(page.contains(".SH"), "{command}");
     }
     assert!(set.path("manual/man1/verglas.1").exists());
-    // What is there is not replaced unless that is asked for.
+    // Existing files are not replaced unless that is requested.
     std::fs::write(set.path("manual/man1/verglas-check.1"), "mine").unwrap();
     std::fs::remove_file(set.path("manual/man1/verglas.1")).unwrap();
     let refused = set.run(&["man", "-o", "manual/man1"]);

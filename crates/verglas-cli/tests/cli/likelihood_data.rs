@@ -32,7 +32,7 @@ pub fn run(set: &DataSet, command: &str) -> Ran {
     set.run(&command.split_whitespace().collect::<Vec<_>>())
 }
 
-/// Compares `stacks` with `templates`, at few displacements unless told otherwise.
+/// Compares `stacks` with `templates`, by default at few displacements.
 pub fn likelihood(set: &DataSet, output: &str, arguments: &str) -> Ran {
     let reach = if arguments.contains("--max-displacement") { "" } else { "--max-displacement 2" };
     let counts = if arguments.contains("--displacements") { "" } else { "--displacements 3,5" };

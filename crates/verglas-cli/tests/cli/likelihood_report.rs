@@ -1,4 +1,4 @@
-//! Promise: what the page about likelihoods says is what the tensors say, worked out anew.
+//! Promise: the numbers on the page about likelihoods are those of the tensors, computed independently.
 
 use std::fs;
 
@@ -7,7 +7,8 @@ use verglas_formats::pt::{PtFile, write_pt};
 use crate::data_set::DataSet;
 use crate::likelihood_data::{assert_made, compared, tensor};
 
-/// The page's table with this caption: heads, and each row's cells by their value where they have one, else by their text.
+/// The page's table with this caption: heads, and each row's cells by their value if they have one, otherwise by their
+/// text.
 fn page_table(page: &str, caption: &str) -> (Vec<String>, Vec<Vec<String>>) {
     let start = page.find(&format!("aria-label=\"{caption}\"")).unwrap_or_else(|| panic!("no {caption}"));
     let table = &page[start..];

@@ -1,4 +1,4 @@
-//! Pixel sizes that several sources state: whichever of the files and rows differs, it is told.
+//! Pixel sizes that several sources state: a difference in any file or row is reported.
 
 use std::fs;
 
@@ -44,7 +44,7 @@ fn any_header_that_differs_is_reported() {
         assert_eq!(ran.stderr.matches("MRC header").count(), 1, "{}", ran.stderr);
         assert!(ran.stderr.contains(told), "{}", ran.stderr);
     }
-    // Zero and one are what programs write that know none.
+    // Zero and one are written by programs that don't know the pixel size.
     let ran = with_headers(&[0.0, 1.0, 1.5]).convert(&[]);
     assert!(ran.code == 0 && !ran.stderr.contains("MRC header"), "{}", ran.stderr);
 }
@@ -71,6 +71,6 @@ fn a_fourier_crop_multiplies_before_it_divides() {
     let ran = set.convert(&["--downsample", "3", "--downsample-method", "fourier"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let descriptor = verglas::descriptor::ImageDescriptor::load(&set.path("out/parameters.npz")).unwrap();
-    // As whoever computes p·N/n from left to right.
+    // As in computing p·N/n from left to right.
     assert_eq!(descriptor.cartesian_grid.pixel_size_angstrom(), [1.5 * 16.0 / 5.0; 2]);
 }

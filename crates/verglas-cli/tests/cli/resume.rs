@@ -1,4 +1,5 @@
-//! Interrupted runs go on, and end with the bytes of an undisturbed one; what does not belong together is refused.
+//! Interrupted runs are resumed, and end with the bytes of an undisturbed one; what does not belong together is
+//! refused.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +32,7 @@ fn assert_resumed(set: &DataSet, n_kept: usize) {
     assert_same(set);
 }
 
-/// `out` holds what `plain` holds, and nothing besides.
+/// `out` holds what `plain` holds, and nothing else.
 #[track_caller]
 fn assert_same(set: &DataSet) {
     assert!(all_files(&set.path("plain")) == all_files(&set.path("out")), "the bytes differ from a plain run's");
@@ -139,7 +140,7 @@ fn other_settings_are_refused_and_named() {
     let ran = set.run(&["convert", "other.star", "-o", "out", "--batch-size", "2", "--resume"]);
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("input: `") && ran.stderr.contains("other.star` now"), "{}", ran.stderr);
-    // What does not change a byte may differ, and so may the words for the same file.
+    // What does not change a byte may differ, and so may the way of writing a file's name.
     let star = set.path("particles.star");
     let star = star.to_str().unwrap();
     let ran = set.run(&["convert", star, "-o", "out", "--batch-size", "2", "--resume", "-j", "3", "--memory", "64M"]);

@@ -119,7 +119,7 @@ fn threads_shards_and_interruptions_leave_the_same_out() {
     let plain = all_files(&set.path("out"));
     assert_eq!(set.convert(&[&arguments[..], &["-j", "5", "--overwrite"]].concat()).code, 3);
     assert!(all_files(&set.path("out")) == plain);
-    // What the kept stacks lack stays in the list.
+    // Images missing from the kept stacks stay in the list.
     fs::remove_file(set.path("out/fft/particles_fourier_stack_000001.npz")).unwrap();
     assert_eq!(set.convert(&[&arguments[..], &["--resume"]].concat()).code, 3);
     assert!(all_files(&set.path("out")) == plain);

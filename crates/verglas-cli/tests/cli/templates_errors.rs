@@ -1,5 +1,5 @@
 //! Promise: each thing that is wrong with structures, maps and settings gets an error that says where, what was expected
-//! and what was found; all are told together, and nothing is written.
+//! and what was found; all are reported together, and nothing is written.
 
 use std::fs;
 
@@ -99,7 +99,7 @@ fn maps_that_are_none() {
     fs::remove_dir_all(set.path("out")).unwrap();
     set.write_images("image.mrc", 4, 4, &images[..1]);
     assert_refused(&set, &["image.mrc"], &["expected a map in three dimensions, found one image of 4 × 4 pixels"]);
-    // Axes, angles and cell stand in the header.
+    // Axes, angles and cell are in the header.
     let mut bytes = fs::read(set.path("no_voxel.mrc")).unwrap();
     bytes[64..76].copy_from_slice(&[1, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0]);
     fs::write(set.path("axes.mrc"), &bytes).unwrap();

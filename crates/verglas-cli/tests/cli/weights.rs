@@ -50,7 +50,7 @@ fn assert_code(ran: &Ran, code: i32, parts: &[&str]) {
     }
 }
 
-/// f and g, summed as they stand.
+/// f and g, summed directly.
 fn slope(values: &[f64], weights: &[f64]) -> (f64, Vec<f64>) {
     let n = values.len() / weights.len();
     let (mut f, mut g) = (0.0, vec![0.0; weights.len()]);
@@ -146,7 +146,7 @@ fn either_way_round_and_either_kind_of_file() {
     of("weights a/log_likelihood.npy -o c --bootstrap 0", 0, &[]);
     let file = |folder: &str| fs::read(set.path(&format!("{folder}/weights.pt"))).unwrap();
     assert!(file("a") == file("b") && file("a") == file("c"));
-    // Where both could be, it must be told.
+    // If both are possible, it must be stated.
     write_tensor(&set, "square.pt", [20, 15], &values[..300]);
     let square = run(&set, "weights square.pt -o d");
     assert_code(&square, 1, &["shape [20, 15]: which axis is of images", "hint: `--matrix-axes images-structures`"]);
@@ -289,7 +289,7 @@ fn nothing_of_others_is_replaced() {
     assert_code(&run(&set, &format!("{weigh} --overwrite --exclude 0")), 0, &[]);
     assert_eq!(tensor(&set.path("out/weights.pt")).0, [2]);
     assert_eq!(fs::read_to_string(set.path("out/mine.txt")).unwrap(), "mine");
-    // What is read is not replaced either.
+    // The input is not replaced either.
     let own = run(&set, "weights out/log_likelihood.npy -o out --overwrite --bootstrap 0");
     assert_code(&own, 1, &["`out/log_likelihood.npy` is read by this run, and would be replaced"]);
     assert_eq!(array(&set.path("out/log_likelihood.npy")).0, [400, 2]);

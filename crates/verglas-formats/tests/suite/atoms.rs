@@ -16,7 +16,7 @@ fn json(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(fixture(name)).expect("a fixture")).expect("JSON")
 }
 
-/// What `make.py` notes of an atom.
+/// What `make.py` records of an atom.
 fn noted(atom: &AtomRecord) -> Value {
     serde_json::json!([
         atom.chain,

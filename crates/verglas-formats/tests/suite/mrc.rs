@@ -130,7 +130,7 @@ fn sections_are_found_one_by_one_and_in_runs() {
     }
 }
 
-/// Pixels are converted in pieces of 256 KiB; these stacks have several, whose ends are no section's ends.
+/// Pixels are converted in pieces of 256 KiB; these stacks have several, whose ends are not those of sections.
 #[test]
 fn large_sections_are_put_together_from_pieces() {
     let value = |n: usize| (n * 7 % 251) as u8;
@@ -554,7 +554,7 @@ fn what_follows_sound_packed_data_is_told_apart_from_damage() {
             assert!(error.hint().unwrap().starts_with("all that the header claims is there"), "{error}");
         }
     }
-    // Less than the header claims, then something else; a further member that is cut; a bad checksum before junk.
+    // Less than the header claims, then something else; another member that is cut; a bad checksum before junk.
     let error = open(temporary(&[gzip(&plain[..1100]), b"junk".to_vec()].concat()).path()).unwrap_err();
     assert!(error.to_string().ends_with("no gzip data, after 1100 bytes were unpacked"), "{error}");
     assert_eq!(error.hint(), Some("was the file damaged while copying?"));
@@ -720,7 +720,7 @@ fn check_hostile(bytes: &[u8]) {
     if n_present == 0 {
         return;
     }
-    // What is allocated is in proportion to the file: 4-bit pixels become 8 times as large.
+    // Allocations are in proportion to the file: 4-bit pixels become 8 times as large.
     let n_pixels = stack.pixels_per_section() * usize::try_from(n_present).unwrap();
     assert!(n_pixels <= bytes.len() * 2, "{n_pixels} pixels from {} bytes", bytes.len());
     let (mut pixels, mut scratch) = (vec![0.0; n_pixels], Vec::new());

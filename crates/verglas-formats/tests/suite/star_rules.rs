@@ -65,7 +65,7 @@ fn text_before_the_first_block_is_passed_over() {
         let expected = format!("line {line}: expected a line that starts with `data_`");
         assert!(message(&[text, block].concat()).starts_with(&expected));
     }
-    // What is no text stays an error, and so does a block's line that can't be read.
+    // Bytes that are not text stay an error, and so does a block's line that can't be read.
     assert!(message(&[&b"\0\n"[..], block].concat()).starts_with("line 1: expected text, found a zero byte"));
     assert!(message(b"text\ndata_y z\n").starts_with("line 2: expected nothing after the block's name"));
     // Without a block, the first such line is named.

@@ -107,7 +107,7 @@ impl DataSet {
         matches!(self.source, Source::Star30 | Source::Star31 | Source::Sequence)
     }
 
-    /// Gives a column these values, in whichever block it is in, else among the particles.
+    /// Gives a column these values, in whichever block it is in, otherwise among the particles.
     fn put(&mut self, name: &str, values: [&str; 2]) {
         if let Some((_, value)) = self.optics.iter_mut().find(|(there, _)| there == name) {
             values[0].clone_into(value);
@@ -139,7 +139,7 @@ impl DataSet {
         }
     }
 
-    /// All that was told: whether it was an error, its code or text.
+    /// All errors and warnings: whether it was an error, its code or text.
     fn told(self) -> Vec<(bool, String)> {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
@@ -178,7 +178,7 @@ impl DataSet {
             }
         }
         told.extend(findings.warnings.iter().map(|warning| (false, warning.code.to_owned())));
-        // What the smallest of data sets, in a temporary folder and a little astigmatic, are told anyway.
+        // What the smallest of data sets, in a temporary folder and a little astigmatic, gets anyway.
         let anyway = ["default-used", "image-root", "defocus-angle-axis", "box-against-defocus"];
         let n_anyway = if self.is_box_looked_at { anyway.len() - 1 } else { anyway.len() };
         told.retain(|(is_error, text)| *is_error || !anyway[..n_anyway].contains(&text.as_str()));

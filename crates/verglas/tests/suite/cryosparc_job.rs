@@ -1,5 +1,5 @@
 //! Promise: in a CryoSPARC job directory an index decides which row describes which image, and only where there is none
-//! the order does; what is left out is told.
+//! the order does; what is left out is reported.
 
 use std::fs;
 use std::path::Path;
@@ -65,7 +65,7 @@ fn an_index_in_the_passthrough_file_decides() {
 fn an_index_in_another_file_of_the_job_decides_whatever_its_name_and_order() {
     for name in ["J15_particles.cs", "restacked_particles.cs", "cryosparc_P1_J15_restacked_particles.cs"] {
         let dir = project();
-        // What the passthrough file still says of the images before they were restacked does not count.
+        // What the passthrough file still says about the images before they were restacked is not used.
         let before = [("J3/extract/mic.mrc", 7); 5];
         write_passthrough(
             dir.path(),
@@ -183,7 +183,7 @@ fn files_past_a_gap_are_reported_and_not_converted() {
     assert!(gap[0].contains("batch 2 is missing; 1 image file past it is") && gap[0].contains("`batch_3_"), "{gap:?}");
     assert!(told(&warnings, "rows-without-image")[0].contains("has 9 rows"), "{warnings:?}");
 
-    // With an index the rows of the images past the gap are left out, wherever they stand.
+    // With an index, the rows of the images past the gap are left out, wherever they are.
     let past = "J15/restack/batch_3_restacked.mrc";
     let images = [(past, 0), (BATCH[0], 1), ("J15/restack/batch_2_restacked.mrc", 0), (BATCH[1], 0)];
     write_passthrough(dir.path(), &Cs::with_ctf(4).with_images(&images));

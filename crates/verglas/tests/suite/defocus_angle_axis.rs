@@ -46,7 +46,7 @@ fn correlation_with_cryolikes_ctf(folder: &Path, star: &Path, axis: DefocusAngle
         if !(1.0 / 60.0..1.0 / 8.0).contains(&frequency) {
             continue;
         }
-        // What the particle itself scatters at this radius is no matter of the CTF.
+        // What the particle itself scatters at this radius is independent of the CTF.
         let ring = &power[shell * grid.n_inplanes()..][..grid.n_inplanes()];
         let mean = ring.iter().sum::<f64>() / ring.len() as f64;
         for (j, power) in ring.iter().enumerate() {

@@ -224,7 +224,7 @@ fn indices_give_the_order_and_columns_follow() {
     let exported = bench.export("o.star", Some(rows), &columns).unwrap();
     assert_eq!((exported.n_rows, exported.columns), (2, vec!["score".into(), "rlnMyClass".into(), "good".into()]));
     let text = fs::read_to_string(bench.path("o.star")).unwrap();
-    // New values stand behind the others, closing quotes included, and before a comment.
+    // New values come after the others, closing quotes included, and before a comment.
     assert!(text.contains("\n_rlnNote #3 \n_score #4\n_rlnMyClass #5\n_good #6\n000002@a.mrcs"), "{text}");
     assert!(text.contains("\n000002@a.mrcs  9800 'it''s' 1e-12 -8 0 # kept\n"), "{text}");
     let particles = bench.particles("o.star");
@@ -396,7 +396,7 @@ fn masks_and_indices_that_do_not_fit() {
         let error = bench.error("o.star", Some(rows), &[]);
         assert!(error.contains(expected), "{error}");
     }
-    // Zeros and ones are no mask unless their type says so.
+    // Zeros and ones are not a mask unless their type says so.
     let error = bench.export("o.star", Some(bench.i32s("m.npy", &[0, 1, 1, 0])), &[]).unwrap_err();
     assert_eq!(error.hint().unwrap(), &"a mask has to be of type bool");
 }

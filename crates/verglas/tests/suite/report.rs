@@ -160,7 +160,7 @@ fn image_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The median that the page says of a number, `None` where it shows no such histogram.
+/// The median that the page gives for a number, `None` if it shows no such histogram.
 fn median_on(page: &str, name: &str) -> Option<f64> {
     let text = page.split(&format!("histogram of {name}: median ")).nth(1)?.split('"').next()?;
     Some(text.replace('−', "-").parse().unwrap())
@@ -218,7 +218,7 @@ fn contrast_mean_and_maximum_are_those_of_the_pixels_whatever_the_grid_reaches()
             let found = median_on(&page, name).unwrap();
             assert!((found / expected - 1.0).abs() < 1e-3, "{name} at {share}: {found}, expected {expected}");
         }
-        // Where all pixels are known, nothing stands in for them.
+        // If all pixels are known, nothing replaces them.
         assert_eq!(median_on(&page, "band contrast"), None);
         let hot =
             outliers(&page).into_iter().find(|cells| cells[1] == "18").expect("the hot pixel is listed")[3].clone();

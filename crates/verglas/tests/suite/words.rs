@@ -86,7 +86,7 @@ fn an_error_is_matched_by_kind_and_hint_and_prints_as_text() {
         .with_hint("give it with " + Hint::Give(Setting::PixelSize));
     assert_eq!(error.kind(), ErrorKind::Value);
     assert!(error.hint().unwrap().hints().any(|hint| hint == Hint::Give(Setting::PixelSize)));
-    // What a `main` prints that returns it.
+    // What a `main` that returns it prints.
     let both = error.with_other(Error::not_found("no `a.mrcs`"));
     let text = "the pixel size is unknown\n  line 2\nhint: give it with `pixel_size_angstrom`\nerror: no `a.mrcs`";
     assert_eq!(format!("{both:?}"), text);
