@@ -399,4 +399,4 @@ def _check_stacks(folder_particles: str, n_stacks: int) -> None:
     if missing:
         shown = "".join(f"\n  {name}" for name in missing[:10])
         more = f"\n  and {len(missing) - 10} more" if len(missing) > 10 else ""
-        raise FileNotFoundError(f"{len(missing)} files of {n_stacks} stacks are not there{shown}{more}")
+        raise FileNotFoundError(f"{len(missing)} files of {n_stacks} stacks are missing{shown}{more}")

@@ -148,7 +148,7 @@ def _tensor(number: npt.NDArray[Any], n_images: npt.NDArray[Any], folder: str, n
     stack = load_stack(folder, int(number.item()))
     tensor: npt.NDArray[Any] | None = getattr(stack, name)
     if tensor is None:
-        raise FileNotFoundError(f"the {name} images of `{stack.path}` are not there")
+        raise FileNotFoundError(f"the {name} images of `{stack.path}` are missing")
     _check_length(stack.path, tensor, int(n_images.item()))
     return tensor
 

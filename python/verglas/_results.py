@@ -98,7 +98,7 @@ def read_results(folder: PathLike) -> Results:
     path = root / "results.csv"
     if not path.exists():
         raise FileNotFoundError(
-            f"`{path}` is not there\n"
+            f"`{path}` does not exist\n"
             'hint: it is written when all units are done; finish them with `skip_exist=True`, and ask for it with `table="csv"`'
         )
     with open(path, newline="", encoding="utf-8") as file:

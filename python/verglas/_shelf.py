@@ -48,7 +48,7 @@ class Shelf:
         try:
             paths = np.load(self.list_file, allow_pickle=False)
         except FileNotFoundError:
-            raise FileNotFoundError(f"`{self.list_file}` is not there") from None
+            raise FileNotFoundError(f"`{self.list_file}` does not exist") from None
         except (ValueError, EOFError) as error:
             raise FormatError(f"`{self.list_file}`: {error}") from None
         if paths.ndim != 1 or (paths.dtype.kind != "U" and paths.size > 0):

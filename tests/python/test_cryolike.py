@@ -145,7 +145,7 @@ def test_wrong_arguments(golden, tmp_path):
     templates, particles = golden / "cryolike/templates_gaussian", golden / "cryolike/particles"
     with pytest.raises(NotImplementedError):
         verglas.configure_likelihood_files(templates, particles, tmp_path, return_likelihood_optimal_pose_physical=True)
-    with pytest.raises(FileNotFoundError, match="2 files of 3 stacks are not there\n  .*particles_fourier_stack_000002.pt"):
+    with pytest.raises(FileNotFoundError, match="2 files of 3 stacks are missing\n  .*particles_fourier_stack_000002.pt"):
         verglas.configure_likelihood_files(templates, particles, tmp_path, 3)
     files = verglas.configure_likelihood_files(templates, particles, tmp_path)
     with pytest.raises(TypeError, match="displacer is .*, expected what verglas.configure_displacement gives"):

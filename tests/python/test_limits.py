@@ -191,7 +191,7 @@ def test_somebody_elses_manifest(simulated, tmp_path, manifest):
 def test_manifests_that_are_no_files_or_not_ours(simulated, tmp_path):
     dask = pytest.importorskip("verglas.dask")
     os.mkfifo(tmp_path / "manifest.json")
-    with pytest.raises(OSError, match="is no file"):
+    with pytest.raises(OSError, match="is not a file"):
         dask.load(tmp_path)
     os.remove(tmp_path / "manifest.json")
     (tmp_path / "manifest.json").write_text("{")

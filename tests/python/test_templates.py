@@ -188,7 +188,7 @@ def test_what_is_wrong_is_told_in_pythons_words(tmp_path, descriptor):
         verglas.templates(path, tmp_path / "out", descriptor, protein_residue_model=False)
     with pytest.raises(ValueError, match="`atom_selection`"):
         verglas.make_templates(path, descriptor, atom_selection="name XX")
-    with pytest.raises(FileNotFoundError, match="2 of 3 files are not there"):
+    with pytest.raises(FileNotFoundError, match="2 of 3 files do not exist"):
         verglas.templates([path, tmp_path / "b.pdb", tmp_path / "c.mrc"], tmp_path / "out", descriptor)
     with pytest.raises(ValueError, match="voxel_size is .*, expected three numbers"):
         verglas.make_templates(path, descriptor, voxel_size=(1, 2))

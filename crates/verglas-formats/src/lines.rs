@@ -35,7 +35,7 @@ impl<R: BufRead> Lines<R> {
         if n_bytes as u64 == MAX_LINE_BYTES && self.line.last() != Some(&b'\n') {
             return Err(FormatError::malformed(
                 self.place(),
-                format!("the line is longer than {MAX_LINE_BYTES} bytes: this is no text file"),
+                format!("the line is longer than {MAX_LINE_BYTES} bytes: this is not a text file"),
             ));
         }
         if self.line.last() == Some(&b'\n') {

@@ -92,7 +92,7 @@ pub fn read_structure<'py>(
         let selection = Selection::parse(selection)?;
         let kind = InputKind::expect(&path)?;
         if !matches!(kind, InputKind::Pdb | InputKind::Mmcif) {
-            return Err(Error::value(format!("`{}` is no file of atoms, expected PDB or mmCIF", path.display())));
+            return Err(Error::value(format!("`{}` is not a file of atoms, expected PDB or mmCIF", path.display())));
         }
         let file = read_atoms(&path)?;
         let models = match model {
@@ -195,7 +195,7 @@ pub fn read_map<'py>(
     let read = py.detach(|| match InputKind::expect(&path)? {
         InputKind::Map => read_mrc_density(&path, &settings, &mut findings),
         InputKind::Array => read_npy_density(&path, &settings),
-        _ => Err(Error::value(format!("`{}` is no map, expected MRC or NPY", path.display()))),
+        _ => Err(Error::value(format!("`{}` is not a map, expected MRC or NPY", path.display()))),
     });
     let density = read.map_err(|error| exception(&error))?;
     let values = PyDict::new(py);

@@ -141,7 +141,7 @@ impl ImageDescriptor {
     /// When there is no such file, or as [`ImageDescriptor::load`].
     pub fn load_from(path: &Path) -> Result<(Self, PathBuf)> {
         if !path.exists() {
-            return Err(Error::not_found(format!("`{}` is not there", path.display())));
+            return Err(Error::not_found(format!("`{}` does not exist", path.display())));
         }
         if !path.is_dir() {
             return Ok((Self::load(path)?, path.to_owned()));

@@ -353,7 +353,7 @@ impl Structures {
         if n_asked.is_some_and(|stop| stop > n_frames) {
             findings.warn(
                 "frames",
-                format!("`{label}`: the trajectory has {}, fewer than asked for", counted(n_frames, "frame")),
+                format!("`{label}`: the trajectory has {}, fewer than requested", counted(n_frames, "frame")),
             );
         }
         let positions = trajectory.read_frame(*first).map_err(|error| Error::from_format(&path, error))?;

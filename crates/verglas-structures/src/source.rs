@@ -125,9 +125,9 @@ pub fn missing_files<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Option<Er
     let missing: Vec<&Path> = paths.into_iter().inspect(|_| n_files += 1).filter(|path| !path.exists()).collect();
     match &missing[..] {
         [] => None,
-        [one] => Some(Error::not_found(format!("`{}` is not there", one.display()))),
+        [one] => Some(Error::not_found(format!("`{}` does not exist", one.display()))),
         many => {
-            let error = Error::not_found(format!("{} of {n_files} files are not there", many.len()));
+            let error = Error::not_found(format!("{} of {n_files} files do not exist", many.len()));
             Some(many.iter().fold(error, |error, path| error.with_detail(path.display())))
         }
     }
@@ -179,7 +179,7 @@ mod tests {
         let paths = ["a.pdb", "b.pdb", "c.pdb"].map(|name| folder.path().join(name));
         fs::write(&paths[1], "").unwrap();
         let error = missing_files(paths.iter().map(PathBuf::as_path)).unwrap().to_string();
-        assert!(error.starts_with("2 of 3 files are not there\n  "), "{error}");
+        assert!(error.starts_with("2 of 3 files do not exist\n  "), "{error}");
         assert!(error.contains("a.pdb") && error.contains("c.pdb") && !error.contains("b.pdb"));
         assert_eq!(missing_files([paths[1].as_path()]), None);
     }

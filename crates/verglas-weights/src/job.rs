@@ -281,8 +281,8 @@ fn warn_of_one_hot(record: &WeightsRecord, warnings: &mut Vec<Warning>) {
         warnings.push(Warning {
             code: "one-hot",
             message: format!(
-                "{} of {} belong to one structure alone (99.9 % or more): weights are counts of images, as sure as the \
-                 log-likelihoods are; where these exaggerate, so do weights",
+                "{} of {} belong to one structure alone (99.9 % or more): weights are counts of images, as reliable \
+                 as the log-likelihoods; where these exaggerate, so do the weights",
                 record.n_one_hot,
                 counted(record.n_images, "image")
             )

@@ -70,7 +70,7 @@ pub fn verify_weights(folder: &Path, stop: &StopFlag) -> Result<WeightsVerificat
         match paths(folder).find(|path| path.file_name().is_some_and(|name| name == file.name.as_str())) {
             Some(path) => found.problems.extend(compare_file(&path, file, &mut found.n_bytes, go_on)),
             None => {
-                let message = format!("`{RECORD}` names `{}`, which is no file of weights", file.name);
+                let message = format!("`{RECORD}` names `{}`, which is not a file of weights", file.name);
                 found.problems.push(Problem::new("record-damaged", message));
             }
         }
@@ -95,7 +95,7 @@ fn changed_matrix(record: &WeightsRecord) -> Option<Warning> {
     let what = match checksum_file(&path, || true) {
         Ok(sum) if format!("{:08x}", sum.crc32) == matrix.crc32 => return None,
         Ok(_) => "was changed since the weights were made",
-        Err(_) => "is not there any more",
+        Err(_) => "no longer exists",
     };
     let message = format!("`{}`, which the weights are of, {what}", path.display());
     Some(Warning { code: "input-changed", message: message.into() })

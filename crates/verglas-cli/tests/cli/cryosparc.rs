@@ -56,5 +56,5 @@ fn inputs_that_can_not_be_meant_are_usage_errors() {
 fn a_job_that_is_not_there_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let (code, stderr) = convert(dir.path(), &[".", "--job", "15"]);
-    assert!(code == 1 && stderr.contains("J15` is not there"), "{code}: {stderr}");
+    assert!(code == 1 && stderr.contains("J15` does not exist"), "{code}: {stderr}");
 }

@@ -176,7 +176,7 @@ fn other_particles_and_other_templates_are_refused() {
     // Not whole.
     let part = run(&set, "likelihood stacks -t templates -o part --max-displacement 1 --displacements 1 --shard 1/2");
     assert_eq!(part.code, 0, "{}", part.stderr);
-    assert_refused(&export("stacks --likelihood part"), &["`part` is not complete: 3 of 6 units are there", "--resume"]);
+    assert_refused(&export("stacks --likelihood part"), &["`part` is not whole: 3 of 6 units are there", "--resume"]);
     assert!(!set.path("o.star").exists());
 }
 

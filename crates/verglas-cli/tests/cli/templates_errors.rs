@@ -32,7 +32,7 @@ fn all_that_is_wrong_is_reported_together() {
         &set,
         &inputs,
         &[
-            "2 of 6 files are not there\n  gone.pdb\n  away.mrc",
+            "2 of 6 files do not exist\n  gone.pdb\n  away.mrc",
             "`notes.txt`: its ending is none of .pdb .ent .cif",
             "empty.pdb",
             "`flat.npy`: all voxels are 1",

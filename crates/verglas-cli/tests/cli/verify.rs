@@ -221,7 +221,7 @@ fn an_altered_stack_is_made_anew_when_asked() {
     let mut bad = good.clone();
     bad[good.len() / 2] ^= 4;
     fs::write(&path, bad).unwrap();
-    assert_wrong(&set, &["000001.pt` was altered", "--resume and --verify makes this stack anew"]);
+    assert_wrong(&set, &["000001.pt` was altered", "--resume and --verify remakes this stack"]);
     let resumed = set.convert(&["--batch-size", "2", "--resume", "--verify"]);
     assert_eq!(resumed.code, 0, "{}", resumed.stderr);
     assert!(

@@ -304,7 +304,7 @@ fn a_folder_of_likelihoods_is_weighed_with_its_names() {
     let set = compared();
     assert_made(&set, "likelihood", "");
     let ran = run(&set, "weights likelihood -o weights --bootstrap 30");
-    assert_code(&ran, 0, &["noise to be white", "intervals of 30 resamples are rough"]);
+    assert_code(&ran, 0, &["assume white noise", "intervals of 30 resamples are rough"]);
     let table = Csv::read(&set.path("weights/weights.csv"));
     assert_eq!(table.texts("name"), ["a", "b"]);
     // Each image shows much of one of two proteins: weights are near to counts.

@@ -91,7 +91,7 @@ impl Trajectory {
         match positions.iter().position(|position| position.iter().any(|x| !x.is_finite())) {
             Some(atom) => Err(FormatError::malformed(
                 Place::File,
-                format!("frame {frame} (counted from 0): the position of atom {atom} (from 0) is no number"),
+                format!("frame {frame} (counted from 0): the position of atom {atom} (from 0) is not a number"),
             )),
             None => Ok(positions),
         }

@@ -360,7 +360,7 @@ fn check_settings(input: &Input, settings: &ConvertSettings, findings: &mut Find
         findings.error(Error::value(format!("there is no shard {shard}")));
     }
     if settings.max_stacks == Some(0) {
-        findings.error(Error::value("at most 0 stacks asked for, expected at least 1"));
+        findings.error(Error::value("at most 0 stacks requested, expected at least 1"));
     }
     if let Some(size) = settings.pixel_size_angstrom
         && !size.iter().all(|size| size.is_finite() && *size > 0.0)

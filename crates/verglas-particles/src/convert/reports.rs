@@ -88,8 +88,8 @@ pub(super) fn report_stated_box(table: &ParticleTable, n_pixels: usize, findings
     findings.warn(
         code,
         format!(
-            "{said} in {n_rows} (first: {place}), and the images are {n_pixels} px wide: were they resized since, and is \
-             the pixel size that counts theirs?{likely}"
+            "{said} in {n_rows} (first: {place}), but the images are {n_pixels} px wide: were they resized since, and \
+             is the pixel size in use theirs?{likely}"
         ),
     );
 }

@@ -213,7 +213,7 @@ fn warn_of_left_out(
         findings.warn(
             "rows-left-out",
             format!(
-                "{} of {} {} left out of `{}`, for nothing was found for their images: {}",
+                "{} of {} {} left out of `{}`, because nothing was found for their images: {}",
                 counted(n, "row"),
                 sources.join(", "),
                 if n == 1 { "is" } else { "are" },

@@ -144,7 +144,7 @@ fn match_groups(
     };
     let Some(id_at) = id_at else {
         return Err(Error::format(format!(
-            "`{}`: the particles have a column rlnOpticsGroup and the optics block has none",
+            "`{}`: the particles have a column rlnOpticsGroup, but the optics block has none",
             path.display()
         )));
     };

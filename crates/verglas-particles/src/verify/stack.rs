@@ -93,7 +93,7 @@ pub(super) fn check_stack(
                 + Hint::Resume
                 + " and "
                 + Hint::Give(Setting::VerifyKept)
-                + " makes this stack anew"
+                + " remakes this stack"
         });
     }
     found

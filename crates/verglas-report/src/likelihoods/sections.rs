@@ -157,7 +157,8 @@ impl Contents<'_> {
                 "Between the two structures with the largest sums: " strong { (leader) } " and " strong { (other) } ". "
                 (grouped(second.n_for_leader)) " of " (grouped(n)) " images "
                 @if second.n_for_leader == 1 { "fits" } @else { "fit" } " the first better, " (grouped(against)) " the \
-                 second or both equally. The sum of the logarithms of their likelihood ratios is " strong { (four_digits(sum)) " nat" }
+                second or both equally. The sum of the logarithms of their likelihood ratios is "
+                strong { (four_digits(sum)) " nat" }
                 @if deviation.is_finite() { " ± " (two_digits(deviation * (n as f64).sqrt())) " (standard error)" }
                 ": by this much, all images together fit " (leader) " better, if all of them show one structure. If \
                     the line climbs evenly, many images agree; if it climbs in steps, a few decide."

@@ -135,8 +135,8 @@ fn shown(root: &Path, made: &[Made], most: usize) -> Result<Section> {
     let body = html! {
         p {
             "Evenly spread templates of each structure, white where it is dense, with the azimuth and polar angle of \
-             its view; some of them in Fourier space, blue below zero, red above; and the mean power by \
-             resolution. A click enlarges a picture."
+             its view; some of them in Fourier space, blue below zero, red above; and the mean power by resolution. A \
+             click enlarges a picture."
             @if n < made.len() { " " (grouped(n)) " of " (grouped(made.len())) " structures, evenly spread." }
         }
         @for card in &cards { (card) }

@@ -27,7 +27,7 @@ fn everything_that_is_wrong_is_reported_together() {
         plan(&[&missing, &strange, &empty, &damaged, &sound, &also_missing], &all_atoms("name CA"));
     let told: Vec<String> = findings.errors.iter().map(ToString::to_string).collect();
     assert_eq!(told.len(), 4, "{told:#?}");
-    assert!(told[0].starts_with("2 of 6 files are not there\n  ") && told[0].contains("nor.cif"), "{}", told[0]);
+    assert!(told[0].starts_with("2 of 6 files do not exist\n  ") && told[0].contains("nor.cif"), "{}", told[0]);
     assert!(told[1].contains("a.txt`: its ending is none of .pdb .ent .cif"), "{}", told[1]);
     assert!(told[2].ends_with("empty.pdb`: no atom record (ATOM or HETATM)"), "{}", told[2]);
     assert!(
@@ -93,7 +93,7 @@ fn trajectories_need_a_topology_of_as_many_atoms() {
     settings.frames = "3:".parse().unwrap();
     assert!(error(&path, &settings).0.contains("no frame from 3 on; the trajectory has 1 frame, counted from 0"));
     settings.topology = Some(folder.path().join("gone.pdb"));
-    assert!(error(&path, &settings).0.contains("gone.pdb` is not there"));
+    assert!(error(&path, &settings).0.contains("gone.pdb` does not exist"));
     fs::write(&path, b"neither of both").unwrap();
     settings.topology = Some(file(&folder, "one.pdb", CA));
     assert!(error(&path, &settings).0.contains("neither an XTC nor a DCD trajectory"));

@@ -64,7 +64,7 @@ pub(super) fn find(root: &Path, settings: &WeightsSettings, findings: &mut Findi
             "optimal-only",
             format!(
                 "`{shown}` has log-likelihoods of the best poses only: structures whose templates happen to fit noise \
-                 are favoured, and weights are surer than they should be"
+                 are favoured, and weights are more certain than they should be"
             ),
         );
     }
@@ -123,14 +123,14 @@ fn warn_of_likelihood(recorded: &RecordedLikelihood, findings: &mut Findings) {
     if recorded.as_cryolike {
         findings.warn(
             "likelihood-as-cryolike",
-            "these log-likelihoods are CryoLike's, which count every pixel as if it were independent: their differences are \
-             several times too large, and weights and intervals surer than they should be",
+            "these log-likelihoods are CryoLike's, which count every pixel as if it were independent: their \
+             differences are several times too large, and weights and intervals more certain than they should be",
         );
     } else if recorded.likelihood == "plain" {
         findings.warn(
             "likelihood-plain",
-            "these log-likelihoods take noise to be white and poses to lie on the grid: where that is not so, their differences are too \
-             large, and weights and intervals surer than they should be",
+            "these log-likelihoods assume white noise and poses on the grid: where that is wrong, their differences \
+             are too large, and weights and intervals more certain than they should be",
         );
     }
 }

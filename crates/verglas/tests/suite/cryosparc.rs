@@ -447,7 +447,7 @@ fn a_box_that_the_metadata_state_otherwise_is_reported() {
     assert!(told_of("same", &[[8, 8]; 3]).is_empty());
     let [text] = told_of("one", &[[8, 8], [16, 8], [8, 8]]).try_into().unwrap();
     assert!(text.starts_with("blob/shape says 16 × 8 px in 1 row (first: row 1 of `"), "{text}");
-    assert!(text.contains("and the images are 8 px wide"), "{text}");
+    assert!(text.contains("but the images are 8 px wide"), "{text}");
     let [text] = told_of("all", &[[16, 16]; 3]).try_into().unwrap();
     assert!(text.starts_with("blob/shape says 16 × 16 px in 3 rows (first: row 0 of `"), "{text}");
 }

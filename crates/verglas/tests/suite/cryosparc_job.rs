@@ -213,7 +213,7 @@ fn what_is_missing_is_named() {
     };
     let dir = tempfile::tempdir().unwrap();
     let (kind, text) = kind_and_text(dir.path());
-    assert!(kind == ErrorKind::NotFound && text.contains("J15` is not there"), "{text}");
+    assert!(kind == ErrorKind::NotFound && text.contains("J15` does not exist"), "{text}");
     write_passthrough(dir.path(), &Cs::with_ctf(2));
     let (kind, text) = kind_and_text(dir.path());
     assert!(

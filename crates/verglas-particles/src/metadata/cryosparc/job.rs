@@ -27,7 +27,7 @@ pub(in crate::metadata) fn read_job(
 ) -> Result<ParticleTable> {
     let folder = job_folder(root, job_number);
     if !folder.is_dir() {
-        return Err(Error::not_found(format!("`{}` is not there: expected the folder of the job", folder.display())));
+        return Err(Error::not_found(format!("`{}` does not exist: expected the folder of the job", folder.display())));
     }
     let batches = Batches::list(root, job_number, findings)?;
     let passthrough = folder.join(format!("J{job_number}_passthrough_particles.cs"));
