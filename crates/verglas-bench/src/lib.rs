@@ -39,7 +39,7 @@ pub struct BenchReport {
     pub n_inplanes: usize,
     /// The transform with normalisation, float32 pixels to finished stack values in memory, ms.
     pub transform_ms_per_image: f64,
-    /// Each step alone, in the order in which an image meets them.
+    /// Each step alone, in the order of the work on an image.
     pub steps: Vec<StepReport>,
     /// Images of the whole run.
     pub run_images: usize,

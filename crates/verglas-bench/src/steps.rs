@@ -38,7 +38,7 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    /// Names and timings as an image meets them.
+    /// Names and timings in the order of the work on an image.
     pub(super) fn in_order(&self) -> impl Iterator<Item = (&'static str, Timing)> {
         [
             ("read", self.read),

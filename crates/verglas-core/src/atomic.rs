@@ -76,7 +76,7 @@ impl PartialFile {
         &self.path
     }
 
-    /// Brings the file to the disk, then gives it its name, replacing what had it.
+    /// Syncs the file to disk, then gives it its name, replacing the file that has it.
     ///
     /// # Errors
     /// When the disk refuses; an existing file of that name is left as it was.
@@ -102,7 +102,7 @@ pub fn cannot_write(path: &Path, error: &io::Error) -> Error {
     Error::io(format_args!("cannot write `{}`", path.display()), error)
 }
 
-/// Brings a folder's entries to the disk, so that files published in it stay published after a power cut.
+/// Syncs a folder's entries to disk, so that files published in it survive a power cut.
 ///
 /// # Errors
 /// When the folder can't be opened or synced.

@@ -18,7 +18,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum ErrorKind {
     /// A file or folder that is needed is not there.
     NotFound,
-    /// A file or folder that is to be made already exists.
+    /// A file or folder to be made already exists.
     Exists,
     /// A file's contents break its format's rules or contradict another file.
     Format,

@@ -75,7 +75,7 @@ impl Findings {
         self.notes.push(note.into());
     }
 
-    /// The errors found so far as one, if there are any; the warnings stay.
+    /// The errors found so far as one, if there are any; the warnings are kept.
     pub fn take_error(&mut self) -> Option<Error> {
         Error::all_of(std::mem::take(&mut self.errors))
     }

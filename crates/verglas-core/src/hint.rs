@@ -50,7 +50,7 @@ settings! {
     PixelSize: "pixel-size", "pixel_size_angstrom";
     /// Which of two contradicting pixel sizes counts.
     PixelSizeFrom: "pixel-size-from", "pixel_size_from";
-    /// The factor by which images are made smaller.
+    /// The factor that images are downsampled by.
     Downsample: "downsample", "downsampling";
     /// Whether to change the sign of the images.
     Contrast: "contrast", "contrast";

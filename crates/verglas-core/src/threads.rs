@@ -9,7 +9,7 @@ const STACK_BYTES: usize = 8 << 20;
 
 /// Runs `work` on this thread and on others, `n_threads` in all, until each has returned.
 ///
-/// Where the system allows fewer, those that there are do the work of all, so each call must take what is left to do.
+/// If the system allows fewer, these do all the work, so each call must take whatever is left to do.
 pub fn share_work(n_threads: usize, work: impl Fn() + Sync) {
     thread::scope(|scope| {
         for _ in 1..n_threads {

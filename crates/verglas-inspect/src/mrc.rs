@@ -51,7 +51,7 @@ pub struct MrcContents {
     pub compression: Option<String>,
     /// Bytes that the header claims, itself included.
     pub claimed_bytes: Option<u64>,
-    /// Bytes that there are; `None` for a compressed file, which is not unpacked here.
+    /// Bytes found; `None` for a compressed file, which is not unpacked here.
     pub found_bytes: Option<u64>,
     /// What is missing; `None` if nothing is, or for a compressed file.
     pub shortfall: Option<Shortfall>,

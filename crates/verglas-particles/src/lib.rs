@@ -1,5 +1,5 @@
 //! From particle metadata and image stacks to polar Fourier stacks: the modules are in the order in which a particle
-//! meets them.
+//! goes through them.
 
 pub mod box_reach;
 pub mod convert;

@@ -227,7 +227,7 @@ pub struct OtherPixelSize {
     pub name: &'static str,
     /// Its least and its greatest value, in the column's own unit.
     pub range: [f64; 2],
-    /// Whether it is the images' own pixel size, Å, which input in sequence does not go by.
+    /// Whether it is the images' own pixel size, Å, which sequential input does not use.
     pub is_of_images: bool,
 }
 

@@ -114,7 +114,7 @@ impl<T: Real> PolarBackend<T> for PolarTransform<T> {
         PolarTransform::output_len(self)
     }
 
-    /// One: its values are looked at while they are in the processor's cache.
+    /// One: its values are used while they are in the processor's cache.
     fn images_at_once(&self) -> usize {
         1
     }
@@ -187,7 +187,7 @@ impl<T: Real> PolarImages<T> {
         }
     }
 
-    /// Forgets all images; the room stays.
+    /// Drops all images; the memory is kept.
     pub fn clear(&mut self) {
         self.norms.fill(None);
     }

@@ -9,7 +9,7 @@ use verglas_fourier::polar::Real;
 #[derive(Debug, Clone)]
 pub struct PowerPlan {
     n_inplanes: usize,
-    /// How many angles of a shell are looked at.
+    /// How many angles of a shell are used.
     n_distinct: usize,
     /// (2π)² · shell weight: what mean power on a shell contributes to an image's norm, which is 1.
     shell_weights: Vec<f64>,

@@ -159,7 +159,7 @@ where
         };
         thread::scope(|scope| {
             for _ in 1..n_threads {
-                // Where the system allows fewer, those that there are do the work of all.
+                // If the system allows fewer, these do all the work.
                 if thread::Builder::new().spawn_scoped(scope, || work(None)).is_err() {
                     break;
                 }

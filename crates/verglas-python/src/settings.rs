@@ -40,7 +40,7 @@ impl InputValues {
     }
 }
 
-/// The kind of input that paths amount to by themselves, as [`InputValues`] names it; `None` where they amount to none.
+/// The kind of input that the paths alone describe, as [`InputValues`] names it; `None` if they describe none.
 #[pyfunction]
 pub fn input_kind(paths: Vec<PathBuf>) -> Option<&'static str> {
     match Input::from_paths(paths).ok()? {

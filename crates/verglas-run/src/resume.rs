@@ -81,7 +81,7 @@ pub fn claim(output: &OutputFolder, new: &mut Manifest, own: Range<usize>, stop:
     };
     refuse_strays(output, &files, new.plan.n_stacks)?;
     if new.shard.is_some() && units.is_empty() {
-        // The list is every shard's, and stays.
+        // The list belongs to all shards, and is kept.
         new.skipped_list = old.as_ref().map(|old| old.skipped_list.clone()).unwrap_or_default();
         say_who_runs(&mut new.run);
         new.write(output.root())?;
@@ -96,8 +96,8 @@ pub fn claim(output: &OutputFolder, new: &mut Manifest, own: Range<usize>, stop:
     Ok(Earlier { manifest: old, units })
 }
 
-/// Removes what must go before a run of the units `own`, and finds the units that stay, by their numbers. `manifest` is the
-/// run's, before the first unit.
+/// Removes what must be removed before a run of the units `own`, and finds the units that are kept, by their numbers.
+/// `manifest` is the run's, before the first unit.
 ///
 /// # Errors
 /// As [`claim`]; when a file that the run reads would go, or one can't be removed.

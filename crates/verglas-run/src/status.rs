@@ -1,4 +1,4 @@
-//! How far a conversion is, seen from outside: what the manifests of its output folder say, summed.
+//! The progress of a running job: the manifests of its output folder, summarised.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -95,7 +95,7 @@ impl State {
     }
 }
 
-/// How far the work in `folder` is, seen from outside.
+/// The progress of the job in `folder`.
 ///
 /// # Errors
 /// When no run has begun there, or its record can't be read.

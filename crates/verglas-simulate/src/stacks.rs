@@ -77,7 +77,7 @@ pub(super) fn write_stacks(
                         simulator.write_image(index, &mut scratch, &mut image);
                         write(&image)
                     });
-                    // When the run has failed elsewhere nobody listens, and the next turn sees that it has stopped.
+                    // When the run has failed elsewhere, nobody listens, and the next turn finds that it has stopped.
                     let _ = sender.send(written);
                 }
             });

@@ -48,7 +48,7 @@ impl Models {
     /// The places of the chosen models, each once, in the order of the choice.
     ///
     /// # Errors
-    /// A value error for a number that no model has, with those that there are.
+    /// A value error for a number that no model has; it lists the existing ones.
     pub fn choose(&self, models: &[AtomModel], file: &str) -> Result<Vec<usize>> {
         let ranges = match self {
             Self::First => return Ok(vec![0]),

@@ -98,7 +98,7 @@ pub enum Content {
     Density(Density),
 }
 
-/// Structures that were looked at, in the order of the inputs.
+/// Structures that were checked, in the order of the inputs.
 #[derive(Debug)]
 pub struct Structures {
     inputs: Vec<Input>,

@@ -106,7 +106,7 @@ pub struct WeightsRecord {
     pub program: String,
     /// Its version.
     pub version: String,
-    /// Where the run was started: relative paths are seen from there.
+    /// Where the run was started: relative paths start here.
     pub working_dir: RecordedPath,
     /// The settings.
     pub settings: RecordedWeights,

@@ -83,7 +83,7 @@ impl Default for WeightsSettings {
     }
 }
 
-/// Resamples beyond which nobody has use for more, and memory would not hold them.
+/// More resamples than anybody needs; memory would not hold them.
 const MOST_RESAMPLES: usize = 1_000_000;
 
 impl WeightsSettings {

@@ -66,7 +66,7 @@ pub fn verify_weights(folder: &Path, stop: &StopFlag) -> Result<WeightsVerificat
         }
     }
     for file in &record.files {
-        // Whatever a damaged record may name, nothing outside is looked at.
+        // Whatever a damaged record may name, nothing outside the folder is read.
         match paths(folder).find(|path| path.file_name().is_some_and(|name| name == file.name.as_str())) {
             Some(path) => found.problems.extend(compare_file(&path, file, &mut found.n_bytes, go_on)),
             None => {

@@ -66,7 +66,7 @@ impl fmt::Display for Compression {
     }
 }
 
-/// The packed bytes from a member's start; its first ones may have been looked at.
+/// The packed bytes from a member's start; its first ones may have been read already.
 type Packed = Chain<Cursor<Vec<u8>>, BufReader<File>>;
 
 /// One gzip member or bzip2 stream.
@@ -93,7 +93,7 @@ impl Member {
 
     /// What follows a member that was read to its end.
     fn into_rest(self) -> BufReader<File> {
-        // The shortest member is longer than the bytes that were looked at.
+        // The shortest member is longer than the bytes that were read.
         let packed = match self {
             Self::Gzip(member) => member.into_inner(),
             Self::Bzip2(member) => member.into_inner(),

@@ -18,7 +18,7 @@ pub struct PixelMisfit {
     claim: String,
     /// The bytes that the header claims, itself included.
     pub expected_bytes: u64,
-    /// The bytes that there are.
+    /// The bytes found.
     pub found_bytes: u64,
     /// The bytes of a pixel that fit.
     pub bytes_per_pixel: u64,

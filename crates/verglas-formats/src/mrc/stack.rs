@@ -43,7 +43,7 @@ impl Default for MrcOptions {
 pub struct Truncation {
     /// The bytes that the header claims, itself included.
     pub expected_bytes: u64,
-    /// The bytes that there are.
+    /// The bytes found.
     pub found_bytes: u64,
     /// The sections that the header claims.
     pub n_sections: u64,

@@ -50,7 +50,7 @@ pub enum MrcWarning {
     LongerThanClaimed {
         /// The bytes that the header claims, itself included.
         expected_bytes: u64,
-        /// The bytes that there are; of a compressed file those that were looked at.
+        /// The bytes found; for a compressed file, those that were unpacked.
         found_bytes: u64,
     },
 }

@@ -1,4 +1,4 @@
-//! The reader's errors, in words.
+//! The reader's error messages.
 
 use super::line::{Line, LineFault, MAX_LINE_BYTES};
 use super::tokens::{TokenFault, Tokens};

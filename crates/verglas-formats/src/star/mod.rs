@@ -1,7 +1,7 @@
 //! STAR text files, as RELION writes them.
 //!
 //! [`StarReader`] reads a file of any size once, row by row; [`StarFile`] holds a small one in memory; [`StarWriter`]
-//! writes. What is read is what the Python package `starfile` reads, and what RELION itself reads. Bytes stay bytes:
+//! writes. It reads what the Python package `starfile` reads, and what RELION itself reads. Bytes stay bytes:
 //! a path need not be UTF-8. What a value means, [`value`] and the caller decide.
 //!
 //! # Rules

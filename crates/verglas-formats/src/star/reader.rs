@@ -41,7 +41,7 @@ pub struct StarReader<R> {
     lines: LineSource<R>,
     /// The line that was read last.
     line: Line,
-    /// Whether `line` is still to be looked at.
+    /// Whether `line` has yet to be processed.
     is_held: bool,
     /// Of lines that are not rows.
     tokens: Tokens,

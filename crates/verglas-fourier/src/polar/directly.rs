@@ -53,7 +53,7 @@ impl Directly {
         n_pixels * (n_pixels + 6) * size_of::<f64>() + n_shells * n_inplanes * size_of::<Complex<f64>>()
     }
 
-    /// Whether so little of `image` is on the grid, by the norm that was found, that it is to be summed.
+    /// Whether so little of `image` is on the grid, by the norm found, that it must be summed.
     pub(super) fn is_needed<P: Pixel>(&self, image: &[P], norm: f64) -> bool {
         norm * norm < self.least_square_norm * sum_of_squares(image)
     }
@@ -133,8 +133,8 @@ impl Wave {
         Self { re: vec![0.0; n_pixels], im: vec![0.0; n_pixels] }
     }
 
-    /// Sets the frequency f, in cycles per half box. Whole turns are taken off before the phase meets π, as in
-    /// [`direct`](super::direct).
+    /// Sets the frequency f, in cycles per half box. Whole turns are removed before the phase is multiplied with π, as
+    /// in [`direct`](super::direct).
     fn set(&mut self, frequency: f64) {
         let n_pixels = self.re.len() as f64;
         let first = -((self.re.len() / 2) as f64);

@@ -66,7 +66,7 @@ impl FaintImages {
         planned.plan + planned.scratch + n_shells * n_inplanes * size_of::<Complex<f64>>()
     }
 
-    /// Whether so little of `image` is on the grid, by the norm that was found, that it is to be done again.
+    /// Whether so little of `image` is on the grid, by the norm found, that it must be done again.
     pub(super) fn is_needed<P: Pixel>(&self, image: &[P], norm: f64) -> bool {
         norm * norm < self.least_square_norm * sum_of_squares(image)
     }

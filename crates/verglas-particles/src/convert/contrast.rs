@@ -11,7 +11,7 @@ use crate::settings::Contrast;
 /// Warns how many particles of the plan are stored with inverted contrast, and what is done about it.
 ///
 /// # Errors
-/// When the sign is to be applied and the metadata have none, or one that is neither 1 nor −1.
+/// When the sign is to be applied but the metadata have none, or one that is neither 1 nor −1.
 pub(super) fn check_contrast(
     table: &ParticleTable,
     plan: &StackPlan,

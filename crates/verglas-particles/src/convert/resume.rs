@@ -1,4 +1,4 @@
-//! Which stacks of an earlier run stay as they are.
+//! Which stacks of an earlier run are kept.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,7 +16,7 @@ use super::prepare::Conversion;
 use super::stack_run::StackShape;
 use crate::stack::{StackNames, whole_metadata};
 
-/// Stacks that stay as they are.
+/// Stacks that are kept.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) stacks: Vec<StackRecord>,
@@ -29,7 +29,7 @@ pub(super) struct Kept {
 }
 
 impl Conversion {
-    /// The stacks of this run that are in the folder already and stay.
+    /// The stacks of this run that are already in the folder and are kept.
     ///
     /// A stack that the earlier run's manifest records is kept if its files have their sizes, and their checksums if
     /// the settings ask for that; one that it does not record, because the run was killed before, is kept if every byte

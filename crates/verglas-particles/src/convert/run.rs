@@ -154,7 +154,7 @@ impl Conversion {
         Ok(Summary::new(self, output.root(), &manifest, n_kept, warnings, start.elapsed()))
     }
 
-    /// Removes what must go, and finds the stacks that stay.
+    /// Removes what must be removed, and finds the stacks that are kept.
     fn make_way(&self, output: &OutputFolder, manifest: &mut Manifest, stop: &StopFlag) -> Result<Kept> {
         let read: Vec<PathBuf> = manifest.inputs.iter().map(|input| manifest.resolve(&input.path)).collect();
         match (self.settings.existing, self.settings.shard) {
@@ -367,7 +367,7 @@ where
     /// Computes some images of a chunk.
     ///
     /// # Errors
-    /// That of the first image for which it can't be done, unless such images are to be left out.
+    /// That of the first image for which it can't be done, unless such images are left out.
     fn compute(
         &self,
         chunk: &Chunk,

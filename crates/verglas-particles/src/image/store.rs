@@ -13,7 +13,8 @@ use verglas_formats::mrc::{Compression, MrcHeader, MrcOptions, MrcStack};
 
 use crate::particle::SectionIndex;
 
-/// Most plain files open at once. Unpacked ones stay open until their last image is read: unpacking is paid once.
+/// Most plain files open at once. Unpacked ones stay open until their last image is read, so that each is unpacked
+/// only once.
 const MOST_OPEN: usize = 256;
 /// Other files that are open: the standard ones, locks, the manifest.
 const OTHER_FILES: usize = 10;
@@ -200,7 +201,7 @@ impl ImageStore {
             }
         }
         let opened = match self.open_checked(image_file, stop) {
-            // The system's limit is lower than ours, or others need files too: let go of all that nobody reads from.
+            // The system's limit is lower than ours, or others need files too: close all that are not being read.
             Err(ReadFailure::Fatal(error)) if error.is_of_too_many_files() => {
                 self.lock().stacks.clear();
                 self.open_checked(image_file, stop)

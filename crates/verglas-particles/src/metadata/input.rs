@@ -34,7 +34,7 @@ impl Input {
     /// The input that `paths` amount to, by their endings: one `.star` file, or one `.cs` file, or two that belong together.
     ///
     /// # Errors
-    /// When they amount to none of these. Whether the files are there is not looked at.
+    /// When they are none of these. Whether the files exist is not checked.
     ///
     /// ```
     /// use verglas_particles::metadata::Input;

@@ -6,7 +6,7 @@ use verglas_formats::star::strip_rln;
 
 use verglas_core::error::Error;
 
-/// Blocks by which a file is known that is not one of particles: the start of a block's name, what the file is, and what
+/// Blocks that show that a file does not hold particles: the start of a block's name, what the file is, and what
 /// to give instead.
 const BLOCKS: [(&str, &str, &str); 9] = [
     ("model_", "a RELION model (`…_model.star`)", PARTICLES),
@@ -67,7 +67,7 @@ pub(super) fn of_columns<'a>(columns: impl IntoIterator<Item = &'a str>) -> Opti
     None
 }
 
-/// The columns by which subtomograms are known, as written.
+/// The columns that identify subtomograms, as written.
 pub(super) fn subtomogram_columns<'a>(columns: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let tells = |column: &str| {
         matches!(strip_rln(column), "CtfImage" | "CoordinateZ" | "OriginZAngst" | "OriginZ")

@@ -46,7 +46,7 @@ impl JoinedColumns {
 ///
 /// # Errors
 /// When a particle names an optics group that is not there, when a group appears twice in the optics block, or when
-/// particles without a group meet several groups.
+/// particles without a group face several groups.
 pub(super) fn join_optics(star: &mut StarFile, pairing: Pairing, findings: &mut Findings) -> Result<JoinedColumns> {
     let ignored: &[Field] = match pairing {
         Pairing::Indexed => &[],
@@ -88,7 +88,7 @@ pub(super) fn join_optics(star: &mut StarFile, pairing: Pairing, findings: &mut 
         }
         match numbers.iter().find(|(there, _)| *there == field) {
             Some((_, column)) => report_differing(&star.path, field, column, &groups, &by_group, findings),
-            // No pixel size is better than one that nobody wrote.
+            // No pixel size is better than an invented one.
             None if field.is_pixel_size() && by_group.iter().all(Option::is_none) => {}
             None => numbers.push((field, spread(&by_group, &groups))),
         }

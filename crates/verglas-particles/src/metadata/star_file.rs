@@ -338,7 +338,7 @@ fn read_particles(
         n_rows: n_rows as usize,
         numbers: numbers
             .into_iter()
-            // No pixel size is better than one that nobody wrote.
+            // No pixel size is better than an invented one.
             .filter(|(field, _, builder)| !(field.is_pixel_size() && builder.is_unread()))
             .map(|(field, _, builder)| (field, builder.finish()))
             .collect(),

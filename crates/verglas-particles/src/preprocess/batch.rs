@@ -29,7 +29,7 @@ impl PhysicalImages {
         Self { pixels: vec![0.0; room * pixels_per_image], pixels_per_image, normalizations: vec![None; room] }
     }
 
-    /// Forgets all images; the room stays.
+    /// Drops all images; the memory is kept.
     pub fn clear(&mut self) {
         self.normalizations.fill(None);
     }
@@ -37,7 +37,7 @@ impl PhysicalImages {
     /// Puts the physical image of `image` into place `index`, by [`apply_normalization`].
     ///
     /// # Errors
-    /// When it can't be normalised; the place stays empty then.
+    /// When it can't be normalised; the place then stays empty.
     ///
     /// # Panics
     /// If the place does not exist, or the image has a different size.

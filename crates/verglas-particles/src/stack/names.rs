@@ -76,7 +76,7 @@ impl JobFiles for ConversionFiles {
             let rest = name.strip_prefix(stem)?;
             let digits = endings.iter().find_map(|ending| rest.strip_suffix(ending))?;
             let number = digits.parse().ok().filter(|_| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
-            // `0000001` is nobody's.
+            // `0000001` is not a name of ours.
             (format!("{number:06}") == digits).then_some(number)
         })
     }

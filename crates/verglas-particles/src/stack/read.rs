@@ -75,9 +75,9 @@ impl Capture {
 pub struct ImageScales {
     /// The image's mean, which was subtracted.
     pub mean: f64,
-    /// The largest absolute value that was left, by which the image was divided.
+    /// The largest absolute value after that, which the image was divided by.
     pub max: f64,
-    /// The Fourier image's norm, by which it was divided.
+    /// The Fourier image's norm, which it was divided by.
     pub norm: f64,
 }
 
@@ -89,9 +89,9 @@ pub struct StackMetadata {
     pub n_images: usize,
     /// How each was taken.
     pub capture: Capture,
-    /// Orientations, radians, as far as they are there.
+    /// Orientations, radians, as far as present.
     pub pose: PoseColumns,
-    /// Origins, Å, as far as they are there.
+    /// Origins, Å, as far as present.
     pub origin: OriginColumns,
     /// The metadata's own pixel size, Å, before downsampling.
     pub ref_pixel_size_angstrom: Option<[f64; 2]>,
@@ -193,7 +193,7 @@ impl StackColumns {
         DefocusAngleAxis::from_name_of(keys::DEFOCUS_ANGLE_AXIS, &there).map(Some).map_err(wrong)
     }
 
-    /// Orientations, as far as they are there.
+    /// Orientations, as far as present.
     ///
     /// # Errors
     /// When the number of values in an array is not that of the images.
@@ -205,7 +205,7 @@ impl StackColumns {
         })
     }
 
-    /// Origins, as far as they are there.
+    /// Origins, as far as present.
     ///
     /// # Errors
     /// When the number of values in an array is not that of the images.

@@ -1,7 +1,7 @@
 //! The page about an output folder of particle stacks.
 //!
-//! The metadata of all stacks are streamed (`survey.rs`), pixels and Fourier images of some are looked at, so memory does not
-//! grow with the number of particles, and neither does the page.
+//! The metadata of all stacks are streamed (`survey.rs`), pixels and Fourier images of some are read, so memory does
+//! not grow with the number of particles, and neither does the page.
 
 mod ctf_zeros;
 mod examples;

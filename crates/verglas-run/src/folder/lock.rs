@@ -147,7 +147,7 @@ impl HeldLock {
                 Err(TryLockError::WouldBlock) => return Err(refuse(root, shard, &mut file)),
                 Err(TryLockError::Error(error)) => {
                     *unsupported = Some(error.to_string());
-                    // A file that locks nothing is in nobody's way, and is not to be taken for a lock.
+                    // A file that locks nothing is harmless, and must not be taken for a lock.
                     let _ = fs::remove_file(&path);
                     return Ok(Self { file, path, kind });
                 }
@@ -167,7 +167,7 @@ impl HeldLock {
     fn release(self) {
         let is_alone = self.kind == Kind::Alone || self.file.try_lock().is_ok();
         if is_alone && is_still_at(&self.file, &self.path) {
-            // A file that can't be removed is in nobody's way: the lock itself is gone with this process.
+            // A file that can't be removed is harmless: the lock itself is gone with this process.
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -36,7 +36,7 @@ pub struct OutputFolder {
     identity: Arc<Mutex<Vec<KnownFolder>>>,
 }
 
-/// A folder: its path, and its device and inode, by which it is known again.
+/// A folder: its path, and its device and inode, which identify it.
 type KnownFolder = (PathBuf, (u64, u64));
 
 /// The name of the descriptor that is made from the data.
@@ -238,7 +238,7 @@ impl OutputFolder {
         let numbered = self.files.numbered_folders(&self.root);
         let fixed = self.files.folders().iter().copied().filter(|folder| !folder.is_empty());
         for folder in fixed.chain(numbered.iter().map(String::as_str)) {
-            // Only an empty folder goes; other people's files stay, and with them their folder.
+            // Only an empty folder is removed; other people's files are kept, and with them their folder.
             let _ = fs::remove_dir(self.path(folder));
         }
         Ok(())

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct RecordedPath(pub PathBuf);
 
 impl RecordedPath {
-    /// The path, seen from `working_dir` if it is relative.
+    /// The path, relative to `working_dir` if it is not absolute.
     pub fn from_dir(&self, working_dir: &Path) -> PathBuf {
         working_dir.join(&self.0)
     }

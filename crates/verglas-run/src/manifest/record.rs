@@ -30,7 +30,7 @@ pub struct Manifest {
     /// The part of the plan that this run makes; `None` for all of it.
     #[serde(default)]
     pub shard: Option<Shard>,
-    /// Where the run was started: relative paths are seen from there.
+    /// Where the run was started: relative paths start here.
     #[serde(default)]
     pub working_dir: RecordedPath,
     /// Every setting that the output depends on, defaults included.
@@ -168,7 +168,7 @@ pub enum InputRole {
 /// A file that was read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InputFile {
-    /// The file as it was opened, seen from [`Manifest::working_dir`].
+    /// The file as it was opened, relative to [`Manifest::working_dir`].
     pub path: RecordedPath,
     /// Why; missing in manifests of early versions.
     #[serde(default)]
@@ -306,7 +306,7 @@ impl Manifest {
     /// Writes the manifest into the output folder, replacing the one before; returns how much was written.
     ///
     /// # Errors
-    /// When it can't be written; the one before stays then.
+    /// When it can't be written; the previous one is then kept.
     pub fn write(&self, folder: &Path) -> Result<u64> {
         let mut text = serde_json::to_vec_pretty(self)
             .map_err(|error| Error::format(format!("the manifest can't be written: {error}")))?;
@@ -330,7 +330,8 @@ impl Manifest {
         path.from_dir(&self.working_dir)
     }
 
-    /// Where an input is: seen from where the run was started, or from here if it is not there any more and is here.
+    /// Where an input is: relative to where the run was started, or to the current folder if it is no longer there but
+    /// here.
     pub fn locate(&self, path: &RecordedPath) -> std::path::PathBuf {
         let there = self.resolve(path);
         let is_here = std::env::current_dir().is_ok_and(|here| here == *self.working_dir);

@@ -73,7 +73,7 @@ impl TemplateStructures {
         // The caller already has threads.
         let settings = TemplateJobSettings { n_threads: 1, ..job.settings.clone() };
         let grid = &job.descriptor.polar_grid;
-        // As many views as are looked at between, or more: what decides how they are computed.
+        // As many views as are used between the views, or more: this decides how they are computed.
         let n_views = job.views.len();
         let of = |error: SliceError| Error::value(format!("`{name}`: {error}"));
         let plan = match job.descriptor.precision {

@@ -1,4 +1,4 @@
-//! The list of a folder's templates: `template_file_list.npy`, a `<U` array of paths, by which CryoLike finds them.
+//! The list of a folder's templates: `template_file_list.npy`, a `<U` array of paths, which CryoLike reads.
 
 use std::path::{Path, PathBuf};
 

@@ -43,7 +43,7 @@ impl Matrix {
         file.take(2).read_to_end(&mut start).map_err(|error| cannot_read(path, &error))?;
         let (shape, stored): (Vec<u64>, Stored) = if start == b"PK" {
             let mut file = PtFile::open(path).map_err(in_file)?;
-            // The type is looked at before anything of the size is.
+            // The type is checked before the size.
             file.read_f64(0..0).map_err(in_file)?;
             (file.tensor().shape().to_vec(), Stored::Pt(file))
         } else {

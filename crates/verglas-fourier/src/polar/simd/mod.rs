@@ -182,7 +182,7 @@ impl InstructionSet {
         sets
     }
 
-    /// The name by which tests and measurements choose it.
+    /// The name that tests and measurements use to choose it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable(_) => "portable",

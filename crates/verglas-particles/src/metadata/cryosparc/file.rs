@@ -240,7 +240,7 @@ impl Decoder {
             Self::Paths(texts) => columns.paths = Some(PathColumn::of(texts)),
             Self::Sections(sections) => columns.sections = Some(sections),
             Self::Groups(groups, _) => columns.groups = Some(groups),
-            // No pixel size is better than one that nobody wrote.
+            // No pixel size is better than an invented one.
             Self::Numbers(builders)
                 if field == Field::BlobPixelSize && builders.iter().any(ColumnBuilder::is_unread) => {}
             Self::Numbers(builders) => {
