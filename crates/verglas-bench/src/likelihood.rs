@@ -200,7 +200,8 @@ fn time_templates<T: SliceReal>(
     let as_error = |error: verglas_fourier::slices::SliceError| Error::value(error.to_string());
     let settings = SliceSettings { n_threads, ..SliceSettings::default() };
     let start = Instant::now();
-    let plan = SlicePlan::<T>::new(structure, data.geometry().grid(), data.box_angstrom(), &settings).map_err(as_error)?;
+    let plan =
+        SlicePlan::<T>::new(structure, data.geometry().grid(), data.box_angstrom(), &settings).map_err(as_error)?;
     let prepare_ms = start.elapsed().as_secs_f64() * 1e3;
     let n = (MOST_BYTES / 2 / (plan.slice_len() * size_of::<Complex<T>>())).clamp(16, 256);
     let rotations = data.rotations(n);

@@ -164,7 +164,8 @@ impl Data {
     ) -> Result<(Vec<Complex<T>>, Vec<f64>)> {
         let as_error = |error: verglas_fourier::slices::SliceError| Error::value(error.to_string());
         let settings = SliceSettings { n_threads, ..SliceSettings::default() };
-        let plan = SlicePlan::new(self.beads(), self.geometry.grid(), self.box_angstrom(), &settings).map_err(as_error)?;
+        let plan =
+            SlicePlan::new(self.beads(), self.geometry.grid(), self.box_angstrom(), &settings).map_err(as_error)?;
         let mut values = vec![Complex::default(); n * plan.slice_len()];
         plan.compute(&self.rotations(n), &mut values, &mut vec![0.0; n]).map_err(as_error)?;
         Ok((values, self.chosen(n).map(|view| self.views.weight[view]).collect()))

@@ -101,7 +101,11 @@ pub(crate) fn report_others(
         } else if source == PixelSizeSource::MrcHeader {
             findings.warn(
                 "pixel-size-elsewhere",
-                format!("{}, which on its own says nothing certain about these images; {}", said(other), used(chosen, source)),
+                format!(
+                    "{}, which on its own says nothing certain about these images; {}",
+                    said(other),
+                    used(chosen, source)
+                ),
             );
         }
     }
@@ -162,9 +166,8 @@ pub(crate) fn choose_pixel_size(
                         + format!(" says {} Å{of_downsampled}", show(*b)),
                 );
                 return Err(if *second_source == PixelSizeSource::Descriptor {
-                    error.with_hint(
-                        "make a descriptor for these images, or leave it out to have one made from the data",
-                    )
+                    error
+                        .with_hint("make a descriptor for these images, or leave it out to have one made from the data")
                 } else {
                     error.with_hint("choose one with " + Hint::Give(Setting::PixelSizeFrom))
                 });

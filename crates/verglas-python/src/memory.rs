@@ -23,5 +23,8 @@ pub fn ensure_memory(n_bytes: usize, what: &str) -> PyResult<()> {
     if is_given {
         return Ok(());
     }
-    Err(PyMemoryError::new_err(format!("{what} takes {} MiB, more than memory has room for", n_bytes.div_ceil(1 << 20))))
+    Err(PyMemoryError::new_err(format!(
+        "{what} takes {} MiB, more than memory has room for",
+        n_bytes.div_ceil(1 << 20)
+    )))
 }

@@ -98,7 +98,13 @@ pub fn watched<T: Send>(
 }
 
 /// Lets signal handlers run, and reports progress if it has changed.
-fn look(py: Python<'_>, progress: Option<&Py<PyAny>>, counter: &Counter, total: u64, reported: &mut u64) -> PyResult<()> {
+fn look(
+    py: Python<'_>,
+    progress: Option<&Py<PyAny>>,
+    counter: &Counter,
+    total: u64,
+    reported: &mut u64,
+) -> PyResult<()> {
     py.check_signals()?;
     let done = counter.n_images.load(Ordering::Relaxed);
     if let Some(progress) = progress

@@ -153,8 +153,10 @@ fn refuse_other_files(path: &Path) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Ok(0) => Ok(()),
         Ok(_) if head.windows(page::GENERATOR.len()).any(|part| part == page::GENERATOR.as_bytes()) => Ok(()),
-        Ok(_) => Err(Error::value(format!("`{}` already exists and is not a report: it is not replaced", path.display()))
-            .with_hint("choose another name")),
+        Ok(_) => {
+            Err(Error::value(format!("`{}` already exists and is not a report: it is not replaced", path.display()))
+                .with_hint("choose another name"))
+        }
         Err(error) => Err(Error::io(format_args!("cannot write `{}`", path.display()), &error)),
     }
 }

@@ -12,8 +12,7 @@
 //! finds the images and checks everything that can be checked without reading pixels; nothing is written yet.
 //! [`Conversion::run`]
 //! does the work, in threads and bounded memory, always with the same bytes. [`Conversion::run_with`] reports progress
-//! to an
-//! [`Observer`], and stops when a [`StopFlag`] is set. The other settings are in [`ConvertSettings`].
+//! to an [`Observer`], and stops when a [`StopFlag`] is set. The other settings are in [`ConvertSettings`].
 //!
 //! An [`Error`] has a kind to match on ([`ErrorKind`]), says what to do if that is known, and keeps its cause as
 //! [`source`](std::error::Error::source); a `main` that returns [`Result`] prints it as text, hint included.
@@ -34,10 +33,8 @@
 //! `examples/look_inside.rs` takes one image through these steps by hand, and compares it with the stored one.
 //!
 //! Structures take another road: [`structures`] are read, and become [`templates`] by [`slices`] of their transform in
-//! the
-//! directions of a [`sphere`]. Both meet in [`scoring`]. In addition, [`descriptor`] holds the grids of a data set as
-//! CryoLike
-//! does, [`simulate`] makes data with known truth, and [`mod@bench`] measures the machine.
+//! the directions of a [`sphere`]. Both meet in [`scoring`]. In addition, [`descriptor`] holds the grids of a data set
+//! as CryoLike does, [`simulate`] makes data with known truth, and [`mod@bench`] measures the machine.
 
 pub use verglas_bench as bench;
 pub use verglas_core::threads::default_threads;

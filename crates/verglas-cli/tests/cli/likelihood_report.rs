@@ -203,7 +203,10 @@ fn numbers_of_the_page_are_those_of_the_tensors() {
     let at_rim = (0..n).filter(|&i| results.displacement[results.best(i)][i].iter().any(|d| d.abs() == 4.0)).count();
     // 15 displacements, of which 3 lie within.
     assert!(
-        page.contains(&format!("{:.1} % of the best poses are at the rim, as are 80.0 %", 100.0 * at_rim as f64 / 20.0))
+        page.contains(&format!(
+            "{:.1} % of the best poses are at the rim, as are 80.0 %",
+            100.0 * at_rim as f64 / 20.0
+        ))
     );
 
     // Elsewhere there is nothing to link to.

@@ -81,8 +81,9 @@ pub(super) fn uncut(fault: TokenFault, line: &Line) -> FormatError {
                 char::from(quote)
             ),
         )
-        .with_hint("a closing quote must be followed by white space or the end of the line; a value can't span \
-                    several lines"),
+        .with_hint(
+            "a closing quote must be followed by white space or the end of the line; a value can't span several lines",
+        ),
     }
 }
 

@@ -58,7 +58,9 @@ pub(super) fn from_metadata(
                     path.display()
                 ));
                 return Err(match group_label {
-                    Some(_) => error.with_hint("convert the groups separately, with " + Hint::Give(Setting::OpticsGroup)),
+                    Some(_) => {
+                        error.with_hint("convert the groups separately, with " + Hint::Give(Setting::OpticsGroup))
+                    }
                     None => error,
                 });
             }

@@ -242,7 +242,8 @@ fn report_strays(
         }
     }
     if !unknown.is_empty() {
-        let message = format!("{} that no manifest records: {}", counted(unknown.len(), "stack file"), listed(&unknown));
+        let message =
+            format!("{} that no manifest records: {}", counted(unknown.len(), "stack file"), listed(&unknown));
         let problem = Problem::new("file-unknown", message);
         found.problems.push(problem.with_hint("anything that reads all stacks in the folder would read these too"));
     }

@@ -109,13 +109,8 @@ impl Contents<'_> {
     }
 
     fn heads(&self) -> Vec<&'static str> {
-        let mut heads = vec![
-            "structure",
-            "place (from\u{a0}0)",
-            "images it fits best",
-            "share of all",
-            "median correlation",
-        ];
+        let mut heads =
+            vec!["structure", "place (from\u{a0}0)", "images it fits best", "share of all", "median correlation"];
         if self.survey.second.is_some() {
             heads.extend(["sum of differences (nat)", "mean difference (nat)", "error of the mean (nat)"]);
         }
@@ -156,8 +151,7 @@ impl Contents<'_> {
             p {
                 "Between the two structures with the largest sums: " strong { (leader) } " and " strong { (other) } ". "
                 (grouped(second.n_for_leader)) " of " (grouped(n)) " images "
-                @if second.n_for_leader == 1 { "fits" } @else { "fit" } " the first better, " (grouped(against)) " the \
-                second or both equally. The sum of the logarithms of their likelihood ratios is "
+                @if second.n_for_leader == 1 { "fits" } @else { "fit" } " the first better, " (grouped(against)) " the second or both equally. The sum of the logarithms of their likelihood ratios is "
                 strong { (four_digits(sum)) " nat" }
                 @if deviation.is_finite() { " ± " (two_digits(deviation * (n as f64).sqrt())) " (standard error)" }
                 ": by this much, all images together fit " (leader) " better, if all of them show one structure. If \

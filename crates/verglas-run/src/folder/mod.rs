@@ -212,8 +212,7 @@ impl OutputFolder {
         for (folder, before) in known.iter() {
             let now = identity(folder).map_err(|error| cannot_write(folder, &error))?;
             if now != *before {
-                let message =
-                    format!("`{}` is no longer the folder that this run began to write to", folder.display());
+                let message = format!("`{}` is no longer the folder that this run began to write to", folder.display());
                 return Err(Error::new(ErrorKind::Io, message).with_hint(
                     "it was moved away and replaced; what was written before is in the folder that was moved",
                 ));

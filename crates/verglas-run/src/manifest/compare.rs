@@ -113,7 +113,8 @@ pub fn differing_inputs(old: &Manifest, new: &Manifest, with_images: bool) -> Ve
         {
             let difference = time - then;
             let (by, direction) = (difference.abs(), if difference > 0.0 { "later" } else { "earlier" });
-            differences.push(format!("`{}` was changed: its modification time is {by:.3} s {direction}", path.display()));
+            differences
+                .push(format!("`{}` was changed: its modification time is {by:.3} s {direction}", path.display()));
         } else if let (Some(then), Some(now)) = (&before.sha256, &now.sha256)
             && then != now
         {

@@ -74,10 +74,7 @@ impl Parser {
     fn negation(&mut self, depth: usize) -> Result<Test, Fault> {
         if depth > MAX_DEPTH {
             let at = self.peek().map_or(self.end, |token| token.at);
-            return Err(Fault::new(
-                at,
-                format!("parentheses and `not` are nested more than {MAX_DEPTH} deep"),
-            ));
+            return Err(Fault::new(at, format!("parentheses and `not` are nested more than {MAX_DEPTH} deep")));
         }
         if self.peek_word() == Some(Word::Not) {
             self.next += 1;

@@ -104,10 +104,7 @@ fn check_unaltered(manifest: &Manifest) -> Result<()> {
             }
         };
         if input.sha256.is_some() && input.sha256 != found {
-            return Err(Error::value(format!(
-                "`{}` has changed since templates were made from it",
-                path.display()
-            )));
+            return Err(Error::value(format!("`{}` has changed since templates were made from it", path.display())));
         }
     }
     Ok(())

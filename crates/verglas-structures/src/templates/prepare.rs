@@ -200,8 +200,7 @@ fn check_settings(inputs: &[Input], settings: &TemplateJobSettings, findings: &m
         ];
         for (what, is_chosen) in others {
             if is_chosen {
-                findings
-                    .error(Error::value(format!("{what} can't be chosen when everything is done as in CryoLike")));
+                findings.error(Error::value(format!("{what} can't be chosen when everything is done as in CryoLike")));
             }
         }
     }

@@ -274,7 +274,9 @@ fn case(check: &str, source: Source) -> Option<(DataSet, &'static str)> {
             text = "rlnOpticsGroupName appears twice in block `data_optics`";
         }
         "a stated box that differs from the images'" if is_star => set.put("rlnImageSize", ["16", "8"]),
-        "a stated box that differs from the images'" if is_cs => set.cs = set.cs.u32s("blob/shape", &[[8, 8], [16, 16]]),
+        "a stated box that differs from the images'" if is_cs => {
+            set.cs = set.cs.u32s("blob/shape", &[[8, 8], [16, 16]])
+        }
         "a stated pixel size that differs from the caller's" if has_metadata => {
             set.settings.pixel_size_angstrom = Some([1.7, 1.7]);
             if source == Source::Sequence {

@@ -505,8 +505,8 @@ fn sources_that_changed() {
     assert!(bench.error("o.star", None, &[]).contains("row 3 (counted from 0) does not name image 2"));
     let shorter = STAR.replace(star_row(3), &" ".repeat(star_row(3).len()));
     fs::write(bench.path("run.star"), shorter).unwrap();
-    assert!(bench.error("o.star", None, &[]).contains("row 3 (counted from 0) is the source of an image, but the file \
-        has 3 rows"));
+    let error = bench.error("o.star", None, &[]);
+    assert!(error.contains("row 3 (counted from 0) is the source of an image, but the file has 3 rows"), "{error}");
     fs::write(bench.path("run.star"), STAR.replace("_rlnImageName", "_rlnImageNamX")).unwrap();
     assert!(bench.error("o.star", None, &[]).contains("no rlnImageName any more"));
     fs::remove_file(bench.path("run.star")).unwrap();
@@ -516,8 +516,8 @@ fn sources_that_changed() {
     bench.write_source_cs(&[70, 71, 73, 72]);
     assert!(bench.error("o.cs", None, &[]).contains("the uid in row 3 (counted from 0) is not that of image 0"));
     bench.write_stack(0, &vec![(9, "a.mrc", 3), (0, "a.mrc", 0), (1, "a.mrc", 1), (2, "a.mrc", 2)], &[73, 70, 71, 72]);
-    assert!(bench.error("o.cs", None, &[]).contains("row 9 (counted from 0) is the source of an image, but the file \
-        has 4 rows"));
+    let error = bench.error("o.cs", None, &[]);
+    assert!(error.contains("row 9 (counted from 0) is the source of an image, but the file has 4 rows"), "{error}");
 }
 
 #[test]
