@@ -137,17 +137,17 @@ fn pixels_of_eight_bytes_behind_mode_2_are_refused_and_read_when_asked() {
         fs::write(set.path(name), wide).unwrap();
     }
     let parts =
-        ["`stacks/a.mrcs`: the header claims 3 sections", "mode 2", "exactly 8 bytes a pixel", "pixel type `float64`"];
+        ["`stacks/a.mrcs`: the header claims 3 sections", "mode 2", "exactly 8 bytes per pixel", "pixel type `float64`"];
     for more in [&[][..], &["--skip-unreadable"]] {
         let ran = set.run(&[&["check", "particles.star"], more].concat());
         assert_told(&ran, 1, &parts);
         assert!(!ran.stderr.contains("past the claim"), "{}", ran.stderr);
     }
-    assert_told(&set.run(&["inspect", "stacks/a.mrcs"]), 1, &["exactly 8 bytes a pixel"]);
+    assert_told(&set.run(&["inspect", "stacks/a.mrcs"]), 1, &["exactly 8 bytes per pixel"]);
     let ran = set.convert(&["--overwrite", "--pixel-type", "float64"]);
     assert_told(&ran, 0, &[]);
     assert!(fs::read(set.path("out/phys/particles_phys_stack_000000.pt")).unwrap() == expected);
-    assert_told(&set.convert(&["--resume"]), 1, &["exactly 8 bytes a pixel"]);
+    assert_told(&set.convert(&["--resume"]), 1, &["exactly 8 bytes per pixel"]);
     assert_told(&set.convert(&["--resume", "--pixel-type", "float64"]), 0, &[]);
     // Who says that the mode is right is believed.
     assert_told(&set.convert(&["--overwrite", "--pixel-type", "float32"]), 0, &["what is past the claim is ignored"]);

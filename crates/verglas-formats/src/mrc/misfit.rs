@@ -63,7 +63,7 @@ impl fmt::Display for PixelMisfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the header claims {}, {} bytes, found {} bytes, which are exactly {} bytes a pixel",
+            "the header claims {}, {} bytes, found {} bytes, which are exactly {} bytes per pixel",
             self.claim, self.expected_bytes, self.found_bytes, self.bytes_per_pixel
         )
     }

@@ -22,7 +22,7 @@
 //! | other dimensions below 1, negative NSYMBT, more than 2⁶⁴ bytes, NSYMBT beyond the file | error |
 //! | no `MAP ` stamp, and the first bytes of a PNG, TIFF, JPEG, HDF5, SPIDER or IMAGIC file, of a page or a Git LFS pointer | refused by name |
 //! | a file longer than claimed | warning |
-//! | a file that fits another number of bytes a pixel exactly | [`PixelMisfit`]; an error unless a [`PixelType`] is given |
+//! | a file that fits another number of bytes per pixel exactly | [`PixelMisfit`]; an error unless a [`PixelType`] is given |
 //! | a file shorter than claimed | [`MrcStack::truncation`]; the whole sections can be read |
 //! | packed data followed by something that is not packed data | error |
 //! | voxel size zero, negative or not finite | unknown: `None` |

@@ -808,7 +808,7 @@ fn a_misfit_is_an_error_that_says_both_sizes_and_the_way_out() {
         let error = MrcStack::open(temporary(&bytes).path(), &MrcOptions::default()).unwrap_err();
         let text = error.to_string();
         assert!(
-            text.contains(&format!("exactly {fits} bytes a pixel")) && text.contains("3 sections of 4 × 4"),
+            text.contains(&format!("exactly {fits} bytes per pixel")) && text.contains("3 sections of 4 × 4"),
             "{text}"
         );
         assert!(error.hint().unwrap().contains("pixel type `"), "{error}");

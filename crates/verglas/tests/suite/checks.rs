@@ -428,7 +428,7 @@ fn case(check: &str, source: Source) -> Option<(DataSet, &'static str)> {
         }
         "pixels of another size than the mode's" if is_mrc => {
             set.mrc.resize(1024 + 2 * 8 * (SIDE * SIDE) as usize, 0);
-            text = "exactly 8 bytes a pixel";
+            text = "exactly 8 bytes per pixel";
         }
         "8-bit pixels out of the header's range (`--deep`)" if is_mrc => {
             set.mrc = stack(Mode::Int8);
