@@ -51,7 +51,7 @@ impl Conversion {
             let n_more = errors.len().saturating_sub(MOST_LISTED);
             let more = (n_more > 0).then(|| Error::format(format!("{n_more} more images can't be read")));
             for error in errors.into_iter().take(MOST_LISTED).map(|(_, error)| error).chain(more) {
-                self.report(error, may_be_left_out, &mut findings);
+                self.report_error(error, may_be_left_out, &mut findings);
             }
         }
         Ok(findings)
@@ -119,11 +119,11 @@ impl Conversion {
         if positions.len() > MOST_LISTED {
             error = error.with_detail(format_args!("and {} more", positions.len() - MOST_LISTED));
         }
-        self.report(error, true, findings);
+        self.report_error(error, true, findings);
     }
 
     /// What the user allows to leave out is then a warning.
-    fn report(&self, error: Error, may_be_left_out: bool, findings: &mut Findings) {
+    fn report_error(&self, error: Error, may_be_left_out: bool, findings: &mut Findings) {
         if may_be_left_out && self.settings.skip_unreadable {
             findings.warn("image-unreadable", error.message().clone() + "\n  it would be left out");
         } else {
