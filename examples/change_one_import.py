@@ -4,7 +4,7 @@
 
 The line that was there:
 
-    from cryolike.convert_particle_stacks import convert_particle_stacks_from_indexed_star_file
+    from cryolike import convert_particle_stacks_from_indexed_star_file
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""From particles to CryoLike: converts a data set, then goes on with CryoLike's own classes.
+"""From particles to CryoLike: converts a data set, then continues with CryoLike's own classes.
 
     python go_on_in_cryolike.py run_data.star output/
 
@@ -19,7 +19,7 @@ import verglas
 
 star_file, output = sys.argv[1:]
 
-# The grids are made from the images and written to output/parameters.npz: templates are to be made with the same.
+# The grids are made from the images and written to output/parameters.npz: make the templates with the same.
 summary = verglas.convert_particle_stacks_from_indexed_star_file(
     None, star_file, folder_output=output, defocus_angle_axis="rows", progress=True
 )

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # From particle images to polar Fourier stacks
 #
-# Converts a RELION data set, looks at what comes out, and computes one image again with NumPy alone. Each `# %%` is a
+# Converts a RELION data set, looks at the result, and computes one image again with NumPy alone. Each `# %%` is a
 # cell in Jupyter, VS Code and Spyder; as a script, `python look_at_a_stack.py` runs all of it and writes a figure.
 #
 # Needs `pip install ".[examples]"` in verglas's folder.

@@ -1,6 +1,6 @@
 """Which of two structures do images show? Everything in memory: structures, templates, images, likelihoods.
 
-The images are made here, from templates of the first structure: turned, moved, with noise. Needs verglas alone.
+The images are made here, from templates of the first structure: turned, moved, with noise. Needs only verglas.
 """
 
 import tempfile
@@ -14,7 +14,7 @@ rng = np.random.default_rng(0)
 
 
 def random_walk(path, n_residues):
-    """A chain of residues that goes anywhere, as a PDB file."""
+    """A random chain of residues, as a PDB file."""
     positions = np.cumsum(rng.normal(0, 2.2, (n_residues, 3)), axis=0)
     lines = [
         f"ATOM  {k:5}  CA  ALA A{k:4}    {x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00           C"

@@ -1,6 +1,6 @@
-"""Cryo-EM particles become polar Fourier stacks, structures become templates, and images get likelihoods under them.
+"""Converts cryo-EM particles into polar Fourier stacks and structures into templates, and computes likelihoods of the images.
 
-CryoLike's own functions, with its names, arguments and defaults, so that a script changes the import and nothing else:
+CryoLike's own functions, with its names, arguments and defaults, so that a script changes only its import:
 
 * :func:`convert_particle_stacks_from_paired_star_and_mrc_files`
 * :func:`convert_particle_stacks_from_indexed_star_file`
@@ -14,18 +14,18 @@ CryoLike's own functions, with its names, arguments and defaults, so that a scri
 Beyond that:
 
 * :func:`templates` and :func:`likelihood` make whole folders, as the command does; :func:`read_results` reads what comes out
-* :func:`check`, :func:`check_templates` and :func:`check_likelihood` find everything that would stop a job, :func:`verify` whether
-  its output is complete and unaltered
+* :func:`check`, :func:`check_templates` and :func:`check_likelihood` find everything that would stop a job, :func:`verify` checks
+  that its output is complete and unaltered
 * :func:`make_templates`, :func:`read_structure`, :func:`read_map`, :func:`ctf`, :func:`displacements`, :func:`compare` and
   :func:`relion_poses` do the same with NumPy arrays, in memory
 * :func:`read_star`, :func:`read_cryosparc`, :func:`read_mrc` and :func:`load_stack` read files as NumPy arrays
 * :class:`PolarTransform` is the transform itself, NumPy in and out
 * :func:`simulate` makes data with known truth
-* :func:`weights` weighs structures against each other by the log-likelihoods of images
+* :func:`weights` gives the share of each structure, from the log-likelihoods of images
 
-What is wrong raises ``FileNotFoundError``, ``ValueError``, ``OSError`` or :class:`FormatError` (a ``ValueError``), with the
-command's text, but for what to do about it, which names the arguments of the functions here. What must be told comes as :class:`VerglasWarning`; decisions and their reasons are logged by
-``logging.getLogger("verglas")``.
+Errors raise ``FileNotFoundError``, ``ValueError``, ``OSError`` or :class:`FormatError` (a ``ValueError``), with the
+command's text; hints name the arguments of the functions here. Warnings are :class:`VerglasWarning`; decisions and their
+reasons go to ``logging.getLogger("verglas")``.
 """
 
 from ._compare import Comparison, compare, ctf, displacements, relion_poses

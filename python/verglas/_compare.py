@@ -40,12 +40,12 @@ def displacements(
 ) -> npt.NDArray[np.float64]:
     """The displacements that templates are moved by: (2, D), Å, along image axis 0 and axis 1, axis 0 fastest.
 
-    Where one of the two counts is even, (0, 0) stands at the end: 16 × 16 gives 257.
+    If one of the two counts is even, (0, 0) is appended: 16 × 16 gives 257.
 
     Args:
         descriptor: The images' descriptor, for the pixel size.
         max_displacement: How far along each axis, pixels.
-        displacements: How many along each axis, or along axis 0 and axis 1; 1: none along it.
+        displacements: How many along each axis, or along axis 0 and axis 1; 1 means none.
 
     Raises:
         ValueError: a number is out of its range.
@@ -76,13 +76,13 @@ def ctf(
             ``voltage`` (kV), ``sphericalAberration`` (mm), ``amplitudeContrast``, and, 0 where absent, ``phaseShift`` (radians)
             and ``ctfBfactor`` (Å²), one number or one for each image; or an object with these attributes, as CryoLike's
             ``LensDescriptor``.
-        descriptor: The grid; a stack's own if not given.
-        defocus_angle_axis: From which axis the angles are written; by default what the metadata say (``defocusAngle_axis``), else
+        descriptor: The grid; by default the stack's own.
+        defocus_angle_axis: Axis that the angles are measured from; by default what the metadata say (``defocusAngle_axis``), otherwise
             ``"columns"``, as RELION and CryoSPARC write them.
         as_cryolike: As CryoLike computes it: angles as stored, |U − V|, no B-factor.
 
     Raises:
-        FormatError: a value is missing, or there is one for other images.
+        FormatError: a value is missing, or the number of values is not that of the images.
         ValueError: a value is out of its range; the text names the image.
     """
     if isinstance(stack_or_metadata, Stack):
@@ -132,17 +132,17 @@ def ctf(
 
 
 class Comparison:
-    """Images compared with the templates of one structure; :func:`compare` makes it.
+    """Images compared with the templates of one structure; returned by :func:`compare`.
 
-    What needs all correlations (:meth:`optimal_displacement`, :meth:`optimal_rotation`, :meth:`complete`) is computed when it is
-    asked for, anew each time. Correlations have the templates' precision, log-likelihoods are float64.
+    What needs all correlations (:meth:`optimal_displacement`, :meth:`optimal_rotation`, :meth:`complete`) is computed on
+    each call. Correlations have the templates' precision, log-likelihoods are float64.
 
     Attributes:
-        displacements: What was tried: (2, D), Å.
+        displacements: Those that were tried: (2, D), Å.
         optimal: Log-likelihood at the best pose: float64 (n,).
-        integrated: Log-likelihood over all poses, the mean over them: float64 (n,); ``None`` if it was not asked for.
+        integrated: Log-likelihood over all poses, the mean over them: float64 (n,); ``None`` if not requested.
         log_likelihood: The same with each template, over displacements and rotations: float64 (n, views); or ``None``.
-        smallest_cross_correlation: The smallest correlation of each image: larger in size than the best where contrast is
+        smallest_cross_correlation: The smallest correlation of each image: larger in magnitude than the best one if the contrast is
             inverted; float64 (n,).
         is_without_noise: Where 1 − cc² is too small to be anything but rounding: bool (n,).
     """
@@ -179,7 +179,7 @@ class Comparison:
         return turned
 
     def optimal_pose(self) -> OptimalPose:
-        """The best pose of each image: the largest correlation, of equals the lowest template, then displacement, then rotation."""
+        """The best pose of each image: that of the largest correlation; of equals, the lowest template, then displacement, then rotation."""
         found = self._found
         return OptimalPose(
             found["cross_correlation"].astype(self._call.real),
@@ -203,7 +203,7 @@ class Comparison:
         """The best displacement of each image with each template at each rotation.
 
         Raises:
-            MemoryError: memory has no room for the results.
+            MemoryError: there is too little memory for the results.
         """
         found = self._call.run("displacements")
         return OptimalDisplacement(found["values"], self._moved(found["places"], 0), self._moved(found["places"], 1))
@@ -212,7 +212,7 @@ class Comparison:
         """The best rotation of each image with each template at each displacement.
 
         Raises:
-            MemoryError: memory has no room for the results.
+            MemoryError: there is too little memory for the results.
         """
         found = self._call.run("rotations")
         return OptimalRotation(found["values"], self._turned(found["places"]))
@@ -221,7 +221,7 @@ class Comparison:
         """All correlations.
 
         Raises:
-            MemoryError: memory has no room for them.
+            MemoryError: there is too little memory for them.
         """
         return CrossCorrelation(self._call.run("complete")["values"])
 
@@ -278,8 +278,8 @@ def compare(
 ) -> Comparison:
     """Compares each image with each template, displaced and turned; docs/math.md has the formulas.
 
-    Arrays are read in place where they are contiguous and of the templates' precision, which counts. They must not change as
-    long as the comparison is used.
+    Contiguous arrays of the templates' precision are read in place. They must not change while
+    the comparison is used.
 
     Args:
         images: Fourier images: (n, S, n_inplanes), complex, of any norm; or a stack.
@@ -291,15 +291,15 @@ def compare(
         weights_viewing: The weight of each view, (views,); the templates' own if not given, equal ones for an array.
         integrated: Whether likelihoods are integrated over poses.
         likelihood: ``"plain"``: of white noise.
-        as_cryolike: As CryoLike compares, where that differs; the contrast transfer is what is given, ``ctf(…, as_cryolike=True)``.
+        as_cryolike: Compare as CryoLike does, where that differs; pass the contrast transfer of ``ctf(…, as_cryolike=True)``.
         threads: Threads that compute; all cores if not given. The results do not depend on it.
-        memory: Upper bound for buffers, results and inputs not counted: bytes, or a text such as ``"512M"``; 2 GiB if not given.
-        progress: ``True`` for a tqdm bar, or a function that is called with what is done and the total: images × templates ×
+        memory: Upper bound for buffers, without results and inputs: bytes, or a text such as ``"512M"``; 2 GiB if not given.
+        progress: ``True`` for a tqdm bar, or a function that is called with the work done and the total, in images × templates ×
             displacements.
 
     Raises:
         ValueError: shapes don't fit, a value is not finite, or an image or template is 0 or constant; the text says which.
-        MemoryError: memory has no room, or less is allowed than is needed.
+        MemoryError: there is too little memory, or more is needed than is allowed.
         KeyboardInterrupt: Ctrl-C.
     """
     if likelihood != "plain":
@@ -312,7 +312,7 @@ def compare(
         of_templates = np.asarray(templates)
         weights = np.ones(len(of_templates)) if weights_viewing is None else weights_viewing
     if descriptor is None:
-        raise ValueError("descriptor is None, expected the images' descriptor: an array of templates has none of its own")
+        raise ValueError("descriptor is None, expected the images' descriptor: an array of templates doesn't have one")
     known = ImageDescriptor._of(native_descriptor(descriptor))
     of_templates = _complex(of_templates, known, "templates")
     pictures = images.fourier if isinstance(images, Stack) else np.asarray(images)
@@ -365,10 +365,10 @@ def relion_poses(
     Args:
         poses: A comparison, or its best poses.
         templates: What the images were compared with, or its viewing angles.
-        axis_order: ``"xyz"`` where templates have x and z exchanged, as CryoLike's of maps; by default what templates say.
+        axis_order: ``"xyz"`` if templates have x and z exchanged, as CryoLike's of maps; by default what the templates say.
 
     Raises:
-        ValueError: a pose is of a view that is not there.
+        ValueError: a pose has a view that does not exist.
     """
     best = poses.optimal_pose() if isinstance(poses, Comparison) else poses
     views = templates.viewing_angles if isinstance(templates, Templates) else templates

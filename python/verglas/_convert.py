@@ -42,18 +42,18 @@ def convert_particle_stacks_from_paired_star_and_mrc_files(
     n_stacks_max: int = -1,
     **options: Unpack[Options],
 ) -> Summary:
-    """Converts image stacks whose rows stand in STAR files of their own: row k describes section k.
+    """Converts image stacks that each have their own STAR file: row k describes section k.
 
     Args:
-        params_input: The grids: a descriptor's path, our descriptor, or CryoLike's; ``None``: they are made from the data.
+        params_input: The grids: a descriptor's path, our descriptor, or CryoLike's; ``None``: made from the data.
         particle_file_list: Image stacks (MRC).
-        star_file_list: As many STAR files, in the same order.
+        star_file_list: One STAR file for each, in the same order.
         folder_output: Folder to write to; ``''`` is the working directory.
         batch_size: Images per stack.
         pixel_size: Å per pixel of the input images, one number or two (y, x); ``None`` or ≤ 0: not given.
-        defocus_angle_is_degree: Whether the defocus angle is in degrees; else it is in radians.
-        phase_shift_is_degree: The same of the phase shift.
-        downsample_factor: Integer factor that images are made smaller by, first of all; 1 or below: not at all. The
+        defocus_angle_is_degree: Whether the defocus angle is in degrees; otherwise it is in radians.
+        phase_shift_is_degree: The same for the phase shift.
+        downsample_factor: Integer factor that images are downsampled by first; 1 or below: not at all. The
             descriptor describes the smaller images.
         downsample_type: ``"mean"``, ``"max"`` or ``"fourier"``.
         (skip_exist)
@@ -70,7 +70,7 @@ def convert_particle_stacks_from_paired_star_and_mrc_files(
         FormatError: a file breaks its format's rules, or contradicts another.
         ValueError: a setting is wrong or contradicts the data, or the output folder is not empty.
         OSError: the system refused to read or write.
-        KeyboardInterrupt: Ctrl-C; stacks that were whole stay, and the folder can be resumed.
+        KeyboardInterrupt: Ctrl-C; finished stacks stay, and the run can be resumed.
     """
     particles, stars = _paths(particle_file_list), _paths(star_file_list)
     return _convert(
@@ -111,13 +111,13 @@ def convert_particle_stacks_from_indexed_star_file(
     """Converts the images that the rows of a STAR file name (``rlnImageName``).
 
     Args:
-        params_input: The grids: a descriptor's path, our descriptor, or CryoLike's; ``None``: they are made from the data.
+        params_input: The grids: a descriptor's path, our descriptor, or CryoLike's; ``None``: made from the data.
         star_file: The STAR file, as RELION writes it.
-        folder_mrc: Folder in which image files are looked up by file name. ``''``: the paths in the STAR file count,
+        folder_mrc: Folder in which image files are looked up by file name. ``''``: the paths in the STAR file are used,
             relative to the working directory, the STAR file's folder, or the nearest of its parents.
         folder_output: Folder to write to; ``''`` is the working directory.
         batch_size: Images per stack.
-        downsample_factor: Integer factor that images are made smaller by, first of all; 1 or below: not at all. The
+        downsample_factor: Integer factor that images are downsampled by first; 1 or below: not at all. The
             descriptor describes the smaller images.
         downsample_type: ``"mean"``, ``"max"`` or ``"fourier"``.
         pixel_size: Å per pixel of the input images, one number or two (y, x); ``None`` or ≤ 0: not given.
@@ -127,7 +127,7 @@ def convert_particle_stacks_from_indexed_star_file(
         (overwrite)
         (options)
 
-    Returns and raises what :func:`convert_particle_stacks_from_paired_star_and_mrc_files` does.
+    Returns and raises the same as :func:`convert_particle_stacks_from_paired_star_and_mrc_files`.
     """
     return _convert(
         _input("star", [os.fsdecode(star_file)]),
@@ -167,15 +167,15 @@ def convert_particle_stacks_from_indexed_cryosparc_file(
     """Converts the images that the rows of a CryoSPARC file name (``blob/path``, ``blob/idx``).
 
     Args:
-        params_input: The grids: a descriptor's path, our descriptor, or CryoLike's; ``None``: they are made from the data.
+        params_input: The grids: a descriptor's path, our descriptor, or CryoLike's; ``None``: made from the data.
         file_cs: The ``.cs`` file.
         folder_cryosparc: Folder in which image files are looked up by file name, as in CryoLike. ``''``: the paths in the
-            ``.cs`` file count, relative to the working directory, the file's folder, or the nearest of its parents.
+            ``.cs`` file are used, relative to the working directory, the file's folder, or the nearest of its parents.
         folder_output: Folder to write to; ``''`` is the working directory.
         batch_size: Images per stack.
         (n_stacks_max)
         pixel_size: Å per pixel of the input images, one number or two (y, x); ``None`` or ≤ 0: not given.
-        downsample_factor: Integer factor that images are made smaller by, first of all; 1 or below: not at all. The
+        downsample_factor: Integer factor that images are downsampled by first; 1 or below: not at all. The
             descriptor describes the smaller images.
         downsample_type: ``"mean"``, ``"max"`` or ``"fourier"``.
         (skip_exist)
@@ -184,7 +184,7 @@ def convert_particle_stacks_from_indexed_cryosparc_file(
         passthrough: A second ``.cs`` (``…_passthrough_particles.cs``), joined to the first on ``uid``.
         (options)
 
-    Returns and raises what :func:`convert_particle_stacks_from_paired_star_and_mrc_files` does.
+    Returns and raises the same as :func:`convert_particle_stacks_from_paired_star_and_mrc_files`.
     """
     files = [file_cs] if passthrough is None else [file_cs, passthrough]
     return _convert(
@@ -224,7 +224,7 @@ def convert_particle_stacks_from_cryosparc_job_directory(
     """Converts the restacked or downsampled images of a CryoSPARC job.
 
     Args:
-        params_input: The grids: a descriptor's path, our descriptor, or CryoLike's; ``None``: they are made from the data.
+        params_input: The grids: a descriptor's path, our descriptor, or CryoLike's; ``None``: made from the data.
         folder_cryosparc: The folder that holds the job's folder ``J<job_number>``; ``''`` is the working directory.
         job_number: The job's number. ``J<N>/J<N>_passthrough_particles.cs`` describes the images in ``J<N>/restack`` or
             ``J<N>/downsample``.
@@ -232,7 +232,7 @@ def convert_particle_stacks_from_cryosparc_job_directory(
         batch_size: Images per stack.
         (n_stacks_max)
         pixel_size: Å per pixel of the input images, one number or two (y, x); ``None`` or ≤ 0: not given.
-        downsample_factor: Integer factor that images are made smaller by, first of all; 1 or below: not at all. The
+        downsample_factor: Integer factor that images are downsampled by first; 1 or below: not at all. The
             descriptor describes the smaller images.
         downsample_type: ``"mean"``, ``"max"`` or ``"fourier"``.
         (skip_exist)
@@ -240,7 +240,7 @@ def convert_particle_stacks_from_cryosparc_job_directory(
         (overwrite)
         (options)
 
-    Returns and raises what :func:`convert_particle_stacks_from_paired_star_and_mrc_files` does.
+    Returns and raises the same as :func:`convert_particle_stacks_from_paired_star_and_mrc_files`.
     """
     return _convert(
         _job(folder_cryosparc, job_number),
@@ -289,14 +289,14 @@ def check(
         batch_size: Images per stack.
         pixel_size: Å per pixel of the input images, one number or two (y, x); ``None`` or ≤ 0: not given.
         defocus_angle_is_degree: Whether the defocus angle is in degrees (with ``images`` only).
-        phase_shift_is_degree: The same of the phase shift.
-        downsample_factor: Integer factor that images are made smaller by; 1 or below: not at all.
+        phase_shift_is_degree: The same for the phase shift.
+        downsample_factor: Integer factor that images are downsampled by; 1 or below: not at all.
         downsample_type: ``"mean"``, ``"max"`` or ``"fourier"``.
         (n_stacks_max)
         (options)
 
     Returns:
-        What is wrong and what must be told. What is wrong with the input is never raised.
+        Errors, warnings and notes. Errors in the input are never raised.
 
     Raises:
         ValueError, TypeError: the arguments themselves make no sense.
@@ -331,7 +331,7 @@ def check(
 def _convert(
     inputs: dict[str, Any], params_input: object, folder_output: PathLike, *, progress: Any = None, **settings: Any
 ) -> Summary:
-    """Checks and converts, telling what there is to tell in between: a warning made an error stops before any byte."""
+    """Checks and converts, with the warnings in between: a warning turned into an error stops it before any byte."""
     output = os.fsdecode(folder_output)
     preparation = Preparation(inputs, _settings(params_input, **settings), output)
     tell_checked(preparation)
@@ -346,7 +346,7 @@ def _input(kind: str, paths: list[str], images: Iterable[str] = (), job: int | N
 
 def _star_pairs(stars: list[str], images: list[str]) -> dict[str, Any]:
     if len(stars) != len(images) or not stars:
-        raise ValueError(f"{len(stars)} .star files and {len(images)} image files, expected as many of both")
+        raise ValueError(f"{len(stars)} .star files and {len(images)} image files, expected equal numbers")
     return _input("star-pairs", stars, images)
 
 
@@ -355,7 +355,7 @@ def _job(root: PathLike, job_number: int) -> dict[str, Any]:
 
 
 def _any_input(paths: list[str], images: list[str], job: int | None) -> dict[str, Any]:
-    """The kind of input that the paths amount to, as on the command line."""
+    """The kind of input that the paths describe, as on the command line."""
     if job is not None:
         if len(paths) != 1 or images:
             raise ValueError(f"{len(paths) + len(images)} inputs with a job, expected one folder")
@@ -394,7 +394,7 @@ def _settings(
     flag_plots: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
-    """Everything that is asked, in the words that the native part knows."""
+    """All settings, by the names that the native part knows."""
     if skip_exist and overwrite:
         raise ValueError("skip_exist and overwrite are given, expected one of the two")
     if overwrite and options["shard"] is not None:
@@ -438,7 +438,7 @@ def _settings(
 
 
 def _given_pixel_size(pixel_size: Any) -> tuple[float, float] | None:
-    """``None`` where it is not given: none of it above 0, which CryoLike's default of −1 means."""
+    """``None`` if it is not given: nothing above 0, as with CryoLike's default of −1."""
     if pixel_size is None:
         return None
     size = pair(pixel_size, "pixel_size")

@@ -50,27 +50,27 @@ def make_templates_from_inputs(
 ) -> TemplateSummary | None:
     """Makes templates of structures, and adds them to a folder.
 
-    No template is ever replaced: one whose name is taken gets a number behind it. The folder's list,
-    ``template_file_list.npy``, gets the new ones at its end. A folder with a record, that can be verified and resumed, is what
-    :func:`templates` makes.
+    No template is ever replaced: one whose name is taken gets a number appended. New templates are added at the end of the
+    folder's list, ``template_file_list.npy``. :func:`templates` makes a folder with a record, which can be verified and
+    resumed.
 
     Args:
         list_of_inputs: Structures: paths (PDB, mmCIF, MRC, NPY, trajectories), densities (z, y, x) as arrays or CPU tensors.
         image_parameters_file: A descriptor's path, our descriptor, or CryoLike's.
         output_plots: Whether the first templates and mean power are plotted (``plots/``).
         folder_output: Folder to write to.
-        verbose: Whether to print what is done.
+        verbose: Whether to print progress.
         (options)
 
     Returns:
-        What was done; ``None`` without inputs, of which CryoLike makes nothing either.
+        What was done; ``None`` without inputs, as in CryoLike.
 
     Raises:
         FileNotFoundError: a file is missing; the text lists all of them.
         FormatError: a file breaks its format's rules.
         ValueError: a setting is wrong, or a structure can't be used.
         OSError: the system refused to read or write.
-        KeyboardInterrupt: Ctrl-C; nothing was added.
+        KeyboardInterrupt: Ctrl-C; nothing is added then.
     """
     if len(list_of_inputs) == 0:
         return None
@@ -104,7 +104,7 @@ def make_templates_from_inputs(
 
 @dataclass(frozen=True)
 class LikelihoodFolders:
-    """Which folders a comparison reads and writes; :func:`configure_likelihood_files` makes it.
+    """Which folders a comparison reads and writes; returned by :func:`configure_likelihood_files`.
 
     Attributes:
         folder_templates: Templates are here.
@@ -123,7 +123,7 @@ class LikelihoodFolders:
 
 @dataclass(frozen=True)
 class Displacer:
-    """Which displacements are tried; :func:`configure_displacement` makes it."""
+    """Which displacements are tried; returned by :func:`configure_displacement`."""
 
     max_displacement_pixels: float
     n_displacements_x: int
@@ -146,11 +146,11 @@ def configure_likelihood_files(
         folder_output: Folder for results; ``''`` is the working directory. Nothing is made yet.
         n_stacks: How many stacks, from 000000 on, must be there.
         i_template: The structure's place in the list of templates; results go to ``template<i_template>``.
-        return_likelihood_optimal_pose_physical: Not there, as in CryoLike.
+        return_likelihood_optimal_pose_physical: Not available, as in CryoLike.
 
     Raises:
         FileNotFoundError: stacks are missing; the text lists them.
-        NotImplementedError: the likelihood in physical space is asked for.
+        NotImplementedError: the likelihood in physical space is requested.
     """
     if return_likelihood_optimal_pose_physical:
         raise NotImplementedError("likelihoods in physical space are not computed; those in Fourier space are")
@@ -195,18 +195,18 @@ def run_likelihood_optimal_pose(
     return_likelihood_integrated_pose_fourier: bool = False,
     **options: Unpack[CryoLikeOptions],
 ) -> LikelihoodSummary:
-    """Finds the best pose of each image with one structure, and log-likelihoods where asked for.
+    """Finds the best pose of each image with one structure, and computes log-likelihoods if requested.
 
     Correlation, template, displacements and rotation of the best pose are always written, one file each for every stack.
-    Files that are there are replaced. Several structures share a folder, one call each.
+    Existing files are replaced. Several structures share a folder, with one call each.
 
     Args:
         file_config: What :func:`configure_likelihood_files` gives.
         params_input: The grids and the viewing distance: a descriptor's path, our descriptor, or CryoLike's.
         displacer: What :func:`configure_displacement` gives.
-        template_index: The structure's place in the list of templates; that of ``file_config`` if not given, and no other.
+        template_index: The structure's place in the list of templates; must equal that of ``file_config``, which is the default.
         n_stacks: How many stacks, from 000000 on.
-        skip_exist: Resume: units that are done stay; refused where settings or inputs are others now.
+        skip_exist: Resume: finished units are kept; refused if settings or inputs have changed.
         n_templates_per_batch: Not needed here.
         n_images_per_batch: Not needed here.
         estimate_batch_size: Not needed here; ``memory`` bounds what is held.
@@ -222,7 +222,7 @@ def run_likelihood_optimal_pose(
         FormatError: a file breaks its format's rules, or contradicts another.
         ValueError: grids differ, or the folder holds results at other displacements.
         OSError: the system refused to read or write.
-        KeyboardInterrupt: Ctrl-C; with ``skip_exist=True`` the same call goes on.
+        KeyboardInterrupt: Ctrl-C; with ``skip_exist=True``, the same call continues.
     """
     likelihoods = (bool(return_likelihood_optimal_pose_fourier), bool(return_likelihood_integrated_pose_fourier))
     call = _Call(file_config, params_input, displacer, template_index, n_stacks, bool(skip_exist), options)
@@ -257,22 +257,22 @@ def run_likelihood_full_cross_correlation(
 ) -> LikelihoodSummary:
     """Computes the correlation of each image with each template of a structure, at each displacement and rotation.
 
-    One file for every stack, (images, templates, displacements, rotations): a tensor, where CryoLike pickles a tuple of one.
-    Their size is told first.
+    One file for every stack, (images, templates, displacements, rotations): a tensor, where CryoLike pickles a tuple with one.
+    A warning gives their size first.
 
     Args:
         file_config: What :func:`configure_likelihood_files` gives.
         params_input: The grids and the viewing distance: a descriptor's path, our descriptor, or CryoLike's.
         displacer: What :func:`configure_displacement` gives.
-        template_index: The structure's place in the list of templates; that of ``file_config`` if not given, and no other.
+        template_index: The structure's place in the list of templates; must equal that of ``file_config``, which is the default.
         n_stacks: How many stacks, from 000000 on.
-        skip_exist: Resume: units that are done stay; refused where settings or inputs are others now.
+        skip_exist: Resume: finished units are kept; refused if settings or inputs have changed.
         n_templates_per_batch: Not needed here.
         n_images_per_batch: Not needed here.
         estimate_batch_size: Not needed here; ``memory`` bounds what is held.
         (options)
 
-    Returns and raises what :func:`run_likelihood_optimal_pose` does.
+    Returns and raises the same as :func:`run_likelihood_optimal_pose`.
     """
     call = _Call(file_config, params_input, displacer, template_index, n_stacks, bool(skip_exist), options)
     files = ["cross_correlation/cross_correlation_pose_msdw_stack_"]
@@ -282,8 +282,8 @@ def run_likelihood_full_cross_correlation(
 class _Call:
     """One structure against some stacks, in a folder that other structures' calls write to as well.
 
-    The work is a job of its own, below ``template<K>/.verglas``: with a record, and resumed by that. What was asked for gets
-    CryoLike's names as further links to the job's files.
+    The work is a job of its own, below ``template<K>/.verglas``, with a record that it can be resumed from. Requested results
+    get CryoLike's names, as hard links to the job's files.
     """
 
     def __init__(
@@ -345,7 +345,7 @@ class _Call:
         try:
             there = map_tensor(path)
         except FormatError:
-            warn_all([("displacements-unreadable", f"`{path}` is no tensor, most likely CryoLike's: it is replaced")])
+            warn_all([("displacements-unreadable", f"`{path}` is not a tensor, most likely CryoLike's: it is replaced")])
             return
         wanted = self.displacer
         expected = _native.displacement_set(
@@ -359,7 +359,7 @@ class _Call:
             )
 
     def tell_of_stale(self, name: str, kind: str) -> None:
-        """Log-likelihoods of an earlier call, which this one does not replace."""
+        """Warns of log-likelihoods of an earlier call that this one does not replace."""
         left = [number for number in range(self.n_stacks) if (self.of_structure / f"{name}{number:06}.pt").exists()]
         if left:
             what = f"`{self.of_structure}`: the {kind} log-likelihoods of {len(left)} stacks are an earlier call's and stay"
@@ -387,7 +387,7 @@ class _Call:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Gives a file a further name, in place of what has it."""
+    """Gives a file a second name, replacing the file that has it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".verglas-", dir=target.parent) as folder:
         partial = Path(folder) / target.name
@@ -406,4 +406,4 @@ def _check_stacks(folder_particles: str, n_stacks: int) -> None:
     if missing:
         shown = "".join(f"\n  {name}" for name in missing[:10])
         more = f"\n  and {len(missing) - 10} more" if len(missing) > 10 else ""
-        raise FileNotFoundError(f"{len(missing)} files of {n_stacks} stacks are not there{shown}{more}")
+        raise FileNotFoundError(f"{len(missing)} files of {n_stacks} stacks are missing{shown}{more}")

@@ -34,13 +34,13 @@ class AtomShape(str, Enum):
 class ImageDescriptor:
     """The grids and scales of a data set's images; it can't be changed.
 
-    Made by :meth:`from_individual_values`, :meth:`from_dict` or :meth:`load`; its files are CryoLike's.
+    Made by :meth:`from_individual_values`, :meth:`from_dict` or :meth:`load`; the files have CryoLike's format.
 
     Pixel [a, b] of an N × N image lies at (a − ⌊N/2⌋, b − ⌊N/2⌋); axis 0 is the slow axis of an MRC section (y). The
     Fourier transform is sampled at ``radii`` (cycles per half box, N/4 is Nyquist) and at ``n_inplanes`` angles, of which
     angle 0 lies along axis 0.
 
-    Two descriptors are equal when all their values are; they are compatible when their grids are.
+    Two descriptors are equal if all their values are; they are compatible if their grids are equal.
     """
 
     __slots__ = ("_native",)
@@ -77,14 +77,14 @@ class ImageDescriptor:
         Args:
             n_pixels: Box side N, pixels.
             pixel_size: Å per pixel, or two such numbers, along axis 0 (y) and axis 1 (x).
-            precision: ``"single"`` or ``"double"``; CryoLike's own ``Precision`` will do.
+            precision: ``"single"`` or ``"double"``; CryoLike's own ``Precision`` also works.
             resolution_factor: Largest radius as a fraction F of Nyquist, in (0, 1].
             viewing_distance: Distance between viewing directions of templates; 1/(4πF) if not given.
             n_inplanes: Angles per shell; 2N if not given.
             atom_radii: Radius of an atom in templates, Å.
-            atom_selection: Which atoms of a model count in templates.
-            use_protein_residue_model: Whether residues stand for atoms in templates.
-            atom_shape: ``"gaussian"`` or ``"hard-sphere"``; CryoLike's own ``AtomShape`` will do.
+            atom_selection: Which atoms of a model templates are made from.
+            use_protein_residue_model: Whether templates are made from residues instead of atoms.
+            atom_shape: ``"gaussian"`` or ``"hard-sphere"``; CryoLike's own ``AtomShape`` also works.
 
         Raises:
             ValueError: a value is out of its range.
@@ -109,11 +109,11 @@ class ImageDescriptor:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ImageDescriptor:
-        """Makes a descriptor from what :meth:`to_dict`, ours or CryoLike's, gives. Further keys are ignored.
+        """Makes a descriptor from the result of :meth:`to_dict`, ours or CryoLike's. Other keys are ignored.
 
         Raises:
             ValueError: a key is missing, or a value is out of its range.
-            TypeError: it is no dict.
+            TypeError: it is not a dict.
         """
         if not isinstance(data, Mapping):
             raise TypeError(f"expected a dict, found {type(data).__name__}")
@@ -141,22 +141,22 @@ class ImageDescriptor:
 
         Raises:
             FileNotFoundError, OSError: the file can't be read.
-            FormatError: it is no descriptor, or a value is out of its range.
+            FormatError: it is not a descriptor, or a value is out of its range.
         """
         return cls._of(Descriptor.load(os.fsdecode(filename)))
 
     def save(self, filename: PathLike, overwrite: bool = False) -> None:
-        """Writes a descriptor file that CryoLike reads. ``.npz`` is appended where the name has no such ending.
+        """Writes a descriptor file that CryoLike reads. ``.npz`` is appended to a name without this ending.
 
         Raises:
-            ValueError: the file is there already, and ``overwrite`` is not given.
+            ValueError: the file already exists, and ``overwrite`` is not set.
             OSError: the file can't be written. It appears under its name only when it is whole.
         """
         path = os.fsdecode(filename)
         if not path.endswith(".npz"):
             path += ".npz"
         if os.path.exists(path) and not overwrite:
-            raise ValueError(f"`{path}` is there already\nhint: choose another name, or replace it with overwrite=True")
+            raise ValueError(f"`{path}` already exists\nhint: choose another name, or replace it with overwrite=True")
         self._native.save(path)
 
     def to_dict(self) -> dict[str, Any]:
@@ -179,7 +179,7 @@ class ImageDescriptor:
         }
 
     def print(self) -> None:
-        """Prints all values, one a line; CryoLike's scripts call it."""
+        """Prints all values, one per line; CryoLike's scripts call it."""
         for name, value in self.to_dict().items():
             print(f"{name}: {value}")
 
@@ -207,7 +207,7 @@ class ImageDescriptor:
 
     @property
     def dist_radii(self) -> float:
-        """The distance between shells that their number was made from."""
+        """The distance between shells that determines their number."""
         return self._native.dist_radii
 
     @property
@@ -250,12 +250,12 @@ class ImageDescriptor:
 
     @property
     def atom_selection(self) -> str | None:
-        """Which atoms of a model count in templates."""
+        """Which atoms of a model templates are made from."""
         return self._native.atom_selection
 
     @property
     def use_protein_residue_model(self) -> bool:
-        """Whether residues stand for atoms in templates."""
+        """Whether templates are made from residues instead of atoms."""
         return self._native.use_protein_residue_model
 
     @property
@@ -299,7 +299,7 @@ def native_descriptor(descriptor: object) -> Descriptor:
 
 
 def parameters(params_input: object) -> Descriptor | str | None:
-    """What CryoLike calls ``params_input``: the path of a descriptor file, or a descriptor's native part."""
+    """The native part of what CryoLike calls ``params_input``: a descriptor, or the path of its file."""
     if params_input is None:
         return None
     if isinstance(params_input, (str, bytes, os.PathLike)):
@@ -335,7 +335,7 @@ def _numbers(value: Any, name: str) -> npt.NDArray[np.float64]:
 
 
 def number(value: Any, name: str) -> float:
-    """One number, whatever holds it."""
+    """One number, from any scalar type."""
     try:
         return float(_plain(value))
     except (TypeError, ValueError):
@@ -343,7 +343,7 @@ def number(value: Any, name: str) -> float:
 
 
 def count(value: Any, name: str) -> int:
-    """One whole number that counts something, whatever holds it."""
+    """One whole number that counts something, from any scalar type."""
     plain = _plain(value)
     try:
         whole = operator.index(plain)
@@ -357,7 +357,7 @@ def count(value: Any, name: str) -> int:
 
 
 def at_least_one(value: Any, name: str) -> int:
-    """One whole number above 0, whatever holds it."""
+    """One whole number above 0, from any scalar type."""
     whole = count(value, name)
     if whole == 0:
         raise ValueError(f"{name} is 0, expected at least 1")

@@ -1,4 +1,4 @@
-"""What jobs of templates and of likelihoods can be asked: in one place, for signatures, types and docs."""
+"""The options of templates and likelihoods, in one place for signatures, types and docs."""
 
 from __future__ import annotations
 
@@ -152,29 +152,29 @@ LIKELIHOOD_DEFAULTS: dict[str, Any] = {
 }
 
 _JOB_MEANINGS = {
-    "as_cryolike": "Everything as CryoLike does it, where that differs.",
-    "skip_exist": "Resume: what is done in the output folder stays, what is missing is made.",
+    "as_cryolike": "Do everything as CryoLike does, where that differs.",
+    "skip_exist": "Resume: keep what is finished in the output folder, and make what is missing.",
     "overwrite": MEANINGS["overwrite"],
     "shard": "``(k, n)`` or ``\"k/n\"``, k from 1: only the k-th of n parts; all may run at once, anywhere.",
     "threads": MEANINGS["threads"],
-    "progress": "``True`` for a tqdm bar, where tqdm is installed, or a function that is called with what is done and the total.",
+    "progress": "``True`` for a tqdm bar, where tqdm is installed, or a function that is called with the work done and the total.",
 }
 
 TEMPLATE_MEANINGS: dict[str, str] = {
-    "viewing_distance": "Distance between viewing directions, radians; the descriptor's if not given, as the next four.",
-    "atom_radii": "Radius of each atom, Å, where residues don't stand for atoms.",
-    "atom_selection": "Which atoms count, in mdtraj's words.",
+    "viewing_distance": "Distance between viewing directions, radians; by default the descriptor's, like the next four.",
+    "atom_radii": "Radius of each atom, Å, without the protein residue model.",
+    "atom_selection": "Which atoms to use, in mdtraj's selection language.",
     "atom_shape": '``"gaussian"`` or ``"hard-sphere"``.',
-    "protein_residue_model": "Whether there is one bead a residue, at CA, with the residue's radius; else every selected atom is one.",
+    "protein_residue_model": "Whether to make one bead per residue, at CA, with the residue's radius; otherwise every selected atom is a bead.",
     "models": 'Models of files with several: ``"first"``, ``"all"``, or numbers as in the file, ``[2, 5]`` or ``"2,5-9"``.',
     "frames": 'Frames of trajectories, from 0: a number, a ``slice`` or ``"START:STOP:STEP"``; all if not given.',
     "topology": "The PDB or mmCIF file that says which atoms a trajectory moves.",
-    "atom_mass": '``"volume"``: atoms weigh as much as they are large; ``"equal"``: all the same.',
-    "remove_mean": "Whether the mean over the box is taken out of each template.",
-    "center": 'The origin: ``"mean"`` (of maps the middle voxel), ``"none"``, or x, y, z in Å.',
-    "voxel_size": "Å between a map's voxels, one number or three (x, y, z), in place of its header's; of arrays the images' pixel size.",
-    "axis_order": '``"zyx"``: axis 2 of a map is x, as its header means it; ``"xyz"``: axis 0 is.',
-    "beyond_nyquist": "Whether maps are continued beyond their Nyquist frequency; templates are 0 there otherwise.",
+    "atom_mass": '``"volume"``: atoms are weighted by volume; ``"equal"``: all the same.',
+    "remove_mean": "Whether to subtract the mean over the box from each template.",
+    "center": 'The origin: ``"mean"`` (for maps, the middle voxel), ``"none"``, or x, y, z in Å.',
+    "voxel_size": "Voxel size, Å, one number or three (x, y, z), instead of the map header's; for arrays, the images' pixel size by default.",
+    "axis_order": '``"zyx"``: axis 2 of a map is x, as its header says; ``"xyz"``: axis 0 is.',
+    "beyond_nyquist": "Whether to continue maps periodically beyond their Nyquist frequency; otherwise templates are 0 there.",
     "symmetry": "Symmetry of all structures, with RELION's axes (``Cn``, ``Dn``, ``T``, ``O``, ``I``): only views of one asymmetric unit.",
     **_JOB_MEANINGS,
     "memory": 'Upper bound for buffers: bytes, or a text such as ``"512M"``; 1 GiB if not given.',
@@ -184,9 +184,9 @@ LIKELIHOOD_MEANINGS: dict[str, str] = {
     "structures": 'Structures by their places in the list of templates, from 0: ``"all"``, numbers, or a text such as ``"0,2,5-9"``.',
     "max_displacement": "How far templates are displaced along each axis, pixels.",
     "displacements": "How many displacements are tried along each axis, or along axis 0 and axis 1.",
-    "integrated": "Whether likelihoods are integrated over all poses; else only the best one counts.",
-    "pairs": "Whether the best pose of each image with each template is kept, too.",
-    "full_cross_correlation": "Whether all correlations are kept; their size is told first.",
+    "integrated": "Whether to integrate likelihoods over all poses; otherwise only the best one is used.",
+    "pairs": "Whether to keep the best pose of each image with each template, too.",
+    "full_cross_correlation": "Whether to keep all correlations; a warning gives their size first.",
     "table": 'Tables of all results: ``"csv"``, ``"parquet"``, ``"star"``, or several of them; none: ``()``.',
     "ctf": '``"stack"``: the contrast transfer is that of the stacks\' metadata; ``"none"``: there is none.',
     "defocus_angle_axis": "From which axis the stacks' defocus angles are written; as the stacks say if not given.",
@@ -205,7 +205,7 @@ LIKELIHOOD_MEANINGS: dict[str, str] = {
     "symmetry": "Symmetry of all structures (``Cn``, ``Dn``, ``T``, ``O``, ``I``); that of the templates if not given.",
     "degrees_of_freedom": '``"band"``, the default: independent values of the disc; ``"pixels"``: of the box, as CryoLike counts.',
     **_JOB_MEANINGS,
-    "memory": 'Upper bound for what is held in memory: bytes, or a text such as ``"512M"``; 2 GiB if not given.',
+    "memory": 'Upper bound for memory: bytes, or a text such as ``"512M"``; 2 GiB if not given.',
 }
 
 with_template_job_options = options_of(TemplateJobOptions, {**TEMPLATE_DEFAULTS, **JOB_DEFAULTS}, TEMPLATE_MEANINGS)
@@ -227,7 +227,7 @@ with_likelihood_job_options = options_of(
 
 
 def job_settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What both kinds of jobs are asked, in the words that the native part knows."""
+    """The settings of both kinds of jobs, by the names that the native part knows."""
     if options["skip_exist"] and options["overwrite"]:
         raise ValueError("skip_exist and overwrite are given, expected one of the two")
     if options["overwrite"] and options["shard"] is not None:
@@ -243,7 +243,7 @@ def job_settings(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def template_settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What templates are asked to be, in the words that the native part knows."""
+    """The settings of templates, by the names that the native part knows."""
 
     def positive(name: str) -> float | None:
         value = None if options[name] is None else number(options[name], name)

@@ -26,8 +26,8 @@ class StackArrays:
     Attributes:
         fourier: The Fourier images: (images, S, n_inplanes), complex64 or complex128.
         physical: The physical images: (images, N, N), float32; ``None`` where they were not written.
-        metadata: What is known of each image, by name: (images,) each, such as ``defocusU`` or ``row``. Values that hold for a
-            whole stack, such as ``voltage``, stand at each of its images.
+        metadata: Metadata of each image, by name: (images,) each, such as ``defocusU`` or ``row``. Values of a
+            whole stack, such as ``voltage``, are repeated for each of its images.
         descriptor: The grids that the images are sampled on.
     """
 
@@ -43,8 +43,8 @@ class StackArrays:
 def load(folder: PathLike) -> StackArrays:
     """Opens all stacks of an output folder, ours or CryoLike's.
 
-    Only the manifests and the first stack are looked at. A chunk is a tensor that is mapped into memory where a task asks
-    for it: ``stacks.fourier[7]`` reads one image.
+    Only the manifests and the first stack are read. A chunk is a tensor that is mapped into memory when a task needs
+    it: ``stacks.fourier[7]`` reads one image.
 
     Args:
         folder: The output folder.
@@ -86,7 +86,7 @@ def load(folder: PathLike) -> StackArrays:
 
 
 def _image_counts(root: Path) -> list[int]:
-    """How many images each stack holds: the manifests say it, where there are any."""
+    """How many images each stack holds, from the manifests if there are any."""
     counts: dict[int, int] = {}
     n_expected = 0
     for path in sorted(root.glob("manifest*.json")):
@@ -114,7 +114,7 @@ def _image_counts(root: Path) -> list[int]:
 def _manifest_counts(path: Path) -> tuple[dict[int, int], int]:
     """How many images each stack of a manifest holds, and how many stacks the whole conversion has."""
     if path.exists() and not path.is_file():
-        raise OSError(f"`{path}` is no file")
+        raise OSError(f"`{path}` is not a file")
 
     def whole(value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
@@ -126,9 +126,9 @@ def _manifest_counts(path: Path) -> tuple[dict[int, int], int]:
         counts = {whole(stack["number"]): whole(stack["n_images"]) for stack in part["stacks"]}
         return counts, whole(part.get("plan", {}).get("n_stacks", part["n_stacks"]))
     except KeyError as error:
-        raise FormatError(f"`{path}` is no manifest of verglas: it has no {error}") from None
+        raise FormatError(f"`{path}` is not a verglas manifest: it has no {error}") from None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise FormatError(f"`{path}` is no manifest of verglas: {error}") from None
+        raise FormatError(f"`{path}` is not a verglas manifest: {error}") from None
 
 
 def _columns(metadata: dict[str, npt.NDArray[Any] | None], n_images: int) -> dict[str, np.dtype[Any]]:
@@ -148,7 +148,7 @@ def _tensor(number: npt.NDArray[Any], n_images: npt.NDArray[Any], folder: str, n
     stack = load_stack(folder, int(number.item()))
     tensor: npt.NDArray[Any] | None = getattr(stack, name)
     if tensor is None:
-        raise FileNotFoundError(f"the {name} images of `{stack.path}` are not there")
+        raise FileNotFoundError(f"the {name} images of `{stack.path}` are missing")
     _check_length(stack.path, tensor, int(n_images.item()))
     return tensor
 

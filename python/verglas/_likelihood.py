@@ -1,4 +1,4 @@
-"""A job that makes likelihoods of images under structures."""
+"""A job that computes likelihoods of images under structures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LikelihoodSummary:
-    """What a job that makes likelihoods did.
+    """What a job that computes likelihoods did.
 
     Attributes:
         output: The output folder.
@@ -31,17 +31,17 @@ class LikelihoodSummary:
         n_templates: Templates of all structures.
         n_displacements: Displacements that were tried.
         n_units: Units (a structure against a stack) on disk; with a shard, its own.
-        n_units_kept: Of these, units that an earlier run had done.
+        n_units_kept: Of these, units from an earlier run.
         n_comparisons: Images × templates × displacements that this run computed.
-        shard: The part of the units that was asked for, if not all: (k, n), k from 1.
-        n_best: For how many images each structure is the best; ``None`` until all units are done.
+        shard: The part of the units that was requested, if not all: (k, n), k from 1.
+        n_best: How many images each structure fits best; ``None`` until all units are done.
         tables: Tables that were written.
         precision: ``single`` or ``double``.
         integrated: Whether likelihoods were integrated.
         as_cryolike: Whether everything was done as CryoLike does it.
-        warnings: What there was to tell.
+        warnings: All warnings.
         bytes_written: Bytes written.
-        seconds: Time from the first to the last byte.
+        seconds: Time from the first byte to the last.
     """
 
     output: Path
@@ -102,13 +102,13 @@ def likelihood(
     params_input: object = None,
     **options: Unpack[LikelihoodJobOptions],
 ) -> LikelihoodSummary:
-    """Compares images with structures: best poses and log-likelihoods, a folder of them; as ``verglas likelihood``.
+    """Compares images with structures and writes a folder of best poses and log-likelihoods, as ``verglas likelihood`` does.
 
     :func:`read_results` reads what it writes.
 
     Args:
-        particles: Folder of converted stacks, with ``fft/`` in it; CryoLike's, too.
-        templates: Folder of templates, with ``template_file_list.npy`` in it; CryoLike's, too.
+        particles: Folder of converted stacks, with ``fft/`` in it; may be CryoLike's.
+        templates: Folder of templates, with ``template_file_list.npy`` in it; may be CryoLike's.
         folder_output: Folder to write to.
         params_input: The grids and the viewing distance: a descriptor's path, our descriptor, or CryoLike's; ``None``: what
             the templates were made with.
@@ -122,7 +122,7 @@ def likelihood(
         FormatError: a file breaks its format's rules, or contradicts another.
         ValueError: a setting is wrong, grids differ, or the output folder is not empty.
         OSError: the system refused to read or write.
-        KeyboardInterrupt: Ctrl-C; units that were done stay, and the folder can be resumed.
+        KeyboardInterrupt: Ctrl-C; finished units stay, and the job can be resumed.
     """
     output = os.fsdecode(folder_output)
     job = LikelihoodPreparation(
@@ -141,7 +141,7 @@ def check_likelihood(
     params_input: object = None,
     **options: Unpack[LikelihoodJobOptions],
 ) -> Findings:
-    """Finds everything that would stop :func:`likelihood`, without writing anything; as ``verglas likelihood --check``.
+    """Finds everything that would stop :func:`likelihood`, without writing anything, as ``verglas likelihood --check`` does.
 
     Args:
         particles: Folder of converted stacks, as there.
@@ -150,7 +150,7 @@ def check_likelihood(
         (options)
 
     Returns:
-        What is wrong and what must be told; ``n_images`` and ``n_stacks`` count what would be compared.
+        Errors, warnings and notes; ``n_images`` and ``n_stacks`` count what would be compared.
     """
     settings = likelihood_job_settings(params_input, options)
     job = LikelihoodPreparation(os.fsdecode(particles), os.fsdecode(templates), settings)
@@ -164,7 +164,7 @@ def check_likelihood(
 
 
 def likelihood_job_settings(params_input: object, options: Any) -> dict[str, Any]:
-    """Everything that is asked, in the words that the native part knows."""
+    """All settings, by the names that the native part knows."""
     if options["as_cryolike"] and options["defocus_angle_axis"] is not None:
         raise ValueError("as_cryolike and defocus_angle_axis are given: CryoLike takes angles as they are stored")
     return {**likelihood_settings(options), **job_settings(options), "descriptor": parameters(params_input)}

@@ -57,22 +57,22 @@ class ViewingAngles(NamedTuple):
 
 
 class Templates:
-    """Templates of one structure, and what is said of them; made by :func:`make_templates` or :meth:`load`.
+    """Templates of one structure with their metadata; made by :func:`make_templates` or :meth:`load`.
 
     Attributes:
         fourier: The templates: (views, S, n_inplanes), complex64 or complex128, each of norm 1; read-only where they are
             mapped from a file.
-        viewing_angles: The directions they are seen from.
-        norms: What each was divided by: float64 (views,); NaN of CryoLike's templates, which don't say it.
+        viewing_angles: The viewing directions.
+        norms: What each was divided by: float64 (views,); NaN for CryoLike's templates, which don't record it.
         center: The origin in the file's coordinates, x, y, z: float64 (3,), Å.
         n_atoms: How many beads the structure is made of; ``None`` for maps.
         voxel_size: Å between voxels along x, y, z; ``None`` for atoms.
-        axis_order: Which axis of a map was taken for which; ``None`` for atoms.
+        axis_order: The order of a map's axes; ``None`` for atoms.
         source: The path that was given; empty for a structure in memory.
         source_sha256: Its SHA-256.
         model: The number of the model, or of a trajectory's frame; −1 for maps.
         symmetry: The point group that restricted the views.
-        as_cryolike: Whether all was done as CryoLike does it.
+        as_cryolike: Whether everything was done as CryoLike does it.
         descriptor: The grids, and what the templates were made with.
     """
 
@@ -110,19 +110,19 @@ class Templates:
         return table(f"Templates of {self.source or 'a structure in memory'}", [("views", len(self)), ("grid", grid), ("made of", kind)])
 
     def save(self, path: PathLike, *, overwrite: bool = False) -> Path:
-        """Writes the templates, and what is said of them beside; both appear when they are whole.
+        """Writes the templates, and their metadata next to them; both files appear when they are whole.
 
         Args:
-            path: A ``.pt`` file, beside which a ``.npz`` of the same name is written; or a folder of templates, that these
-                are added to, with its list: ``templates_fourier_NAME.pt``, NAME that of the source, with a number behind it
-                where it is taken.
-            overwrite: Whether files that are there are replaced. In a folder nothing ever is.
+            path: A ``.pt`` file, next to which a ``.npz`` of the same name is written; or a folder of templates, to which these
+                are added, and to its list, as ``templates_fourier_NAME.pt``, where NAME is that of the source, with a number
+                appended if it is taken.
+            overwrite: Whether to replace existing files. In a folder, nothing is ever replaced.
 
         Returns:
             The ``.pt`` file.
 
         Raises:
-            ValueError: a file is there already.
+            ValueError: a file already exists.
             OSError: the system refused to write.
         """
         file = Path(os.fsdecode(path))
@@ -139,7 +139,7 @@ class Templates:
             return target
         there = [one for one in (file, file.with_suffix(".npz")) if one.exists()]
         if there and not overwrite:
-            raise ValueError(f"`{there[0]}` is there already\nhint: choose another name, or replace it with overwrite=True")
+            raise ValueError(f"`{there[0]}` already exists\nhint: choose another name, or replace it with overwrite=True")
         self._write(file)
         return file
 
@@ -153,14 +153,14 @@ class Templates:
 
         Args:
             path: Their ``.pt`` file.
-            descriptor: What CryoLike's templates were made with, which have no ``.npz`` beside them: a path, our descriptor, or
-                CryoLike's. Of ours, what they say themselves counts.
-            axis_order: ``"xyz"`` where CryoLike made them of maps.
+            descriptor: The descriptor of CryoLike's templates, which have no ``.npz`` next to them: a path, our descriptor, or
+                CryoLike's. Our templates' own metadata take precedence.
+            axis_order: ``"xyz"`` if CryoLike made them from maps.
 
         Raises:
             FileNotFoundError, OSError: a file can't be read.
-            FormatError: it is no templates' tensor, or contradicts what is said of it.
-            ValueError: nothing is said of it, and no descriptor is given.
+            FormatError: it is not a tensor of templates, or contradicts its metadata.
+            ValueError: it has no metadata, and no descriptor is given.
         """
         file = Path(os.fsdecode(path))
         fourier = map_tensor(file)
@@ -170,7 +170,7 @@ class Templates:
         else:
             given = parameters(descriptor)
             if given is None:
-                raise ValueError(f"`{file}` has no `{beside.name}` beside it\nhint: give the `descriptor` it was made with")
+                raise ValueError(f"`{file}` has no `{beside.name}` next to it\nhint: give the `descriptor` it was made with")
             known = ImageDescriptor.load(given) if isinstance(given, str) else ImageDescriptor._of(native_descriptor(descriptor))
             facts = Facts.from_descriptor(known._native, axis_order)
         templates = cls(fourier, facts)
@@ -197,7 +197,7 @@ def make_templates(source: Source, descriptor: object, **options: Unpack[Templat
 
     Args:
         source: A file (PDB, mmCIF, MRC, NPY); a density (z, y, x) as array or CPU tensor, voxels of the images' pixel size; or
-            what :func:`read_structure` and :func:`read_map` give, changed or not.
+            the result of :func:`read_structure` or :func:`read_map`, changed or not.
         descriptor: The grids, and what templates are made with: a path, our descriptor, or CryoLike's.
         (options)
 
@@ -205,7 +205,7 @@ def make_templates(source: Source, descriptor: object, **options: Unpack[Templat
         FileNotFoundError, OSError: a file can't be read.
         FormatError: it breaks its format's rules.
         ValueError: a setting is wrong, the structure can't be used, or the file makes several structures.
-        MemoryError: memory has no room for the templates.
+        MemoryError: there is too little memory for the templates.
         KeyboardInterrupt: Ctrl-C.
 
     Example:
@@ -219,7 +219,7 @@ def make_templates(source: Source, descriptor: object, **options: Unpack[Templat
     if isinstance(source, DensityMap):
         if options["as_cryolike"] or options["voxel_size"] is not None or options["axis_order"] != "zyx" or options["center"] != "mean":
             raise ValueError(
-                "a DensityMap says itself where its voxels are: as_cryolike, voxel_size, axis_order and center are for files and arrays"
+                "a DensityMap already says where its voxels are: as_cryolike, voxel_size, axis_order and center are for files and arrays"
             )
         native: Any = source._native()
     elif isinstance(source, Structure):

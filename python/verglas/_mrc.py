@@ -22,8 +22,8 @@ Pixels = npt.NDArray[np.float32]
 class MrcStack(Sequence[Pixels]):
     """The images of an MRC file; each section is one image, whatever the header says about volumes.
 
-    Nothing is read before it is asked for: ``stack[i]`` reads one image (rows, columns), ``stack[2:10]`` and
-    ``stack[[5, 1, 5]]`` read several (n, rows, columns), iteration one after the other, ``numpy.asarray(stack)`` all. Pixels
+    Nothing is read before it is needed: ``stack[i]`` reads one image (rows, columns), ``stack[2:10]`` and
+    ``stack[[5, 1, 5]]`` read several (n, rows, columns), iteration reads one after the other, ``numpy.asarray(stack)`` all. Pixels
     are float32, which holds those of every mode exactly. Several threads may read at once.
 
     Attributes:
@@ -48,7 +48,7 @@ class MrcStack(Sequence[Pixels]):
 
     @property
     def dtype(self) -> np.dtype[np.float32]:
-        """The type of the pixels as they are given: float32."""
+        """The type of the pixels as returned: float32."""
         return np.dtype(np.float32)
 
     @property
@@ -58,7 +58,7 @@ class MrcStack(Sequence[Pixels]):
 
     @property
     def header(self) -> MappingProxyType[str, Any]:
-        """What the header says: ``mode``, ``byte_order``, ``voxel_size_angstrom`` (x, y, z), ``labels`` and so on."""
+        """The header's values: ``mode``, ``byte_order``, ``voxel_size_angstrom`` (x, y, z), ``labels`` and so on."""
         return MappingProxyType(self._file.header)
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ class MrcStack(Sequence[Pixels]):
 
         Raises:
             IndexError: there is no such section.
-            FormatError: the file is cut short, and the section is not wholly there.
+            FormatError: the file is cut short, and the section is not complete.
             OSError: the file can't be read.
         """
         if isinstance(index, slice):
@@ -122,19 +122,19 @@ def read_mrc(
     mode0: Literal["signed", "unsigned"] = "signed",
     pixel_type: PixelType | None = None,
 ) -> MrcStack:
-    """Opens an MRC stack (``.mrc``, ``.mrcs``, ``.map``, ``.st``, also ``.gz`` and ``.bz2``); nothing is read but its header.
+    """Opens an MRC stack (``.mrc``, ``.mrcs``, ``.map``, ``.st``, also ``.gz`` and ``.bz2``); only its header is read.
 
-    What is odd about the file comes as warnings. A compressed file is unpacked once, to a temporary file.
+    Oddities of the file give warnings. A compressed file is unpacked once, to a temporary file.
 
     Args:
         path: The file.
-        mode0: How 8-bit data are meant.
+        mode0: How to read 8-bit data.
         pixel_type: How pixels are stored, such as ``"float64"``, where the header's mode is wrong; what float32 can't hold
             is rounded to it.
 
     Raises:
         FileNotFoundError, OSError: the file can't be read.
-        FormatError: it is no MRC file, or holds no real images.
+        FormatError: it is not an MRC file, or holds no real images.
     """
     stack = MrcStack(path, mode0, pixel_type)
     warn_all(("odd-mrc-file", message) for message in stack._file.warnings)

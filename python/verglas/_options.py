@@ -1,4 +1,4 @@
-"""What all conversions can be asked beyond CryoLike's own arguments: in one place, for signatures, types and docs."""
+"""The options of conversions beyond CryoLike's own arguments, in one place for signatures, types and docs."""
 
 from __future__ import annotations
 
@@ -66,24 +66,24 @@ DEFAULTS: Options = {
 
 #: What each of them means, in the words of a docstring.
 MEANINGS = {
-    "n_stacks_max": "Stop after so many stacks; 0 or below: no limit.",
-    "skip_exist": "Resume: what is whole in the output folder stays, what is missing is made.",
+    "n_stacks_max": "Stop after this many stacks; 0 or below: no limit.",
+    "skip_exist": "Resume: keep what is whole in the output folder, and make what is missing.",
     "overwrite": "Replace what an earlier run left in the output folder.",
-    "pixel_size_from": '``"caller"`` or ``"metadata"``: which pixel size counts where both are given and differ.',
-    "precision": "Of a descriptor made from the data (``params_input=None``), as are the next two.",
+    "pixel_size_from": '``"caller"`` or ``"metadata"``: which pixel size to use where both are given and differ.',
+    "precision": "Precision of the grids made from the data (``params_input=None``), as are the next two.",
     "resolution_factor": "Largest radius as a fraction of Nyquist, in (0, 1].",
     "n_inplanes": "Angles per shell; twice the box if not given.",
     "optics_group": "Only particles of these optics groups, by number or name.",
     "contrast": '``"blob-sign"`` multiplies each image by its ``blob/sign``, ``"invert"`` by −1.',
     "mode0": '``"unsigned"``: 8-bit MRC data are 0 to 255.',
     "pixel_type": 'How pixels are stored, such as ``"float64"``, where the MRC headers are wrong.',
-    "defocus_angle_axis": '``"rows"`` writes the defocus angle as CryoLike\'s CTF needs it for astigmatic images.',
-    "keep_files_apart": "No stack mixes image files.",
-    "physical": "Whether the physical images are written (``phys/``).",
+    "defocus_angle_axis": '``"rows"`` writes the defocus angle in the form that CryoLike\'s CTF needs for astigmatic images.',
+    "keep_files_apart": "Don't mix image files within a stack.",
+    "physical": "Whether to write the physical images (``phys/``).",
     "skip_unreadable": "Leave out images that can't be read or normalised, and list them in ``skipped.star``.",
-    "verify_kept": "With ``skip_exist``: read what is kept, and make anew what was altered since.",
+    "verify_kept": "With ``skip_exist``: read what is kept, and remake what was altered since.",
     "shard": "``(k, n)`` or ``\"k/n\"``, k from 1: only the k-th of n parts of the stacks; all may run at once, anywhere.",
-    "threads": "Threads that compute; as many as processors are allotted to the process if not given.",
+    "threads": "Threads that compute; by default as many as processors are allotted to the process.",
     "memory": 'Upper bound for buffers: bytes, or a text such as ``"512M"``; 320 MiB if not given.',
     "progress": "``True`` for a tqdm bar, where tqdm is installed, or a function that is called with the images done and their total.",
 }
@@ -94,8 +94,8 @@ def options_of(
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """A decorator that shows all options in the signature and docstring of a function that takes them as ``**options``.
 
-    The function gets every option, defaults included. ``(name)`` in the docstring's arguments stands for what the option of
-    this name means, ``(options)`` for all that ``options`` has.
+    The function gets every option, defaults included. ``(name)`` in the docstring's arguments stands for the description of the
+    option of this name, ``(options)`` for all of ``options``.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:

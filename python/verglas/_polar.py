@@ -58,16 +58,16 @@ class PolarTransform:
 
         Args:
             images: (n, N, N) or (N, N), real, any memory layout; axis N of rows first. float32 and float64 are read in
-                place, whatever the layout; other types are converted block by block. Torch CPU tensors will do.
+                place, whatever the layout; other types are converted block by block. Torch CPU tensors also work.
             out: Where the values go: (n, S, n_inplanes) or (S, n_inplanes) of the precision's type, writable; a new array
-                if not given. Torch CPU tensors will do.
+                if not given. Torch CPU tensors also work.
 
         Returns:
             ``out``, or a new array: complex64 or complex128, as the descriptor's precision says.
 
         Raises:
             ValueError: a shape or an output type is wrong; the text says what was expected and what was found.
-            TypeError: the images are no real numbers.
+            TypeError: the images are not real numbers.
         """
         array = np.asarray(images)
         grid = self.descriptor
@@ -114,7 +114,7 @@ def _planned(descriptor: ImageDescriptor, threads: int | None) -> PolarTransform
 
 
 def _readable(stack: npt.NDArray[Any], places: npt.NDArray[Any]) -> Any:
-    """The whole stack, where it is read in place; else blocks of it, in a type that holds all its values."""
+    """The whole stack if it is read in place; otherwise blocks of it, in a type that holds all its values."""
     dtype = stack.dtype
     if dtype in (np.float32, np.float64) and dtype.isnative and stack.flags.aligned:
         yield stack, places
@@ -128,7 +128,7 @@ def _readable(stack: npt.NDArray[Any], places: npt.NDArray[Any]) -> Any:
 
 
 def _overlaps_itself(array: npt.NDArray[Any]) -> bool:
-    """Whether two places of an array may be one in memory, as in an array that was broadcast."""
+    """Whether two elements of an array may share memory, as in a broadcast array."""
     reach = 0
     for stride, length in sorted((abs(stride), length) for stride, length in zip(array.strides, array.shape)):
         if length > 1:

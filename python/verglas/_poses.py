@@ -1,4 +1,4 @@
-"""What comes of a comparison, by CryoLike's and RELION's names."""
+"""Results of a comparison, by CryoLike's and RELION's names."""
 
 from __future__ import annotations
 

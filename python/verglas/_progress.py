@@ -1,4 +1,4 @@
-"""How far work has come, told to whoever wants to know."""
+"""Progress, as a bar or to a function."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Progress = Union[bool, Callable[[int, int], Any], None]
 
 @contextmanager
 def listener(progress: Progress, total: int, unit: str = "images") -> Iterator[Callable[[int, int], Any] | None]:
-    """The function to call with what is done and the total; a bar is closed again, whatever happens."""
+    """The function to call with the work done and the total; a bar is closed in any case."""
     if progress is None or progress is False:
         yield None
         return

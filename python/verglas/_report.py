@@ -1,4 +1,4 @@
-"""What is told: warnings, findings, and what a conversion did."""
+"""Warnings, findings, and the summary of a conversion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OURS = (str(Path(__file__).parent), contextlib.__file__)
 
 
 class VerglasWarning(UserWarning):
-    """Something that a user must be told, although the work goes on: a default that was used, a value that was dropped.
+    """Something that a user must know, although the work continues: a default that was used, a value that was dropped.
 
     Attributes:
         code: A fixed name for scripts, such as ``default-used``.
@@ -34,7 +34,7 @@ class VerglasWarning(UserWarning):
 
 
 def warn_all(found: Iterable[tuple[str, str]]) -> None:
-    """Gives warnings, codes with messages, to ``warnings``, at the line that called into the package."""
+    """Passes warnings (codes with messages) to ``warnings``, at the line that called the package."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
         level, frame = level + 1, frame.f_back
@@ -44,11 +44,11 @@ def warn_all(found: Iterable[tuple[str, str]]) -> None:
 
 @dataclass(frozen=True)
 class Findings:
-    """What looking at an input, or at an output folder, brought to light.
+    """The result of checking an input or an output folder.
 
     Attributes:
         errors: What is wrong, with hints: one text each.
-        warnings: What must be told although nothing is wrong with it.
+        warnings: What a user must know although it is not wrong.
         notes: What was decided, and why.
         n_images: Images that would be converted, or, of an output folder, that are in sound stacks.
         n_image_files: Image files that they come from.
@@ -83,11 +83,11 @@ class Summary:
         output: The output folder.
         n_images: Images on disk; with a shard, in its stacks.
         n_stacks: Stacks on disk; with a shard, its own.
-        n_stacks_kept: Of these, stacks that an earlier run had made.
-        n_images_skipped: Images that were left out, for they can't be read or normalised.
+        n_stacks_kept: Of these, stacks from an earlier run.
+        n_images_skipped: Images that were left out because they can't be read or normalised.
         n_images_computed: Images that this run computed.
-        shard: The part of the stacks that was asked for, if not all: (k, n), k from 1.
-        n_rows: Rows of the metadata that were asked for.
+        shard: The part of the stacks that was requested, if not all: (k, n), k from 1.
+        n_rows: Rows of the metadata that were requested.
         n_image_files: Image files that they name.
         n_input_pixels: Box side of the input images.
         n_pixels: Box side after downsampling.
@@ -96,13 +96,13 @@ class Summary:
         n_shells: Shells of the polar grid.
         n_inplanes: Angles per shell.
         precision: ``single`` or ``double``.
-        pixel_size_angstrom: Of the input images, along axis 0 (y) and axis 1 (x).
+        pixel_size_angstrom: Pixel size of the input images, along axis 0 (y) and axis 1 (x).
         pixel_size_source: Where it came from.
         descriptor_pixel_size_angstrom: The same after downsampling.
         new_descriptor: The descriptor that was made from the data, if one was.
-        warnings: What there was to tell.
+        warnings: All warnings.
         bytes_written: Bytes written.
-        seconds: Time from the first to the last byte.
+        seconds: Time from the first byte to the last.
     """
 
     output: Path

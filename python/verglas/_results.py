@@ -1,4 +1,4 @@
-"""What a job of likelihoods wrote, as columns and matrices."""
+"""The results of a job of likelihoods, as columns and matrices."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Results(dict[str, Column]):
     """A row for each image and structure, as columns by name, in the order of ``results.csv``.
 
     It is a ``dict`` of NumPy arrays of one length, which ``pandas.DataFrame`` and ``polars.DataFrame`` take as it is. Places
-    are int64 (from 0), numbers float64, ``at_edge`` and ``best`` bool, texts ``str`` objects; numbers that are not known
-    are NaN (places then are float64), unknown texts are empty. Angles are in degrees, lengths in Å; see docs/likelihood.md.
+    are int64 (from 0), numbers float64, ``at_edge`` and ``best`` bool, texts ``str`` objects; unknown numbers
+    are NaN (places are then float64), unknown texts are empty. Angles are in degrees, lengths in Å; see docs/likelihood.md.
 
     Attributes:
         path: The folder.
@@ -84,13 +84,13 @@ class Results(dict[str, Column]):
 def read_results(folder: PathLike) -> Results:
     """Reads the table of a folder of likelihoods: ``pandas.DataFrame(verglas.read_results(folder))``.
 
-    Matrices of all structures and images are attributes of what is returned, mapped into memory.
+    Matrices of all structures and images are attributes of the result, mapped into memory.
 
     Args:
         folder: The output folder of :func:`likelihood`, with ``results.csv`` in it.
 
     Raises:
-        FileNotFoundError: there is no table: not all units are done, or none was asked for.
+        FileNotFoundError: there is no table: not all units are done, or none was requested.
         FormatError: the table is damaged; the text says where.
         OSError: a file can't be read.
     """
@@ -98,14 +98,14 @@ def read_results(folder: PathLike) -> Results:
     path = root / "results.csv"
     if not path.exists():
         raise FileNotFoundError(
-            f"`{path}` is not there\n"
+            f"`{path}` does not exist\n"
             'hint: it is written when all units are done; finish them with `skip_exist=True`, and ask for it with `table="csv"`'
         )
     with open(path, newline="", encoding="utf-8") as file:
         reader = csv.reader(file)
         names = next(reader, [])
         if "image" not in names or "structure" not in names or len(set(names)) != len(names):
-            raise FormatError(f"`{path}` is no table of likelihoods: its first line is `{','.join(names)}`")
+            raise FormatError(f"`{path}` is not a table of likelihoods: its first line is `{','.join(names)}`")
         fields: list[list[str]] = [[] for _ in names]
         for row in reader:
             if len(row) != len(names):

@@ -1,4 +1,4 @@
-"""How every job is run: what checking brought to light is told, then the work goes on, watched."""
+"""How every job is run: first its findings are reported, then the work runs, watched."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PreparedJob(Prepared, Protocol):
 
 
 def tell_found(prepared: Prepared) -> None:
-    """Gives warnings, then raises what is wrong: a warning made an error hides no other."""
+    """Passes on the warnings, then raises the errors; a warning turned into an error doesn't hide others."""
     error = prepared.exception()
     try:
         warn_all(prepared.warnings)
@@ -41,22 +41,22 @@ def tell_found(prepared: Prepared) -> None:
 
 
 def tell_checked(job: PreparedJob) -> None:
-    """The same, and decisions go to the log."""
+    """The same, and notes go to the log."""
     for note in job.notes:
         logger.info(note)
     tell_found(job)
 
 
 def run(job: PreparedJob, output: str, progress: Progress, total: int, unit: str = "images") -> str:
-    """Runs a job whose findings were told, and tells what came up on the way; gives its summary as JSON."""
-    n_told = len(job.warnings)
+    """Runs a job whose findings were reported, and passes on new warnings; returns its summary as JSON."""
+    n_reported = len(job.warnings)
     try:
         with listener(progress, total, unit) as tell:
             summary = job.run(output, tell)
     except BaseException:
-        # What came up on the way is told all the same; made an error, it hides no other.
+        # New warnings are passed on in any case; one turned into an error doesn't hide the original one.
         with contextlib.suppress(VerglasWarning):
-            warn_all(job.warnings[n_told:])
+            warn_all(job.warnings[n_reported:])
         raise
-    warn_all(job.warnings[n_told:])
+    warn_all(job.warnings[n_reported:])
     return summary

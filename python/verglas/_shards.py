@@ -20,7 +20,7 @@ from ._report import VerglasWarning, warn_all
 LOCK_PAUSE_S = 2.0
 #: for so long. A worker that was given up for lost may still be at work.
 LOCK_PATIENCE_S = 600.0
-#: Shards per thread of the cluster, unless told otherwise: fast workers make more of them than slow ones.
+#: Shards per thread of the cluster, by default: fast workers make more of them than slow ones.
 SHARDS_PER_THREAD = 4
 #: What is wrong with the input is wrong on every worker: no task is tried again because of it.
 LASTING = (ValueError, TypeError, FileNotFoundError)
@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Checked:
-    """What checking brought to light: how much there is to do, in how many units, and what must be told."""
+    """The result of checking: how much there is to do, in how many units, and the warnings."""
 
     total: int
     n_units: int
@@ -39,7 +39,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class _Failed:
-    """What no other worker would do better."""
+    """Errors that a retry would not fix."""
 
     error: Exception
 
@@ -52,7 +52,7 @@ def _outcome(outcome: Any) -> Any:
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be done, as it is sent to the workers.
+    """A job, as it is sent to the workers.
 
     Attributes:
         output: The output folder.
@@ -114,7 +114,7 @@ class Work:
 def run_shards(
     client: Client, work: Work, n_shards: int | None, retries: int, progress: Progress
 ) -> tuple[Checked, tuple[Any, ...], tuple[VerglasWarning, ...]]:
-    """Checks and makes all shards; gives what was checked, what each task did, and what there was to tell, each thing once."""
+    """Checks and makes all shards; returns what was checked, what each task did, and all warnings, each once."""
     token = uuid.uuid4().hex[:8]
     futures: list[Any] = [client.submit(work.check, key=f"verglas-check-{token}", pure=False)]
     try:

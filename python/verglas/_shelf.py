@@ -24,7 +24,7 @@ class Shelf:
 
     Attributes:
         folder: The folder.
-        as_given: Its path as the list is to have it.
+        as_given: Its path as written in the list.
     """
 
     def __init__(self, folder: Path, as_given: str) -> None:
@@ -40,15 +40,15 @@ class Shelf:
         """The paths in the list; none where there is no list.
 
         Raises:
-            FormatError: it is no list of paths.
-            FileNotFoundError: there is none, and it must be there.
+            FormatError: it is not a list of paths.
+            FileNotFoundError: there is none, but there must be one.
         """
         if not self.list_file.exists() and not must_exist:
             return []
         try:
             paths = np.load(self.list_file, allow_pickle=False)
         except FileNotFoundError:
-            raise FileNotFoundError(f"`{self.list_file}` is not there") from None
+            raise FileNotFoundError(f"`{self.list_file}` does not exist") from None
         except (ValueError, EOFError) as error:
             raise FormatError(f"`{self.list_file}`: {error}") from None
         if paths.ndim != 1 or (paths.dtype.kind != "U" and paths.size > 0):
@@ -58,7 +58,7 @@ class Shelf:
     def add(self, made: Path, own_names: set[str]) -> list[str]:
         """Takes over the templates of a folder that a job has made; returns their paths as the list has them.
 
-        ``own_names`` are those of the inputs: any other that ends in a number has it because its own was taken in that folder.
+        ``own_names`` are those of the inputs: any other name that ends in a number got it because its own was taken in that folder.
 
         Raises:
             OSError: the system refused. What was taken over by then is in the folder, and not in the list.
@@ -66,7 +66,7 @@ class Shelf:
         added = []
         with self._locked():
             if (self.folder / "manifest.json").exists():
-                what = f"`{self.folder}` has a record, `manifest.json`, which will not know the templates that are added"
+                what = f"`{self.folder}` has a record, `manifest.json`, which will not include the templates that are added"
                 warn_all([("not-recorded", what)])
             for path in np.load(made / LIST, allow_pickle=False):
                 name = Path(str(path)).name[len(_STEM) : -len(".pt")]
@@ -79,7 +79,7 @@ class Shelf:
         return added
 
     def place(self, name: str) -> str:
-        """The name, or the first with a number behind it that no templates have."""
+        """The name, or the first one with a number appended that is not taken."""
         free, number = name, 0
         while any((self.folder / f"{_STEM}{free}{end}").exists() for end in (".pt", ".npz")):
             number += 1
@@ -113,7 +113,7 @@ class Shelf:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Nobody else adds to the folder meanwhile; the lock is gone when its process is."""
+        """Keeps others from adding to the folder meanwhile; the lock disappears with its process."""
         folder = os.open(self.folder, os.O_RDONLY)
         try:
             # Some network file systems lock no folders.

@@ -39,7 +39,7 @@ def simulate(
     threads: int | None = None,
     progress: Progress = None,
 ) -> SimulatedDataSet:
-    """Makes a data set with known truth; as ``verglas simulate``.
+    """Makes a data set with known truth, as ``verglas simulate`` does.
 
     It projects a known density at random poses, applies each particle's CTF, and adds noise.
 
@@ -47,15 +47,15 @@ def simulate(
         output: Folder to write to.
         particles: How many particles.
         n_pixels: Box side, pixels; 1.3 Å each.
-        layout: Which files hold it.
+        layout: Which files to write.
         stacks: Image files; one per 1,000 particles, at least two, if not given.
         snr: Variance of the signal over that of the noise, over the whole box.
-        seed: Seed of everything random.
-        threads: Threads; the bytes do not depend on it.
+        seed: Seed of all random numbers.
+        threads: Threads; the output does not depend on them.
         progress: ``True`` for a tqdm bar, or a function that is called with the images done and their total.
 
     Raises:
-        ValueError: a setting is out of its range, or a file is there already.
+        ValueError: a setting is out of its range, or a file already exists.
         OSError: the folder can't be written.
     """
     settings = {

@@ -18,7 +18,7 @@ from ._native import FormatError
 class Stack:
     """One output stack, ours or CryoLike's: Fourier images, physical images and metadata.
 
-    The tensors are mapped into memory, read-only: an image is read when it is looked at.
+    The tensors are mapped into memory, read-only: an image is read when it is accessed.
 
     Attributes:
         path: The file of the metadata, ``…/fft/particles_fourier_stack_COUNTER.npz``.
@@ -53,15 +53,15 @@ class Stack:
     def first_image(self) -> int:
         """The place of the stack's first image among those of all stacks of its folder.
 
-        CryoLike writes some values of all images into each stack: there the stack's own begin here.
+        CryoLike writes some values of all images into each stack: the stack's own start at this place.
 
         Raises:
             FileNotFoundError: a stack before it is missing.
-            FormatError: the file is not named as a stack of a folder is.
+            FormatError: the file's name is not that of a stack in a folder.
         """
         number = self.path.stem.rpartition("_")[2]
         if not number.isdigit():
-            raise FormatError(f"`{self.path}` is not named as a stack of a folder is, `particles_fourier_stack_COUNTER.npz`")
+            raise FormatError(f"`{self.path}` is not named like a stack in a folder, `particles_fourier_stack_COUNTER.npz`")
         stem = self.path.stem[: -len(number)]
         before = (self.path.with_name(f"{stem}{k:06}.npz") for k in range(int(number)))
         return sum(len(Stack(path)) for path in before)
@@ -90,7 +90,7 @@ def load_stack(path: PathLike, number: int | None = None) -> Stack:
 
     Raises:
         FileNotFoundError, OSError: a file can't be read.
-        FormatError: a file is no part of a stack, or contradicts another.
+        FormatError: a file is not part of a stack, or contradicts another.
     """
     file = Path(os.fsdecode(path))
     if number is not None:

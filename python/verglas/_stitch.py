@@ -29,7 +29,7 @@ def stitch_log_likelihood_matrices(
 ) -> list[Path]:
     """Puts the results of all structures and stacks together, as matrices of (structures, all images).
 
-    They are written to ``<output_directory>/likelihood_matrix``; those that are there are replaced.
+    They are written to ``<output_directory>/likelihood_matrix``; existing ones are replaced.
 
     Args:
         n_templates: How many structures; 0: as many as the list of templates has.
@@ -38,7 +38,7 @@ def stitch_log_likelihood_matrices(
         batch_directory: The results; ``''``: ``<output_directory>/likelihood``.
         template_directory: The templates; ``''``: ``<output_directory>/templates``.
         opt: Whether log-likelihoods at the best pose are put together.
-        phys: Not there, as in CryoLike.
+        phys: Not available, as in CryoLike.
         integrated: Whether log-likelihoods over all poses are.
         cc: Whether correlations are.
 
@@ -46,10 +46,10 @@ def stitch_log_likelihood_matrices(
         The files that were written.
 
     Raises:
-        ValueError: nothing is asked for.
+        ValueError: nothing is requested.
         FileNotFoundError: results are missing; the text lists them. Nothing is written then.
         FormatError: results contradict each other.
-        NotImplementedError: likelihoods in physical space are asked for.
+        NotImplementedError: likelihoods in physical space are requested.
     """
     if phys:
         raise NotImplementedError("likelihoods in physical space are not computed; those in Fourier space are")
@@ -60,7 +60,7 @@ def stitch_log_likelihood_matrices(
     }
     wanted = {name: file for name, (is_wanted, file) in kinds.items() if is_wanted}
     if not wanted:
-        raise ValueError("nothing is asked for, expected one of opt, integrated and cc")
+        raise ValueError("nothing is requested, expected one of opt, integrated and cc")
     root = Path(os.fsdecode(output_directory))
     results = Path(os.fsdecode(batch_directory)) if batch_directory else root / "likelihood"
     if n_templates <= 0:
@@ -78,7 +78,7 @@ def stitch_log_likelihood_matrices(
     if missing:
         shown = "".join(f"\n  {path}" for path in missing[:10])
         more = f"\n  and {len(missing) - 10} more" if len(missing) > 10 else ""
-        raise FileNotFoundError(f"{len(missing)} files of results are not there{shown}{more}")
+        raise FileNotFoundError(f"{len(missing)} files of results are missing{shown}{more}")
     matrices = {name: _stitched(rows) for name, rows in files.items()}
     folder = root / "likelihood_matrix"
     folder.mkdir(parents=True, exist_ok=True)

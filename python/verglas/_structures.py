@@ -24,12 +24,12 @@ Texts = npt.NDArray[np.object_]
 
 @dataclass
 class Structure:
-    """The atoms of one model, alternates chosen between; arrays of one value for each atom. May be changed.
+    """The atoms of one model, with one of each set of alternates; arrays with one value for each atom. May be changed.
 
     Attributes:
         positions: x, y, z: float64 (n, 3), Å, as the file writes them.
         names: Such as ``CA``.
-        elements: Symbols in capitals; empty where they are not known.
+        elements: Symbols in capitals; empty where unknown.
         residue_names: Such as ``GLY``.
         residue_numbers: Object array of ``int``, ``None`` where there is none.
         insertion_codes: Mostly empty.
@@ -68,7 +68,7 @@ class Structure:
         return table(self.path, [("model", self.model), ("atoms", len(self)), ("residues", len(residues)), ("chains", ", ".join(chains))])
 
     def select(self, mask: npt.ArrayLike) -> Structure:
-        """The atoms of a boolean mask, or of these indices."""
+        """The atoms selected by a boolean mask or by indices."""
         chosen = np.asarray(mask)
         arrays = {name: getattr(self, name)[chosen] for name in _COLUMNS}
         return Structure(**arrays, model=self.model, models=self.models, path=self.path)
@@ -101,13 +101,13 @@ _COLUMNS = (
 def read_structure(path: PathLike, *, model: int | None = None, atom_selection: str = "all") -> Structure:
     """Reads the atoms of a PDB or mmCIF file (also ``.gz``, ``.bz2``).
 
-    Of a residue's alternates the one counts whose occupancies sum up to most. What the two kinds of file of one entry hold
-    is the same.
+    Of a residue's alternates, the one with the largest sum of occupancies is used. The PDB and the mmCIF file of an entry give
+    the same result.
 
     Args:
         path: The file.
         model: The model's number in the file; the first if not given.
-        atom_selection: Which atoms, in mdtraj's words; ``index``, ``resid`` and ``chainid`` count from 0 in the file.
+        atom_selection: Which atoms, in mdtraj's selection language; ``index``, ``resid`` and ``chainid`` count from 0 in the file.
 
     Raises:
         FileNotFoundError, OSError: the file can't be read.
@@ -129,14 +129,14 @@ def read_structure(path: PathLike, *, model: int | None = None, atom_selection: 
 
 @dataclass
 class DensityMap:
-    """A density with the place of its voxels. May be changed.
+    """A density map with the position of its voxels. May be changed.
 
     Attributes:
         values: ρ[z, y, x], float32 or float64.
         voxel_size: Å between voxels along x, y, z: float64 (3,).
         center_voxel: The origin in voxels along x, y, z: voxel i is at (i − ``center_voxel``) · ``voxel_size`` from it.
         center: The origin in the header's coordinates, x, y, z, Å.
-        axis_order: Which axis of the file was taken for which.
+        axis_order: The order of the file's axes.
         path: The file.
     """
 
@@ -175,19 +175,19 @@ def read_map(
 ) -> DensityMap:
     """Reads a density map from an MRC file (``.mrc``, ``.map``, ``.mrcs``, ``.ccp4``, also packed) or an array (``.npy``).
 
-    ``mapc, mapr, maps`` of the header are followed: the values are ρ[z, y, x]. What is odd about the file comes as warnings.
+    ``mapc, mapr, maps`` of the header are followed: the values are ρ[z, y, x]. Oddities of the file give warnings.
 
     Args:
         path: The file.
-        voxel_size: Å between voxels, one number or three (x, y, z), in place of the header's; arrays need it.
-        axis_order: ``"xyz"``: after the header's order, axis 0 is taken for x, as CryoLike takes maps.
+        voxel_size: Å between voxels, one number or three (x, y, z), instead of the header's; needed for arrays.
+        axis_order: ``"xyz"``: after applying the header's order, axis 0 is taken for x, as CryoLike does.
         center: The origin: ``"mean"``, the middle voxel ⌊n/2⌋; ``"none"``, that of the header's coordinates; or x, y, z in Å
             in these.
 
     Raises:
         FileNotFoundError, OSError: the file can't be read.
         FormatError: it is damaged, not three-dimensional, complex, or says no voxel size.
-        ValueError: a voxel is NaN, all are alike, or an argument is wrong.
+        ValueError: a voxel is NaN, all are equal, or an argument is wrong.
     """
     file = os.fsdecode(path)
     sides = None if voxel_size is None else three(voxel_size, "voxel_size")

@@ -22,11 +22,11 @@ Column = npt.NDArray[Any]
 class Table(Mapping[str, Column]):
     """Columns of equal length by name, in the order of the file.
 
-    Texts are arrays of ``str`` objects; numbers have types of NumPy's.
+    Texts are arrays of ``str`` objects; numbers have NumPy types.
 
     Attributes:
         name: The block's name; for a ``.cs`` file, its path.
-        is_loop: Whether a STAR block was written as a loop; else it holds keys with one value each.
+        is_loop: Whether a STAR block was written as a loop; otherwise it holds keys with one value each.
     """
 
     def __init__(self, name: str, columns: Sequence[tuple[str, Column]], is_loop: bool = True) -> None:
@@ -49,7 +49,7 @@ class Table(Mapping[str, Column]):
 
         Raises:
             KeyError: there is none.
-            FormatError: there are several; which of them counts, nobody can say.
+            FormatError: there are several, and it is unclear which one counts.
         """
         found = [column for known, column in self._columns if known == name]
         if not found:
@@ -101,7 +101,7 @@ class StarFile(Mapping[str, Table]):
 
         Raises:
             KeyError: there is none.
-            FormatError: there are several; which of them counts, nobody can say.
+            FormatError: there are several, and it is unclear which one counts.
         """
         found = [block for block in self.blocks if block.name == name]
         if not found:
@@ -128,7 +128,7 @@ def read_star(path: PathLike) -> StarFile:
     """Reads all blocks of a STAR file.
 
     A column of integers is int64 (uint64 where it must), of numbers float64, of anything else ``str`` objects; an empty
-    text and ``<NA>`` among numbers are NaN: what the Python package ``starfile`` makes of them. Key–value blocks are
+    text and ``<NA>`` among numbers are NaN, as in the Python package ``starfile``. Key–value blocks are
     tables of one row. Names are without the leading ``_``.
 
     Where ``starfile`` (0.5.13) guesses wrongly, it is not followed: ``#`` within a value belongs to the value, and a name
@@ -155,8 +155,8 @@ def read_cryosparc(path: PathLike, columns: Sequence[str] | None = None) -> Tabl
 
     Raises:
         FileNotFoundError, OSError: the file can't be read.
-        FormatError: it is no ``.cs`` file, is cut short, or has no such column.
-        TypeError: the columns are no list of names.
+        FormatError: it is not a ``.cs`` file, is cut short, or has no such column.
+        TypeError: the columns are not a list of names.
     """
     if isinstance(columns, (str, bytes)):
         raise TypeError(f"columns is {columns!r}, expected a list of names: [{columns!r}]")

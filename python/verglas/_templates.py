@@ -33,11 +33,11 @@ class TemplateSummary:
     Attributes:
         output: The output folder.
         n_structures: Structures whose templates are on disk; with a shard, its own.
-        n_structures_kept: Of these, structures that an earlier run had done.
+        n_structures_kept: Of these, structures from an earlier run.
         n_templates_each: Templates of one structure.
         n_templates: Templates on disk.
         n_templates_computed: Templates that this run computed.
-        shard: The part of the structures that was asked for, if not all: (k, n), k from 1.
+        shard: The part of the structures that was requested, if not all: (k, n), k from 1.
         list: The list, ``template_file_list.npy``, if all structures are done.
         n_pixels: Box side of the images that the templates are for.
         pixel_size_angstrom: Their pixel size.
@@ -45,9 +45,9 @@ class TemplateSummary:
         n_inplanes: Angles per shell.
         precision: ``single`` or ``double``.
         as_cryolike: Whether everything was done as CryoLike does it.
-        warnings: What there was to tell.
+        warnings: All warnings.
         bytes_written: Bytes written.
-        seconds: Time from the first to the last byte.
+        seconds: Time from the first byte to the last.
     """
 
     output: Path
@@ -102,7 +102,7 @@ def templates(
     plots: bool = True,
     **options: Unpack[TemplateJobOptions],
 ) -> TemplateSummary:
-    """Makes templates of structures: a folder of them, which CryoLike reads too; as ``verglas templates``.
+    """Makes a folder of templates of structures, which CryoLike can read, as ``verglas templates`` does.
 
     Args:
         inputs: Structures in order: PDB, mmCIF, MRC and NPY files, trajectories; densities (z, y, x) as arrays or CPU
@@ -121,7 +121,7 @@ def templates(
         FormatError: a file breaks its format's rules.
         ValueError: a setting is wrong, a structure can't be used, or the output folder is not empty.
         OSError: the system refused to read or write.
-        KeyboardInterrupt: Ctrl-C; structures that were done stay, and the folder can be resumed.
+        KeyboardInterrupt: Ctrl-C; finished structures stay, and the job can be resumed.
     """
     output = os.fsdecode(folder_output)
     job = TemplatePreparation(structure_inputs(inputs), _settings(params_input, plots, options), output)
@@ -137,7 +137,7 @@ def check_templates(
     params_input: object,
     **options: Unpack[TemplateJobOptions],
 ) -> Findings:
-    """Finds everything that would stop :func:`templates`, without writing anything; as ``verglas templates --check``.
+    """Finds everything that would stop :func:`templates`, without writing anything, as ``verglas templates --check`` does.
 
     Args:
         inputs: Structures, as there.
@@ -145,7 +145,7 @@ def check_templates(
         (options)
 
     Returns:
-        What is wrong and what must be told; ``n_images`` counts templates, ``n_stacks`` structures.
+        Errors, warnings and notes; ``n_images`` counts templates, ``n_stacks`` structures.
     """
     job = TemplatePreparation(structure_inputs(inputs), _settings(params_input, False, options))
     n_structures, n_templates = job.counts

@@ -1,4 +1,4 @@
-"""Is an output folder complete and unaltered?"""
+"""Checks that an output folder is complete and unaltered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._report import Findings, VerglasWarning
 
 
 def verify(folder: PathLike, *, threads: int | None = None, progress: Progress = None) -> Findings:
-    """Looks at an output folder: is everything there, whole and unaltered? As ``verglas verify``; nothing is written.
+    """Checks that an output folder is complete and unaltered, as ``verglas verify`` does; nothing is written.
 
     Every file is read from end to end and compared with the manifest and with the other files.
 
@@ -24,7 +24,7 @@ def verify(folder: PathLike, *, threads: int | None = None, progress: Progress =
             or comparisons of likelihoods.
 
     Returns:
-        What is wrong (``errors``) and what the folder is sound in spite of (``warnings``); ``n_images`` and ``n_stacks``
+        What is wrong (``errors``), and what is not (``warnings``); ``n_images`` and ``n_stacks``
         count what is sound: images and stacks; of templates, these and structures; of likelihoods, ``n_stacks`` alone, units.
 
     Raises:

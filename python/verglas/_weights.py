@@ -26,23 +26,23 @@ class Weights:
 
     Attributes:
         names: The structures, in the order of all arrays here; ``noise`` comes last, if it takes part.
-        structures: Their places in the list of templates, or in the matrix; ``None`` for ``noise``.
+        structures: Their places in the list of templates or in the matrix; ``None`` for ``noise``.
         weights: (structures,), each one's share of the images; they sum to 1.
-        intervals: (structures, 5), quantiles of the weights over the resamples: 2.5, 16, 50, 84 and 97.5 %; ``None`` where images
-            were not drawn anew.
+        intervals: (structures, 5), quantiles of the weights over the resamples: 2.5, 16, 50, 84 and 97.5 %; ``None`` if images
+            were not resampled.
         resamples: (resamples, structures), the weights of each resample.
-        images_best: (structures,), for how many images each has the largest likelihood.
+        images_best: (structures,), how many images each fits best.
         responsibility: (structures,), how many images each explains.
-        effective_number: exp(−Σ w ln w): how many structures of equal weights are as mixed as these.
+        effective_number: exp(−Σ w ln w): how many structures of equal weight would be equally mixed.
         effective_number_interval: (5,), its quantiles over the resamples, or ``None``.
         not_told_apart: Pairs of structures, by their places in ``names``, whose weights go against each other over the resamples, with
             the correlation (below −0.5). Their sum is better known than each of them.
-        n_images: Images that count.
+        n_images: Images used.
         n_one_hot: Images that belong to one structure alone (99.9 % or more).
         mean_log_likelihood: f, the mean over images of ln Σ_k w_k L_ik.
-        gap: f is at most so far below its maximum.
-        iterations: Passes over the images that it took.
-        warnings: What there was to tell.
+        gap: Upper bound on how far f is below its maximum.
+        iterations: Passes over the images.
+        warnings: All warnings.
     """
 
     names: tuple[str, ...]
@@ -79,31 +79,31 @@ def weights(
     threads: int | None = None,
     progress: Progress = None,
 ) -> Weights:
-    """Weighs structures against each other: how much of the data shows which; as ``verglas weights``, which writes files.
+    """Weighs structures: how much of the data shows each of them; as ``verglas weights`` does, but without writing files.
 
     The weights w maximise f(w) = mean_i ln Σ_k w_k L_ik, L_ik the likelihood of image i under structure k. ``gap`` proves it: no other weights
-    have an f that is larger by more.
+    have an f that is larger by more than this.
 
     Args:
         matrix: Log-likelihoods (natural logarithms): an array or tensor of two axes; or a path: of the output folder of ``verglas
             likelihood`` or CryoLike, or of a matrix (``.pt``, ``.npy``).
-        matrix_axes: Which axis of a matrix is which; if not given, images are those of which there are clearly more.
-        exclude: Structures that are left out, by their places.
-        images: Images that count: a mask over all, places of some, or a ``.npy`` with either; all if not given.
-        noise_column: Of a folder: whether images may show nothing, with the table's column ``log_likelihood_noise``.
-        temperature: What log-likelihoods are divided by.
+        matrix_axes: Order of a matrix's axes; by default, the clearly longer axis is that of the images.
+        exclude: Structures to leave out, by their places.
+        images: Images to use: a mask over all, places of some, or a ``.npy`` with either; by default all.
+        noise_column: For a folder: whether images may show no structure, by the table's column ``log_likelihood_noise``.
+        temperature: Divides the log-likelihoods.
         tolerance: The largest gap, 1e-12 to 0.1.
-        bootstrap: How often images are drawn anew, for intervals; 0 for none.
-        seed: By which these draws are known again; they do not depend on the number of threads.
-        names: Of a matrix in memory: what its structures are called.
-        noise: Of a matrix in memory: (images,), the log-likelihood of each image if it shows nothing; takes part as one more
+        bootstrap: How many times images are resampled, for intervals; 0 for none.
+        seed: Seed of the resamples, which do not depend on the number of threads.
+        names: For a matrix in memory: the names of its structures.
+        noise: For a matrix in memory: (images,), the log-likelihood of each image if it shows no structure; takes part as one more
             structure.
-        threads: Threads; as many as processors are allotted to the process if not given.
+        threads: Threads; by default as many as processors are allotted to the process.
         progress: ``True`` for a tqdm bar, or a function that is called with the resamples done and their total.
 
     Raises:
         FileNotFoundError, OSError: the path can't be read.
-        FormatError: a file is damaged or altered, or a log-likelihood is no finite number.
+        FormatError: a file is damaged or altered, or a log-likelihood is not a finite number.
         ValueError: a setting is wrong, or shapes don't fit.
         KeyboardInterrupt: Ctrl-C.
     """
@@ -111,9 +111,9 @@ def weights(
     source: Any = os.fsdecode(matrix) if isinstance(matrix, (str, bytes, os.PathLike)) else _matrix(matrix)
     for name, value in [("names", names), ("noise", noise)]:
         if is_path and value is not None:
-            raise ValueError(f"{name} is given, and is of matrices in memory: a folder or file says it itself")
+            raise ValueError(f"{name} is given, but is only for matrices in memory: a folder or file states it itself")
     if noise_column and not is_path:
-        raise ValueError("noise_column is of folders: give a matrix's with `noise`")
+        raise ValueError("noise_column is for folders: for a matrix, use `noise`")
     settings = {
         "matrix_axes": matrix_axes,
         "exclude": None if exclude is None else [count(place, "exclude") for place in exclude],

@@ -13,8 +13,8 @@
         stacks = verglas.dask.load("stacks")
         power = (abs(stacks.fourier) ** 2).mean(axis=(0, 2)).compute()
 
-Each task makes one shard, a part of the output; workers write into one folder that all of them see. The bytes are those
-of a run on one machine.
+Each task makes one shard, a part of the output; workers write into one folder that all of them see. The bytes are the same as
+those of a run on one machine.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ class ClusterSummary:
         output: The output folder.
         n_images: Images on disk.
         n_stacks: Stacks on disk.
-        n_stacks_kept: Of these, stacks that were there before, or that a task had made whose worker was lost.
-        n_images_skipped: Images that were left out, for they can't be read or normalised.
-        warnings: What there was to tell, each thing once.
+        n_stacks_kept: Of these, stacks from an earlier run, or from a task whose worker was lost.
+        n_images_skipped: Images that were left out because they can't be read or normalised.
+        warnings: All warnings, each once.
         seconds: Time from the first to the last task.
         shards: What each task did.
     """
@@ -113,8 +113,8 @@ def convert(
 ) -> ClusterSummary:
     """Converts a data set on the workers of a Dask cluster, one task per shard.
 
-    One task checks everything first; then each of the others makes a shard. A shard whose worker is lost is made by
-    another one, which keeps what is whole. So does a later call with the same arguments, whatever ended the first.
+    One task checks everything first; then each of the others makes a shard. If a worker is lost, another one makes its shard,
+    and keeps what is whole. So does a later call with the same arguments, however the first one ended.
 
     The workers must see the input and the output folder under the same paths, and run in the client's working directory.
     A task computes on one thread unless ``threads`` says otherwise: Dask gives a worker as many tasks at once as it has
@@ -124,23 +124,23 @@ def convert(
         client: The cluster's client.
         inputs: One STAR file that names its images, or several with ``images``; one ``.cs`` file, or two that belong
             together; a folder with ``job``.
-        folder_output: Folder to write to. Shards of the same plan that are there already are kept; another plan's are
+        folder_output: Folder to write to. Existing shards of the same plan are kept; those of another plan are
             refused.
-        params_input: The grids: a descriptor's path, our descriptor, or CryoLike's; ``None``: they are made from the data.
+        params_input: The grids: a descriptor's path, our descriptor, or CryoLike's; ``None``: made from the data.
         images: Image stacks that the rows of the STAR files describe in sequence.
         job: The number of a CryoSPARC job below the folder.
         image_dir: Folder in which image files are looked up by file name.
         batch_size: Images per stack.
         pixel_size: Å per pixel of the input images, one number or two (y, x); ``None`` or ≤ 0: not given.
         defocus_angle_is_degree: Whether the defocus angle is in degrees (with ``images`` only).
-        phase_shift_is_degree: The same of the phase shift.
-        downsample_factor: Integer factor that images are made smaller by; 1 or below: not at all.
+        phase_shift_is_degree: The same for the phase shift.
+        downsample_factor: Integer factor that images are downsampled by; 1 or below: not at all.
         downsample_type: ``"mean"``, ``"max"`` or ``"fourier"``.
         flag_plots: Whether to plot images and power spectra (``plots/``).
         (n_stacks_max)
         n_shards: How many shards; if not given, as many as an earlier call divided the folder into, else four for each
             thread of the cluster, but no more than there are stacks.
-        retries: How often a task is tried again that failed for a reason that may pass, such as a full disk.
+        retries: How many times to retry a task that failed for a reason that may pass, such as a full disk.
         (options)
 
     Returns:
@@ -152,7 +152,7 @@ def convert(
     """
     start = time.monotonic()
     if options.pop("shard", None) is not None:
-        raise ValueError("a shard is given, and each task makes one: n_shards says how many")
+        raise ValueError("a shard is given, but each task makes one: n_shards says how many")
     if n_shards is not None:
         n_shards = at_least_one(n_shards, "n_shards")
     retries = count(retries, "retries")
@@ -173,7 +173,7 @@ def convert(
     if settings["threads"] is None:
         settings["threads"] = 1
     source = _convert._any_input(_convert._paths(inputs), _convert._paths(images), job)
-    # Wrong words are told here, before anything is sent.
+    # Wrong arguments are reported here, before anything is sent.
     _convert._settings(params_input, shard=None, **settings)
     work = _Conversion(os.fsdecode(folder_output), os.getcwd(), source, params_input, settings)
 
@@ -282,8 +282,8 @@ class ClusterJobSummary:
     Attributes:
         output: The output folder.
         n_units: Structures, or structures against stacks, on disk.
-        n_units_kept: Of these, units that were there before, or that a task had made whose worker was lost.
-        warnings: What there was to tell, each thing once.
+        n_units_kept: Of these, units from an earlier run, or from a task whose worker was lost.
+        warnings: All warnings, each once.
         seconds: Time from the first to the last task.
         shards: What each task did.
     """
@@ -310,17 +310,17 @@ def templates(
 ) -> ClusterJobSummary:
     """Makes templates on the workers of a Dask cluster, one task per shard of the structures; as :func:`verglas.templates`.
 
-    What :func:`convert` says of workers, threads and lost ones holds here too.
+    What :func:`convert` says about workers, threads and lost workers also applies here.
 
     Args:
         client: The cluster's client.
         inputs: Structures in order, as there.
-        folder_output: Folder to write to. Shards of the same plan that are there already are kept; another plan's are refused.
+        folder_output: Folder to write to. Existing shards of the same plan are kept; those of another plan are refused.
         params_input: The grids, and what templates are made with, as there.
         plots: Whether the first templates and mean power are plotted (``plots/``).
         n_shards: How many shards; if not given, as many as an earlier call divided the folder into, else four for each thread of
             the cluster, but no more than there are structures.
-        retries: How often a task is tried again that failed for a reason that may pass, such as a full disk.
+        retries: How many times to retry a task that failed for a reason that may pass, such as a full disk.
         (options)
 
     Returns:
@@ -347,17 +347,17 @@ def likelihood(
 ) -> ClusterJobSummary:
     """Compares images with structures on the workers of a Dask cluster, one task per shard; as :func:`verglas.likelihood`.
 
-    What :func:`convert` says of workers, threads and lost ones holds here too. Each task holds the templates of one structure.
+    What :func:`convert` says about workers, threads and lost workers also applies here. Each task holds the templates of one structure.
 
     Args:
         client: The cluster's client.
         particles: Folder of converted stacks.
         templates: Folder of templates.
-        folder_output: Folder to write to. Shards of the same plan that are there already are kept; another plan's are refused.
+        folder_output: Folder to write to. Existing shards of the same plan are kept; those of another plan are refused.
         params_input: The grids and the viewing distance, as there.
         n_shards: How many shards; if not given, as many as an earlier call divided the folder into, else four for each thread of
             the cluster, but no more than there are units.
-        retries: How often a task is tried again that failed for a reason that may pass, such as a full disk.
+        retries: How many times to retry a task that failed for a reason that may pass, such as a full disk.
         (options)
 
     Returns:
@@ -371,10 +371,10 @@ def likelihood(
 
 
 def _job_options(options: Any) -> tuple[dict[str, Any], Any]:
-    """What each task is asked, and whom progress is told to."""
+    """The settings of each task, and where progress goes."""
     settings = dict(options)
     if settings.pop("shard") is not None:
-        raise ValueError("a shard is given, and each task makes one: n_shards says how many")
+        raise ValueError("a shard is given, but each task makes one: n_shards says how many")
     # A task resumes what is there, whatever is asked.
     if settings.pop("overwrite"):
         raise ValueError("overwrite is given: the shards of one plan share the folder")
@@ -402,7 +402,7 @@ def _run_job(client: Client, work: Work, n_shards: int | None, retries: int, pro
 
 
 def _sendable(params_input: object) -> object:
-    """Workers need not know CryoLike."""
+    """Workers don't need CryoLike."""
     if params_input is None or isinstance(params_input, (str, bytes, os.PathLike, ImageDescriptor)):
         return params_input
     return ImageDescriptor._of(native_descriptor(params_input))

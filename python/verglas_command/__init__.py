@@ -15,7 +15,7 @@ def _native() -> ModuleType:
     package = find_spec("verglas")
     found = package and PathFinder.find_spec("_native", package.submodule_search_locations)
     if not found or not found.loader:
-        raise ImportError("the package verglas is not whole: it lacks its native module; install it anew")
+        raise ImportError("the package verglas is incomplete: its native module is missing; reinstall it")
     module = module_from_spec(found)
     found.loader.exec_module(module)
     return module

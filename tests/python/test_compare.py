@@ -178,7 +178,7 @@ def test_what_does_not_fit_is_told(case):
     refused("2 weights for 3 templates", images, templates, weights_viewing=[1, 2])
     refused("ctf is float64 of shape", images, templates, contrast[:2])
     refused(r"displacements have shape \(3,\), expected \(2, D\)", images, templates, None, [1, 2, 3])
-    refused("an array of templates has none of its own", images, templates, descriptor=None)
+    refused("an array of templates doesn't have one", images, templates, descriptor=None)
     bad = images.copy()
     bad[2, 3, 4] = np.nan
     refused("image 2: shell 3, in-plane 4 is not a finite number", bad, templates)

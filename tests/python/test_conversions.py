@@ -202,7 +202,7 @@ def test_angles_in_radians(layouts, descriptor, tmp_path, quiet):
 def test_one_pair_need_not_be_a_list(layouts, descriptor, tmp_path, quiet):
     data = layouts["star-pairs"][1]
     paired(descriptor, data.stacks[0], str(data.metadata[0]), tmp_path / "a")
-    with pytest.raises(ValueError, match="1 .star files and 2 image files, expected as many of both"):
+    with pytest.raises(ValueError, match="1 .star files and 2 image files, expected equal numbers"):
         paired(descriptor, data.stacks, data.metadata[:1], tmp_path / "b")
     with pytest.raises(ValueError, match="0 .star files and 0 image files"):
         paired(descriptor, [], [], tmp_path / "b")
@@ -615,7 +615,7 @@ def test_what_was_interrupted_is_finished(layouts, descriptor, tmp_path, quiet):
     summary = indexed_star(descriptor, star, progress=lambda done, total: told.append(done), **arguments)
     assert data_files(tmp_path / "out") == data_files(tmp_path / "whole") and verglas.verify(tmp_path / "out").ok
     assert (summary.n_stacks, summary.n_stacks_kept, summary.n_images_computed) == (10, 8, 8) and told[-1] == N
-    with pytest.raises(ValueError, match="the run there was asked for something else"):
+    with pytest.raises(ValueError, match="the run there was run with other settings"):
         indexed_star(descriptor, star, contrast="invert", **arguments)
 
 

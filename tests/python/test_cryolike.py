@@ -145,7 +145,7 @@ def test_wrong_arguments(golden, tmp_path):
     templates, particles = golden / "cryolike/templates_gaussian", golden / "cryolike/particles"
     with pytest.raises(NotImplementedError):
         verglas.configure_likelihood_files(templates, particles, tmp_path, return_likelihood_optimal_pose_physical=True)
-    with pytest.raises(FileNotFoundError, match="2 files of 3 stacks are not there\n  .*particles_fourier_stack_000002.pt"):
+    with pytest.raises(FileNotFoundError, match="2 files of 3 stacks are missing\n  .*particles_fourier_stack_000002.pt"):
         verglas.configure_likelihood_files(templates, particles, tmp_path, 3)
     files = verglas.configure_likelihood_files(templates, particles, tmp_path)
     with pytest.raises(TypeError, match="displacer is .*, expected what verglas.configure_displacement gives"):
@@ -216,9 +216,9 @@ def test_matrices_are_stitched(golden, tmp_path):
         assert np.array_equal(map_tensor(path), expected)
     for path in written:
         path.unlink()
-    with pytest.raises(FileNotFoundError, match="2 files of results are not there\n  .*stack_000002.pt"):
+    with pytest.raises(FileNotFoundError, match="2 files of results are missing\n  .*stack_000002.pt"):
         verglas.stitch_log_likelihood_matrices(2, 3, tmp_path, opt=True)
-    with pytest.raises(ValueError, match="nothing is asked for"):
+    with pytest.raises(ValueError, match="nothing is requested"):
         verglas.stitch_log_likelihood_matrices(2, 2, tmp_path)
     with pytest.raises(NotImplementedError):
         verglas.stitch_log_likelihood_matrices(2, 2, tmp_path, phys=True)

@@ -110,7 +110,7 @@ def test_what_is_wrong_is_told_as_without_a_cluster(client, data, tmp_path):
     # A plan that differs is refused by the workers, and no task is tried again for it.
     convert(client, data, tmp_path / "stacks", n_shards=2)
     before = files(tmp_path / "stacks")
-    with pytest.raises(ValueError, match="cannot go on"), warnings.catch_warnings():
+    with pytest.raises(ValueError, match="cannot resume"), warnings.catch_warnings():
         warnings.simplefilter("ignore", verglas.VerglasWarning)
         vdask.convert(client, data / "data/particles.star", tmp_path / "stacks", batch_size=30)
     # The other task is refused too, a moment later.

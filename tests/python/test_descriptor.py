@@ -117,7 +117,7 @@ def test_files(descriptor, tmp_path):
     path = tmp_path / "parameters.npz"
     descriptor.save(path)
     assert ImageDescriptor.load(path) == descriptor == ImageDescriptor.load(bytes(path))
-    with pytest.raises(ValueError, match="is there already\nhint: "):
+    with pytest.raises(ValueError, match="already exists\nhint: "):
         descriptor.save(str(path))
     descriptor.save(path, overwrite=True)
     with np.load(path, allow_pickle=False) as archive:

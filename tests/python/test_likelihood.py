@@ -139,7 +139,7 @@ def test_damaged_tables_are_told_where(made, tmp_path):
     assert results["why"].tolist() == ["blank", ""] and results["much"].tolist() == [1.5, 2.0]
     assert np.isnan(results["template"][0]) and results["template"][1] >= 0 and np.isnan(results["log_likelihood_optimal"][0])
     (tmp_path / "results.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(verglas.FormatError, match="is no table of likelihoods"):
+    with pytest.raises(verglas.FormatError, match="is not a table of likelihoods"):
         verglas.read_results(tmp_path)
 
 

@@ -95,6 +95,23 @@ def test_the_version_is_one():
     assert f"\n## {VERSION} (" in (PROJECT / "CHANGELOG.md").read_text()
 
 
+def test_the_links_of_the_readme_work_everywhere():
+    """PyPI shows the README, too: links and pictures are absolute, and those into the repository lead to files that exist."""
+    text = (PROJECT / "README.md").read_text()
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert len(links) > 30
+    homes = [f"https://github.com/verglas-cryoem/verglas/{kind}/main/" for kind in ("blob", "tree")]
+    homes.append("https://raw.githubusercontent.com/verglas-cryoem/verglas/main/")
+    for link in links:
+        assert link.startswith("https://"), link
+        for home in homes:
+            if link.startswith(home):
+                path, _, place = link.removeprefix(home).partition("#")
+                assert (PROJECT / path).exists(), link
+                heads = re.findall(r"^#+ (.*)$", (PROJECT / path).read_text(), re.M) if place else []
+                assert not place or place in [re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads], link
+
+
 @pytest.fixture(scope="module")
 def wheel():
     """The wheel that scripts/test has built and installed."""

@@ -263,7 +263,7 @@ def test_pixels_that_are_not_what_the_mode_says(stacks, tmp_path):
     right = mrcfile.read(stacks["float32"])
     header = stacks["float32"].read_bytes()[:1024]
     (tmp_path / "wide.mrcs").write_bytes(header + right.astype("<f8").tobytes())
-    with pytest.raises(verglas.FormatError, match="exactly 8 bytes a pixel"):
+    with pytest.raises(verglas.FormatError, match="exactly 8 bytes per pixel"):
         verglas.read_mrc(tmp_path / "wide.mrcs")
     np.testing.assert_array_equal(verglas.read_mrc(tmp_path / "wide.mrcs", pixel_type="float64")[:], right)
     integers = np.arange(right.size, dtype="<i4").reshape(right.shape) - 7

@@ -129,7 +129,7 @@ def test_saved_and_loaded(tmp_path, descriptor):
     for name in ("norms", "center", *verglas.ViewingAngles._fields):
         holder, other = (t if hasattr(t, name) else t.viewing_angles for t in (loaded, templates))
         assert np.array_equal(getattr(holder, name), getattr(other, name)), name
-    with pytest.raises(ValueError, match="is there already"):
+    with pytest.raises(ValueError, match="already exists"):
         templates.save(tmp_path / "t.pt")
     templates.save(tmp_path / "t.pt", overwrite=True)
     # The command makes the same files.
@@ -188,7 +188,7 @@ def test_what_is_wrong_is_told_in_pythons_words(tmp_path, descriptor):
         verglas.templates(path, tmp_path / "out", descriptor, protein_residue_model=False)
     with pytest.raises(ValueError, match="`atom_selection`"):
         verglas.make_templates(path, descriptor, atom_selection="name XX")
-    with pytest.raises(FileNotFoundError, match="2 of 3 files are not there"):
+    with pytest.raises(FileNotFoundError, match="2 of 3 files do not exist"):
         verglas.templates([path, tmp_path / "b.pdb", tmp_path / "c.mrc"], tmp_path / "out", descriptor)
     with pytest.raises(ValueError, match="voxel_size is .*, expected three numbers"):
         verglas.make_templates(path, descriptor, voxel_size=(1, 2))

@@ -129,7 +129,7 @@ def test_what_is_wrong_is_said():
         ({"images": np.ones(3, bool)}, "a mask of 3 values, there are 300 images"),
         ({"noise": np.zeros(4)}, "4 values of noise, expected one for each of the 300 images"),
         ({"names": ["a"]}, "has 3 structures, 1 are named"),
-        ({"noise_column": True}, "noise_column is of folders"),
+        ({"noise_column": True}, "noise_column is for folders"),
         ({"matrix_axes": "both"}, "matrix_axes is `both`, expected `images-structures` or `structures-images`"),
     ]:
         with pytest.raises(ValueError, match=text), warnings.catch_warnings():

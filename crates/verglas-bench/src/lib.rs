@@ -22,7 +22,7 @@ use verglas_fourier::grid::Precision;
 use verglas_fourier::polar::Real;
 use whole_run::WholeRun;
 
-/// What was measured; times per image are wall times with all threads at work.
+/// The results; times per image are wall times with all threads at work.
 #[derive(Debug, Clone, Serialize)]
 pub struct BenchReport {
     /// The version that was measured.
@@ -39,7 +39,7 @@ pub struct BenchReport {
     pub n_inplanes: usize,
     /// The transform with normalisation, float32 pixels to finished stack values in memory, ms.
     pub transform_ms_per_image: f64,
-    /// Each step alone, in the order in which an image meets them.
+    /// Each step alone, in the order of the work on an image.
     pub steps: Vec<StepReport>,
     /// Images of the whole run.
     pub run_images: usize,
@@ -75,7 +75,7 @@ pub struct StepReport {
     pub over_bare_loop: f64,
 }
 
-/// Bytes that a whole run writes unless told otherwise, about.
+/// Approximate number of bytes that a whole run writes by default.
 pub const DEFAULT_RUN_BYTES: usize = 1 << 30;
 
 /// Measures everything; the whole run works in a temporary folder below `folder`, of which nothing is left.
@@ -129,7 +129,7 @@ where
     })
 }
 
-/// The most memory that this process has had in use, MiB; 0 where the system does not tell.
+/// The peak memory of this process, MiB; 0 if the system does not say.
 fn peak_memory_mib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));

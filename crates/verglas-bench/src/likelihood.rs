@@ -17,7 +17,7 @@ use verglas_likelihood::{Contrast, ImageSet, LikelihoodError, TemplateSet};
 use super::likelihood_data::{Data, Images, PIXEL_ANGSTROM};
 use super::settings::unless_stopped;
 
-/// What to measure of templates and likelihoods.
+/// The settings for measuring templates and likelihoods.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LikelihoodBenchSettings {
     /// Box sides, pixels, in the order in which they are measured.
@@ -28,13 +28,13 @@ pub struct LikelihoodBenchSettings {
     pub n_threads: usize,
 }
 
-/// The box sides that are measured unless told otherwise.
+/// The default box sides.
 pub const DEFAULT_BOXES: [usize; 2] = [64, 128];
 
 /// The smallest box that is measured: what is compared in smaller ones says nothing.
 pub const LEAST_BOX: usize = 16;
 
-/// What was measured; times are wall times with all threads at work.
+/// The results; times are wall times with all threads at work.
 #[derive(Debug, Clone, Serialize)]
 pub struct LikelihoodBenchReport {
     /// The version that was measured.
@@ -52,7 +52,7 @@ pub struct LikelihoodBenchReport {
     pub boxes: Vec<BoxReport>,
 }
 
-/// What was measured at one box side.
+/// The results for one box side.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BoxReport {
     /// Box side, pixels.
@@ -83,7 +83,7 @@ pub struct BoxReport {
     pub pairs_per_second_integrated: f64,
     /// To prepare the templates for comparisons, s, once for all images; not within the pairs' time.
     pub prepare_seconds: f64,
-    /// Images whose best template is the one that they were made of.
+    /// Images whose best template is the one that they were made from.
     pub n_right: usize,
 }
 
@@ -93,7 +93,7 @@ const COMPARE_SECONDS: f64 = 5.0;
 const TEMPLATE_SECONDS: f64 = 0.5;
 /// Templates that images are compared with: they need as many radial functions as thousands would.
 const N_TEMPLATES: usize = 32;
-/// Images that tell how many there is time for.
+/// Images for estimating how many there is time for.
 const FEW_IMAGES: usize = 48;
 const MOST_IMAGES: usize = 512;
 /// Images and templates that are held at once, at most.
@@ -131,23 +131,23 @@ fn measure<T: SearchReal + SliceReal>(n_pixels: usize, n_threads: usize, stop: &
     let (prepare_map, map_ms) = time_templates::<T>(&data, data.map(), n_threads, stop)?;
 
     let (templates, weights) = data.templates::<T>(N_TEMPLATES, n_threads)?;
-    let set = TemplateSet::new(data.geometry(), &templates, &weights).map_err(told)?;
+    let set = TemplateSet::new(data.geometry(), &templates, &weights).map_err(as_error)?;
     let reach = n_pixels as f64 / 16.0;
-    let displacements = Displacements::new(reach, PIXEL_ANGSTROM, 16, 16).map_err(told)?;
+    let displacements = Displacements::new(reach, PIXEL_ANGSTROM, 16, 16).map_err(as_error)?;
     let n_pairs = |images: &Images<T>| (images.len() * N_TEMPLATES * displacements.len()) as f64;
     let search = |integrated: bool| {
         let settings = ComparisonSettings { integrated, n_threads, ..ComparisonSettings::default() };
         let start = Instant::now();
-        let search = Search::new(data.geometry(), set, &displacements, settings).map_err(told)?;
+        let search = Search::new(data.geometry(), set, &displacements, settings).map_err(as_error)?;
         Ok::<_, Error>((search, start.elapsed().as_secs_f64()))
     };
     let compare = |search: &Search<'_, T>, images: &Images<T>| {
         let contrast = Contrast::Parameters(&images.transfers, ContrastFormula::Right);
-        let set = ImageSet::new(data.geometry(), &images.values, contrast).map_err(told)?;
+        let set = ImageSet::new(data.geometry(), &images.values, contrast).map_err(as_error)?;
         let start = Instant::now();
         let comparison = match search.compare_watched(&set, &|_| !stop.load(Ordering::Relaxed)) {
             Err(LikelihoodError::Stopped) => return unless_stopped(stop).map(|()| (0, f64::NAN)),
-            other => other.map_err(told)?,
+            other => other.map_err(as_error)?,
         };
         let seconds = start.elapsed().as_secs_f64();
         let is_right = |(image, result): (usize, &verglas_likelihood::ImageResult)| {
@@ -197,27 +197,28 @@ fn time_templates<T: SliceReal>(
     stop: &StopFlag,
 ) -> Result<(f64, f64)> {
     unless_stopped(stop)?;
-    let told = |error: verglas_fourier::slices::SliceError| Error::value(error.to_string());
+    let as_error = |error: verglas_fourier::slices::SliceError| Error::value(error.to_string());
     let settings = SliceSettings { n_threads, ..SliceSettings::default() };
     let start = Instant::now();
-    let plan = SlicePlan::<T>::new(structure, data.geometry().grid(), data.box_angstrom(), &settings).map_err(told)?;
+    let plan =
+        SlicePlan::<T>::new(structure, data.geometry().grid(), data.box_angstrom(), &settings).map_err(as_error)?;
     let prepare_ms = start.elapsed().as_secs_f64() * 1e3;
     let n = (MOST_BYTES / 2 / (plan.slice_len() * size_of::<Complex<T>>())).clamp(16, 256);
     let rotations = data.rotations(n);
     let mut values = vec![Complex::<T>::default(); n * plan.slice_len()];
     let mut norms = vec![0.0; n];
     // The first ones fetch tables and pages.
-    plan.compute(&rotations, &mut values, &mut norms).map_err(told)?;
+    plan.compute(&rotations, &mut values, &mut norms).map_err(as_error)?;
     let (start, mut n_made) = (Instant::now(), 0);
     while start.elapsed().as_secs_f64() < TEMPLATE_SECONDS {
         unless_stopped(stop)?;
-        plan.compute(&rotations, &mut values, &mut norms).map_err(told)?;
+        plan.compute(&rotations, &mut values, &mut norms).map_err(as_error)?;
         n_made += n;
     }
     Ok((prepare_ms, start.elapsed().as_secs_f64() * 1e3 / n_made.max(1) as f64))
 }
 
-fn told(error: LikelihoodError) -> Error {
+fn as_error(error: LikelihoodError) -> Error {
     Error::value(error.to_string())
 }
 
@@ -233,7 +234,7 @@ mod tests {
             let one = &report.last;
             assert_eq!((one.n_pixels, one.n_shells, one.n_inplanes), (32, 33, 64));
             assert_eq!((one.n_templates, one.n_displacements), (32, 257));
-            // Made with much signal: all but a few by chance find the view that they were made of.
+            // Made with a strong signal: all but a few, by chance, find the view that they were made from.
             assert!(10 * one.n_right >= 8 * one.n_images, "{} of {}", one.n_right, one.n_images);
             let numbers =
                 [one.template_ms, one.template_ms_from_map, one.pairs_per_second, one.pairs_per_second_integrated];

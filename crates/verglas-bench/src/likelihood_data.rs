@@ -20,7 +20,8 @@ use verglas_likelihood::{Geometry, Real};
 
 /// Side of a pixel and of a voxel.
 pub(super) const PIXEL_ANGSTROM: f64 = 1.5;
-/// Gaussian beads of the structure: so many at 128 pixels, as many to a volume at others, but no fewer than the least.
+/// Gaussian beads of the structure: this many at 128 pixels, the same number per volume at others, but no fewer than
+/// the minimum.
 const N_BEADS: f64 = 600.0;
 const LEAST_BEADS: usize = 24;
 /// Their standard deviation.
@@ -66,12 +67,12 @@ impl<T> Images<T> {
 impl Data {
     /// On the default grid: N + 1 shells of 2N angles.
     pub(super) fn new(n_pixels: usize) -> Result<Self> {
-        let told = |error: &dyn std::fmt::Display| Error::value(error.to_string());
+        let as_error = |error: &dyn std::fmt::Display| Error::value(error.to_string());
         let radius_max = n_pixels as f64 / 4.0;
-        let grid = PolarGrid::new(radius_max, 0.25, 2 * n_pixels).map_err(|error| told(&error))?;
+        let grid = PolarGrid::new(radius_max, 0.25, 2 * n_pixels).map_err(|error| as_error(&error))?;
         let box_angstrom = n_pixels as f64 * PIXEL_ANGSTROM;
-        let geometry = Geometry::new(grid, box_angstrom).map_err(|error| told(&error))?;
-        let views = Views::new(1.0 / (4.0 * PI)).map_err(|error| told(&error))?;
+        let geometry = Geometry::new(grid, box_angstrom).map_err(|error| as_error(&error))?;
+        let views = Views::new(1.0 / (4.0 * PI)).map_err(|error| as_error(&error))?;
         let mut random = Xoshiro256PlusPlus::seed_from_u64(SEED);
         let extent = EXTENT * box_angstrom;
         let mut positions_angstrom = Vec::new();
@@ -161,11 +162,12 @@ impl Data {
         n: usize,
         n_threads: usize,
     ) -> Result<(Vec<Complex<T>>, Vec<f64>)> {
-        let told = |error: verglas_fourier::slices::SliceError| Error::value(error.to_string());
+        let as_error = |error: verglas_fourier::slices::SliceError| Error::value(error.to_string());
         let settings = SliceSettings { n_threads, ..SliceSettings::default() };
-        let plan = SlicePlan::new(self.beads(), self.geometry.grid(), self.box_angstrom(), &settings).map_err(told)?;
+        let plan =
+            SlicePlan::new(self.beads(), self.geometry.grid(), self.box_angstrom(), &settings).map_err(as_error)?;
         let mut values = vec![Complex::default(); n * plan.slice_len()];
-        plan.compute(&self.rotations(n), &mut values, &mut vec![0.0; n]).map_err(told)?;
+        plan.compute(&self.rotations(n), &mut values, &mut vec![0.0; n]).map_err(as_error)?;
         Ok((values, self.chosen(n).map(|view| self.views.weight[view]).collect()))
     }
 

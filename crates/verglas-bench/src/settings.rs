@@ -1,4 +1,4 @@
-//! What is measured, and what all measurements share.
+//! The settings, and what all measurements share.
 
 use std::sync::atomic::Ordering;
 

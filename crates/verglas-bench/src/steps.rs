@@ -20,11 +20,11 @@ const N_IMAGES: usize = 8;
 /// Times that files are written.
 const N_WRITES: usize = 3;
 
-/// What a step takes.
+/// The cost of a step.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timing {
     pub(super) ms_per_image: f64,
-    /// What it produces of an image, or goes through.
+    /// Bytes that it produces per image, or reads.
     pub(super) bytes_per_image: usize,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    /// Names and timings as an image meets them.
+    /// Names and timings in the order of the work on an image.
     pub(super) fn in_order(&self) -> impl Iterator<Item = (&'static str, Timing)> {
         [
             ("read", self.read),

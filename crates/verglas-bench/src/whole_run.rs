@@ -33,7 +33,7 @@ pub(super) struct WholeRun {
     n_images: usize,
 }
 
-/// What a whole run takes; medians of [`N_RUNS`] pairs.
+/// The cost of a whole run; medians of [`N_RUNS`] pairs.
 pub(super) struct Measured {
     pub(super) bytes_written: u64,
     pub(super) seconds: f64,
@@ -170,7 +170,7 @@ impl WholeRun {
             bytes_written = summary.bytes_written;
             let _ = fs::remove_dir_all(&output);
             let bare = bare_loop(&self.stack_files, bytes_written, &self.folder.path().join("bare"))
-                .map_err(|error| Error::io("cannot write beside the simulated data", &error))?;
+                .map_err(|error| Error::io("cannot write next to the simulated data", &error))?;
             pairs.push((seconds, bare));
             unless_stopped(stop)?;
         }

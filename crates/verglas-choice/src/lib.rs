@@ -1,7 +1,7 @@
 //! Options that are one of a few: their names, what they mean, and how they are read, defined once.
 //!
 //! [`choice!`] makes the type; the command's and Python's values, their help and their messages come from it.
-//! A crate of its own, for the crates below all others have such options too, and change with nothing else.
+//! A crate of its own, because the crates below all others have such options too, and it rarely changes.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ pub use serde;
 
 /// One of a few, each with a name; made by [`choice!`].
 pub trait Choice: Copy + Eq + fmt::Debug + Send + Sync + 'static {
-    /// What is chosen, as a noun: `contrast`.
+    /// The name of the option, as a noun: `contrast`.
     const WHAT: &'static str;
     /// All there are.
     const ALL: &'static [Self];
@@ -18,7 +18,7 @@ pub trait Choice: Copy + Eq + fmt::Debug + Send + Sync + 'static {
     /// The name on the command line, in Python, and in files.
     fn name(self) -> &'static str;
 
-    /// What it means, in one line without a final stop.
+    /// Its meaning, in one line without a final stop.
     fn help(self) -> &'static str;
 
     /// The one that has this name.
@@ -42,7 +42,7 @@ pub trait Choice: Copy + Eq + fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// A name that stands for nothing: ``contrast is `x`, expected `as-stored`, `blob-sign` or `invert` ``.
+/// An unknown name: ``contrast is `x`, expected `as-stored`, `blob-sign` or `invert` ``.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownName {
     what: String,

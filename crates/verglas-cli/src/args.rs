@@ -24,7 +24,7 @@ Examples:
   verglas convert J24_particles.cs J24_passthrough_particles.cs -o stacks
   verglas report stacks
 
-`verglas COMMAND --help` has more of each command; the guides are in docs/.";
+`verglas COMMAND --help` says more about each command; the guides are in docs/.";
 
 /// Converts cryo-EM particle stacks into the polar Fourier stacks that CryoLike scores
 #[derive(Debug, Parser)]
@@ -48,11 +48,11 @@ pub enum Command {
     Templates(Box<crate::templates::TemplatesArguments>),
     /// Compare images with templates: best poses and log-likelihoods of each structure
     Likelihood(Box<crate::likelihood::LikelihoodArguments>),
-    /// Weigh structures against each other: how much of the data shows which, with intervals
+    /// Weigh structures: how much of the data shows each of them, with intervals
     Weights(Box<crate::weights::WeightsArguments>),
-    /// Show the progress of a running conversion: stacks done, rate, time left, of all shards together
+    /// Show the progress of a running conversion: stacks done, rate, time left, over all shards
     Status(StatusArguments),
-    /// Is this output folder complete and unaltered?
+    /// Check that an output folder is complete and unaltered
     Verify(VerifyArguments),
     /// Show what is in a file: STAR, .cs, MRC, descriptor, stack (.npz, .pt), .npy
     Inspect(InspectArguments),
@@ -64,7 +64,7 @@ pub enum Command {
     Simulate(SimulateArguments),
     /// Measure how fast this machine is: each step, and a whole run
     Bench(BenchArguments),
-    /// Simulate, convert, verify, report: the whole thing on one line
+    /// Simulate, convert, verify and report, all in one go
     Demo(DemoArguments),
     /// Print completions for a shell
     Completions(CompletionsArguments),

@@ -24,19 +24,19 @@ Examples:
   verglas bench --likelihood
   verglas bench --likelihood --n-pixels 200 --json
 
-With --likelihood, data are made in memory: Gaussian beads, 600 at 128 px and as many to a volume at others; a map of them of N
-voxels along each axis; images with noise and a contrast transfer each; the default grid of N + 1 shells and 2N angles; 257
-displacements up to N/16 pixels. `template_ms` is the time of one template from the beads, all threads at work;
+With --likelihood, data are made in memory: Gaussian beads, 600 at 128 px and at the same density otherwise; a map of
+them, N voxels along each axis; images with noise and a contrast transfer each; the default grid of N + 1 shells and 2N
+angles; 257 displacements up to N/16 pixels. `template_ms` is the time for one template from the beads, with all threads at work;
 `pairs_per_second` counts image × template × displacement, each with all 2N rotations, for the best pose of each image,
 `pairs_per_second_integrated` with the integrated likelihood.";
 
-/// Box side of conversions unless told otherwise.
+/// Default box side for conversions.
 const DEFAULT_N_PIXELS: usize = 256;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct BenchArguments {
-    /// Templates and likelihoods, in place of conversions
+    /// Measure templates and likelihoods instead of conversions
     #[arg(long, conflicts_with = "folder")]
     pub likelihood: bool,
     /// Box side, pixels [default: 256; with --likelihood 64, then 128]
@@ -48,15 +48,15 @@ pub struct BenchArguments {
     /// Threads [default: all processors allotted to the process]
     #[arg(short = 'j', long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// Where the whole run writes; a disk to be measured [default: the system's folder for temporary files]
+    /// Folder that the whole run writes to, on the disk to be measured [default: the system's folder for temporary files]
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
-/// Measures and prints.
+/// Measures, and prints the results.
 pub fn run(arguments: &BenchArguments) -> Result<(), Failure> {
     let n_threads = arguments.threads.map_or(ConvertSettings::default().n_threads, usize::from);
     let n_pixels = arguments.n_pixels.map(usize::from);
@@ -122,7 +122,7 @@ fn describe_likelihood(report: &LikelihoodBenchReport) -> String {
     lines.join("\n")
 }
 
-/// What was compared at one box, and what is done once.
+/// What was compared at one box, and what is done only once.
 fn conditions(one: &BoxReport) -> String {
     format!(
         "{} px: {} of {} against {} at {}, all {} rotations; prepared once: beads in {:.0} ms, map in {:.0} ms, templates for \

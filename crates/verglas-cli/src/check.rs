@@ -21,12 +21,12 @@ Examples:
 pub struct CheckArguments {
     #[command(flatten)]
     pub input: InputArguments,
-    /// Look at every pixel too, not at metadata and headers only
+    /// Check every pixel too, not only metadata and headers
     #[arg(long)]
     pub deep: bool,
 }
 
-/// Checks and tells; fails when something is wrong.
+/// Checks and reports; fails when something is wrong.
 pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Result<(), Failure> {
     let input = input(&arguments.input.input, &arguments.input.images)?;
     let settings = settings(&arguments.input);
@@ -46,7 +46,7 @@ pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Resul
         text.push_str(&format!("; {}", counted(n_warnings, "warning")));
     }
     if !arguments.deep {
-        text.push_str("\npixels were not looked at; --deep does");
+        text.push_str("\npixels were not checked; --deep checks them");
     }
     messages.summary(&text, || {
         json!({
@@ -59,7 +59,7 @@ pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Resul
     Ok(())
 }
 
-/// Also looks at the pixels if `deep` says so; returns how many warnings came of that.
+/// Also checks the pixels if `deep` says so; returns how many warnings that gave.
 fn check(
     deep: bool,
     prepare: impl FnOnce() -> Result<Conversion>,

@@ -1,4 +1,4 @@
-//! `verglas completions` and `verglas man`: both from the definitions that the command line itself is read by.
+//! `verglas completions` and `verglas man`: both made from the definitions that parse the command line.
 
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = COMPLETIONS_EXAMPLES)]
 pub struct CompletionsArguments {
-    /// The shell
+    /// Shell to print completions for
     #[arg(value_enum, value_name = "SHELL")]
     pub shell: Shell,
 }
@@ -31,10 +31,10 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = MAN_EXAMPLES)]
 pub struct ManArguments {
-    /// Folder to write to; it is made if it is not there
+    /// Folder to write to; made if it does not exist
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
-    /// Replace the pages that are there
+    /// Replace existing pages
     #[arg(long)]
     pub overwrite: bool,
 }
@@ -44,7 +44,7 @@ pub fn print_completions(arguments: &CompletionsArguments, mut command: Command)
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "verglas", &mut script);
     match std::io::stdout().lock().write_all(&script) {
-        // A reader that has gone away is no error.
+        // A reader that has gone away is not an error.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::io("cannot write the completions", &error)),
         _ => Ok(()),
     }
@@ -63,7 +63,7 @@ pub fn write_manual(arguments: &ManArguments, command: Command, messages: Messag
     if !arguments.overwrite
         && let Some(page) = pages(&command).map(|name| folder.join(name)).find(|page| page.symlink_metadata().is_ok())
     {
-        return Err(Error::value(format!("`{}` is there already", page.display()))
+        return Err(Error::value(format!("`{}` already exists", page.display()))
             .with_hint("choose another folder, or replace the pages with --overwrite"));
     }
     std::fs::create_dir_all(folder)

@@ -22,30 +22,30 @@ use crate::numbers::short;
 use crate::signals::Signals;
 use crate::values::{bytes, choice, positive, shard};
 
-/// What is read, and how it is meant.
+/// What to read, and how to interpret it.
 #[derive(Debug, Args)]
 pub struct InputArguments {
     /// One .star file that names its images, or several with --images; one .cs file, or two that belong together; a
     /// folder with --job
     #[arg(required = true, value_name = "INPUT")]
     pub input: Vec<PathBuf>,
-    /// Descriptor file with the grids; without it they are made from the data
+    /// Descriptor file with the grids; without it, they are made from the data
     #[arg(short, long, value_name = "FILE.npz", help_heading = "Grids",
           conflicts_with_all = ["precision", "resolution_factor", "n_inplanes"])]
     pub descriptor: Option<PathBuf>,
     #[command(flatten)]
     pub images: ImageArguments,
-    /// From which axis the defocus angle is written; `rows` makes CryoLike's CTF right for astigmatic images
+    /// Axis that the written defocus angle is measured from; `rows` makes CryoLike's CTF right for astigmatic images
     #[arg(long, value_parser = choice::<DefocusAngleAxis>(), default_value_t, value_name = "AXIS", help_heading = "Metadata")]
     pub defocus_angle_axis: DefocusAngleAxis,
-    /// Stop after so many stacks
+    /// Stop after this many stacks
     #[arg(long, value_name = "N", help_heading = "Stacks")]
     pub max_stacks: Option<NonZeroUsize>,
     /// Leave out images that are missing, cut off or can't be normalised, list them in DIR/skipped.star, and end with
     /// exit code 3
     #[arg(long, help_heading = "Stacks")]
     pub skip_unreadable: bool,
-    /// Threads [default: all processors allotted to the process, by SLURM too]
+    /// Threads [default: all processors allotted to the process, also by SLURM]
     #[arg(short = 'j', long, value_name = "N", help_heading = "Machine")]
     pub threads: Option<NonZeroUsize>,
     /// Upper bound for buffers, such as 512M or 2G [default: 320M]
@@ -53,45 +53,45 @@ pub struct InputArguments {
     pub memory: Option<u64>,
 }
 
-/// What becomes of rows and pixels on the way to a Fourier image, wherever that goes.
+/// What is done to rows and pixels on the way to a Fourier image, whatever it is used for.
 #[derive(Debug, Args)]
 pub struct ImageArguments {
     #[command(flatten)]
     pub grids: GridArguments,
 
-    /// Image stacks that the rows of the .star files describe in sequence: as many files, in the same order
+    /// Image stacks that the rows of the .star files describe in sequence: one for each .star file, in the same order
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Images")]
     pub images: Vec<PathBuf>,
     /// The CryoSPARC job J<N> below the folder INPUT: its particles and the images in J<N>/restack or J<N>/downsample
     #[arg(long, value_name = "N", help_heading = "Images", conflicts_with_all = ["images", "image_dir"])]
     pub job: Option<u64>,
-    /// Look image files up in this folder, by the longest end of their paths that is there
+    /// Look image files up in this folder, by the longest end of their paths that exists there
     #[arg(long, value_name = "DIR", help_heading = "Images", conflicts_with = "images")]
     pub image_dir: Option<PathBuf>,
     /// Pixel size of the input images, Å
     #[arg(long, value_name = "A", value_parser = positive, help_heading = "Images")]
     pub pixel_size: Option<f64>,
-    /// Which pixel size counts where --pixel-size and the metadata differ
+    /// Which pixel size to use where --pixel-size and the metadata differ
     #[arg(long, value_parser = choice::<PixelSizeFrom>(), value_name = "SOURCE", help_heading = "Images")]
     pub pixel_size_from: Option<PixelSizeFrom>,
-    /// Make images smaller by this integer factor, first of all; the grids are those of the smaller images
+    /// Downsample images by this integer factor first; the grids are those of the smaller images
     #[arg(long, value_name = "F", default_value = "1", help_heading = "Images")]
     pub downsample: NonZeroUsize,
-    /// How images are made smaller
+    /// How images are downsampled
     #[arg(long, value_parser = choice::<DownsampleMethod>(), default_value_t, value_name = "METHOD", help_heading = "Images")]
     pub downsample_method: DownsampleMethod,
-    /// What is done to the sign of the images
+    /// Whether to change the sign of the images
     #[arg(long, value_parser = contrast_of_images(), default_value = Contrast::default().name(), value_name = "CONTRAST",
           action = clap::ArgAction::Set, num_args = 1, help_heading = "Images")]
     pub contrast: Vec<ContrastWord>,
-    /// How 8-bit MRC data are meant
+    /// How to read 8-bit MRC data
     #[arg(long, value_parser = choice::<ByteSign>(), default_value_t, value_name = "SIGN", help_heading = "Images")]
     pub mode0: ByteSign,
     /// How pixels are stored, where the mode of the MRC headers is wrong
     #[arg(long, value_parser = choice::<PixelType>(), value_name = "TYPE", help_heading = "Images")]
     pub pixel_type: Option<PixelType>,
 
-    /// Only particles of these optics groups, by number or name; in .cs files ctf/exp_group_id
+    /// Only particles of these optics groups, by number or name (in .cs files: ctf/exp_group_id)
     #[arg(long, value_name = "ID", num_args = 1.., help_heading = "Metadata")]
     pub optics_group: Vec<String>,
     /// Unit of the defocus angle (with --images only)
@@ -104,7 +104,7 @@ pub struct ImageArguments {
     /// Images per stack
     #[arg(long, value_name = "N", default_value = "1024", help_heading = "Stacks")]
     pub batch_size: NonZeroUsize,
-    /// No stack mixes image files
+    /// Don't mix image files within a stack
     #[arg(long, help_heading = "Stacks")]
     pub keep_files_apart: bool,
 }
@@ -144,7 +144,7 @@ impl ImageArguments {
         self.contrast.iter().rev().find_map(of_images).unwrap_or_default()
     }
 
-    /// The files and folders that they name.
+    /// The files and folders that the arguments name.
     pub fn read_paths(&self) -> impl Iterator<Item = &PathBuf> {
         self.images.iter().chain(&self.image_dir)
     }
@@ -171,16 +171,16 @@ pub struct ConvertArguments {
     /// Don't write the physical images (phys/)
     #[arg(long, help_heading = "Output")]
     pub no_physical: bool,
-    /// Draw no plots of the stacks (plots/)
+    /// Don't write plots of the stacks (plots/)
     #[arg(long, help_heading = "Output")]
     pub no_plots: bool,
-    /// Replace what an earlier run left in the output folder
+    /// Replace what an earlier run wrote to the output folder
     #[arg(long, help_heading = "Output", conflicts_with_all = ["resume", "shard"])]
     pub overwrite: bool,
-    /// Finish what an earlier run left unfinished: keep its stacks that are whole and make the others
+    /// Finish an earlier run: keep the stacks that are whole and make the others
     #[arg(long, help_heading = "Output")]
     pub resume: bool,
-    /// With --resume: read the stacks that are kept, and make those anew that were altered since
+    /// With --resume: read the stacks that are kept, and make those again that were altered since
     #[arg(long, help_heading = "Output", requires = "resume")]
     pub verify: bool,
     /// Make only the K-th of N parts of the stacks, K from 1; any number of shards may run at once
@@ -208,10 +208,10 @@ pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Res
     if summary.n_images_skipped > 0 { Err(Failure::AlreadySaid(LEFT_OUT)) } else { Ok(()) }
 }
 
-/// It finished, but particles were left out, as the user allowed.
+/// The run finished, but left out particles, as the user allowed.
 pub const LEFT_OUT: u8 = 3;
 
-/// Checks and converts, telling what there is to tell on the way.
+/// Checks and converts, and reports along the way.
 pub fn convert(
     input: Input,
     settings: ConvertSettings,
@@ -234,17 +234,17 @@ pub fn convert(
     summary.map_err(|error| signals.failure(error))
 }
 
-/// The kind of input that the words on the command line amount to.
+/// The kind of input that the command line describes.
 pub fn input(paths: &[PathBuf], arguments: &ImageArguments) -> std::result::Result<Input, Failure> {
     let usage = |message: String| Err(Failure::Usage(message));
     let is_radians = |unit| unit == AngleUnit::Radians;
     if arguments.images.is_empty()
         && (is_radians(arguments.defocus_angle_unit) || is_radians(arguments.phase_shift_unit))
     {
-        return usage("units of angles can be chosen for .star files with --images only".to_owned());
+        return usage("units of angles can be chosen only for .star files with --images".to_owned());
     }
     if arguments.pixel_size_from == Some(PixelSizeFrom::Caller) && arguments.pixel_size.is_none() {
-        return usage("--pixel-size-from caller, and no --pixel-size".to_owned());
+        return usage("--pixel-size-from caller, but no --pixel-size".to_owned());
     }
     if let Some(job_number) = arguments.job {
         return match paths {
@@ -263,7 +263,7 @@ pub fn input(paths: &[PathBuf], arguments: &ImageArguments) -> std::result::Resu
         }
         InputError::StarFiles(n) => Failure::UsageWithHint(
             format!("{n} .star files, expected one, or --images with as many image stacks"),
-            "STAR files that name their images are given one at a time; --images is for those that name none",
+            "give STAR files that name their images one at a time; --images is for those that name none",
         ),
         other => Failure::Usage(other.to_string()),
     })
@@ -279,7 +279,7 @@ fn refuse_other_than_star(paths: &[PathBuf]) -> std::result::Result<(), InputErr
     }
 }
 
-/// What the words on the command line ask of a conversion.
+/// The settings of a conversion, from the command line.
 pub fn settings(arguments: &InputArguments) -> ConvertSettings {
     let settings = settings_of_images(&arguments.images);
     ConvertSettings {
@@ -296,7 +296,7 @@ pub fn settings(arguments: &InputArguments) -> ConvertSettings {
     }
 }
 
-/// What they say of the images alone; grids are made from the data.
+/// The settings that concern the images alone; grids are made from the data.
 pub fn settings_of_images(arguments: &ImageArguments) -> ConvertSettings {
     ConvertSettings {
         descriptor: grids(&arguments.grids),
@@ -325,7 +325,7 @@ pub fn grids(grids: &GridArguments) -> DescriptorSource {
     }
 }
 
-/// The closing words.
+/// The summary.
 pub fn describe(summary: &Summary) -> String {
     let input = format!(
         "box {} px, pixel size {} Å (from {})",
@@ -369,9 +369,9 @@ pub fn describe(summary: &Summary) -> String {
     text
 }
 
-/// A pixel size for people, without the last digits of a product such as 3 · 1.1.
+/// A pixel size for people, without the rounding error of a product such as 3 · 1.1.
 fn angstrom([size, _]: [f64; 2]) -> String {
-    // Rounded where that takes nothing away that counts.
+    // Rounded only where that loses nothing of interest.
     let is_usual = (1e-2..1e6).contains(&size);
     short(if is_usual { (size * 1e6).round() / 1e6 } else { size })
 }

@@ -1,4 +1,4 @@
-//! `verglas demo`: the whole way on one line, on data that it makes itself.
+//! `verglas demo`: the whole workflow in one go, on data that it makes itself.
 
 use std::path::{Path, PathBuf};
 
@@ -37,7 +37,7 @@ fn n_images_named(star: &Path) -> Option<usize> {
     Some(std::fs::read(star).ok()?.iter().filter(|&&byte| byte == b'@').count())
 }
 
-/// Only an earlier demo's stacks are made anew.
+/// Only an earlier demo's stacks are replaced.
 fn refuse_other_runs(stacks: &Path) -> Result<(), Error> {
     let Ok(record) = FolderRecord::read(stacks) else { return Ok(()) };
     let first = record.first();
@@ -45,11 +45,11 @@ fn refuse_other_runs(stacks: &Path) -> Result<(), Error> {
     if first.shard.is_none() && first.plan.n_images == N_PARTICLES && batch_size == Some(BATCH_SIZE) {
         return Ok(());
     }
-    Err(Error::value(format!("`{}` holds stacks that no demo made", stacks.display()))
+    Err(Error::value(format!("`{}` holds stacks that were not made by a demo", stacks.display()))
         .with_hint("choose another folder: `verglas demo FOLDER`"))
 }
 
-/// Simulates, converts, verifies and reports, and says what lies where.
+/// Simulates, converts, verifies and reports, and says which file is what.
 pub fn run(arguments: &DemoArguments, messages: Messages) -> Result<(), Failure> {
     let (data, stacks) = (arguments.output.join("data"), arguments.output.join("stacks"));
     let simulation = SimulationSettings::new(N_PARTICLES, N_PIXELS);

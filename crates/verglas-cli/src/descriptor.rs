@@ -37,16 +37,16 @@ pub struct DescriptorArguments {
     /// Radius of an atom in templates, Å
     #[arg(long, value_name = "A", value_parser = positive, help_heading = "Templates")]
     pub atom_radii: Option<f64>,
-    /// Which atoms of a model count in templates [default: name CA]
+    /// Which atoms of a model templates are made from [default: name CA]
     #[arg(long, value_name = "S", help_heading = "Templates")]
     pub atom_selection: Option<String>,
-    /// Atoms, not residues, stand in templates
+    /// Make templates from atoms, not from residues
     #[arg(long, help_heading = "Templates")]
     pub no_protein_residue_model: bool,
     /// Shape of an atom in templates
     #[arg(long, value_parser = choice::<AtomShape>(), default_value_t, value_name = "SHAPE", help_heading = "Templates")]
     pub atom_shape: AtomShape,
-    /// Replace the file if it is there
+    /// Replace the file if it exists
     #[arg(long)]
     pub overwrite: bool,
 }
@@ -66,15 +66,15 @@ pub struct GridArguments {
     pub n_inplanes: Option<NonZeroUsize>,
 }
 
-/// What was asked for and has no effect in CryoLike's templates, or none but an error.
+/// Options that have no effect on CryoLike's templates, or make CryoLike fail.
 fn without_effect(arguments: &DescriptorArguments) -> Vec<Warning> {
     let mut told = Vec::new();
     let mut warn = |message: String| told.push(Warning { code: "option-without-effect", message: message.into() });
     if arguments.no_protein_residue_model {
         if arguments.atom_radii.is_none() {
             warn(
-                "--no-protein-residue-model without --atom-radii: CryoLike makes no templates of atoms whose radii it does \
-                 not know"
+                "--no-protein-residue-model without --atom-radii: CryoLike can't make templates from atoms without \
+                 radii"
                     .to_owned(),
             );
         }
@@ -114,7 +114,7 @@ pub fn run(arguments: &DescriptorArguments, messages: Messages) -> Result<()> {
     let descriptor = ImageDescriptor::from_base_values(&values, template)?;
     let path = &arguments.output;
     if path.exists() && !arguments.overwrite {
-        return Err(Error::value(format!("`{}` is there already", path.display()))
+        return Err(Error::value(format!("`{}` already exists", path.display()))
             .with_hint("choose another name, or replace it with " + Hint::Overwrite));
     }
     descriptor.save(path)?;

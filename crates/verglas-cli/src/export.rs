@@ -20,7 +20,8 @@ Examples:
 
 With --likelihood, RELION's columns of angles, origins in Å, rlnClassNumber (the structure's place, from 1) and
 rlnLogLikeliContribution take the place of the source's; in a .cs, alignments3D/pose, shift, psize_A and class (from 0),
-and verglas/log_likelihood, for CryoSPARC has no field for it. Rows without a likelihood are left out, which is told.";
+and verglas/log_likelihood, because CryoSPARC has no field for it. Rows without a likelihood are left out, with a
+warning.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -31,7 +32,8 @@ pub struct ExportArguments {
     /// Best poses and log-likelihoods from this output folder of `likelihood`, which was made from PARTICLES
     #[arg(long, value_name = "DIR")]
     pub likelihood: Option<PathBuf>,
-    /// Whose pose each image gets: its best structure's, or that of one, by its place in the list of templates, from 0
+    /// Which structure's pose each image gets: that of its `best` one, or of the one at place K (from 0) in the list of
+    /// templates
     #[arg(long, value_name = "K|best", default_value = "best", requires = "likelihood")]
     pub structure: PoseOf,
     /// Which images: a mask over all, or indices, in the order of the stacks [default: all]
@@ -40,10 +42,10 @@ pub struct ExportArguments {
     /// New column with one value (integer, float or bool) for each image, as .npy or .pt
     #[arg(long, value_name = "NAME=FILE.npy", value_parser = named_file)]
     pub add: Vec<(String, PathBuf)>,
-    /// File to write, of the source's kind
+    /// File to write, of the same kind as the source
     #[arg(short, long, value_name = "OUT.star|OUT.cs")]
     pub output: PathBuf,
-    /// Replace the file if it is there
+    /// Replace the file if it exists
     #[arg(long)]
     pub overwrite: bool,
 }
@@ -70,7 +72,7 @@ pub fn run(arguments: &ExportArguments, messages: Messages) -> Result<()> {
     Ok(())
 }
 
-/// The closing words.
+/// The summary.
 fn describe(arguments: &ExportArguments, exported: &Exported) -> String {
     let mut text = format!(
         "{}: {} of {} of {}",

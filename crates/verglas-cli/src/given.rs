@@ -1,4 +1,4 @@
-//! Options of which it matters whether they were given: those that a command takes for one kind of input only.
+//! Options that only one kind of input takes, so that it matters whether they were given.
 
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches, parser::ValueSource};
 

@@ -26,15 +26,15 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct InspectArguments {
-    /// Files, recognised by what they hold
+    /// Files, recognised by their contents
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// One JSON document: an object for one file, an array of objects for several
+    /// Print one JSON document: an object for one file, an array of objects for several
     #[arg(long)]
     pub json: bool,
 }
 
-/// Describes every file; what is wrong with some comes after all.
+/// Describes every file, then reports what is wrong with some.
 pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Result<(), Failure> {
     let mut errors = Vec::new();
     let mut objects = Vec::new();
@@ -196,10 +196,10 @@ fn value_cells(values: &Values) -> Vec<String> {
         (None, _) => format!(">{MOST_DISTINCT}"),
     };
     let [min, max, mean] = values.range.map(range_cells).unwrap_or_default();
-    // Where all values are the same number, its extent says it all.
-    let is_told = values.range.is_some() && values.n_distinct == Some(1);
+    // Where all values are the same, the range says it all.
+    let is_reported = values.range.is_some() && values.n_distinct == Some(1);
     let first = match &values.first {
-        Some(first) if !is_told || min.is_empty() => first_text(first),
+        Some(first) if !is_reported || min.is_empty() => first_text(first),
         _ => String::new(),
     };
     let not_finite = match values.range {
@@ -238,7 +238,7 @@ fn mrc_lines(mrc: &MrcContents) -> Vec<String> {
                 (None, Some(size)) => format!("{} Å", size.map(float_text).join(" × ")),
                 (None, None) => match mrc.cell_without_grid_angstrom {
                     Some(cell) => format!(
-                        "not known: the cell is {} Å and its grid 0, of which no pixel size follows",
+                        "unknown: the cell is {} Å and its grid 0, which gives no pixel size",
                         cell.map(float_text).join(" × ")
                     ),
                     None => "not stated".to_owned(),
@@ -287,7 +287,7 @@ fn stack_lines(stack: &StackContents) -> Vec<String> {
         pair("spherical aberration", with_unit(stack.spherical_aberration_mm, "mm")),
         pair("amplitude contrast", with_unit(stack.amplitude_contrast, "")),
         pair("pixel size of the metadata", with_unit(stack.ref_pixel_size_angstrom, "Å")),
-        pair("defocus angle from", stack.defocus_angle_axis.as_deref().map_or("not said".to_owned(), printable)),
+        pair("defocus angle from", stack.defocus_angle_axis.as_deref().map_or("not stated".to_owned(), printable)),
         pair("uid", if stack.has_uid { "yes" } else { "no" }.to_owned()),
     ];
     if let Some([start, end]) = stack.range_in_file {
@@ -301,7 +301,7 @@ fn stack_lines(stack: &StackContents) -> Vec<String> {
         rows.push(row);
     }
     lines.extend(table(rows));
-    /// Image files that are shown.
+    /// How many image files are shown.
     const MOST_FILES: usize = 20;
     lines.push(format!("from {}", count(stack.n_files as u64, "image file")));
     let files = stack.files.iter().take(MOST_FILES);

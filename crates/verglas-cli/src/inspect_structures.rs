@@ -4,9 +4,9 @@ use verglas_inspect::{MapSummary, StructureSummary, TemplateContents};
 
 use crate::inspect_text::{count, descriptor_lines, float_text, pair, printable, table};
 
-/// Chains that are listed before the rest is counted.
+/// How many chains are listed before the rest is only counted.
 const MOST_CHAINS: usize = 20;
-/// Models that are listed.
+/// How many models are listed.
 const MOST_MODELS: usize = 20;
 
 /// Models, chains, residues by kind, alternates, beads, extent.
@@ -89,7 +89,7 @@ pub fn map_rows(map: &MapSummary) -> Vec<Vec<String>> {
     rows
 }
 
-/// What templates say of themselves.
+/// What the templates' metadata say.
 pub fn template_lines(templates: &TemplateContents) -> Vec<String> {
     let mut rows = vec![pair("source", printable(&templates.source))];
     rows.push(pair("SHA-256", printable(&templates.source_sha256)));

@@ -1,4 +1,4 @@
-//! Words and tables for what is in a file.
+//! The text and tables that describe a file.
 
 use verglas_inspect::{DescriptorContents, First, Item, Number};
 
@@ -39,7 +39,7 @@ pub(crate) fn pair(name: &str, value: String) -> Vec<String> {
     vec![name.to_owned(), value]
 }
 
-/// Rows with their cells below each other, two blanks apart.
+/// Rows with aligned cells, two blanks apart.
 pub(crate) fn table(rows: Vec<Vec<String>>) -> Vec<String> {
     let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
@@ -100,7 +100,7 @@ pub(crate) fn float_text(number: f64) -> String {
 
 /// A text on one line of a terminal: control characters escaped, cut where it is long.
 pub(crate) fn printable(text: &str) -> String {
-    /// Longest text that is shown whole.
+    /// Longest text that is shown in full.
     const MOST_CHARS: usize = 100;
     let mut shown = String::new();
     for char in text.chars().take(MOST_CHARS) {

@@ -38,9 +38,9 @@ use args::{Arguments, Command};
 use failure::Failure;
 use messages::Messages;
 
-/// Does what the command line says and returns the process's exit code; the first word is the program's name.
+/// Runs the command line and returns the process's exit code; the first word is the program's name.
 ///
-/// Signals are listened for from when something is being written, and change what the process does for them; so this is
+/// Installs signal handlers once something is being written, which changes how the process reacts to signals; so this is
 /// for processes that do nothing else.
 #[must_use]
 pub fn run(words: Vec<OsString>) -> u8 {
@@ -49,12 +49,12 @@ pub fn run(words: Vec<OsString>) -> u8 {
         Ok(arguments) => carry_out(&arguments),
         Err(error) => messages::usage_error(&error, &words),
     };
-    // Rust's own programs do this at their end; others don't. There is nowhere to complain to if it fails.
+    // Rust's own programs flush at their end; others don't. If it fails, there is nowhere left to report it.
     let _ = std::io::stdout().flush();
     code
 }
 
-/// Runs one command and tells how it failed, if it did.
+/// Runs one command; says how it failed, if it did.
 fn carry_out(arguments: &Arguments) -> u8 {
     let messages = Messages::new(arguments.logging);
     let result = match &arguments.command {
@@ -99,7 +99,8 @@ fn carry_out(arguments: &Arguments) -> u8 {
             2
         }
         Err(Failure::Usage(message)) => {
-            messages.error(&Error::value(message).with_hint("`verglas --help` lists what can be said"));
+            let hint = "`verglas --help` lists commands, `verglas COMMAND --help` options";
+            messages.error(&Error::value(message).with_hint(hint));
             2
         }
     }

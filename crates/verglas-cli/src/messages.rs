@@ -1,4 +1,4 @@
-//! Words for the user: results on stdout, everything else on stderr.
+//! Output for the user: results on stdout, everything else on stderr.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -12,27 +12,27 @@ use verglas::hint::CommandWords;
 use verglas::verify::Problem;
 use verglas::{Error, Findings, Observer, Result, Warning};
 
-/// What is shown on the way.
+/// What is shown along the way.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Messages")]
 pub struct Logging {
-    /// No progress and no summary; warnings are always shown
+    /// Show no progress and no summary; warnings are always shown
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Explain what was decided, and why
+    /// Also show notes: what was decided, and why
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
-    /// How messages on stderr look
+    /// Format of messages on stderr
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub log_format: LogFormat,
 }
 
-/// How messages look.
+/// Format of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people
+    /// Text for people
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
@@ -49,7 +49,7 @@ impl Messages {
         Self { logging, has_colours }
     }
 
-    /// Prints an error and all that came with it.
+    /// Prints an error and everything that came with it.
     pub fn error(self, error: &Error) {
         for error in std::iter::once(error).chain(error.others()) {
             match self.logging.log_format {
@@ -66,7 +66,7 @@ impl Messages {
         }
     }
 
-    /// Prints a warning; nothing silences these.
+    /// Prints a warning; warnings can't be silenced.
     pub fn warning(self, warning: &Warning) {
         match self.logging.log_format {
             LogFormat::Text => self.line("warning", "33", &warning.message.said_in(&CommandWords)),
@@ -76,7 +76,7 @@ impl Messages {
         }
     }
 
-    /// What is wrong with an output folder, each with what to do about it.
+    /// The problems of an output folder, each with what to do about it.
     pub fn problems(self, problems: &[Problem]) {
         for problem in problems {
             let error = Error::value(problem.message.clone());
@@ -87,7 +87,7 @@ impl Messages {
         }
     }
 
-    /// Prints what was found besides errors.
+    /// Prints findings other than errors.
     pub fn findings(self, findings: &Findings) {
         for warning in &findings.warnings {
             self.warning(warning);
@@ -102,12 +102,12 @@ impl Messages {
         }
     }
 
-    /// Prints closing words on stdout, unless silenced; the JSON form when logs are JSON.
+    /// Prints the summary on stdout, unless silenced; as JSON when logs are JSON.
     pub fn summary(self, text: &str, value: impl FnOnce() -> serde_json::Value) {
         if self.logging.quiet {
             return;
         }
-        // What was asked for is done, whether or not this can be said.
+        // The work is done, whether or not this can be printed.
         let _ = match self.logging.log_format {
             LogFormat::Text => write_result(text),
             LogFormat::Json => write_result(&printable_json(value().to_string())),
@@ -133,7 +133,7 @@ impl Messages {
     fn line(self, label: &str, colour: &str, text: &str) {
         let text = printable_message(text);
         let mut stderr = std::io::stderr().lock();
-        // There is nowhere left to complain if stderr is gone.
+        // If stderr is gone, there is nowhere left to report it.
         let _ = if self.has_colours {
             writeln!(stderr, "\u{1b}[1;{colour}m{label}\u{1b}[0m: {text}")
         } else {
@@ -142,8 +142,8 @@ impl Messages {
     }
 }
 
-/// Tells what is wrong with the words on the command line, in the form that they ask for, or prints the help that they ask
-/// for; returns the exit code.
+/// Reports what is wrong with the command line, in the format that it asks for, or prints the help that it asks for;
+/// returns the exit code.
 pub fn usage_error(error: &clap::Error, words: &[OsString]) -> u8 {
     let mut words = words
         .iter()
@@ -154,7 +154,7 @@ pub fn usage_error(error: &clap::Error, words: &[OsString]) -> u8 {
         let text = error.render().to_string();
         log(&json!({"level": "error", "message": text.trim().trim_start_matches("error: "), "hint": null}));
     } else {
-        // There is nowhere to complain to if this fails.
+        // If this fails, there is nowhere left to report it.
         let _ = error.print();
     }
     u8::try_from(error.exit_code()).unwrap_or(2)
@@ -164,12 +164,12 @@ fn log(value: &serde_json::Value) {
     let _ = writeln!(std::io::stderr().lock(), "{}", printable_json(value.to_string()));
 }
 
-/// JSON text in which all that a terminal would obey or hide is written out as JSON does it.
+/// JSON text with all characters that a terminal would obey or hide escaped.
 pub fn printable_json(text: String) -> String {
     if !text.contains(is_unprintable) {
         return text;
     }
-    // Such characters stand within strings only: JSON's own are ASCII, and its line breaks stay.
+    // Such characters occur only within strings: JSON's own are ASCII, and its line breaks stay.
     text.chars().fold(String::with_capacity(text.len()), |mut shown, char| {
         match is_unprintable(char) {
             true => char.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
@@ -184,7 +184,7 @@ pub fn printable_json(text: String) -> String {
 /// Prints what was asked for on stdout.
 ///
 /// # Errors
-/// When it can't be written; a reader that has gone away is no error.
+/// When it can't be written; a reader that has gone away is not an error.
 pub fn result(text: &str) -> Result<()> {
     match write_result(text) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -199,16 +199,16 @@ fn write_result(text: &str) -> std::io::Result<()> {
     writeln!(stdout, "{}", printable(text)).and_then(|()| stdout.flush())
 }
 
-/// Whether a terminal would obey a character, or show nothing for it: names in files and of files may hold any, and would
-/// look like others. Lines and tabs are ours.
+/// Whether a terminal would obey a character, or show nothing for it: names in and of files may hold any character, and
+/// could look like other names. Line breaks and tabs are ours.
 fn is_unprintable(char: char) -> bool {
     match char {
         '\n' | '\t' => false,
-        // Directions of writing: what follows is shown in another order than it stands.
+        // Writing directions: what follows is shown in another order.
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
-        // Breaks of lines and paragraphs.
+        // Line and paragraph breaks.
         '\u{2028}' | '\u{2029}' => true,
-        // Without a width or a shape: joiners, fillers, selectors of variants, marks of annotations, tags.
+        // Without width or shape: joiners, fillers, variation selectors, annotation marks, tags.
         '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' => true,
         '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' => true,
         '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' => true,
@@ -218,7 +218,7 @@ fn is_unprintable(char: char) -> bool {
     }
 }
 
-/// The text with what is not printable written out, as `\\u{1b}`.
+/// The text with unprintable characters escaped, as `\\u{1b}`.
 fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
@@ -236,8 +236,8 @@ fn printable(text: &str) -> Cow<'_, str> {
     }))
 }
 
-/// A message's further lines are indented by two spaces; any other line break is part of a name, and would make the rest of
-/// it look like a message of its own.
+/// A message's further lines are indented by two spaces; any other line break is part of a name, and would make the rest
+/// look like a separate message.
 fn printable_message(text: &str) -> String {
     let mut lines = text.split('\n');
     let mut shown = printable(lines.next().unwrap_or_default()).into_owned();
@@ -269,7 +269,7 @@ impl Observer for Progress {
     }
 
     fn images_kept(&self, n: u64) {
-        // What is there already says nothing about how fast the rest will come.
+        // What was done earlier says nothing about the speed of the rest.
         self.bar.set_position(n);
         self.bar.reset_eta();
     }

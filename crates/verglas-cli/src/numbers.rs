@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Numbers for people.
 
-/// A number as it is, with an exponent where it would take more digits than anybody reads.
+/// A number as it is, with an exponent where it would have too many digits to read.
 pub fn short(number: f64) -> String {
     let is_plain = number == 0.0 || !number.is_finite() || (1e-9..1e16).contains(&number.abs());
     if is_plain { number.to_string() } else { format!("{number:e}") }

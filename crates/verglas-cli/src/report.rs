@@ -24,13 +24,13 @@ pub struct ReportArguments {
     /// Output folder of `verglas convert`, `templates`, `likelihood` or `weights`
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
-    /// The page to write [default: DIR/report.html]
+    /// Page to write [default: DIR/report.html]
     #[arg(short, long, value_name = "FILE.html")]
     pub output: Option<PathBuf>,
-    /// Example particles to show, or structures whose templates are shown; evenly spread
+    /// How many example particles to show, or structures with their templates; evenly spread
     #[arg(long, value_name = "N", default_value = "12")]
     pub examples: NonZeroUsize,
-    /// Most images whose pixels are looked at, evenly spread; the metadata of all are read
+    /// Read the pixels of at most this many images, evenly spread; the metadata of all are read
     #[arg(long, value_name = "N", default_value = "50000")]
     pub look_at: NonZeroUsize,
 }
@@ -48,7 +48,7 @@ pub fn run(arguments: &ReportArguments, messages: Messages) -> Result<()> {
     Ok(())
 }
 
-/// The closing words.
+/// The summary.
 pub fn describe(summary: &ReportSummary) -> String {
     let about = match summary.subject {
         Subject::Particles(counts) => {

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first asks a command to stop where nothing is lost, a SIGINT after that ends the process at once.
+//! SIGINT and SIGTERM: the first asks a command to stop where nothing is lost, a later SIGINT ends the process at once.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,26 +9,26 @@ use verglas::{Error, ErrorKind, Result};
 
 use crate::failure::Failure;
 
-/// What a shell says of a process that a signal ended, less the signal's number.
+/// What shells add to a signal's number to get the exit code of a process that it ended.
 const ENDED_BY_SIGNAL: i32 = 128;
 
 /// Listens for signals from now on; until then they end the process as they do by default, which is right while nothing
 /// is being written.
 #[derive(Debug, Default)]
 pub struct Signals {
-    /// Set when it is time to stop.
+    /// The flag, set when it is time to stop.
     pub stop: Arc<AtomicBool>,
     received: Arc<AtomicUsize>,
 }
 
-/// A file that may not grow (`ulimit -f`): with anything at all to listen for its signal, the write that was refused comes
-/// back with an error that can be told. Where the system refuses even that, the signal ends the process.
+/// SIGXFSZ, for a file that may not grow (`ulimit -f`): with any handler at all, the refused write returns an error that can
+/// be reported. Where the system refuses even that, the signal ends the process.
 pub fn survive_file_limits() {
     let _ = flag::register(SIGXFSZ, Arc::default());
 }
 
 impl Signals {
-    /// The process's own: whoever asks first starts to listen.
+    /// The process's only one: the first call starts to listen.
     ///
     /// # Errors
     /// When the system refuses.
@@ -43,7 +43,7 @@ impl Signals {
 
     fn register() -> std::io::Result<Self> {
         let signals = Self::default();
-        // In this order: the first SIGINT finds the flag unset, sets it, and goes on.
+        // In this order: the first SIGINT finds the flag unset, sets it, and continues.
         flag::register_conditional_shutdown(SIGINT, ENDED_BY_SIGNAL + SIGINT, Arc::clone(&signals.stop))?;
         for signal in [SIGINT, SIGTERM] {
             flag::register_usize(signal, Arc::clone(&signals.received), signal as usize)?;

@@ -37,26 +37,26 @@ pub struct SimulateArguments {
     /// Pixel size, Å
     #[arg(long, value_name = "A", default_value_t = 1.3, value_parser = positive)]
     pub pixel_size: f64,
-    /// Project this structure in place of the known density: PDB, mmCIF, a map or an array, read as `verglas templates`
-    /// does; give several, and each particle is of one of them, as `structure` in the truth says
+    /// Project this structure instead of the built-in density: PDB, mmCIF, a map or an array, read as `verglas templates`
+    /// does; if several are given, each particle shows one of them (`structure` in the truth says which)
     #[arg(long = "structure", value_name = "FILE")]
     pub structures: Vec<PathBuf>,
-    /// Atoms of the structures that count [default: name CA]
+    /// Which atoms of the structures to use [default: name CA]
     #[arg(long, value_name = "SELECTION", requires = "structures")]
     pub atom_selection: Option<String>,
-    /// Which files hold it
+    /// Which files to write
     #[arg(long, value_parser = choice::<Layout>(), default_value_t, value_name = "LAYOUT")]
     pub layout: Layout,
     /// Image files [default: one per 1,000 particles, at least two]
     #[arg(long, value_name = "N")]
     pub stacks: Option<usize>,
-    /// Variance of the signal over that of the noise, over the whole box
+    /// Signal-to-noise ratio: variance of the signal over that of the noise, over the whole box
     #[arg(long, value_name = "X", default_value_t = 0.1, value_parser = positive)]
     pub snr: f64,
-    /// Seed of everything random
+    /// Seed of all random numbers
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Threads; the bytes do not depend on it [default: all processors allotted to the process]
+    /// Threads; the output does not depend on them [default: all processors allotted to the process]
     #[arg(short = 'j', long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
 }
@@ -94,7 +94,7 @@ pub fn run(arguments: &SimulateArguments, messages: Messages) -> Result<(), Fail
     Ok(())
 }
 
-/// Reads what is to be projected.
+/// Reads the structures to project.
 fn load_structures(arguments: &SimulateArguments, messages: Messages) -> Result<Vec<Structure>, Failure> {
     if arguments.structures.is_empty() {
         return Ok(Vec::new());
@@ -116,7 +116,7 @@ fn load_structures(arguments: &SimulateArguments, messages: Messages) -> Result<
     structures.planned().iter().map(load).collect()
 }
 
-/// Writes a data set, showing how far it has come.
+/// Writes a data set, showing progress.
 ///
 /// # Errors
 /// As [`simulate`]; also when a signal stops it.

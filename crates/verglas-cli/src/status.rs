@@ -1,4 +1,4 @@
-//! `verglas status`: how far a conversion is, seen from outside.
+//! `verglas status`: the progress of a running job.
 
 use std::path::PathBuf;
 
@@ -23,25 +23,25 @@ pub struct StatusArguments {
     /// Output folder of `verglas convert`, `templates` or `likelihood`, finished or not
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
-    /// One JSON document, with every shard that has begun
+    /// Print one JSON document, with every shard that has started
     #[arg(long)]
     pub json: bool,
-    /// Only the shards that are not complete, as `sbatch --array` takes them: 3,7-9; nothing when all are
+    /// Print only the shards that are not complete, as `sbatch --array` takes them: 3,7-9; nothing if all are complete
     #[arg(long, conflicts_with = "json")]
     pub unfinished: bool,
 }
 
-/// How many runs of one state are told of one by one.
+/// How many runs in one state are listed one by one.
 const MOST_LISTED: usize = 20;
 
-/// Reads the folder's manifests and tells what they amount to.
+/// Reads the folder's manifests and summarises them.
 pub fn run(arguments: &StatusArguments) -> Result<(), Failure> {
     let record = FolderRecord::read(&arguments.folder)?;
     let status = FolderStatus::of(&record);
     if arguments.unfinished {
         if status.n_shards.is_none() {
             let folder = arguments.folder.display();
-            return Err(Failure::Usage(format!("`{folder}` is not made in shards, of which some could be unfinished")));
+            return Err(Failure::Usage(format!("`{folder}` was not made in shards, so there are no unfinished ones")));
         }
         let unfinished = status.unfinished_shards();
         if !unfinished.is_empty() {
@@ -77,7 +77,7 @@ fn describe(status: &FolderStatus, folder: &str, nouns: Nouns) -> String {
         counted(status.n_stacks, nouns.unit),
         status.n_images_done,
         counted(status.n_images, nouns.one),
-        // No rounding up to what is not so.
+        // Never rounded up to 100 %.
         (percent * 10.0).floor() / 10.0,
     );
     if let Some(n_shards) = status.n_shards {
@@ -107,7 +107,7 @@ fn describe(status: &FolderStatus, folder: &str, nouns: Nouns) -> String {
     text
 }
 
-/// How many shards are in each state that any is in.
+/// How many shards are in each state, without empty states.
 fn count_states(status: &FolderStatus) -> String {
     let of_state = |state: State| status.runs.iter().filter(|run| run.state == state).count();
     let begun = State::ALL.into_iter().map(|state| (of_state(state), state.as_str()));
@@ -125,7 +125,7 @@ fn describe_run(run: &RunStatus, nouns: Nouns) -> String {
         State::Running => format!("{:.0} {}s/s", run.images_per_second, nouns.one),
         State::Silent => {
             let silence = std::time::Duration::try_from_secs_f64(run.seconds_since_word).unwrap_or_default();
-            format!("no word for {}; most likely killed", HumanDuration(silence))
+            format!("no update for {}; most likely killed", HumanDuration(silence))
         }
         State::Complete | State::Stopped | State::Failed => "its log says why".to_owned(),
     };

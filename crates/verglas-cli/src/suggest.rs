@@ -1,10 +1,10 @@
-//! Suggestions for files that are not there: what has a similar name beside them.
+//! Suggestions for files that don't exist: files next to them with a similar name.
 
 use std::path::{Path, PathBuf};
 
 use crate::args::Command;
 
-/// The file or folder beside `path` whose name is most like it, if `path` is not there and one is alike.
+/// The file or folder next to `path` with the most similar name, if `path` does not exist and one is similar enough.
 pub fn similar(path: &Path) -> Option<PathBuf> {
     if path.exists() {
         return None;
@@ -16,7 +16,7 @@ pub fn similar(path: &Path) -> Option<PathBuf> {
         let Ok(other) = entry.file_name().into_string() else { continue };
         let likeness = likeness(&name, &other.to_lowercase());
         if likeness >= LEAST_LIKENESS
-            // Equally like ones in the order of their names, whatever order the folder gives.
+            // Equally similar names in alphabetical order, whatever order the folder gives.
             && best.as_ref().is_none_or(|(most, first)| likeness > *most || (likeness == *most && other < *first))
         {
             best = Some((likeness, other));
@@ -36,7 +36,7 @@ fn likeness(name: &str, other: &str) -> f64 {
 /// A third of the letters may differ.
 const LEAST_LIKENESS: f64 = 0.66;
 
-/// A hint about the first file on the command line that is not there and has one of a similar name beside it.
+/// A hint about the first file on the command line that does not exist but has one with a similar name next to it.
 pub fn misspelt(command: &Command) -> Option<String> {
     let found = read_paths(command).into_iter().find_map(similar)?;
     Some(format!("did you mean `{}`?", found.display()))
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(of("Run_Data.star"), Some(folder.path().join("run_data.star")));
         assert_eq!(of("something_else.mrcs"), None);
         assert_eq!(of("run_data.star"), None);
-        // A common ending is no likeness.
+        // A common ending is not a similarity.
         std::fs::write(folder.path().join("e.star"), "").unwrap();
         assert_eq!(of("none.star"), None);
         assert_eq!(of("gone/run_data.star"), None);

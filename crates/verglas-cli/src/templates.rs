@@ -35,7 +35,7 @@ pub struct TemplatesArguments {
     /// also with .gz or .bz2
     #[arg(required_unless_present = "list", value_name = "INPUT")]
     pub input: Vec<PathBuf>,
-    /// A file with more of them, one path a line
+    /// File that lists more structures, one path per line
     #[arg(long, value_name = "FILE")]
     pub list: Option<PathBuf>,
     /// The grids: a descriptor, a stack's .npz, or a folder of converted stacks
@@ -48,51 +48,51 @@ pub struct TemplatesArguments {
     #[arg(long, value_name = "GROUP", default_value = "C1", help_heading = "Grids")]
     pub symmetry: PointGroup,
 
-    /// Which atoms count, in mdtraj's words [default: the descriptor's]
+    /// Which atoms to use, in mdtraj's selection language [default: the descriptor's]
     #[arg(long, value_name = "S", help_heading = "Atoms")]
     pub atom_selection: Option<String>,
-    /// Radius of each atom, Å, where residues don't stand for atoms [default: the descriptor's]
+    /// Radius of each atom, Å, without the protein residue model [default: the descriptor's]
     #[arg(long, value_name = "A", value_parser = positive, help_heading = "Atoms")]
     pub atom_radii: Option<f64>,
     /// Shape of an atom [default: the descriptor's]
     #[arg(long, value_name = "SHAPE", value_parser = ["gaussian", "hard-sphere"], help_heading = "Atoms")]
     pub atom_shape: Option<String>,
-    /// One bead a residue, at CA, with the residue's radius [default: the descriptor's choice]
+    /// Make one bead per residue, at CA, with the residue's radius [default: the descriptor's choice]
     #[arg(long, help_heading = "Atoms", conflicts_with = "no_protein_residue_model")]
     pub protein_residue_model: bool,
-    /// Every selected atom is a bead
+    /// Make every selected atom a bead
     #[arg(long, help_heading = "Atoms")]
     pub no_protein_residue_model: bool,
-    /// What atoms weigh: their volume, or all the same
+    /// Weight of atoms: their volume, or the same for all
     #[arg(long, value_name = "MASS", value_parser = ["volume", "equal"], default_value = "volume", help_heading = "Atoms")]
     pub atom_mass: String,
     /// Models of files with several: `first`, `all`, or numbers as in the file, such as 2,5-9
     #[arg(long, value_name = "LIST", default_value = "first", help_heading = "Atoms")]
     pub models: Models,
-    /// What says which atoms the trajectories' positions are of, PDB or mmCIF
+    /// PDB or mmCIF file that lists the atoms of the trajectories
     #[arg(long, value_name = "FILE", help_heading = "Atoms")]
     pub topology: Option<PathBuf>,
     /// Frames of trajectories, START:STOP:STEP from 0 [default: all]
     #[arg(long, value_name = "FRAMES", help_heading = "Atoms", requires = "topology")]
     pub frames: Option<Frames>,
 
-    /// Distance between voxels, A or A,B,C along x, y, z, Å [default: the header's]
+    /// Voxel size, Å: A, or A,B,C along x, y, z [default: the header's]
     #[arg(long, value_name = "A[,B,C]", value_parser = voxel_size, help_heading = "Maps")]
     pub voxel_size: Option<Sides>,
-    /// Which axis is which: zyx as `mrcfile` has maps, xyz as CryoLike takes them
+    /// Order of a map's axes: zyx as `mrcfile` reads maps, xyz as CryoLike takes them
     #[arg(long, value_name = "ORDER", default_value = "zyx", help_heading = "Maps")]
     pub axis_order: AxisOrder,
-    /// Continue maps beyond their Nyquist frequency, periodically; templates are 0 there otherwise
+    /// Continue maps periodically beyond their Nyquist frequency; otherwise templates are 0 there
     #[arg(long, help_heading = "Maps")]
     pub beyond_nyquist: bool,
 
     /// The origin: `mean` of the beads (of maps the middle voxel), `none` for the file's own, or X,Y,Z in Å
     #[arg(long, value_name = "CENTER", value_parser = center, allow_hyphen_values = true, help_heading = "Templates")]
     pub center: Option<Center>,
-    /// Take the mean over the box out of each template
+    /// Subtract the mean over the box from each template
     #[arg(long, help_heading = "Templates")]
     pub remove_mean: bool,
-    /// As CryoLike makes them, where that differs: to go on with published work
+    /// Make templates as CryoLike does where that differs, to continue published work
     #[arg(long, help_heading = "Templates",
           conflicts_with_all = ["atom_mass", "remove_mean", "axis_order", "beyond_nyquist", "voxel_size"])]
     pub as_cryolike: bool,
@@ -100,26 +100,26 @@ pub struct TemplatesArguments {
     /// Folder to write to
     #[arg(short, long, value_name = "DIR", help_heading = "Output", required_unless_present = "check")]
     pub output: Option<PathBuf>,
-    /// Find everything that is wrong, and write nothing
+    /// Only find everything that is wrong; write nothing
     #[arg(long, help_heading = "Output", conflicts_with_all = ["overwrite", "resume"])]
     pub check: bool,
-    /// Draw no plots of the templates (plots/)
+    /// Don't write plots of the templates (plots/)
     #[arg(long, help_heading = "Output")]
     pub no_plots: bool,
-    /// Replace what an earlier run left in the output folder
+    /// Replace what an earlier run wrote to the output folder
     #[arg(long, help_heading = "Output", conflicts_with_all = ["resume", "shard"])]
     pub overwrite: bool,
-    /// Finish what an earlier run left unfinished: keep structures that are done and make the others
+    /// Finish an earlier run: keep the structures that are done and make the others
     #[arg(long, help_heading = "Output")]
     pub resume: bool,
     /// Make only the K-th of N parts of the structures, K from 1; any number of shards may run at once
     #[arg(long, value_name = "K/N", value_parser = shard, help_heading = "Output")]
     pub shard: Option<Shard>,
 
-    /// Threads [default: all processors allotted to the process, by SLURM too]
+    /// Threads [default: all processors allotted to the process, also by SLURM]
     #[arg(short = 'j', long, value_name = "N", help_heading = "Machine")]
     pub threads: Option<NonZeroUsize>,
-    /// Upper bound for what is held in memory, such as 512M or 2G [default: 1G]
+    /// Upper bound for memory, such as 512M or 2G [default: 1G]
     #[arg(long, value_name = "SIZE", value_parser = bytes, help_heading = "Machine")]
     pub memory: Option<u64>,
 }
@@ -154,7 +154,8 @@ fn center(text: &str) -> Result<Center, String> {
 pub fn run(arguments: &TemplatesArguments, messages: Messages) -> Result<(), Failure> {
     let is_map = |path: &PathBuf| matches!(InputKind::of(path), Some(InputKind::Map | InputKind::Array));
     if arguments.as_cryolike && arguments.center.is_some() && arguments.input.iter().any(is_map) {
-        return Err(Failure::Usage("--as-cryolike with --center: of maps CryoLike takes the middle voxel".to_owned()));
+        let message = "--as-cryolike with --center: CryoLike always takes the middle voxel of a map";
+        return Err(Failure::Usage(message.to_owned()));
     }
     let settings = settings(arguments);
     let inputs: Vec<Input> = arguments.input.iter().cloned().map(Input::File).collect();
@@ -169,7 +170,7 @@ pub fn run(arguments: &TemplatesArguments, messages: Messages) -> Result<(), Fai
         (Some(first), Err(second)) => return Err(first.with_other(second).into()),
     };
     let Some(output) = output else {
-        tell_checked(&job, findings.warnings.len(), messages);
+        report_checked(&job, findings.warnings.len(), messages);
         return Ok(());
     };
     let signals = Signals::listen()?;
@@ -181,7 +182,7 @@ pub fn run(arguments: &TemplatesArguments, messages: Messages) -> Result<(), Fai
     Ok(())
 }
 
-fn tell_checked(job: &TemplateJob, n_warnings: usize, messages: Messages) {
+fn report_checked(job: &TemplateJob, n_warnings: usize, messages: Messages) {
     let mut text = format!(
         "nothing wrong: {} would make {} of {} each",
         counted(job.n_structures(), "structure"),
@@ -201,7 +202,7 @@ fn tell_checked(job: &TemplateJob, n_warnings: usize, messages: Messages) {
     });
 }
 
-/// What the words on the command line ask for.
+/// The settings, from the command line.
 fn settings(arguments: &TemplatesArguments) -> TemplateJobSettings {
     let defaults = TemplateJobSettings::new(DescriptorSource::File(arguments.descriptor.clone()));
     TemplateJobSettings {
@@ -244,7 +245,7 @@ fn settings(arguments: &TemplatesArguments) -> TemplateJobSettings {
     }
 }
 
-/// The closing words.
+/// The summary.
 fn describe(summary: &TemplateSummary) -> String {
     let shard = summary.shard.map_or(String::new(), |shard| format!("shard {shard}: "));
     let kept = match summary.n_structures_kept {
@@ -297,7 +298,7 @@ pub mod verify {
     use crate::messages::Messages;
     use crate::signals::Signals;
 
-    /// Looks and tells; fails when something is wrong.
+    /// Checks and reports; fails when something is wrong.
     pub fn run(folder: &Path, n_threads: usize, messages: Messages) -> Result<(), Failure> {
         let n = FolderRecord::read(folder).map_or(0, |record| record.stacks().iter().map(|s| s.n_images as u64).sum());
         let progress = messages.progress(n, "templates");

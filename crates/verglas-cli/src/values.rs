@@ -1,4 +1,4 @@
-//! Values with a form of their own: choices, numbers within bounds, sizes, names with files.
+//! Values with a syntax of their own: choices, numbers within bounds, sizes, names with files.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub fn inplanes(text: &str) -> Result<NonZeroUsize, String> {
     number.ok_or_else(|| format!("expected a whole number of angles from 1 to {MAX_INPLANES}"))
 }
 
-/// A name and a file, as in `score=scores.npy`; the underscore before a STAR column's name is no part of it.
+/// A name and a file, as in `score=scores.npy`; the underscore before a STAR column's name is not part of it.
 pub fn named_file(text: &str) -> Result<(String, PathBuf), String> {
     match text.strip_prefix('_').unwrap_or(text).split_once('=') {
         Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), PathBuf::from(file))),

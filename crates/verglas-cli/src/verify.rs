@@ -32,7 +32,7 @@ pub struct VerifyArguments {
     pub threads: Option<NonZeroUsize>,
 }
 
-/// Looks and tells; fails when something is wrong.
+/// Checks and reports; fails when something is wrong.
 pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failure> {
     if is_of_templates(&arguments.folder) {
         let n_threads = arguments.threads.map_or_else(verglas::default_threads, NonZeroUsize::get);
@@ -50,16 +50,16 @@ pub fn run(arguments: &VerifyArguments, messages: Messages) -> Result<(), Failur
     if verified.is_sound() { Ok(()) } else { Err(Failure::AlreadySaid(1)) }
 }
 
-/// Looks at an output folder and tells what is wrong.
+/// Checks an output folder and reports what is wrong.
 ///
 /// # Errors
-/// When it can't be looked at, and when a signal stops that.
+/// When it can't be read, and when a signal stops that.
 pub fn verify(folder: &Path, threads: Option<NonZeroUsize>, messages: Messages) -> Result<Verification, Failure> {
     let n_threads = match threads {
         Some(n) => n.get(),
         None => verglas::default_threads(),
     };
-    // What is wrong with the manifests is told in its place; here they are only asked how long the bar is.
+    // Faults of the manifests are reported elsewhere; here they only give the length of the bar.
     let n_images =
         FolderRecord::read(folder).map_or(0, |record| record.stacks().iter().map(|stack| stack.n_images as u64).sum());
     let progress = messages.progress(n_images, "images");
@@ -72,7 +72,7 @@ pub fn verify(folder: &Path, threads: Option<NonZeroUsize>, messages: Messages) 
     Ok(verified)
 }
 
-/// The closing words.
+/// The summary.
 pub fn describe(verified: &Verification) -> String {
     let folder = verified.folder.display();
     let verdict = match verified.problems.len() {

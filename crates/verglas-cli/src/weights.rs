@@ -28,43 +28,43 @@ pub struct WeightsArguments {
     /// Output folder of `verglas likelihood`, CryoLike's too, or a matrix of log-likelihoods (.pt, .npy)
     #[arg(value_name = "DIR")]
     pub likelihoods: PathBuf,
-    /// Which axis of a matrix is which [default: there are clearly more images than structures]
+    /// Order of a matrix's axes [default: the clearly longer axis is that of the images]
     #[arg(long, value_name = "AXES", value_parser = choice::<MatrixAxes>(), help_heading = "Input")]
     pub matrix_axes: Option<MatrixAxes>,
-    /// Structures that are left out, by their places from 0, such as 0,2,5-9
+    /// Structures to leave out, by their places from 0, such as 0,2,5-9
     #[arg(long, value_name = "LIST", help_heading = "Input")]
     pub exclude: Option<StructureChoice>,
-    /// Only these images: a mask over all, or their places
+    /// Use only these images: a mask over all, or their places from 0
     #[arg(long, value_name = "FILE.npy", help_heading = "Input")]
     pub images: Option<PathBuf>,
-    /// Images may show nothing: the table's column `log_likelihood_noise` takes part as one more structure
+    /// Allow images to show no structure: the table's column `log_likelihood_noise` takes part as one more structure
     #[arg(long, help_heading = "Input")]
     pub noise_column: bool,
 
-    /// What log-likelihoods are divided by
+    /// Divide log-likelihoods by this number
     #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = positive, help_heading = "Weights")]
     pub temperature: f64,
-    /// How far below its maximum the mean log-likelihood may be
+    /// How far the mean log-likelihood may be below its maximum
     #[arg(long, value_name = "GAP", default_value_t = 1e-6, value_parser = positive, help_heading = "Weights")]
     pub tolerance: f64,
-    /// How often images are drawn anew, for intervals; 0 for none
+    /// How many times images are resampled (bootstrap) for intervals; 0 for none
     #[arg(long, value_name = "N", default_value_t = 200, help_heading = "Weights")]
     pub bootstrap: usize,
-    /// By which these draws are known again
+    /// Seed of the resamples
     #[arg(long, value_name = "S", default_value_t = 0, help_heading = "Weights")]
     pub seed: u64,
 
     /// Folder to write to
     #[arg(short, long, value_name = "OUT", help_heading = "Output", required_unless_present = "check")]
     pub output: Option<PathBuf>,
-    /// Find everything that is wrong, and write nothing
+    /// Only find everything that is wrong; write nothing
     #[arg(long, help_heading = "Output", conflicts_with = "overwrite")]
     pub check: bool,
-    /// Replace what an earlier run left in the output folder
+    /// Replace what an earlier run wrote to the output folder
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
 
-    /// Threads [default: all processors allotted to the process, by SLURM too]
+    /// Threads [default: all processors allotted to the process, also by SLURM]
     #[arg(short = 'j', long, value_name = "N", help_heading = "Machine")]
     pub threads: Option<NonZeroUsize>,
 }
@@ -84,7 +84,7 @@ pub fn run(arguments: &WeightsArguments, messages: Messages) -> Result<(), Failu
         (Some(first), Err(second)) => return Err(first.with_other(second).into()),
     };
     let Some(output) = output else {
-        tell_checked(&job, findings.warnings.len(), messages);
+        report_checked(&job, findings.warnings.len(), messages);
         return Ok(());
     };
     let signals = Signals::listen()?;
@@ -99,7 +99,7 @@ pub fn run(arguments: &WeightsArguments, messages: Messages) -> Result<(), Failu
     Ok(())
 }
 
-/// What the words on the command line ask for.
+/// The settings, from the command line.
 fn settings(arguments: &WeightsArguments) -> WeightsSettings {
     let defaults = WeightsSettings::default();
     WeightsSettings {
@@ -116,7 +116,7 @@ fn settings(arguments: &WeightsArguments) -> WeightsSettings {
     }
 }
 
-fn tell_checked(job: &WeightsJob, n_warnings: usize, messages: Messages) {
+fn report_checked(job: &WeightsJob, n_warnings: usize, messages: Messages) {
     let (n_images, n_structures) = (job.n_images(), job.n_structures());
     let mut text = format!(
         "nothing wrong: {} would be weighed by {}, in about {} of memory",
@@ -137,10 +137,10 @@ fn tell_checked(job: &WeightsJob, n_warnings: usize, messages: Messages) {
     });
 }
 
-/// Structures and pairs that are told of one by one.
+/// How many structures and pairs are listed one by one.
 const MOST_LISTED: usize = 10;
 
-/// The closing words.
+/// The summary.
 fn describe(weights: &Weights) -> String {
     let record = &weights.record;
     let below = weights.output.as_ref().map_or_else(String::new, |output| format!(", below {}", output.display()));
@@ -197,7 +197,7 @@ pub mod verify {
     use crate::messages::Messages;
     use crate::signals::Signals;
 
-    /// Looks and tells; fails when something is wrong.
+    /// Checks and reports; fails when something is wrong.
     pub fn run(folder: &Path, messages: Messages) -> Result<(), Failure> {
         let signals = Signals::listen()?;
         let verified = verify_weights(folder, &signals.stop).map_err(|error| signals.failure(error))?;

@@ -19,7 +19,7 @@ pub struct FinishedFile {
     pub crc32: u32,
 }
 
-/// A file being written beside its final name, removed again if it is dropped before [`PartialFile::publish`].
+/// A file being written next to its final name, removed again if it is dropped before [`PartialFile::publish`].
 #[derive(Debug)]
 pub struct PartialFile {
     file: File,
@@ -46,8 +46,8 @@ pub fn whole_name(name: &str) -> &str {
 }
 
 impl PartialFile {
-    /// Starts the file that will be `path`, under a temporary name that nothing else has: two processes that write one
-    /// file don't meet, and nothing is written through a link.
+    /// Starts the file that will become `path`, under a temporary name that nothing else uses: two processes that
+    /// write the same file don't collide, and nothing is written through a link.
     ///
     /// # Errors
     /// When the folder can't be written.
@@ -76,7 +76,7 @@ impl PartialFile {
         &self.path
     }
 
-    /// Brings the file to the disk, then gives it its name, replacing what had it.
+    /// Syncs the file to disk, then gives it its name, replacing the file that has it.
     ///
     /// # Errors
     /// When the disk refuses; an existing file of that name is left as it was.
@@ -102,7 +102,7 @@ pub fn cannot_write(path: &Path, error: &io::Error) -> Error {
     Error::io(format_args!("cannot write `{}`", path.display()), error)
 }
 
-/// Brings a folder's entries to the disk, so that files published in it stay published after a power cut.
+/// Syncs a folder's entries to disk, so that files published in it survive a power cut.
 ///
 /// # Errors
 /// When the folder can't be opened or synced.

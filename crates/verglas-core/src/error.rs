@@ -1,4 +1,4 @@
-//! What went wrong, in words for the person who ran it.
+//! Errors, described for the person who ran the program.
 
 use std::fmt;
 use std::path::Path;
@@ -13,12 +13,12 @@ use crate::hint::{Hint, LibraryWords, Text, Words};
 /// The result of this library's fallible functions.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What kind of thing went wrong; decides the exception a Python caller sees, never the text.
+/// The kind of error; decides which exception a Python caller sees, never the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// A file or folder that is needed is not there.
     NotFound,
-    /// A file or folder that is to be made is there already.
+    /// A file or folder to be made already exists.
     Exists,
     /// A file's contents break its format's rules or contradict another file.
     Format,
@@ -40,25 +40,25 @@ pub enum ErrorKind {
 /// indented by two spaces. `Debug`, which a `main` that returns `Result<(), Error>` prints, gives everything as text: the
 /// message, the hint, and what else is wrong. Programs look at [`Error::kind`] and at the hints of [`Error::hint`].
 ///
-/// What the system or a format's reader said is kept as [`source`](std::error::Error::source); the message has its text
-/// already.
+/// The underlying error of the system or of a format's reader is kept as [`source`](std::error::Error::source); the
+/// message already has its text.
 ///
 /// ```
 /// use verglas_core::{Error, ErrorKind, Hint, Setting};
 ///
-/// let error = Error::value("the pixel size is not known").with_hint("give it with " + Hint::Give(Setting::PixelSize));
+/// let error = Error::value("the pixel size is unknown").with_hint("give it with " + Hint::Give(Setting::PixelSize));
 /// assert_eq!(error.kind(), ErrorKind::Value);
 /// assert!(error.hint().is_some_and(|hint| hint.hints().any(|hint| hint == Hint::Give(Setting::PixelSize))));
-/// assert_eq!(format!("{error:?}"), "the pixel size is not known\nhint: give it with `pixel_size_angstrom`");
+/// assert_eq!(format!("{error:?}"), "the pixel size is unknown\nhint: give it with `pixel_size_angstrom`");
 /// ```
 #[derive(Clone)]
 pub struct Error {
     kind: ErrorKind,
     message: Text,
     hint: Option<Text>,
-    /// What the system or a format's reader said.
+    /// The underlying error of the system or of a format's reader.
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
-    /// What else is wrong, where several things were checked together.
+    /// Further errors, if several things were checked together.
     others: Vec<Error>,
 }
 
@@ -99,16 +99,16 @@ impl Error {
         };
         let hint = match error.kind() {
             std::io::ErrorKind::StorageFull => {
-                Some("make room on that disk; a conversion then goes on with " + Hint::Resume)
+                Some("make room on that disk; a conversion then continues with " + Hint::Resume)
             }
             std::io::ErrorKind::QuotaExceeded => {
-                Some("the quota is used up; when there is room, a conversion goes on with " + Hint::Resume)
+                Some("the quota is used up; once there is room, a conversion continues with " + Hint::Resume)
             }
             std::io::ErrorKind::FileTooLarge => {
-                Some("`ulimit -f` tells and raises the limit of a file's size, if the file system has none".into())
+                Some("`ulimit -f` shows and raises the limit on file size, unless the file system sets it".into())
             }
             _ if error.raw_os_error().is_some_and(|code| TOO_MANY_FILES.contains(&code)) => {
-                Some("`ulimit -n` tells and raises the limit of open files".into())
+                Some("`ulimit -n` shows and raises the limit on open files".into())
             }
             _ => None,
         };
@@ -129,7 +129,7 @@ impl Error {
     pub fn from_format(path: &Path, error: FormatError) -> Self {
         let file = path.display().to_string();
         match error {
-            // What failed was a write.
+            // A write failed.
             FormatError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<CannotUnpack>()) => {
                 Self::io(format_args!("cannot unpack `{file}`"), &error)
             }
@@ -163,24 +163,24 @@ impl Error {
     /// The same error with one more behind it.
     #[must_use]
     pub fn with_other(mut self, mut other: Error) -> Self {
-        // One list, so that whoever goes through it meets all of them.
+        // One list, so that iterating over it visits all of them.
         let behind = std::mem::take(&mut other.others);
         self.others.push(other);
         self.others.extend(behind);
         self
     }
 
-    /// What kind of thing went wrong.
+    /// The kind of error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// What went wrong: the text that `Display` gives, for a front end with words of its own.
+    /// The message: the text that `Display` gives, for a front end with its own names for settings.
     pub fn message(&self) -> &Text {
         &self.message
     }
 
-    /// What to do about it, if that is known.
+    /// What to do about it, if known.
     pub fn hint(&self) -> Option<&Text> {
         self.hint.as_ref()
     }
@@ -200,7 +200,7 @@ impl Error {
         text
     }
 
-    /// What else is wrong, where several things were checked together.
+    /// Further errors, if several things were checked together.
     pub fn others(&self) -> &[Error] {
         &self.others
     }
@@ -221,7 +221,7 @@ impl fmt::Debug for Error {
     }
 }
 
-/// By what they say: two that the system refused alike are the same.
+/// Compared by their messages: two equal refusals of the system are equal.
 impl PartialEq for Error {
     fn eq(&self, other: &Self) -> bool {
         let Self { kind, message, hint, source: _, others } = self;

@@ -1,17 +1,17 @@
-//! What checking an input brings to light: errors that stop a conversion, and things that a user must be told.
+//! The result of checking an input: errors that stop a conversion, and warnings that a user must see.
 
 use serde::Serialize;
 
 use crate::error::Error;
 use crate::hint::Text;
 
-/// Something that a user must be told, although the conversion goes on: a default that was used, a value that was
+/// Something that a user must know, although the conversion continues: a default that was used, a value that was
 /// dropped, a choice that was made. Shown on stderr even when progress is silenced, and kept in the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
     /// A fixed name for scripts, such as `default-used`.
     pub code: &'static str,
-    /// What to tell; lower case, no final stop.
+    /// The message; lower case, no final stop.
     pub message: Text,
 }
 
@@ -46,11 +46,11 @@ pub fn counted_do(n: usize, noun: &str, one_does: &str, several_do: &str) -> Str
 /// Errors and warnings, collected so that a user sees all of them in one go.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// What stops the conversion.
+    /// Errors, which stop the conversion.
     pub errors: Vec<Error>,
-    /// What must be told.
+    /// Warnings, which the user must see.
     pub warnings: Vec<Warning>,
-    /// What was decided and why, for a user who asks.
+    /// Notes: what was decided and why, for a user who wants to know.
     pub notes: Vec<Text>,
 }
 
@@ -65,7 +65,7 @@ impl Findings {
         self.errors.push(error);
     }
 
-    /// Adds something that must be told.
+    /// Adds a warning.
     pub fn warn(&mut self, code: &'static str, message: impl Into<Text>) {
         self.warnings.push(Warning { code, message: message.into() });
     }
@@ -75,7 +75,7 @@ impl Findings {
         self.notes.push(note.into());
     }
 
-    /// The errors found so far as one, if there are any; the warnings stay.
+    /// The errors found so far as one, if there are any; the warnings are kept.
     pub fn take_error(&mut self) -> Option<Error> {
         Error::all_of(std::mem::take(&mut self.errors))
     }

@@ -1,6 +1,6 @@
-//! What a user is told, with what they can do about it as data.
+//! Messages for the user, with what to do about them as data.
 //!
-//! A [`Text`] is words with [`Hint`]s between them: `"give it with " + Hint::Give(Setting::PixelSize)`. Every front end
+//! A [`Text`] is text with [`Hint`]s in between: `"give it with " + Hint::Give(Setting::PixelSize)`. Every front end
 //! says a hint in its own [`Words`]: the command `--pixel-size`, Python `pixel_size`, a Rust program (and `Display`) the
 //! field of the library's settings. Callers find hints with [`Text::hints`], whatever the words.
 
@@ -29,7 +29,7 @@ macro_rules! settings {
                 }
             }
 
-            /// What to set in a Rust program: most are fields of the conversion's settings.
+            /// Names of settings for a Rust program: most are fields of the conversion's settings.
             pub fn field(self) -> &'static str {
                 match self {
                     $(Self::$setting => $field,)+
@@ -50,9 +50,9 @@ settings! {
     PixelSize: "pixel-size", "pixel_size_angstrom";
     /// Which of two contradicting pixel sizes counts.
     PixelSizeFrom: "pixel-size-from", "pixel_size_from";
-    /// The factor by which images are made smaller.
+    /// The factor that images are downsampled by.
     Downsample: "downsample", "downsampling";
-    /// What is done to the sign of the images.
+    /// Whether to change the sign of the images.
     Contrast: "contrast", "contrast";
     /// The optics groups whose particles are converted.
     OpticsGroup: "optics-group", "optics_groups";
@@ -66,13 +66,13 @@ settings! {
     VerifyKept: "verify", "verify_kept";
     /// How 8-bit pixels are meant.
     Mode0: "mode0", "byte_sign";
-    /// What pixels are read as, whatever the header says.
+    /// The type that pixels are read as, whatever the header says.
     PixelType: "pixel-type", "pixel_type";
     /// The part of the stacks that is made.
     Shard: "shard", "shard";
     /// The upper bound for buffers.
     Memory: "memory", "memory_bytes";
-    /// The radius of beads that stand for atoms.
+    /// The radius of beads made from atoms.
     AtomRadii: "atom-radii", "atom_radii_angstrom";
     /// Which atoms become beads.
     AtomSelection: "atom-selection", "selection";
@@ -108,11 +108,11 @@ settings! {
     Rows: "rows", "rows";
     /// Which axis of a matrix is of images.
     MatrixAxes: "matrix-axes", "axes";
-    /// What log-likelihoods are divided by.
+    /// The number that log-likelihoods are divided by.
     Temperature: "temperature", "temperature";
     /// How near to the best weights must be.
     Tolerance: "tolerance", "tolerance";
-    /// How often images are drawn anew.
+    /// How many times images are resampled.
     Bootstrap: "bootstrap", "n_resamples";
     /// Whether images may show nothing.
     NoiseColumn: "noise-column", "noise_column";
@@ -123,7 +123,7 @@ settings! {
 pub enum Hint {
     /// Finish what an earlier run left unfinished.
     Resume,
-    /// Replace what is there.
+    /// Replace what already exists.
     Overwrite,
     /// Give this setting; one that is either on or off: turn it on.
     Give(Setting),
@@ -136,15 +136,15 @@ pub enum Hint {
 pub enum Segment {
     /// The same in all front ends.
     Words(String),
-    /// What a user can do.
+    /// Something that a user can do.
     Hint(Hint),
-    /// Whoever gave the settings: `the command line`, `the caller`.
+    /// The source of the settings: `the command line`, `the caller`.
     Caller,
 }
 
-/// What a user is told; lower case, without a final stop. Further lines are indented by two spaces.
+/// A message for the user; lower case, without a final stop. Further lines are indented by two spaces.
 ///
-/// `Display` gives a Rust program's words, `Serialize` the command's, which files keep whoever wrote them.
+/// `Display` uses a Rust program's names, `Serialize` the command's, which files keep whatever program wrote them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Text {
     /// No two neighbours are words.
@@ -156,7 +156,7 @@ pub trait Words {
     /// The hint as a part of a sentence, a noun: `--resume`.
     fn hint(&self, hint: Hint) -> String;
 
-    /// Whoever gave the settings.
+    /// The source of the settings.
     fn caller(&self) -> &'static str;
 }
 
@@ -184,7 +184,7 @@ fn option(name: &str) -> String {
     format!("--{name}")
 }
 
-/// The words of a Rust program.
+/// The names for a Rust program.
 #[derive(Debug, Clone, Copy)]
 pub struct LibraryWords;
 
@@ -209,7 +209,7 @@ impl Text {
         &self.segments
     }
 
-    /// What a user can do, in the order of the text.
+    /// The hints, in the order of the text.
     pub fn hints(&self) -> impl Iterator<Item = Hint> + '_ {
         self.segments.iter().filter_map(|segment| match segment {
             Segment::Hint(hint) => Some(*hint),

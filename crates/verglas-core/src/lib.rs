@@ -1,5 +1,5 @@
-//! What every part of verglas stands on: errors and hints, findings, files that are whole or not there, threads, and how
-//! a long job tells of its progress and is stopped.
+//! What every part of verglas builds on: errors and hints, findings, files that are whole or absent, threads, and how
+//! a long job reports progress and is stopped.
 
 pub mod atomic;
 pub mod error;

@@ -4,20 +4,20 @@ use std::path::{Path, PathBuf};
 
 use crate::threads::default_threads;
 
-/// Bytes that a job takes unless told otherwise: a quarter of what is free, or 2 GiB where that is not known.
+/// Bytes that a job takes by default: a quarter of the free memory, or 2 GiB if that is unknown.
 ///
-/// What is free is the smallest of what the operating system can give without swapping, of what is left to the process's
+/// Free memory is the smallest of what the operating system can give without swapping, what is left to the process's
 /// control groups (version 1 or 2), and, within a SLURM job, of what the job was allotted on a node.
 pub fn default_memory_bytes() -> u64 {
     free_bytes(Path::new("/"), |name| std::env::var(name).ok()).map_or(UNKNOWN_BYTES, |free| free / SHARE)
 }
 
-/// One part of so many is taken.
+/// The share of the free memory that is taken is one in this many.
 const SHARE: u64 = 4;
 /// Where nothing is known.
 const UNKNOWN_BYTES: u64 = 2 << 30;
 
-/// What is free, as the files of the system below `root` and the environment say.
+/// The free memory, from the system's files below `root` and the environment.
 fn free_bytes(root: &Path, variable: impl Fn(&str) -> Option<String>) -> Option<u64> {
     let of_system = available(&read(&root.join("proc/meminfo"))?)?;
     left_to_groups(root).into_iter().chain(of_job(variable)).chain([of_system]).min()
@@ -34,7 +34,7 @@ fn available(meminfo: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
-/// What is left of the limit of each control group that the process is in, and of those above them.
+/// What is left of the limit of each control group that the process is in, and of the groups above it.
 fn left_to_groups(root: &Path) -> Vec<u64> {
     let mut left = Vec::new();
     for line in read(&root.join("proc/self/cgroup")).unwrap_or_default().lines() {
@@ -49,7 +49,8 @@ fn left_to_groups(root: &Path) -> Vec<u64> {
             _ => continue,
         };
         let mount = root.join(mount);
-        // In a container the path may be the host's, and the mount the container's own group: then what is there counts.
+        // In a container, the path may be the host's, and the mount the container's own group: then the directory that
+        // exists is used.
         let own = mount.join(path.trim_start_matches('/'));
         let groups: Vec<PathBuf> =
             own.ancestors().take_while(|group| group.starts_with(&mount)).map(Into::into).collect();
@@ -70,7 +71,7 @@ fn cached(stat: &str) -> u64 {
     names.into_iter().find_map(value).unwrap_or(0)
 }
 
-/// What SLURM says that a job has on each node.
+/// The memory that SLURM gives a job on each node.
 fn of_job(variable: impl Fn(&str) -> Option<String>) -> Option<u64> {
     variable("SLURM_JOB_ID")?;
     let mebibytes = |name: &str| variable(name)?.trim().parse::<u64>().ok().filter(|&number| number > 0);

@@ -1,17 +1,18 @@
-//! How a long job tells of its progress, and how it is stopped.
+//! How a long job reports progress, and how it is stopped.
 
 use std::sync::atomic::AtomicBool;
 
 use crate::findings::Warning;
 
-/// Is told how a conversion goes on; called from several threads.
+/// Receives the progress of a conversion; called from several threads.
 pub trait Observer: Sync {
     /// `n` more images are computed and written to their place.
     fn images_done(&self, n: u64) {
         let _ = n;
     }
 
-    /// `n` images are in the output folder already: an earlier run's stacks, which stay. Told once, before the others.
+    /// `n` images are in the output folder already: an earlier run's stacks, which are kept. Called once, before the
+    /// others.
     fn images_kept(&self, n: u64) {
         let _ = n;
     }
@@ -21,7 +22,7 @@ pub trait Observer: Sync {
         let _ = what;
     }
 
-    /// Something to tell came up on the way; it is in the summary and the manifest too.
+    /// A warning came up during the work; it is also in the summary and the manifest.
     fn warning(&self, warning: &Warning) {
         let _ = warning;
     }
@@ -33,5 +34,5 @@ pub struct Silent;
 
 impl Observer for Silent {}
 
-/// Set by whoever wants a conversion to stop between images; what is whole by then stays.
+/// Set to stop a conversion between images; what is whole by then is kept.
 pub type StopFlag = AtomicBool;

@@ -9,7 +9,7 @@ const STACK_BYTES: usize = 8 << 20;
 
 /// Runs `work` on this thread and on others, `n_threads` in all, until each has returned.
 ///
-/// Where the system allows fewer, those that there are do the work of all, so each call must take what is left to do.
+/// If the system allows fewer, these do all the work, so each call must take whatever is left to do.
 pub fn share_work(n_threads: usize, work: impl Fn() + Sync) {
     thread::scope(|scope| {
         for _ in 1..n_threads {
@@ -21,7 +21,7 @@ pub fn share_work(n_threads: usize, work: impl Fn() + Sync) {
     });
 }
 
-/// How many threads compute unless told otherwise: as many as processors were allotted to this process, which may be
+/// How many threads compute by default: as many as processors were allotted to this process, which may be
 /// fewer than the machine has.
 ///
 /// The smallest of what the operating system allows (the processors that the process may run on, and the quota of its

@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use verglas_formats::cs::{CsReader, CsWriter};
 use verglas_formats::npy::{Field, Record, Scalar};
 
-/// What a conversion reads.
+/// The columns that a conversion reads.
 const NEEDED: [&str; 14] = [
     "uid",
     "blob/path",

@@ -1,4 +1,4 @@
-//! What a coordinate file says of its atoms, the same for PDB and mmCIF.
+//! The atoms of a coordinate file, in the same form for PDB and mmCIF.
 
 /// One atom as its file writes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +13,7 @@ pub struct AtomRecord {
     pub chain: Box<str>,
     /// The residue's number, which may be negative; `None` if there is none that can be read.
     pub residue_number: Option<i32>,
-    /// What tells residues of one number apart; mostly empty.
+    /// Distinguishes residues with the same number; mostly empty.
     pub insertion_code: Box<str>,
     /// The segment's name of PDB files; mostly empty.
     pub segment_id: Box<str>,
@@ -43,7 +43,8 @@ pub struct AtomModel {
 pub struct AtomFile {
     /// Its models in the order of the file; at least one.
     pub models: Vec<AtomModel>,
-    /// How many copies of the atoms the first biological assembly that the file lists is made of; `None` if it lists none.
+    /// How many copies of the atoms the first biological assembly in the file consists of; `None` if the file lists
+    /// none.
     pub n_assembly_copies: Option<u64>,
     /// How many atoms have no residue number that can be read.
     pub n_without_residue_number: u64,

@@ -27,7 +27,7 @@ pub struct Fault {
     pub place: Place,
     /// What was expected and what was found; lower case, no final stop.
     pub message: String,
-    /// What the user can do, if that is known.
+    /// What the user can do, if known.
     pub hint: Option<String>,
 }
 
@@ -64,7 +64,7 @@ impl FormatError {
         self
     }
 
-    /// What to do about it, if that is known.
+    /// What to do about it, if known.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Io(_) => None,

@@ -1,4 +1,4 @@
-//! Readers and writers of the files that cryo-EM particles travel in.
+//! Readers and writers of the files that hold cryo-EM particles.
 //!
 //! Bytes to records and back, nothing else: no threads, no transforms, no decisions about what a data set means.
 //! Every reader checks a file's claims against its real size before it allocates, says where it found something wrong,

@@ -4,7 +4,7 @@ use std::io::{BufRead, Read};
 
 use crate::error::{FormatError, Place, Result};
 
-/// The longest line that is taken for one: beyond it, the file is no text.
+/// The longest line that is accepted: beyond it, the file is not text.
 const MAX_LINE_BYTES: u64 = 16 << 20;
 
 /// Lines without their ends, counted.
@@ -35,7 +35,7 @@ impl<R: BufRead> Lines<R> {
         if n_bytes as u64 == MAX_LINE_BYTES && self.line.last() != Some(&b'\n') {
             return Err(FormatError::malformed(
                 self.place(),
-                format!("the line is longer than {MAX_LINE_BYTES} bytes: this is no text file"),
+                format!("the line is longer than {MAX_LINE_BYTES} bytes: this is not a text file"),
             ));
         }
         if self.line.last() == Some(&b'\n') {
@@ -51,7 +51,7 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// A finite number in decimal; `None` for anything else. `1.5(3)`, with its uncertainty, is mmCIF's business.
+/// A finite number in decimal; `None` for anything else. Only mmCIF handles `1.5(3)`, with its uncertainty.
 pub(crate) fn parse_finite(text: &[u8]) -> Option<f64> {
     // Not the standard library's `inf` and `nan`.
     if !text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')) {

@@ -9,7 +9,7 @@ use crate::npy::{Dtype, Kind, NpyArray, NpyHeader, Scalar, push_ucs4, ucs4_width
 use crate::open::open_regular;
 use crate::zip::{ZipReader, ZipWriter, in_entry};
 
-/// The largest array that [`NpzReader::new`] reads unless told otherwise, in bytes: 4 GiB.
+/// The largest array that [`NpzReader::new`] reads by default, in bytes: 4 GiB.
 pub const DEFAULT_LIMIT_BYTES: u64 = 4 << 30;
 
 /// Arrays of up to this size are read whatever the size of the file.
@@ -57,7 +57,7 @@ impl<R: Read + Seek> NpzReader<R> {
         self.limit_bytes
     }
 
-    /// The arrays' names, without `.npy`, in the order of the archive. Entries that are no arrays are left out.
+    /// The arrays' names, without `.npy`, in the order of the archive. Entries that are not arrays are left out.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.archive.entries().iter().filter_map(|entry| entry.name.strip_suffix(".npy"))
     }
@@ -112,7 +112,7 @@ pub struct NpzWriter<W> {
 }
 
 impl<W: Write> NpzWriter<W> {
-    /// An archive that begins where `writer` stands, which must be the start of the file.
+    /// An archive that starts at the current position of `writer`, which must be the start of the file.
     pub fn new(writer: W) -> Self {
         Self { archive: ZipWriter::new(writer) }
     }
@@ -152,7 +152,7 @@ impl<W: Write> NpzWriter<W> {
     /// Adds an array of text as `<U`, as wide as its longest item, at least 1. Bytes that are not UTF-8 become the lone
     /// surrogates by which Python keeps them (PEP 383), so that `os.fsencode` gives them back.
     ///
-    /// `texts` is gone through three times; only one item at a time is recoded in memory. NULs at the end of an item
+    /// `texts` is iterated three times; only one item at a time is recoded in memory. NULs at the end of an item
     /// are lost, as NumPy can't tell them from its own.
     ///
     /// # Errors
@@ -180,7 +180,7 @@ impl<W: Write> NpzWriter<W> {
     /// Writes the archive's directory and returns the writer, not flushed.
     ///
     /// # Errors
-    /// What the writer reports.
+    /// The writer's errors.
     pub fn finish(self) -> Result<W> {
         self.archive.finish()
     }

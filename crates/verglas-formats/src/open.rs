@@ -1,4 +1,4 @@
-//! Opens files by names that come from outside: what is no file is told at once, by its kind.
+//! Opens files by names from outside: what is not a file is reported at once, by its kind.
 
 use std::fmt;
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-/// What a name can stand for that is no file to read.
+/// What a name can lead to other than a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoFile {
     /// A folder.
@@ -23,7 +23,7 @@ pub enum NoFile {
 }
 
 impl NoFile {
-    /// What `kind` is, unless it is a regular file.
+    /// The kind of file, unless it is a regular file.
     pub fn of(kind: FileType) -> Option<Self> {
         if kind.is_file() {
             None
@@ -56,7 +56,7 @@ impl std::error::Error for NoFile {}
 /// reading a device may have no end.
 ///
 /// # Errors
-/// What the system reports; for anything but a regular file an error of the kind [`ErrorKind::InvalidInput`]
+/// The system's error; for anything but a regular file an error of the kind [`ErrorKind::InvalidInput`]
 /// ([`ErrorKind::IsADirectory`] for a folder) that says what it is; a loop of links by name.
 pub fn open_regular(path: impl AsRef<Path>) -> io::Result<File> {
     let path = path.as_ref();
@@ -88,10 +88,10 @@ pub fn read_regular(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What the system says about the file at `path`, links followed.
+/// The system's metadata of the file at `path`, links followed.
 ///
 /// # Errors
-/// What it reports, a loop of links by name.
+/// The system's error; a loop of links is named as such.
 pub fn look(path: &Path) -> io::Result<Metadata> {
     fs::metadata(path).map_err(named)
 }
@@ -123,7 +123,7 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     #[test]
-    fn what_is_no_file_is_told_by_its_kind_and_at_once() {
+    fn what_is_not_a_file_is_refused_by_its_kind_and_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("file"), b"bytes").unwrap();

@@ -15,7 +15,7 @@ pub const MAX_UNPACKED_BYTES: u64 = 16 << 30;
 /// file, which vanishes with the handle. Returns the file, at its start, and its length.
 ///
 /// # Errors
-/// * [`FormatError::Io`]: there is no such file, or it can't be read.
+/// * [`FormatError::Io`]: the file does not exist, or can't be read.
 /// * [`FormatError::Unsupported`]: not a regular file; more than `max_unpacked_bytes`.
 /// * [`FormatError::Malformed`]: damaged packed data.
 pub fn open_unpacked(path: impl AsRef<Path>, max_unpacked_bytes: u64) -> Result<(File, u64)> {

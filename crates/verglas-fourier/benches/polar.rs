@@ -79,7 +79,7 @@ fn serve() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What a planned bench of either precision does.
+/// A planned bench of either precision.
 trait Serve {
     fn time(&mut self, at_least_ms: f64) -> f64;
     fn apply(&mut self, image: &str, result: &str) -> Result<(), Box<dyn Error>>;
@@ -117,7 +117,7 @@ impl<T: Real> Bench<T> {
 }
 
 impl<T: Real> Serve for Bench<T> {
-    /// Milliseconds per image, over at least so many.
+    /// Milliseconds per image, over at least this many.
     fn time(&mut self, at_least_ms: f64) -> f64 {
         let mut n_images = 0;
         let start = Instant::now();

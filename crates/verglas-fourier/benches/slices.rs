@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 options.set = instruction_sets().into_iter().find(|set| *set == name).ok_or("no such set")?;
             }
             "--double" => options.double = true,
-            // What `cargo bench` itself hands on.
+            // The arguments that `cargo bench` itself passes on.
             "--bench" => {}
             other => return Err(format!("what is `{other}`?").into()),
         }

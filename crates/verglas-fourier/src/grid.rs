@@ -31,13 +31,13 @@ pub enum GridError {
     /// A box side out of range.
     #[error("box side is {0} pixels, expected 1 to {MAX_PIXELS}")]
     Pixels(usize),
-    /// A pixel size that is no length.
+    /// A pixel size that is not a length.
     #[error("pixel size is {} × {} Å, expected two finite numbers above 0", brief(.0[0]), brief(.0[1]))]
     PixelSize([f64; 2]),
-    /// A radius that is no length.
+    /// A radius that is not a length.
     #[error("largest radius is {}, expected a finite number above 0", brief(*.0))]
     RadiusMax(f64),
-    /// A distance between shells that is no length.
+    /// A distance between shells that is not a length.
     #[error("distance between shells is {}, expected a finite number above 0", brief(*.0))]
     DistRadii(f64),
     /// Radius and distance that make too many shells.

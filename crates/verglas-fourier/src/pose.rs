@@ -1,4 +1,4 @@
-//! Orientations of particles: RELION's three angles, CryoSPARC's rotation vectors, and the matrix that both stand for.
+//! Orientations of particles: RELION's three angles, CryoSPARC's rotation vectors, and the matrix that both describe.
 //!
 //! The matrix A is RELION's (`Euler_angles2matrix` in `src/euler.cpp`): it takes a point of the particle's own frame to
 //! the frame of its image, of which x is the columns' direction (the fast axis of an MRC section), y the rows', and z
@@ -172,7 +172,7 @@ mod tests {
         assert!(difference(&a, &[[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]]) < 1e-15);
     }
 
-    /// What pyem's formulas (`rot2euler(expmap(v))`, in NumPy) give for the first rows of a real CryoSPARC file and
+    /// The result of pyem's formulas (`rot2euler(expmap(v))`, in NumPy) for the first rows of a real CryoSPARC file and
     /// a few others: the vector, then rot, tilt, psi in degrees.
     #[test]
     fn rotation_vectors_convert_as_in_pyem() {

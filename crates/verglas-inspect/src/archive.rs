@@ -19,12 +19,12 @@ use super::stack::inspect_stack;
 use super::structure::TemplateContents;
 use super::structure::inspect_templates;
 
-/// What an archive holds that is neither descriptor nor stack metadata.
+/// The contents of an archive that is neither descriptor nor stack metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ArchiveContents {
     /// Its arrays, in their order.
     pub arrays: Vec<ArrayEntry>,
-    /// Entries that are no arrays.
+    /// Entries that are not arrays.
     pub others: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ pub struct ArrayEntry {
     pub is_compressed: bool,
 }
 
-/// What an archive turned out to hold.
+/// The kind of an archive.
 pub(super) enum OfArchive {
     /// The keys of an image descriptor.
     Descriptor(DescriptorContents),

@@ -12,7 +12,7 @@ use super::values::{NumberRange, RangeBuilder};
 /// Items that are read at a time.
 const ITEMS_PER_BLOCK: u64 = 1 << 16;
 
-/// What a `.npy` file holds.
+/// The contents of a `.npy` file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ArrayContents {
     /// NumPy's type, such as `<f8`.

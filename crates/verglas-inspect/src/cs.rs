@@ -13,7 +13,7 @@ use super::values::{DistinctCounter, First, Item, Number, RangeBuilder, Values};
 /// Values of the first row that are shown of a field that holds several.
 const MOST_FIRST: usize = 16;
 
-/// What a `.cs` file holds.
+/// The contents of a `.cs` file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CsContents {
     /// Rows, one per particle.
@@ -33,7 +33,7 @@ pub struct CsField {
     pub dtype: String,
     /// Its shape in one row, empty for a single value.
     pub shape: Vec<usize>,
-    /// What its values amount to, over all values of fields that hold several; `None` for types other than numbers,
+    /// A summary of its values, over all values of fields that hold several; `None` for types other than numbers,
     /// truth values and text.
     #[serde(flatten)]
     pub values: Option<Values>,
@@ -135,7 +135,7 @@ impl FieldBuilder {
                 self.first.extend(flags.into_iter().take(n_first).map(Item::Bool));
             }
             Decoding::Text => {
-                // All of it, so that text that is no Unicode is found.
+                // All of it, so that text that is not Unicode is found.
                 let mut texts = CsTextBuilder::default();
                 block.push_text(&self.field, &mut texts)?;
                 let texts = texts.finish();

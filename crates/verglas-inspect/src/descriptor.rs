@@ -3,7 +3,7 @@
 use serde::Serialize;
 use verglas_run::descriptor::ImageDescriptor;
 
-/// What a descriptor says, and what follows from it.
+/// The values of a descriptor, and what follows from them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DescriptorContents {
     /// Side of the images, pixels.
@@ -20,7 +20,7 @@ pub struct DescriptorContents {
     pub resolution_factor: f64,
     /// The finest resolution on the grid along the first axis, box / (2 R), Å.
     pub resolution_angstrom: f64,
-    /// What sets the number of shells.
+    /// The value that determines the number of shells.
     pub dist_radii: f64,
     /// Shells.
     pub n_shells: usize,
@@ -32,9 +32,9 @@ pub struct DescriptorContents {
     pub viewing_distance: Option<f64>,
     /// Radius of an atom in templates, Å.
     pub atom_radii: Option<f64>,
-    /// Which atoms of a model count in templates.
+    /// Which atoms of a model templates are made from.
     pub atom_selection: Option<String>,
-    /// Whether residues stand for atoms in templates.
+    /// Whether templates are made from residues instead of atoms.
     pub use_protein_residue_model: bool,
     /// Shape of an atom in templates.
     pub atom_shape: &'static str,

@@ -13,7 +13,7 @@ impl<C> Found<C> {
         Self { contents, warnings: Vec::new(), problems: Vec::new() }
     }
 
-    /// The same of contents as part of something else.
+    /// The same for contents that are part of something else.
     pub(crate) fn map<D>(self, into: impl FnOnce(C) -> D) -> Found<D> {
         Found { contents: into(self.contents), warnings: self.warnings, problems: self.problems }
     }

@@ -1,7 +1,7 @@
 //! What is in a file: every kind that verglas reads or writes, described without changing anything.
 //!
-//! Files are recognised by their first bytes, and by their name only where these say nothing. All but the arrays of one
-//! `.npz` at a time is streamed, so that memory does not depend on the size of the file.
+//! Files are recognised by their first bytes, and by their name only if these are not conclusive. All but the arrays
+//! of one `.npz` at a time is streamed, so that memory does not depend on the size of the file.
 
 mod archive;
 mod array;
@@ -38,23 +38,23 @@ pub use verglas_structures::inspect::{ChainSummary, MapSummary, StructureSummary
 
 pub use values::{First, Item, MOST_DISTINCT, Number, NumberRange, Values};
 
-/// What is in one file. Serialised, this is one object of `verglas inspect --json`.
+/// The description of one file. Serialised, this is one object of `verglas inspect --json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
     /// The file as it was named; bytes that are not UTF-8 are replaced by U+FFFD.
     pub path: String,
     /// Its length.
     pub bytes: u64,
-    /// What it holds; `kind` names it.
+    /// Its contents; `kind` names them.
     #[serde(flatten)]
     pub contents: Contents,
-    /// What is odd about the file, although it can be read.
+    /// Oddities of a file that can be read.
     pub warnings: Vec<String>,
-    /// What is wrong with the file, although its contents could be described: missing sections, wrong checksums.
+    /// Faults of a file whose contents could be described: missing sections, wrong checksums.
     pub problems: Vec<String>,
 }
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 // There is one of them for each file that is shown.
@@ -87,8 +87,8 @@ pub enum Contents {
 /// Describes what is in the file at `path`.
 ///
 /// # Errors
-/// When there is no such file, when it is none of the kinds that verglas knows, and when it breaks its format in a way
-/// that leaves nothing to describe. Damage that leaves something is told in [`Inspection::problems`].
+/// When the file does not exist, when it is of an unknown kind, and when it breaks its format in a way
+/// that leaves nothing to describe. Other damage is in [`Inspection::problems`].
 pub fn inspect(path: &Path) -> Result<Inspection> {
     let cannot_read = |error| Error::io(format_args!("cannot read `{}`", path.display()), &error);
     let metadata = verglas_formats::open_regular(path).and_then(|file| file.metadata()).map_err(cannot_read)?;

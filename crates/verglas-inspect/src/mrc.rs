@@ -10,7 +10,7 @@ use verglas_structures::inspect::MapSummary;
 
 use super::found::Found;
 
-/// What an MRC file holds.
+/// The contents of an MRC file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MrcContents {
     /// Width of a section, pixels along x.
@@ -21,7 +21,7 @@ pub struct MrcContents {
     pub n_sections: u64,
     /// The mode's number.
     pub mode: i32,
-    /// What it holds, such as `32-bit floats`.
+    /// The pixel type, such as `32-bit floats`.
     pub mode_name: &'static str,
     /// `little` or `big`.
     pub byte_order: &'static str,
@@ -33,7 +33,7 @@ pub struct MrcContents {
     pub voxel_size_angstrom: Option<[f64; 3]>,
     /// The cell's sides along x and y, Å, where there is a cell and its grid is 0: no pixel size follows from that.
     pub cell_without_grid_angstrom: Option<[f64; 2]>,
-    /// What 8-bit pixels are read as unless asked for otherwise: `signed`; `None` for other modes.
+    /// How 8-bit pixels are read by default: `signed`; `None` for other modes.
     pub byte_sign: Option<&'static str>,
     /// The file as one map; `None` for a single image.
     pub map: Option<MapSummary>,
@@ -43,7 +43,7 @@ pub struct MrcContents {
     pub version: i32,
     /// Bytes of the extended header.
     pub extended_header_bytes: u64,
-    /// What it holds, such as `FEI1`; empty where the file does not say.
+    /// The type, such as `FEI1`; empty if the file does not say.
     pub extended_header_type: String,
     /// The labels that are in use.
     pub labels: Vec<String>,
@@ -51,7 +51,7 @@ pub struct MrcContents {
     pub compression: Option<String>,
     /// Bytes that the header claims, itself included.
     pub claimed_bytes: Option<u64>,
-    /// Bytes that there are; `None` for a compressed file, which is not unpacked here.
+    /// Bytes found; `None` for a compressed file, which is not unpacked here.
     pub found_bytes: Option<u64>,
     /// What is missing; `None` if nothing is, or for a compressed file.
     pub shortfall: Option<Shortfall>,

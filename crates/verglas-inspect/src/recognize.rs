@@ -23,7 +23,7 @@ pub(super) enum FileKind {
     Trajectory,
 }
 
-/// What is looked at to tell text from numbers.
+/// How much is read to distinguish text from numbers.
 const START_BYTES: u64 = 4096;
 
 /// Recognises the file at `path`.
@@ -61,7 +61,7 @@ pub(super) fn recognize(path: &Path) -> Result<FileKind> {
     by_name(path).ok_or_else(|| unknown(path, &start))
 }
 
-/// What the first bytes of anything but NumPy's and PyTorch's files say.
+/// The kind that the first bytes show, for anything but NumPy's and PyTorch's files.
 fn by_start(start: &[u8]) -> Option<FileKind> {
     // CryoSPARC's second encoding, which the reader of `.cs` files refuses by name.
     if start.starts_with(b"\x95CSDAT") {
@@ -82,7 +82,7 @@ fn by_start(start: &[u8]) -> Option<FileKind> {
     (is_text && start.split(|&byte| byte == b'\n').any(starts_block)).then_some(FileKind::Star)
 }
 
-/// What a name stands for; of compressed files the ending below counts.
+/// The kind for a name; for compressed files, by the ending before that of the compression.
 fn by_name(path: &Path) -> Option<FileKind> {
     let ending = path.extension()?.to_str()?.to_ascii_lowercase();
     match ending.as_str() {

@@ -35,7 +35,7 @@ const PER_IMAGE: [(&str, &str); 16] = [
     (keys::FOURIER_NORM, ""),
 ];
 
-/// What a stack's metadata file says.
+/// The contents of a stack's metadata file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StackContents {
     /// Images of the stack.
@@ -52,7 +52,7 @@ pub struct StackContents {
     pub ref_pixel_size_angstrom: Option<f64>,
     /// From which axis the defocus angle is written: `columns` or `rows`; CryoLike's own files don't say.
     pub defocus_angle_axis: Option<String>,
-    /// Where the stack's images stand among those of their file, for stacks that never mix files.
+    /// The range of the stack's images among those of their file, for stacks that never mix files.
     pub range_in_file: Option<[i64; 2]>,
     /// Whether each image has CryoSPARC's `uid`.
     pub has_uid: bool,

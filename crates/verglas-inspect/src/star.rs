@@ -19,7 +19,7 @@ const MOST_GROUPS: usize = 4096;
 /// Longer names of groups are cut, so that the list stays small.
 const MOST_GROUP_BYTES: usize = 256;
 
-/// What a STAR file holds.
+/// The contents of a STAR file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StarContents {
     /// Who writes such files.
@@ -49,7 +49,7 @@ pub enum StarDialect {
 /// One data block.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StarBlock {
-    /// What follows `data_`.
+    /// The text after `data_`.
     pub name: String,
     /// The line of `data_`, from 1.
     pub line: u64,
@@ -68,7 +68,7 @@ pub struct StarColumn {
     pub name: String,
     /// Whether all its values are numbers.
     pub is_number: bool,
-    /// What they amount to.
+    /// A summary of the values.
     #[serde(flatten)]
     pub values: Values,
 }
@@ -202,7 +202,7 @@ struct Groups {
     of_group: HashMap<Vec<u8>, usize>,
     /// The group of the row before; neighbours mostly are of one group.
     last: Option<usize>,
-    /// The block that is counted: `particles`, or else the first that names groups.
+    /// The block that is counted: `particles`, or else the first one that names groups.
     counted_block: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Trajectories, and what templates say of themselves.
+//! Trajectories, and the metadata of templates.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use verglas_structures::templates::TemplateFacts;
 use super::descriptor::DescriptorContents;
 use super::found::Found;
 
-/// What a trajectory holds.
+/// The contents of a trajectory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TrajectoryContents {
     /// Frames, counted from 0.
@@ -28,14 +28,14 @@ pub(super) fn inspect_trajectory(path: &Path) -> Result<Found<TrajectoryContents
     })
 }
 
-/// What the metadata of one structure's templates say.
+/// The metadata of one structure's templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TemplateContents {
     /// How many templates there are.
     pub n_templates: usize,
     /// The point group that restricted the views.
     pub symmetry: String,
-    /// The file that they were made of.
+    /// The file that they were made from.
     pub source: String,
     /// Its SHA-256.
     pub source_sha256: String,

@@ -12,7 +12,7 @@ use super::found::Found;
 /// Files up to this size have their checksums compared, which reads all of them: about a second.
 const MOST_CHECKED_BYTES: u64 = 1 << 30;
 
-/// What a `.pt` file holds.
+/// The contents of a `.pt` file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TensorContents {
     /// PyTorch's name of the type, such as `complex64`.
@@ -21,9 +21,9 @@ pub struct TensorContents {
     pub shape: Vec<u64>,
     /// Bytes of its values.
     pub data_bytes: u64,
-    /// Bytes of the storage that they lie in, which may be larger.
+    /// Bytes of their storage, which may be larger.
     pub storage_bytes: u64,
-    /// Whether the values stand one after the other, last axis fastest.
+    /// Whether the values are contiguous, last axis fastest.
     pub is_contiguous: bool,
     /// `little` or `big`.
     pub byte_order: &'static str,
@@ -31,7 +31,7 @@ pub struct TensorContents {
     pub crc: CrcState,
 }
 
-/// What became of comparing the checksums.
+/// The result of comparing the checksums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CrcState {

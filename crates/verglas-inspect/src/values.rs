@@ -1,4 +1,4 @@
-//! What the values of a column amount to.
+//! Summaries of a column's values.
 
 use std::hash::{DefaultHasher, Hasher};
 
@@ -10,10 +10,10 @@ pub const MOST_DISTINCT: usize = 256;
 /// The longest piece of a text that is shown, in bytes.
 const MOST_TEXT_BYTES: usize = 4096;
 
-/// What the values of a column or field amount to.
+/// A summary of the values of a column or field.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Values {
-    /// How many different values there are, as they stand in the file; `None` for more than [`MOST_DISTINCT`].
+    /// How many different values there are, as written in the file; `None` for more than [`MOST_DISTINCT`].
     pub n_distinct: Option<usize>,
     /// The first row's value; `None` without rows.
     pub first: Option<First>,
@@ -25,7 +25,7 @@ pub struct Values {
 /// The extent of a column of numbers; values that are not finite count in `n_not_finite` only.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct NumberRange {
-    /// The smallest; `None` where there is no finite value.
+    /// The smallest; `None` if no value is finite.
     pub min: Option<Number>,
     /// The largest.
     pub max: Option<Number>,

@@ -3,7 +3,7 @@
 use verglas_core::findings::counted;
 use verglas_fourier::ctf::{frequency_limit_of_box, wavelength_angstrom};
 
-/// What is gathered of particles one after the other; its size does not depend on their number.
+/// Statistics collected over particles; their size does not depend on the number of particles.
 #[derive(Debug, Clone)]
 pub struct BoxReach {
     box_angstrom: f64,
@@ -48,7 +48,7 @@ impl BoxReach {
         2 * n_half as usize > self.n_particles
     }
 
-    /// What to tell of it; `None` where all boxes are large enough.
+    /// The message; `None` if all boxes are large enough.
     pub fn message(&self) -> Option<String> {
         let n_cut = self.n_cut();
         if n_cut == 0 {
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn boxes_that_are_large_enough_are_not_told_of() {
+    fn boxes_that_are_large_enough_are_not_reported() {
         let reach = reach(&[10_000.0, -12_000.0, 0.0]);
         assert_eq!((reach.n_cut(), reach.message(), reach.is_much()), (0, None, false));
     }

@@ -6,9 +6,9 @@ use crate::particle::{Column, DefocusAngleAxis, ParticleTable};
 
 /// Turns defocus values so that CryoLike draws the CTF of an astigmatic image the right way round.
 ///
-/// CryoLike lays θ = 0 along the rows' direction, where the field measures from the columns' (x), so the angle becomes
-/// π/2 − angle; and it takes |U − V|, so U must be the larger: where U < V they are exchanged, which adds π/2 to the
-/// angle first. The result lies in (−π/2, π/2]: astigmatism has the period π.
+/// CryoLike lays θ = 0 along the rows' direction, while everyone else measures from the columns' (x), so the angle
+/// becomes π/2 − angle; and it takes |U − V|, so U must be the larger: where U < V they are exchanged, which adds π/2
+/// to the angle first. The result lies in (−π/2, π/2]: astigmatism has the period π.
 pub(crate) fn turn_to_rows(table: &mut ParticleTable) {
     let n = table.len();
     let (u, v, angle) = (&table.defocus_u_angstrom, &table.defocus_v_angstrom, &table.defocus_angle_rad);

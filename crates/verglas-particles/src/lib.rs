@@ -1,5 +1,5 @@
-//! From particle metadata and image stacks to polar Fourier stacks: the modules stand in the order in which a particle
-//! meets them.
+//! From particle metadata and image stacks to polar Fourier stacks: the modules are in the order in which a particle
+//! goes through them.
 
 pub mod box_reach;
 pub mod convert;

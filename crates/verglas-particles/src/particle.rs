@@ -88,7 +88,7 @@ choice! {
 }
 
 impl DefocusAngleAxis {
-    /// What `angle_rad`, measured from this axis, is when measured from the columns' direction, radians.
+    /// Converts `angle_rad`, measured from this axis, to the angle from the columns' direction, radians.
     pub fn angle_from_columns(self, angle_rad: f64) -> f64 {
         match self {
             Self::Columns => angle_rad,
@@ -138,7 +138,7 @@ pub struct OriginColumns {
 pub struct OriginColumn {
     /// One value per particle, in `unit`.
     pub values: Column,
-    /// What the values are counted in.
+    /// The unit of the values.
     pub unit: OriginUnit,
 }
 
@@ -152,7 +152,7 @@ impl OriginColumn {
     }
 }
 
-/// What an origin is counted in.
+/// The unit of an origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OriginUnit {
     /// Ångströms.
@@ -170,7 +170,7 @@ pub enum Pairing {
     Sequential,
 }
 
-/// A metadata file, and where its rows stand in it.
+/// A metadata file, and the lines of its rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetadataSource {
     /// The file, as the command line named it.
@@ -179,7 +179,7 @@ pub struct MetadataSource {
     pub lines: Option<RowLines>,
 }
 
-/// The line on which each row of a text file stands, kept as runs: nearly always the rows follow each other without a
+/// The line of each row of a text file, kept as runs: nearly always the rows follow each other without a
 /// gap, so that millions of rows take a few bytes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RowLines {
@@ -189,7 +189,7 @@ pub struct RowLines {
 }
 
 impl RowLines {
-    /// Appends the next row, which stands on `line` (from 1).
+    /// Appends the next row, which is on `line` (from 1).
     pub fn push(&mut self, line: u64) {
         let follows = self.runs.last().is_some_and(|&(row, start)| start + u64::from(self.n_rows - row) == line);
         if !follows {
@@ -227,7 +227,7 @@ pub struct OtherPixelSize {
     pub name: &'static str,
     /// Its least and its greatest value, in the column's own unit.
     pub range: [f64; 2],
-    /// Whether it is the images' own pixel size, Å, which input in sequence does not go by.
+    /// Whether it is the images' own pixel size, Å, which sequential input does not use.
     pub is_of_images: bool,
 }
 
@@ -272,10 +272,10 @@ pub struct ParticleTable {
     pub origin: OriginColumns,
     /// CryoSPARC's identifiers, if there are any.
     pub uid: Option<Vec<u64>>,
-    /// CryoSPARC's `blob/sign`, if there is one: −1 where the image is stored with the other contrast, else 1.
+    /// CryoSPARC's `blob/sign`, if present: −1 where the image is stored with inverted contrast, otherwise 1.
     pub blob_sign: Option<Column>,
-    /// CryoSPARC's `blob/shape`, or RELION's `rlnImageSize` twice, if there is one: rows and columns that the images are
-    /// said to have, pixels; NaN where a row's file says nothing.
+    /// CryoSPARC's `blob/shape`, or RELION's `rlnImageSize` twice, if present: rows and columns that the images are
+    /// said to have, pixels; NaN where a row's file states none.
     pub stated_box: Option<[Column; 2]>,
     /// The metadata's own pixel size (`rlnImagePixelSize` or `blob/psize_A`), Å.
     pub pixel_size_angstrom: Option<f64>,
@@ -283,7 +283,7 @@ pub struct ParticleTable {
     pub detector_pixel_size_angstrom: Option<f64>,
     /// Where the detector's pixel sizes differ by more than 0.1 %: the sizes and their numbers of rows, one line each.
     pub differing_detector_pixel_sizes: Option<String>,
-    /// What else says something of the pixel size and does not count.
+    /// Other columns that hint at a pixel size but are not used.
     pub other_pixel_sizes: Vec<OtherPixelSize>,
 }
 
@@ -293,7 +293,7 @@ impl ParticleTable {
         self.row.len()
     }
 
-    /// Whether there is no particle at all.
+    /// Whether there are no particles.
     pub fn is_empty(&self) -> bool {
         self.row.is_empty()
     }
@@ -338,7 +338,7 @@ impl ParticleTable {
         self.constants_of.get(index).copied().unwrap_or(0)
     }
 
-    /// Where particle `index` stands, for messages: ``row 96104 of `run_data.star` (line 96131)``. Rows count from 0.
+    /// Where particle `index` is, for messages: ``row 96104 of `run_data.star` (line 96131)``. Rows count from 0.
     pub fn place(&self, index: usize) -> String {
         let source = match self.pairing {
             Pairing::Indexed => self.sources.first(),

@@ -26,7 +26,7 @@ pub enum PixelSizeSource {
 }
 
 impl PixelSizeSource {
-    /// What to call it in a message.
+    /// Its name in a message.
     pub fn said(self) -> Text {
         match self {
             Self::Caller => Segment::Caller.into(),
@@ -45,7 +45,7 @@ pub(crate) struct StatedPixelSizes {
     pub(crate) metadata: Option<f64>,
     /// The descriptor's, divided by the downsampling factor.
     pub(crate) descriptor: Option<[f64; 2]>,
-    /// The descriptor's own, where downsampling makes it another: to be shown beside that.
+    /// The descriptor's own, if downsampling changes it: to be shown next to the other.
     pub(crate) downsampled: Option<[f64; 2]>,
     pub(crate) detector: Option<f64>,
     /// Of the first image file, if positive and not 1.
@@ -61,7 +61,7 @@ impl StatedPixelSizes {
     }
 }
 
-/// What a column that does not count says, in words: `rlnPixelSize 1.6`.
+/// The value of a column that is not used, in words: `rlnPixelSize 1.6`.
 fn said(other: &OtherPixelSize) -> String {
     let [least, greatest] = other.range;
     if least == greatest {
@@ -73,16 +73,16 @@ fn said(other: &OtherPixelSize) -> String {
 
 /// The error for a size that is not known, with all that was seen and says something of it.
 pub(crate) fn not_known(others: &[OtherPixelSize]) -> Error {
-    let mut error = Error::value("the pixel size is not known: neither metadata nor MRC header state it");
+    let mut error = Error::value("the pixel size is unknown: neither the metadata nor the MRC header states it");
     if !others.is_empty() {
         let seen: Vec<String> = others.iter().map(said).collect();
-        error = error.with_detail(format_args!("seen, and not enough to go by: {}", seen.join(", ")));
+        error = error.with_detail(format_args!("found, but not enough to go by: {}", seen.join(", ")));
     }
     error.with_hint("give it with " + Hint::Give(Setting::PixelSize))
 }
 
-/// Tells of columns that say something of the pixel size and do not count, where that may matter: where the MRC header is
-/// all that was gone by, and where the images' own size is another than the one used.
+/// Warns of columns that hint at a pixel size but are not used, where that may matter: if the MRC header was
+/// the only source, and if the images' own size differs from the one used.
 pub(crate) fn report_others(
     others: &[OtherPixelSize],
     chosen: [f64; 2],
@@ -95,13 +95,17 @@ pub(crate) fn report_others(
             if other.range.into_iter().any(is_other) {
                 findings.warn(
                     "pixel-size-differs",
-                    format!("{}, which does not count in sequence; {}", said(other), used(chosen, source)),
+                    format!("{}, which is not used for rows in sequence; {}", said(other), used(chosen, source)),
                 );
             }
         } else if source == PixelSizeSource::MrcHeader {
             findings.warn(
                 "pixel-size-elsewhere",
-                format!("{}, which alone says nothing certain of these images; {}", said(other), used(chosen, source)),
+                format!(
+                    "{}, which on its own says nothing certain about these images; {}",
+                    said(other),
+                    used(chosen, source)
+                ),
             );
         }
     }
@@ -126,11 +130,11 @@ pub(crate) fn choose_pixel_size(
         Some(PixelSizeFrom::Caller) if caller.is_some() => metadata = None,
         Some(PixelSizeFrom::Metadata) if metadata.is_some() => caller = None,
         Some(PixelSizeFrom::Caller) => {
-            return Err(Error::value("the caller's pixel size is to count, and none is given")
+            return Err(Error::value("the caller's pixel size is to be used, but none is given")
                 .with_hint("give " + Hint::Give(Setting::PixelSize)));
         }
         Some(PixelSizeFrom::Metadata) => {
-            return Err(Error::value("the metadata's pixel size is to count, and they state none").with_hint(
+            return Err(Error::value("the metadata's pixel size is to be used, but they state none").with_hint(
                 "leave " + Hint::Give(Setting::PixelSizeFrom) + " out, or give " + Hint::Give(Setting::PixelSize),
             ));
         }
@@ -162,11 +166,10 @@ pub(crate) fn choose_pixel_size(
                         + format!(" says {} Å{of_downsampled}", show(*b)),
                 );
                 return Err(if *second_source == PixelSizeSource::Descriptor {
-                    error.with_hint(
-                        "make a descriptor for these images, or leave it out and let one be made from the data",
-                    )
+                    error
+                        .with_hint("make a descriptor for these images, or leave it out to have one made from the data")
                 } else {
-                    error.with_hint("say which counts with " + Hint::Give(Setting::PixelSizeFrom))
+                    error.with_hint("choose one with " + Hint::Give(Setting::PixelSizeFrom))
                 });
             }
         }

@@ -8,14 +8,14 @@ use verglas_run::Shard;
 
 use crate::particle::{Pairing, ParticleTable};
 
-/// What decides the plan besides the particles.
+/// What determines the plan besides the particles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlanSettings {
     /// Most images per stack.
     pub batch_size: usize,
-    /// No stack mixes image files.
+    /// Don't mix image files within a stack.
     pub keep_files_apart: bool,
-    /// Stop after so many stacks.
+    /// Stop after this many stacks.
     pub max_stacks: Option<usize>,
 }
 
@@ -26,8 +26,9 @@ pub struct PlannedStack {
     pub positions: Range<usize>,
     /// Index into the table's constants.
     pub constants: u32,
-    /// Where the stack's images stand in their pair, or among those of their image file, for stacks that never mix files;
-    /// `None` also where they do not follow each other there, for other optics groups or constants lie between.
+    /// The range of the stack's images in their pair, or among those of their image file, for stacks that never mix
+    /// files; `None` also where they are not consecutive there, because other optics groups or constants lie in
+    /// between.
     pub range_in_file: Option<Range<usize>>,
 }
 
@@ -92,9 +93,9 @@ impl StackPlan {
 
 /// Plans the stacks: filled in row order, `batch_size` images each, the last one smaller.
 ///
-/// Each stack holds particles of one set of lens constants only, and all stacks of a set stand together, sets in the
-/// order of their first row. With sequential pairs, or `keep_files_apart`, each image file has stacks of its own, files
-/// in the order of their first row within the set.
+/// Each stack holds particles of one set of lens constants only, and all stacks of a set are consecutive, sets in the
+/// order of their first row. With sequential pairs, or `keep_files_apart`, each image file gets stacks of its own,
+/// files in the order of their first row within the set.
 pub fn plan_stacks(table: &ParticleTable, settings: PlanSettings) -> StackPlan {
     let apart = settings.keep_files_apart || table.pairing == Pairing::Sequential;
     let key = |particle: usize| (table.constants_index(particle), if apart { table.image[particle] } else { 0 });
@@ -122,7 +123,7 @@ pub fn plan_stacks(table: &ParticleTable, settings: PlanSettings) -> StackPlan {
     StackPlan { order, stacks, is_apart: apart }
 }
 
-/// Where each particle's image stands in its pair, or among the images of its file that the rows name, in their order.
+/// The place of each particle's image in its pair, or among the images of its file that the rows name, in their order.
 fn places_in_files(table: &ParticleTable) -> Vec<u32> {
     let mut n_seen = vec![0_u32; table.image_names.len()];
     (0..table.len())

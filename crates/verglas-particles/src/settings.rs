@@ -1,4 +1,4 @@
-//! What a user can ask of a conversion.
+//! The settings of a conversion.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -41,7 +41,7 @@ choice! {
 }
 
 choice! {
-    /// What is done to the sign of the images.
+    /// Whether to change the sign of the images.
     pub enum Contrast("contrast", default AsStored) {
         /// Images stay as they are.
         AsStored = "as-stored",
@@ -53,7 +53,7 @@ choice! {
 }
 
 choice! {
-    /// How 8-bit MRC data are meant.
+    /// How to read 8-bit MRC data.
     pub enum ByteSign("mode 0", default Signed) {
         /// −128 to 127, as MRC2014 says.
         Signed = "signed",
@@ -82,7 +82,7 @@ choice! {
     }
 }
 
-/// Whether and how images are made smaller before anything else is done to them.
+/// Whether and how images are downsampled, before anything else is done to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Downsampling {
     /// The factor f: of N × N pixels ⌊N/f⌋ × ⌊N/f⌋ are left. With 1 nothing is done, whatever the method.
@@ -113,11 +113,11 @@ pub struct ConvertSettings {
     pub image_dir: Option<PathBuf>,
     /// Most images per stack.
     pub batch_size: usize,
-    /// Stop after so many stacks.
+    /// Stop after this many stacks.
     pub max_stacks: Option<usize>,
     /// Pixel size of the input images along both axes, Å.
     pub pixel_size_angstrom: Option<[f64; 2]>,
-    /// Which pixel size counts where the caller's and the metadata's differ; `None`: then it is an error.
+    /// Which pixel size to use if the caller's and the metadata's differ; `None`: a difference is an error.
     pub pixel_size_from: Option<PixelSizeFrom>,
     /// Unit of the defocus angle in sequential STAR files.
     pub defocus_angle_unit: AngleUnit,
@@ -127,7 +127,7 @@ pub struct ConvertSettings {
     pub defocus_angle_axis: DefocusAngleAxis,
     /// Whether and how images are made smaller; the descriptor describes them afterwards.
     pub downsampling: Downsampling,
-    /// What is done to the sign of the images, before they are downsampled.
+    /// Whether to change the sign of the images, before they are downsampled.
     pub contrast: Contrast,
     /// Only particles of these optics groups; empty means all.
     pub optics_groups: Vec<String>,
@@ -135,17 +135,17 @@ pub struct ConvertSettings {
     pub byte_sign: ByteSign,
     /// How pixels are stored, where the MRC headers' mode is wrong; `None`: the mode counts.
     pub pixel_type: Option<PixelType>,
-    /// No stack mixes image files.
+    /// Don't mix image files within a stack.
     pub keep_files_apart: bool,
     /// Whether the physical stacks are written.
     pub physical: bool,
     /// Whether three plots of each stack are written.
     pub plots: bool,
-    /// What happens when the output folder holds stacks already.
+    /// What to do if the output folder already holds stacks.
     pub existing: Existing,
     /// Make only this part of the stacks, under the names that they have in the whole.
     pub shard: Option<Shard>,
-    /// When going on: compare the checksums of what is kept, and make anew what was altered. Sizes are always compared.
+    /// When resuming: compare the checksums of what is kept, and remake what was altered. Sizes are always compared.
     pub verify_kept: bool,
     /// Leave out images that can't be read or normalised, and list them; metadata must be right all the same.
     pub skip_unreadable: bool,
@@ -157,9 +157,9 @@ pub struct ConvertSettings {
     pub memory_bytes: u64,
 }
 
-/// Images per stack unless told otherwise.
+/// Default number of images per stack.
 pub const DEFAULT_BATCH_SIZE: usize = 1024;
-/// Upper bound for buffers unless told otherwise, bytes.
+/// Default upper bound for buffers, bytes.
 pub const DEFAULT_MEMORY_BYTES: u64 = 320 << 20;
 
 impl Default for ConvertSettings {

@@ -1,7 +1,7 @@
 //! From physical images to Fourier images on the polar grid, many at a time.
 //!
-//! Whoever computes them is a [`PolarBackend`], chosen by [`Backend`] in the settings. The processor is the only one; another
-//! one, a GPU's or of another precision, implements these two traits and has a name there.
+//! They are computed by a [`PolarBackend`], chosen by [`Backend`] in the settings. So far there is only the processor;
+//! another backend, for a GPU or another precision, implements these two traits and gets a name there.
 //!
 //! ```
 //! use verglas_fourier::grid::PolarGrid;
@@ -71,7 +71,7 @@ impl Backend {
         }
     }
 
-    /// What plan and worker will take in this process's memory, known before anything is allocated.
+    /// How much memory of this process plan and worker will take, known before anything is allocated.
     ///
     /// # Errors
     /// When it can't transform these images.
@@ -93,7 +93,7 @@ pub trait PolarBackend<T: Real>: Send + Sync {
     /// How many images it likes to get at once, at least one; a worker takes any number.
     fn images_at_once(&self) -> usize;
 
-    /// What one thread needs.
+    /// The memory that one thread needs.
     fn worker(&self) -> Box<dyn PolarWorker<T> + '_>;
 }
 
@@ -114,7 +114,7 @@ impl<T: Real> PolarBackend<T> for PolarTransform<T> {
         PolarTransform::output_len(self)
     }
 
-    /// One: its values are looked at while they are in the processor's cache.
+    /// One: its values are used while they are in the processor's cache.
     fn images_at_once(&self) -> usize {
         1
     }
@@ -170,7 +170,7 @@ impl From<Vanishing> for Error {
 }
 
 impl Vanishing {
-    /// What is wrong, to be put after the image's name.
+    /// What is wrong, to be appended to the image's name.
     pub fn as_str(self) -> &'static str {
         "its Fourier image vanishes on the grid, so it can't be normalised"
     }
@@ -187,7 +187,7 @@ impl<T: Real> PolarImages<T> {
         }
     }
 
-    /// Forgets all images; the room stays.
+    /// Drops all images; the memory is kept.
     pub fn clear(&mut self) {
         self.norms.fill(None);
     }
@@ -228,7 +228,7 @@ impl<T: Real> PolarImages<T> {
         Some(Ok(PolarImage { values, norm }))
     }
 
-    /// The values of the first `n` places; what stands where no image is does not matter.
+    /// The values of the first `n` places; places without an image may hold anything.
     pub fn values(&self, n: usize) -> &[Complex<T>] {
         &self.values[..n * self.output_len]
     }
@@ -240,7 +240,7 @@ impl<'a, T: Real> PolarImage<'a, T> {
         self.values
     }
 
-    /// What they were divided by.
+    /// The norms that they were divided by.
     pub fn norm(self) -> f64 {
         self.norm
     }

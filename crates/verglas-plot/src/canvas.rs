@@ -13,7 +13,7 @@ static FONT: &[u8] = include_bytes!("font/DejaVuSans.ttf");
 
 /// Almost black.
 pub(super) const INK: u8 = 16;
-/// For what is said beside.
+/// For secondary text.
 pub(super) const FAINT: u8 = 54;
 /// Lines behind the data.
 pub(super) const HAIRLINE: u8 = 113;
@@ -22,7 +22,7 @@ const PAPER: u8 = 127;
 /// Steps of the picture's own colours begin here.
 const FIRST_COLOUR: u8 = 128;
 
-/// Where a text stands relative to the point it is drawn at.
+/// The position of a text relative to the point it is drawn at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Anchor {
     Left,

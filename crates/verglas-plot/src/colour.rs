@@ -72,7 +72,7 @@ impl Contrast {
         if high > low {
             return Self { low, high };
         }
-        // All but few values are alike, as in an image of a single point.
+        // All but a few values are equal, as in an image of a single point.
         let (low, high) = (quantile(&mut values, 0.0), quantile(&mut values, 1.0));
         if high > low { Self { low, high } } else { Self { low: low - 0.5, high: low + 0.5 } }
     }
@@ -128,7 +128,7 @@ impl SymmetricLog {
     }
 }
 
-/// Some 50,000 of the values, evenly spread, without those that are no number.
+/// About 50,000 of the values, evenly spread, without those that are not numbers.
 fn sample<'a>(images: impl Iterator<Item = &'a [f32]>) -> Vec<f32> {
     const N_SAMPLES: usize = 50_000;
     let images: Vec<&[f32]> = images.collect();

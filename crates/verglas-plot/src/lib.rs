@@ -60,7 +60,7 @@ enum Subject {
 }
 
 impl Subject {
-    /// What one of them is called.
+    /// The noun for one of them.
     fn noun(self) -> &'static str {
         match self {
             Self::Images => "image",
@@ -80,7 +80,7 @@ impl Subject {
 /// What is kept of one stack until it is drawn; a few MiB, whatever the number of its images.
 #[derive(Debug)]
 pub struct StackPictures {
-    /// The first images that there are, by their place in the plan; images that are left out are not among them.
+    /// The first images, by their place in the plan, without those that are left out.
     shown: BTreeMap<usize, ShownImage>,
     power: PowerSum,
 }

@@ -5,11 +5,11 @@ use num_complex::Complex;
 use verglas_fourier::grid::PolarGrid;
 use verglas_fourier::polar::Real;
 
-/// What turns values on the grid into power per shell.
+/// Turns values on the grid into power per shell.
 #[derive(Debug, Clone)]
 pub struct PowerPlan {
     n_inplanes: usize,
-    /// How many angles of a shell are looked at.
+    /// How many angles of a shell are used.
     n_distinct: usize,
     /// (2π)² · shell weight: what mean power on a shell contributes to an image's norm, which is 1.
     shell_weights: Vec<f64>,

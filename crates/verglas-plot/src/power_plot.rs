@@ -32,7 +32,7 @@ pub(super) fn draw(title: &Title, plan: &PlotPlan, sum: &PowerSum) -> Vec<u8> {
     canvas.into_png(&LINE)
 }
 
-/// What the axes span, in decades.
+/// The range of the axes, in decades.
 struct Chart {
     x: [f64; 2],
     y: [f64; 2],

@@ -1,4 +1,4 @@
-//! Words that stand for one of a few choices.
+//! Arguments with a few possible values.
 
 use std::collections::HashMap;
 
@@ -13,15 +13,15 @@ use verglas::weights::MatrixAxes;
 
 use crate::error::bad_value;
 
-/// What `word` stands for, given as the argument `what`.
+/// The value for `word`, given as the argument `what`.
 ///
 /// # Errors
-/// `ValueError` for a word that stands for nothing: ``contrast is `x`, expected `as-stored`, `blob-sign` or `invert` ``.
+/// `ValueError` for an unknown word: ``contrast is `x`, expected `as-stored`, `blob-sign` or `invert` ``.
 pub fn choose<C: Choice>(what: &str, word: &str) -> PyResult<C> {
     C::from_name_of(what, word).map_err(bad_value)
 }
 
-/// The words that arguments take, by the argument's name: what the package's type hints have to list.
+/// The words that arguments accept, by the argument's name: the package's type hints must list these.
 #[pyfunction]
 pub fn choice_names() -> HashMap<&'static str, Vec<&'static str>> {
     fn names<C: Choice>() -> Vec<&'static str> {

@@ -122,7 +122,7 @@ impl Call<'_> {
         let n_points = self.geometry.n_points();
         let templates = TemplateSet::new(&self.geometry, templates, self.view_weights)?;
         let n_poses = self.displacements.len() * self.geometry.n_inplanes();
-        // All correlations of so many images are held at a time, in half of the memory.
+        // All correlations of this many images are held at a time, in half of the memory.
         let image_bytes = (templates.n_views() * n_poses * size_of::<T>()) as u64;
         let n_at_once = match self.settings.full {
             true => (self.settings.memory_bytes / 2 / image_bytes.max(1)).min(n_images as u64) as usize,

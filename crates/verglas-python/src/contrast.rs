@@ -11,7 +11,7 @@ use verglas_likelihood::displacements::Displacements;
 use crate::descriptor::Descriptor;
 use crate::error::{bad_value, exception};
 
-/// What determines the contrast transfer of each image: arrays of the same length.
+/// The values that determine the contrast transfer of each image: arrays of the same length.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub struct ContrastValues<'py> {

@@ -11,7 +11,7 @@ use crate::settings::{InputValues, SettingsValues};
 use crate::watch::watched;
 use crate::words::warnings_as_json;
 
-/// What checking an input brought to light, and the conversion that can start if nothing is wrong.
+/// The findings about an input, and the conversion that can start if nothing is wrong.
 #[pyclass(frozen, module = "verglas._native")]
 pub struct Preparation {
     conversion: Option<Conversion>,
@@ -36,7 +36,7 @@ impl Preparation {
                     None
                 }
             };
-            // What is wrong with the folder is told first, as the command does.
+            // Errors of the folder are reported first, as in the command.
             findings.errors.splice(0..0, refused.and_then(Result::err));
             Self { conversion, found: Found::new(findings) }
         })
@@ -53,13 +53,13 @@ impl Preparation {
         self.found.errors()
     }
 
-    /// What must be told: code and message.
+    /// The warnings: code and message.
     #[getter]
     fn warnings(&self) -> Vec<(&'static str, String)> {
-        self.found.told()
+        self.found.coded_warnings()
     }
 
-    /// What was decided, and why.
+    /// The notes.
     #[getter]
     fn notes(&self) -> Vec<String> {
         self.found.notes()
@@ -87,8 +87,8 @@ impl Preparation {
         Ok(())
     }
 
-    /// Converts everything and writes it below `output`; returns the summary as JSON. What must be told on the way joins
-    /// the warnings, whatever the end.
+    /// Converts everything and writes it below `output`; returns the summary as JSON. New warnings are added to
+    /// the others, however the run ends.
     #[pyo3(signature = (output, progress = None))]
     fn run(&self, py: Python<'_>, output: PathBuf, progress: Option<Py<PyAny>>) -> PyResult<String> {
         let Some(conversion) = &self.conversion else {

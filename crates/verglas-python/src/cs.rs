@@ -25,7 +25,7 @@ impl CsFile {
         CsReader::open(&self.path)
     }
 
-    /// Reads again what the head said, as the file may have changed in between.
+    /// Reads the head again, because the file may have changed in between.
     fn field(&self, reader: &CsReader<BufReader<File>>, name: &str) -> verglas_formats::Result<Field> {
         reader.field(name).cloned()
     }
@@ -55,7 +55,7 @@ impl CsFile {
         fields.map(|f| (f.name.clone(), f.dtype.to_string(), f.shape.clone(), is_text(f))).collect()
     }
 
-    /// Reads a field's bytes into `out`, row after row, as they stand in the file.
+    /// Reads a field's bytes into `out`, row after row, as stored in the file.
     fn read_bytes(&self, py: Python<'_>, name: &str, mut out: PyReadwriteArray1<'_, u8>) -> PyResult<()> {
         let out = out.as_slice_mut()?;
         let read = py.detach(|| {

@@ -1,8 +1,8 @@
-//! The end of the interpreter, which daemon threads may meet in the midst of their work.
+//! The end of the interpreter, which daemon threads may reach in the middle of their work.
 //!
-//! A thread that runs Python code when the interpreter ends is taken away where it stands, Rust code below it included,
-//! and the process is aborted for that. So before the end, calls from Rust into Python are waited for, and no new ones
-//! begin; a thread that wants to go back to Python from then on sleeps until the process is gone.
+//! A thread that runs Python code when the interpreter ends is stopped where it is, together with the Rust code below
+//! it, and the process is aborted for that. So before the end, calls from Rust into Python are waited for, and no new
+//! ones start; a thread that then wants to return to Python sleeps until the process is gone.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -61,7 +61,7 @@ fn end(py: Python<'_>) {
 /// Has the interpreter's end announced here.
 ///
 /// # Errors
-/// What `atexit` raises.
+/// The errors of `atexit`.
 pub fn watch_for_the_end(py: Python<'_>) -> PyResult<()> {
     py.import("atexit")?.call_method1("register", (wrap_pyfunction!(end, py)?,)).map(drop)
 }

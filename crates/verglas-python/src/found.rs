@@ -1,4 +1,4 @@
-//! What checking brought to light, as Python's exceptions and texts.
+//! Findings, as Python's exceptions and texts.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use verglas::{Error, Findings, Warning};
 use crate::error::{exception, flattened, one};
 use crate::words::PythonWords;
 
-/// Findings that several threads may look at.
+/// Findings that several threads may read.
 #[derive(Default)]
 pub struct Found(Mutex<Findings>);
 
@@ -33,19 +33,19 @@ impl Found {
         self.with(|findings| findings.errors.iter().flat_map(flattened).map(one).collect())
     }
 
-    /// What must be told: code and message.
-    pub fn told(&self) -> Vec<(&'static str, String)> {
+    /// The warnings: code and message.
+    pub fn coded_warnings(&self) -> Vec<(&'static str, String)> {
         self.with(|findings| {
             findings.warnings.iter().map(|warning| (warning.code, warning.message.said_in(&PythonWords))).collect()
         })
     }
 
-    /// What was decided, and why.
+    /// The notes.
     pub fn notes(&self) -> Vec<String> {
         self.with(|findings| findings.notes.iter().map(|note| note.said_in(&PythonWords)).collect())
     }
 
-    /// What must be told, as the library has it.
+    /// The warnings, as the library has them.
     pub fn warnings(&self) -> Vec<Warning> {
         self.with(|findings| findings.warnings.clone())
     }

@@ -1,4 +1,4 @@
-//! Templates of one structure as arrays, and what is said of them.
+//! Templates of one structure as arrays, with their metadata.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ pub enum SourceValue<'py> {
     Atoms(AtomColumns),
 }
 
-/// What checking a structure brought to light, and the templates that can be made if nothing is wrong.
+/// The findings about a structure, and the templates that can be made if nothing is wrong.
 #[pyclass(frozen, module = "verglas._native")]
 pub struct MemoryPreparation {
     job: Option<MemoryJob>,
@@ -61,10 +61,10 @@ impl MemoryPreparation {
         self.found.exception()
     }
 
-    /// What must be told: code and message.
+    /// The warnings: code and message.
     #[getter]
     fn warnings(&self) -> Vec<(&'static str, String)> {
-        self.found.told()
+        self.found.coded_warnings()
     }
 
     /// How many templates there will be.
@@ -73,7 +73,7 @@ impl MemoryPreparation {
         self.job.as_ref().map_or(0, MemoryJob::n_templates)
     }
 
-    /// Makes the templates: `[views, n_shells, n_inplanes]`, complex64 or complex128, and what is said of them.
+    /// Makes the templates: `[views, n_shells, n_inplanes]`, complex64 or complex128, with their metadata.
     #[pyo3(signature = (progress = None))]
     fn run<'py>(&self, py: Python<'py>, progress: Option<Py<PyAny>>) -> PyResult<(Bound<'py, PyAny>, Facts)> {
         let Some(job) = &self.job else {
@@ -92,7 +92,7 @@ impl MemoryPreparation {
     }
 }
 
-/// What is said of the templates of one structure.
+/// The metadata of the templates of one structure.
 #[pyclass(frozen, module = "verglas._native")]
 pub struct Facts(TemplateFacts);
 

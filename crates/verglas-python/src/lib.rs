@@ -80,7 +80,7 @@ mod _native {
     #[pymodule_export]
     use crate::words::setting_words;
 
-    /// The package's version, which stands in Cargo's workspace and nowhere else.
+    /// The package's version, which is defined only in Cargo's workspace.
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 

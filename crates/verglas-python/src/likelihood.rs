@@ -53,7 +53,7 @@ impl LikelihoodValues {
     /// The library's settings.
     ///
     /// # Errors
-    /// `ValueError` for a word that stands for nothing.
+    /// `ValueError` for an unknown word.
     fn into_settings(self) -> PyResult<LikelihoodSettings> {
         let likelihood = self.likelihood()?;
         let independent_values =
@@ -157,7 +157,7 @@ impl LikelihoodValues {
     }
 }
 
-/// What checking stacks and templates brought to light, and the job that can start if nothing is wrong.
+/// The findings about stacks and templates, and the job that can start if nothing is wrong.
 #[pyclass(frozen, module = "verglas._native")]
 pub struct LikelihoodPreparation {
     job: Option<LikelihoodJob>,
@@ -190,7 +190,7 @@ impl LikelihoodPreparation {
                     None
                 }
             };
-            // What is wrong with the folder is told first, as the command does.
+            // Errors of the folder are reported first, as in the command.
             findings.errors.splice(0..0, refused.and_then(Result::err));
             Self { job, found: Found::new(findings) }
         })
@@ -207,13 +207,13 @@ impl LikelihoodPreparation {
         self.found.errors()
     }
 
-    /// What must be told: code and message.
+    /// The warnings: code and message.
     #[getter]
     fn warnings(&self) -> Vec<(&'static str, String)> {
-        self.found.told()
+        self.found.coded_warnings()
     }
 
-    /// What was decided, and why.
+    /// The notes.
     #[getter]
     fn notes(&self) -> Vec<String> {
         self.found.notes()

@@ -40,7 +40,7 @@ impl MrcFile {
         (header.n_sections, header.n_rows, header.n_columns)
     }
 
-    /// What the header says.
+    /// The header.
     #[getter]
     fn header<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let header = self.stack.header();
@@ -67,7 +67,7 @@ impl MrcFile {
         self.stack.header().pixel_size_angstrom.map(|[x, y]| (y, x))
     }
 
-    /// What is odd about the file.
+    /// Oddities of the file.
     #[getter]
     fn warnings(&self) -> Vec<String> {
         let path = self.path.display();
@@ -89,7 +89,7 @@ impl MrcFile {
         // Both fit: these sections lie within the file.
         let header = self.stack.header();
         let shape = (count, header.n_rows, header.n_columns);
-        // NumPy's own, since it says so where there is no memory.
+        // NumPy's own array, since it reports when there is no memory.
         let array = py.import("numpy")?.call_method1("empty", (shape, "float32"))?.cast_into::<PyArray3<f32>>()?;
         let mut values = array.try_readwrite().map_err(bad_value)?;
         let pixels = values.as_slice_mut()?;

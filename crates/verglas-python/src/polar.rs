@@ -46,7 +46,7 @@ impl<T: Real> Planned<T> {
         Ok(Self { transform, scratches: Mutex::new(Vec::new()) })
     }
 
-    /// Makes sure that so many threads can have buffers.
+    /// Makes sure that this many threads can have buffers.
     fn ensure_scratches(&self, n_threads: usize) -> PyResult<()> {
         let n_kept = self.scratches.try_lock().map_or(0, |scratches| scratches.len());
         let n_bytes = self.transform.scratch_bytes().saturating_mul(n_threads.saturating_sub(n_kept));
@@ -106,7 +106,7 @@ where
     Err(PyTypeError::new_err("expected an array of float32 or float64 with three axes"))
 }
 
-/// Threads take one image after the other; this one looks for signals besides.
+/// Threads take one image after the other; this one also checks for signals.
 fn transform_all<P: Pixel + Element, T: Real>(
     py: Python<'_>,
     plan: &Planned<T>,
@@ -159,7 +159,7 @@ where
         };
         thread::scope(|scope| {
             for _ in 1..n_threads {
-                // Where the system allows fewer, those that there are do the work of all.
+                // If the system allows fewer, these do all the work.
                 if thread::Builder::new().spawn_scoped(scope, || work(None)).is_err() {
                     break;
                 }

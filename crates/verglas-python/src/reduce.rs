@@ -1,4 +1,4 @@
-//! What is kept of all correlations of images with templates.
+//! Reductions of all correlations of images with templates.
 
 use numpy::{Element, IntoPyArray, PyArrayMethods};
 use pyo3::prelude::*;
@@ -7,10 +7,10 @@ use verglas_likelihood::{Comparison, Real};
 
 use crate::error::bad_value;
 
-/// What the largest correlation is looked for over.
+/// The axes over which the largest correlation is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reduction {
-    /// Displacements and rotations; and views besides.
+    /// Displacements and rotations; and also views.
     Pairs,
     /// Displacements.
     Displacements,
@@ -24,7 +24,7 @@ impl Reduction {
     /// By its name.
     ///
     /// # Errors
-    /// `ValueError` for a word that is none.
+    /// `ValueError` for an unknown word.
     pub fn of(name: &str) -> PyResult<Self> {
         match name {
             "pairs" => Ok(Self::Pairs),
@@ -35,7 +35,7 @@ impl Reduction {
         }
     }
 
-    /// Bytes of the results of so many pairs.
+    /// Bytes of the results for this many pairs.
     pub fn bytes(self, n_pairs: usize, n_displacements: usize, n_inplanes: usize, number_bytes: usize) -> usize {
         let each = match self {
             Self::Pairs => 64,
@@ -47,7 +47,7 @@ impl Reduction {
     }
 }
 
-/// What was kept so far.
+/// The results so far.
 pub struct Reduced<T> {
     reduction: Reduction,
     comparison: Comparison<T>,

@@ -1,4 +1,4 @@
-//! What is asked of a conversion.
+//! The settings of a conversion.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::choices::choose;
 use crate::descriptor::Descriptor;
 use crate::error::{bad_value, exception};
 
-/// What is read, as the Python modules say it: exactly one kind, with the paths that belong to it.
+/// The input, as the Python modules describe it: exactly one kind, with the paths that belong to it.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub struct InputValues {
@@ -40,7 +40,7 @@ impl InputValues {
     }
 }
 
-/// The kind of input that paths amount to by themselves, as [`InputValues`] names it; `None` where they amount to none.
+/// The kind of input that the paths alone describe, as [`InputValues`] names it; `None` if they describe none.
 #[pyfunction]
 pub fn input_kind(paths: Vec<PathBuf>) -> Option<&'static str> {
     match Input::from_paths(paths).ok()? {
@@ -96,7 +96,7 @@ impl SettingsValues {
     /// The library's settings.
     ///
     /// # Errors
-    /// `ValueError` for a word that stands for nothing.
+    /// `ValueError` for an unknown word.
     pub fn into_settings(self) -> PyResult<ConvertSettings> {
         let defaults = ConvertSettings::default();
         let descriptor = match self.descriptor {

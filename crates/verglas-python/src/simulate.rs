@@ -9,7 +9,7 @@ use crate::choices::choose;
 use crate::error::exception;
 use crate::watch::watched;
 
-/// What is to be simulated.
+/// The settings of a simulation.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub struct SimulationValues {

@@ -75,7 +75,7 @@ enum Values {
     /// Some beyond int64, and none negative.
     Uint(Vec<u64>),
     Float(Vec<f64>),
-    /// So many values that are no numbers, but stand for missing ones among numbers.
+    /// This many values that are not numbers but mark missing ones among numbers.
     Missing(Texts),
     Text(Texts),
     /// Text after numbers, which are not kept as they were written.
@@ -97,7 +97,7 @@ impl Default for Values {
     }
 }
 
-/// What one value can be.
+/// The possible types of a value.
 enum Value {
     Int(i64),
     Uint(u64),

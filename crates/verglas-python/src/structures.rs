@@ -1,4 +1,4 @@
-//! Structures read as arrays, and made of arrays again.
+//! Structures read as arrays, and made from arrays again.
 
 use std::path::PathBuf;
 
@@ -37,7 +37,7 @@ impl AtomColumns {
     /// The library's structure.
     ///
     /// # Errors
-    /// `ValueError` for columns of different lengths, no atoms, or a position that is no number.
+    /// `ValueError` for columns of different lengths, no atoms, or a position that is not a number.
     pub fn into_structure(self) -> PyResult<Structure> {
         let n = self.positions.len();
         let lengths = [
@@ -92,7 +92,7 @@ pub fn read_structure<'py>(
         let selection = Selection::parse(selection)?;
         let kind = InputKind::expect(&path)?;
         if !matches!(kind, InputKind::Pdb | InputKind::Mmcif) {
-            return Err(Error::value(format!("`{}` is no file of atoms, expected PDB or mmCIF", path.display())));
+            return Err(Error::value(format!("`{}` is not a file of atoms, expected PDB or mmCIF", path.display())));
         }
         let file = read_atoms(&path)?;
         let models = match model {
@@ -176,10 +176,10 @@ impl MapValue<'_> {
     }
 }
 
-/// What must be told: code and message.
-type Told = Vec<(&'static str, String)>;
+/// The warnings: code and message.
+type Warnings = Vec<(&'static str, String)>;
 
-/// Reads a map, MRC or NPY: what it holds by name, and what must be told.
+/// Reads a map, MRC or NPY: its contents by name, and the warnings.
 #[pyfunction]
 pub fn read_map<'py>(
     py: Python<'py>,
@@ -187,7 +187,7 @@ pub fn read_map<'py>(
     voxel_size: Option<[f64; 3]>,
     axis_order: &str,
     center: CenterValue,
-) -> PyResult<(Bound<'py, PyDict>, Told)> {
+) -> PyResult<(Bound<'py, PyDict>, Warnings)> {
     let axis_order: AxisOrder = axis_order.parse().map_err(|error: Error| exception(&error))?;
     let center = center.into_center()?;
     let settings = MapSettings { voxel_angstrom: voxel_size, axis_order, center, ..MapSettings::default() };
@@ -195,7 +195,7 @@ pub fn read_map<'py>(
     let read = py.detach(|| match InputKind::expect(&path)? {
         InputKind::Map => read_mrc_density(&path, &settings, &mut findings),
         InputKind::Array => read_npy_density(&path, &settings),
-        _ => Err(Error::value(format!("`{}` is no map, expected MRC or NPY", path.display()))),
+        _ => Err(Error::value(format!("`{}` is not a map, expected MRC or NPY", path.display()))),
     });
     let density = read.map_err(|error| exception(&error))?;
     let values = PyDict::new(py);
@@ -209,7 +209,7 @@ pub fn read_map<'py>(
     values.set_item("center_voxel", three(density.center_voxel))?;
     values.set_item("center", three(density.center_angstrom))?;
     values.set_item("axis_order", density.axis_order.name())?;
-    Ok((values, Found::new(findings).told()))
+    Ok((values, Found::new(findings).coded_warnings()))
 }
 
 /// A structure's name: that of its file without its endings.

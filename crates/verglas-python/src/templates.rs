@@ -85,7 +85,7 @@ impl CenterValue {
     /// The library's origin.
     ///
     /// # Errors
-    /// `ValueError` for a word that stands for nothing.
+    /// `ValueError` for an unknown word.
     pub fn into_center(self) -> PyResult<Center> {
         match self {
             Self::Position(position) if position.iter().all(|x| x.is_finite()) => Ok(Center::Position(position)),
@@ -103,7 +103,7 @@ impl TemplateValues {
     /// The library's settings.
     ///
     /// # Errors
-    /// `ValueError` for a word that stands for nothing.
+    /// `ValueError` for an unknown word.
     pub fn into_settings(self) -> PyResult<TemplateJobSettings> {
         let descriptor = match self.descriptor {
             DescriptorValue::Given(descriptor) => DescriptorSource::Given(Box::new(descriptor.get().0.clone())),
@@ -147,7 +147,7 @@ impl TemplateValues {
     }
 }
 
-/// What checking structures brought to light, and the job that can start if nothing is wrong.
+/// The findings about structures, and the job that can start if nothing is wrong.
 #[pyclass(frozen, module = "verglas._native")]
 pub struct TemplatePreparation {
     job: Option<TemplateJob>,
@@ -177,7 +177,7 @@ impl TemplatePreparation {
                     None
                 }
             };
-            // What is wrong with the folder is told first, as the command does.
+            // Errors of the folder are reported first, as in the command.
             findings.errors.splice(0..0, refused.and_then(Result::err));
             Self { job, found: Found::new(findings) }
         })
@@ -194,13 +194,13 @@ impl TemplatePreparation {
         self.found.errors()
     }
 
-    /// What must be told: code and message.
+    /// The warnings: code and message.
     #[getter]
     fn warnings(&self) -> Vec<(&'static str, String)> {
-        self.found.told()
+        self.found.coded_warnings()
     }
 
-    /// What was decided, and why.
+    /// The notes.
     #[getter]
     fn notes(&self) -> Vec<String> {
         self.found.notes()

@@ -1,4 +1,4 @@
-//! Tensors in `.pt` files: where their values lie, for NumPy to map them; and arrays written as such.
+//! Tensors in `.pt` files: the position of their values, for NumPy to map them; and arrays written as such.
 
 use std::path::{Path, PathBuf};
 

@@ -14,7 +14,7 @@ use crate::error::{bad_value, exception};
 use crate::watch::watched;
 use crate::words::{PythonWords, warnings_as_json};
 
-/// How much there is to look at in an output folder, and in what it is counted; 0 where its record can't be read.
+/// How much there is to verify in an output folder, and the noun for it; 0 if its record can't be read.
 #[pyfunction]
 pub fn count_work(folder: PathBuf) -> (u64, &'static str) {
     let n = FolderRecord::read(&folder)
@@ -27,7 +27,7 @@ pub fn count_work(folder: PathBuf) -> (u64, &'static str) {
     (n, noun)
 }
 
-/// What was found in a folder of any kind.
+/// The result of verifying a folder of any kind.
 struct Looked {
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
@@ -36,7 +36,7 @@ struct Looked {
     n_units: usize,
 }
 
-/// Looks at the output folder `folder`; returns what was found as JSON. `total` is what `progress` is told.
+/// Verifies the output folder `folder`; returns the findings as JSON. `total` is passed to `progress`.
 #[pyfunction]
 #[pyo3(signature = (folder, n_threads, total, progress = None))]
 pub fn verify(

@@ -16,7 +16,7 @@ use crate::ending;
 /// How often the interpreter is asked whether to stop. Short for a person, long for a processor.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Counts what is done, and keeps what is to be told.
+/// Counts what is done, and collects warnings.
 #[derive(Debug, Default)]
 pub struct Counter {
     n_images: AtomicU64,
@@ -24,7 +24,7 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// What came up to be told.
+    /// Warnings that came up.
     pub fn take_warnings(&self) -> Vec<Warning> {
         std::mem::take(&mut self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -50,7 +50,8 @@ impl Observer for Counter {
 /// main thread only.
 ///
 /// # Errors
-/// What a signal handler (`KeyboardInterrupt`) or `progress` raised. The work was asked to stop and has ended by then.
+/// The exception of a signal handler (`KeyboardInterrupt`) or of `progress`. The work was asked to stop and has ended
+/// by then.
 pub fn watched<T: Send>(
     py: Python<'_>,
     progress: Option<&Py<PyAny>>,
@@ -58,7 +59,7 @@ pub fn watched<T: Send>(
     work: impl FnOnce(&Counter, &StopFlag) -> T + Send,
 ) -> PyResult<T> {
     let (counter, stop) = (Counter::default(), AtomicBool::new(false));
-    let (mut interruption, mut told) = (None, 0);
+    let (mut interruption, mut reported) = (None, 0);
     let outcome = py.detach(|| {
         thread::scope(|scope| {
             // Dropped when the work ends, be it by a panic.
@@ -72,13 +73,13 @@ pub fn watched<T: Send>(
                 if interruption.is_some() {
                     continue;
                 }
-                match ending::attached(|py| look(py, progress, counter, total, &mut told)) {
+                match ending::attached(|py| look(py, progress, counter, total, &mut reported)) {
                     Some(Ok(())) => {}
                     Some(Err(raised)) => {
                         stop.store(true, Ordering::Relaxed);
                         interruption = Some(raised);
                     }
-                    // Nobody is there any more to be told anything.
+                    // There is nobody left to report to.
                     None => stop.store(true, Ordering::Relaxed),
                 }
             }
@@ -90,21 +91,27 @@ pub fn watched<T: Send>(
     match interruption {
         Some(raised) => Err(raised),
         None => {
-            ending::within(|| look(py, progress, &counter, total, &mut told)).transpose()?;
+            ending::within(|| look(py, progress, &counter, total, &mut reported)).transpose()?;
             Ok(value)
         }
     }
 }
 
-/// Lets signal handlers run, and tells how far the work has come if that has changed.
-fn look(py: Python<'_>, progress: Option<&Py<PyAny>>, counter: &Counter, total: u64, told: &mut u64) -> PyResult<()> {
+/// Lets signal handlers run, and reports progress if it has changed.
+fn look(
+    py: Python<'_>,
+    progress: Option<&Py<PyAny>>,
+    counter: &Counter,
+    total: u64,
+    reported: &mut u64,
+) -> PyResult<()> {
     py.check_signals()?;
     let done = counter.n_images.load(Ordering::Relaxed);
     if let Some(progress) = progress
-        && done > *told
+        && done > *reported
     {
         progress.call1(py, (done, total))?;
-        *told = done;
+        *reported = done;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the library names as data, in the words of a Python program.
+//! Names of settings for a Python program.
 
 use serde_json::json;
 use verglas::hint::Words;

@@ -24,7 +24,7 @@ use verglas_weights::is_of_weights;
 
 use page::Page;
 
-/// What a user can ask of a report.
+/// The settings of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportSettings {
     /// Example particles that are shown.
@@ -44,19 +44,19 @@ impl Default for ReportSettings {
     }
 }
 
-/// What a report is about, in numbers.
+/// The size of what a report is about.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReportSummary {
     /// The page.
     pub path: PathBuf,
     /// Its size, bytes.
     pub bytes: usize,
-    /// What it is about.
+    /// Its subject.
     #[serde(flatten)]
     pub subject: Subject,
 }
 
-/// What a page is about.
+/// The subject of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Subject {
@@ -85,7 +85,7 @@ pub enum Subject {
     },
 }
 
-/// What a page about particles counted.
+/// The numbers in a page about particles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Images that it is about.
@@ -102,7 +102,7 @@ pub const REPORT: &str = "report.html";
 /// Writes a page about the output folder `root` to `path`; it appears under its name only when it is whole.
 ///
 /// # Errors
-/// When `root` is no output folder, when a stack that its manifest lists can't be read, or when the page can't be written.
+/// When `root` is not an output folder, when a stack in its manifest can't be read, or when the page can't be written.
 pub fn write_report(root: &Path, path: &Path, settings: &ReportSettings) -> Result<ReportSummary> {
     refuse_other_files(path)?;
     if is_of_weights(root) {
@@ -134,18 +134,18 @@ fn write_page(page: &Page, path: &Path, subject: Subject) -> Result<ReportSummar
     Ok(ReportSummary { path: path.to_owned(), bytes: page.len(), subject })
 }
 
-/// Whether the file at `path` lies, or will lie, in the folder itself: links to its files are right there alone.
+/// Whether the file at `path` is, or will be, in the folder itself: only there are links to its files right.
 fn lies_in(path: &Path, folder: &Path) -> bool {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     matches!((parent.canonicalize(), folder.canonicalize()), (Ok(parent), Ok(folder)) if parent == folder)
 }
 
-/// An earlier page is replaced, which its head tells; a file of someone else's is not.
+/// An earlier page, recognised by its head, is replaced; anybody else's file is not.
 ///
 /// # Errors
 /// When there is such a file at `path`.
 fn refuse_other_files(path: &Path) -> Result<()> {
-    /// The head of a page is within so many bytes.
+    /// The head of a page is within this many bytes.
     const HEAD_BYTES: u64 = 1024;
     let mut head = Vec::new();
     let read = verglas_formats::open_regular(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
@@ -153,8 +153,10 @@ fn refuse_other_files(path: &Path) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Ok(0) => Ok(()),
         Ok(_) if head.windows(page::GENERATOR.len()).any(|part| part == page::GENERATOR.as_bytes()) => Ok(()),
-        Ok(_) => Err(Error::value(format!("`{}` is there already, and no report: it is not replaced", path.display()))
-            .with_hint("choose another name")),
+        Ok(_) => {
+            Err(Error::value(format!("`{}` already exists and is not a report: it is not replaced", path.display()))
+                .with_hint("choose another name"))
+        }
         Err(error) => Err(Error::io(format_args!("cannot write `{}`", path.display()), &error)),
     }
 }

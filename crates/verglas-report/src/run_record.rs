@@ -1,4 +1,4 @@
-//! What the manifests of a folder say, as every kind of page shows it: what was asked, what was read, how fast it went.
+//! The record in a folder's manifests, as shown on every kind of page: settings, inputs, speed.
 
 use std::path::Path;
 
@@ -54,12 +54,12 @@ fn command(words: &[RecordedPath]) -> Option<String> {
     (!words.is_empty()).then(|| words.iter().map(quoted).collect::<Vec<_>>().join(" "))
 }
 
-/// What is not as it should be, then every warning of the run once, in the order in which they came.
+/// What is not as it should be, then every warning of the run once, in order.
 pub(crate) fn warnings(folder: &FolderRecord) -> Vec<String> {
     let mut warnings = Vec::new();
     if !folder.is_complete() {
         warnings.push(format!(
-            "not whole: {} of {} there, and this page is about what is there",
+            "not complete: {} of {} there; this page is about those",
             grouped(folder.stacks().len()),
             counted_do(folder.n_stacks(), folder.first().settings.input.nouns()[1], "is", "are")
         ));
@@ -82,7 +82,7 @@ pub(crate) fn number_setting(folder: &FolderRecord, name: &str) -> Option<f64> {
     folder.first().settings.others.get(name).and_then(Value::as_f64)
 }
 
-/// What a folder's images and the job that made them are called.
+/// The nouns for a folder's images and for the job that made them.
 pub(crate) struct Words {
     images: &'static str,
     rate: &'static str,
@@ -132,7 +132,7 @@ fn speed(folder: &FolderRecord, words: &Words) -> Section {
         "written",
     ];
     let body = html! {
-        p { "Wall time of the run; times of reading, computing and writing are added up over threads." }
+        p { "Wall time of the run; times for reading, computing and writing are summed over threads." }
         (table("Speed of each step", &heads, rows))
     };
     Section { id: "speed", title: "Speed", body }
@@ -152,7 +152,7 @@ fn settings(folder: &FolderRecord, words: &Words) -> Section {
     rows.sort_by_key(|(name, _)| (!name.starts_with("input"), name.clone()));
     let rows = rows.into_iter().map(|(name, value)| vec![Cell::text(name), Cell::text(value)]);
     let body = html! {
-        p { "All of them, defaults included." }
+        p { "All settings, defaults included." }
         (table(words.settings, &["setting", "value"], rows))
     };
     Section { id: "settings", title: "Settings", body }
@@ -196,7 +196,7 @@ fn value_in_words(value: &Value) -> String {
             let more = if more > 0 { format!(", … and {} more", grouped(more)) } else { String::new() };
             format!("{}{more}", shown.join(", "))
         }
-        // A path that is no UTF-8 stands with its bytes and as text.
+        // A path that is not UTF-8 is stored as bytes and as text.
         Value::Object(path) if path.contains_key("hex") => path.get("text").map_or("?".to_owned(), value_in_words),
         other => other.to_string(),
     }

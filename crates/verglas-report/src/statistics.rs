@@ -1,6 +1,6 @@
 //! Numbers that a few odd images don't move, and histograms.
 
-/// What most images have, in a scale on which they spread evenly to both sides.
+/// The typical value and its spread, on a scale on which values spread evenly to both sides.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Typical {
     pub(crate) median: f64,
@@ -54,7 +54,7 @@ impl Histogram {
         let (low, high) = if high > low {
             (low - 0.05 * (high - low), high + 0.05 * (high - low))
         } else {
-            // All alike: the bar stands in the middle of a range with few digits.
+            // All equal: the bar is in the middle of a range with few digits.
             let room = if low == 0.0 { 0.5 } else { low.abs() * 0.1 };
             (low - room, high + room)
         };

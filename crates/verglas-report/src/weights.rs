@@ -1,4 +1,5 @@
-//! The page about a folder of weights: how much of the data shows which structure, how sure that is, and what can't be told apart.
+//! The page about a folder of weights: how much of the data shows which structure, how certain that is, and what can't
+//! be told apart.
 
 use std::path::Path;
 
@@ -96,9 +97,9 @@ fn weights(heaviest: &[&StructureWeight]) -> Section {
     ];
     let body = html! {
         p {
-            "A weight is the share of the images that show the structure, as far as log-likelihoods tell. Intervals are where the \
-             weight lay when images were drawn anew: 95 % and 68 % of the times. They know of chance, not of errors in \
-             the log-likelihoods, and not of structures that were never tried."
+            "A weight is the share of the images that show the structure, according to the log-likelihoods. Intervals \
+             hold the weight in 95 % and 68 % of the resamples of the images. They account for chance, not for errors \
+             in the log-likelihoods or for structures that were not tried."
         }
         div.card { (intervals(&drawn, "weight", "structure, by weight")) }
         @if drawn.len() < heaviest.len() { p { "The " (drawn.len()) " heaviest of " (grouped(heaviest.len())) " are drawn." } }
@@ -116,14 +117,15 @@ fn not_told_apart(record: &WeightsRecord) -> Section {
     });
     let body = html! {
         @if record.settings.bootstrap == 0 {
-            p { "Images were not drawn anew, so nothing is known of this." }
+            p { "Images were not resampled, so this is unknown." }
         } @else if pairs.is_empty() {
             p { "No two structures' weights go against each other: correlations over the resamples are all above −0.5." }
         } @else {
             p {
-                "Where one of these has more, the other has less (correlation of their weights over the resamples below −0.5): the \
-                 images tell their sum, and hardly the share of each. An interval that ends at 0 is no proof that such a \
-                 structure is absent: the weights of the largest likelihood leave out structures that they can do without."
+                "Where one of these has more, the other has less (correlation of their weights over the resamples \
+                 below −0.5): the images determine their sum, but hardly the share of each. An interval that ends at \
+                 0 is no proof that such a structure is absent: maximum-likelihood weights leave out structures that \
+                 are not needed."
             }
             (table("Pairs that are not told apart", &["structure", "and", "correlation"], rows))
             @if pairs.len() > MOST_LISTED { p { "The first " (grouped(MOST_LISTED)) " of " (grouped(pairs.len())) " are listed." } }
@@ -132,7 +134,7 @@ fn not_told_apart(record: &WeightsRecord) -> Section {
     Section { id: "pairs", title: "Not told apart", body }
 }
 
-/// What the weights are of, and how they were found.
+/// The input of the weights, and how they were found.
 fn how(record: &WeightsRecord) -> Section {
     let (settings, matrix) = (&record.settings, &record.matrix);
     let path = matrix.path.as_ref().map_or_else(|| "in memory".to_owned(), |path| path.to_string_lossy().into_owned());
@@ -157,7 +159,7 @@ fn how(record: &WeightsRecord) -> Section {
     ];
     let rows = rows.into_iter().map(|(name, value)| vec![Cell::text(name), Cell::text(value)]);
     let body = html! {
-        p { "The weights are those under which the " (counted(record.n_images, "image")) " are likeliest." }
+        p { "The weights are those under which the " (counted(record.n_images, "image")) " are most likely." }
         (table("How the weights were found", &["what", "value"], rows))
     };
     Section { id: "how", title: "How they were found", body }

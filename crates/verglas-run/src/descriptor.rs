@@ -44,7 +44,7 @@ pub struct TemplateSettings {
     pub atom_radii: Option<f64>,
     /// Which atoms of a model count, in MDAnalysis's words; `None` where a file has none.
     pub atom_selection: Option<String>,
-    /// Whether residues stand for atoms.
+    /// Whether beads are residues instead of atoms.
     pub use_protein_residue_model: bool,
     /// Shape of an atom.
     pub atom_shape: AtomShape,
@@ -81,7 +81,7 @@ pub struct BaseValues {
 /// The grids and scales of a data set's images.
 ///
 /// Two descriptors are compatible when their Cartesian and polar grids are equal to the last bit, as CryoLike compares
-/// them; nothing else counts.
+/// them; other values don't matter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageDescriptor {
     /// Box and pixel size of the images, after downsampling.
@@ -129,19 +129,19 @@ impl ImageDescriptor {
     pub fn load(path: &Path) -> Result<Self> {
         let mut npz = NpzReader::open(path).map_err(|error| match error {
             FormatError::Io(_) => Error::from_format(path, error),
-            error => Error::format(format!("`{}` is no image descriptor (.npz): {error}", path.display())),
+            error => Error::format(format!("`{}` is not an image descriptor (.npz): {error}", path.display())),
         })?;
         Self::read(&mut npz).map_err(|error| Error::from_format(path, error))
     }
 
-    /// Reads the descriptor at `path`: a descriptor file, a stack's metadata, or a folder, of which the first stack counts, else
-    /// its `parameters.npz`. The path is that of the file that was read.
+    /// Reads the descriptor at `path`: a descriptor file, a stack's metadata, or a folder, which means its first stack
+    /// or else its `parameters.npz`. The returned path is that of the file that was read.
     ///
     /// # Errors
     /// When there is no such file, or as [`ImageDescriptor::load`].
     pub fn load_from(path: &Path) -> Result<(Self, PathBuf)> {
         if !path.exists() {
-            return Err(Error::not_found(format!("`{}` is not there", path.display())));
+            return Err(Error::not_found(format!("`{}` does not exist", path.display())));
         }
         if !path.is_dir() {
             return Ok((Self::load(path)?, path.to_owned()));
@@ -189,7 +189,7 @@ impl ImageDescriptor {
         let polar_grid = PolarGrid::new(keys.scalar("radius_max")?, keys.scalar("dist_radii")?, n_inplanes as usize)
             .map_err(|error| FormatError::malformed(Place::File, error.to_string()))?;
         let precision = match keys.text("precision")?.unwrap_or_default().to_lowercase().as_str() {
-            // CryoLike's third value means that whoever reads it decides; single is what it makes of images then.
+            // CryoLike's third value leaves the choice to the reader; for images it then uses single.
             "single" | "default" | "" => Precision::Single,
             "double" => Precision::Double,
             other => return Err(bad("precision", format!("`{other}`"), "`single` or `double`")),
@@ -227,7 +227,7 @@ impl ImageDescriptor {
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut npz = NpzWriter::new(Vec::new());
         let written = self.write(&mut npz).and_then(|()| npz.finish());
-        written.map_err(|error| Error::value(format!("no descriptor file can be made: {error}")))
+        written.map_err(|error| Error::value(format!("cannot make a descriptor file: {error}")))
     }
 
     /// Writes the descriptor's keys into an open archive.
@@ -299,7 +299,7 @@ impl<R: Read + Seek> Keys<'_, R> {
     fn optional_scalar(&mut self, key: &str) -> verglas_formats::Result<Option<f64>> {
         match self.optional(key)?.as_deref() {
             None => Ok(None),
-            // CryoLike takes an array in which all values are alike for that value.
+            // CryoLike accepts an array of equal values in place of that value.
             Some([first, others @ ..]) if others.iter().all(|other| other == first) => Ok(Some(*first)),
             Some(values) => Err(bad(key, format!("{} differing numbers", values.len()), "one number")),
         }

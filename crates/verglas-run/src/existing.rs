@@ -1,15 +1,15 @@
-//! What a job does with a folder that is not empty.
+//! What to do with a folder that is not empty.
 
 use verglas_core::choice::choice;
 
 choice! {
-    /// What happens when the output folder holds stacks already.
+    /// What to do when the output folder already holds stacks.
     pub enum Existing("existing", default Refuse) {
         /// Refuse.
         Refuse = "refuse",
-        /// Remove them and start anew.
+        /// Remove them and start over.
         Overwrite = "overwrite",
-        /// Keep what is whole and make what is missing; refused where settings or inputs are others now.
+        /// Keep what is whole and make what is missing; refused if settings or inputs have changed.
         Resume = "resume",
     }
 }

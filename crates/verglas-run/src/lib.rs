@@ -1,5 +1,5 @@
-//! What every long job shares: the output folder and its lock, the manifest, shards, what an interrupted run goes on from,
-//! the tensors that threads fill, and the state of a run seen from outside.
+//! What every long job shares: the output folder and its lock, the manifest, shards, resuming an interrupted run,
+//! the tensors that threads fill, and the progress of a run as seen from other processes.
 
 pub mod descriptor;
 mod existing;

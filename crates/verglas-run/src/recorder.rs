@@ -10,10 +10,10 @@ use verglas_core::error::Result;
 use crate::folder::{OutputFolder, host_name};
 use crate::manifest::{Manifest, RecordedPath, RunRecord, RunState, SkippedImage, StackRecord, unix_seconds};
 
-/// The manifest is written no more often than this while a run goes on.
+/// The manifest is written no more often than this during a run.
 const LEAST_PAUSE: Duration = Duration::from_secs(5);
-/// And the pause is at least so many times what writing took: what a run spends on its record stays below 5 %, however
-/// many stacks the record lists. Stacks that a killed run did not come to record are read again when it goes on.
+/// And the pause is at least this many times the time that writing took: a run spends less than 5 % on its record,
+/// however many stacks the record lists. Stacks that a killed run did not record are read again when it is resumed.
 const PAUSE_PER_WRITE: u32 = 20;
 
 /// The manifest of a running conversion.
@@ -22,7 +22,7 @@ pub struct Recorder<'a> {
     output: &'a OutputFolder,
     start: Instant,
     record: Mutex<Record>,
-    /// What was done so far.
+    /// What has been done so far.
     pub steps: StepTimes,
 }
 
@@ -44,7 +44,7 @@ pub struct StepTimes {
     bytes_written: AtomicU64,
 }
 
-/// What one thread spent on a chunk.
+/// The time that one thread spent on a chunk.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ChunkTimes {
     /// In reading.
@@ -68,7 +68,7 @@ pub(crate) fn say_who_runs(run: &mut RunRecord) {
     run.process = std::process::id();
 }
 
-/// The words of a command of `verglas`, without the folder of the program or what runs it; none of another program.
+/// The arguments of a `verglas` command, without the folder of the program or what runs it; nothing for other programs.
 fn own_command(words: impl Iterator<Item = std::ffi::OsString>) -> Vec<RecordedPath> {
     const PROGRAM: &str = "verglas";
     let words: Vec<PathBuf> = words.map(PathBuf::from).collect();
@@ -114,7 +114,7 @@ impl<'a> Recorder<'a> {
         steps.write_ns.fetch_add(nanoseconds(times.write), Ordering::Relaxed);
         steps.bytes_read.fetch_add(times.bytes_read, Ordering::Relaxed);
         steps.bytes_written.fetch_add(times.bytes_written, Ordering::Relaxed);
-        // Whoever finds the record in use leaves it to the other, or to the next chunk.
+        // A thread that finds the record in use leaves it to the other, or to the next chunk.
         let Ok(mut record) = self.record.try_lock() else { return Ok(()) };
         if record.written.elapsed() < record.pause { Ok(()) } else { self.write(&mut record) }
     }

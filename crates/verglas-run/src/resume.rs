@@ -1,4 +1,4 @@
-//! What an earlier run left in the output folder, and whether this one may go on from there.
+//! What an earlier run left in the output folder, and whether this one may continue from there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -19,7 +19,7 @@ use crate::{Existing, Shard};
 /// How many files are listed.
 const MOST_LISTED: usize = 10;
 
-/// What a run may go on from.
+/// The state that a run may continue from.
 #[derive(Debug, Default)]
 pub struct Earlier {
     /// The manifest of an earlier run that was asked the same of the same input, or that finished nothing.
@@ -28,14 +28,16 @@ pub struct Earlier {
     pub units: Vec<usize>,
 }
 
-/// Decides whether a run may go on with what is in the folder, and takes the folder, or a shard's part of it, by writing
-/// its manifest where there is none. `new` is that manifest, before the first unit; `own` are the units of this run.
+/// Decides whether a run may continue with what is in the folder, and claims the folder, or a shard's part of it, by
+/// writing its manifest if there is none. `new` is that manifest, before the first unit; `own` are the units of this
+/// run.
 ///
-/// Shards that begin at the same moment do this one after the other, so two of different settings never both go on.
+/// Shards that start at the same moment do this one after the other, so two with different settings never both
+/// continue.
 ///
 /// # Errors
-/// When units are there of a run that was asked something else, or of which nothing is known; when another shard was asked
-/// for something else; when it is stopped.
+/// When there are units of a run with other settings, or units of unknown origin; when another shard has other
+/// settings; when it is stopped.
 pub fn claim(output: &OutputFolder, new: &mut Manifest, own: Range<usize>, stop: &StopFlag) -> Result<Earlier> {
     let alone = output.lock_start(stop)?;
     if alone.is_some() {
@@ -56,11 +58,11 @@ pub fn claim(output: &OutputFolder, new: &mut Manifest, own: Range<usize>, stop:
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
-    let new_folder_hint = || "choose another folder, or start anew with " + Hint::Overwrite;
+    let new_folder_hint = || "choose another folder, or start over with " + Hint::Overwrite;
     let is_of_unknown_run = if new.shard.is_some() { !there.is_empty() } else { !files.is_empty() };
     if !path.exists() && is_of_unknown_run {
         return Err(Error::value(format!(
-            "cannot go on in `{}`: it holds {}s, and no {} that says what they were made from",
+            "cannot resume in `{}`: it holds {}s, and no {} that says what they were made from",
             output.root().display(),
             output.files().unit_noun(),
             new.file_name()
@@ -79,11 +81,11 @@ pub fn claim(output: &OutputFolder, new: &mut Manifest, own: Range<usize>, stop:
     };
     refuse_strays(output, &files, new.plan.n_stacks)?;
     if new.shard.is_some() && units.is_empty() {
-        // The list is every shard's, and stays.
+        // The list belongs to all shards, and is kept.
         new.skipped_list = old.as_ref().map(|old| old.skipped_list.clone()).unwrap_or_default();
         say_who_runs(&mut new.run);
         new.write(output.root())?;
-        // Without locks another may have come to this point at the same moment; then neither goes on.
+        // Without locks, another run may have reached this point at the same moment; then neither continues.
         if alone.as_ref().is_some_and(|alone| !alone.is_exclusive)
             && let Err(error) = refuse_other_shards(output, new, true)
         {
@@ -94,8 +96,8 @@ pub fn claim(output: &OutputFolder, new: &mut Manifest, own: Range<usize>, stop:
     Ok(Earlier { manifest: old, units })
 }
 
-/// Removes what must go before a run of the units `own`, and finds the units that stay, by their numbers. `manifest` is the
-/// run's, before the first unit.
+/// Removes what must be removed before a run of the units `own`, and finds the units that are kept, by their numbers.
+/// `manifest` is the run's, before the first unit.
 ///
 /// # Errors
 /// As [`claim`]; when a file that the run reads would go, or one can't be removed.
@@ -121,7 +123,7 @@ pub fn make_way(
         (Existing::Resume, _) | (Existing::Refuse, Some(_)) => {
             let earlier = claim(output, manifest, own.clone(), stop)?;
             let recorded = earlier.manifest.map(|old| old.stacks).unwrap_or_default();
-            // What was published and not recorded, for the run was killed right then, is made anew.
+            // What was published but not recorded, because the run was killed just then, is made again.
             let kept = recorded
                 .into_iter()
                 .filter(|unit| earlier.units.contains(&unit.number) && has_its_sizes(output, unit))
@@ -141,7 +143,8 @@ pub fn has_its_sizes(output: &OutputFolder, unit: &StackRecord) -> bool {
     unit.files.iter().all(has_its_size)
 }
 
-/// Files of units that this plan has not: nobody would ever look at them, and whoever reads all units would read them.
+/// Files of units that are not in this plan: nothing would check them, but anything that reads all units would read
+/// them.
 fn refuse_strays(output: &OutputFolder, files: &[UnitFile], n_units: usize) -> Result<()> {
     let strays: Vec<&UnitFile> = files.iter().filter(|file| file.unit >= n_units).collect();
     if strays.is_empty() {
@@ -149,7 +152,7 @@ fn refuse_strays(output: &OutputFolder, files: &[UnitFile], n_units: usize) -> R
     }
     let noun = output.files().unit_noun();
     let mut error = Error::value(format!(
-        "cannot go on in `{}`: this run makes {}, and the folder holds {} of others",
+        "cannot resume in `{}`: this run makes {}, and the folder holds {} of others",
         output.root().display(),
         counted(n_units, noun),
         counted(strays.len(), "file")
@@ -160,7 +163,7 @@ fn refuse_strays(output: &OutputFolder, files: &[UnitFile], n_units: usize) -> R
     if strays.len() > MOST_LISTED {
         error = error.with_detail(format_args!("and {} more", strays.len() - MOST_LISTED));
     }
-    Err(error.with_hint("choose another folder, or start anew with " + Hint::Overwrite))
+    Err(error.with_hint("choose another folder, or start over with " + Hint::Overwrite))
 }
 
 /// Shards of one plan only may share a folder. One other is all there is to compare with, since it was compared, too;
@@ -179,20 +182,20 @@ fn refuse_other_shards(output: &OutputFolder, new: &Manifest, with_all: bool) ->
 
 fn refuse_differences(root: &Path, old: &Manifest, new: &Manifest, with_images: bool) -> Result<()> {
     let hint = match new.shard {
-        None => "choose another folder, or start anew with " + Hint::Overwrite,
-        Some(_) => "choose another folder, or remove this one and start all shards anew".into(),
+        None => "choose another folder, or start over with " + Hint::Overwrite,
+        Some(_) => "choose another folder, or remove this one and start all shards again".into(),
     };
     let what = match old.shard {
         Some(shard) if old.shard != new.shard => format!("shard {shard} there"),
         _ => "the run there".to_owned(),
     };
     let refuse = |why: String, differences: Vec<String>| {
-        let error = Error::value(format!("cannot go on in `{}`: {why}", root.display()));
+        let error = Error::value(format!("cannot resume in `{}`: {why}", root.display()));
         Err(differences.into_iter().fold(error, Error::with_detail).with_hint(hint.clone()))
     };
     let settings = differing_settings(old, new);
     if !settings.is_empty() {
-        return refuse(format!("{what} was asked for something else"), settings);
+        return refuse(format!("{what} was run with other settings"), settings);
     }
     let inputs = differing_inputs(old, new, with_images);
     if !inputs.is_empty() {

@@ -20,7 +20,7 @@ impl Shard {
     /// Shard `number`, from 1, of `of`.
     ///
     /// # Errors
-    /// When there is no such shard.
+    /// When the shard does not exist.
     pub fn new(number: usize, of: usize) -> Result<Self> {
         let shard = Self { number, of };
         if shard.is_valid() {

@@ -1,4 +1,4 @@
-//! How far a conversion is, seen from outside: what the manifests of its output folder say, summed.
+//! The progress of a running job: the manifests of its output folder, summarised.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use verglas_core::error::Result;
 use crate::manifest::{FolderRecord, InputRecord, Manifest, RunState, unix_seconds};
 use crate::shard::Shard;
 
-/// A run that goes on writes its manifest every few seconds; one that has not for so long is likely gone.
+/// A running job writes its manifest every few seconds; one that has not written for this long is probably dead.
 const SILENT_AFTER_S: f64 = 120.0;
 
 /// How far the conversion into a folder is.
@@ -17,7 +17,7 @@ const SILENT_AFTER_S: f64 = 120.0;
 pub struct FolderStatus {
     /// Images of the data set.
     pub n_images: usize,
-    /// Of these, those that are done; of a run that goes on, also those in stacks that are not whole yet.
+    /// Of these, those that are done; for a running job, also those in stacks that are not whole yet.
     pub n_images_done: usize,
     /// Stacks of the data set.
     pub n_stacks: usize,
@@ -25,9 +25,10 @@ pub struct FolderStatus {
     pub n_stacks_done: usize,
     /// Whether every stack is there, as the manifests say.
     pub is_complete: bool,
-    /// What all runs that go on compute together.
+    /// The rate of all running jobs together.
     pub images_per_second: f64,
-    /// Until all is done if as many runs go on as now, each as fast as now; `None` when none goes on.
+    /// Time until everything is done if as many runs keep running as now, at the same speed; `None` when none is
+    /// running.
     pub seconds_left: Option<f64>,
     /// Into how many shards the run was divided; `None` if it was not.
     pub n_shards: Option<usize>,
@@ -42,7 +43,7 @@ pub struct FolderStatus {
 pub struct RunStatus {
     /// The shard, from 1; `None` for a run of all stacks.
     pub shard: Option<usize>,
-    /// How it stands.
+    /// Its state.
     pub state: State,
     /// Images that it was asked for.
     pub n_images: usize,
@@ -52,7 +53,7 @@ pub struct RunStatus {
     pub n_stacks: usize,
     /// Of these, those that are recorded as whole.
     pub n_stacks_done: usize,
-    /// What it computes, or computed while it ran.
+    /// Its rate, now or while it ran.
     pub images_per_second: f64,
     /// Since it last wrote its manifest.
     pub seconds_since_word: f64,
@@ -62,13 +63,13 @@ pub struct RunStatus {
     pub process: u32,
 }
 
-/// How a run stands.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// All its stacks are there.
     Complete,
-    /// It goes on.
+    /// It is running.
     Running,
     /// It did not end, and has not written its manifest for two minutes: most likely it was killed.
     Silent,
@@ -94,7 +95,7 @@ impl State {
     }
 }
 
-/// How far the work in `folder` is, seen from outside.
+/// The progress of the job in `folder`.
 ///
 /// # Errors
 /// When no run has begun there, or its record can't be read.

@@ -24,7 +24,7 @@ pub struct Problem {
     pub code: &'static str,
     /// What is wrong and where; lower case, no final stop.
     pub message: Text,
-    /// What to do about it, if that is known.
+    /// What to do about it, if known.
     pub hint: Option<Text>,
 }
 
@@ -49,13 +49,13 @@ pub fn listed(items: &[impl Display]) -> String {
     list.join(", ")
 }
 
-/// What became of a run that is not done.
+/// Why a run is not done.
 pub fn how_it_ended(state: RunState) -> &'static str {
     match state {
-        RunState::Running => "it was killed, or is still going on",
+        RunState::Running => "it was killed, or is still running",
         RunState::Failed => "an error ended it",
         RunState::Stopped => "it was stopped",
-        RunState::Complete => "and yet it says that it is complete",
+        RunState::Complete => "although it says that it is complete",
     }
 }
 
@@ -67,7 +67,7 @@ pub fn how_it_ended(state: RunState) -> &'static str {
 pub fn read_parts(folder: &Path, problems: &mut Vec<Problem>) -> Result<Vec<Manifest>> {
     let paths = manifest_paths(folder)?;
     if paths.is_empty() {
-        // The same words as of everyone else who needs one.
+        // Worded as for all other readers of a manifest.
         FolderRecord::read(folder)?;
     }
     let mut parts: Vec<Manifest> = Vec::new();
@@ -117,7 +117,7 @@ pub fn unfinished(parts: &[Manifest], unit: &str) -> Vec<Problem> {
     problems
 }
 
-/// What differs between a file and its record, if anything does: `n_bytes` grows by what was read, until `go_on` says no.
+/// How a file differs from its record, if it does: `n_bytes` grows by what was read; stops when `go_on` returns false.
 pub fn compare_file(path: &Path, record: &FileRecord, n_bytes: &mut u64, go_on: impl Fn() -> bool) -> Option<Problem> {
     let shown = path.display();
     match std::fs::metadata(path) {
@@ -126,7 +126,7 @@ pub fn compare_file(path: &Path, record: &FileRecord, n_bytes: &mut u64, go_on: 
         }
         Err(error) => return Some(Problem::new("file-unreadable", format!("cannot read `{shown}`: {error}"))),
         Ok(there) if !there.is_file() => {
-            return Some(Problem::new("file-missing", format!("`{shown}` is no file any more")));
+            return Some(Problem::new("file-missing", format!("`{shown}` is no longer a file")));
         }
         Ok(there) if there.len() != record.bytes => {
             let message = format!("`{shown}` has {} bytes, expected {}", there.len(), record.bytes);
@@ -141,7 +141,7 @@ pub fn compare_file(path: &Path, record: &FileRecord, n_bytes: &mut u64, go_on: 
             let crc32 = format!("{:08x}", sum.crc32);
             (crc32 != record.crc32 || sum.bytes != record.bytes).then(|| {
                 let message = format!(
-                    "`{shown}` was altered, or is of another run: its checksum is {crc32}, expected {}",
+                    "`{shown}` was altered, or comes from another run: its checksum is {crc32}, expected {}",
                     record.crc32
                 );
                 Problem::new("checksum-differs", message)
@@ -150,7 +150,7 @@ pub fn compare_file(path: &Path, record: &FileRecord, n_bytes: &mut u64, go_on: 
     }
 }
 
-/// Sources that are gone or were changed `since`: what was made of them is what it was, but can't be made again.
+/// Sources that are gone or were changed `since`: what was made from them is unaffected, but can't be made again.
 pub fn changed_inputs(parts: &[Manifest], since: &str) -> Option<Warning> {
     /// Times of change that differ by less are the same: they are kept as seconds in double precision.
     const SAME_TIME_S: f64 = 1e-6;
@@ -161,10 +161,10 @@ pub fn changed_inputs(parts: &[Manifest], since: &str) -> Option<Warning> {
             let (bytes, modified) = size_and_time(&path);
             let what = match (input.bytes, bytes) {
                 (Some(_), None) => "is gone".to_owned(),
-                (Some(before), Some(now)) if before != now => format!("had {before} bytes, and has {now}"),
+                (Some(before), Some(now)) if before != now => format!("had {before} bytes and now has {now}"),
                 _ => match (input.modified, modified) {
                     (Some(before), Some(now)) if (before - now).abs() > SAME_TIME_S => {
-                        "has another time of change".to_owned()
+                        "has a different modification time".to_owned()
                     }
                     _ => continue,
                 },

@@ -14,7 +14,7 @@ use super::tensor::tensor_layout;
 /// Bytes that are read at a time.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// What a file holds, in short.
+/// A short description of a file's contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checksummed {
     /// Its size.
@@ -26,7 +26,7 @@ pub struct Checksummed {
 /// Reads the file at `path` from end to end, in pieces; `go_on` is asked before each.
 ///
 /// # Errors
-/// What the system reports; [`io::ErrorKind::Interrupted`] when `go_on` says no.
+/// The system's error; [`io::ErrorKind::Interrupted`] when `go_on` returns false.
 pub fn checksum_file(path: &Path, go_on: impl Fn() -> bool) -> io::Result<Checksummed> {
     let mut file = verglas_formats::open_regular(path)?;
     let mut hasher = Hasher::new();
@@ -51,7 +51,7 @@ pub fn checksum_file(path: &Path, go_on: impl Fn() -> bool) -> io::Result<Checks
 /// The SHA-256 of what is in the file at `path`, in hexadecimal.
 ///
 /// # Errors
-/// What the system reports.
+/// The system's error.
 pub fn sha256_of(path: &Path) -> io::Result<String> {
     let mut file = verglas_formats::open_regular(path)?;
     let mut hasher = Sha256::new();
@@ -66,8 +66,8 @@ pub fn sha256_of(path: &Path) -> io::Result<String> {
     }
 }
 
-/// The file at `path`, if it is byte by byte what [`crate::tensor::TensorFile`] makes of a tensor of `n_images` images and the
-/// values in it; whether the values are right only their checksum in the file tells.
+/// The file at `path`, if it is byte for byte what [`crate::tensor::TensorFile`] makes of a tensor of `n_images`
+/// images and the values in it; whether the values are right, only their checksum in the file can show.
 pub fn whole_tensor(path: &Path, dtype: PtDtype, n_images: usize, image_shape: [u64; 2]) -> Option<FinishedFile> {
     let layout = tensor_layout(path, dtype, n_images, &image_shape).ok()?;
     let mut file = verglas_formats::open_regular(path).ok()?;

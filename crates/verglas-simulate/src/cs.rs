@@ -8,7 +8,7 @@ use verglas_formats::npy::{Dtype, Field, NpyHeader, Record, Scalar};
 use super::whole_file::{WholeFile, in_file};
 use super::{Layout, Place, SimulatedParticle, SimulationSettings};
 
-/// What a row is made of.
+/// The fields of a row.
 struct Row<'a> {
     settings: &'a SimulationSettings,
     particle: &'a SimulatedParticle,
@@ -54,7 +54,7 @@ const ALIGNMENT: [Column; 6] = [
     ("alignments3D/pose", "<f4", &[3], |row, bytes| put_f32(bytes, &row.particle.pose.rotation_vector())),
     ("alignments3D/psize_A", "<f4", &[], |row, bytes| put_f32(bytes, &[row.settings.pixel_size_angstrom])),
     ("alignments3D/class", "<u4", &[], |_, bytes| put_u32(bytes, &[0])),
-    // By this field pyem knows that there are poses.
+    // pyem recognises by this field that there are poses.
     ("alignments3D/class_posterior", "<f4", &[], |_, bytes| put_f32(bytes, &[1.0])),
 ];
 

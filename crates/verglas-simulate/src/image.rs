@@ -19,7 +19,7 @@ use super::structure::ProjectedStructure;
 pub struct ImageSimulator {
     settings: SimulationSettings,
     density: Density,
-    /// What is projected in the density's place, if anything.
+    /// What is projected instead of the density, if anything.
     structures: Vec<ProjectedStructure>,
     rows_forward: Arc<dyn RealToComplex<f32>>,
     rows_inverse: Arc<dyn ComplexToReal<f32>>,
@@ -29,7 +29,7 @@ pub struct ImageSimulator {
     column_frequencies: Vec<f64>,
 }
 
-/// What [`ImageSimulator`] needs beside the image, to be made once per thread.
+/// What [`ImageSimulator`] needs in addition to the image, made once per thread.
 pub struct ImageScratch {
     /// Spectrum of the rows, `[N, N/2 + 1]`.
     rows: Vec<Complex32>,

@@ -9,7 +9,7 @@ use verglas_core::choice::choice;
 const REVERSED_BLOCK: usize = 8;
 
 choice! {
-    /// The files that a data set is written as: the kinds of input that a conversion knows.
+    /// The files that a data set is written as: the kinds of input of a conversion.
     pub enum Layout("layout", default Star) {
         /// One .star that names images in .mrcs stacks, as RELION 3.1 and later.
         ///

@@ -58,7 +58,7 @@ pub struct SimulatedDataSet {
 /// `voltage_kv`, `spherical_aberration_mm`, `amplitude_contrast`, `structure` (which of those given), `optics_group` and `micrograph` (from 0), `half` (0
 /// or 1), `uid`, `stack` and `section` (from 0).
 ///
-/// `observer` is told of the images that are written, on this thread. Files get their names when they are whole, the
+/// `observer` is called for the images that are written, on this thread. Files get their names when they are whole, the
 /// metadata last.
 ///
 /// ```
@@ -111,10 +111,10 @@ pub fn simulate(
         .and_then(|()| write_metadata(settings, &dealing, &data_set));
     if let Err(error) = outcome {
         for path in data_set.files() {
-            // Most are not there, and the first error is the one to tell.
+            // Most of them don't exist, and the first error is the one to report.
             let _ = fs::remove_file(path);
         }
-        // And the folders, as far as nothing else is in them.
+        // And the folders, unless something else is in them.
         let folders: BTreeSet<&Path> = data_set.files().flat_map(|path| path.ancestors().skip(1)).collect();
         for folder in folders.into_iter().rev().filter(|folder| folder.starts_with(directory)) {
             if !(was_there && folder == directory) {

@@ -38,7 +38,8 @@ impl SimulatedParticle {
     /// The particle `index` of a data set, from 0.
     pub fn draw(settings: &SimulationSettings, index: usize) -> Self {
         let mut stream = Purpose::Truth.stream(settings.seed, index);
-        // All is drawn in this order, even from a range of one value: a setting changes what it says, nothing else.
+        // Everything is drawn in this order, even from a range of one value: changing a setting changes only its own
+        // values.
         let pose = Pose {
             rot: PI - stream.random::<f64>() * 2.0 * PI,
             tilt: (1.0 - 2.0 * stream.random::<f64>()).acos(),
@@ -71,7 +72,7 @@ impl SimulatedParticle {
     }
 }
 
-/// What random numbers of a particle are for: each purpose has its own stream, so that none disturbs the others.
+/// The purposes of a particle's random numbers: each has its own stream, so that none disturbs the others.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Purpose {
     Truth = 1,

@@ -1,4 +1,4 @@
-//! What is to be simulated.
+//! The settings of a simulation.
 
 use std::f64::consts::PI;
 use std::ops::RangeInclusive;
@@ -17,7 +17,7 @@ const N_PIXELS: RangeInclusive<usize> = 4..=8192;
 /// Particles in a stack file by default.
 const PARTICLES_PER_STACK: usize = 1_000;
 
-/// What is to be simulated; [`SimulationSettings::new`] gives the usual values.
+/// The settings of a simulation; [`SimulationSettings::new`] gives the usual values.
 #[derive(Debug, Clone)]
 pub struct SimulationSettings {
     /// How many particles.
@@ -26,7 +26,7 @@ pub struct SimulationSettings {
     pub n_pixels: usize,
     /// Pixel size in Å.
     pub pixel_size_angstrom: f64,
-    /// What is projected: each particle is of one of them, drawn from the seed. None: the known density.
+    /// What is projected: each particle shows one of these, drawn from the seed. Empty: the built-in density.
     pub structures: Vec<Structure>,
     /// Which files hold the data set, and how.
     pub layout: Layout,

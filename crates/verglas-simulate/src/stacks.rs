@@ -37,7 +37,7 @@ struct OpenStack {
 
 /// Makes all images and writes them to `paths`, the stacks in order.
 ///
-/// `observer` is told on this thread.
+/// `observer` is called on this thread.
 pub(super) fn write_stacks(
     simulator: &ImageSimulator,
     dealing: &Dealing,
@@ -77,7 +77,7 @@ pub(super) fn write_stacks(
                         simulator.write_image(index, &mut scratch, &mut image);
                         write(&image)
                     });
-                    // When the run has failed elsewhere nobody listens, and the next turn sees that it has stopped.
+                    // When the run has failed elsewhere, nobody listens, and the next turn finds that it has stopped.
                     let _ = sender.send(written);
                 }
             });

@@ -10,7 +10,7 @@ use verglas_fourier::slices::{SlicePlan, SliceSettings, Structure};
 use super::density::ProjectionGeometry;
 
 /// A structure that is projected by its central slices on the frequencies of an image: exact for what the image's pixels
-/// can hold, whatever the structure is made of.
+/// hold, whatever the structure consists of.
 #[derive(Debug)]
 pub(super) struct ProjectedStructure {
     plan: SlicePlan<f32>,
@@ -27,7 +27,7 @@ impl ProjectedStructure {
         pixel_size_angstrom: f64,
         n_images: usize,
     ) -> Result<Self> {
-        // Only the outermost shell counts: the corners of the transform are to lie within.
+        // Only the outermost shell matters: the corners of the transform must lie within.
         let radius = n_pixels as f64 / 4.0 * SQRT_2;
         let grid = PolarGrid::new(1.02 * radius, 0.01 * radius, 2 * n_pixels)
             .map_err(|error| Error::caused_by(ErrorKind::Value, error))?;

@@ -19,7 +19,7 @@ pub(super) fn in_file(path: &Path) -> impl FnOnce(FormatError) -> Error + '_ {
     move |error| Error::from_format(path, error)
 }
 
-/// A file that is being written beside its final name; dropped before [`WholeFile::finish`], it is removed.
+/// A file that is being written next to its final name; it is removed if dropped before [`WholeFile::finish`].
 #[derive(Debug)]
 pub(super) struct WholeFile {
     temporary: NamedTempFile,

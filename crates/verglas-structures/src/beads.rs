@@ -30,7 +30,8 @@ pub enum Center {
 pub struct BeadSettings {
     /// Which atoms.
     pub selection: Selection,
-    /// Whether there is one bead a residue, at CA, with the residue's radius; else one an atom, with one radius for all.
+    /// Whether there is one bead per residue, at CA, with the residue's radius; otherwise one per atom, with one
+    /// radius for all.
     pub use_protein_residue_model: bool,
     /// The radius in Å where each atom is a bead.
     pub atom_radii_angstrom: Option<f64>,
@@ -52,7 +53,7 @@ pub struct Beads {
 }
 
 impl BeadSettings {
-    /// What is wrong with the settings whatever the structure, and what a user must be told of them.
+    /// Errors of the settings that don't depend on the structure, and warnings.
     pub fn check(&self, findings: &mut Findings) {
         let is_radius = |radius: f64| radius.is_finite() && radius > 0.0;
         match (self.use_protein_residue_model, self.atom_radii_angstrom) {
@@ -64,7 +65,7 @@ impl BeadSettings {
             ),
             (false, None) => findings.error(
                 Error::value(
-                    "no radius: without the protein residue model each selected atom is a bead, of which radius?",
+                    "no radius given: without the protein residue model each selected atom is a bead and needs one",
                 )
                 .with_hint(give_radius()),
             ),
@@ -90,7 +91,7 @@ impl BeadSettings {
                 .with_hint("choose atoms with " + Hint::Give(Setting::AtomSelection)));
         }
         if self.selection.is_default() {
-            tell_what_is_left_out(structure, text, file, findings)?;
+            report_left_out(structure, text, file, findings)?;
         }
         let (atoms, radii_angstrom) = match self.use_protein_residue_model {
             true => residue_beads(structure, &selected, text, file, findings)?,
@@ -111,11 +112,11 @@ impl BeadSettings {
         let from_center = |position: &[f64; 3]| std::array::from_fn(|axis| position[axis] - center_angstrom[axis]);
         let beads =
             Beads { positions_angstrom: stored.iter().map(from_center).collect(), radii_angstrom, center_angstrom };
-        self.tell_what_is_beyond_the_box(&beads, file, findings);
+        self.warn_beyond_the_box(&beads, file, findings);
         Ok(beads)
     }
 
-    fn tell_what_is_beyond_the_box(&self, beads: &Beads, file: &str, findings: &mut Findings) {
+    fn warn_beyond_the_box(&self, beads: &Beads, file: &str, findings: &mut Findings) {
         let Some(half) = self.box_angstrom.map(|side| side / 2.0) else { return };
         let distances = beads.positions_angstrom.iter().map(|[x, y, z]| (x * x + y * y + z * z).sqrt());
         let beyond: Vec<f64> = distances.filter(|distance| *distance > half).collect();
@@ -186,7 +187,7 @@ fn residue_beads(
         findings.warn(
             "unknown-residues",
             format!(
-                "`{file}`: residues that the table of radii has not get {OTHER_RADIUS_ANGSTROM:.1} Å: {}",
+                "`{file}`: residues that are missing from the table of radii get {OTHER_RADIUS_ANGSTROM:.1} Å: {}",
                 names_and_counts(others)
             ),
         );
@@ -194,7 +195,7 @@ fn residue_beads(
     Ok((atoms, radii))
 }
 
-/// What a kind of residues without a bead amounts to.
+/// The statistics of a kind of residues without a bead.
 #[derive(Default)]
 struct LeftOut<'a> {
     n_residues: usize,
@@ -203,7 +204,7 @@ struct LeftOut<'a> {
 }
 
 /// Reports what `name CA` leaves out; an error where that is more than a tenth of the atoms, waters and hydrogens apart.
-fn tell_what_is_left_out(structure: &Structure, text: &str, file: &str, findings: &mut Findings) -> Result<()> {
+fn report_left_out(structure: &Structure, text: &str, file: &str, findings: &mut Findings) -> Result<()> {
     let mut n_counted = 0;
     let mut n_left_out = 0;
     let mut atoms_of: Vec<usize> = vec![0; structure.residues().len()];
@@ -244,7 +245,7 @@ fn tell_what_is_left_out(structure: &Structure, text: &str, file: &str, findings
         }
         return Err(error.with_hint(
             Hint::Give(Setting::AtomSelection)
-                + " 'protein and name CA' says that this is meant; "
+                + " 'protein and name CA' says that this is intended; "
                 + Hint::Give(Setting::NoProteinResidueModel)
                 + " with "
                 + Hint::Give(Setting::AtomRadii)
@@ -255,7 +256,7 @@ fn tell_what_is_left_out(structure: &Structure, text: &str, file: &str, findings
     Ok(())
 }
 
-/// What to do where there is no radius.
+/// What to do if there is no radius.
 fn give_radius() -> Text {
     "give it in Å with " + Hint::Give(Setting::AtomRadii) + ", or use " + Hint::Give(Setting::ProteinResidueModel)
 }
@@ -322,7 +323,7 @@ mod tests {
             told,
             [
                 "`a.pdb`: the default selection `name CA` leaves out 1 water (1 atom), 1 ion (1 atom: 1 CA)",
-                "`a.pdb`: residues that the table of radii has not get 3.0 Å: 1 UNK",
+                "`a.pdb`: residues that are missing from the table of radii get 3.0 Å: 1 UNK",
             ]
         );
     }
@@ -346,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn beads_beyond_half_a_box_are_told() {
+    fn beads_beyond_half_a_box_are_reported() {
         let mut findings = Findings::new();
         let narrow = BeadSettings { box_angstrom: Some(5.0), ..settings("resname GLY TRP UNK") };
         narrow.beads(&structure(), "a.pdb", &mut findings).unwrap();
@@ -375,7 +376,8 @@ mod tests {
 
     #[test]
     fn more_than_a_tenth_left_out_is_an_error() {
-        // 18 atoms of protein that are no hydrogens, 1 calcium: 2 more atoms are 3 of 21, above a tenth; 1 more is 2 of 20.
+        // 18 atoms of protein that are not hydrogens, 1 calcium: 2 more atoms are 3 of 21, above a tenth; 1 more is 2
+        // of 20.
         let with = |n: usize| {
             let mut atoms = structure().atoms().to_vec();
             atoms.extend((0..n).map(|_| atom("+C1 . NAG A 20 1")));

@@ -48,7 +48,7 @@ impl Models {
     /// The places of the chosen models, each once, in the order of the choice.
     ///
     /// # Errors
-    /// A value error for a number that no model has, with those that there are.
+    /// A value error for a number that no model has; it lists the existing ones.
     pub fn choose(&self, models: &[AtomModel], file: &str) -> Result<Vec<usize>> {
         let ranges = match self {
             Self::First => return Ok(vec![0]),
@@ -57,7 +57,7 @@ impl Models {
         };
         let mut chosen = Vec::new();
         for range in ranges {
-            // Stops at the first that is not there, so never goes on for long.
+            // Stops at the first one that does not exist, so the loop is never long.
             for number in range.clone() {
                 let before = chosen.len();
                 let is_there = models.iter().any(|model| model.number == number);

@@ -10,7 +10,7 @@ use verglas_formats::mrc::MrcHeader;
 use crate::load::read_atoms;
 use crate::structure::{Structure, is_alpha_carbon, is_hydrogen};
 
-/// What a PDB or mmCIF file holds. All but `models` and `n_atoms` of the file is of its first model.
+/// The contents of a PDB or mmCIF file. All but `models` and the file's `n_atoms` describe its first model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StructureSummary {
     /// The numbers of the models, as in the file.
@@ -25,7 +25,7 @@ pub struct StructureSummary {
     pub chains: Vec<ChainSummary>,
     /// Residues by kind: `amino acids`, `nucleotides`, `waters`, `ions`, `ligands`.
     pub residues: BTreeMap<&'static str, usize>,
-    /// Residues that are no amino acids and no water, by name.
+    /// Residues that are neither amino acids nor water, by name.
     pub other_residues: BTreeMap<String, usize>,
     /// Residues with alternates.
     pub n_residues_with_alternates: usize,
@@ -35,7 +35,7 @@ pub struct StructureSummary {
     pub extent_angstrom: [[f64; 3]; 2],
     /// The mean of the beads in Å, if there are any.
     pub bead_center_angstrom: Option<[f64; 3]>,
-    /// The copies that the first biological assembly is made of, if the file lists one.
+    /// The copies in the first biological assembly, if the file lists one.
     pub n_assembly_copies: Option<u64>,
 }
 
@@ -98,12 +98,12 @@ pub fn inspect_structure(path: &Path) -> Result<StructureSummary> {
     })
 }
 
-/// What an MRC file's header says of it as a map. Nothing is refused: what makes no sense stands there as it is.
+/// An MRC file's header, read as that of a map. Nothing is refused: values that make no sense are shown as they are.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MapSummary {
     /// The axes that columns, rows and sections run along: `x`, `y`, `z`; `?` for anything else.
     pub axes: [char; 3],
-    /// Voxels along x, y, z; `None` if the axes are no permutation.
+    /// Voxels along x, y, z; `None` if the axes are not a permutation.
     pub n_voxels: Option<[u64; 3]>,
     /// The distance between voxels along x, y, z in Å, where the header has one.
     pub voxel_angstrom: [Option<f64>; 3],

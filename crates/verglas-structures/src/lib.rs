@@ -1,17 +1,17 @@
 //! Structures that templates are made of: atoms as beads, and density maps.
 //!
-//! | module | what happens there |
+//! | module | what it does |
 //! |---|---|
-//! | [`source`] | what an input is, by its ending; names, lists of paths |
+//! | [`source`] | recognises inputs by their endings; names, lists of paths |
 //! | [`choice`] | which models of a file, which frames of a trajectory |
-//! | [`structure`] | atoms become residues and chains; of alternates one is chosen |
+//! | [`structure`] | atoms become residues and chains; one of each set of alternates is chosen |
 //! | [`residues`], [`elements`] | radii, letters, masses |
 //! | [`selection`] | which atoms, in mdtraj's grammar |
-//! | [`beads`] | atoms become beads around an origin; what is left out is told |
+//! | [`beads`] | atoms become beads around an origin; what is left out is reported |
 //! | [`map`] | maps and arrays become densities with the place of their voxels |
 //! | [`load`] | all of it, for a list of inputs |
 //! | [`inspect`] | what is in a file |
-//! | [`templates`] | a job that makes templates of all of them, and readers of what it makes |
+//! | [`templates`] | a job that makes templates of all of them, and readers of its output |
 //!
 //! All numbers are in double precision as the files write them, lengths in Å.
 

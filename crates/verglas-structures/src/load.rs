@@ -1,4 +1,4 @@
-//! From inputs to structures: all that is wrong is told first, then they are loaded one by one.
+//! From inputs to structures: first all errors are reported, then the structures are loaded one by one.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ impl LoadSettings {
     }
 }
 
-/// What of an input one structure is.
+/// The part of an input that one structure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// The model at this place in its file.
@@ -85,11 +85,11 @@ pub struct Planned {
     pub name: String,
     /// The place of its input, from 0.
     pub input: usize,
-    /// What of it.
+    /// The part of it.
     pub part: Part,
 }
 
-/// What a structure is made of.
+/// The source of a structure.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// Atoms.
@@ -98,17 +98,17 @@ pub enum Content {
     Density(Density),
 }
 
-/// Structures that were looked at, in the order of the inputs.
+/// Structures that were checked, in the order of the inputs.
 #[derive(Debug)]
 pub struct Structures {
     inputs: Vec<Input>,
     settings: LoadSettings,
     planned: Vec<Planned>,
-    /// The last coordinate file or trajectory, for its further models or frames.
+    /// The last coordinate file or trajectory, for its other models or frames.
     last: Mutex<Option<(usize, Arc<Opened>)>>,
 }
 
-/// What is done with each structure that was read while all were planned.
+/// What is done with each structure that is read while all are planned.
 type Look<'a> = &'a mut dyn FnMut(&Planned, Content) -> Result<()>;
 
 /// A file that several structures come from.
@@ -119,14 +119,14 @@ enum Opened {
 }
 
 impl Structures {
-    /// Looks at all inputs and reads each once, so that everything that is wrong is found now: errors are in `findings`,
-    /// of which there is at least one if a structure can't be loaded, and so is all that must be told.
+    /// Checks all inputs and reads each once, so that all errors are found now: they are in `findings`,
+    /// of which there is at least one if a structure can't be loaded, and so are all warnings.
     pub fn plan(inputs: Vec<Input>, settings: LoadSettings, findings: &mut Findings) -> Self {
         Self::plan_and_look(inputs, settings, findings, &mut |_, _| Ok(()))
     }
 
-    /// The same, with a further look at what was read of each structure; of a trajectory at its first frame only. An error
-    /// of `look` is told with the others.
+    /// The same, and calls `look` on each structure that was read; for a trajectory, on its first frame only. Errors
+    /// of `look` are reported with the others.
     pub fn plan_and_look(
         inputs: Vec<Input>,
         settings: LoadSettings,
@@ -146,16 +146,16 @@ impl Structures {
         }
         let mut structures = Self { inputs, settings, planned: Vec::new(), last: Mutex::new(None) };
         let mut names = Names::default();
-        let mut told = Told::default();
+        let mut given = GivenWarnings::default();
         for input in 0..structures.inputs.len() {
-            if let Err(error) = structures.plan_input(input, &mut names, &mut told, findings, look) {
+            if let Err(error) = structures.plan_input(input, &mut names, &mut given, findings, look) {
                 findings.error(error);
             }
         }
         structures
     }
 
-    /// What can be loaded.
+    /// The structures that can be loaded.
     pub fn planned(&self) -> &[Planned] {
         &self.planned
     }
@@ -170,21 +170,21 @@ impl Structures {
         &self.inputs
     }
 
-    /// Loads one of [`Structures::planned`]. What must be told of it has been told by [`Structures::plan`], but for what
-    /// depends on a trajectory's frame.
+    /// Loads one of [`Structures::planned`]. [`Structures::plan`] has already given all warnings, except those that
+    /// depend on a trajectory's frame.
     ///
     /// # Errors
     /// As found by [`Structures::plan`]; a file that has changed since.
     pub fn load(&self, planned: &Planned, findings: &mut Findings) -> Result<Content> {
         let label = self.label(planned.input);
-        let mut told_before = Findings::new();
+        let mut already_given = Findings::new();
         match (planned.part, &self.inputs[planned.input]) {
             (Part::Model { place, number }, _) => {
                 let opened = self.opened(planned.input)?;
                 let Opened::Atoms(file) = &*opened else { return Err(changed(&label)) };
                 let model = file.models.get(place).filter(|model| model.number == number);
                 let structure = Structure::new(model.ok_or_else(|| changed(&label))?.atoms.clone());
-                self.settings.beads.beads(&structure, &label, &mut told_before).map(Content::Beads)
+                self.settings.beads.beads(&structure, &label, &mut already_given).map(Content::Beads)
             }
             (Part::Frame(frame), Input::File(path)) => {
                 let opened = self.opened(planned.input)?;
@@ -194,8 +194,8 @@ impl Structures {
                 if !structure.set_positions(&positions) {
                     return Err(changed(&label));
                 }
-                let beads = self.settings.beads.beads(&structure, &label, &mut told_before)?;
-                let of_frame = told_before.warnings.iter().filter(|warning| warning.code == "beyond-box");
+                let beads = self.settings.beads.beads(&structure, &label, &mut already_given)?;
+                let of_frame = already_given.warnings.iter().filter(|warning| warning.code == "beyond-box");
                 for warning in of_frame {
                     findings.warn(warning.code, format!("frame {frame} of {}", warning.message));
                 }
@@ -205,7 +205,7 @@ impl Structures {
                 let density = Density::from_array(values.clone(), *shape, &self.settings.maps, &label);
                 density.map(Content::Density)
             }
-            (Part::Density, Input::File(path)) => self.read_density(path, &mut told_before).map(Content::Density),
+            (Part::Density, Input::File(path)) => self.read_density(path, &mut already_given).map(Content::Density),
             (Part::Frame(_), Input::Array(..)) => Err(changed(&label)),
         }
     }
@@ -228,16 +228,16 @@ impl Structures {
         &mut self,
         input: usize,
         names: &mut Names,
-        told: &mut Told,
+        given: &mut GivenWarnings,
         findings: &mut Findings,
         look: Look<'_>,
     ) -> Result<()> {
         let path = match &self.inputs[input] {
             Input::Array(..) => {
                 self.push(input, format!("tensor_{input}"), Part::Density, names);
-                return self.look_at_last(told, findings, look);
+                return self.look_at_last(given, findings, look);
             }
-            // Told with the other missing ones.
+            // Reported with the other missing ones.
             Input::File(path) if !path.exists() => return InputKind::expect(path).map(drop),
             Input::File(path) => path.clone(),
         };
@@ -245,10 +245,10 @@ impl Structures {
         match InputKind::expect(&path)? {
             InputKind::Map | InputKind::Array => {
                 self.push(input, name, Part::Density, names);
-                self.look_at_last(told, findings, look)
+                self.look_at_last(given, findings, look)
             }
-            InputKind::Pdb | InputKind::Mmcif => self.plan_models(input, &name, names, told, findings, look),
-            InputKind::Trajectory => self.plan_frames(input, &name, names, told, findings, look),
+            InputKind::Pdb | InputKind::Mmcif => self.plan_models(input, &name, names, given, findings, look),
+            InputKind::Trajectory => self.plan_frames(input, &name, names, given, findings, look),
         }
     }
 
@@ -256,15 +256,15 @@ impl Structures {
         self.planned.push(Planned { name: names.take(name), input, part });
     }
 
-    /// Loads what was planned last, for its errors and what must be told.
-    fn look_at_last(&self, told: &mut Told, findings: &mut Findings, look: Look<'_>) -> Result<()> {
+    /// Loads what was planned last, for its errors and warnings.
+    fn look_at_last(&self, given: &mut GivenWarnings, findings: &mut Findings, look: Look<'_>) -> Result<()> {
         let Some(planned) = self.planned.last() else { return Ok(()) };
         let mut own = Findings::new();
         let result = match &self.inputs[planned.input] {
             Input::File(path) => self.read_density(path, &mut own).map(Content::Density),
             Input::Array(..) => self.load(planned, &mut own),
         };
-        told.pass_on(own, findings);
+        given.pass_on(own, findings);
         look(planned, result?)
     }
 
@@ -273,14 +273,14 @@ impl Structures {
         input: usize,
         name: &str,
         names: &mut Names,
-        told: &mut Told,
+        given: &mut GivenWarnings,
         findings: &mut Findings,
         look: Look<'_>,
     ) -> Result<()> {
         let opened = self.opened(input)?;
         let Opened::Atoms(file) = &*opened else { return Err(changed(name)) };
         let label = self.label(input);
-        tell_of_file(file, &label, findings);
+        warn_about_file(file, &label, findings);
         if file.models.len() > 1 && self.settings.models == Models::First {
             findings.warn(
                 "models",
@@ -296,7 +296,7 @@ impl Structures {
             let model = &file.models[place];
             let mut own = Findings::new();
             let result = self.settings.beads.beads(&Structure::new(model.atoms.clone()), &label, &mut own);
-            told.pass_on(own, findings);
+            given.pass_on(own, findings);
             let beads = match result {
                 Err(error) if file.models.len() > 1 => {
                     return Err(error.with_detail(format_args!("in its model {}", model.number)));
@@ -320,14 +320,14 @@ impl Structures {
         input: usize,
         name: &str,
         names: &mut Names,
-        told: &mut Told,
+        given: &mut GivenWarnings,
         findings: &mut Findings,
         look: Look<'_>,
     ) -> Result<()> {
         let Input::File(path) = self.inputs[input].clone() else { return Err(changed(name)) };
         let Some(topology_path) = self.settings.topology.clone() else {
             return Err(Error::value(format!(
-                "`{}`: a trajectory says nothing of its atoms but where they are",
+                "`{}`: a trajectory says where its atoms are, but not what they are",
                 path.display()
             ))
             .with_hint("give a PDB or mmCIF file of the same atoms with " + Hint::Give(Setting::Topology)));
@@ -353,7 +353,7 @@ impl Structures {
         if n_asked.is_some_and(|stop| stop > n_frames) {
             findings.warn(
                 "frames",
-                format!("`{label}`: the trajectory has {}, fewer than asked for", counted(n_frames, "frame")),
+                format!("`{label}`: the trajectory has {}, fewer than requested", counted(n_frames, "frame")),
             );
         }
         let positions = trajectory.read_frame(*first).map_err(|error| Error::from_format(&path, error))?;
@@ -373,9 +373,9 @@ impl Structures {
         }
         let mut own = Findings::new();
         let result = self.settings.beads.beads(&structure, &label, &mut own);
-        // What depends on the frame is told when the frame is loaded.
+        // Warnings that depend on the frame are given when the frame is loaded.
         own.warnings.retain(|warning| warning.code != "beyond-box");
-        told.pass_on(own, findings);
+        given.pass_on(own, findings);
         let beads = Content::Beads(result?);
         let n_planned = self.planned.len();
         for frame in frames {
@@ -424,8 +424,8 @@ pub fn read_atoms(path: &Path) -> Result<AtomFile> {
     read.map_err(|error| Error::from_format(path, error))
 }
 
-/// What must be told of a coordinate file as a whole.
-fn tell_of_file(file: &AtomFile, label: &str, findings: &mut Findings) {
+/// The warnings about a coordinate file as a whole.
+fn warn_about_file(file: &AtomFile, label: &str, findings: &mut Findings) {
     if let Some(n_copies) = file.n_assembly_copies.filter(|n_copies| *n_copies > 1) {
         findings.warn(
             "assembly",
@@ -449,16 +449,16 @@ fn tell_of_file(file: &AtomFile, label: &str, findings: &mut Findings) {
 }
 
 fn changed(label: &str) -> Error {
-    Error::format(format!("`{label}` has changed since it was looked at"))
+    Error::format(format!("`{label}` has changed since it was checked"))
 }
 
-/// What has been told, so that the same is not told for each model.
+/// The warnings already given, so that none is repeated for each model.
 #[derive(Default)]
-struct Told {
+struct GivenWarnings {
     messages: HashSet<String>,
 }
 
-impl Told {
+impl GivenWarnings {
     fn pass_on(&mut self, own: Findings, findings: &mut Findings) {
         for warning in own.warnings {
             if self.messages.insert(warning.message.to_string()) {

@@ -55,7 +55,7 @@ pub struct MapSettings {
     pub axis_order: AxisOrder,
     /// The origin.
     pub center: Center,
-    /// Whether the axes of MRC files are taken as they are stored, sections first, whatever the header says of them, as
+    /// Whether the axes of MRC files are taken as they are stored, sections first, whatever the header says, as
     /// CryoLike takes them.
     pub stored_axes: bool,
 }
@@ -102,13 +102,13 @@ impl Density {
         std::array::from_fn(|axis| (voxel[axis] as f64 - self.center_voxel[axis]) * self.voxel_angstrom[axis])
     }
 
-    /// The map's Nyquist frequency, 1/(2·largest voxel side), in 1/Å: beyond it the map knows nothing.
+    /// The map's Nyquist frequency, 1/(2·largest voxel side), in 1/Å: the map has no information beyond it.
     pub fn nyquist_per_angstrom(&self) -> f64 {
         0.5 / self.voxel_angstrom.iter().copied().fold(0.0, f64::max)
     }
 
-    /// Tells that a grid up to `frequency_per_angstrom` reaches beyond the map's Nyquist frequency, if it does.
-    pub fn tell_beyond_nyquist(&self, frequency_per_angstrom: f64, file: &str, findings: &mut Findings) {
+    /// Warns that a grid up to `frequency_per_angstrom` reaches beyond the map's Nyquist frequency, if it does.
+    pub fn warn_beyond_nyquist(&self, frequency_per_angstrom: f64, file: &str, findings: &mut Findings) {
         let nyquist = self.nyquist_per_angstrom();
         // Equal up to rounding: a map of the images' own pixel size.
         if frequency_per_angstrom > nyquist * (1.0 + 1e-6) {
@@ -167,8 +167,8 @@ pub fn read_mrc_density(path: &Path, settings: &MapSettings, findings: &mut Find
         findings.warn(
             "map-or-stack",
             format!(
-                "`{file}`: marked as a stack of images (space group 0), and no cube ({n_x} × {n_y} × {n_z} voxels in x, \
-                 y, z): read as one map"
+                "`{file}`: marked as a stack of images (space group 0) but not a cube ({n_x} × {n_y} × {n_z} voxels \
+                 in x, y, z): read as one map"
             ),
         );
     }
@@ -272,7 +272,7 @@ fn real_values(array: &NpyArray, name: &str) -> Result<Voxels> {
 fn check(values: &Voxels, shape: [usize; 3], voxel: [f64; 3], name: &str) -> Result<()> {
     if shape.iter().try_fold(1usize, |all, n| all.checked_mul(*n)) != Some(values.len()) || values.is_empty() {
         let n = values.len();
-        return Err(Error::value(format!("`{name}`: {n} values for the shape {shape:?}, expected all, and some")));
+        return Err(Error::value(format!("`{name}`: {n} values for the shape {shape:?}, expected one for each voxel")));
     }
     if voxel.iter().any(|side| !(side.is_finite() && *side > 0.0)) {
         let [x, y, z] = voxel;
@@ -314,7 +314,7 @@ fn place(
     Density { values, shape, voxel_angstrom: voxel, center_voxel, center_angstrom, axis_order }
 }
 
-/// Voxels that are no numbers, or all the same.
+/// Voxels that are not numbers, or all equal.
 fn check_values(values: &Voxels, [_, n_1, n_2]: [usize; 3], name: &str) -> Result<()> {
     let (not_finite, is_constant) = match values {
         Voxels::Single(values) => (values.iter().position(|x| !x.is_finite()), values.iter().all(|x| *x == values[0])),
@@ -372,9 +372,9 @@ mod tests {
         let density = Density::from_array(numbered(), [2, 3, 4], &order, "a").unwrap();
         assert_eq!(density.nyquist_per_angstrom(), 0.2);
         let mut findings = Findings::new();
-        density.tell_beyond_nyquist(0.2, "a.mrc", &mut findings);
+        density.warn_beyond_nyquist(0.2, "a.mrc", &mut findings);
         assert!(findings.warnings.is_empty());
-        density.tell_beyond_nyquist(0.25, "a.mrc", &mut findings);
+        density.warn_beyond_nyquist(0.25, "a.mrc", &mut findings);
         assert!(findings.warnings[0].message.to_string().contains("reaches 4.00 Å, the map 5.00 Å"));
     }
 

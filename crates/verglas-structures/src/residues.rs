@@ -1,4 +1,4 @@
-//! What a residue's name says: amino acids with the radii of their beads, nucleotides, waters.
+//! Properties of residues by name: amino acids with the radii of their beads, nucleotides, waters.
 
 /// An amino acid of the residue model.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,4 +1,4 @@
-//! What was loaded, in the terms of the transform that makes slices of it.
+//! Loaded structures in the types of the transform that makes slices.
 
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use verglas_core::{Error, Result};
 
-/// What a file holds, by its ending.
+/// The kind of a file, by its ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum InputKind {
     /// `.pdb`, `.ent`.
@@ -38,7 +38,7 @@ const ENDINGS: [(&str, InputKind); 11] = [
 ];
 
 impl InputKind {
-    /// The kind that a path's ending stands for, in any case of letters, also with `.gz` or `.bz2` behind it.
+    /// The kind for a path's ending, in any case of letters, also followed by `.gz` or `.bz2`.
     pub fn of(path: &Path) -> Option<Self> {
         let unpacked = without_packing(path.file_name()?);
         let (_, ending) = split_ending(unpacked)?;
@@ -92,7 +92,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// The name itself if it is free, else with `_1`, `_2`, … behind it.
+    /// The name itself if it is free, otherwise followed by `_1`, `_2`, …
     pub fn take(&mut self, name: String) -> String {
         let free = if self.taken.contains(&name) {
             let mut numbered = (1u64..).map(|n| format!("{name}_{n}"));
@@ -114,7 +114,7 @@ pub fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
     let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     let paths: Vec<PathBuf> = lines.map(|line| PathBuf::from(OsStr::from_bytes(line))).collect();
     if paths.is_empty() {
-        return Err(Error::format(format!("`{}`: no path in it, expected one a line", list.display())));
+        return Err(Error::format(format!("`{}`: no path in it, expected one per line", list.display())));
     }
     Ok(paths)
 }
@@ -125,9 +125,9 @@ pub fn missing_files<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Option<Er
     let missing: Vec<&Path> = paths.into_iter().inspect(|_| n_files += 1).filter(|path| !path.exists()).collect();
     match &missing[..] {
         [] => None,
-        [one] => Some(Error::not_found(format!("`{}` is not there", one.display()))),
+        [one] => Some(Error::not_found(format!("`{}` does not exist", one.display()))),
         many => {
-            let error = Error::not_found(format!("{} of {n_files} files are not there", many.len()));
+            let error = Error::not_found(format!("{} of {n_files} files do not exist", many.len()));
             Some(many.iter().fold(error, |error, path| error.with_detail(path.display())))
         }
     }
@@ -169,7 +169,7 @@ mod tests {
         fs::write(&list, "a.pdb\r\n\n  b c.mrc \n#d.cif").unwrap();
         assert_eq!(read_list(&list).unwrap(), ["a.pdb", "b c.mrc", "#d.cif"].map(PathBuf::from));
         fs::write(&list, "\n").unwrap();
-        assert!(read_list(&list).unwrap_err().to_string().ends_with("no path in it, expected one a line"));
+        assert!(read_list(&list).unwrap_err().to_string().ends_with("no path in it, expected one per line"));
         assert!(read_list(&folder.path().join("none")).is_err());
     }
 
@@ -179,7 +179,7 @@ mod tests {
         let paths = ["a.pdb", "b.pdb", "c.pdb"].map(|name| folder.path().join(name));
         fs::write(&paths[1], "").unwrap();
         let error = missing_files(paths.iter().map(PathBuf::as_path)).unwrap().to_string();
-        assert!(error.starts_with("2 of 3 files are not there\n  "), "{error}");
+        assert!(error.starts_with("2 of 3 files do not exist\n  "), "{error}");
         assert!(error.contains("a.pdb") && error.contains("c.pdb") && !error.contains("b.pdb"));
         assert_eq!(missing_files([paths[1].as_path()]), None);
     }

@@ -9,7 +9,7 @@ use crate::residues::{amino_acid, is_water, nucleotide_code};
 /// Occupancies have two or three digits: sums that differ by less are equal.
 const SAME_OCCUPANCY: f64 = 1e-6;
 
-/// What a residue is.
+/// The kind of a residue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResidueKind {
     /// An amino acid by its name, or a residue with N, CA and C.
@@ -18,14 +18,14 @@ pub enum ResidueKind {
     Nucleic,
     /// Water by its name.
     Water,
-    /// A single atom that is no water.
+    /// A single atom that is not water.
     Ion,
     /// Anything else: ligands, sugars, lipids.
     Ligand,
 }
 
 impl ResidueKind {
-    /// What several of them are called.
+    /// The noun for several of them.
     pub fn plural(self) -> &'static str {
         match self {
             Self::Protein => "amino acids",
@@ -36,7 +36,7 @@ impl ResidueKind {
         }
     }
 
-    /// What one of them is called.
+    /// The noun for one of them.
     pub fn singular(self) -> &'static str {
         match self {
             Self::Protein => "amino acid",
@@ -48,7 +48,7 @@ impl ResidueKind {
     }
 }
 
-/// A residue: the atoms of one chain, number and insertion code, wherever they stand in the file.
+/// A residue: the atoms of one chain, number and insertion code, wherever they are in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Residue {
     /// The name, after alternates are chosen between.
@@ -59,7 +59,7 @@ pub struct Residue {
     pub number: Option<i32>,
     /// Its insertion code; mostly empty.
     pub insertion_code: Box<str>,
-    /// What it is.
+    /// Its kind.
     pub kind: ResidueKind,
     /// Whether it has an atom CA of carbon.
     pub has_ca: bool,
@@ -127,9 +127,9 @@ impl Structure {
         &self.residues
     }
 
-    /// The names of the chains, in the order in which the file comes to them.
+    /// The names of the chains, in the order of their first atoms.
     ///
-    /// What a file has of one name is one chain, but for polymers of one name with a `TER` between them.
+    /// Everything with the same name is one chain, except polymers separated by a `TER`.
     pub fn chains(&self) -> &[Box<str>] {
         &self.chains
     }
@@ -167,7 +167,7 @@ impl Structure {
     }
 }
 
-/// What makes a residue: chain, number, insertion code; where there is no number, the name in its place.
+/// The key of a residue: chain, number, insertion code; if there is no number, the name instead.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Identity {
     chain: usize,
@@ -267,7 +267,7 @@ fn choose_alternates(atoms: &[AtomRecord], residue_of: &[usize], n_residues: usi
     chosen
 }
 
-/// What the residues are, by their atoms.
+/// The kinds of the residues, by their atoms.
 fn describe(atoms: &[AtomRecord], residue_of: &[usize], identities: Vec<Identity>) -> Vec<Residue> {
     #[derive(Default, Clone)]
     struct Seen {
@@ -423,7 +423,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn kinds_are_told_by_name_and_atoms() {
+    fn kinds_are_recognised_by_name_and_atoms() {
         let structure = Structure::new(
             [
                 "N . UNK A 1 1",

@@ -18,7 +18,7 @@ use verglas_run::manifest::{FileRecord, manifest_paths};
 use crate::names::{ALL, RECORD, paths};
 use crate::record::WeightsRecord;
 
-/// The names of the files, for what every output folder has in common.
+/// The names of the files, for the code that all output folders share.
 #[derive(Debug)]
 struct WeightsFiles;
 
@@ -69,7 +69,7 @@ pub(crate) fn check_output(root: &Path, overwrite: bool) -> Result<()> {
         ALL.iter().filter(|name| root.join(name).symlink_metadata().is_ok()).map(|name| format!("`{name}`")).collect();
     if !overwrite && !there.is_empty() {
         return Err(Error::value(format!("output folder `{shown}` is not empty: it holds {}", there.join(", ")))
-            .with_hint("choose another folder, or start anew with " + Hint::Overwrite));
+            .with_hint("choose another folder, or start over with " + Hint::Overwrite));
     }
     Ok(())
 }
@@ -138,7 +138,7 @@ impl Written {
         Ok(())
     }
 
-    /// What was written.
+    /// The contents of what was written.
     pub(crate) fn records(&self) -> Vec<FileRecord> {
         self.files.iter().map(|(name, _, file)| FileRecord::new(*name, file.bytes, file.crc32)).collect()
     }
@@ -175,7 +175,7 @@ impl Write for Checksummed {
 /// A float64 `.npy` of two axes.
 ///
 /// # Errors
-/// What the writer reports.
+/// The writer's errors.
 pub(crate) fn write_matrix(
     writer: &mut dyn Write,
     shape: [usize; 2],
@@ -194,7 +194,7 @@ pub(crate) fn write_matrix(
 /// The weights as a tensor.
 ///
 /// # Errors
-/// What the writer reports.
+/// The writer's errors.
 pub(crate) fn write_weights(writer: &mut dyn Write, record: &WeightsRecord) -> io::Result<()> {
     let weights: Vec<f64> = record.structures.iter().map(|structure| structure.weight).collect();
     write_pt(writer, &[weights.len() as u64], &weights).map_err(io::Error::other)
@@ -203,7 +203,7 @@ pub(crate) fn write_weights(writer: &mut dyn Write, record: &WeightsRecord) -> i
 /// `weights.csv`.
 ///
 /// # Errors
-/// What the writer reports.
+/// The writer's errors.
 pub(crate) fn write_table(writer: &mut dyn Write, record: &WeightsRecord) -> io::Result<()> {
     let mut table = csv::Writer::from_writer(writer);
     table.write_record([

@@ -37,20 +37,20 @@ pub struct WeightsJob {
 pub struct Weights {
     /// The output folder, if there is one.
     pub output: Option<PathBuf>,
-    /// All that is told of them.
+    /// All warnings.
     #[serde(flatten)]
     pub record: WeightsRecord,
     /// The weights of every resample, `[resamples, structures]`, last axis fastest.
     #[serde(skip)]
     pub resamples: Vec<f64>,
-    /// What came up on the way.
+    /// Warnings that came up.
     #[serde(skip)]
     pub warnings: Vec<Warning>,
 }
 
-/// Pairs of structures whose weights are correlated below this are not told apart.
+/// Pairs of structures whose weights have a correlation below this are not told apart.
 const APART: f64 = -0.5;
-/// Fewer resamples say little of where 2.5 % of them lie.
+/// Fewer resamples say little about where 2.5 % of them lie.
 const FEW_RESAMPLES: usize = 40;
 
 impl WeightsJob {
@@ -62,10 +62,10 @@ impl WeightsJob {
         check_output(output, settings.overwrite)
     }
 
-    /// Reads log-likelihoods and checks all that can be checked; what must be told goes to `findings`.
+    /// Reads log-likelihoods and checks everything that can be checked; warnings go to `findings`.
     ///
     /// # Errors
-    /// Settings that can't be worked with; what is missing, damaged, of another shape than it should be, or no number.
+    /// Unusable settings; input that is missing, damaged, of the wrong shape, or not a number.
     pub fn prepare(source: Source, settings: WeightsSettings, findings: &mut Findings) -> Result<Self> {
         settings.check()?;
         let log_likelihoods = LogLikelihoods::read(source, &settings, findings)?;
@@ -79,11 +79,11 @@ impl WeightsJob {
             _ => Vec::new(),
         };
         let job = Self { settings, log_likelihoods, excluded };
-        job.tell(findings);
+        job.report(findings);
         Ok(job)
     }
 
-    fn tell(&self, findings: &mut Findings) {
+    fn report(&self, findings: &mut Findings) {
         let (n_images, n) = (self.n_images(), self.n_structures());
         if n_images < n {
             findings.warn(
@@ -104,7 +104,7 @@ impl WeightsJob {
         if temperature != 1.0 {
             findings.warn(
                 "temperature",
-                format!("log-likelihoods are divided by {temperature}: weights and intervals are those of that choice"),
+                format!("log-likelihoods are divided by {temperature}: weights and intervals depend on that choice"),
             );
         }
         findings.note(format!("{n_images} × {n} log-likelihoods from {}", self.log_likelihoods.record.said()));
@@ -120,17 +120,17 @@ impl WeightsJob {
         self.log_likelihoods.n_images
     }
 
-    /// How many structures take part, what is no structure included.
+    /// How many structures take part, including noise.
     pub fn n_structures(&self) -> usize {
         self.log_likelihoods.components.len()
     }
 
-    /// How often images are drawn anew.
+    /// How many times images are resampled.
     pub fn n_resamples(&self) -> usize {
         self.settings.n_resamples
     }
 
-    /// Bytes that a thread takes beside the matrix.
+    /// Bytes that a thread takes in addition to the matrix.
     fn thread_bytes(&self) -> u64 {
         // Counts, densities and their changes; second derivatives, their scaled copy and its decomposition.
         let (images, structures) = (self.n_images() as u64, self.n_structures() as u64);
@@ -141,7 +141,7 @@ impl WeightsJob {
         8 * self.n_images() as u64 * self.n_structures() as u64
     }
 
-    /// Threads that draw images anew: as many as asked for, as long as they take no more than the matrix does.
+    /// Threads that draw resamples: as many as requested, as long as they take no more memory than the matrix.
     fn n_threads(&self) -> usize {
         /// Whatever the matrix takes, this is there.
         const LEAST_BYTES: u64 = 256 << 20;
@@ -155,8 +155,8 @@ impl WeightsJob {
         self.matrix_bytes() + self.n_threads() as u64 * self.thread_bytes()
     }
 
-    /// Makes the weights, and writes them to the folder at `output` if there is one; `warnings` are kept with them.
-    /// `observer` is told of each resample as an image.
+    /// Computes the weights, and writes them to the folder at `output` if there is one; `warnings` are kept with them.
+    /// `observer` counts each resample as an image.
     ///
     /// # Errors
     /// When rounding forbids the tolerance; when it is stopped, which leaves the folder as it was; when the disk refuses.
@@ -170,12 +170,12 @@ impl WeightsJob {
         let start = Instant::now();
         let folder = output.map(output_folder);
         let locked = folder.as_ref().map(|folder| folder.lock()).transpose()?;
-        let mut told = warnings.to_vec();
+        let mut all_warnings = warnings.to_vec();
         if let (Some(output), Some((_, warning))) = (output, &locked) {
-            // What another run wrote in between.
+            // Files that another run wrote in between.
             check_output(output, self.settings.overwrite)?;
             check_read(output, &self.log_likelihoods.read)?;
-            told.extend(warning.clone());
+            all_warnings.extend(warning.clone());
         }
         let mut written = Written::default();
         let n = self.n_structures();
@@ -197,8 +197,8 @@ impl WeightsJob {
         let outcome = Outcome { best, resamples, components, n_images, matrix, excluded };
         let (mut record, resamples) = outcome.record(&likelihoods, &settings);
         drop(likelihoods);
-        warn_of_one_hot(&record, &mut told);
-        record.warnings = told.iter().map(Into::into).collect();
+        warn_of_one_hot(&record, &mut all_warnings);
+        record.warnings = all_warnings.iter().map(Into::into).collect();
         record.seconds = start.elapsed().as_secs_f64();
         if let Some(folder) = &folder {
             written.add(folder.root(), TABLE, |writer| write_table(writer, &record))?;
@@ -219,11 +219,11 @@ impl WeightsJob {
             sync_folder(folder.root())?;
         }
         drop(locked);
-        Ok(Weights { output: output.map(Path::to_owned), record, resamples, warnings: told })
+        Ok(Weights { output: output.map(Path::to_owned), record, resamples, warnings: all_warnings })
     }
 }
 
-/// What the numerics gave, with what it is of.
+/// The numerical result, with what it is for.
 struct Outcome {
     best: Fit,
     resamples: Vec<f64>,
@@ -234,7 +234,7 @@ struct Outcome {
 }
 
 impl Outcome {
-    /// All that is told of it but times and files; and the resamples.
+    /// Everything about it except times and files; and the resamples.
     fn record(self, likelihoods: &Likelihoods, settings: &WeightsSettings) -> (WeightsRecord, Vec<f64>) {
         let n = self.components.len();
         let assigned = assignments(likelihoods, &self.best.weights);
@@ -281,8 +281,8 @@ fn warn_of_one_hot(record: &WeightsRecord, warnings: &mut Vec<Warning>) {
         warnings.push(Warning {
             code: "one-hot",
             message: format!(
-                "{} of {} belong to one structure alone (99.9 % or more): weights are counts of images, as sure as the \
-                 log-likelihoods are; where these exaggerate, so do weights",
+                "{} of {} belong to one structure alone (99.9 % or more): weights are counts of images, as reliable \
+                 as the log-likelihoods; where these exaggerate, so do the weights",
                 record.n_one_hot,
                 counted(record.n_images, "image")
             )
@@ -295,8 +295,8 @@ fn no_weights(no_fit: NoFit, tolerance: f64) -> Error {
     match no_fit {
         NoFit::Stopped => Error::new(ErrorKind::Interrupted, "stopped; nothing was written"),
         NoFit::Stalled { gap } => {
-            Error::value(format!("rounding leaves a gap of {gap:.1e}, {tolerance:e} is asked for"))
-                .with_hint("ask for less with " + Hint::Give(Setting::Tolerance))
+            Error::value(format!("rounding leaves a gap of {gap:.1e}, above the tolerance of {tolerance:e}"))
+                .with_hint("accept it with " + Hint::Give(Setting::Tolerance))
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Weights of structures: how much of a data set shows which, from the log-likelihoods of its images.
 //!
-//! | file | what happens there |
+//! | file | what it does |
 //! |---|---|
-//! | [`mixture`] | the numerics: weights, the proof that they are the best, images drawn anew |
-//! | `settings` | what can be asked |
+//! | [`mixture`] | the numerics: weights, the proof that they are the best, resampled images |
+//! | `settings` | the settings |
 //! | `source/` | log-likelihoods, found and checked: a folder's, a file's, an array's; which images; the column of noise |
 //! | `job` | all that can be checked beforehand, then the work |
 //! | `files`, `names` | what is written, what it is called, and where it may be |

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 pub const TABLE: &str = "weights.csv";
 /// The weights alone, as a tensor.
 pub const WEIGHTS: &str = "weights.pt";
-/// What was asked and what came out; written last.
+/// Settings and results; written last.
 pub const RECORD: &str = "weights.json";
 /// The weights of every resample.
 pub const BOOTSTRAP: &str = "bootstrap.npy";

@@ -10,7 +10,7 @@ use crate::mixture::{Interval, Pair};
 use crate::names::RECORD;
 use crate::settings::WeightsSettings;
 
-/// What a matrix is.
+/// The kind of a matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -27,7 +27,7 @@ pub enum Kind {
 /// Where log-likelihoods came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedMatrix {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Its file, if it is in one.
     pub path: Option<RecordedPath>,
@@ -45,10 +45,10 @@ pub struct RecordedMatrix {
     pub images_crc32: Option<String>,
 }
 
-/// What was asked.
+/// The settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedWeights {
-    /// Which axis is which, if that was said.
+    /// The order of axes, if given.
     pub matrix_axes: Option<String>,
     /// Structures that were left out.
     pub exclude: Vec<usize>,
@@ -56,11 +56,11 @@ pub struct RecordedWeights {
     pub images: Option<RecordedPath>,
     /// Whether images may show nothing.
     pub noise_column: bool,
-    /// What log-likelihoods were divided by.
+    /// The number that log-likelihoods were divided by.
     pub temperature: f64,
     /// The largest gap.
     pub tolerance: f64,
-    /// How often images were drawn anew.
+    /// How many times images were resampled.
     pub bootstrap: usize,
     /// By which these draws are known again.
     pub seed: u64,
@@ -81,16 +81,16 @@ impl RecordedWeights {
     }
 }
 
-/// What came out for one structure.
+/// The result for one structure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StructureWeight {
-    /// Its place in the list of templates, or in the matrix; none of what is no structure.
+    /// Its place in the list of templates, or in the matrix; none for noise.
     pub structure: Option<usize>,
     /// Its name.
     pub name: String,
     /// Its share of the images.
     pub weight: f64,
-    /// The weight over resamples, if images were drawn anew.
+    /// The weight over the resamples, if images were resampled.
     #[serde(flatten)]
     pub interval: Option<Interval>,
     /// For how many images it has the largest likelihood.
@@ -99,22 +99,22 @@ pub struct StructureWeight {
     pub responsibility: f64,
 }
 
-/// What `weights.json` holds.
+/// The contents of `weights.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WeightsRecord {
     /// `verglas`.
     pub program: String,
     /// Its version.
     pub version: String,
-    /// Where the run was started: relative paths are seen from there.
+    /// Where the run was started: relative paths start here.
     pub working_dir: RecordedPath,
-    /// What was asked.
+    /// The settings.
     pub settings: RecordedWeights,
     /// Where log-likelihoods came from.
     pub matrix: RecordedMatrix,
     /// Images that count.
     pub n_images: usize,
-    /// Structures, and what is no structure, that take part.
+    /// Structures, and noise if it takes part.
     pub n_structures: usize,
     /// f: the mean over images of ln Σ_k w_k L_ik.
     pub mean_log_likelihood: f64,
@@ -132,7 +132,7 @@ pub struct WeightsRecord {
     pub structures: Vec<StructureWeight>,
     /// Pairs of structures whose weights go against each other, by their places in `structures`; the strongest first.
     pub not_told_apart: Vec<Pair>,
-    /// What was told.
+    /// The warnings.
     pub warnings: Vec<RecordedWarning>,
     /// When it was made, seconds since 1970, UTC.
     pub made: f64,
@@ -152,7 +152,7 @@ impl WeightsRecord {
         let text = verglas_formats::read_regular(&path)
             .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
         serde_json::from_slice(&text)
-            .map_err(|error| Error::format(format!("`{}` is no record of weights: {error}", path.display())))
+            .map_err(|error| Error::format(format!("`{}` is not a record of weights: {error}", path.display())))
     }
 }
 

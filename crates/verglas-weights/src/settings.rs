@@ -1,4 +1,4 @@
-//! What can be asked of a job that makes weights.
+//! The settings of a job that computes weights.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ choice! {
 /// Which images count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageChoice {
-    /// What a `.npy` says: a mask over all, or places of some.
+    /// The contents of a `.npy`: a mask over all, or places of some.
     File(PathBuf),
     /// One truth value for each image.
     Mask(Vec<bool>),
@@ -32,7 +32,7 @@ pub enum ImageChoice {
 }
 
 impl ImageChoice {
-    /// The file that it stands in, if it stands in one.
+    /// The file that it is in, if any.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
@@ -41,7 +41,7 @@ impl ImageChoice {
     }
 }
 
-/// What can be asked of a job that makes weights.
+/// The settings of a job that computes weights.
 #[derive(Debug, Clone)]
 pub struct WeightsSettings {
     /// Which axis of a matrix is which; by default images are those of which there are clearly more.
@@ -56,7 +56,7 @@ pub struct WeightsSettings {
     pub temperature: f64,
     /// The largest gap.
     pub tolerance: f64,
-    /// How often images are drawn anew; 0: there are no intervals.
+    /// How many times images are resampled; 0: there are no intervals.
     pub n_resamples: usize,
     /// By which these draws are known again.
     pub seed: u64,
@@ -83,7 +83,7 @@ impl Default for WeightsSettings {
     }
 }
 
-/// Resamples beyond which nobody has use for more, and memory would not hold them.
+/// More resamples than anybody needs; memory would not hold them.
 const MOST_RESAMPLES: usize = 1_000_000;
 
 impl WeightsSettings {

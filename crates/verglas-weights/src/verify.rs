@@ -15,7 +15,7 @@ use verglas_run::whole::checksum_file;
 use crate::names::{LOG_LIKELIHOOD, RECORD, TABLE, WEIGHTS, paths};
 use crate::record::{Kind, WeightsRecord};
 
-/// What was found in a folder of weights.
+/// The result of verifying a folder of weights.
 #[derive(Debug, Clone, Serialize)]
 pub struct WeightsVerification {
     /// The folder.
@@ -26,7 +26,7 @@ pub struct WeightsVerification {
     pub n_bytes: u64,
     /// What is wrong; empty for a folder that is complete and unaltered.
     pub problems: Vec<Problem>,
-    /// What the folder is sound in spite of.
+    /// Warnings, which don't make the folder unsound.
     pub warnings: Vec<Warning>,
     /// How long it took, s.
     pub seconds: f64,
@@ -47,7 +47,7 @@ pub fn is_of_weights(folder: &Path) -> bool {
 /// Looks at the folder of weights at `folder` until `stop` is set.
 ///
 /// # Errors
-/// When it has no record; when it is stopped. What is wrong with what it holds is told in the result.
+/// When it has no record; when it is stopped. Faults of its contents are in the result.
 pub fn verify_weights(folder: &Path, stop: &StopFlag) -> Result<WeightsVerification> {
     let start = Instant::now();
     let record = WeightsRecord::read(folder)?;
@@ -66,11 +66,11 @@ pub fn verify_weights(folder: &Path, stop: &StopFlag) -> Result<WeightsVerificat
         }
     }
     for file in &record.files {
-        // Whatever a damaged record may name, nothing outside is looked at.
+        // Whatever a damaged record may name, nothing outside the folder is read.
         match paths(folder).find(|path| path.file_name().is_some_and(|name| name == file.name.as_str())) {
             Some(path) => found.problems.extend(compare_file(&path, file, &mut found.n_bytes, go_on)),
             None => {
-                let message = format!("`{RECORD}` names `{}`, which is no file of weights", file.name);
+                let message = format!("`{RECORD}` names `{}`, which is not a file of weights", file.name);
                 found.problems.push(Problem::new("record-damaged", message));
             }
         }
@@ -82,7 +82,7 @@ pub fn verify_weights(folder: &Path, stop: &StopFlag) -> Result<WeightsVerificat
     }
     found.warnings.extend(changed_matrix(&record));
     if !go_on() {
-        return Err(Error::new(ErrorKind::Interrupted, "stopped before all files were looked at"));
+        return Err(Error::new(ErrorKind::Interrupted, "stopped before all files were checked"));
     }
     found.seconds = start.elapsed().as_secs_f64();
     Ok(found)
@@ -95,7 +95,7 @@ fn changed_matrix(record: &WeightsRecord) -> Option<Warning> {
     let what = match checksum_file(&path, || true) {
         Ok(sum) if format!("{:08x}", sum.crc32) == matrix.crc32 => return None,
         Ok(_) => "was changed since the weights were made",
-        Err(_) => "is not there any more",
+        Err(_) => "no longer exists",
     };
     let message = format!("`{}`, which the weights are of, {what}", path.display());
     Some(Warning { code: "input-changed", message: message.into() })

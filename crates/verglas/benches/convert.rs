@@ -4,7 +4,7 @@
 //! cargo bench -p verglas-cryoem --bench convert [-- FOLDER [N_THREADS [N_PIXELS]]]
 //! ```
 //!
-//! The data set and the output lie below FOLDER, by default that for temporary files; 2 threads unless told otherwise. Each
+//! The data set and the output are below FOLDER, by default that for temporary files; 2 threads by default. Each
 //! box is measured in a process of its own, so that the peak is its own memory.
 
 use std::path::PathBuf;

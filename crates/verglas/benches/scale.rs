@@ -2,8 +2,8 @@
 //! headers, planning the stacks.
 //!
 //! `cargo bench -p verglas-cryoem --bench scale -- FOLDER [N_PARTICLES] [N_IMAGE_FILES]` writes a data set of 256 px to FOLDER
-//! unless it is there (10,000,000 particles in 10,000 files unless told otherwise), as a STAR file, as one whose rows are
-//! in no order, and as a `.cs` file. It prints time and peak memory of planning each, and of one shard of 1,000 until its
+//! unless it exists (by default 10,000,000 particles in 10,000 files), as a STAR file, as one with unordered rows,
+//! and as a `.cs` file. It prints time and peak memory of planning each, and of one shard of 1,000 until its
 //! first images are computed, each in a process of its own. The image files are sparse: they have a valid header and
 //! their full length, and take a block each on disk; the metadata of 10,000,000 particles take 8 GB.
 

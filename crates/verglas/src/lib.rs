@@ -7,17 +7,19 @@
 #![doc = include_str!("../examples/convert.rs")]
 //! ```
 //!
-//! [`Input::from_paths`] tells by their endings what kind of input files are. [`Conversion::prepare`] reads the metadata,
-//! finds the images and checks all that can be checked without reading pixels; nothing is written yet. [`Conversion::run`]
-//! does the work, in threads and bounded memory, with the same bytes always. [`Conversion::run_with`] tells an [`Observer`]
-//! how it goes on, and stops when a [`StopFlag`] is set. What else can be asked stands in [`ConvertSettings`].
+//! [`Input::from_paths`] recognises the kind of input files by their endings. [`Conversion::prepare`] reads the
+//! metadata,
+//! finds the images and checks everything that can be checked without reading pixels; nothing is written yet.
+//! [`Conversion::run`]
+//! does the work, in threads and bounded memory, always with the same bytes. [`Conversion::run_with`] reports progress
+//! to an [`Observer`], and stops when a [`StopFlag`] is set. The other settings are in [`ConvertSettings`].
 //!
-//! An [`Error`] has a kind to match on ([`ErrorKind`]), says what to do where that is known, and keeps its cause as
+//! An [`Error`] has a kind to match on ([`ErrorKind`]), says what to do if that is known, and keeps its cause as
 //! [`source`](std::error::Error::source); a `main` that returns [`Result`] prints it as text, hint included.
 //!
 //! # The modules, in the order in which a particle meets them
 //!
-//! | module | what happens there |
+//! | module | what it does |
 //! |---|---|
 //! | [`metadata`] | rows of a STAR or `.cs` file become a table: radians, ångströms, sections from 0 |
 //! | [`particle`] | how each particle was imaged: [`ctf`], [`pose`], lens constants |
@@ -26,13 +28,13 @@
 //! | [`transform`], [`polar`] | its Fourier transform on the shells and angles of a [`grid`] |
 //! | [`convert`] | all of this for all particles, into stacks in an output folder |
 //! | [`stack`] | the stacks read again, ours or CryoLike's: [`stack::FourierStack`] |
-//! | [`verify()`], [`status()`], [`report::write_report`], [`export()`] | a folder of stacks is checked, watched, looked at, and led back to the rows that it came from |
+//! | [`verify()`], [`status()`], [`report::write_report`], [`export()`] | check a folder of stacks, watch its progress, show it, and lead back to the rows that it came from |
 //!
-//! `examples/look_inside.rs` takes one image this way by hand, and compares it with the stored one.
+//! `examples/look_inside.rs` takes one image through these steps by hand, and compares it with the stored one.
 //!
-//! Structures go another road: [`structures`] are read, and become [`templates`] by [`slices`] of their transform in the
-//! directions of a [`sphere`]. Both meet in [`scoring`]. Beside the way, [`descriptor`] holds the grids of a data set as CryoLike
-//! keeps them, [`simulate`] makes data with known truth, and [`mod@bench`] measures the machine.
+//! Structures take another road: [`structures`] are read, and become [`templates`] by [`slices`] of their transform in
+//! the directions of a [`sphere`]. Both meet in [`scoring`]. In addition, [`descriptor`] holds the grids of a data set
+//! as CryoLike does, [`simulate`] makes data with known truth, and [`mod@bench`] measures the machine.
 
 pub use verglas_bench as bench;
 pub use verglas_core::threads::default_threads;

@@ -68,7 +68,7 @@ fn a_value_that_is_no_number() {
     }
 }
 
-/// The lines of stderr that tell of an error or a warning.
+/// The lines of stderr with errors or warnings.
 fn told(ran: &Ran) -> Vec<&str> {
     ran.stderr.lines().filter(|line| line.contains("error: ") || line.contains("warning")).collect()
 }
@@ -164,7 +164,7 @@ fn an_image_name_without_at_sign() {
     let set = DataSet::usual();
     set.write_star("particles.star", &star(&["stacks/a.mrcs", "stacks/b.mrcs", "1@stacks/a.mrcs"]));
     set.assert_refused(&[], &["row 0", "(line 28)", "`stacks/a.mrcs`", "expected `INDEX@PATH`", "and 1 more row"]);
-    // Names that are wrong are no images that stand twice.
+    // Wrong names are not images that appear twice.
     let ran = set.convert(&[]);
     assert!(!ran.stderr.contains("earlier row"), "{}", ran.stderr);
 }
@@ -471,7 +471,7 @@ fn a_descriptor_that_is_none() {
 }
 
 #[test]
-fn a_number_of_angles_out_of_range_is_told_with_its_option() {
+fn a_number_of_angles_out_of_range_is_reported_with_its_option() {
     let set = DataSet::usual();
     for number in ["0", "65537", "99999999999999999999", "-3", "many"] {
         for arguments in [
@@ -486,7 +486,7 @@ fn a_number_of_angles_out_of_range_is_told_with_its_option() {
     }
 }
 
-/// Numbers that only an exponent makes short, wherever they may stand.
+/// Numbers that only an exponent makes short, wherever they appear.
 #[test]
 fn numbers_of_three_hundred_digits_are_not_spelt_out() {
     let set = DataSet::usual();

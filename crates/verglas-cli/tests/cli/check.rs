@@ -12,7 +12,8 @@ fn a_good_data_set_has_nothing_wrong() {
         (ran.code, ran.stdout.as_str()),
         (
             0,
-            "nothing wrong with metadata and headers: 6 particles of 2 image files would make 2 stacks; 1 warning\npixels were not looked at; --deep does\n"
+            "nothing wrong with metadata and headers: 6 particles of 2 image files would make 2 stacks; 1 warning\n\
+             pixels were not checked; --deep checks them\n"
         )
     );
     // Boxes of 8 pixels are for tests: at 300 kV and 1 µm, (12 Å/2)/(0.019687 Å · 10,005 Å) is 1/32.8 Å.
@@ -32,7 +33,7 @@ fn warnings_alone_are_no_failure() {
 }
 
 #[test]
-fn several_things_that_are_wrong_are_all_told() {
+fn several_things_that_are_wrong_are_all_reported() {
     let set = DataSet::usual();
     // A number that is none, a section past the end, a stack that is gone, a stack that was cut, another pixel size.
     let names = ["1@stacks/a.mrcs", "9@stacks/a.mrcs", "1@gone.mrcs", "1@stacks/b.mrcs", "2@stacks/b.mrcs", "none"];

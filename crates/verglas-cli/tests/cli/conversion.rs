@@ -1,4 +1,4 @@
-//! What a conversion writes: values against the direct sum, metadata against the STAR file, the same bytes always.
+//! What a conversion writes: values against the direct sum, metadata against the STAR file, always the same bytes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -123,7 +123,7 @@ fn values_agree_with_the_direct_sum_in_both_precisions() {
                 assert!(relative_error(&fourier[image], &reference) <= bound, "row {row}");
                 assert_eq!(physical[image], centred, "row {row}");
                 for (found, expected) in scales.iter().zip(expected) {
-                    // The norm is as good as the values it is made of.
+                    // The norm is as accurate as the values it is computed from.
                     assert!((found[image] / expected - 1.0).abs() <= bound, "row {row}: {} {expected}", found[image]);
                 }
                 row += 1;
@@ -214,7 +214,7 @@ fn sequential_pairs_ignore_names_angles_and_pixel_size() {
         ["convert", "a.star", "b.star", "--images", "stacks/a.mrcs", "stacks/b.mrcs", "--batch-size", "2", "-o", "out"];
     let refused = set.run(&arguments);
     assert_eq!(refused.code, 1);
-    assert!(refused.stderr.contains("the pixel size is not known"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("the pixel size is unknown"), "{}", refused.stderr);
     assert_converted(&set.run(&[&arguments[..], &["--pixel-size", "1.5"]].concat()));
     let mut last = metadata(&set, 3);
     assert_eq!(last.texts("files"), ["stacks/b.mrcs"]);
@@ -239,7 +239,7 @@ fn sequential_angles_may_be_radians_already() {
 }
 
 #[test]
-fn defaults_are_used_and_told_once() {
+fn defaults_are_used_and_reported_once() {
     let set = DataSet::usual();
     let text = star(&USUAL_NAMES)
         .replace("_rlnPhaseShift", "_rlnA")
@@ -469,7 +469,7 @@ fn a_number_chooses_a_group_before_a_name_that_looks_like_it() {
 }
 
 #[test]
-fn corrected_images_are_told() {
+fn corrected_images_are_reported() {
     let set = DataSet::usual();
     let text = star(&USUAL_NAMES)
         .replace("_rlnPhaseShift", "_rlnCtfDataArePhaseFlipped")

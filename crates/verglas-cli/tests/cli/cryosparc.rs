@@ -1,4 +1,4 @@
-//! Promise: the words on the command line decide which kind of CryoSPARC input it is, and what can't be meant is said.
+//! Promise: the command line decides which kind of CryoSPARC input it is, and input that makes no sense is an error.
 
 use std::fs;
 use std::path::Path;
@@ -37,8 +37,8 @@ fn inputs_that_can_not_be_meant_are_usage_errors() {
     fs::create_dir(dir.path().join("folder")).unwrap();
     for (arguments, expected) in [
         (&["a.cs", "b.cs", "c.cs"][..], "3 .cs files, expected one, or two"),
-        (&["a.cs", "b.star"], "`a.cs` is no .star file"),
-        (&["a.cs", "--images", "a.mrc"], "`a.cs` is no .star file"),
+        (&["a.cs", "b.star"], "`a.cs` is not a .star file"),
+        (&["a.cs", "--images", "a.mrc"], "`a.cs` is not a .star file"),
         (&["folder"], "`folder` is a folder; --job"),
         (&["folder", "other", "--job", "3"], "2 inputs with --job"),
         (&["folder", "--job", "3", "--image-dir", "folder"], "cannot be used with"),
@@ -56,5 +56,5 @@ fn inputs_that_can_not_be_meant_are_usage_errors() {
 fn a_job_that_is_not_there_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let (code, stderr) = convert(dir.path(), &[".", "--job", "15"]);
-    assert!(code == 1 && stderr.contains("J15` is not there"), "{code}: {stderr}");
+    assert!(code == 1 && stderr.contains("J15` does not exist"), "{code}: {stderr}");
 }

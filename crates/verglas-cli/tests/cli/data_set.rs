@@ -14,7 +14,7 @@ pub struct DataSet {
     pub dir: tempfile::TempDir,
 }
 
-/// What a command did.
+/// The outcome of a command.
 pub struct Ran {
     pub code: i32,
     pub stdout: String,

@@ -63,7 +63,7 @@ fn a_file_that_is_there_is_not_replaced_unasked() {
     assert_eq!(set.run(&arguments).code, 0);
     let refused = set.run(&arguments);
     assert_eq!(refused.code, 1);
-    assert!(refused.stderr.contains("`grids.npz` is there already"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("`grids.npz` already exists"), "{}", refused.stderr);
     assert_eq!(set.run(&[&arguments[..], &["--overwrite"]].concat()).code, 0);
 }
 
@@ -84,7 +84,7 @@ fn values_out_of_range_are_refused() {
 }
 
 #[test]
-fn options_without_effect_are_told() {
+fn options_without_effect_are_reported() {
     let set = DataSet::empty();
     let run = |more: &[&str]| {
         let base = ["descriptor", "--n-pixels", "8", "--pixel-size", "1", "-o", "grids.npz", "--overwrite"];

@@ -91,7 +91,7 @@ fn whichever_call_fails_nothing_is_broken_and_resuming_makes_the_rest() {
             let is_traced = fs::read_to_string(set.path("trace")).unwrap().contains("(INJECTED)");
             if ran.status.success() {
                 if ["unlink", "statx"].contains(&call) {
-                    // What can't be looked at or removed stays: a lock that nobody holds.
+                    // A lock that nobody holds stays if it can't be checked or removed.
                     let _ = fs::remove_file(output.join(".verglas.lock"));
                 }
                 assert!(all_files(&output) == files, "something is missing: {what}");
@@ -150,7 +150,7 @@ fn a_quota_that_is_used_up_is_called_so() {
     assert_eq!(ran.status.code(), Some(1), "{told}");
     assert!(told.contains("cannot write `out/") && told.contains("uota exceeded"), "{told}");
     assert!(
-        told.contains("hint: the quota is used up; when there is room, a conversion goes on with --resume"),
+        told.contains("hint: the quota is used up; once there is room, a conversion continues with --resume"),
         "{told}"
     );
     let resumed = set.run(&[&convert[..], &["--resume"]].concat());
@@ -235,7 +235,7 @@ fn no_room_to_unpack_a_compressed_stack() {
         let told = told(&ran);
         assert_eq!(ran.status.code(), Some(1), "{told}");
         for part in [
-            // What failed is a write, so it doesn't say that the stack can't be read.
+            // A write failed, so it doesn't say that the stack can't be read.
             "cannot unpack `stacks/b.mrcs.gz`: cannot write a temporary file in `",
             "No space left on device",
             "small`, which the environment variable TMPDIR",

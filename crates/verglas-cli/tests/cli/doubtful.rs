@@ -1,4 +1,4 @@
-//! Input that could be read and would be wrong: it is refused, or told, with what to do.
+//! Input that could be read but would be wrong: it is refused, or gives a warning, with what to do.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -23,7 +23,8 @@ fn a_key_that_stands_twice_is_named_with_both_columns() {
     set.write_star("particles.star", &text);
     set.assert_refused(
         &[],
-        &["rlnOpticsGroup stands twice in block `data_optics`: as column 1 (`_rlnOpticsGroup`, line 6) and as column 7"],
+        &["rlnOpticsGroup appears twice in block `data_optics`: as column 1 (`_rlnOpticsGroup`, line 6) and as column \
+           7"],
     );
 }
 
@@ -95,11 +96,11 @@ fn a_link_whose_target_is_gone_is_named_with_it() {
     let set = DataSet::usual();
     fs::remove_file(set.path("stacks/a.mrcs")).unwrap();
     symlink("/absent/a.mrcs", set.path("stacks/a.mrcs")).unwrap();
-    set.assert_refused(&[], &["`stacks/a.mrcs`: `", "is a link to `/absent/a.mrcs`, which is not there"]);
+    set.assert_refused(&[], &["`stacks/a.mrcs`: `", "is a link to `/absent/a.mrcs`, which does not exist"]);
     // A folder, too.
     fs::rename(set.path("stacks"), set.path("there")).unwrap();
     symlink("nowhere", set.path("stacks")).unwrap();
-    set.assert_refused(&[], &["is a link to `nowhere`, which is not there"]);
+    set.assert_refused(&[], &["is a link to `nowhere`, which does not exist"]);
 }
 
 #[test]
@@ -135,18 +136,22 @@ fn pixels_of_eight_bytes_behind_mode_2_are_refused_and_read_when_asked() {
         }
         fs::write(set.path(name), wide).unwrap();
     }
-    let parts =
-        ["`stacks/a.mrcs`: the header claims 3 sections", "mode 2", "exactly 8 bytes a pixel", "pixel type `float64`"];
+    let parts = [
+        "`stacks/a.mrcs`: the header claims 3 sections",
+        "mode 2",
+        "exactly 8 bytes per pixel",
+        "pixel type `float64`",
+    ];
     for more in [&[][..], &["--skip-unreadable"]] {
         let ran = set.run(&[&["check", "particles.star"], more].concat());
         assert_told(&ran, 1, &parts);
         assert!(!ran.stderr.contains("past the claim"), "{}", ran.stderr);
     }
-    assert_told(&set.run(&["inspect", "stacks/a.mrcs"]), 1, &["exactly 8 bytes a pixel"]);
+    assert_told(&set.run(&["inspect", "stacks/a.mrcs"]), 1, &["exactly 8 bytes per pixel"]);
     let ran = set.convert(&["--overwrite", "--pixel-type", "float64"]);
     assert_told(&ran, 0, &[]);
     assert!(fs::read(set.path("out/phys/particles_phys_stack_000000.pt")).unwrap() == expected);
-    assert_told(&set.convert(&["--resume"]), 1, &["exactly 8 bytes a pixel"]);
+    assert_told(&set.convert(&["--resume"]), 1, &["exactly 8 bytes per pixel"]);
     assert_told(&set.convert(&["--resume", "--pixel-type", "float64"]), 0, &[]);
     // Who says that the mode is right is believed.
     assert_told(&set.convert(&["--overwrite", "--pixel-type", "float32"]), 0, &["what is past the claim is ignored"]);
@@ -202,7 +207,7 @@ fn the_row_where_a_magnification_is_bad_is_named() {
         _rlnDetectorPixelSize\n_rlnMagnification\n_rlnImageName\n";
     let rows = "300 10000 9990 0 2.7 14 140000 1@stacks/a.mrcs\n300 10000 9990 0 2.7 14 0 2@stacks/a.mrcs\n";
     set.write_star("particles.star", &format!("{head}{rows}"));
-    let told = "row 1 of `particles.star` (line 12): rlnDetectorPixelSize 14 and rlnMagnification 0 make no pixel size";
+    let told = "row 1 of `particles.star` (line 12): rlnDetectorPixelSize 14 and rlnMagnification 0 give no pixel size";
     assert_told(&set.convert(&["--pixel-size", "1"]), 0, &[told]);
 }
 
@@ -222,7 +227,7 @@ fn files_that_hold_no_particles_are_called_what_they_are() {
     for (text, parts) in [
         (
             "data_model_general\n_rlnA 1\n\ndata_model_classes\nloop_\n_rlnReferenceImage\na\n",
-            ["a model of RELION's", "run_data.star"],
+            ["a RELION model", "run_data.star"],
         ),
         (
             "data_job\n_rlnJobTypeLabel a\n\ndata_joboptions_values\nloop_\n_a\n_b\n1 2\n",
@@ -245,7 +250,7 @@ fn files_that_hold_no_particles_are_called_what_they_are() {
         assert_told(&ran, 1, &parts);
         assert!(!ran.stderr.contains("expected `INDEX@PATH`"), "{}", ran.stderr);
     }
-    // The columns of subtomograms beside images of sections mean nothing.
+    // The columns of subtomograms next to images of sections mean nothing.
     let text = star(&USUAL_NAMES).replace("_rlnAngleRot", "_rlnCoordinateZ");
     set.write_star("particles.star", &text);
     assert_told(&set.run(&["check", "particles.star"]), 0, &[]);
@@ -272,11 +277,11 @@ fn stacks_of_other_programs_are_called_what_they_are() {
 }
 
 #[test]
-fn what_says_half_of_a_pixel_size_is_told_with_its_value() {
+fn what_says_half_of_a_pixel_size_is_reported_with_its_value() {
     let set = DataSet::usual();
     for (column, seen) in [("rlnPixelSize", "rlnPixelSize 1.5"), ("rlnMagnification", "rlnMagnification 1.5")] {
         set.write_star("particles.star", &star(&USUAL_NAMES).replace("rlnImagePixelSize", column));
-        set.assert_refused(&[], &["the pixel size is not known", "seen, and not enough to go by", seen]);
+        set.assert_refused(&[], &["the pixel size is unknown", "found, but not enough to go by", seen]);
     }
     let name = "stacks/a.mrcs";
     let mut bytes = fs::read(set.path(name)).unwrap();
@@ -285,7 +290,7 @@ fn what_says_half_of_a_pixel_size_is_told_with_its_value() {
     fs::write(set.path(name), bytes).unwrap();
     set.assert_refused(&[], &["`stacks/a.mrcs` has a cell of 12 Å and a grid of 0"]);
     let ran = set.run(&["inspect", name]);
-    assert!(ran.stdout.contains("not known: the cell is 12 × 12 Å and its grid 0"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("unknown: the cell is 12 × 12 Å and its grid 0"), "{}", ran.stdout);
 }
 
 #[test]

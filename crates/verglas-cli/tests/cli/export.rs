@@ -54,7 +54,7 @@ fn refusals_and_wrong_usage() {
     let exit = |arguments: &[&str]| verglas(dir.path(), arguments);
     assert_eq!(exit(&["export", "out", "-o", "o.star", "-q"]), (0, String::new(), String::new()));
     let (code, _, stderr) = exit(&["export", "out", "-o", "o.star"]);
-    assert!(code == 1 && stderr.contains("is there already\nhint: choose another name"), "{stderr}");
+    assert!(code == 1 && stderr.contains("already exists\nhint: choose another name"), "{stderr}");
     assert_eq!(exit(&["export", "out", "-o", "o.star", "--overwrite"]).0, 0);
     let (code, _, stderr) = exit(&["export", "out", "-o", "o.cs"]);
     assert!(code == 1 && stderr.contains("run.star`, a STAR file"), "{stderr}");

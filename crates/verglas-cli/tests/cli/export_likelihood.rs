@@ -35,7 +35,7 @@ fn assert_refused(ran: &Ran, parts: &[&str]) {
 /// Where the command was built with it.
 const PARQUET_TOO: &str = if cfg!(feature = "parquet") { "--table parquet" } else { "" };
 
-/// What the exported columns are called in `results.csv`.
+/// The names of the exported columns in `results.csv`.
 const COLUMNS: [(&str, &str); 6] = [
     ("AngleRot", "rot_deg"),
     ("AngleTilt", "tilt_deg"),
@@ -77,7 +77,7 @@ fn rows_get_the_poses_of_their_images() {
         assert_eq!(numbers(&best, star), numbers(&table, star), "{star}");
     }
 
-    // One structure's poses, of some images, with a column beside.
+    // One structure's poses, of some images, with an additional column.
     let values: Vec<f32> = (0..20).map(|value| value as f32).collect();
     let mut bytes = Vec::new();
     write_pt(&mut bytes, &[20], &values).unwrap();
@@ -103,7 +103,7 @@ fn rows_get_the_poses_of_their_images() {
 }
 
 #[test]
-fn rows_that_were_not_compared_are_left_out_and_told() {
+fn rows_that_were_not_compared_are_left_out_and_reported() {
     let set = compared();
     assert_made(&set, "out", "--max-stacks 2 --no-integrated");
     let ran = run(&set, "export stacks --likelihood out -o part.star");
@@ -256,7 +256,7 @@ fn a_table_that_says_something_else_than_the_units_is_found() {
         &["`results.star`, row 0 (counted from 0), image 0 and structure ", "its rot_deg is 12.5"],
     );
     record(&set, star, &good[1]);
-    // Without the templates, angles can't be compared, which is told; all else is.
+    // Without the templates, angles can't be compared, which is reported; everything else is.
     fs::rename(set.path("templates"), set.path("elsewhere")).unwrap();
     forge(&set, star, first, &format!(" {angle} "), " 12.5 ");
     let ran = verify();

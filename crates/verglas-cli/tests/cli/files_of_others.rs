@@ -1,4 +1,4 @@
-//! What is not ours is not replaced, and results that can't be written are told.
+//! Other people's files are not replaced, and results that can't be written are reported.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -19,7 +19,7 @@ fn a_report_replaces_an_earlier_one_and_nothing_else() {
     for arguments in [&["report", "out", "-o", "particles.star"][..], &["report", "out"]] {
         let ran = set.run(arguments);
         assert_eq!(ran.code, 1, "{}", ran.stderr);
-        assert!(ran.stderr.contains("is there already, and no report: it is not replaced"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("already exists and is not a report: it is not replaced"), "{}", ran.stderr);
     }
     assert_eq!(fs::read(set.path("particles.star")).unwrap(), star);
     assert_eq!(fs::read(set.path("out/report.html")).unwrap(), b"<html>mine</html>");
@@ -33,7 +33,7 @@ fn a_demo_leaves_the_stacks_and_data_of_others_alone() {
     fs::create_dir_all(set.path("other/data")).unwrap();
     fs::copy(set.path("particles.star"), set.path("other/data/particles.star")).unwrap();
     for (folder, told) in [
-        ("mine", "`mine/stacks` holds stacks that no demo made"),
+        ("mine", "`mine/stacks` holds stacks that were not made by a demo"),
         ("other", "`other/data/particles.star` exists already"),
     ] {
         let before = all_files(&set.path(folder));
@@ -45,7 +45,7 @@ fn a_demo_leaves_the_stacks_and_data_of_others_alone() {
 }
 
 #[test]
-fn what_standard_output_does_not_take_is_told() {
+fn what_standard_output_does_not_take_is_reported() {
     let set = DataSet::usual();
     let run = |arguments: &[&str]| {
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
@@ -62,7 +62,7 @@ fn what_standard_output_does_not_take_is_told() {
 }
 
 #[test]
-fn wrong_usage_is_told_in_the_form_of_the_log() {
+fn wrong_usage_is_reported_in_the_form_of_the_log() {
     let set = DataSet::usual();
     for form in [&["--log-format", "json"][..], &["--log-format=json"]] {
         let ran = set.convert(&[form, &["--no-such-option"]].concat());

@@ -77,7 +77,7 @@ fn from_cryosparc() {
     simulate(&data, "simulated", "cs");
     move_to(&data, "simulated/stacks", "stacks");
     move_to(&data, "simulated/particles.cs", "J24/J24_particles.cs");
-    // What a job passes on has the same rows; here it says nothing new.
+    // The passthrough file has the same rows; here it adds nothing.
     fs::copy(data.path("J24/J24_particles.cs"), data.path("J24/J24_passthrough_particles.cs")).unwrap();
     simulate(&data, "project", "cs-job");
     follow("from-cryosparc.md", &data);

@@ -49,7 +49,7 @@ fn what_is_misspelt_gets_a_suggestion() {
         assert_eq!(ran.code, 1, "{arguments:?}");
         assert!(ran.stderr.contains("hint: did you mean `particles.star`?"), "{arguments:?}: {}", ran.stderr);
     }
-    // Nothing is alike: no guess.
+    // Nothing is similar: no guess.
     let far = set.run(&["inspect", "something_else.mrcs"]);
     assert!(!far.stderr.contains("did you mean"), "{}", far.stderr);
 }
@@ -71,13 +71,13 @@ fn completions_and_manual_know_every_command() {
         assert!(page.contains(".SH"), "{command}");
     }
     assert!(set.path("manual/man1/verglas.1").exists());
-    // What is there is not replaced unless that is asked for.
+    // Existing files are not replaced unless that is requested.
     std::fs::write(set.path("manual/man1/verglas-check.1"), "mine").unwrap();
     std::fs::remove_file(set.path("manual/man1/verglas.1")).unwrap();
     let refused = set.run(&["man", "-o", "manual/man1"]);
     assert_eq!(refused.code, 1);
     assert!(
-        refused.stderr.contains("is there already\nhint: ") && refused.stderr.contains("--overwrite"),
+        refused.stderr.contains("already exists\nhint: ") && refused.stderr.contains("--overwrite"),
         "{}",
         refused.stderr
     );
@@ -103,8 +103,8 @@ fn decisions_are_explained_to_those_who_ask() {
     assert!(!silent.stderr.contains("note: "), "{}", silent.stderr);
     let told = set.convert(&["--pixel-size", "1.5", "--overwrite", "-v"]);
     for part in ["pixel size 1.5 Å", "image paths are relative to", "grids made from", "in 1 stack", "thread"] {
-        let is_told = told.stderr.lines().any(|line| line.starts_with("note: ") && line.contains(part));
-        assert!(is_told, "{part}: {}", told.stderr);
+        let is_reported = told.stderr.lines().any(|line| line.starts_with("note: ") && line.contains(part));
+        assert!(is_reported, "{part}: {}", told.stderr);
     }
 }
 

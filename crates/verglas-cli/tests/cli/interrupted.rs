@@ -66,7 +66,7 @@ impl Undisturbed {
         }
     }
 
-    /// All is there, and nothing besides.
+    /// Everything is there, and nothing else.
     #[track_caller]
     fn assert_finished(&self, output: &Path) {
         assert!(all_files(output) == self.files, "the result is not that of an undisturbed run");
@@ -168,7 +168,7 @@ fn a_disk_that_fills_up_and_is_enlarged() {
         let told = String::from_utf8_lossy(&end.stderr);
         assert_eq!(end.status.code(), Some(1), "{told}");
         assert!(told.contains("cannot write `disk/out") && told.contains("No space left on device"), "{told}");
-        assert!(told.contains("hint: make room on that disk; a conversion then goes on with --resume"), "{told}");
+        assert!(told.contains("hint: make room on that disk; a conversion then continues with --resume"), "{told}");
         assert!(n_failures < 30, "it never ends");
     }
     assert!(n_failures >= 3, "the disk was never full");
@@ -202,7 +202,7 @@ fn signals_stop_between_images_and_leave_what_is_whole() {
         assert!(told.contains("stopped: ") && told.contains(" of 60 stacks in `out` are whole"), "{told}");
         assert!(told.contains("--resume"), "{told}");
         undisturbed.assert_nothing_broken(&output);
-        // Nothing temporary is left, and the manifest knows every stack.
+        // Nothing temporary is left, and the manifest has every stack.
         for (name, _) in all_files(&output) {
             assert!(!name.to_string_lossy().contains("/."), "{} is left", name.display());
         }

@@ -1,5 +1,5 @@
-//! A run is killed at a call of the system: whatever it left, nobody is ever told that all is well with a folder that
-//! `verify` would find wrong, and no two runs of different settings share one.
+//! A run is killed at a system call: whatever it left behind, no command says that all is well with a folder that
+//! `verify` would find wrong, and no two runs with different settings share one.
 
 use std::fs;
 use std::path::Path;
@@ -46,7 +46,7 @@ fn an_overwriting_run_that_was_killed_leaves_no_stack_that_a_later_run_would_pas
                     assert_eq!(verified.code, 0, "{what}, {arguments:?}: {}", verified.stderr);
                 } else {
                     assert_eq!((ran.code, arguments), (1, &["--resume"][..]), "{what}: {}", ran.stderr);
-                    assert!(ran.stderr.contains("cannot go on in `out`"), "{what}: {}", ran.stderr);
+                    assert!(ran.stderr.contains("cannot resume in `out`"), "{what}: {}", ran.stderr);
                 }
             }
         }
@@ -75,7 +75,7 @@ fn a_shard_that_was_killed_at_its_start_leaves_the_folder_to_shards_of_one_kind(
                 let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
                 assert!(manifest["run"]["process"].as_u64() > Some(0), "killed at {call} number {nth}: {manifest}");
             }
-            // Whoever comes first decides; the other is refused, now and later.
+            // The first one decides; the other is refused, now and later.
             let (came_other, came_first) = (set.run(&other), set.run(&first));
             let what = format!("killed at {call} number {nth}: {} {}", came_other.stderr, came_first.stderr);
             assert!(came_other.code != came_first.code, "{what}");

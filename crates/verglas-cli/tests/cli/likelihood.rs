@@ -1,5 +1,5 @@
-//! Promise: likelihoods depend on what was asked and read alone, to the last bit; what was interrupted goes on; and simulated
-//! particles find the structure, the view and the place that they were made with.
+//! Promise: likelihoods depend only on settings and input, to the last bit; an interrupted job can be resumed; and
+//! simulated particles find the structure, the view and the place that they were made with.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -55,7 +55,7 @@ fn a_folder_holds_tensors_matrices_and_tables() {
     assert_eq!(displacements[..4], [-4.0, 0.0, 4.0, -4.0]);
     assert_eq!(displacements[15..19], [-4.0, -4.0, -4.0, -2.0]);
 
-    // Pairs, best poses, matrices and the table tell the same.
+    // Pairs, best poses, matrices and the table agree.
     let csv = Csv::read(&set.path("out/results.csv"));
     assert_eq!(csv.len(), 40);
     let (matrix_shape, matrix) = tensor(&set.path("out/likelihood_matrix/cross_correlation_matrix.pt"));
@@ -262,7 +262,7 @@ fn a_folder_that_is_not_empty_is_refused_or_made_anew_or_finished() {
     let changed = likelihood(&set, "out", "--resume");
     assert!(changed.code == 1 && changed.stderr.contains("stack_000001.npz` was changed"), "{}", changed.stderr);
 
-    // Other structures: what is there of the earlier ones goes, what is not ours stays.
+    // Other structures: the earlier ones' files are removed, other people's stay.
     assert_made(&set, "out", "--overwrite --structures 1 --no-integrated");
     assert!(set.path("out/mine.txt").exists() && set.path("out/template0/mine.txt").exists());
     assert!(!set.path("out/template0/cross_correlation").exists());

@@ -1,4 +1,5 @@
-//! Promise: whatever is wrong with stacks, templates or settings is told together, by name, before anything is written.
+//! Promise: whatever is wrong with stacks, templates or settings is reported together, by name, before anything is
+//! written.
 
 use std::fs;
 
@@ -32,7 +33,7 @@ fn stacks_that_are_missing_or_half_there() {
     fs::rename(set.path("kept.npz"), stack(1, "npz")).unwrap();
     fs::rename(set.path("kept.pt"), stack(1, "pt")).unwrap();
 
-    // Another tensor than the metadata say.
+    // A tensor that differs from its metadata.
     let good = fs::read(stack(1, "pt")).unwrap();
     fs::copy(stack(2, "pt"), stack(1, "pt")).unwrap();
     assert_refused(&set, "", &["stack_000001.pt` has the shape [4, ", "its metadata", "say [8, "]);
@@ -96,7 +97,7 @@ fn templates_that_do_not_fit() {
 }
 
 #[test]
-fn values_that_cannot_be_compared_are_told_with_their_place() {
+fn values_that_cannot_be_compared_are_reported_with_their_place() {
     let set = compared();
     let stack = set.path("stacks/fft/particles_fourier_stack_000001.pt");
     let good = fs::read(&stack).unwrap();
@@ -114,7 +115,7 @@ fn values_that_cannot_be_compared_are_told_with_their_place() {
         "{}",
         ran.stderr
     );
-    // What was done by then stays, and goes on.
+    // What was done by then is kept, and the job is resumed.
     let status = set.run(&["status", "out"]);
     assert!(status.stdout.starts_with("out: 1 of 6 units"), "{}", status.stdout);
     let mut bad = good.clone();
@@ -140,7 +141,7 @@ fn values_that_cannot_be_compared_are_told_with_their_place() {
 }
 
 #[test]
-fn too_little_memory_or_room_is_told_with_how_much_it_takes() {
+fn too_little_memory_or_room_is_reported_with_how_much_it_takes() {
     let set = compared();
     assert_refused(
         &set,
@@ -199,7 +200,7 @@ fn wrong_words_are_wrong_usage() {
 }
 
 #[test]
-fn metadata_that_cannot_be_right_are_told_before_anything_is_compared() {
+fn metadata_that_cannot_be_right_are_reported_before_anything_is_compared() {
     let set = compared();
     // A stack without images is nothing wrong.
     let mut empty = Vec::new();

@@ -95,7 +95,7 @@ fn likelihoods_are_those_of_the_definition() {
     }
     let files = csv.texts("file");
     assert!(files.iter().all(|file| file == "stack0.mrcs"), "{files:?}");
-    // CryoLike keeps what it says of all images with each stack.
+    // CryoLike keeps the metadata of all images with each stack.
     let sections: Vec<f64> = csv.numbers("section").into_iter().step_by(2).collect();
     assert_eq!(sections, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
     assert!(csv.texts("row").iter().all(String::is_empty) && csv.texts("uid").iter().all(String::is_empty));
@@ -149,7 +149,7 @@ fn cryolike_is_matched_where_asked_for() {
             }
         }
     }
-    // Without the descriptor nobody knows the views.
+    // Without the descriptor, the views are unknown.
     let without =
         run(&set, &words.replace(&format!("-d {}", path("inputs/gaussian.npz")), "").replace("-o out", "-o b"));
     assert_eq!(without.code, 1);

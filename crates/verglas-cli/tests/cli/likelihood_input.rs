@@ -11,7 +11,7 @@ use crate::data_set::DataSet;
 use crate::likelihood_data::{Csv, compared, run, tensor};
 use crate::templates_data::all_but_manifests;
 
-/// The data of [`compared`], in the layouts of both programs besides.
+/// The data of [`compared`], also in the layouts of both programs.
 fn in_all_layouts() -> DataSet {
     let set = compared();
     for layout in ["cs", "star-pairs", "cs-job"] {
@@ -54,7 +54,7 @@ fn assert_same_by_both_ways(set: &DataSet, (input, options): (&str, &str), descr
     }
     assert_ran(set, &format!("convert {input} {options} -d {descriptor} -o way --no-plots --no-physical"));
     assert_ran(set, &format!("likelihood way -t {templates} -o stacked {HOW} -j 2"));
-    // Little memory makes pieces of stacks, which is no difference either.
+    // With little memory, stacks are taken in pieces, which makes no difference either.
     assert_ran(set, &format!("likelihood {input} {options} -t {templates} -o direct {HOW} -j 1 --memory 12M"));
     assert_same(set, "stacked", "direct");
     assert!(!set.path("direct/fft").exists());
@@ -177,7 +177,7 @@ fn shards_resume_and_records_are_those_of_any_run() {
     assert_eq!((of(InputRole::Metadata), of(InputRole::Images)), (1, 2));
     assert!(inputs.iter().all(|input| input.bytes.is_some() && input.modified.is_some()));
 
-    // What is missing is made again, and nothing else is taken for it.
+    // What is missing is made again, and nothing else is mistaken for it.
     let before = all_but_manifests(&set.path("whole"));
     let last = "whole/template1/log_likelihood/log_likelihood_optimal_fourier_stack_000001.pt";
     fs::remove_file(set.path(last)).unwrap();
@@ -209,7 +209,7 @@ fn options_that_have_nothing_to_act_on_are_wrong_usage() {
         ("likelihood stacks -t templates --check --contrast invert", &["--contrast", "`stacks`"][..]),
         ("likelihood stacks -t templates --check --batch-size 1024 --downsample 1", &["--downsample, --batch-size"]),
         ("likelihood stacks -t templates --check --precision single", &["--precision"]),
-        ("likelihood stacks data -t templates --check", &["is no .star file"]),
+        ("likelihood stacks data -t templates --check", &["is not a .star file"]),
         ("likelihood stacks --job 1 stacks -t templates --check", &["2 inputs with --job"]),
         ("likelihood a.star -d d.npz --precision single -t templates --check", &["cannot be used with"]),
         ("likelihood a.star --defocus-angle-unit radians -t templates --check", &["with --images only"]),
@@ -221,7 +221,7 @@ fn options_that_have_nothing_to_act_on_are_wrong_usage() {
             assert!(ran.stderr.contains(part), "{words}: {}", ran.stderr);
         }
     }
-    // What is wrong with images and with templates is told together, and nothing is written.
+    // Errors of images and of templates are reported together, and nothing is written.
     fs::remove_file(set.path("data/stacks/particles_000.mrcs")).unwrap();
     fs::remove_file(set.path("templates/templates_fourier_b.pt")).unwrap();
     let ran = run(&set, "likelihood data/particles.star -t templates -o out");
@@ -253,7 +253,8 @@ fn what_each_structure_takes_is_known_before_the_first_unit() {
         assert!(refused.stderr.contains(told), "{}", refused.stderr);
         assert!(!set.path("out").exists(), "a unit was made");
     }
-    // Where the templates alone would fit, it is known to the byte what they take: so much is enough, and less is not.
+    // If the templates alone would fit, the memory that they take is known to the byte: this much is enough, and less
+    // is not.
     let refused = allowed("38.4M").stderr;
     let needed = refused.split(" takes ").nth(1).unwrap().split(" MiB").next().unwrap().parse::<f64>().unwrap();
     let less = allowed(&format!("{}M", needed - 0.1));

@@ -1,4 +1,4 @@
-//! Promise: what the page about likelihoods says is what the tensors say, worked out anew.
+//! Promise: the numbers on the page about likelihoods are those of the tensors, computed independently.
 
 use std::fs;
 
@@ -7,7 +7,8 @@ use verglas_formats::pt::{PtFile, write_pt};
 use crate::data_set::DataSet;
 use crate::likelihood_data::{assert_made, compared, tensor};
 
-/// The page's table with this caption: heads, and each row's cells by their value where they have one, else by their text.
+/// The page's table with this caption: heads, and each row's cells by their value if they have one, otherwise by their
+/// text.
 fn page_table(page: &str, caption: &str) -> (Vec<String>, Vec<Vec<String>>) {
     let start = page.find(&format!("aria-label=\"{caption}\"")).unwrap_or_else(|| panic!("no {caption}"));
     let table = &page[start..];
@@ -133,7 +134,7 @@ fn numbers_of_the_page_are_those_of_the_tensors() {
         let variance = differences.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / (n - 1) as f64;
         let value = |head: &str| numbers(&table, head)[row];
         assert_eq!(value("place"), structure as f64);
-        assert_eq!(value("images that go best"), images.len() as f64);
+        assert_eq!(value("images it fits best"), images.len() as f64);
         assert!(close(value("share of all"), 100.0 * images.len() as f64 / n as f64));
         assert!(close(value("median correlation"), correlations[10]), "{correlations:?}");
         assert!(close(value("sum of differences"), mean * n as f64));
@@ -187,7 +188,7 @@ fn numbers_of_the_page_are_those_of_the_tensors() {
             let is_at_rim = results.displacement[results.best(image)][image].iter().any(|d| d.abs() == 4.0);
             assert_eq!(column(table, "at the rim")[row], if is_at_rim { "yes" } else { "no" });
             if place {
-                assert!(close(numbers(table, "for the leading one")[row], leads[image]));
+                assert!(close(numbers(table, "in favour of the leading one")[row], leads[image]));
             }
         }
     }
@@ -198,11 +199,14 @@ fn numbers_of_the_page_are_those_of_the_tensors() {
     views.sort_unstable();
     views.dedup();
     let n_views = PtFile::open(set.path("templates/templates_fourier_a.pt")).unwrap().tensor().n_rows() as usize;
-    assert!(page.contains(&format!("{} of {n_views} views were not found", n_views - views.len())));
+    assert!(page.contains(&format!("{} of {n_views} views do not occur", n_views - views.len())));
     let at_rim = (0..n).filter(|&i| results.displacement[results.best(i)][i].iter().any(|d| d.abs() == 4.0)).count();
     // 15 displacements, of which 3 lie within.
     assert!(
-        page.contains(&format!("{:.1} % of the best poses are at the rim, where 80.0 %", 100.0 * at_rim as f64 / 20.0))
+        page.contains(&format!(
+            "{:.1} % of the best poses are at the rim, as are 80.0 %",
+            100.0 * at_rim as f64 / 20.0
+        ))
     );
 
     // Elsewhere there is nothing to link to.
@@ -229,18 +233,18 @@ fn the_head_says_what_the_numbers_depend_on() {
 }
 
 #[test]
-fn a_folder_that_is_not_whole_is_told_of_as_far_as_it_goes() {
+fn a_folder_that_is_not_complete_is_reported_as_far_as_it_goes() {
     let set = compared();
     // Units go by structure, then stack: the first shard has the first structure.
     assert_made(&set, "out", "--shard 1/2");
     let page = report(&set, &[]);
     assert!(page.contains("<h1>Likelihoods of 20 images with a</h1>"));
     assert!(page.contains("this page compares 1 of 2 structures and 20 of 20 images"), "{page}");
-    assert!(page.contains("not whole: 3 of 6 units are there"));
+    assert!(page.contains("not complete: 3 of 6 units are there"));
     assert!(!page.contains("id=\"differences\"") && !page.contains("line of results.csv"));
     assert!(page.contains("id=\"directions\"") && page.contains("id=\"fit\""));
     let table = page_table(&page, "Numbers of each structure");
-    assert_eq!(column(&table, "images that go best"), ["20"]);
+    assert_eq!(column(&table, "images it fits best"), ["20"]);
 }
 
 #[test]
@@ -250,8 +254,8 @@ fn what_is_not_there_any_more_is_said() {
     fs::rename(set.path("templates"), set.path("gone")).unwrap();
     fs::remove_file(set.path("stacks/fft/particles_fourier_stack_000001.npz")).unwrap();
     let page = report(&set, &[]);
-    assert!(page.contains("The viewing directions are not known: "));
-    assert!(page.contains("where listed images come from is not known: "));
+    assert!(page.contains("The viewing directions are unknown: "));
+    assert!(page.contains("the origin of the listed images is unknown: "));
     // A file of the folder itself is no such thing.
     fs::remove_file(set.path("out/template1/cross_correlation/cross_correlation_stack_000002.pt")).unwrap();
     let ran = set.run(&["report", "out"]);
@@ -278,7 +282,7 @@ fn images_without_results_count_in_nothing() {
     assert!(page.contains("1 image has no results"), "{page}");
     assert!(page.contains("<h1>Likelihoods of 19 images with 2 structures</h1>"));
     let table = page_table(&page, "Numbers of each structure");
-    assert_eq!(numbers(&table, "images that go best").iter().sum::<f64>(), 19.0);
+    assert_eq!(numbers(&table, "images it fits best").iter().sum::<f64>(), 19.0);
     assert!(!numbers(&page_table(&page, "Images that fit worst"), "image").contains(&10.0));
     assert!(!page.contains("NaN"));
 }

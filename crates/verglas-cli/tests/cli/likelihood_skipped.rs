@@ -22,7 +22,7 @@ fn stacks(set: &DataSet, output: &str, more: &str) -> Ran {
     run(set, &format!("likelihood stacks -t templates -o {output} {HOW} {more}"))
 }
 
-/// Writes the images of an MRC file anew, changed.
+/// Rewrites the images of an MRC file, changed.
 fn change_images(path: &Path, change: impl Fn(usize, &mut [f32])) {
     let stack = MrcStack::open(path, &MrcOptions::default()).unwrap();
     let header = stack.header();
@@ -143,7 +143,7 @@ fn particles_that_cannot_be_read_are_left_out_and_the_rest_is_what_it_was() {
         "{}",
         ran.stderr
     );
-    // What there is to find is found beforehand, all of it.
+    // All errors are found beforehand.
     let check = run(&set, "likelihood data/particles.star --batch-size 8 -t templates --check");
     assert_eq!(check.code, 1);
     for part in ["all pixels have the same value", "row 5 of", "row 14 of", "NaN or infinite"] {
@@ -172,7 +172,7 @@ fn particles_that_cannot_be_read_are_left_out_and_the_rest_is_what_it_was() {
     let status = run(&set, "status out");
     assert!(status.stdout.starts_with("out: 6 of 6 units"), "{}", status.stdout);
 
-    // Shards and what goes on leave out the same, and the exit code still says so.
+    // Shards and resumed runs leave out the same, and the exit code still says so.
     for shard in ["1/2", "2/2"] {
         let ran = star(&set, "parts", &format!("--skip-unreadable --shard {shard}"));
         assert_eq!(ran.code, 3, "{}", ran.stderr);

@@ -57,7 +57,7 @@ impl Victim {
         n_converted.count()
     }
 
-    /// Converts the data set as it stands and checks how that ends: the images on disk, or `None` if it was refused.
+    /// Converts the data set as it is and checks how that ends: the images on disk, or `None` if it was refused.
     fn convert(&self, what: &str) -> Option<u64> {
         let out = self.set.path("out");
         let _ = fs::remove_dir_all(&out);
@@ -95,7 +95,7 @@ impl Victim {
 fn run(dir: &Path, metadata: &str, options: &[&str], what: &str) -> (Option<i32>, String, String) {
     // To files, as nobody empties a pipe while the command is waited for.
     let [stdout, stderr] = ["stdout", "stderr"].map(|name| dir.join(name));
-    // Not every system can limit the address space; the rest of the test stands without.
+    // Not every system can limit the address space; the rest of the test is valid without.
     let script = format!("ulimit -v {MEMORY_LIMIT_KIB} 2>/dev/null; exec \"$0\" \"$@\"");
     let mut command = Command::new("sh")
         .args(["-c", &script, env!("CARGO_BIN_EXE_verglas"), "convert", metadata, "-o", "out"])
@@ -132,7 +132,7 @@ fn n_images(folder: &Path, ending: &str) -> u64 {
     paths.filter(|path| path.extension().is_some_and(|found| found == ending)).map(of_file).sum()
 }
 
-/// Rows of the list of images left out; none where there is no list.
+/// Rows of the list of images left out; none if there is no list.
 fn n_listed(list: &Path) -> u64 {
     if !list.exists() {
         return 0;

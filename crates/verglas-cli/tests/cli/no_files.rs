@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::data_set::{DataSet, Ran, USUAL_NAMES, star};
 
-/// What is not read, and how it is called.
+/// What is not a file, and its name in messages.
 const KINDS: [(&str, &str); 4] = [
     ("pipe", "a pipe, expected a file"),
     ("folder", "a folder, expected a file"),
@@ -148,7 +148,7 @@ fn lists_of_rows_and_columns_to_export() {
     }
 }
 
-/// What leads somewhere is read, be it through links.
+/// Paths that lead somewhere are read, even through links.
 #[test]
 fn links_to_files_are_followed() {
     let set = DataSet::usual();

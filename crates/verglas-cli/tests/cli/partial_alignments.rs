@@ -1,4 +1,4 @@
-//! Angles and origins of which only some are there: each column is kept by itself.
+//! Angles and origins of which only some are there: each column is kept independently.
 
 use crate::conversion::{assert_converted, metadata};
 use crate::data_set::{DataSet, Ran, USUAL_NAMES, optics};
@@ -25,7 +25,7 @@ fn star(columns: &[&str], names: &[&str]) -> String {
     text
 }
 
-/// What the first, second, … column of [`data_set`] holds, in another unit.
+/// The contents of the first, second, … column of [`data_set`], in another unit.
 fn column(number: usize, unit: impl Fn(f64) -> f64) -> Vec<f64> {
     (0..6).map(|row| unit((10 * row + number) as f64)).collect()
 }
@@ -41,7 +41,7 @@ fn assert_kept(set: &DataSet, kept: &[(&str, Vec<f64>)]) {
     }
 }
 
-/// Converts, and asserts that nothing is said to be lost.
+/// Converts, and asserts that no loss is reported.
 #[track_caller]
 fn convert_without_loss(set: &DataSet, arguments: &[&str]) -> Ran {
     let ran = set.convert(arguments);
@@ -138,7 +138,7 @@ fn stacks_with_some_angles_only_are_read_back() {
 }
 
 #[test]
-fn origins_that_only_some_of_the_files_in_sequence_have_are_told() {
+fn origins_that_only_some_of_the_files_in_sequence_have_are_reported() {
     let set = DataSet::usual();
     set.write_star("a.star", &star(&["rlnOriginXAngst", "rlnOriginYAngst"], &USUAL_NAMES[..3]));
     set.write_star("b.star", &star(&["rlnOriginXAngst"], &USUAL_NAMES[..3]));
@@ -146,5 +146,5 @@ fn origins_that_only_some_of_the_files_in_sequence_have_are_told() {
     let ran = set.run(&[&["convert", "-o", "out"], &files[..]].concat());
     assert_converted(&ran);
     assert_kept(&set, &[("originX", vec![1.0, 11.0, 21.0])]);
-    assert_eq!(ran.stderr.matches("not all STAR files have the same columns of origins").count(), 1, "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("the STAR files have different columns of origins").count(), 1, "{}", ran.stderr);
 }

@@ -1,4 +1,4 @@
-//! Pixel sizes that several sources state: whichever of the files and rows differs, it is told.
+//! Pixel sizes that several sources state: a difference in any file or row is reported.
 
 use std::fs;
 
@@ -32,7 +32,7 @@ fn without_metadata(sizes: &[f32]) -> DataSet {
 }
 
 #[test]
-fn any_header_that_differs_is_told() {
+fn any_header_that_differs_is_reported() {
     for (sizes, told) in [
         (&[2.0, 1.5][..], "warning: the MRC header of `0.mrcs` says 2 Å per pixel; 1.5 Å from the metadata is used"),
         (&[1.5, 1.6], "warning: the MRC header of `1.mrcs` says 1.6 Å per pixel; 1.5 Å from the metadata is used"),
@@ -44,23 +44,23 @@ fn any_header_that_differs_is_told() {
         assert_eq!(ran.stderr.matches("MRC header").count(), 1, "{}", ran.stderr);
         assert!(ran.stderr.contains(told), "{}", ran.stderr);
     }
-    // Zero and one are what programs write that know none.
+    // Zero and one are written by programs that don't know the pixel size.
     let ran = with_headers(&[0.0, 1.0, 1.5]).convert(&[]);
     assert!(ran.code == 0 && !ran.stderr.contains("MRC header"), "{}", ran.stderr);
 }
 
 #[test]
-fn headers_that_are_all_there_is_must_agree_and_those_that_state_none_are_told() {
+fn headers_that_are_all_there_is_must_agree_and_those_that_state_none_are_reported() {
     without_metadata(&[1.5, 2.0]).assert_refused(
         &[],
-        &["the MRC headers are all that states a pixel size, and they differ: 1.5 Å in `0.mrcs`, 2 Å in `1.mrcs`"],
+        &["the MRC headers are the only source of a pixel size, and they differ: 1.5 Å in `0.mrcs`, 2 Å in `1.mrcs`"],
     );
     let ran = without_metadata(&[0.0, 1.6, 1.0]).convert(&[]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let told = "warning: the MRC headers of 2 image files state no pixel size (first: `0.mrcs`); 1.6 Å, that of the others, \
         is used";
     assert!(ran.stderr.contains(told), "{}", ran.stderr);
-    without_metadata(&[0.0, 1.0]).assert_refused(&[], &["the pixel size is not known"]);
+    without_metadata(&[0.0, 1.0]).assert_refused(&[], &["the pixel size is unknown"]);
 }
 
 #[test]
@@ -71,6 +71,6 @@ fn a_fourier_crop_multiplies_before_it_divides() {
     let ran = set.convert(&["--downsample", "3", "--downsample-method", "fourier"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let descriptor = verglas::descriptor::ImageDescriptor::load(&set.path("out/parameters.npz")).unwrap();
-    // As whoever computes p·N/n from left to right.
+    // As in computing p·N/n from left to right.
     assert_eq!(descriptor.cartesian_grid.pixel_size_angstrom(), [1.5 * 16.0 / 5.0; 2]);
 }

@@ -1,4 +1,5 @@
-//! Interrupted runs go on, and end with the bytes of an undisturbed one; what does not belong together is refused.
+//! Interrupted runs are resumed, and end with the bytes of an undisturbed one; what does not belong together is
+//! refused.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +32,7 @@ fn assert_resumed(set: &DataSet, n_kept: usize) {
     assert_same(set);
 }
 
-/// `out` holds what `plain` holds, and nothing besides.
+/// `out` holds what `plain` holds, and nothing else.
 #[track_caller]
 fn assert_same(set: &DataSet) {
     assert!(all_files(&set.path("plain")) == all_files(&set.path("out")), "the bytes differ from a plain run's");
@@ -128,7 +129,7 @@ fn other_settings_are_refused_and_named() {
         &set,
         &["--batch-size", "3", "--no-physical", "--contrast", "invert"],
         &[
-            "cannot go on in `out`",
+            "cannot resume in `out`",
             "batch_size: 2 before, 3 now",
             "physical: true before, false now",
             "contrast: \"as-stored\" before, \"invert\" now",
@@ -139,7 +140,7 @@ fn other_settings_are_refused_and_named() {
     let ran = set.run(&["convert", "other.star", "-o", "out", "--batch-size", "2", "--resume"]);
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("input: `") && ran.stderr.contains("other.star` now"), "{}", ran.stderr);
-    // What does not change a byte may differ, and so may the words for the same file.
+    // What does not change a byte may differ, and so may the way of writing a file's name.
     let star = set.path("particles.star");
     let star = star.to_str().unwrap();
     let ran = set.run(&["convert", star, "-o", "out", "--batch-size", "2", "--resume", "-j", "3", "--memory", "64M"]);
@@ -174,7 +175,7 @@ fn changed_inputs_are_refused_and_named() {
 fn stacks_without_a_manifest_or_with_a_damaged_one_are_not_touched() {
     let set = converted();
     fs::write(set.path("out/manifest.json"), "{\"stacks\": 7}").unwrap();
-    assert_not_resumed(&set, &["--batch-size", "2"], &["`out/manifest.json` is no manifest of verglas", "--overwrite"]);
+    assert_not_resumed(&set, &["--batch-size", "2"], &["`out/manifest.json` is not a verglas manifest", "--overwrite"]);
     fs::remove_file(set.path("out/manifest.json")).unwrap();
     assert_not_resumed(&set, &["--batch-size", "2"], &["holds stacks, and no manifest.json"]);
     assert_eq!(set.convert(&["--batch-size", "2", "--overwrite"]).code, 0);
@@ -189,7 +190,7 @@ fn a_descriptor_of_someone_elses_is_never_replaced() {
     for arguments in [&[][..], &["--overwrite"], &["--resume"]] {
         let ran = set.convert(arguments);
         assert_eq!(ran.code, 1, "{arguments:?}");
-        assert!(ran.stderr.contains("`out/parameters.npz` is there already"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("`out/parameters.npz` already exists"), "{}", ran.stderr);
         assert_eq!(fs::read(set.path("out/parameters.npz")).unwrap(), b"mine");
     }
     fs::remove_dir_all(set.path("out")).unwrap();

@@ -103,7 +103,7 @@ fn shards_of_other_plans_are_refused() {
     refused(&["--batch-size", "2", "--shard", "2/4"], "holds a run in 3 shards, this one is in 4 shards");
     refused(&["--batch-size", "2", "--resume"], "holds a run in 3 shards, this one is without shards");
     refused(&["--batch-size", "2"], "is not empty");
-    // The same shard again keeps what it made, with and without being told to.
+    // The same shard again keeps what it made, with and without `--resume`.
     for arguments in [&["--shard", "1/3"][..], &["--shard", "1/3", "--resume"]] {
         let ran = set.convert(&[&["--batch-size", "2"], arguments].concat());
         assert_eq!(ran.code, 0, "{}", ran.stderr);

@@ -1,4 +1,4 @@
-//! Real files and CryoLike's own output, where the folder with them is there: `VERGLAS_SHARED`, or `../shared` beside
+//! Real files and CryoLike's own output, if available: in `VERGLAS_SHARED`, or in `../shared` next to
 //! the project.
 
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ fn convert(shared: &Path, star: &str, arguments: &[&str]) -> (tempfile::TempDir,
 }
 
 /// Compares images of stack 0, which come from `sections`, with the direct sum of the raw pixels, within the contract's
-/// bound; only those at `compared`, for the sum is slow.
+/// bound; only those at `compared`, because the sum is slow.
 fn assert_exact(dir: &Path, stack_file: &Path, sections: &[u64], compared: &[usize]) {
     let descriptor = ImageDescriptor::load(&dir.join("out/fft/particles_fourier_stack_000000.npz")).unwrap();
     let bound = match descriptor.precision {

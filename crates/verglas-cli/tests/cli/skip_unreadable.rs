@@ -119,7 +119,7 @@ fn threads_shards_and_interruptions_leave_the_same_out() {
     let plain = all_files(&set.path("out"));
     assert_eq!(set.convert(&[&arguments[..], &["-j", "5", "--overwrite"]].concat()).code, 3);
     assert!(all_files(&set.path("out")) == plain);
-    // What the kept stacks lack stays in the list.
+    // Images missing from the kept stacks stay in the list.
     fs::remove_file(set.path("out/fft/particles_fourier_stack_000001.npz")).unwrap();
     assert_eq!(set.convert(&[&arguments[..], &["--resume"]].concat()).code, 3);
     assert!(all_files(&set.path("out")) == plain);
@@ -208,7 +208,7 @@ fn shards_that_end_at_once_and_start_again_keep_one_list_of_all() {
     // Somebody else's file is not replaced.
     fs::write(set.path("sh/skipped.star"), "mine").unwrap();
     let refused = convert_shard(&set, "1/3");
-    assert!(refused.code == 1 && refused.stderr.contains("skipped.star` is there already"), "{}", refused.stderr);
+    assert!(refused.code == 1 && refused.stderr.contains("skipped.star` already exists"), "{}", refused.stderr);
     assert_eq!(fs::read(set.path("sh/skipped.star")).unwrap(), b"mine");
 }
 

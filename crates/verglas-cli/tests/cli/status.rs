@@ -33,7 +33,7 @@ fn shards_are_summed_and_those_missing_are_named() {
 }
 
 #[test]
-fn a_shard_that_failed_is_told_and_has_to_be_run_again() {
+fn a_shard_that_failed_is_reported_and_has_to_be_run_again() {
     let set = two_of_four_shards();
     let path = set.path("out/manifest-3-of-4.json");
     let mut part: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();

@@ -1,5 +1,5 @@
-//! Promise: the bytes of templates depend on what was asked and read alone, a folder is never half of one run and half of
-//! another, and what was interrupted goes on.
+//! Promise: the bytes of templates depend only on settings and input, a folder is never half of one run and half of
+//! another, and interrupted jobs can be resumed.
 
 use std::fs;
 use std::path::Path;
@@ -134,7 +134,7 @@ fn a_folder_that_is_not_empty_is_refused_or_made_anew_or_finished() {
     assert_made(&set, "out", &["--no-plots", "--resume"]);
     assert!(all_but_manifests(&set.path("out")) == before, "resumed, and not the same");
 
-    // Other structures: what is there of the earlier ones goes, what is not ours stays.
+    // Other structures: the earlier ones' files are removed, other people's stay.
     write_protein(&set, "c.pdb", 5, 3);
     let ran = set.run(&["templates", "c.pdb", "-d", "d.npz", "-o", "out", "--no-plots", "--overwrite"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -151,13 +151,13 @@ fn inputs_that_changed_are_no_inputs_to_go_on_with() {
     let set = structures();
     assert_made(&set, "out", &["--no-plots"]);
     let time = fs::metadata(set.path("a.pdb")).unwrap().modified().unwrap();
-    // The same size, and the same time: only what is in it tells.
+    // The same size, and the same time: only the contents differ.
     let text = fs::read_to_string(set.path("a.pdb")).unwrap();
     fs::write(set.path("a.pdb"), text.replacen("GLY", "ALA", 3)).unwrap();
     fs::File::options().write(true).open(set.path("a.pdb")).unwrap().set_modified(time).unwrap();
     let ran = templates(&set, "out", &["--no-plots", "--resume"]);
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains("a.pdb` was changed: it has another checksum"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("a.pdb` was changed: its checksum differs"), "{}", ran.stderr);
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn cryolikes_folders_can_be_replaced_and_are_not_taken_for_ours() {
     let refused = templates(&set, "theirs", &["--no-plots"]);
     assert!(refused.code == 1 && refused.stderr.contains("is not empty"), "{}", refused.stderr);
     let resumed = templates(&set, "theirs", &["--no-plots", "--resume"]);
-    assert!(resumed.code == 1 && resumed.stderr.contains("cannot go on in `theirs`"), "{}", resumed.stderr);
+    assert!(resumed.code == 1 && resumed.stderr.contains("cannot resume in `theirs`"), "{}", resumed.stderr);
     assert_made(&set, "theirs", &["--no-plots", "--overwrite"]);
     assert!(!set.path("theirs/templates_fourier_x.pt").exists());
     assert_eq!(run_in(set.dir.path(), &["verify", "theirs"]).code, 0);
@@ -334,7 +334,7 @@ fn a_report_shows_each_structure_and_the_views() {
     assert_eq!(fewer.code, 0, "{}", fewer.stderr);
     assert_eq!(fs::read_to_string(set.path("out/report.html")).unwrap().matches("data:image/png;base64,").count(), 25);
 
-    // What can't be read is named.
+    // Files that can't be read are named.
     fs::write(set.path("out/templates_fourier_b.pt"), b"damaged").unwrap();
     let ran = set.run(&["report", "out"]);
     assert_eq!(ran.code, 1);

@@ -1,5 +1,5 @@
 //! Promise: each thing that is wrong with structures, maps and settings gets an error that says where, what was expected
-//! and what was found; all are told together, and nothing is written.
+//! and what was found; all are reported together, and nothing is written.
 
 use std::fs;
 
@@ -22,7 +22,7 @@ fn assert_refused(set: &DataSet, arguments: &[&str], parts: &[&str]) {
 }
 
 #[test]
-fn all_that_is_wrong_is_told_together() {
+fn all_that_is_wrong_is_reported_together() {
     let set = structures();
     fs::write(set.path("empty.pdb"), "REMARK nothing\nEND\n").unwrap();
     fs::write(set.path("flat.npy"), npy(&[2, 2, 2], &[1.0; 8])).unwrap();
@@ -32,7 +32,7 @@ fn all_that_is_wrong_is_told_together() {
         &set,
         &inputs,
         &[
-            "2 of 6 files are not there\n  gone.pdb\n  away.mrc",
+            "2 of 6 files do not exist\n  gone.pdb\n  away.mrc",
             "`notes.txt`: its ending is none of .pdb .ent .cif",
             "empty.pdb",
             "`flat.npy`: all voxels are 1",
@@ -99,7 +99,7 @@ fn maps_that_are_none() {
     fs::remove_dir_all(set.path("out")).unwrap();
     set.write_images("image.mrc", 4, 4, &images[..1]);
     assert_refused(&set, &["image.mrc"], &["expected a map in three dimensions, found one image of 4 × 4 pixels"]);
-    // Axes, angles and cell stand in the header.
+    // Axes, angles and cell are in the header.
     let mut bytes = fs::read(set.path("no_voxel.mrc")).unwrap();
     bytes[64..76].copy_from_slice(&[1, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0]);
     fs::write(set.path("axes.mrc"), &bytes).unwrap();
@@ -136,7 +136,7 @@ fn wrong_words_are_wrong_usage() {
 }
 
 #[test]
-fn what_must_be_told_is_told() {
+fn warnings_are_reported() {
     let set = structures();
     write_map(&set, "coarse.npy", [4, 4, 4]);
     let ran = make(&set, &["coarse.npy", "--voxel-size", "5", "--no-plots"]);
@@ -157,15 +157,15 @@ fn what_must_be_told_is_told() {
     assert!(far.code == 0 && far.stderr.contains("2 beads are further than half a box (24.0 Å)"), "{}", far.stderr);
     // A descriptor without what only templates need.
     let ran = set.run(&["templates", "a.pdb", "-d", "a.pdb", "-o", "d"]);
-    assert!(ran.code == 1 && ran.stderr.contains("`a.pdb` is no image descriptor"), "{}", ran.stderr);
+    assert!(ran.code == 1 && ran.stderr.contains("`a.pdb` is not an image descriptor"), "{}", ran.stderr);
 }
 
 #[test]
-fn too_little_memory_is_told_with_how_much_it_takes() {
+fn too_little_memory_is_reported_with_how_much_it_takes() {
     let set = structures();
     assert_refused(
         &set,
         &["map.npy", "--memory", "1K"],
-        &["`map.npy`: templates of it take", "MiB of memory, 0.0 MiB are allowed"],
+        &["`map.npy`: its templates take", "MiB of memory, but only 0.0 MiB is allowed"],
     );
 }

@@ -74,11 +74,11 @@ fn a_stack_of_another_run_and_one_too_many() {
     let ran = set.run(&["convert", "particles.star", "-o", "other", "--batch-size", "2", "--contrast", "invert"]);
     assert_eq!(ran.code, 0);
     fs::copy(set.path("other/fft/particles_fourier_stack_000001.pt"), set.path(FOURIER)).unwrap();
-    assert_wrong(&set, &[&format!("`{FOURIER}` was altered, or is of another run")]);
+    assert_wrong(&set, &[&format!("`{FOURIER}` was altered, or comes from another run")]);
 
     let set = converted();
     fs::copy(set.path(FOURIER), set.path("out/fft/particles_fourier_stack_000003.pt")).unwrap();
-    assert_wrong(&set, &["1 stack file that no manifest knows: `fft/particles_fourier_stack_000003.pt`"]);
+    assert_wrong(&set, &["1 stack file that no manifest records: `fft/particles_fourier_stack_000003.pt`"]);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn an_unfinished_folder_says_how_to_go_on() {
     fs::write(set.path("out/fft/.particles_fourier_stack_000002.pt.partial"), "half").unwrap();
     assert_wrong(
         &set,
-        &["unfinished: 1 stack recorded of 3; it was killed, or is still going on", "--resume", "000002.pt.partial`"],
+        &["unfinished: 1 stack recorded of 3; it was killed, or is still running", "--resume", "000002.pt.partial`"],
     );
 }
 
@@ -106,7 +106,7 @@ fn changed_inputs_are_a_warning() {
     let ran = verify(&set);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stderr.contains("2 input files changed since the conversion"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("a.mrcs` had 1792 bytes, and has 2048"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("a.mrcs` had 1792 bytes and now has 2048"), "{}", ran.stderr);
     assert!(ran.stderr.contains("b.mrcs` is gone"), "{}", ran.stderr);
 }
 
@@ -221,11 +221,11 @@ fn an_altered_stack_is_made_anew_when_asked() {
     let mut bad = good.clone();
     bad[good.len() / 2] ^= 4;
     fs::write(&path, bad).unwrap();
-    assert_wrong(&set, &["000001.pt` was altered", "--resume and --verify makes this stack anew"]);
+    assert_wrong(&set, &["000001.pt` was altered", "--resume and --verify remakes this stack"]);
     let resumed = set.convert(&["--batch-size", "2", "--resume", "--verify"]);
     assert_eq!(resumed.code, 0, "{}", resumed.stderr);
     assert!(
-        resumed.stderr.contains("1 stack was altered since the run that made them, and made anew: 1"),
+        resumed.stderr.contains("1 stack was altered since the run that made them, and made again: 1"),
         "{}",
         resumed.stderr
     );

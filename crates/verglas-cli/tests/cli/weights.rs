@@ -50,7 +50,7 @@ fn assert_code(ran: &Ran, code: i32, parts: &[&str]) {
     }
 }
 
-/// f and g, summed as they stand.
+/// f and g, summed directly.
 fn slope(values: &[f64], weights: &[f64]) -> (f64, Vec<f64>) {
     let n = values.len() / weights.len();
     let (mut f, mut g) = (0.0, vec![0.0; weights.len()]);
@@ -146,7 +146,7 @@ fn either_way_round_and_either_kind_of_file() {
     of("weights a/log_likelihood.npy -o c --bootstrap 0", 0, &[]);
     let file = |folder: &str| fs::read(set.path(&format!("{folder}/weights.pt"))).unwrap();
     assert!(file("a") == file("b") && file("a") == file("c"));
-    // Where both could be, it must be told.
+    // If both are possible, it must be stated.
     write_tensor(&set, "square.pt", [20, 15], &values[..300]);
     let square = run(&set, "weights square.pt -o d");
     assert_code(&square, 1, &["shape [20, 15]: which axis is of images", "hint: `--matrix-axes images-structures`"]);
@@ -230,7 +230,7 @@ fn what_is_no_number_is_named_with_its_place() {
 }
 
 #[test]
-fn a_temperature_flattens_and_is_told() {
+fn a_temperature_flattens_and_is_reported() {
     let (set, values) = with_matrix();
     let ran = run(&set, "weights matrix.pt -o out --matrix-axes images-structures --temperature 3 --bootstrap 0");
     assert_code(&ran, 0, &["log-likelihoods are divided by 3"]);
@@ -242,7 +242,7 @@ fn a_temperature_flattens_and_is_told() {
 }
 
 #[test]
-fn images_that_belong_to_one_structure_each_are_counted_and_told_of() {
+fn images_that_belong_to_one_structure_each_are_counted_and_reported() {
     let set = DataSet::empty();
     let values: Vec<f64> = (0..120).map(|at| if (at / 3) % 4 % 3 == at % 3 { 0.0 } else { -40.0 }).collect();
     write_tensor(&set, "sharp.pt", [40, 3], &values);
@@ -289,7 +289,7 @@ fn nothing_of_others_is_replaced() {
     assert_code(&run(&set, &format!("{weigh} --overwrite --exclude 0")), 0, &[]);
     assert_eq!(tensor(&set.path("out/weights.pt")).0, [2]);
     assert_eq!(fs::read_to_string(set.path("out/mine.txt")).unwrap(), "mine");
-    // What is read is not replaced either.
+    // The input is not replaced either.
     let own = run(&set, "weights out/log_likelihood.npy -o out --overwrite --bootstrap 0");
     assert_code(&own, 1, &["`out/log_likelihood.npy` is read by this run, and would be replaced"]);
     assert_eq!(array(&set.path("out/log_likelihood.npy")).0, [400, 2]);
@@ -304,7 +304,7 @@ fn a_folder_of_likelihoods_is_weighed_with_its_names() {
     let set = compared();
     assert_made(&set, "likelihood", "");
     let ran = run(&set, "weights likelihood -o weights --bootstrap 30");
-    assert_code(&ran, 0, &["noise to be white", "intervals of 30 resamples are rough"]);
+    assert_code(&ran, 0, &["assume white noise", "intervals of 30 resamples are rough"]);
     let table = Csv::read(&set.path("weights/weights.csv"));
     assert_eq!(table.texts("name"), ["a", "b"]);
     // Each image shows much of one of two proteins: weights are near to counts.
@@ -368,7 +368,7 @@ fn a_folder_of_likelihoods_is_weighed_with_its_names() {
     let mut bytes = fs::read(&matrix).unwrap();
     bytes[1030] ^= 1;
     fs::write(&matrix, bytes).unwrap();
-    assert_code(&run(&set, "weights likelihood -o w"), 1, &["was altered, or is of another run"]);
+    assert_code(&run(&set, "weights likelihood -o w"), 1, &["was altered, or comes from another run"]);
     assert_made(&set, "part", "--shard 1/3");
     assert_code(&run(&set, "weights part -o w"), 1, &["are not complete: 2 of 6 units are there", "--resume"]);
     assert_made(&set, "best", "--no-integrated");

@@ -1,4 +1,4 @@
-//! Rows as they stand in the file.
+//! Rows as stored in the file.
 
 use super::column::CsTextBuilder;
 use crate::error::{FormatError, Place, Result};
@@ -92,7 +92,7 @@ impl<'a> CsBlock<'a> {
     /// Appends a field's texts.
     ///
     /// # Errors
-    /// As [`CsBlock::push_f64`]; code points that are no characters, by row.
+    /// As [`CsBlock::push_f64`]; code points that are not characters, by row.
     pub fn push_text(&self, field: &Field, texts: &mut CsTextBuilder) -> Result<()> {
         let (scalar, items) = self.items(field)?;
         let per_row = field.n_values().max(1);

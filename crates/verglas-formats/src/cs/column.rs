@@ -149,7 +149,7 @@ pub struct CsTextBuilder {
     by_hash: HashMap<u64, u32, BuildHasherDefault<HashItself>>,
     /// Keyed by chance, so that no file can make all its texts collide.
     hasher: RandomState,
-    /// The item that came last, as it stood in the file: rows of one micrograph mostly follow each other.
+    /// The last item, as stored in the file: rows of one micrograph are mostly consecutive.
     last: Option<(Vec<u8>, u32)>,
 }
 

@@ -1,4 +1,4 @@
-//! Tells what a file is that is no NumPy array, so that it can be refused by name.
+//! Recognises files that are not NumPy arrays, so that they can be refused by name.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -13,7 +13,7 @@ const CSDAT_MAGICS: [&[u8]; 2] = [b"\x95CSDAT", b"\x94CSDAT"];
 /// The longest `.csg` that is read; real ones take some kilobytes.
 pub(super) const MAX_CSG_BYTES: u64 = 1 << 20;
 
-/// Reads the names of the `.cs` files that a `.csg` (a CryoSPARC result group, in YAML) is made of, each once, in its
+/// Reads the names of the `.cs` files that a `.csg` (a CryoSPARC result group, in YAML) refers to, each once, in its
 /// order, without CryoSPARC's leading `>`.
 ///
 /// # Errors

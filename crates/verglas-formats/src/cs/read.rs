@@ -136,7 +136,7 @@ impl<R: Read + Seek> CsReader<R> {
     /// Gives all rows to `visit`, in blocks, in the order of the file.
     ///
     /// # Errors
-    /// What the reader and `visit` report.
+    /// The errors of the reader and of `visit`.
     pub fn for_each_block(&mut self, mut visit: impl FnMut(&CsBlock) -> Result<()>) -> Result<()> {
         let mut buffer = Vec::new();
         let mut first_row = 0;

@@ -30,7 +30,7 @@ impl<W: Write> CsWriter<W> {
     /// Writes the bytes of one row.
     ///
     /// # Errors
-    /// Bytes of another number than a row has; more rows than were announced; what the writer reports.
+    /// A number of bytes other than a row's; more rows than were announced; the writer's errors.
     pub fn write_row(&mut self, row: &[u8]) -> Result<()> {
         if row.len() != self.row_bytes {
             let message = format!("a row takes {} bytes, {} are given", self.row_bytes, row.len());

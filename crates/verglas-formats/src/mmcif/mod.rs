@@ -12,7 +12,7 @@
 //! | `auth_asym_id`, `auth_seq_id` | chain and residue number | `label_…`; without a number `None`, counted |
 //! | `pdbx_PDB_ins_code`, `label_alt_id` | insertion code, alternate | none |
 //! | `occupancy` | | 1 |
-//! | `type_symbol` | element | told by the names: an atom named as its residue is an ion |
+//! | `type_symbol` | element | from the names: an atom with the name of its residue is an ion |
 //! | `group_PDB` | `HETATM` or `ATOM` | `ATOM` |
 //! | `pdbx_PDB_model_num` | model | 1 |
 //!

@@ -27,7 +27,7 @@ pub fn read_mmcif(path: impl AsRef<Path>) -> Result<AtomFile> {
 ///
 /// # Errors
 /// [`FormatError::Malformed`], with the line: what breaks the syntax up to the end of the block with the atoms; an atom
-/// without a name, or with a coordinate that is no number; no `_atom_site` in any block.
+/// without a name, or with a coordinate that is not a number; no `_atom_site` in any block.
 pub fn read_mmcif_from<R: BufRead>(reader: R) -> Result<AtomFile> {
     let mut tokens = Tokens::new(reader);
     let mut block = Block::default();
@@ -67,7 +67,7 @@ pub fn read_mmcif_from<R: BufRead>(reader: R) -> Result<AtomFile> {
     block.finish()
 }
 
-/// What a column or pair is about.
+/// The subject of a column or pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
     Skipped,
@@ -143,14 +143,14 @@ fn read_loop<R: BufRead>(tokens: &mut Tokens<R>, block: &mut Block, is_skipped: 
     Ok(ahead)
 }
 
-/// What a block has of what is read here.
+/// The items of a block that are read here.
 #[derive(Default)]
 struct Block {
     file: AtomFile,
     /// The models' places by their numbers.
     places: HashMap<i64, usize>,
     row: Row,
-    /// Where the first pair of `_atom_site` stands, if pairs there are.
+    /// The position of the first pair of `_atom_site`, if there are pairs.
     first_pair: Option<Place>,
     /// The assembly that is listed first.
     assembly: Option<Vec<u8>>,
@@ -203,7 +203,7 @@ impl Block {
         Ok(())
     }
 
-    /// Counts the copies that the assembly listed first is made of; its rows are of different chains.
+    /// Counts the copies in the assembly listed first; its rows are for different chains.
     fn end_assembly(&mut self) {
         let this = &self.this_assembly;
         if self.assembly.get_or_insert_with(|| this.clone()) == this {
@@ -227,7 +227,7 @@ impl Block {
     }
 }
 
-/// How many operators an expression such as `1`, `1,2,5-9` or `(1-60)(61,62)` stands for: of parentheses the product.
+/// The number of operators in an expression such as `1`, `1,2,5-9` or `(1-60)(61,62)`: for parentheses, the product.
 fn n_operators(expression: &[u8]) -> u64 {
     let text = String::from_utf8_lossy(expression);
     let in_list = |list: &str| {

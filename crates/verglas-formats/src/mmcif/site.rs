@@ -139,7 +139,7 @@ fn parse_with_uncertainty(text: &[u8]) -> Option<f64> {
     parse_finite(number)
 }
 
-/// The element: the file's, else the one that an ion is named after, else that of the name's first letter.
+/// The element: the file's; otherwise the one that an ion is named after; otherwise that of the name's first letter.
 fn element_of(own: Option<&[u8]>, name: &[u8], residue_name: &[u8]) -> &'static str {
     let text = |bytes| std::str::from_utf8(bytes).unwrap_or("");
     let from_ion = || if name == residue_name { element(text(name)) } else { None };

@@ -8,7 +8,7 @@ use crate::lines::{Lines, shown};
 /// The longest text field that is kept: none of what is read here is longer. Longer ones are skipped over.
 const MAX_KEPT_TEXT_BYTES: usize = 4096;
 
-/// What a word is.
+/// The kind of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// `data_…`: a block starts.
@@ -19,9 +19,9 @@ pub(super) enum Kind {
     Save,
     /// `_name`.
     Name,
-    /// A value. `.` and `?` without quotes stand for none.
+    /// A value. `.` and `?` without quotes mean that there is none.
     Value {
-        /// Whether it stood in quotes or was a text field.
+        /// Whether it was in quotes or a text field.
         is_quoted: bool,
     },
 }
@@ -101,7 +101,7 @@ impl<R: BufRead> Tokens<R> {
         self.text.extend_from_slice(&self.line[1..self.line.len().min(MAX_KEPT_TEXT_BYTES)]);
         loop {
             if !self.next_line()? {
-                let message = "the text field that starts here has no end: a line that starts with `;`";
+                let message = "the text field that starts here does not end: a line that starts with `;` is missing";
                 return Err(FormatError::malformed(self.place(), message));
             }
             if self.line.first() == Some(&b';') {
@@ -123,7 +123,7 @@ impl<R: BufRead> Tokens<R> {
         let end = (0..rest.len())
             .find(|&n| rest[n] == quote && rest.get(n + 1).is_none_or(u8::is_ascii_whitespace))
             .ok_or_else(|| {
-                let message = format!("the quotation {} has no end on its line", shown(&self.line[self.at..]));
+                let message = format!("the quoted text {} does not end on its line", shown(&self.line[self.at..]));
                 FormatError::malformed(self.place(), message)
             })?;
         self.text.clear();
@@ -199,7 +199,7 @@ mod tests {
                 }
             }
         };
-        assert_eq!(error("a\n 'b c\nd'"), "line 2: the quotation `'b c` has no end on its line");
+        assert_eq!(error("a\n 'b c\nd'"), "line 2: the quoted text `'b c` does not end on its line");
         assert!(error("a\n;b\nc\n").starts_with("line 2: the text field that starts here has no end"));
     }
 }

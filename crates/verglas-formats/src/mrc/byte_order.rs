@@ -3,7 +3,7 @@
 use super::mode::{ByteOrder, MODE_OFFSET, Mode};
 use super::warning::MrcWarning;
 
-/// Where the machine stamp stands, in bytes.
+/// The position of the machine stamp, in bytes.
 pub(super) const MACHINE_STAMP_OFFSET: usize = 212;
 /// More pixels than this along a row or column are taken as a sign that the bytes are in the other order.
 const PLAUSIBLE_SIDE: i32 = 1 << 20;
@@ -59,7 +59,7 @@ fn judge(words: Words<'_>) -> Sense {
     }
 }
 
-/// The order that a machine stamp stands for: `44 44` (MRC2014) and `44 41` (CCP4) little, `11 11` big.
+/// The order that a machine stamp means: `44 44` (MRC2014) and `44 41` (CCP4) little, `11 11` big.
 fn order_of_stamp(stamp: [u8; 4]) -> Option<ByteOrder> {
     match stamp {
         [0x44, 0x44 | 0x41, ..] => Some(ByteOrder::Little),
@@ -70,8 +70,8 @@ fn order_of_stamp(stamp: [u8; 4]) -> Option<ByteOrder> {
 
 /// Decides in which byte order a header is meant.
 ///
-/// The machine stamp counts unless mode and dimensions make more sense in the other order. Without a stamp that means
-/// something, the order counts in which they make more sense; then the one with fewer pixels; then little-endian. A
+/// The machine stamp is followed unless mode and dimensions make more sense in the other order. Without a meaningful
+/// stamp, the order in which they make more sense is used; then the one with fewer pixels; then little-endian. A
 /// mode other than 0 has a known number in one order only, so all but 8-bit files are decided by the mode.
 pub(super) fn decide(bytes: &[u8; 1024], has_map_stamp: bool) -> (ByteOrder, Vec<MrcWarning>) {
     let little = Words { bytes, order: ByteOrder::Little };

@@ -10,14 +10,14 @@ use super::pixel_type::PixelType;
 use super::warning::MrcWarning;
 use crate::error::{FormatError, Place, Result};
 
-/// What is unpacked beyond the header's claim, to tell that there is more; a file that is longer still is left there,
-/// since what is behind the last section may be of any length.
+/// How much is unpacked beyond the header's claim, to detect that there is more; the rest of a longer file is not
+/// unpacked, since what follows the last section may be of any length.
 const BYTES_PAST_CLAIM: u64 = 64 << 10;
 const BUFFER_BYTES: usize = 256 << 10;
-/// As many bytes tell whether a further member follows.
+/// This many bytes show whether another member follows.
 const MAGIC_BYTES: u64 = 3;
 
-/// How a file is compressed, as its first bytes tell; its name does not count.
+/// How a file is compressed, by its first bytes; its name does not matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Compression {
     /// gzip, of one or several members.
@@ -27,7 +27,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// What the first bytes of a file stand for; `None` if it is not compressed in a way that is read here.
+    /// The compression that the first bytes of a file show; `None` if it is not compressed in a supported way.
     ///
     /// As the start of an MRC header, either would mean an image more than half a million pixels wide.
     pub fn from_magic(first_bytes: &[u8]) -> Option<Self> {
@@ -66,7 +66,7 @@ impl fmt::Display for Compression {
     }
 }
 
-/// The packed bytes from a member's start; its first ones may have been looked at.
+/// The packed bytes from a member's start; its first ones may have been read already.
 type Packed = Chain<Cursor<Vec<u8>>, BufReader<File>>;
 
 /// One gzip member or bzip2 stream.
@@ -93,7 +93,7 @@ impl Member {
 
     /// What follows a member that was read to its end.
     fn into_rest(self) -> BufReader<File> {
-        // The shortest member is longer than the bytes that were looked at.
+        // The shortest member is longer than the bytes that were read.
         let packed = match self {
             Self::Gzip(member) => member.into_inner(),
             Self::Bzip2(member) => member.into_inner(),
@@ -107,12 +107,12 @@ struct Members {
     compression: Compression,
     /// `None` at the end, and after an error between two members.
     member: Option<Member>,
-    /// Whether what follows the last member is no further one.
+    /// Whether something other than another member follows the last one.
     is_followed: bool,
 }
 
 impl Members {
-    /// Reads on; where what follows a member is no further one, that is an error and [`Members::is_followed`] is set.
+    /// Reads on; if something other than another member follows, that is an error and [`Members::is_followed`] is set.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while let Some(member) = &mut self.member {
             let n_bytes = member.read(buffer)?;
@@ -141,7 +141,7 @@ pub(super) struct Unpacking {
     compression: Compression,
     members: Members,
     n_bytes: u64,
-    /// What the header claims, once it is read.
+    /// The header's claim, once it is read.
     claimed_bytes: Option<u64>,
 }
 
@@ -161,7 +161,7 @@ impl Unpacking {
         Ok(n_filled)
     }
 
-    /// Tells damaged data from a file that can't be read: only the system's errors have a number.
+    /// Distinguishes damaged data from a file that can't be read: only the system's errors have a number.
     fn explain(&self, error: io::Error, n_filled: usize) -> FormatError {
         if error.raw_os_error().is_some() {
             return error.into();
@@ -178,14 +178,14 @@ impl Unpacking {
         .with_hint("was the file cut while copying?")
     }
 
-    /// A sound member with something behind it that is no further one.
+    /// A sound member followed by something that is not another one.
     fn followed_by_something_else(&self, n_bytes: u64) -> FormatError {
         let compression = self.compression;
         let is_whole = self.claimed_bytes.is_some_and(|claimed| n_bytes >= claimed);
         FormatError::malformed(
             Place::File,
             format!(
-                "what follows the {compression} data is no {compression} data, after {n_bytes} bytes were unpacked"
+                "what follows the {compression} data is not {compression} data, after {n_bytes} bytes were unpacked"
             ),
         )
         .with_hint(if is_whole {
@@ -275,7 +275,7 @@ pub(super) fn unpack(
             break;
         }
     }
-    // How much more there is tells whether pixels are larger than the mode's; none of it is kept.
+    // How much more there is shows whether pixels are larger than the mode's; none of it is kept.
     let most = header.largest_file_bytes().min(max_bytes);
     while unpacking.n_bytes >= limit && unpacking.n_bytes < most {
         if !go_on() {

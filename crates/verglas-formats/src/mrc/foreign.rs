@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::error::{FormatError, Place};
 
-/// What to do with stacks of other programs.
+/// What to do with stacks from other programs.
 const CONVERT: &str = "convert it to `.mrcs` first, for example with `relion_image_handler` or `e2proc2d.py`";
 
 /// The error for a file that starts like this, if it is one of those formats. Fewer bytes than a header has will do.
@@ -24,7 +24,7 @@ pub(super) fn foreign_format(start: &[u8]) -> Option<FormatError> {
         (b"PK\x03\x04", "a ZIP archive"),
         (b"%PDF", "a PDF file"),
     ];
-    let refused = |what: &str| FormatError::unsupported(Place::File, format!("is {what}, no MRC file"));
+    let refused = |what: &str| FormatError::unsupported(Place::File, format!("is {what}, not an MRC file"));
     if let Some((what, hint)) = stand_in(start) {
         return Some(refused(what).with_hint(hint));
     }
@@ -37,7 +37,7 @@ pub(super) fn foreign_format(start: &[u8]) -> Option<FormatError> {
     is_imagic_header(start).then(|| refused("the header of an IMAGIC stack").with_hint(CONVERT))
 }
 
-/// What stands in the place of a file that was not fetched, and what to do.
+/// What is found in place of a file that was not downloaded, and what to do.
 pub(crate) fn stand_in(start: &[u8]) -> Option<(&'static str, &'static str)> {
     if start.starts_with(b"version https://git-lfs") {
         return Some(("a Git LFS pointer, which stands for the file itself", "`git lfs pull` fetches the file"));
@@ -59,7 +59,7 @@ pub(super) fn imagic_by_name(path: &Path, error: FormatError) -> FormatError {
     let name = header.file_name().unwrap_or_default().to_string_lossy().into_owned();
     FormatError::unsupported(
         Place::File,
-        format!("is no MRC file, and by its name the pixels of an IMAGIC stack, whose header is `{name}`"),
+        format!("is not an MRC file; by its name, it holds the pixels of an IMAGIC stack, whose header is `{name}`"),
     )
     .with_hint(CONVERT)
 }

@@ -15,7 +15,7 @@ const IMOD_STAMP: i32 = 1_146_047_817;
 const IMOD_FLAG_SIGNED_BYTES: i32 = 1;
 const IMOD_FLAG_PACKED_4_BIT: i32 = 16;
 
-/// What the header of an MRC file says, with names from the MRC2014 standard in brackets.
+/// The header of an MRC file, with names from the MRC2014 standard in brackets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MrcHeader {
     /// Columns, the fast axis, x (NX): the width of an image in pixels; at least 1.
@@ -27,13 +27,13 @@ pub struct MrcHeader {
     pub n_sections: u64,
     /// How a pixel is stored (MODE).
     pub mode: Mode,
-    /// How a pixel is really stored, where the caller of [`super::MrcStack::open`] knows better than the mode.
+    /// How a pixel is really stored, if the caller of [`super::MrcStack::open`] knows better than the mode.
     pub pixel_type: Option<PixelType>,
     /// The order of the bytes in header and data.
     pub byte_order: ByteOrder,
     /// The length of the extended header (NSYMBT), which is skipped.
     pub extended_header_bytes: u64,
-    /// What the extended header holds (EXTTYP), such as `FEI1`; empty where the file does not say.
+    /// The type of the extended header (EXTTYP), such as `FEI1`; empty if the file does not say.
     pub extended_header_type: String,
     /// Where the first section starts: 1024 + the extended header.
     pub data_offset: u64,
@@ -44,14 +44,14 @@ pub struct MrcHeader {
     /// The cell's lengths along x and y, Å, where they are there and the grid is not (MX or MY is 0), as programs write
     /// that take the one for the other: no pixel size follows from it.
     pub cell_without_grid_angstrom: Option<[f64; 2]>,
-    /// DMIN and DMAX: the least and the greatest pixel, as far as the header tells the truth; `None` unless DMAX is the
-    /// greater, by which programs say that they know them.
+    /// DMIN and DMAX: the smallest and the largest pixel, as far as the header is right; `None` unless DMAX is
+    /// larger, which is how programs say that they know them.
     pub pixel_range: Option<[f32; 2]>,
     /// Whether the `MAP` stamp of MRC2014 is there.
     pub has_map_stamp: bool,
     /// ISPG: 0 for images, 1 for a volume, 401 and above for a stack of volumes.
     pub space_group: i32,
-    /// NVERSION: 20140 or 20141 for MRC2014; whatever stands there in older files.
+    /// NVERSION: 20140 or 20141 for MRC2014; anything in older files.
     pub version: i32,
     /// Whether IMOD's flags call 8-bit data signed; `None` without IMOD's stamp.
     pub imod_signed_bytes: Option<bool>,
@@ -186,7 +186,7 @@ impl MrcHeader {
         self.bytes_per_section()?.checked_mul(self.n_sections)?.checked_add(self.data_offset)
     }
 
-    /// The bytes of the file if its pixels were the largest that there are, 64-bit floats; what the header claims if the
+    /// The bytes of the file if its pixels were the largest possible, 64-bit floats; the header's claim if the
     /// caller knows how pixels are stored.
     pub(super) fn largest_file_bytes(&self) -> u64 {
         let as_floats = || {
@@ -206,7 +206,7 @@ impl MrcHeader {
             .then_some(MrcWarning::ImodByteSign { used: mode0 })
     }
 
-    /// What the header claims, for error messages: `412 sections of 256 × 256 pixels in mode 2 (32-bit floats)`.
+    /// The header's claim, for error messages: `412 sections of 256 × 256 pixels in mode 2 (32-bit floats)`.
     pub(super) fn claim(&self) -> String {
         format!(
             "{} of {} × {} pixels in {}",
@@ -218,8 +218,8 @@ impl MrcHeader {
     }
 }
 
-/// What the header says about the place of a map's voxels in space, as it stands there; see [`super::MrcMap`] for what it
-/// means. Images don't need it.
+/// The header's values about the position of a map's voxels in space, as stored; see [`super::MrcMap`] for their
+/// meaning. Images don't need them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MapGeometry {
     /// Which axis the columns, rows and sections run along: 1 for x, 2 for y, 3 for z (MAPC, MAPR, MAPS).
@@ -285,7 +285,7 @@ fn cell_without_grid(words: Words<'_>) -> Option<[f64; 2]> {
 }
 
 fn labels(words: Words<'_>) -> Vec<String> {
-    // A count that makes no sense is no reason to lose the text.
+    // A count that makes no sense is not a reason to lose the text.
     let n_labels = usize::try_from(words.int(220)).ok().filter(|n| *n <= 10).unwrap_or(10);
     let texts = words.bytes[224..].chunks_exact(80).take(n_labels);
     texts.map(printable).filter(|text| !text.is_empty()).collect()

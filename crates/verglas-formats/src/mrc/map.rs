@@ -22,8 +22,8 @@ pub struct MrcMap {
     /// The distance between voxels along x, y, z in Å: cell over intervals; `None` where the header has none that is
     /// positive and finite.
     pub voxel_angstrom: [Option<f64>; 3],
-    /// Where the file says that its first voxel is, in Å along x, y, z: ORIGIN, if that is not (0, 0, 0). It is not
-    /// looked at in files without the `MAP ` stamp, in which those bytes mean something else.
+    /// The position of the first voxel according to the file, in Å along x, y, z: ORIGIN, if that is not (0, 0, 0). It
+    /// is not read in files without the `MAP ` stamp, in which those bytes mean something else.
     pub origin_angstrom: Option<[f64; 3]>,
     /// The number of the first voxel along x, y, z: NXSTART, NYSTART, NZSTART, brought from the file's order of axes.
     pub start: [i32; 3],
@@ -31,7 +31,7 @@ pub struct MrcMap {
     pub axes: [i32; 3],
     /// Whether the header calls the file a stack of images: space group 0.
     pub is_marked_as_stack: bool,
-    /// What is odd about the file.
+    /// Oddities of the file.
     pub warnings: Vec<MrcWarning>,
 }
 
@@ -39,7 +39,7 @@ pub struct MrcMap {
 ///
 /// # Errors
 /// * As [`MrcStack::open`].
-/// * [`FormatError::Malformed`]: a file that is cut; not three-dimensional; axes that are no permutation of x, y, z;
+/// * [`FormatError::Malformed`]: a file that is cut; not three-dimensional; axes that are not a permutation of x, y, z;
 ///   cell angles other than 90°.
 pub fn read_map(path: impl AsRef<Path>, options: &MrcOptions) -> Result<MrcMap> {
     let stack = MrcStack::open(path, options)?;
@@ -116,7 +116,7 @@ fn read_values(stack: &MrcStack, stored: [usize; 3], strides: [usize; 3], place:
     Ok(values)
 }
 
-/// What a map must be, as far as its header tells.
+/// The requirements for a map, as far as its header shows.
 fn check(header: &MrcHeader, warnings: &[MrcWarning]) -> Result<()> {
     let (n_columns, n_rows, n_sections) = (header.n_columns, header.n_rows, header.n_sections);
     if n_sections == 1 || warnings.contains(&MrcWarning::ZeroSections) {

@@ -1,4 +1,4 @@
-//! Files whose length fits another number of bytes a pixel than their mode has.
+//! Files whose length fits a different number of bytes per pixel from their mode's.
 
 use std::fmt;
 
@@ -11,14 +11,14 @@ use crate::error::{FormatError, Place};
 /// Bytes that a pixel may have.
 const BYTES_PER_PIXEL: [u64; 4] = [1, 2, 4, 8];
 
-/// A file that holds exactly what its header claims, were its pixels of another number of bytes than the mode's.
+/// A file that would hold exactly what its header claims if its pixels had a different number of bytes from the mode's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PixelMisfit {
-    /// What the header claims, in words.
+    /// The header's claim, in words.
     claim: String,
     /// The bytes that the header claims, itself included.
     pub expected_bytes: u64,
-    /// The bytes that there are.
+    /// The bytes found.
     pub found_bytes: u64,
     /// The bytes of a pixel that fit.
     pub bytes_per_pixel: u64,
@@ -27,7 +27,7 @@ pub struct PixelMisfit {
 impl PixelMisfit {
     /// Compares a header with the length of its file, unless the caller knows better than the header.
     ///
-    /// Only more bytes than the mode's are looked for: a file that is shorter than claimed is cut, see
+    /// Only more bytes than the mode's are considered: a file that is shorter than claimed is cut, see
     /// [`super::Truncation`].
     pub(super) fn find(header: &MrcHeader, file_bytes: u64) -> Option<Self> {
         if header.pixel_type.is_some() {
@@ -63,7 +63,7 @@ impl fmt::Display for PixelMisfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the header claims {}, {} bytes, found {} bytes, which are exactly {} bytes a pixel",
+            "the header claims {}, {} bytes, found {} bytes, which are exactly {} bytes per pixel",
             self.claim, self.expected_bytes, self.found_bytes, self.bytes_per_pixel
         )
     }

@@ -13,7 +13,7 @@
 //! | 101 | 4-bit unsigned integers, the left pixel of a pair in the low bits, rows padded to a whole byte |
 //! | 3, 4, others | refused, by name or number |
 //!
-//! What files do in practice, and what becomes of it:
+//! What files do in practice, and how they are treated:
 //!
 //! | found | done |
 //! |---|---|
@@ -22,10 +22,10 @@
 //! | other dimensions below 1, negative NSYMBT, more than 2⁶⁴ bytes, NSYMBT beyond the file | error |
 //! | no `MAP ` stamp, and the first bytes of a PNG, TIFF, JPEG, HDF5, SPIDER or IMAGIC file, of a page or a Git LFS pointer | refused by name |
 //! | a file longer than claimed | warning |
-//! | a file that fits another number of bytes a pixel exactly | [`PixelMisfit`]; an error unless a [`PixelType`] is given |
+//! | a file that fits another number of bytes per pixel exactly | [`PixelMisfit`]; an error unless a [`PixelType`] is given |
 //! | a file shorter than claimed | [`MrcStack::truncation`]; the whole sections can be read |
-//! | packed data with something behind them that is no packed data | error |
-//! | voxel size zero, negative or not finite | not known: `None` |
+//! | packed data followed by something that is not packed data | error |
+//! | voxel size zero, negative or not finite | unknown: `None` |
 
 mod byte_order;
 mod compressed;

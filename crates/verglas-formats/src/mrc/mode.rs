@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::{FormatError, Place, Result};
 
-/// Where the mode number stands in the header, in bytes.
+/// The position of the mode number in the header, in bytes.
 pub(super) const MODE_OFFSET: usize = 12;
 
 /// The kind of number that a pixel is stored as: the header's MODE word, for the modes that hold real numbers.
@@ -60,7 +60,7 @@ impl Mode {
         matches!(code, 0..=4 | 6 | 12 | 16 | 101)
     }
 
-    /// The number that stands in the header.
+    /// The number in the header.
     pub fn code(self) -> i32 {
         match self {
             Self::Int8 => 0,
@@ -72,7 +72,7 @@ impl Mode {
         }
     }
 
-    /// What the mode holds, in words: `32-bit floats`.
+    /// The type of the pixels, in words: `32-bit floats`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Int8 => "8-bit integers",
@@ -167,7 +167,7 @@ mod tests {
     fn complex_modes_are_refused_by_name_and_others_by_number() {
         for (code, word) in [(3, "complex"), (4, "complex"), (16, "RGB"), (7, "mode 7"), (-1, "mode -1")] {
             let error = Mode::from_code(code).unwrap_err();
-            // What no program writes is damage.
+            // A mode that no program writes is damage.
             assert_eq!(matches!(error, FormatError::Unsupported(_)), [3, 4, 16].contains(&code));
             assert!(error.to_string().contains(word), "{error}");
             assert!(error.to_string().contains(&format!("mode {code}")), "{error}");

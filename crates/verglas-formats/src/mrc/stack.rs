@@ -16,7 +16,7 @@ use super::{compressed, decode};
 use crate::error::{FormatError, Place, Result};
 use crate::open::open_regular;
 
-/// What is read at a time where pixels are converted: it stays in the second cache until it is.
+/// How much is read at a time if pixels are converted: it fits in the second-level cache until then.
 const CHUNK_BYTES: u64 = 256 << 10;
 
 /// How files are opened.
@@ -43,7 +43,7 @@ impl Default for MrcOptions {
 pub struct Truncation {
     /// The bytes that the header claims, itself included.
     pub expected_bytes: u64,
-    /// The bytes that there are.
+    /// The bytes found.
     pub found_bytes: u64,
     /// The sections that the header claims.
     pub n_sections: u64,
@@ -71,20 +71,20 @@ impl fmt::Display for Truncation {
     }
 }
 
-/// What [`read_header`] tells about a file.
+/// The result of [`read_header`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct MrcSummary {
     /// The header.
     pub header: MrcHeader,
-    /// What is odd about the file.
+    /// Oddities of the file.
     pub warnings: Vec<MrcWarning>,
     /// The file's length; `None` for a compressed one, whose length is not known before it is unpacked.
     pub file_bytes: Option<u64>,
     /// How it is compressed.
     pub compression: Option<Compression>,
-    /// What is missing at its end, if that is known.
+    /// What is missing at its end, if known.
     pub truncation: Option<Truncation>,
-    /// Whether its length speaks for pixels of another size than the mode's.
+    /// Whether its length suggests pixels of a different size from the mode's.
     pub misfit: Option<PixelMisfit>,
 }
 
@@ -154,9 +154,9 @@ impl MrcStack {
     /// A file that is shorter than claimed is opened all the same: ask [`MrcStack::truncation`].
     ///
     /// # Errors
-    /// * [`FormatError::Io`]: there is no such file, it is a pipe or the like, or it can't be read, or a compressed one
+    /// * [`FormatError::Io`]: the file does not exist, is a pipe or the like, can't be read, or, if compressed,
     ///   can't be unpacked.
-    /// * [`FormatError::Unsupported`]: a mode that is not read here; a compressed file that claims to be larger than the
+    /// * [`FormatError::Unsupported`]: an unsupported mode; a compressed file that claims to be larger than the
     ///   limit.
     /// * [`FormatError::Malformed`]: no MRC file, impossible dimensions, damaged compressed data.
     pub fn open(path: impl AsRef<Path>, options: &MrcOptions) -> Result<Self> {
@@ -215,12 +215,12 @@ impl MrcStack {
         })
     }
 
-    /// What the header says.
+    /// The header.
     pub fn header(&self) -> &MrcHeader {
         &self.header
     }
 
-    /// What is odd about the file; a truncation is not among it.
+    /// Oddities of the file, except truncation.
     pub fn warnings(&self) -> &[MrcWarning] {
         &self.warnings
     }
@@ -242,7 +242,7 @@ impl MrcStack {
 
     /// Pixels of one section: columns × rows.
     ///
-    /// Compared with the file's length only where [`MrcStack::n_sections_present`] is not 0: look at that before
+    /// Compared with the file's length only if [`MrcStack::n_sections_present`] is not 0: check that before
     /// allocating.
     pub fn pixels_per_section(&self) -> usize {
         self.pixels_per_section
@@ -253,7 +253,7 @@ impl MrcStack {
         self.file_bytes
     }
 
-    /// What is missing at the file's end, if anything is.
+    /// What is missing at the file's end, if anything.
     pub fn truncation(&self) -> Option<Truncation> {
         truncation(&self.header, self.file_bytes, self.n_sections_present)
     }
@@ -271,7 +271,8 @@ impl MrcStack {
 
     /// Reads `count` sections from number `first` on, counted from 0, into `pixels`: `[count, n_rows, n_columns]`.
     ///
-    /// All modes are exact in `f32`; [`PixelType::Float64`] and large 32-bit integers are rounded to it. Mode 2 in the machine's byte order is read straight into `pixels`; all else goes
+    /// All modes are exact in `f32`; [`PixelType::Float64`] and large 32-bit integers are rounded to it. Mode 2 in the
+    /// machine's byte order is read straight into `pixels`; everything else goes
     /// piece by piece through `scratch`, which is enlarged as needed and best kept for the next call.
     ///
     /// # Errors
@@ -389,7 +390,7 @@ fn read_plain_header(file: &File, pixel_type: Option<PixelType>) -> Result<(MrcH
     Ok((header.with_pixel_type(pixel_type)?, warnings, file_bytes))
 }
 
-/// What a file that ends within the header is.
+/// The error for a file that ends within the header.
 fn too_short(file: &File, file_bytes: u64) -> FormatError {
     let mut start = vec![0; HEADER_BYTES.min(usize::try_from(file_bytes).unwrap_or(HEADER_BYTES))];
     let known = file.read_exact_at(&mut start, 0).ok().and_then(|()| foreign_format(&start));

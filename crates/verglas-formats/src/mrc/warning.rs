@@ -1,4 +1,4 @@
-//! What is odd about a file that can be read all the same.
+//! Oddities of files that can be read anyway.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub enum MrcWarning {
         /// The byte order that mode and dimensions speak for.
         used: ByteOrder,
     },
-    /// The machine stamp (bytes 212 to 215) is none that the standard or its predecessors know.
+    /// The machine stamp (bytes 212 to 215) is unknown to the standard and its predecessors.
     UnknownMachineStamp {
         /// The four bytes.
         found: [u8; 4],
@@ -50,7 +50,7 @@ pub enum MrcWarning {
     LongerThanClaimed {
         /// The bytes that the header claims, itself included.
         expected_bytes: u64,
-        /// The bytes that there are; of a compressed file those that were looked at.
+        /// The bytes found; for a compressed file, those that were unpacked.
         found_bytes: u64,
     },
 }

@@ -13,7 +13,7 @@ use crate::error::{FormatError, Place, Result};
 /// The label that says where a file is from.
 const LABEL: &[u8] = b"written by verglas";
 
-/// What a stack to be written looks like.
+/// The layout of a stack to be written.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MrcLayout {
     /// Columns of an image, in pixels.
@@ -45,7 +45,7 @@ pub struct MrcWriter {
     written: Vec<AtomicU64>,
 }
 
-/// What follows from a layout that can be written.
+/// What follows from a valid layout.
 #[derive(Debug)]
 struct Plan {
     header: [u8; HEADER_BYTES],
@@ -76,7 +76,7 @@ impl MrcWriter {
     /// # Errors
     /// As [`MrcWriter::new`]; [`FormatError::Io`] if the file can't be created.
     pub fn create(path: impl AsRef<Path>, layout: MrcLayout) -> Result<Self> {
-        // What can be checked is checked before an older file is lost.
+        // Everything that can be checked is checked before an older file is lost.
         let plan = Plan::of(&layout)?;
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
         Ok(Self::start(file, layout, plan))

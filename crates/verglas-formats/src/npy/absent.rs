@@ -8,7 +8,7 @@ pub(super) fn is_pickled_none(pickle: &[u8]) -> bool {
     modules.iter().any(|module| known_pickles(module).iter().any(|known| known == pickle))
 }
 
-/// The longest of them is below this; longer data need not be looked at.
+/// The longest of them is below this; longer data need not be checked.
 pub(super) const MAX_PICKLED_NONE_BYTES: u64 = 1024;
 
 /// `_reconstruct(ndarray, (0,), b'b')`, then the state `(1, (), dtype('O8', False, True), False, [None])`, protocol by

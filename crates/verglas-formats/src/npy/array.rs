@@ -167,7 +167,7 @@ impl NpyArray {
     /// surrogates U+DC80 to U+DCFF, by which Python keeps other bytes, become those bytes).
     ///
     /// # Errors
-    /// Items of another kind; code points that are no characters.
+    /// Items of a different kind; code points that are not characters.
     pub fn to_text(&self) -> Result<Vec<Vec<u8>>> {
         let scalar = self.scalar("text")?;
         let mut buffer = Vec::new();

@@ -24,9 +24,9 @@ pub enum Dtype {
 /// The type of one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scalar {
-    /// What the bytes mean.
+    /// The meaning of the bytes.
     pub kind: Kind,
-    /// In which order they stand; without meaning for single bytes, byte strings and objects.
+    /// The order of the bytes; without meaning for single bytes, byte strings and objects.
     pub order: ByteOrder,
     /// How many there are.
     pub item_bytes: usize,
@@ -34,7 +34,7 @@ pub struct Scalar {
     pub unit: String,
 }
 
-/// What a value's bytes mean.
+/// The meaning of a value's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `b`: false or true in one byte.
@@ -61,7 +61,7 @@ pub enum Kind {
     Datetime,
 }
 
-/// In which order a value's bytes stand.
+/// The order of a value's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ByteOrder {
     /// Least significant byte first.
@@ -119,7 +119,7 @@ impl Dtype {
 
     fn from_nested(descr: &Literal, depth: usize) -> Result<Self> {
         if depth > MAX_DEPTH {
-            return Err(malformed(format!("records stand in each other more than {MAX_DEPTH} deep")));
+            return Err(malformed(format!("records are nested more than {MAX_DEPTH} deep")));
         }
         match descr {
             Literal::Text(code) => Scalar::parse(code).map(Self::Scalar),

@@ -18,7 +18,7 @@ const ALIGNMENT: usize = 64;
 /// Items without bytes (`<U0`) take no room in the file; more of them than this are refused, since each takes memory.
 const MAX_EMPTY_ITEMS: u64 = 1 << 16;
 
-/// What a `.npy` header says (NumPy's format versions 1.0, 2.0 and 3.0).
+/// The header of a `.npy` file (NumPy's format versions 1.0, 2.0 and 3.0).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NpyHeader {
     dtype: Dtype,
@@ -41,7 +41,7 @@ impl NpyHeader {
     /// Reads the header at the start of `reader`, which holds `len` bytes in all, and leaves it at the data.
     ///
     /// # Errors
-    /// [`FormatError::Malformed`] for bytes that are no `.npy` header, for one that is cut or longer than
+    /// [`FormatError::Malformed`] for bytes that are not a `.npy` header, for one that is cut or longer than
     /// [`MAX_HEADER_BYTES`], and for sizes that overflow; [`FormatError::Unsupported`] for versions other than 1.0 to
     /// 3.0. How many bytes of data follow is not compared here.
     pub fn read<R: Read>(reader: &mut R, len: u64) -> Result<Self> {
@@ -139,7 +139,7 @@ impl NpyHeader {
         self.n_items
     }
 
-    /// Bytes of all items; of no meaning for objects, which are pickled.
+    /// Bytes of all items; meaningless for objects, which are pickled.
     pub fn data_bytes(&self) -> u64 {
         self.data_bytes
     }
@@ -152,7 +152,7 @@ impl NpyHeader {
     fn parse(text: &str, text_offset: u64, header_bytes: u64) -> Result<Self> {
         let wrong = |message: String| FormatError::malformed(Place::Byte(text_offset), message);
         let Literal::Dict(items) = parse_literal(text, text_offset)? else {
-            return Err(wrong("the array's header is no dict".into()));
+            return Err(wrong("the array's header is not a dict".into()));
         };
         let (mut dtype, mut fortran_order, mut shape) = (None, None, None);
         for (key, value) in &items {

@@ -2,7 +2,7 @@
 
 use crate::error::{FormatError, Place, Result};
 
-/// How deeply lists, tuples and dicts may stand in each other; NumPy's headers need a few levels.
+/// How deeply lists, tuples and dicts may be nested; NumPy's headers need a few levels.
 const MAX_DEPTH: usize = 32;
 
 /// A Python literal.
@@ -97,7 +97,7 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn value(&mut self, depth: usize) -> Result<Literal> {
         if depth > MAX_DEPTH {
-            return Err(self.expected(&format!("at most {MAX_DEPTH} brackets within each other")));
+            return Err(self.expected(&format!("at most {MAX_DEPTH} nested brackets")));
         }
         self.skip_space();
         match self.peek() {

@@ -1,6 +1,6 @@
-//! Items of bytes to numbers and text.
+//! Converts items of bytes to numbers and text.
 //!
-//! All functions take the items as slices of the type's length, wherever they lie: in a row, or strided through the
+//! All functions take the items as slices of the type's length, wherever they are: consecutive, or strided through the
 //! records of a `.cs`.
 
 use half::f16;
@@ -126,7 +126,7 @@ pub(crate) fn text_of<'a>(scalar: &Scalar, item: &'a [u8], buffer: &'a mut Vec<u
                 (Some(c), _) => buffer.extend(c.encode_utf8(&mut [0; 4]).bytes()),
                 (None, 0xDC80..=0xDCFF) => buffer.push((code - 0xDC00) as u8),
                 (None, _) => {
-                    let message = format!("U+{code:04X} in a text is no character");
+                    let message = format!("U+{code:04X} in a text is not a character");
                     return Err(FormatError::malformed(Place::File, message));
                 }
             });

@@ -13,12 +13,12 @@
 //! | 23–26 | residue number, also hybrid-36; five digits where column 27 has one | `None`, counted |
 //! | 27 | insertion code | none |
 //! | 31–54 | x, y, z in Å | an error |
-//! | 55–60 | occupancy | 1; an error for an alternate's that is no number |
+//! | 55–60 | occupancy | 1; an error if that of an alternate is not a number |
 //! | 73–76 | segment | empty |
-//! | 77–78 | element | told by the alignment of the name: ` CA ` is carbon, `CA  ` calcium |
+//! | 77–78 | element | from the alignment of the name: ` CA ` is carbon, `CA  ` calcium |
 //!
-//! `MODEL` starts a model, `ENDMDL` and `END` end it; atoms behind an `END` are a further model, as programs for
-//! trajectories write them. `REMARK 350` tells of biological assemblies. Temperature factors and charges are not read.
+//! `MODEL` starts a model, `ENDMDL` and `END` end it; atoms after an `END` are another model, as trajectory
+//! programs write them. `REMARK 350` describes biological assemblies. Temperature factors and charges are not read.
 
 mod read;
 mod record;

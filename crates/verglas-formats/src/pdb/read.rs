@@ -21,7 +21,7 @@ pub fn read_pdb(path: impl AsRef<Path>) -> Result<AtomFile> {
 /// Reads a PDB file.
 ///
 /// # Errors
-/// [`FormatError::Malformed`], with the line: an atom record that ends before its coordinates or has one that is no
+/// [`FormatError::Malformed`], with the line: an atom record that ends before its coordinates or has one that is not a
 /// number; no atom record at all.
 pub fn read_pdb_from<R: BufRead>(reader: R) -> Result<AtomFile> {
     let mut lines = Lines::new(reader);
@@ -74,7 +74,7 @@ fn is_record(line: &[u8], name: &[u8]) -> bool {
 #[derive(Default)]
 struct Current {
     model: Option<AtomModel>,
-    /// What its `MODEL` record says.
+    /// The number in its `MODEL` record.
     number: Option<i64>,
     n_ter: u32,
 }
@@ -139,7 +139,7 @@ mod tests {
         let many = format!("HEADER\r\nMODEL        3\r\n{ATOM}{ATOM}ENDMDL\r\nMODEL        7\n{ATOM}ENDMDL\nEND\n");
         assert_eq!(numbers(&many), [(3, 2), (7, 1)]);
         assert_eq!(numbers(ATOM.trim_end()), [(1, 1)]);
-        // Programs for trajectories write END between frames, and nothing else.
+        // Trajectory programs write only END between frames.
         assert_eq!(numbers(&format!("{ATOM}END\n{ATOM}{ATOM}END\nEND\n")), [(1, 1), (2, 2)]);
         assert_eq!(numbers(&format!("MODEL 1\nENDMDL\nMODEL 2\n{ATOM}")), [(2, 1)]);
         let error = read(&format!("MODEL x\n{ATOM}")).unwrap_err();

@@ -40,7 +40,7 @@ pub(super) fn parse_atom(line: &[u8]) -> Result<Option<AtomRecord>, String> {
     let occupancy_text = columns(line, 55, 60).trim_ascii();
     let occupancy = match parse_finite(occupancy_text) {
         Some(occupancy) => occupancy,
-        // It tells alternates apart and nothing else; some programs write other things there.
+        // It matters only for alternates; some programs write other things there.
         None if occupancy_text.is_empty() || alternate.is_empty() => 1.0,
         None => {
             return Err(format!(
@@ -99,23 +99,23 @@ fn hybrid_36(text: &[u8]) -> Option<i32> {
     Some(value - 10 * power + 10_000 + if is_upper { 0 } else { letters * power })
 }
 
-/// The element: that of its own columns if these hold one, else the one that the name's alignment says.
+/// The element: that of its own columns if they hold one, otherwise the one that the name's alignment shows.
 fn element_of(own: &[u8], name: &[u8]) -> &'static str {
     // Files from before 1996 have an entry's code and line numbers there.
     let own = std::str::from_utf8(own.trim_ascii()).unwrap_or("");
     element(own).or_else(|| from_alignment(name)).unwrap_or("")
 }
 
-/// Symbols stand right-aligned in the name's first two columns.
+/// Symbols are right-aligned in the name's first two columns.
 fn from_alignment(name: &[u8]) -> Option<&'static str> {
     let name = std::str::from_utf8(name).ok()?;
     let symbol = name.get(..2)?;
     let last = name.get(1..2)?;
     if !symbol.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        // ` CA `, `1HB `; what stands there in place of a letter is a program's own way.
+        // ` CA `, `1HB `; anything other than a letter there is a program's own convention.
         return element(last).or_else(|| first_letter(name));
     }
-    // Names of hydrogens with four letters start a column earlier: HG11 is no mercury.
+    // Four-letter names of hydrogens start a column earlier: HG11 is not mercury.
     if name.starts_with('H') && name.trim_end().len() == 4 {
         return Some("H");
     }
@@ -176,7 +176,7 @@ mod tests {
         for (name, symbol) in expected {
             assert_eq!(with_name(name), symbol, "{name:?}");
         }
-        // An old file's line numbers are no element; a charge does no harm.
+        // An old file's line numbers are not an element; a charge does no harm.
         assert_eq!(&*parsed(&format!("{}CA  {}1BNA  37", &LINE[..12], &LINE[16..72])).element, "CA");
         assert_eq!(&*parsed(&format!("{} CA {}", &LINE[..12], &LINE[16..76].to_owned().add("ca2+"))).element, "CA");
     }

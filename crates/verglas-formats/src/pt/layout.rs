@@ -1,4 +1,4 @@
-//! Where everything in a written `.pt` lies, so that its values can be written in any order.
+//! The position of everything in a written `.pt`, so that its values can be written in any order.
 
 use std::io::Write;
 
@@ -42,7 +42,7 @@ impl PtDtype {
     }
 }
 
-/// The layout of the `.pt` file of one contiguous tensor: what stands before its values, and what after.
+/// The layout of the `.pt` file of one contiguous tensor: what comes before its values, and what after.
 ///
 /// The values, little-endian, last axis fastest, begin at [`PtLayout::DATA_OFFSET`] whatever the shape. So a file can be
 /// given its length first, filled from several threads in any order, and get its prefix and suffix last, when the CRC
@@ -54,7 +54,7 @@ pub struct PtLayout {
     n_values: u64,
 }
 
-/// The archive's folder. The name is free; `torch.save` uses this one when it does not know the file's.
+/// The archive's folder. Any name is allowed; `torch.save` uses this one when it does not know the file's.
 const DESCRIPTION: &str = "archive/data.pkl";
 const BYTE_ORDER: &str = "archive/byteorder";
 const VALUES: &str = "archive/data/0";
@@ -103,7 +103,7 @@ impl PtLayout {
         Self::DATA_OFFSET + self.data_bytes() + self.suffix(0).len() as u64
     }
 
-    /// What stands before the values: [`PtLayout::DATA_OFFSET`] bytes.
+    /// The bytes before the values: [`PtLayout::DATA_OFFSET`] of them.
     ///
     /// `data_crc32` is the CRC-32 of all the values' bytes.
     pub fn prefix(&self, data_crc32: u32) -> Vec<u8> {
@@ -117,7 +117,7 @@ impl PtLayout {
         prefix
     }
 
-    /// What stands after the values.
+    /// The bytes after the values.
     ///
     /// `data_crc32` is the CRC-32 of all the values' bytes.
     pub fn suffix(&self, data_crc32: u32) -> Vec<u8> {

@@ -118,7 +118,7 @@ pub(super) struct PickledTensor {
 ///
 /// # Errors
 /// [`FormatError::Unsupported`] for anything other than one tensor, by name; [`FormatError::Malformed`] for bytes that
-/// are no pickle.
+/// are not a pickle.
 pub(super) fn unpickle_tensor(pickle: &[u8]) -> Result<PickledTensor> {
     let mut machine = Machine { pickle, at: 0, stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
     loop {
@@ -203,7 +203,7 @@ impl Value {
         }
     }
 
-    /// Items of a tuple; 0 of anything else.
+    /// The items of a tuple; empty for anything else.
     fn n_items(&self) -> usize {
         match self {
             Self::Tuple { items, .. } => items.len(),

@@ -40,8 +40,8 @@ impl<R: Read + Seek> PtFile<R> {
     /// # Errors
     /// [`FormatError::Unsupported`] for what holds anything other than one tensor of plain numbers (dicts, parameters,
     /// TorchScript, several tensors), and for files from before PyTorch 1.6, by name; [`FormatError::Malformed`] for
-    /// bytes that are no archive, and for a tensor that does not fit its storage. CRCs of the values are not checked
-    /// here: see [`PtFile::verify_crc`].
+    /// bytes that are not an archive, and for a tensor that does not fit its storage. CRCs of the values are not
+    /// checked here: see [`PtFile::verify_crc`].
     pub fn new(mut reader: R) -> Result<Self> {
         refuse_other_formats(&mut reader)?;
         let mut archive = ZipReader::new(reader)?;
@@ -78,7 +78,7 @@ impl<R: Read + Seek> PtFile<R> {
         Ok(Self { archive, tensor, storage_position, is_big_endian })
     }
 
-    /// What the tensor is.
+    /// The tensor's description.
     pub fn tensor(&self) -> &PtTensor {
         &self.tensor
     }
@@ -94,8 +94,8 @@ impl<R: Read + Seek> PtFile<R> {
         self.tensor.n_values() * self.tensor.element.bytes()
     }
 
-    /// Whether numbers stand with their most significant byte first. The reading functions here always give them as they
-    /// are on this machine; this is for those who read the file themselves.
+    /// Whether numbers are stored with their most significant byte first. The reading functions here always return
+    /// them in this machine's order; this is for those who read the file themselves.
     pub fn is_big_endian(&self) -> bool {
         self.is_big_endian
     }
@@ -149,7 +149,7 @@ impl<R: Read + Seek> PtFile<R> {
     /// As [`PtFile::read_bytes`].
     ///
     /// # Panics
-    /// If `bytes` has another length than the values.
+    /// If the length of `bytes` differs from that of the values.
     pub fn read_bytes_into(&mut self, rows: Range<u64>, bytes: &mut [u8]) -> Result<()> {
         let tensor = &self.tensor;
         if rows.start > rows.end || rows.end > tensor.n_rows() {
@@ -290,7 +290,7 @@ fn gathered(span: &[u8], shape: &[u64], strides: &[u64], value_bytes: usize) -> 
     output
 }
 
-/// Says what a file is that is no ZIP archive.
+/// Says what a file is that is not a ZIP archive.
 fn refuse_other_formats<R: Read + Seek>(reader: &mut R) -> Result<()> {
     /// The number 0x1950a86a20f9469cfc6c, pickled: how `torch.save` began a file up to version 1.5.
     const LEGACY_MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";

@@ -1,4 +1,4 @@
-//! What a tensor's values are and where they lie.
+//! The type of a tensor's values and their position.
 
 use crate::error::{FormatError, Place, Result};
 
@@ -88,7 +88,7 @@ impl ElementType {
         }
     }
 
-    /// The class in Python's module `torch` that stands for storage of this type in a pickle.
+    /// The class in Python's module `torch` for storage of this type in a pickle.
     pub(super) const fn storage_class(self) -> &'static str {
         match self {
             Self::Float32 => "FloatStorage",

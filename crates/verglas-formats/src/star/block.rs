@@ -1,14 +1,14 @@
-//! What a data block says about itself before its rows are read.
+//! The head of a data block, before its rows are read.
 
 use crate::{FormatError, Place, Result};
 
 /// Most columns of a table. RELION's widest files have some hundred.
 pub const MAX_COLUMNS: usize = 65_536;
 
-/// The head of a data block: its name, its columns, and where it stands in the file.
+/// The head of a data block: its name, its columns, and its position in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
-    /// What follows `data_`; may be empty. Bytes that are not UTF-8 are replaced by U+FFFD.
+    /// The text after `data_`; may be empty. Bytes that are not UTF-8 are replaced by U+FFFD.
     pub name: String,
     /// The line of `data_`, from 1.
     pub line: u64,
@@ -22,7 +22,7 @@ pub struct Block {
     pub rows_offset: u64,
 }
 
-/// How a block is written. Rows are read alike from all of them.
+/// How a block is written. Rows are read the same way from all kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockKind {
     /// `loop_`, column names, and any number of rows, none included.
@@ -43,13 +43,13 @@ pub struct Column {
 }
 
 impl Block {
-    /// Where the column `name` stands among [`Block::columns`]; `None` if there is none of this name.
+    /// The position of the column `name` among [`Block::columns`]; `None` if there is none of this name.
     ///
     /// Names are compared without RELION's prefix on either side: `_rlnVoltage`, `rlnVoltage` and `Voltage` are one.
     ///
     /// # Errors
-    /// [`FormatError::Malformed`] if the name stands more than once: which of them counts, nobody can say. A repeated
-    /// column that nobody asks for does no harm.
+    /// [`FormatError::Malformed`] if the name appears more than once, because it is unclear which one counts. A
+    /// repeated column that nobody asks for does no harm.
     pub fn position(&self, name: &str) -> Result<Option<usize>> {
         let name = strip_rln(name);
         let mut matching = self.columns.iter().enumerate().filter(|(_, column)| strip_rln(&column.name) == name);
@@ -58,11 +58,11 @@ impl Block {
             return Err(FormatError::malformed(
                 Place::Line(second.line),
                 format!(
-                    "column `_{}` of block `data_{}` stands for the second time, first as `_{}` in line {}",
+                    "column `_{}` of block `data_{}` appears for the second time, first as `_{}` in line {}",
                     second.name, self.name, first.name, first.line
                 ),
             )
-            .with_hint("leave only one of the two in the file"));
+            .with_hint("keep only one of the two in the file"));
         }
         Ok(Some(position))
     }
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(block.position("C").unwrap(), None);
         assert_eq!(
             block.position("rlnA").unwrap_err().to_string(),
-            "line 5: column `_A` of block `data_x` stands for the second time, first as `_rlnA` in line 3"
+            "line 5: column `_A` of block `data_x` appears for the second time, first as `_rlnA` in line 3"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The reader's errors, in words.
+//! The reader's error messages.
 
 use super::line::{Line, LineFault, MAX_LINE_BYTES};
 use super::tokens::{TokenFault, Tokens};
@@ -27,7 +27,7 @@ pub(super) fn excerpt(bytes: &[u8]) -> String {
     format!("`{}`", shown(bytes))
 }
 
-/// What a file is that starts like this, if it is one of the formats that get mistaken for STAR files.
+/// The format of a file that starts like this, if it is one that gets mistaken for STAR.
 pub(super) fn foreign_format(start: &[u8]) -> Option<FormatError> {
     const SIGNATURES: [(&[u8], &str, &str); 8] = [
         (b"\x1f\x8b", "a gzip-compressed file", "decompress it first, for example with `gunzip`"),
@@ -81,7 +81,9 @@ pub(super) fn uncut(fault: TokenFault, line: &Line) -> FormatError {
                 char::from(quote)
             ),
         )
-        .with_hint("a closing quote is followed by white space or the line's end; a value can't go over several lines"),
+        .with_hint(
+            "a closing quote must be followed by white space or the end of the line; a value can't span several lines",
+        ),
     }
 }
 
@@ -96,11 +98,11 @@ fn nul(line: u64, column: usize) -> FormatError {
 /// A row with too few or too many values.
 pub(super) fn wrong_count(n_columns: usize, found: usize, line: &Line) -> FormatError {
     let hint = if found > n_columns {
-        "a value that holds white space has to stand in quotes"
+        "a value that contains white space must be in quotes"
     } else if !line.terminated {
         "the file ends within this row; was it cut while copying?"
     } else {
-        "a row stands in one line; an empty value is written as \"\""
+        "a row is on one line; an empty value is written as \"\""
     };
     FormatError::malformed(
         Place::Line(line.number),
@@ -117,7 +119,7 @@ pub(super) fn refused(line: &Line, tokens: &Tokens) -> Option<FormatError> {
         return Some(
             FormatError::unsupported(
                 place,
-                "found text over several lines (`;` at the line's start), which is not read",
+                "found text over several lines (`;` at the start of a line), which is not supported",
             )
             .with_hint("if this is a value, put it in quotes"),
         );
@@ -132,5 +134,5 @@ pub(super) fn refused(line: &Line, tokens: &Tokens) -> Option<FormatError> {
         b"stop_" => "the end of a nested loop",
         _ => return None,
     };
-    Some(FormatError::unsupported(place, format!("found {what} ({}), which is not read", excerpt(word))))
+    Some(FormatError::unsupported(place, format!("found {what} ({}), which is not supported", excerpt(word))))
 }

@@ -89,7 +89,7 @@ pub(super) struct LineSource<R> {
 pub(super) enum Skipped {
     /// The end of the file.
     End,
-    /// A line that the caller wants to look at; it has not been consumed.
+    /// A line that the caller wants to see; it has not been consumed.
     NextLine,
     /// The same, consumed into the caller's line because it lay across two fillings of the buffer.
     ReadLine,
@@ -201,7 +201,8 @@ fn fill<R: BufRead>(input: &mut R) -> io::Result<&[u8]> {
     loop {
         match input.fill_buf() {
             Ok([]) => return Ok(&[]),
-            // The result is borrowed anew below: the borrow checker can't see that a failed attempt's borrow has ended.
+            // The result is borrowed again below: the borrow checker can't see that a failed attempt's borrow has
+            // ended.
             Ok(_) => break,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

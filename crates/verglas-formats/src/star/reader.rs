@@ -17,8 +17,8 @@ const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Reads the blocks of a STAR file and their rows in one pass; memory does not depend on the file's size.
 ///
-/// After an error the reader stands behind the line that the error is about; reading on is possible. Behind a line that
-/// is too long it finds the end of the file.
+/// After an error, the reader is after the line that the error is about; reading on is possible. After a line that
+/// is too long, it finds the end of the file.
 ///
 /// ```
 /// use verglas_formats::star::{Row, StarReader, value::parse_f64};
@@ -41,7 +41,7 @@ pub struct StarReader<R> {
     lines: LineSource<R>,
     /// The line that was read last.
     line: Line,
-    /// Whether `line` is still to be looked at.
+    /// Whether `line` has yet to be processed.
     is_held: bool,
     /// Of lines that are not rows.
     tokens: Tokens,
@@ -75,7 +75,7 @@ impl<R: BufRead> StarReader<R> {
     /// Reads from any buffered source; a large buffer (256 KiB) makes it fastest.
     pub fn new(reader: R) -> Self {
         let mut tokens = Tokens::default();
-        // Enough to tell a pair from a line with too many values.
+        // Enough to distinguish a pair from a line with too many values.
         tokens.keep(2);
         Self {
             lines: LineSource::new(reader),
@@ -93,9 +93,9 @@ impl<R: BufRead> StarReader<R> {
     /// Rows that are passed over are not checked. A key–value block is read whole, as its keys are its columns.
     ///
     /// # Errors
-    /// [`FormatError::Malformed`] for text where none belongs, for a head that is out of order, and for a file without
-    /// any data block, with the first line of what is there instead; [`FormatError::Unsupported`] for parts of the STAR
-    /// language that are not read (see the module) and for other formats; [`FormatError::Io`].
+    /// [`FormatError::Malformed`] for text where none is allowed, for a head that is out of order, and for a file
+    /// without any data block, with the first line of what is there instead; [`FormatError::Unsupported`] for parts of
+    /// the STAR language that are not supported (see the module) and for other formats; [`FormatError::Io`].
     pub fn next_block(&mut self) -> Result<Option<Block>> {
         if let Stage::Rows(_) = std::mem::replace(&mut self.stage, Stage::Block) {
             self.skip_rows()?;
@@ -124,7 +124,7 @@ impl<R: BufRead> StarReader<R> {
 
     /// Goes to the next `data_` line; `false` at the end.
     ///
-    /// Text before the first block is passed over, unless none follows: then it is told what is there.
+    /// Text before the first block is ignored, unless no block follows: then the error says what is there.
     fn find_block(&mut self) -> Result<bool> {
         let mut misplaced = None;
         while self.next_line()? {
@@ -150,7 +150,7 @@ impl<R: BufRead> StarReader<R> {
             .unwrap_or_else(|| FormatError::malformed(Place::File, "expected a data block (`data_`), found none")))
     }
 
-    /// Whether the current line starts a block; `false` for a blank line and a comment, anything else is an error.
+    /// Whether the current line starts a block; `false` for a blank line or a comment, anything else is an error.
     fn is_block_line(&mut self) -> Result<bool> {
         self.cut()?;
         if self.tokens.found() == 0 {
@@ -170,8 +170,8 @@ impl<R: BufRead> StarReader<R> {
         Ok(true)
     }
 
-    /// Whether the current line is text, and not meant to start a block or to stand in one: of a head whose `data_` line is
-    /// lost, rows would be lost with it.
+    /// Whether the current line is text, and not meant to start a block or to be in one: with a head whose `data_`
+    /// line is lost, rows would be lost with it.
     fn may_be_passed_over(&self) -> bool {
         let text = self.line.text();
         let is_of_block = [&b"data_"[..], b"loop_", b"_"].iter().any(|start| trim_start(text).starts_with(start));
@@ -182,7 +182,7 @@ impl<R: BufRead> StarReader<R> {
     ///
     /// # Errors
     /// [`FormatError::Malformed`], with the line, for a row with too few or too many values and for an open quote;
-    /// [`FormatError::Unsupported`] for parts of the STAR language that are not read; [`FormatError::Io`].
+    /// [`FormatError::Unsupported`] for parts of the STAR language that are not supported; [`FormatError::Io`].
     #[inline]
     pub fn read_row(&mut self, row: &mut Row) -> Result<bool> {
         match &mut self.stage {
@@ -238,7 +238,7 @@ impl<R: BufRead> StarReader<R> {
                         Place::Line(row.line.number),
                         "found a second `loop_` in one data block, after the rows of the first",
                     )
-                    .with_hint("a line `data_NAME` has to stand before each table"));
+                    .with_hint("each table needs a line `data_NAME` before it"));
                 }
             }
             if found != n_columns {
@@ -348,7 +348,7 @@ impl<R: BufRead> StarReader<R> {
                     Place::Line(self.line.number),
                     "found `loop_` in a data block that has keys with values already",
                 )
-                .with_hint("a line `data_NAME` has to stand before each table"));
+                .with_hint("each table needs a line `data_NAME` before it"));
             }
             if !first.starts_with(b"_") {
                 return Err(self.misplaced("expected `_KEY VALUE` or the next `data_`"));
@@ -458,7 +458,7 @@ impl<R: BufRead> StarReader<R> {
             1 => FormatError::malformed(place, format!("expected a value after {key}, found none"))
                 .with_hint("is the line `loop_` missing? An empty value is written as \"\""),
             found => FormatError::malformed(place, format!("expected one value after {key}, found {}", found - 1))
-                .with_hint("a value that holds white space has to stand in quotes"),
+                .with_hint("a value that contains white space must be in quotes"),
         }
     }
 

@@ -44,7 +44,7 @@ impl Row {
         (0..self.len()).map(|index| self.value(index).unwrap_or_default())
     }
 
-    /// Where the value in column `index` stands in [`Row::raw`], quotes included; `None` past the last column.
+    /// The position of the value in column `index` in [`Row::raw`], quotes included; `None` past the last column.
     pub fn written(&self, index: usize) -> Option<Range<usize>> {
         let whole = self.line.text().as_ptr_range();
         let written = self.values.written(index, &self.line)?.as_ptr_range();
@@ -79,7 +79,7 @@ impl Row {
         self.line.text()
     }
 
-    /// Where the line stands in the file, in bytes, without its line end; for a key–value block, the lines from the
+    /// The position of the line in the file, in bytes, without its line end; for a key–value block, the lines from the
     /// first key to the last value.
     pub fn byte_range(&self) -> Range<u64> {
         self.line.start..self.line.end

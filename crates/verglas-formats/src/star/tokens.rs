@@ -2,8 +2,8 @@
 
 use super::line::{CHUNK_BYTES, Line};
 
-/// What separates values: blank, tab, and the other white space of C's `isspace`. A carriage return within a line
-/// counts too; the one before a line feed belongs to the line end.
+/// The separators of values: blank, tab, and the other white space of C's `isspace`. A carriage return within a line
+/// is one, too; the one before a line feed belongs to the line end.
 pub(super) fn is_white(byte: u8) -> bool {
     byte == b' ' || byte.wrapping_sub(b'\t') <= b'\r' - b'\t'
 }
@@ -14,7 +14,7 @@ pub(super) fn trim_start(text: &[u8]) -> &[u8] {
     &text[start..]
 }
 
-/// What keeps a line from being cut at all.
+/// The characters that keep a line from being cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenFault {
     /// The value that starts with this quote at this column (from 0) does not end with it.
@@ -77,7 +77,7 @@ impl Tokens {
         line.text().get(start..end)
     }
 
-    /// A kept value if it is not quoted: only such a one can be a word of the STAR language.
+    /// A kept value if it is not quoted: only these can be words of the STAR language.
     pub fn bare<'a>(&self, index: usize, line: &'a Line) -> Option<&'a [u8]> {
         let (start, end) = self.span(index)?;
         if is_quoted(line.text(), start) { None } else { line.text().get(start..end) }
@@ -161,7 +161,7 @@ impl Tokens {
     }
 }
 
-/// Whether the value that starts here stands in quotes: before any other value is white space or nothing.
+/// Whether the value that starts here is in quotes: before any other value is white space or nothing.
 fn is_quoted(text: &[u8], start: usize) -> bool {
     start > 0 && !is_white(text[start - 1])
 }

@@ -11,7 +11,7 @@ const MAX_EXACT_INTEGER: u64 = 1 << 53;
 
 /// The float64 nearest to a decimal number, ties to even, bit for bit what `str::parse` gives.
 ///
-/// Read is what Python's `float` and NumPy read: an optional sign, digits with or without a point at any place, an
+/// Accepts what Python's `float` and NumPy accept: an optional sign, digits with or without a point at any place, an
 /// optional exponent; `inf`, `infinity` and `nan` in any case. No white space around it, no `_` between digits, no
 /// `<NA>`. `None` for anything else.
 ///

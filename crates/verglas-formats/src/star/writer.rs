@@ -1,4 +1,4 @@
-//! Writes STAR files that RELION, `starfile` and [`StarReader`](super::StarReader) read alike.
+//! Writes STAR files that RELION, `starfile` and [`StarReader`](super::StarReader) read in the same way.
 
 use super::block::MAX_COLUMNS;
 use super::fault;
@@ -12,7 +12,7 @@ const RESERVED: [&[u8]; 5] = [b"data_", b"loop_", b"save_", b"global_", b"stop_"
 
 /// Writes blocks, one after the other. [`StarWriter::finish`] completes the file.
 ///
-/// Values stand in quotes where they have to: when empty, with white space or `#` in them, or starting like something
+/// Values are quoted where necessary: when empty, with white space or `#` in them, or starting like something
 /// else. Two kinds of value are written although `starfile`, which takes every `'` in a loop for a `"`, misreads them: those
 /// with `'`, and those with both `"` and white space.
 ///
@@ -103,11 +103,11 @@ impl<W: Write> StarWriter<W> {
         self.write_line()
     }
 
-    /// Writes a row as it stands in another file ([`Row::raw`](super::Row::raw)), byte for byte, with the values `extra`
-    /// behind its own, before its comment if it has one.
+    /// Writes a row as it is in another file ([`Row::raw`](super::Row::raw)), byte for byte, with the values `extra`
+    /// after its own, before its comment if it has one.
     ///
-    /// Only where its first value would be taken for something else in the new file, or a carriage return stands in it, all
-    /// values are written anew.
+    /// Only if its first value would be taken for something else in the new file, or if it contains a carriage return,
+    /// are all values rewritten.
     ///
     /// # Errors
     /// [`FormatError::Malformed`] as for [`StarWriter::write_row`], counting the row's own values and `extra`, or if the
@@ -230,7 +230,7 @@ impl<W: Write> StarWriter<W> {
 /// Which quotes are preferred.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Quotes {
-    /// Double ones, which `starfile` knows in loops.
+    /// Double ones, which `starfile` understands in loops.
     Loop,
     /// Single ones where the value holds what a shell would expand within double ones: `starfile` cuts pairs as a shell.
     Pair,
@@ -277,7 +277,7 @@ fn closes_early(value: &[u8], quote: u8) -> bool {
     value.windows(2).any(|pair| pair[0] == quote && is_white(pair[1]))
 }
 
-/// What no value and no line can hold. A carriage return is a line break to `starfile`, alone or not.
+/// Characters that no value and no line can hold. A carriage return is a line break to `starfile`, alone or not.
 fn check_bytes(value: &[u8]) -> Result<()> {
     let what = match value.iter().find(|byte| b"\n\r\0".contains(byte)) {
         None => return Ok(()),

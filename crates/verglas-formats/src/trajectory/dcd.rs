@@ -1,6 +1,6 @@
 //! DCD: positions as single precision numbers in Å, in records as Fortran writes them.
 //!
-//! Each record stands between two copies of its length, of 4 bytes (8 in files of some compilers), in the byte order of
+//! Each record is between two copies of its length, of 4 bytes (8 in files of some compilers), in the byte order of
 //! the machine that wrote it. Records: 84 bytes of `CORD` and twenty whole numbers; titles; the number of atoms; if
 //! some atoms are fixed, the numbers of the others. Then each frame: the cell (48 bytes), if there is one; all x; all y;
 //! all z; a fourth coordinate, if there is one. Of fixed atoms only the first frame has positions. Source: VMD's

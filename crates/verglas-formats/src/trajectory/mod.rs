@@ -65,7 +65,7 @@ impl Trajectory {
         }
     }
 
-    /// What is odd about the file: a last frame that is cut, a count of frames that is not right.
+    /// Oddities of the file: a last frame that is cut, a count of frames that is wrong.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -76,7 +76,7 @@ impl Trajectory {
     /// single precision.
     ///
     /// # Errors
-    /// [`FormatError::Malformed`]: damaged data, or positions that are no numbers; a frame that is not there.
+    /// [`FormatError::Malformed`]: damaged data, or positions that are not numbers; a frame that does not exist.
     pub fn read_frame(&self, frame: usize) -> Result<Vec<[f64; 3]>> {
         if frame >= self.n_frames() {
             return Err(FormatError::malformed(
@@ -91,7 +91,7 @@ impl Trajectory {
         match positions.iter().position(|position| position.iter().any(|x| !x.is_finite())) {
             Some(atom) => Err(FormatError::malformed(
                 Place::File,
-                format!("frame {frame} (counted from 0): the position of atom {atom} (from 0) is no number"),
+                format!("frame {frame} (counted from 0): the position of atom {atom} (from 0) is not a number"),
             )),
             None => Ok(positions),
         }

@@ -31,7 +31,7 @@ pub(super) fn find_end<R: Read + Seek>(reader: &mut R, len: u64) -> Result<End> 
     };
     let Some(at) = (0..(tail.len() + 1).saturating_sub(END_BYTES)).rev().find(is_end) else {
         let message = "no ZIP end record at the end of the file";
-        let hint = "the file is no ZIP archive, or its end was cut off";
+        let hint = "the file is not a ZIP archive, or its end was cut off";
         return Err(FormatError::malformed(Place::File, message).with_hint(hint));
     };
     let end_offset = tail_offset + at as u64;

@@ -1,4 +1,4 @@
-//! What an archive says of one of its entries.
+//! The archive's description of one of its entries.
 
 /// How an entry's bytes are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

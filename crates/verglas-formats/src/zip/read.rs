@@ -26,8 +26,8 @@ impl<R: Read + Seek> ZipReader<R> {
     /// Reads the central directory of the archive that takes up all of `reader`.
     ///
     /// # Errors
-    /// [`FormatError::Malformed`] for bytes that are no archive, are cut, contradict each other, hold a name twice or
-    /// entries that overlap; [`FormatError::Unsupported`] for archives over several files, encrypted entries and
+    /// [`FormatError::Malformed`] for bytes that are not an archive, are cut, contradict each other, hold a name twice
+    /// or entries that overlap; [`FormatError::Unsupported`] for archives over several files, encrypted entries and
     /// compression methods other than deflate.
     pub fn new(mut reader: R) -> Result<Self> {
         let len = reader.seek(SeekFrom::End(0))?;

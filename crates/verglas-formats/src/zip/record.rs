@@ -72,7 +72,7 @@ impl EntryRecord {
         assert!(padding == 0 || (4..=usize::from(u16::MAX)).contains(&padding), "padding of {padding} bytes");
         let mut extra = Vec::with_capacity(padding + 20);
         if self.has_big_size() {
-            // Both sizes must stand in a local header's zip64 field (4.5.3).
+            // Both sizes must be in a local header's zip64 field (4.5.3).
             extra.extend(ZIP64_EXTRA.to_le_bytes());
             extra.extend(16u16.to_le_bytes());
             extra.extend(self.size_bytes.to_le_bytes());
@@ -146,7 +146,7 @@ impl EntryRecord {
     }
 }
 
-/// What follows the central directory: the zip64 end record and its locator where a number needs them, and the end
+/// The bytes after the central directory: the zip64 end record and its locator where a number needs them, and the end
 /// record.
 pub(crate) fn end_records(n_entries: u64, directory_offset: u64, directory_bytes: u64) -> Vec<u8> {
     let count = u16::try_from(n_entries).ok().filter(|&count| count != COUNT_IN_ZIP64);

@@ -18,7 +18,7 @@ pub struct ZipWriter<W> {
 }
 
 impl<W: Write> ZipWriter<W> {
-    /// An archive that begins where `writer` stands, which must be the start of the file.
+    /// An archive that starts at the current position of `writer`, which must be the start of the file.
     pub fn new(writer: W) -> Self {
         Self { writer, position: 0, entries: Vec::new(), names: HashSet::new() }
     }
@@ -26,14 +26,14 @@ impl<W: Write> ZipWriter<W> {
     /// Adds an entry whose bytes are at hand.
     ///
     /// # Errors
-    /// A name that is there already or over 65,535 bytes long, and what the writer reports.
+    /// A name that already exists or over 65,535 bytes long, and what the writer reports.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         self.begin(name, crc32fast::hash(bytes), bytes.len() as u64)?;
         self.put(bytes)
     }
 
     /// Adds an entry whose bytes are produced piece by piece, by a `produce` that is run twice: for the checksum, which
-    /// stands before the data, and to write.
+    /// comes before the data, and to write.
     ///
     /// # Errors
     /// As [`ZipWriter::add`]; also what `produce` reports, and an error of kind [`io::ErrorKind::InvalidInput`] if its
@@ -56,7 +56,7 @@ impl<W: Write> ZipWriter<W> {
     /// Writes the central directory and returns the writer, not flushed.
     ///
     /// # Errors
-    /// What the writer reports.
+    /// The writer's errors.
     pub fn finish(mut self) -> Result<W> {
         let directory: Vec<u8> = self.entries.iter().flat_map(EntryRecord::central_header).collect();
         self.writer.write_all(&directory)?;

@@ -11,7 +11,8 @@ pub struct CountingAllocator;
 const LARGEST_REQUEST_BYTES: usize = 2 << 30;
 
 thread_local! {
-    // Constants without destructors: reaching them allocates nothing, and they outlive all else in their thread.
+    // Constants without destructors: accessing them allocates nothing, and they outlive everything else in their
+    // thread.
     static HELD_BYTES: Cell<i64> = const { Cell::new(0) };
     static PEAK_BYTES: Cell<i64> = const { Cell::new(0) };
 }

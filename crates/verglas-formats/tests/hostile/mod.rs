@@ -18,7 +18,7 @@ pub struct Reader {
     pub factor: u64,
 }
 
-/// Bytes of one inflation's state, and of what else does not depend on the input.
+/// Bytes of one inflation's state, and of everything else that does not depend on the input.
 const INFLATION_BYTES: u64 = 128 << 10;
 
 /// Buffers for files that are packed, and for reading lines.

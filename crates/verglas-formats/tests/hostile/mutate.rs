@@ -29,7 +29,7 @@ impl Numbers {
     }
 }
 
-/// What readers of binary numbers trip over: signs, carries, products that overflow.
+/// Numbers that readers of binary data trip over: signs, carries, products that overflow.
 const BINARY: [u64; 16] = [
     0,
     1,
@@ -49,7 +49,7 @@ const BINARY: [u64; 16] = [
     0xFFFF_FFFF_FFFF_FFFF,
 ];
 
-/// The same in text, and what stands in tables where a number is missing.
+/// The same in text, and words that stand in for missing numbers in tables.
 const TEXT: [&str; 20] = [
     "0",
     "-1",

@@ -121,7 +121,7 @@ pub fn cs(input: &[u8]) -> u64 {
             let _ = block.push_u64(field, &mut unsigned);
             let _ = block.push_bool(field, &mut flags);
             let _ = block.push_text(field, &mut texts);
-            // What came before is of no further use here, and would count.
+            // Memory from before is no longer needed, and would count.
             reals.clear();
             integers.clear();
             unsigned.clear();
@@ -322,7 +322,7 @@ fn read_tensor<R: Read + std::io::Seek>(file: verglas_formats::Result<PtFile<R>>
 /// Reads a PDB file, from memory and, where it is packed, from a file.
 pub fn pdb(input: &[u8]) -> u64 {
     if is_packed(input) {
-        // What is unpacked lies in a file; the atoms that are in memory may be as many as there is room for there.
+        // Unpacked data are in a file; there may be as many atoms in memory as there is room for in it.
         if let Ok(file) = read_pdb(in_file("structure.pdb.gz", input)) {
             check_atoms(&file);
         }
@@ -359,7 +359,7 @@ fn is_packed(input: &[u8]) -> bool {
     mrc::Compression::from_magic(input).is_some()
 }
 
-/// What holds of every coordinate file.
+/// Properties of every coordinate file.
 fn check_atoms(file: &AtomFile) {
     assert!(!file.models.is_empty());
     for model in &file.models {
@@ -373,7 +373,7 @@ fn check_atoms(file: &AtomFile) {
 
 /// Opens a trajectory and reads frames of it.
 pub fn trajectory(input: &[u8]) -> u64 {
-    // What is unpacked lies in a file, and only a part of it is in memory at a time.
+    // Unpacked data are in a file, and only a part of them is in memory at a time.
     let justified_bytes = if is_packed(input) { INFLATED_LIMIT_BYTES } else { 0 };
     let Ok(trajectory) = Trajectory::open(in_file("trajectory", input)) else { return justified_bytes };
     let n_frames = trajectory.n_frames();

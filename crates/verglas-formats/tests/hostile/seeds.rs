@@ -52,7 +52,7 @@ pub fn crashes(reader: &str, fixtures: &Path) -> Vec<Vec<u8>> {
     files_in(&fixtures.join("crashes").join(reader), &[""])
 }
 
-/// The files of a folder by their names; none if there is no such folder.
+/// The files of a folder by their names; none if the folder does not exist.
 fn files_in(folder: &Path, endings: &[&str]) -> Vec<Vec<u8>> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("a folder that can be listed").path()).collect();
@@ -61,7 +61,7 @@ fn files_in(folder: &Path, endings: &[&str]) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).expect("a fixture")).collect()
 }
 
-/// What the entries of an archive hold whose names end so.
+/// The contents of an archive's entries whose names end like this.
 fn entries(archive: &[u8], ending: &str) -> Vec<Vec<u8>> {
     let Ok(mut archive) = ZipReader::new(std::io::Cursor::new(archive)) else { return Vec::new() };
     let names = archive.entries().iter().map(|entry| entry.name.clone());
@@ -176,7 +176,7 @@ pub fn gzipped(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("memory")
 }
 
-/// Maps whose axes stand in another order, in both byte orders.
+/// Maps with other orders of axes, in both byte orders.
 fn maps() -> Vec<Vec<u8>> {
     let mut map = mrc().swap_remove(0);
     for (offset, word) in [(64, 3), (68, 1), (72, 2), (88, 1), (16, -2), (28, 5), (32, 3), (36, 4i32)] {

@@ -16,7 +16,7 @@ fn json(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(fixture(name)).expect("a fixture")).expect("JSON")
 }
 
-/// What `make.py` notes of an atom.
+/// What `make.py` records of an atom.
 fn noted(atom: &AtomRecord) -> Value {
     serde_json::json!([
         atom.chain,
@@ -113,7 +113,7 @@ fn what_is_damaged_is_an_error_with_its_frame() {
     assert!(error("waters.xtc", 60, &i32::MAX.to_be_bytes(), 0).contains("no range"));
     assert!(error("waters.xtc", 84, &80i32.to_be_bytes(), 0).contains("there is no small size 80"));
     assert!(error("waters.xtc", 4, &[0, 0, 0, 5], 0).contains("counts 5 and 120 atoms"));
-    assert!(error("nine.xtc", 56, &f32::NAN.to_be_bytes(), 0).contains("position of atom 0 (from 0) is no number"));
+    assert!(error("nine.xtc", 56, &f32::NAN.to_be_bytes(), 0).contains("position of atom 0 (from 0) is not a number"));
     // Behind the header, two titles and the number of atoms.
     let first_axis = 92 + 172 + 12;
     assert!(error("waters.dcd", first_axis, &[1; 4], 0).contains("frame 0 (from 0)"));

@@ -329,7 +329,7 @@ fn text_that_is_not_unicode_names_its_row() {
     bytes[at..at + 4].copy_from_slice(&0xD800u32.to_le_bytes());
     let mut cs = CsReader::new(Cursor::new(bytes)).unwrap();
     let error = cs.read_columns(&["blob/path"]).unwrap_err();
-    assert_eq!(error.to_string(), "`blob/path`: row 5: U+D800 in a text is no character");
+    assert_eq!(error.to_string(), "`blob/path`: row 5: U+D800 in a text is not a character");
     assert!(matches!(error, FormatError::Malformed(fault) if fault.place == Place::Entry("blob/path".into())));
 }
 

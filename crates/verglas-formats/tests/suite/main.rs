@@ -1,5 +1,5 @@
 //! The readers and writers, a file for each. One program holds all of them: building it takes longer than running it.
-//! Only `tests/mutations.rs` is apart, for it counts the memory of its whole process.
+//! Only `tests/mutations.rs` is separate, because it counts the memory of its whole process.
 
 mod atoms;
 mod cs;

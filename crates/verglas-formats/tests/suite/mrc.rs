@@ -130,7 +130,7 @@ fn sections_are_found_one_by_one_and_in_runs() {
     }
 }
 
-/// Pixels are converted in pieces of 256 KiB; these stacks have several, whose ends are no section's ends.
+/// Pixels are converted in pieces of 256 KiB; these stacks have several, whose ends are not those of sections.
 #[test]
 fn large_sections_are_put_together_from_pieces() {
     let value = |n: usize| (n * 7 % 251) as u8;
@@ -465,7 +465,7 @@ fn compressed_files_read_as_plain_ones() {
 }
 
 #[test]
-fn compression_is_told_by_the_first_bytes_not_the_name() {
+fn compression_is_recognised_by_the_first_bytes_not_the_name() {
     let folder = tempfile::tempdir().unwrap();
     for (from, to) in [("mode2.mrcs.gz", "packed.mrcs"), ("mode2.mrcs.bz2", "packed.gz"), ("mode2.mrcs", "plain.bz2")] {
         let path = folder.path().join(to);
@@ -548,13 +548,13 @@ fn what_follows_sound_packed_data_is_told_apart_from_damage() {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "what follows the {compression} data is no {compression} data, after {n_bytes} bytes were unpacked"
+                    "what follows the {compression} data is not {compression} data, after {n_bytes} bytes were unpacked"
                 )
             );
             assert!(error.hint().unwrap().starts_with("all that the header claims is there"), "{error}");
         }
     }
-    // Less than the header claims, then something else; a further member that is cut; a bad checksum before junk.
+    // Less than the header claims, then something else; another member that is cut; a bad checksum before junk.
     let error = open(temporary(&[gzip(&plain[..1100]), b"junk".to_vec()].concat()).path()).unwrap_err();
     assert!(error.to_string().ends_with("no gzip data, after 1100 bytes were unpacked"), "{error}");
     assert_eq!(error.hint(), Some("was the file damaged while copying?"));
@@ -720,7 +720,7 @@ fn check_hostile(bytes: &[u8]) {
     if n_present == 0 {
         return;
     }
-    // What is allocated is in proportion to the file: 4-bit pixels become 8 times as large.
+    // Allocations are in proportion to the file: 4-bit pixels become 8 times as large.
     let n_pixels = stack.pixels_per_section() * usize::try_from(n_present).unwrap();
     assert!(n_pixels <= bytes.len() * 2, "{n_pixels} pixels from {} bytes", bytes.len());
     let (mut pixels, mut scratch) = (vec![0.0; n_pixels], Vec::new());
@@ -808,7 +808,7 @@ fn a_misfit_is_an_error_that_says_both_sizes_and_the_way_out() {
         let error = MrcStack::open(temporary(&bytes).path(), &MrcOptions::default()).unwrap_err();
         let text = error.to_string();
         assert!(
-            text.contains(&format!("exactly {fits} bytes a pixel")) && text.contains("3 sections of 4 × 4"),
+            text.contains(&format!("exactly {fits} bytes per pixel")) && text.contains("3 sections of 4 × 4"),
             "{text}"
         );
         assert!(error.hint().unwrap().contains("pixel type `"), "{error}");

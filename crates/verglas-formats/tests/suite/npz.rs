@@ -180,7 +180,7 @@ fn deflated_archive(name: &str, bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     std::io::Write::write_all(&mut encoder, bytes).unwrap();
     let packed = encoder.finish().unwrap();
-    // What both headers say alike: version, flags, method, time, date, CRC, sizes, lengths of name and extra field.
+    // What both headers state: version, flags, method, time, date, CRC, sizes, lengths of name and extra field.
     let mut common = Vec::new();
     common.extend([20, 0, 0, 0, 8, 0, 0, 0, 0x21, 0]);
     common.extend(crc32fast::hash(bytes).to_le_bytes());

@@ -230,7 +230,7 @@ fn finds_changed_bytes() {
     assert!(error.starts_with("`archive/data/0`: its bytes have the CRC"), "{error}");
 }
 
-/// The entries of `float32.pt`, changed by `change`, stored anew.
+/// The entries of `float32.pt`, changed by `change`, stored again.
 fn repacked(change: impl FnOnce(&mut Vec<(String, Vec<u8>)>)) -> Result<PtFile<Cursor<Vec<u8>>>, FormatError> {
     let mut zip = ZipReader::new(Cursor::new(std::fs::read(fixture("float32.pt")).unwrap())).unwrap();
     let names: Vec<String> = zip.entries().iter().map(|entry| entry.name.clone()).collect();

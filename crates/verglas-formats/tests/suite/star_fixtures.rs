@@ -1,4 +1,4 @@
-//! What the Python package `starfile` reads from awkward files, this reader reads too. `fixtures/star/make.py` made the
+//! This reader reads the same from awkward files as the Python package `starfile`. `fixtures/star/make.py` made the
 //! files and the expectations.
 
 use std::fs;

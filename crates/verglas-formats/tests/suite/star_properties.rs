@@ -1,4 +1,4 @@
-//! What holds for every input: no panic, the same result whatever the buffer, and values that come back.
+//! Properties for every input: no panic, the same result whatever the buffer, and values that round-trip.
 
 use std::io::{BufRead, BufReader};
 
@@ -115,7 +115,7 @@ fn say_rows(reader: &mut StarReader<impl BufRead>, said: &mut Vec<String>) {
     }
 }
 
-/// Text made of the language's own pieces: reaches deeper than arbitrary bytes.
+/// Text made of the language's own pieces: reaches further than arbitrary bytes.
 fn star_like() -> impl Strategy<Value = Vec<u8>> {
     let pieces: [&[u8]; 24] = [
         b"data_",

@@ -30,7 +30,7 @@ fn rows_with_a_wrong_number_of_values() {
     assert!(matches!(short, FormatError::Malformed(_)));
     let long = error(b"data_x\nloop_\n_a\n_b\nmy file.mrc 2\n");
     assert_eq!(long.to_string(), "line 5: expected 2 values, found 3");
-    assert_eq!(long.hint(), Some("a value that holds white space has to stand in quotes"));
+    assert_eq!(long.hint(), Some("a value that contains white space must be in quotes"));
     let cut = error(b"data_x\nloop_\n_a\n_b\n1 2\n3");
     assert_eq!(cut.to_string(), "line 6: expected 2 values, found 1");
     assert_eq!(cut.hint(), Some("the file ends within this row; was it cut while copying?"));
@@ -65,7 +65,7 @@ fn text_before_the_first_block_is_passed_over() {
         let expected = format!("line {line}: expected a line that starts with `data_`");
         assert!(message(&[text, block].concat()).starts_with(&expected));
     }
-    // What is no text stays an error, and so does a block's line that can't be read.
+    // Bytes that are not text stay an error, and so does a block's line that can't be read.
     assert!(message(&[&b"\0\n"[..], block].concat()).starts_with("line 1: expected text, found a zero byte"));
     assert!(message(b"text\ndata_y z\n").starts_with("line 2: expected nothing after the block's name"));
     // Without a block, the first such line is named.
@@ -214,11 +214,11 @@ fn what_is_refused() {
         (b"data_x\n_a\n", "line 2: expected a value after `_a`, found none"),
         (
             b"data_x\n_a 1\n;text\n;\n",
-            "line 3: found text over several lines (`;` at the line's start), which is not read",
+            "line 3: found text over several lines (`;` at the start of a line), which is not supported",
         ),
         (
             b"data_x\nloop_\n_a\n_b\n;x y\n",
-            "line 5: found text over several lines (`;` at the line's start), which is not read",
+            "line 5: found text over several lines (`;` at the start of a line), which is not supported",
         ),
     ] {
         assert_eq!(message(text), found);

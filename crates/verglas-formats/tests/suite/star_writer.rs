@@ -1,4 +1,4 @@
-//! What the writer writes, the reader reads back; and what can't be written is an error that says so.
+//! The reader reads back what the writer writes; what can't be written is an error that says so.
 
 use verglas_formats::star::{BlockKind, Row, StarFile, StarReader, StarWriter};
 

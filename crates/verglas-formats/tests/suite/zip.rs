@@ -195,7 +195,7 @@ fn directories_that_lie_are_refused() {
     assert!(changed(end + 4, &[1]).contains("split over several files"));
     assert!(changed(end + 16, &[0xFF; 3]).contains("the end record claims a central directory of"));
     assert!(changed(end, b"XX").contains("no ZIP end record"));
-    // A number that is said to be in a zip64 record which is not there.
+    // A number that is said to be in a missing zip64 record.
     assert!(changed(directory + 42, &[0xFF; 4]).contains("zip64 extra field is missing"));
     for n_bytes in 0..good.len() {
         assert!(open(good[..n_bytes].to_vec()).is_err(), "cut after {n_bytes} bytes");

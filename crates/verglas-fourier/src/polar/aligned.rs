@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-/// A buffer of numbers, zero at first, to be looked at as vectors of any type up to a cache line.
+/// A buffer of numbers, zero at first, to be used as vectors of any type up to a cache line.
 #[derive(Debug)]
 pub(crate) struct Aligned {
     lines: Vec<CacheLine>,

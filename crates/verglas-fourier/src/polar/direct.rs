@@ -55,8 +55,8 @@ impl Wave {
 
     /// Sets the frequency f, in cycles per half box.
     ///
-    /// The phase is counted in turns, and whole turns are taken off before it meets π: a phase of a hundred turns would
-    /// lose two digits otherwise.
+    /// The phase is counted in turns, and whole turns are removed before it is multiplied with π: a phase of a hundred
+    /// turns would lose two digits otherwise.
     fn set(&mut self, frequency: f64) {
         let n_pixels = self.re.len() as f64;
         for (a, (re, im)) in self.re.iter_mut().zip(&mut self.im).enumerate() {

@@ -18,8 +18,9 @@ use crate::grid::PolarGrid;
 pub(super) const LEAST_SEEN: f64 = 0.4;
 /// The same for a result in single precision: 3.4e-13 / 1e-5 is 3.4e-8.
 pub(super) const LEAST_SEEN_IN_SINGLE: f64 = 1e-5;
-/// Products of a pixel and a wave beyond which the interpolated values stay: about a second's work for one image. A grid
-/// of so many points sees that little of plane waves beyond its reach only, and at those the kernel errs less.
+/// Products of a pixel and a wave beyond which interpolated values are kept: about a second's work for one image. A
+/// grid with this many points sees that little only of plane waves beyond its reach, for which the kernel's error is
+/// smaller.
 const MOST_PRODUCTS: u64 = 1 << 31;
 
 /// The direct sum over one grid, and when it is needed.
@@ -52,7 +53,7 @@ impl Directly {
         n_pixels * (n_pixels + 6) * size_of::<f64>() + n_shells * n_inplanes * size_of::<Complex<f64>>()
     }
 
-    /// Whether so little of `image` is on the grid, by the norm that was found, that it is to be summed.
+    /// Whether so little of `image` is on the grid, by the norm found, that it must be summed.
     pub(super) fn is_needed<P: Pixel>(&self, image: &[P], norm: f64) -> bool {
         norm * norm < self.least_square_norm * sum_of_squares(image)
     }
@@ -132,8 +133,8 @@ impl Wave {
         Self { re: vec![0.0; n_pixels], im: vec![0.0; n_pixels] }
     }
 
-    /// Sets the frequency f, in cycles per half box. Whole turns are taken off before the phase meets π, as in
-    /// [`direct`](super::direct).
+    /// Sets the frequency f, in cycles per half box. Whole turns are removed before the phase is multiplied with π, as
+    /// in [`direct`](super::direct).
     fn set(&mut self, frequency: f64) {
         let n_pixels = self.re.len() as f64;
         let first = -((self.re.len() / 2) as f64);

@@ -1,9 +1,10 @@
 //! Images of which a grid sees little, transformed in double precision for a result in single.
 //!
-//! Rounding in single precision spreads an image's power over all frequencies alike, at some 5e-7 of it. Where the grid sees as
-//! much power per area as lies elsewhere, or more, as it does of noise and of every image of something, that is the
-//! result's relative error. A plane wave beyond the grid's reach, or noise without its low frequencies, leaves so little on
-//! the grid that the error grows past 1e-6 of it. Such images are recognised by what was found on the grid, and done again.
+//! Rounding in single precision spreads an image's power evenly over all frequencies, at about 5e-7 of it. If the grid
+//! sees as much power per area as there is elsewhere, or more, as it does for noise and for every real image, that is
+//! the result's relative error. A plane wave beyond the grid's reach, or noise without its low frequencies, leaves so
+//! little on the grid that the error grows past 1e-6 of it. Such images are recognised by what was found on the grid,
+//! and done again.
 
 use std::f64::consts::PI;
 use std::sync::{Mutex, PoisonError};
@@ -65,7 +66,7 @@ impl FaintImages {
         planned.plan + planned.scratch + n_shells * n_inplanes * size_of::<Complex<f64>>()
     }
 
-    /// Whether so little of `image` is on the grid, by the norm that was found, that it is to be done again.
+    /// Whether so little of `image` is on the grid, by the norm found, that it must be done again.
     pub(super) fn is_needed<P: Pixel>(&self, image: &[P], norm: f64) -> bool {
         norm * norm < self.least_square_norm * sum_of_squares(image)
     }

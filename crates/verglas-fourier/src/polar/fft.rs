@@ -240,8 +240,8 @@ impl<T: Scalar> HalfFilledFft<T> {
     }
 }
 
-/// Where frequency `k` of a transform of `len` points lies: those of the same remainder modulo 4 lie together, as they are
-/// computed. Every fourth place would be a few sets of the cache only.
+/// The place of frequency `k` of a transform of `len` points: those of the same remainder modulo 4 are together, as
+/// they are computed. Every fourth place would be a few sets of the cache only.
 #[inline(always)]
 pub(super) fn place(len: usize, k: usize) -> usize {
     k % 4 * (len / 4) + k / 4

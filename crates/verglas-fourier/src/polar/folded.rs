@@ -11,7 +11,7 @@ use super::simd::{self, InstructionSet, OCTET, Simd};
 use super::spectrum::{HalfPlane, HalfPlaneScratch, grid_side};
 use crate::grid::PolarGrid;
 
-/// Points are interpolated in tiles of so many angles and shells, whose kernels overlap in the first-level cache.
+/// Points are interpolated in tiles of this many angles and shells, whose kernels overlap in the first-level cache.
 const TILE_ANGLES: usize = 16;
 const TILE_SHELLS: usize = 4;
 
@@ -127,7 +127,7 @@ impl<T: Scalar> Folded<T> {
     ) -> f64 {
         let n_angles = octant_angles(self.n_inplanes);
         let stride = self.layout.stride();
-        // Of the eight points that an angle stands for, on the octant's edges pairs coincide.
+        // Of the eight points for an angle, pairs coincide on the octant's edges.
         let (once, twice) = (simd.splat_octet(T::rounded(1.0)), simd.splat_octet(T::rounded(2.0)));
         let last_edge = if self.n_inplanes.is_multiple_of(8) { self.n_inplanes / 8 } else { usize::MAX };
         let mut square_norm = 0.0;

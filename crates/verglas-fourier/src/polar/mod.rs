@@ -171,7 +171,7 @@ impl<T: Real> PolarTransform<T> {
         self.plan.output_len()
     }
 
-    /// The precision that `T` stands for.
+    /// The precision of `T`.
     pub fn precision(&self) -> Precision {
         T::PRECISION
     }
@@ -237,7 +237,7 @@ impl<T: Real> PolarTransform<T> {
     }
 }
 
-/// What every plan needs: a box side in range, and no shell past Nyquist.
+/// The requirements of every plan: a box side in range, and no shell past Nyquist.
 fn check(n_pixels: usize, grid: &PolarGrid) -> Result<(), PlanError> {
     if n_pixels == 0 || n_pixels > MAX_PIXELS {
         return Err(PlanError::Pixels(n_pixels));
@@ -260,7 +260,7 @@ pub(crate) fn fastest() -> InstructionSet {
     InstructionSet::available()[0]
 }
 
-/// What plan and scratch take in memory.
+/// The memory that plan and scratch take.
 fn bytes<T: Real>(set: InstructionSet, n_pixels: usize, n_shells: usize, n_inplanes: usize) -> TransformBytes {
     let mut bytes = Plan::<T>::bytes(set, n_pixels, n_shells, n_inplanes);
     bytes.plan += size_of::<PolarTransform<T>>() - size_of::<Plan<T>>();

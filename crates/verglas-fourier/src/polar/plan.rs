@@ -108,7 +108,7 @@ impl<T: Scalar> Plan<T> {
         }
     }
 
-    /// What plan and scratch take in memory.
+    /// The memory that plan and scratch take.
     pub(super) fn bytes(set: InstructionSet, n_pixels: usize, n_shells: usize, n_inplanes: usize) -> TransformBytes {
         let mut bytes = if n_inplanes.is_multiple_of(4) {
             Folded::<T>::estimate_bytes(set, n_pixels, n_shells, n_inplanes)

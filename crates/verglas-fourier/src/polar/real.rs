@@ -1,4 +1,4 @@
-//! The transform in each number type, compiled here and nowhere else: whoever uses it does not compile its kernels again.
+//! The transform in each number type, compiled only here: crates that use it don't compile its kernels again.
 
 use num_complex::Complex;
 

@@ -63,7 +63,7 @@ impl Scalar for f64 {
     run_in_any_set!();
 }
 
-/// What an image's pixels may be: `f32` or `f64`.
+/// The type of an image's pixels: `f32` or `f64`.
 pub trait Pixel: Copy + Send + Sync + Sealed {
     /// The pixel's value in the type that the transform computes in, rounded if it must be.
     #[doc(hidden)]

@@ -99,7 +99,7 @@ impl<T: Scalar> HalfPlane<T> {
             let mut first_re = [simd.splat(T::zero()); MAX_LANES];
             let (mut first_im, mut second_re, mut second_im) = (first_re, first_re, first_re);
             for lane in 0..S::LANES {
-                // Past N_g/2 these are frequencies that nobody asks for.
+                // Past N_g/2 these are frequencies that are never used.
                 let k = block * S::LANES + lane;
                 let mirror = if k == 0 { 0 } else { self.n_grid - k };
                 let (z, mirror) = (frequencies[place(self.n_grid, k)], frequencies[place(self.n_grid, mirror)]);

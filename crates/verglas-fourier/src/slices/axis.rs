@@ -9,7 +9,7 @@ use verglas_fft::Fft;
 use super::weights::{SliceReal, kernel, scaling_taps};
 use crate::polar::spectrum::smooth_multiple;
 
-/// What the samples along an axis are, and which frequencies are wanted of them.
+/// The samples along an axis, and the frequencies needed from them.
 ///
 /// Grid coordinates u count 1/(n_grid · spacing): a wave of k turns per Å has u = k · scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,7 +51,7 @@ pub(super) fn smooth_length(n: usize) -> usize {
     smooth_multiple(n.max(16), 2)
 }
 
-/// What is done to the spectrum along an axis once it is there.
+/// What is done to the spectrum along an axis after the transform.
 #[derive(Debug)]
 struct Filter {
     /// Factors of the frequencies from `low − terms` to `high + terms`.
@@ -79,7 +79,7 @@ impl std::fmt::Debug for AxisTransform {
 
 impl AxisTransform {
     /// `smoothing_angstrom` is the standard deviation of a Gaussian that the samples have been convolved with, which is
-    /// to be undone; the scaling D then follows after the transform, else it goes before it.
+    /// to be undone; the scaling D then follows after the transform, otherwise it comes before it.
     pub(super) fn new<T: SliceReal>(axis: Axis, smoothing_angstrom: f64, coarse: bool) -> Self {
         let kernel = kernel::<T>(coarse);
         let coordinate = |i: usize| i as i64 - (axis.n / 2) as i64;

@@ -16,7 +16,7 @@ use crate::polar::PlanError;
 /// Frequencies, in 1/Å, that shells must stay below.
 pub const MAX_Q: f64 = 1e4;
 
-/// What slices are taken of.
+/// The structure that slices are taken of.
 #[derive(Debug, Clone)]
 pub enum Structure {
     /// Beads.
@@ -52,15 +52,15 @@ impl Default for SliceSettings {
 pub enum SliceMethod {
     /// Every value is a sum over all beads.
     Direct,
-    /// Values are interpolated on a grid, which is made in so many slabs: once for all if it is one, and otherwise for every
-    /// batch anew, so that batches should be large.
+    /// Values are interpolated on a grid, which is made in this many slabs: once for all if it is one, otherwise again
+    /// for every batch, so that batches should be large.
     Grid {
         /// Number of slabs.
         n_slabs: usize,
     },
 }
 
-/// What a plan does, and what it takes in memory.
+/// What a plan does, and the memory that it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SliceEstimate {
     /// How.
@@ -83,7 +83,7 @@ pub enum SliceError {
     Memory {
         /// The least that would do, in bytes.
         needed: usize,
-        /// What is allowed.
+        /// The memory that is allowed.
         allowed: usize,
     },
     /// An instruction set that this processor does not have.
@@ -99,7 +99,7 @@ pub enum SliceError {
     },
 }
 
-/// What is decided before anything is allocated.
+/// The decisions made before anything is allocated.
 // There is one of them for each structure.
 #[allow(clippy::large_enum_variant)]
 pub(super) enum Decision {
@@ -107,7 +107,7 @@ pub(super) enum Decision {
     Grid { axes: [Axis; 3], beads: Option<(BeadGrid, Keep)>, slabs: Slabs },
 }
 
-/// Whether all samples of beads are kept while their grid is made, or drawn anew for every few planes of it.
+/// Whether all samples of beads are kept while their grid is made, or drawn again for every few planes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keep {
     All,

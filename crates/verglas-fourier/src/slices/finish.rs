@@ -1,4 +1,4 @@
-//! What is done to a slice once its values are there: the mean, and the norm.
+//! The last steps for a slice once its values are there: the mean, and the norm.
 
 use std::f64::consts::PI;
 
@@ -27,7 +27,7 @@ fn sinc(t: f64) -> f64 {
     if t == 0.0 {
         return 1.0;
     }
-    // Whole turns are taken off before they meet π.
+    // Whole turns are removed before the multiplication with π.
     let rest = t - 2.0 * (t / 2.0).round();
     (PI * rest).sin() / (PI * t)
 }

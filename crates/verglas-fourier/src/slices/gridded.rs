@@ -52,7 +52,7 @@ struct Directions<'a> {
     q: &'a [f64],
     /// In the grid's coordinates per q.
     directions: &'a [[f64; 3]],
-    /// What q·that many turns are to be added to the phase, negative, for each direction.
+    /// For each direction, the turns per q that are to be added to the phase, negative.
     shifts: Option<&'a [f64]>,
     /// Places from one q to the next.
     n_inplanes: usize,

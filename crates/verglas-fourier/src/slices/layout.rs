@@ -21,7 +21,7 @@ pub(super) struct Slabs {
 }
 
 impl Slabs {
-    /// As few slabs as fit into `budget` bytes, next to nothing else; an error says how much the least takes.
+    /// As few slabs as fit into `budget` bytes; an error says how much the minimum takes.
     pub(super) fn plan<T: SliceReal>(axes: &[Axis; 3], budget: usize, n_threads: usize) -> Result<Self, usize> {
         let halo = T::WIDTH / 2 + 1;
         let (whole, reached) = (axes[0].len(), axes[0].high as usize - halo + 1);
@@ -85,7 +85,7 @@ pub(super) fn map_shift(map: &Density) -> [f64; 3] {
 /// Nanoseconds that one term of a direct sum takes, roughly.
 const TERM_NS: f64 = 12.0;
 
-/// Whether so many beads are summed faster than put on a grid in one slab, for `n_values` values in all.
+/// Whether this many beads are summed faster than put on a grid in one slab, for `n_values` values in all.
 pub(super) fn direct_is_faster<T: SliceReal>(beads: &Beads, grid: &BeadGrid, n_values: f64) -> bool {
     let n_beads = beads.radii_angstrom.len() as f64;
     let [a, b, c] = &grid.axes;

@@ -7,8 +7,8 @@
 //! maps    F(k) = Σ ρ[z, y, x] · exp(−2πi (k_x X + k_y Y + k_z Z))          (X, Y, Z the voxel's position from the origin)
 //! ```
 //!
-//! [`SlicePlan`] computes it by gridding; [`direct`] sums it as it stands. R_t is [`crate::sphere::rotation`]'s. `docs/math.md`
-//! derives the method and its error.
+//! [`SlicePlan`] computes it by gridding; [`direct`] sums it directly. R_t is [`crate::sphere::rotation`]'s.
+//! `docs/math.md` derives the method and its error.
 
 mod axis;
 mod decide;

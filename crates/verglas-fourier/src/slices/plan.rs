@@ -185,7 +185,7 @@ impl<T: SliceReal> SlicePlan<T> {
     /// slices are taken with it, nor on the memory allowed.
     ///
     /// # Errors
-    /// A norm that is 0, NaN or infinite; the first one is told.
+    /// A norm that is 0, NaN or infinite; the first one is reported.
     ///
     /// # Panics
     /// When `out` or `norms` have another length.
@@ -223,7 +223,7 @@ impl<T: SliceReal> SlicePlan<T> {
     /// Works on the calling thread; a plan of one slab serves several threads at once.
     ///
     /// # Panics
-    /// When `out` has another length than `points`.
+    /// When the length of `out` differs from that of `points`.
     pub fn values_at(&self, points: &[[f64; 3]], out: &mut [Complex<T>]) {
         assert_eq!(out.len(), points.len(), "room for {} values", points.len());
         out.fill(Complex::new(T::zero(), T::zero()));
@@ -238,8 +238,8 @@ impl<T: SliceReal> SlicePlan<T> {
         places.zip(values).for_each(|((out, _), value)| *out = value);
     }
 
-    /// What is left when all computed points are there: those opposite to them, those beyond the structure's reach, the
-    /// mean, the norm, which is returned.
+    /// The rest, when all computed points are there: the points opposite to them, those beyond the structure's reach,
+    /// the mean, the norm, which is returned.
     fn finish(&self, slice: &mut [Complex<T>]) -> f64 {
         let SlicePoints { n_inplanes, ref angles, ref q, .. } = self.points;
         let n_angles = angles.len();

@@ -183,14 +183,14 @@ impl BeadGrid {
     }
 }
 
-/// What two ranges have in common.
+/// The overlap of two ranges.
 fn shared(a: &Range<usize>, b: &Range<usize>) -> Range<usize> {
     a.start.max(b.start)..a.end.min(b.end)
 }
 
 /// Beads, ready to be drawn on their grid: Σ_a m_a · (form of a), so that the sum of all samples is F(0).
 ///
-/// The beads are added in their order for every sample: sums, to the last bit, depend on nothing else.
+/// The beads are added in their order for every sample: the sums depend on nothing else, to the last bit.
 #[derive(Debug)]
 pub(super) struct Drawing {
     grid: BeadGrid,
@@ -212,7 +212,7 @@ impl Drawing {
         Self { grid, beads, profiles }
     }
 
-    /// What [`draw`](Self::draw) needs beside the samples.
+    /// What [`draw`](Self::draw) needs in addition to the samples.
     pub(super) fn scratch(&self) -> [Vec<f64>; 2] {
         [vec![0.0; self.grid.axes[1].n], vec![0.0; self.grid.axes[2].n]]
     }
@@ -251,7 +251,7 @@ impl Drawing {
 }
 
 /// The middle of the grid and, from there, the largest coordinate along each axis; the origin is kept as the middle unless
-/// the beads lie so much to one side of it that the grid would be large for nothing.
+/// the beads are so far to one side of it that the grid would be needlessly large.
 fn bounds(beads: &Beads, extent: f64) -> ([f64; 3], [f64; 3]) {
     let along = |axis: usize, pick: fn(f64, f64) -> f64| {
         beads.positions_angstrom.iter().map(|position| position[axis]).reduce(pick).unwrap_or(0.0)

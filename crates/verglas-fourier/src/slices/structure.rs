@@ -1,4 +1,4 @@
-//! What templates are made of: beads, or a density map.
+//! The structures that templates are made of: beads, or a density map.
 
 use std::f64::consts::PI;
 
@@ -42,7 +42,7 @@ impl AtomShape {
     }
 }
 
-/// What a bead weighs.
+/// The weight of a bead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum AtomMass {
     /// R³, its volume but for a factor.
@@ -74,7 +74,7 @@ pub struct Beads {
     pub radii_angstrom: Vec<f64>,
     /// The form of all of them.
     pub shape: AtomShape,
-    /// What they weigh.
+    /// Their weights.
     pub mass: AtomMass,
 }
 
@@ -190,14 +190,14 @@ impl Density {
     }
 }
 
-/// Why no templates can be made of a structure.
+/// Why no templates can be made from a structure.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum StructureError {
     /// No beads.
     #[error("no beads, expected at least one")]
     Empty,
     /// Positions and radii that don't go together.
-    #[error("{positions} positions and {radii} radii, expected as many of both")]
+    #[error("{positions} positions and {radii} radii, expected equal numbers")]
     Radii {
         /// Number of positions.
         positions: usize,
@@ -231,13 +231,13 @@ pub enum StructureError {
         /// The map's shape.
         shape: [usize; 3],
     },
-    /// A voxel that is no box.
+    /// A voxel that is not a box.
     #[error("voxel size is {0:?} Å (x, y, z), expected three finite numbers above 0")]
     VoxelSize([f64; 3]),
     /// An origin that is nowhere.
     #[error("origin is at voxel {0:?} (x, y, z), expected finite numbers")]
     Centre([f64; 3]),
-    /// A voxel that is no number.
+    /// A voxel that is not a number.
     #[error("voxel {place:?} of the map is {value}, expected a finite number")]
     Voxel {
         /// Its place along the axes in memory, slowest first, from 0.
@@ -256,10 +256,10 @@ const MAX_ANGSTROM: f64 = 1e6;
 const MIN_RADIUS_ANGSTROM: f64 = 1e-3;
 
 impl Beads {
-    /// Whether templates can be made of these beads.
+    /// Checks that templates can be made from these beads.
     ///
     /// # Errors
-    /// No beads, numbers of positions and radii that differ, positions or radii that are no lengths.
+    /// No beads, numbers of positions and radii that differ, positions or radii that are not lengths.
     pub fn check(&self) -> Result<(), StructureError> {
         let (positions, radii) = (self.positions_angstrom.len(), self.radii_angstrom.len());
         if positions == 0 {
@@ -286,10 +286,10 @@ impl Beads {
 }
 
 impl Density {
-    /// Whether templates can be made of this map.
+    /// Checks that templates can be made from this map.
     ///
     /// # Errors
-    /// A box side out of range, values that don't fill it, a voxel size or an origin that is none, a voxel that is no
+    /// A box side out of range, values that don't fill it, an invalid voxel size or origin, a voxel that is not a
     /// number, a map that is the same everywhere.
     pub fn check(&self) -> Result<(), StructureError> {
         let shape = self.shape;
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
+    fn what_is_wrong_is_reported() {
         let mut beads =
             Beads { positions_angstrom: vec![[0.0; 3]; 2], radii_angstrom: vec![1.0; 2], ..Beads::default() };
         assert_eq!(beads.check(), Ok(()));

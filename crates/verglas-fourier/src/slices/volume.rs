@@ -87,7 +87,7 @@ pub(super) struct Slab {
 }
 
 impl Slab {
-    /// Room for so many planes.
+    /// Room for this many planes.
     pub(super) fn new<T: SliceReal>(layout: &Layout, n_planes: usize) -> Self {
         Self { first: 0, n_planes: 0, values: Aligned::new::<Complex<T>>(n_planes * layout.plane + PAST_THE_END) }
     }

@@ -8,7 +8,7 @@ pub(super) const PADDED: usize = 16;
 
 /// The type that slices are computed in: `f32` or `f64`.
 pub trait SliceReal: Real {
-    /// Number of grid points W that a value is made of, along each axis.
+    /// Number of grid points W that a value is computed from, along each axis.
     #[doc(hidden)]
     const WIDTH: usize;
     /// Shape and stretch of the scaling D that goes with it.
@@ -26,13 +26,13 @@ pub trait SliceReal: Real {
     /// Degree of the polynomial on each.
     #[doc(hidden)]
     const DEGREE: usize;
-    /// What beads on a grid may err by, relative: ε.
+    /// The allowed relative error of beads on a grid: ε.
     #[doc(hidden)]
     const SPREADING: f64;
     /// How many standard deviations of a Gaussian are counted as its extent.
     #[doc(hidden)]
     const EXTENT: f64;
-    /// Terms of the series that stands for D after the transform.
+    /// Terms of the series that approximates D after the transform.
     #[doc(hidden)]
     const SCALING_TERMS: usize;
     /// Roughly how long one interpolated value takes, in nanoseconds; to choose between methods.

@@ -1,4 +1,4 @@
-//! The directions from which a structure is looked at, with the weights that integrate over the sphere.
+//! The viewing directions of a structure, with the weights that integrate over the sphere.
 //!
 //! ```text
 //! f = 2π/Δ                                       Δ the viewing distance, radians

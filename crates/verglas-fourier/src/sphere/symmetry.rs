@@ -39,7 +39,7 @@ pub enum PointGroup {
     Icosahedral(u8),
 }
 
-/// A word that is no point group.
+/// A word that is not a point group.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("symmetry is `{0}`, expected C1 to C{MAX_FOLD}, D1 to D{MAX_FOLD}, T, O, I or I1 to I4")]
 pub struct PointGroupError(String);

@@ -9,10 +9,10 @@ use crate::pose::Matrix3;
 /// Largest number of views that is accepted; a distance of a twentieth of a degree makes about as many.
 pub const MAX_VIEWS: usize = 1 << 24;
 
-/// Why there can be no viewing angles.
+/// Why viewing angles are impossible.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum ViewError {
-    /// A distance that is no angle.
+    /// A distance that is not an angle.
     #[error("viewing distance is {0}, expected a finite number above 0, in radians")]
     Distance(f64),
     /// A distance that makes too many views.
@@ -94,7 +94,7 @@ impl Views {
     /// R_t of view `t`, by [`rotation`].
     ///
     /// # Panics
-    /// When there is no view `t`.
+    /// When view `t` does not exist.
     pub fn rotation(&self, t: usize) -> Matrix3 {
         rotation(self.azimuth[t], self.polar[t], self.gamma[t])
     }
@@ -102,7 +102,7 @@ impl Views {
     /// The direction of view `t` in the structure's frame: the third column of R_t.
     ///
     /// # Panics
-    /// When there is no view `t`.
+    /// When view `t` does not exist.
     pub fn direction(&self, t: usize) -> [f64; 3] {
         let ((sa, ca), (sb, cb)) = (self.azimuth[t].sin_cos(), self.polar[t].sin_cos());
         [sb * ca, sb * sa, cb]

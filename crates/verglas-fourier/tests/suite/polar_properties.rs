@@ -1,4 +1,4 @@
-//! What the transform of any image must fulfil, whatever the method: symmetries, shifts, norms, and the same bytes for
+//! Properties of the transform of any image, whatever the method: symmetries, shifts, norms, and the same bytes for
 //! the same image.
 
 use std::f64::consts::PI;

@@ -83,7 +83,7 @@ fn read_map(path: &Path, voxel: f64) -> Density {
     map(Voxels::Single(values), [nz, ny, nx], [voxel; 3])
 }
 
-/// What a structure is made of, to be sliced.
+/// The structure to be sliced.
 enum Structure {
     Beads(Beads),
     Map(Density),

@@ -1,5 +1,5 @@
-//! What templates of any structure must fulfil, whatever the method: symmetries, shifts, turns, norms, memory, and the same
-//! bytes whatever is computed with them.
+//! Properties of the templates of any structure, whatever the method: symmetries, shifts, turns, norms, memory, and
+//! the same bytes whatever is computed with them.
 
 use std::f64::consts::{PI, TAU};
 use std::sync::Arc;
@@ -191,7 +191,7 @@ fn the_bytes_depend_on_nothing_else() {
             let settings = SliceSettings { n_threads: 2, memory_bytes, ..settings() };
             let plan = SlicePlan::<f32>::new(structure.clone(), &polar(), 48.0, &settings).unwrap();
             println!("{memory_bytes}: {:?}", plan.method());
-            // In slabs, every batch makes the grid anew.
+            // In slabs, every batch makes the grid again.
             let n_batches = if memory_bytes == 1 << 30 { 5 } else { 2 };
             for batch in [1, 7] {
                 let mut out = vec![Complex::default(); expected.len()];
@@ -300,7 +300,7 @@ fn what_cannot_be_sliced_is_an_error() {
     let flat = Structure::Map(Arc::new(map(Voxels::Single(vec![1.0; 27]), [3; 3], [1.0; 3])));
     assert_eq!(plan(&flat, 48.0), Err(SliceError::Structure(StructureError::Constant(1.0))));
 
-    // Voxels of 1000 Å know nothing within the grid: every template is 0.
+    // Voxels of 1000 Å have no information within the grid: every template is 0.
     let coarse = Structure::Map(Arc::new(noise_map([4, 4, 4], [1000.0; 3], 7)));
     let plan = SlicePlan::<f32>::new(coarse, &grid, 48.0, &settings()).unwrap();
     let mut out = vec![Complex::new(5.0, 5.0); 2 * plan.slice_len()];

@@ -4,10 +4,17 @@ use std::f64::consts::TAU;
 
 use verglas_fourier::pose::Matrix3;
 use verglas_likelihood::refine::ContinuousPose;
-use verglas_likelihood::{ContrastSign, PosePrior, distances};
+use verglas_likelihood::{ContrastSign, PosePrior};
 
 use crate::common::Noise;
 use crate::simulated::{Compared, Model, Plain, World, image};
+
+/// How far a pose lies from another: the angle in radians, the displacement in Å.
+fn distances(pose: &ContinuousPose, other: &ContinuousPose) -> (f64, f64) {
+    let trace: f64 = pose.rotation.iter().flatten().zip(other.rotation.iter().flatten()).map(|(a, b)| a * b).sum();
+    let [x, y] = [0, 1].map(|axis| pose.shift_angstrom[axis] - other.shift_angstrom[axis]);
+    (2.0 * (0.25 * (3.0 - trace)).clamp(0.0, 1.0).sqrt().asin(), x.hypot(y))
+}
 
 fn turned(rotation: &Matrix3, angle: f64, noise: &mut Noise) -> Matrix3 {
     // About any axis, by Rodrigues' formula.

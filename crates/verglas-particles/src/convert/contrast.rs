@@ -8,10 +8,10 @@ use crate::particle::ParticleTable;
 use crate::plan::StackPlan;
 use crate::settings::Contrast;
 
-/// Tells how many particles of the plan are stored with the other contrast, and what becomes of them.
+/// Warns how many particles of the plan are stored with inverted contrast, and what is done about it.
 ///
 /// # Errors
-/// When the sign is to be applied and the metadata have none, or one that is neither 1 nor −1.
+/// When the sign is to be applied but the metadata have none, or one that is neither 1 nor −1.
 pub(super) fn check_contrast(
     table: &ParticleTable,
     plan: &StackPlan,
@@ -21,7 +21,7 @@ pub(super) fn check_contrast(
     let choose = |contrast: Contrast| Hint::Choose(Setting::Contrast, contrast.as_str());
     let Some(sign) = &table.blob_sign else {
         return match contrast {
-            Contrast::BlobSign => Err(Error::value("contrast is to follow blob/sign, which the metadata don't have")
+            Contrast::BlobSign => Err(Error::value("contrast is set to follow blob/sign, which the metadata lack")
                 .with_hint(choose(Contrast::Invert) + " inverts every image")),
             Contrast::AsStored | Contrast::Invert => Ok(()),
         };
@@ -47,7 +47,7 @@ pub(super) fn check_contrast(
         findings.warn(
             "blob-sign",
             Text::from(format!(
-                "blob/sign is -1 for {n_negative} of {}, stored with the other contrast: ",
+                "blob/sign is -1 for {n_negative} of {}, which are stored with inverted contrast: ",
                 counted(plan.n_images(), "particle")
             )) + what,
         );

@@ -65,7 +65,7 @@ pub(super) fn choose_grids(
         let cell = found.files.iter().flatten().find_map(|file| Some((file, file.header.cell_without_grid_angstrom?)));
         return Err(match cell {
             Some((file, cell)) => error.with_detail(format_args!(
-                "the MRC header of `{}` has a cell of {} Å and a grid of 0, of which no pixel size follows",
+                "the MRC header of `{}` has a cell of {} Å and a grid of 0, which gives no pixel size",
                 file.path.display(),
                 show(cell)
             )),
@@ -77,8 +77,8 @@ pub(super) fn choose_grids(
     if let Some(sizes) = &table.differing_detector_pixel_sizes {
         if pixel_size_source == PixelSizeSource::Detector {
             return Err(Error::value(format!(
-                "rlnDetectorPixelSize and rlnMagnification, which are all that states a pixel size, differ between rows, \
-                 and one descriptor can hold one pixel size only\n{sizes}"
+                "rlnDetectorPixelSize and rlnMagnification, the only source of a pixel size, differ between rows, but \
+                 a descriptor holds only one pixel size\n{sizes}"
             ))
             .with_hint("if one size is right for all, give it with " + Hint::Give(Setting::PixelSize)));
         }
@@ -124,7 +124,7 @@ fn check_box(sides: DownsampledBox, descriptor: &ImageDescriptor, findings: &mut
             "images are {} px wide{downsampled}, the descriptor says {expected} px",
             sides.n_input_pixels()
         ))
-        .with_hint("make a descriptor for these images, or leave it out and let one be made from the data"),
+        .with_hint("make a descriptor for these images, or leave it out to have one made from the data"),
     );
 }
 

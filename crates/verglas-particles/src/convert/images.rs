@@ -58,7 +58,7 @@ pub(super) fn find_images(
     for (image, path) in needed.into_iter().zip(located) {
         paths[image] = path;
     }
-    // The first file's header may decide the pixel size, of all shards alike.
+    // The first file's header may decide the pixel size, for all shards alike.
     let first = plan.stacks().first().map(|_| table.image[plan.particle(0)] as usize);
     for (image, path) in paths.iter_mut().enumerate() {
         if n_images[image] == 0 && Some(image) != first {
@@ -71,7 +71,7 @@ pub(super) fn find_images(
     FoundImages { files, n_images, box_size }
 }
 
-/// Tells of stacks of which no image is left.
+/// Reports stacks that would have no image left.
 pub(super) fn refuse_empty_stacks(
     table: &ParticleTable,
     plan: &StackPlan,
@@ -94,15 +94,16 @@ pub(super) fn refuse_empty_stacks(
     };
     findings.error(
         Error::value(format!(
-            "no image of stack {first} is left{others}: its {} would all be left out, and CryoLike needs unbroken numbers",
+            "no image of stack {first} is left{others}: its {} would all be left out, but CryoLike needs stacks \
+             numbered without gaps",
             counted(plan.stacks()[first].n_images(), "image")
         ))
         .with_detail(format_args!("the first is that of {}", table.place(first_particle)))
-        .with_hint("take these rows out of the metadata, or make larger stacks with " + Hint::Give(Setting::BatchSize)),
+        .with_hint("remove these rows from the metadata, or make larger stacks with " + Hint::Give(Setting::BatchSize)),
     );
 }
 
-/// The first header's pixel size, if it means anything: zero and one are what programs write that know none.
+/// The first header's pixel size, if it means anything: zero and one are written by programs that don't know it.
 pub(super) fn header_pixel_size(files: &[std::result::Result<ImageFile, Unreadable>]) -> Option<[f64; 2]> {
     files.iter().flatten().find_map(meaningful_pixel_size)
 }
@@ -113,8 +114,8 @@ fn meaningful_pixel_size(file: &ImageFile) -> Option<[f64; 2]> {
     (x > 0.0 && y > 0.0 && x != 1.0 && y != 1.0).then_some([y, x])
 }
 
-/// Compares the pixel size that was chosen with what the headers state. Where they are all that states one, they must
-/// agree; else those that differ are only told of.
+/// Compares the chosen pixel size with the headers'. If they are the only source, they must
+/// agree; otherwise those that differ give a warning.
 ///
 /// # Errors
 /// When headers are all there is, and they differ.
@@ -131,7 +132,8 @@ pub(super) fn compare_headers(
         if source == PixelSizeSource::MrcHeader {
             let first = stated().next().map_or(String::new(), |(first, _)| format!(" in `{}`", first.path.display()));
             return Err(Error::value(format!(
-                "the MRC headers are all that states a pixel size, and they differ: {} Å{first}, {size} Å in `{path}`",
+                "the MRC headers are the only source of a pixel size, and they differ: {} Å{first}, {size} Å in \
+                 `{path}`",
                 show(chosen),
             ))
             .with_hint("give the pixel size with " + Hint::Give(Setting::PixelSize)));

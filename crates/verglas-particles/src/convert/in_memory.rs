@@ -1,4 +1,4 @@
-//! The images of stacks made in memory, as they would be written, for whoever goes on with them at once.
+//! The images of stacks made in memory, as they would be written, for code that uses them at once.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +21,7 @@ use crate::preprocess::Downsampler;
 use crate::settings::ConvertSettings;
 use crate::transform::PolarBackend;
 
-/// The most images that a thread reads at a time: enough that reading them is no work of its own.
+/// The most images that a thread reads at a time: enough to make the cost of each read negligible.
 const MOST_AT_ONCE: usize = 16;
 
 /// Makes the Fourier images of a conversion's stacks in memory: the same bits that a run would write.
@@ -29,7 +29,7 @@ pub struct ImageMaker<'a, T: Real> {
     conversion: &'a Conversion,
     downsampler: Downsampler,
     transform: Box<dyn PolarBackend<T>>,
-    /// Whether images that can't be made are left out; else the first of them is an error.
+    /// Whether images that can't be made are left out; otherwise the first of them is an error.
     may_leave_out: bool,
 }
 
@@ -50,8 +50,8 @@ struct Buffers<'a, T: Real> {
 }
 
 impl Conversion {
-    /// As [`Conversion::prepare`], for images that are made in memory and never written: nothing is told of the stacks' files,
-    /// and a stack may lose all its images.
+    /// As [`Conversion::prepare`], for images that are made in memory and never written: nothing is reported about the
+    /// stacks' files, and a stack may lose all its images.
     ///
     /// # Errors
     /// As [`Conversion::prepare`].
@@ -59,7 +59,7 @@ impl Conversion {
         Self::prepare_for(false, input, settings, findings)
     }
 
-    /// What was asked.
+    /// The settings.
     pub fn settings(&self) -> &ConvertSettings {
         &self.settings
     }
@@ -77,7 +77,7 @@ impl Conversion {
         self.plan.particle(self.plan.stacks()[stack].positions.start + image)
     }
 
-    /// What people call the data set: the metadata file's name, or the job's.
+    /// The data set's name for people: that of the metadata file, or of the job.
     pub fn name(&self) -> String {
         self.data_set_name()
     }
@@ -92,7 +92,7 @@ impl Conversion {
         plan_record(self).crc32
     }
 
-    /// What its manifest would say of what was asked.
+    /// The settings as its manifest would have them.
     ///
     /// # Errors
     /// When the descriptor can't be written.
@@ -103,7 +103,7 @@ impl Conversion {
     /// Bytes that an [`ImageMaker`] and the buffers of its threads take.
     ///
     /// # Errors
-    /// When there can be no transform on these grids.
+    /// When a transform on these grids is impossible.
     pub fn image_maker_bytes(&self) -> Result<u64> {
         let (n_pixels, n_values) = (self.descriptor.cartesian_grid.n_pixels(), self.descriptor.polar_grid.n_points());
         let value_bytes = match self.descriptor.precision {
@@ -154,10 +154,11 @@ impl<T: Real> ImageMaker<'_, T> {
     }
 
     /// Makes images of a stack on the conversion's threads, each value through `convert` into `out`,
-    /// `[images, n_shells, n_inplanes]`. What comes back says for each image why it is left out, where that is allowed; what stands in its place does not matter.
+    /// `[images, n_shells, n_inplanes]`. The result says for each image why it is left out, where that is allowed; its
+    /// place may hold anything.
     ///
     /// # Errors
-    /// That of the first image that can't be read or normalised and may not be left out; of the kind
+    /// That of the first image that can't be read or normalised and may not be left out; of kind
     /// [`ErrorKind::Interrupted`] when it is stopped.
     ///
     /// # Panics

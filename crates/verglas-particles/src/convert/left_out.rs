@@ -1,9 +1,9 @@
-//! The images that were left out: when all stacks are there they are told of, and listed for all shards in a STAR file that
-//! RELION reads.
+//! The images that were left out: when all stacks are done, they are reported, and listed for all shards in a STAR
+//! file that RELION reads.
 //!
-//! Of an indexed STAR file the rows stand there as they were, with the optics groups before them and two new columns
-//! behind: the row's number, and why its image was left out. Other input has no such rows; then image, row and reason
-//! are all that is listed.
+//! For an indexed STAR file, the list has the original rows, with the optics groups before them and two new columns
+//! at the end: the row's number, and why its image was left out. Other input has no such rows; then image, row and
+//! reason are all that is listed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::ffi::OsStrExt;
@@ -34,7 +34,7 @@ const SOURCE: &str = "verglasMetadataFile";
 const RELION_VERSION: &str = "version 30001";
 
 impl Conversion {
-    /// Lists the images that were left out, and tells of them, if there are any.
+    /// Lists and reports the images that were left out, if there are any.
     pub(super) fn list_left_out(
         &self,
         output: &OutputFolder,
@@ -47,7 +47,7 @@ impl Conversion {
             let warning = Warning {
                 code: "particles-left-out",
                 message: format!(
-                    "{n_skipped} of {} left out, for their images can't be read or normalised; `{}` lists them",
+                    "{n_skipped} of {} left out because their images can't be read or normalised; `{}` lists them",
                     counted(self.n_images(), "particle"),
                     output.path(SKIPPED).display()
                 )
@@ -60,10 +60,10 @@ impl Conversion {
         self.write_list(output, recorder)
     }
 
-    /// Writes the list of what this run left out, and of what other shards did that came to this point.
+    /// Writes the list of what this run left out, and of what other shards left out that have reached this point.
     ///
-    /// Whoever writes last has seen all others that write one: each says in its manifest what it left out, then writes the
-    /// list, then looks whether others have come meanwhile.
+    /// The last one to write has seen all others: each records in its manifest what it left out, then writes the
+    /// list, then checks whether others have arrived meanwhile.
     fn write_list(&self, output: &OutputFolder, recorder: &Recorder<'_>) -> Result<()> {
         let (shard, own, was_written) =
             recorder.edit(|manifest| (manifest.shard, manifest.skipped.clone(), !manifest.skipped_list.is_empty()));
@@ -75,7 +75,7 @@ impl Conversion {
             let mut all = [&own[..], &others[..]].concat();
             all.sort_by_key(SkippedImage::place);
             if all.is_empty() {
-                // What this shard once left out it has now, and the others have all of theirs.
+                // This shard now has the images that it once left out, and the others have all of theirs.
                 output.remove_shared_file(SKIPPED)?;
                 recorder.edit(|manifest| manifest.skipped_list.clear());
             } else {
@@ -86,7 +86,7 @@ impl Conversion {
                         manifest.skipped_list.push(record);
                     }
                 });
-                // The manifest first: a list that no manifest knows would be taken for someone else's.
+                // The manifest first: a list that no manifest records would be taken for someone else's.
                 recorder.write_now()?;
                 output.write_shared_file(SKIPPED, &list)?;
             }
@@ -99,7 +99,7 @@ impl Conversion {
     }
 }
 
-/// What other shards left out, of those that have come to list it; a run without shards has no others.
+/// What other shards left out, of those that have reached this point; a run without shards has no others.
 fn left_out_by_others(output: &OutputFolder, own: Option<Shard>) -> Result<Vec<SkippedImage>> {
     let mut left_out = Vec::new();
     for (shard, path) in manifest_paths(output.root())? {
@@ -156,8 +156,8 @@ impl Conversion {
     }
 }
 
-/// The rows as they stand in the STAR file at `path`; `None` where the new columns' names are taken, or the only particle
-/// stands as keys and values.
+/// The original rows of the STAR file at `path`; `None` if the new columns' names are taken, or if the only particle
+/// is written as keys and values.
 fn with_own_rows(path: &Path, skipped: &[SkippedImage]) -> Result<Option<Vec<u8>>> {
     let in_file = |error| Error::from_format(path, error);
     let by_row: BTreeMap<u64, &SkippedImage> = skipped.iter().map(|image| (u64::from(image.row), image)).collect();

@@ -1,4 +1,4 @@
-//! What the manifest of a conversion says before the first stack.
+//! The manifest of a conversion before the first stack.
 
 use std::path::Path;
 
@@ -90,7 +90,7 @@ pub(super) fn plan_record(conversion: &Conversion) -> PlanRecord {
 pub struct RecordedConversion {
     /// The file that the grids were read from.
     pub descriptor: Option<RecordedPath>,
-    /// CRC-32 of the descriptor's file, as it is written: also of what is in it besides the grids.
+    /// CRC-32 of the descriptor's file as written: it also covers what the file holds besides the grids.
     pub descriptor_crc32: Option<String>,
     /// Largest radius as a fraction of Nyquist, where the grids were made from the data.
     pub resolution_factor: Option<f64>,
@@ -118,7 +118,7 @@ pub struct RecordedConversion {
     pub pixel_size: Option<[f64; 2]>,
     /// Where it came from.
     pub pixel_size_source: Option<String>,
-    /// Which one counts where two differ.
+    /// Which one is used if two differ.
     pub pixel_size_from: Option<String>,
     /// Of sequential STAR files.
     pub defocus_angle_unit: Option<String>,
@@ -130,13 +130,13 @@ pub struct RecordedConversion {
     pub downsample: Option<usize>,
     /// How.
     pub downsample_method: Option<String>,
-    /// What was done to the sign of the images.
+    /// Whether the sign of the images was changed.
     pub contrast: Option<String>,
     /// The optics groups that were asked for; empty for all.
     pub optics_groups: Option<Vec<String>>,
     /// How 8-bit data were read.
     pub mode0: Option<String>,
-    /// What pixels were read as, where the user said so; a folder that was made before there was such a setting was made
+    /// The type that pixels were read as, if the user gave one; a folder made before this setting existed was made
     /// without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pixel_type: Option<String>,
@@ -151,7 +151,7 @@ pub struct RecordedConversion {
 }
 
 impl RecordedConversion {
-    /// The settings in a manifest; what is damaged there counts as not said.
+    /// The settings in a manifest; damaged values are treated as missing.
     pub fn of(manifest: &Manifest) -> Self {
         serde_json::from_value(Value::Object(manifest.settings.others.clone())).unwrap_or_default()
     }
@@ -167,7 +167,7 @@ impl RecordedConversion {
     }
 }
 
-/// The name of a choice, as it stands in manifests.
+/// The name of a choice, as written in manifests.
 fn named(choice: &impl Serialize) -> Option<String> {
     serde_json::to_value(choice).ok().and_then(|value| value.as_str().map(str::to_owned))
 }

@@ -47,7 +47,7 @@ pub(crate) fn plan_memory(
     // Pixels as stored and pixels as read.
     let raw_bytes = pixel_bytes(sides.n_input_pixels()).saturating_mul(2);
     let polar_bytes = grid.n_points() as u64 * value_bytes;
-    // Besides these, physical pixels and the Fourier image.
+    // In addition, physical pixels and the Fourier image.
     let image_bytes = raw_bytes.saturating_add(pixel_bytes(n_pixels) + polar_bytes);
     let plots = if settings.plots {
         // Two stacks are open at a time, one being finished and one begun; more only where stacks are smaller than chunks.
@@ -63,7 +63,7 @@ pub(crate) fn plan_memory(
     let fitting = left / least;
     if fitting == 0 {
         return Err(Error::value(format!(
-            "{} for buffers are too few: images of {} px take {} on one thread",
+            "{} for buffers is too little: images of {} px take {} on one thread",
             mebibytes(settings.memory_bytes),
             sides.n_input_pixels(),
             mebibytes(fixed.saturating_add(least))
@@ -75,7 +75,7 @@ pub(crate) fn plan_memory(
         findings.warn(
             "fewer-threads",
             Text::from(format!(
-                "{} for buffers suffice for {n_threads} of {} threads; allow more with ",
+                "{} for buffers is enough for {n_threads} of {} threads; allow more with ",
                 mebibytes(settings.memory_bytes),
                 settings.n_threads
             )) + Hint::Give(Setting::Memory),

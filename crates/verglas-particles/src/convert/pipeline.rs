@@ -45,8 +45,8 @@ impl<'a, T: Real> ImageBuffers<'a, T> {
         self.unusable.resize(n_images, None);
     }
 
-    /// Makes the Fourier images of some of those whose pixels as stored, `[images, N, N]`, stand in `raw`, which may be changed;
-    /// image 0 is the one at `first_position` of the output order.
+    /// Makes the Fourier images of some images, whose stored pixels, `[images, N, N]`, are in `raw`, which may be
+    /// changed; image 0 is the one at `first_position` of the output order.
     ///
     /// # Errors
     /// When none can be made, whatever the images are.
@@ -77,7 +77,7 @@ impl<'a, T: Real> ImageBuffers<'a, T> {
         Ok(())
     }
 
-    /// What was made of an image.
+    /// The result for one image.
     ///
     /// # Errors
     /// Why that can't be done.

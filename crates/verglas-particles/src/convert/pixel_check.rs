@@ -22,9 +22,9 @@ struct Degenerates {
     constant: Vec<usize>,
     not_finite: Vec<usize>,
     unreadable: Vec<(usize, Error)>,
-    /// What no option allows to leave out.
+    /// Errors that no option allows to skip.
     fatal: Vec<(usize, Error)>,
-    /// What the pixels of each file look like.
+    /// How the pixels of each file look.
     stored: StoredLooks,
 }
 
@@ -40,7 +40,7 @@ impl Conversion {
         let all = Mutex::new(Degenerates::default());
         share_work(self.buffers.n_threads, || self.look(&next, &all, observer, stop));
         if stop.load(Ordering::Relaxed) {
-            return Err(Error::new(ErrorKind::Interrupted, "stopped before every image was looked at"));
+            return Err(Error::new(ErrorKind::Interrupted, "stopped before every image was checked"));
         }
         let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
         all.stored.report(self.images.files(), self.settings.byte_sign, &mut findings);
@@ -51,7 +51,7 @@ impl Conversion {
             let n_more = errors.len().saturating_sub(MOST_LISTED);
             let more = (n_more > 0).then(|| Error::format(format!("{n_more} more images can't be read")));
             for error in errors.into_iter().take(MOST_LISTED).map(|(_, error)| error).chain(more) {
-                self.tell(error, may_be_left_out, &mut findings);
+                self.report_error(error, may_be_left_out, &mut findings);
             }
         }
         Ok(findings)
@@ -119,11 +119,11 @@ impl Conversion {
         if positions.len() > MOST_LISTED {
             error = error.with_detail(format_args!("and {} more", positions.len() - MOST_LISTED));
         }
-        self.tell(error, true, findings);
+        self.report_error(error, true, findings);
     }
 
-    /// What may be left out, if the user says so, is a warning then.
-    fn tell(&self, error: Error, may_be_left_out: bool, findings: &mut Findings) {
+    /// What the user allows to leave out is then a warning.
+    fn report_error(&self, error: Error, may_be_left_out: bool, findings: &mut Findings) {
         if may_be_left_out && self.settings.skip_unreadable {
             findings.warn("image-unreadable", error.message().clone() + "\n  it would be left out");
         } else {

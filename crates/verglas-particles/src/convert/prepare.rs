@@ -84,12 +84,12 @@ impl Conversion {
         }
     }
 
-    /// What a user must be told: defaults used, values dropped, choices made. The manifest will hold it too.
+    /// Warnings: defaults used, values dropped, choices made. The manifest will hold them too.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 
-    /// What was decided and why, for a user who asks.
+    /// Notes: what was decided and why, for a user who wants to know.
     pub fn notes(&self) -> &[Text] {
         &self.notes
     }
@@ -102,7 +102,7 @@ impl Conversion {
     /// Which particle of the table is at `position` of the output order; stacks are filled in this order.
     ///
     /// # Panics
-    /// If there is no such position.
+    /// If the position does not exist.
     pub fn particle(&self, position: usize) -> usize {
         self.plan.particle(position)
     }
@@ -113,7 +113,7 @@ impl Conversion {
     /// When they can't be read.
     ///
     /// # Panics
-    /// If there is no such position.
+    /// If the position does not exist.
     pub fn read_image(&self, position: usize) -> Result<Vec<f32>> {
         let side = self.sides.n_input_pixels();
         let mut pixels = vec![0.0; side * side];
@@ -137,7 +137,7 @@ impl Conversion {
         self.buffers.images_per_chunk
     }
 
-    /// How many of the images from `position` of the output order on stand behind each other in one file: from 1 to `most`.
+    /// How many of the images from `position` of the output order on are consecutive in one file: from 1 to `most`.
     pub fn n_consecutive(&self, position: usize, most: usize) -> usize {
         let (plan, table) = (&self.plan, &self.table);
         let particle = plan.particle(position);
@@ -210,7 +210,7 @@ impl Conversion {
         n_images
     }
 
-    /// What people call the data set: the metadata file's name, or the job's.
+    /// The data set's name for people: that of the metadata file, or of the job.
     pub(crate) fn data_set_name(&self) -> String {
         let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         match &self.input {
@@ -262,7 +262,8 @@ impl Conversion {
         let BoxSize(input_box) = images.box_size?;
         let given = given?;
         let descriptor_is_new = given.is_none();
-        // The pixel size may be what can't be read: that nothing else says it is no error of its own.
+        // The file that can't be read may have stated the pixel size: that nothing else states it is not an error of
+        // its own.
         let size_is_stated = table.pixel_size_angstrom.is_some() || table.detector_pixel_size_angstrom.is_some();
         if has_unread_rows && !size_is_stated && descriptor_is_new && settings.pixel_size_angstrom.is_none() {
             return None;
@@ -305,12 +306,12 @@ impl Conversion {
     }
 }
 
-/// The value, or an error kept with what else was found.
+/// The value, or an error kept with the other findings.
 fn found<T>(result: Result<T>, findings: &mut Findings) -> Option<T> {
     result.map_err(|error| findings.error(error)).ok()
 }
 
-/// Tells a user who asks what will be made, and with what.
+/// Notes what will be made, and from what.
 fn note_decisions(
     descriptor: &ImageDescriptor,
     descriptor_is_new: bool,
@@ -345,7 +346,7 @@ fn note_decisions(
 fn check_settings(input: &Input, settings: &ConvertSettings, findings: &mut Findings) {
     if matches!(input, Input::CryosparcJob { .. }) && settings.image_dir.is_some() {
         findings
-            .error(Error::value("an image directory is given, and the images of a job are in the job's own folder"));
+            .error(Error::value("an image directory is given, but the images of a job are in the job's own folder"));
     }
     if settings.batch_size == 0 || settings.batch_size > MOST_PER_STACK {
         findings.error(Error::value(format!(
@@ -359,7 +360,7 @@ fn check_settings(input: &Input, settings: &ConvertSettings, findings: &mut Find
         findings.error(Error::value(format!("there is no shard {shard}")));
     }
     if settings.max_stacks == Some(0) {
-        findings.error(Error::value("at most 0 stacks asked for, expected at least 1"));
+        findings.error(Error::value("at most 0 stacks requested, expected at least 1"));
     }
     if let Some(size) = settings.pixel_size_angstrom
         && !size.iter().all(|size| size.is_finite() && *size > 0.0)

@@ -1,4 +1,4 @@
-//! What a user is told about particles that are converted all the same.
+//! Warnings about particles that are converted anyway.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::particle::ParticleTable;
 use crate::plan::StackPlan;
 use crate::settings::DefocusAngleAxis;
 
-/// Tells about images that several rows name, and about several sets of lens constants.
+/// Warns of images that several rows name, and of several sets of lens constants.
 pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &FoundImages, findings: &mut Findings) {
     let n_repeated = count_repeated(table, plan, images);
     if n_repeated > 0 {
@@ -26,8 +26,8 @@ pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &Foun
         findings.warn(
             "no-stack-range",
             format!(
-                "{} no stack_start and stack_end, for their images do not follow each other in their file: other optics \
-                 groups or constants lie between; idxs has the place of each image",
+                "{} no stack_start and stack_end, because their images are not consecutive in their file: images of \
+                 other optics groups or constants lie in between; idxs holds the place of each image",
                 counted_do(n_without_range, "stack", "has", "have")
             ),
         );
@@ -58,12 +58,12 @@ pub(super) fn report_plan(table: &ParticleTable, plan: &StackPlan, images: &Foun
     }
 }
 
-/// Tells where the metadata say another box than the images have: then their pixel size may be that of other images, too,
-/// as after a job that made these smaller.
+/// Warns if the metadata state a different box from that of the images: then their pixel size may be that of other
+/// images, too, as after a job that downsampled these.
 pub(super) fn report_stated_box(table: &ParticleTable, n_pixels: usize, findings: &mut Findings) {
     let Some([rows, columns]) = &table.stated_box else { return };
     let n_pixels = n_pixels as f64;
-    // NaN: nothing is said.
+    // NaN: nothing is stated.
     let differs_from = |side: f64| !side.is_nan() && side != n_pixels;
     let differs = |particle: &usize| differs_from(rows.get(*particle)) || differs_from(columns.get(*particle));
     let mut differing = (0..table.len()).filter(differs);
@@ -88,8 +88,8 @@ pub(super) fn report_stated_box(table: &ParticleTable, n_pixels: usize, findings
     findings.warn(
         code,
         format!(
-            "{said} in {n_rows} (first: {place}), and the images are {n_pixels} px wide: were they resized since, and is \
-             the pixel size that counts theirs?{likely}"
+            "{said} in {n_rows} (first: {place}), but the images are {n_pixels} px wide: were they resized since, and \
+             is the pixel size in use theirs?{likely}"
         ),
     );
 }
@@ -124,8 +124,8 @@ fn count_repeated(table: &ParticleTable, plan: &StackPlan, images: &FoundImages)
     keys.windows(2).filter(|pair| pair[0] == pair[1]).count()
 }
 
-/// Tells from which resolution on the box is too small for the defocus: as a warning where that is most of the band, to those who
-/// ask where it is less.
+/// Reports the resolution beyond which the box is too small for the defocus: as a warning if that is most of the band,
+/// otherwise as a note.
 pub(super) fn report_box_reach(
     table: &ParticleTable,
     plan: &StackPlan,
@@ -142,14 +142,14 @@ pub(super) fn report_box_reach(
     match reach.message() {
         Some(text) if reach.is_much() => findings.warn(
             "box-against-defocus",
-            format!("{text}; extract them in a larger box, or don't count on what is finer"),
+            format!("{text}; extract them in a larger box, or don't rely on finer detail"),
         ),
         Some(text) => findings.note(text),
         None => {}
     }
 }
 
-/// Tells about the defocus angle's axis where it matters: where the CTF's phase at the largest radius differs by more
+/// Warns of the defocus angle's axis where it matters: where the CTF's phase at the largest radius differs by more
 /// than half a radian between the two directions of an image.
 pub(super) fn report_astigmatism(
     table: &ParticleTable,
@@ -174,11 +174,11 @@ pub(super) fn report_astigmatism(
         findings.warn(
             "defocus-angle-axis",
             Text::from(format!(
-                "{} astigmatic; the defocus angle is written as read, from the columns' \
-                 direction, and CryoLike measures it from the rows': ",
+                "{} astigmatic; the defocus angle is written as read, from the columns' direction, but CryoLike \
+                 measures it from the rows': ",
                 counted_do(n_astigmatic, "particle", "is", "are")
             )) + Hint::Choose(Setting::DefocusAngleAxis, DefocusAngleAxis::Rows.as_str())
-                + " writes what makes its CTF right",
+                + " makes its CTF right",
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Which stacks of an earlier run stay as they are.
+//! Which stacks of an earlier run are kept.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,7 +16,7 @@ use super::prepare::Conversion;
 use super::stack_run::StackShape;
 use crate::stack::{StackNames, whole_metadata};
 
-/// Stacks that stay as they are.
+/// Stacks that are kept.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) stacks: Vec<StackRecord>,
@@ -24,16 +24,16 @@ pub(super) struct Kept {
     pub(super) skipped: Vec<SkippedImage>,
     /// The lists of such images that were written.
     pub(super) skipped_list: Vec<FileRecord>,
-    /// Stacks that were whole once and are altered now; they are made anew.
+    /// Stacks that were whole but have been altered; they are made again.
     pub(super) altered: Vec<usize>,
 }
 
 impl Conversion {
-    /// The stacks of this run that are in the folder already and stay.
+    /// The stacks of this run that are already in the folder and are kept.
     ///
-    /// A stack that the earlier run's manifest records stays if its files have their sizes, and their checksums where the
-    /// settings ask for that; one that it does not record, for the run was killed before, stays if every byte that does not
-    /// stand for a pixel is what this run would write, and the checksums within its files are right.
+    /// A stack that the earlier run's manifest records is kept if its files have their sizes, and their checksums if
+    /// the settings ask for that; one that it does not record, because the run was killed before, is kept if every byte
+    /// outside the pixels' values is what this run would write, and the checksums within its files are right.
     pub(super) fn keep_earlier(&self, output: &OutputFolder, earlier: Earlier, stop: &StopFlag) -> Kept {
         let mut kept = Kept::default();
         let Some(old) = earlier.manifest else { return kept };

@@ -39,12 +39,12 @@ impl Conversion {
     ///
     /// # Errors
     /// When the folder can't be used, an image can't be read or normalised, or the disk refuses. Stacks that were
-    /// whole by then stay; nothing else is left under a final name.
+    /// whole by then are kept; nothing else is left under a final name.
     pub fn run(&self, output: impl AsRef<Path>) -> Result<Summary> {
         self.run_with(output, &Silent, &StopFlag::new(false))
     }
 
-    /// [`Conversion::run`], told to `observer` while it goes on, and stopped between images once `stop` is set.
+    /// [`Conversion::run`] with progress sent to `observer`; stopped between images once `stop` is set.
     ///
     /// # Errors
     /// As [`Conversion::run`], and of the kind [`ErrorKind::Interrupted`] when it was stopped.
@@ -72,7 +72,7 @@ impl Conversion {
         output.check(self.settings.existing)?;
         let transform = self.settings.backend.plan::<T>(&self.descriptor)?;
         let (_lock, no_locks) = output.lock()?;
-        // Nobody else writes here from now on, so what is found now stays as it is.
+        // No other process writes here from now on, so the state found now does not change.
         output.check(self.settings.existing)?;
         let mut warnings = self.warnings.clone();
         if let Some(warning) = no_locks {
@@ -154,7 +154,7 @@ impl Conversion {
         Ok(Summary::new(self, output.root(), &manifest, n_kept, warnings, start.elapsed()))
     }
 
-    /// Removes what must go, and finds the stacks that stay.
+    /// Removes what must be removed, and finds the stacks that are kept.
     fn make_way(&self, output: &OutputFolder, manifest: &mut Manifest, stop: &StopFlag) -> Result<Kept> {
         let read: Vec<PathBuf> = manifest.inputs.iter().map(|input| manifest.resolve(&input.path)).collect();
         match (self.settings.existing, self.settings.shard) {
@@ -182,7 +182,7 @@ impl Conversion {
     }
 }
 
-/// What is told of stacks that were altered since they were made.
+/// The warning about stacks that were altered since they were made.
 fn altered_stacks(altered: &[usize]) -> Option<Warning> {
     /// How many are listed.
     const MOST_LISTED: usize = 10;
@@ -194,14 +194,14 @@ fn altered_stacks(altered: &[usize]) -> Option<Warning> {
         list.push(format!("and {} more", altered.len() - MOST_LISTED));
     }
     let message = format!(
-        "{} altered since the run that made them, and made anew: {}",
+        "{} altered since the run that made them, and made again: {}",
         counted_do(altered.len(), "stack", "was", "were"),
         list.join(", ")
     );
     Some(Warning { code: "stack-altered", message: message.into() })
 }
 
-/// What all threads share.
+/// State shared by all threads.
 struct Shared<'a, T: Real> {
     conversion: &'a Conversion,
     output: &'a OutputFolder,
@@ -367,7 +367,7 @@ where
     /// Computes some images of a chunk.
     ///
     /// # Errors
-    /// That of the first image for which it can't be done, unless such images are to be left out.
+    /// That of the first image for which it can't be done, unless such images are left out.
     fn compute(
         &self,
         chunk: &Chunk,

@@ -34,7 +34,7 @@ pub(super) struct ActiveStack {
     pictures: Option<Mutex<StackPictures>>,
 }
 
-/// What remains of an image once its values are written.
+/// What is kept of an image once its values are written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ImageRecord {
     pub(super) fourier_crc: u32,
@@ -42,12 +42,12 @@ pub(super) struct ImageRecord {
     pub(super) scales: ImageScales,
 }
 
-/// What came of an image.
+/// The outcome for an image.
 #[derive(Debug, Clone)]
 pub(super) enum ImageOutcome {
     /// Its values are in their place.
     Written(ImageRecord),
-    /// It can't be read or normalised, for this reason, and the user said to leave such images out.
+    /// It can't be read or normalised, for this reason, and the user allows leaving such images out.
     LeftOut(String),
 }
 
@@ -91,7 +91,7 @@ impl Conversion {
         stack.positions.clone().map(|position| self.plan.particle(position) as u32).collect()
     }
 
-    /// What the metadata file of a stack says.
+    /// The contents of a stack's metadata file.
     pub(super) fn stack_metadata<'a>(
         &'a self,
         stack: &PlannedStack,
@@ -137,8 +137,8 @@ impl ActiveStack {
         })
     }
 
-    /// Writes the values of consecutive images, from image `first` of the stack on. What stands in the place of those
-    /// that are left out does not matter.
+    /// Writes the values of consecutive images, from image `first` of the stack on. The places of images
+    /// that are left out may hold anything.
     pub(super) fn write_images(
         &self,
         first: usize,
@@ -272,7 +272,7 @@ fn range_of_kept(start: usize, kept: &[usize]) -> Option<std::ops::Range<usize>>
 fn no_image_left(number: usize, skipped: &[SkippedImage]) -> Error {
     /// Images that are named.
     const MOST_LISTED: usize = 3;
-    let error = Error::value(format!("no image of stack {number} is left, all {} can't be used", skipped.len()));
+    let error = Error::value(format!("no image of stack {number} is left: none of its {} can be used", skipped.len()));
     let listed = skipped
         .iter()
         .take(MOST_LISTED)
@@ -281,5 +281,5 @@ fn no_image_left(number: usize, skipped: &[SkippedImage]) -> Error {
         0 => listed,
         n_more => listed.with_detail(format_args!("and {n_more} more")),
     }
-    .with_hint("take these rows out of the metadata, or make larger stacks with " + Hint::Give(Setting::BatchSize))
+    .with_hint("remove these rows from the metadata, or make larger stacks with " + Hint::Give(Setting::BatchSize))
 }

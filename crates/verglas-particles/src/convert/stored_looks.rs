@@ -1,4 +1,4 @@
-//! What the pixels of a file look like, against what its header says that they are.
+//! Compares how the pixels of a file look with what its header says.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use crate::settings::ByteSign;
 use verglas_core::findings::{Findings, counted, shown};
 use verglas_core::hint::{Hint, Setting, Text};
 
-/// What was seen of each file that may be stored otherwise than it says.
+/// Statistics of each file that may be stored differently from what it says.
 #[derive(Debug, Default)]
 pub(super) struct StoredLooks {
     of_file: BTreeMap<u32, Look>,
 }
 
-/// What was seen of the images of one file.
+/// Statistics of the images of one file.
 #[derive(Debug, Clone, Copy, Default)]
 struct Look {
     n_images: usize,
@@ -67,7 +67,7 @@ impl StoredLooks {
         }
     }
 
-    /// Tells of files whose pixels are other numbers than they are read as: the first of each kind, and how many.
+    /// Warns of files whose pixels are not the numbers they are read as: names the first of each kind, and how many.
     pub(super) fn report(&self, files: &[Result<ImageFile, Unreadable>], byte_sign: ByteSign, findings: &mut Findings) {
         let seen = || self.of_file.iter().filter_map(|(file, look)| Some((files[*file as usize].as_ref().ok()?, look)));
         let more = |n: usize| if n > 1 { format!(" (and {})", counted(n - 1, "more file")) } else { String::new() };

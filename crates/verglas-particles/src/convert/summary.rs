@@ -1,4 +1,4 @@
-//! What a conversion did, for the closing words.
+//! The summary of a conversion.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::prepare::Conversion;
 use crate::pixel_size::PixelSizeSource;
 use crate::settings::DownsampleMethod;
 
-/// What a conversion did.
+/// The summary of a conversion.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
     /// The output folder.
@@ -25,7 +25,7 @@ pub struct Summary {
     pub n_stacks: usize,
     /// Of these, stacks that an earlier run had made.
     pub n_stacks_kept: usize,
-    /// Images that were left out, for they can't be read or normalised.
+    /// Images that were left out because they can't be read or normalised.
     pub n_images_skipped: usize,
     /// Images that this run computed.
     pub n_images_computed: usize,
@@ -57,7 +57,7 @@ pub struct Summary {
     pub descriptor_pixel_size_angstrom: [f64; 2],
     /// The descriptor that was made from the data, if one was.
     pub new_descriptor: Option<PathBuf>,
-    /// What there was to tell: defaults used, values dropped, choices made.
+    /// All warnings: defaults used, values dropped, choices made.
     pub warnings: Vec<Warning>,
     /// Bytes that this run wrote.
     pub bytes_written: u64,

@@ -54,7 +54,7 @@ fn check_name(name: &str) -> Result<()> {
     }
     if name.chars().any(|char| char.is_whitespace() || char.is_control()) {
         return Err(Error::value(format!(
-            "`{}` can't be a column's name: it holds white space or control characters",
+            "`{}` can't be a column name: it contains white space or control characters",
             name.escape_debug()
         )));
     }

@@ -63,7 +63,7 @@ fn check_rows(folder: &ImageFolder, cs: &mut CsReader, source: &Path) -> Result<
     if let Some(origin) = folder.origins().iter().find(|origin| u64::from(origin.row) >= n_rows) {
         return Err(altered(
             source,
-            format!("row {} (counted from 0) is an image's, it holds {n_rows} rows", origin.row),
+            format!("row {} (counted from 0) is the source of an image, but the file has {n_rows} rows", origin.row),
         ));
     }
     let Identities::Uid(uids) = folder.identities() else { return Ok(()) };

@@ -156,7 +156,7 @@ fn sources_of_pairs(pairs: &[[RecordedPath; 2]]) -> Result<HashMap<&[u8], u32>> 
             && earlier_star != star
         {
             return Err(Error::value(format!(
-                "`{}` was converted with `{}` and with `{}`: whose rows its images are, the stacks don't say",
+                "`{}` was converted with `{}` and with `{}`: the stacks don't say which of them each image comes from",
                 String::from_utf8_lossy(images),
                 earlier_star.display(),
                 star.display()
@@ -170,7 +170,7 @@ fn sources_of_pairs(pairs: &[[RecordedPath; 2]]) -> Result<HashMap<&[u8], u32>> 
 fn source_of_stack(stack: &StackRows, source_of: &HashMap<&[u8], u32>, metadata: &Path) -> Result<u32> {
     source_of.get(stack.file.as_slice()).copied().ok_or_else(|| {
         Error::format(format!(
-            "`{}`: its images are from `{}`, which is none of the image files in the manifest",
+            "`{}`: its images are from `{}`, which is not among the image files in the manifest",
             metadata.display(),
             String::from_utf8_lossy(&stack.file)
         ))
@@ -211,7 +211,7 @@ impl StackRows {
                     counted(len, "value"),
                     counted(n_images, "image")
                 ))
-                .with_hint("the folder was altered since the conversion"));
+                .with_hint("the folder has been altered since the conversion"));
             }
         }
         let images = files.iter().zip(sections).map(|(file, section)| image_identity(file, section)).collect();

@@ -12,8 +12,8 @@
 //!   order of these. An index that comes twice is an error: it would put one particle into a data set twice.
 //! - A new column holds one value per image of the folder, chosen or not. In STAR files it is called `_NAME`; a name
 //!   that differs from an existing one by the prefix `rln` alone counts as the same.
-//! - Poses that were found for the images replace what the source says of them. With them, the folder's images are the first
-//!   ones only if no more were looked at; rows without a pose are left out and reported. A pose is that of the source's
+//! - Poses that were found for the images replace the source's. With them, the folder's images are the first
+//!   ones only if no more were compared; rows without a pose are left out and reported. A pose is that of the source's
 //!   image: where blocks of pixels were averaged, the middle of the image moved.
 //! - Of a STAR file everything outside the particles' rows stays as it is, byte by byte; comments and blank lines
 //!   between rows are left out. Of several STAR files (sequential pairs) those with chosen rows become one, if they have the same
@@ -44,7 +44,7 @@ use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
 use verglas_core::hint::Hint;
 
-/// What is asked for.
+/// What to export.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Export {
     /// The output folder of a conversion.
@@ -61,7 +61,7 @@ pub struct Export {
     pub overwrite: bool,
 }
 
-/// What was written.
+/// A summary of what was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Exported {
     /// The file.
@@ -80,7 +80,7 @@ pub struct Exported {
     pub columns: Vec<String>,
 }
 
-/// What a writer has to tell.
+/// The warnings of a writer.
 struct Written {
     /// Which of the folder's sources it took rows from.
     sources: Vec<usize>,
@@ -91,17 +91,17 @@ struct Written {
 /// Writes the rows of chosen images to a new metadata file. It appears under its name only when it is whole.
 ///
 /// # Errors
-/// When the folder is no whole output folder, when its source is gone or was altered, when an array does not fit the
-/// folder's images, when a new column's name is taken, when the output is there already, or when it can't be written.
+/// When the folder is not a complete output folder, when its source is gone or was altered, when an array does not fit
+/// the folder's images, when a new column's name is taken, when the output already exists, or when it can't be written.
 pub fn export(export: &Export, findings: &mut Findings) -> Result<Exported> {
     write(export, None, findings)
 }
 
 /// The same with what was found for the first `poses.len()` images of the folder, in place of what the source says: in a STAR
 /// file `rlnAngleRot`, `rlnAngleTilt`, `rlnAnglePsi`, `rlnOriginXAngst`, `rlnOriginYAngst`, `rlnClassNumber` (the structure, from
-/// 1), `rlnLogLikeliContribution`, and, where they are there, `rlnOriginX` and `rlnOriginY` in pixels; in a `.cs`
+/// 1), `rlnLogLikeliContribution`, and, if present, `rlnOriginX` and `rlnOriginY` in pixels; in a `.cs`
 /// `alignments3D/pose`, `alignments3D/shift`, `alignments3D/psize_A`, `alignments3D/class` (from 0), `verglas/log_likelihood`.
-/// Rows for which nothing was found are left out, which is told.
+/// Rows without a result are left out, with a warning.
 ///
 /// # Errors
 /// As [`export`]; when the folder has fewer images; when nothing was found for any chosen one.
@@ -166,7 +166,7 @@ fn write(export: &Export, poses: Option<&[Option<FoundPose>]>, findings: &mut Fi
         }
     };
     let n_left_out = match poses {
-        Some(_) => tell_left_out(export, &folder, n_images, n_chosen - chosen.len(), &written, findings),
+        Some(_) => warn_of_left_out(export, &folder, n_images, n_chosen - chosen.len(), &written, findings),
         None => 0,
     };
     let path_of = |source: &usize| lossy(&folder.sources()[*source].path);
@@ -181,9 +181,9 @@ fn write(export: &Export, poses: Option<&[Option<FoundPose>]>, findings: &mut Fi
     })
 }
 
-/// Tells which rows were not asked to be left out, and are: of images that could not be compared (`n_without` of the chosen),
-/// and, where all were asked for, of images that were not looked at or not converted.
-fn tell_left_out(
+/// Warns of rows that were requested but are left out: those of images that could not be compared (`n_without` of the
+/// chosen), and, if all were requested, of images that were not compared or not converted.
+fn warn_of_left_out(
     export: &Export,
     folder: &ImageFolder,
     n_images: usize,
@@ -213,7 +213,7 @@ fn tell_left_out(
         findings.warn(
             "rows-left-out",
             format!(
-                "{} of {} {} left out of `{}`, for nothing was found for their images: {}",
+                "{} of {} {} left out of `{}`, because nothing was found for their images: {}",
                 counted(n, "row"),
                 sources.join(", "),
                 if n == 1 { "is" } else { "are" },
@@ -239,7 +239,7 @@ fn check_output(export: &Export) -> Result<()> {
         return Err(Error::value(format!("`{}` is a folder, expected a file to write", output.display())));
     }
     if output.symlink_metadata().is_ok() && !export.overwrite {
-        return Err(Error::value(format!("`{}` is there already", output.display()))
+        return Err(Error::value(format!("`{}` already exists", output.display()))
             .with_hint("choose another name, or replace it with " + Hint::Overwrite));
     }
     Ok(())

@@ -11,7 +11,7 @@ use super::column::NewColumn;
 use super::vector::Vector;
 use crate::convert::RecordedConversion;
 
-/// What was found for an image.
+/// The result for an image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FoundPose {
     /// RELION's rot, tilt, psi, degrees.
@@ -24,12 +24,12 @@ pub struct FoundPose {
     pub log_likelihood: f64,
 }
 
-/// How the images of the source lie to those that were converted.
+/// How the source's images relate to those that were converted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct SourceImages {
     /// Their pixel size along x and y, Å.
     pixel_angstrom: [f64; 2],
-    /// Where the middle of a converted image lies, from the middle of its source, pixels of the source along x and y.
+    /// The middle of a converted image, from the middle of its source, pixels of the source along x and y.
     middle_pixels: f64,
 }
 
@@ -49,7 +49,7 @@ impl SourceImages {
         };
         let boxes = recorded.n_input_pixels.zip(recorded.n_pixels);
         let middle_pixels = match (boxes, recorded.downsample, recorded.downsample_method.as_deref()) {
-            // What Fourier space was cropped in keeps its middle.
+            // Cropping in Fourier space keeps the middle.
             (_, None | Some(0 | 1), _) | (_, _, Some("fourier")) | (None, _, _) => 0.0,
             (Some((before, after)), Some(factor), _) => middle_of_blocks(before, after, factor),
         };
@@ -63,7 +63,7 @@ impl SourceImages {
     }
 }
 
-/// Where the middle of the block in the middle lies, from pixel ⌊N/2⌋ of an image of N pixels, pixels: blocks of two pixels
+/// The centre of the middle block, from pixel ⌊N/2⌋ of an image of N pixels, pixels: blocks of two pixels
 /// have theirs between pixels.
 fn middle_of_blocks(before: usize, after: usize, factor: usize) -> f64 {
     (factor * (after / 2)) as f64 + (factor - 1) as f64 / 2.0 - (before / 2) as f64
@@ -172,7 +172,7 @@ impl CsPoseColumn {
         Some(match (scalar.kind, scalar.item_bytes) {
             (Kind::Float, 4) => Vector::F32(values.map(|value| value as f32).collect()),
             (Kind::Float, 8) => Vector::F64(values.collect()),
-            // Structures are counted in whole numbers, and nothing else is.
+            // Structures are counted in whole numbers, everything else is not.
             _ if self.usual.0 == Kind::Float => return None,
             (Kind::Uint, 4) => Vector::U32(values.map(|value| value as u32).collect()),
             (Kind::Uint, 8) => Vector::U64(values.map(|value| value as u64).collect()),

@@ -77,7 +77,7 @@ pub(super) fn in_place_of(sources: Vec<Source>, path: &Path, root: &Path) -> Res
     let bytes = std::fs::metadata(path).ok().map(|metadata| metadata.len());
     if !is_same && bytes.is_some() && source.bytes.is_some() && bytes != source.bytes {
         return Err(Error::value(format!(
-            "`{}` is not the file that `{}` was made from: that is `{}`, and had another size",
+            "`{}` is not the file that `{}` was made from: that is `{}`, which had a different size",
             path.display(),
             root.display(),
             source.path.display()
@@ -100,7 +100,7 @@ pub(super) fn check_unchanged(source: &Source, findings: &mut Findings) -> Resul
         && bytes != metadata.len()
     {
         return Err(Error::value(format!(
-            "`{}` has {} bytes, it had {bytes} when the images were converted: its rows may be others now",
+            "`{}` has {} bytes, it had {bytes} when the images were converted: its rows may have changed",
             source.path.display(),
             metadata.len()
         ))
@@ -113,7 +113,7 @@ pub(super) fn check_unchanged(source: &Source, findings: &mut Findings) -> Resul
         findings.warn(
             "source-touched",
             format!(
-                "`{}` has another time of change than when the images were converted; its size is the same",
+                "`{}` has a different modification time than when the images were converted; its size is the same",
                 source.path.display()
             ),
         );

@@ -82,7 +82,7 @@ fn check_rows(folder: &ImageFolder, sources: &[Option<StarSource>]) -> Result<()
             let n_rows = source.rows.len();
             return Err(altered(
                 &source.path,
-                format!("row {row} (counted from 0) is an image's, it holds {n_rows} rows"),
+                format!("row {row} (counted from 0) is the source of an image, but the file has {n_rows} rows"),
             ));
         }
         if let Identities::Image(identities) = folder.identities()
@@ -97,7 +97,7 @@ fn check_rows(folder: &ImageFolder, sources: &[Option<StarSource>]) -> Result<()
     Ok(())
 }
 
-/// Whether the rows of several files can stand in one: same columns, same further blocks.
+/// Whether the rows of several files fit in one: same columns, same further blocks.
 fn check_joinable(first: &StarSource, others: &[&StarSource]) -> Result<()> {
     for other in others {
         let cannot = |why: String| {
@@ -194,7 +194,7 @@ fn copy_all<'a>(
     copy_range(first, first.tail_offset..u64::MAX, writer)
 }
 
-/// Copies what stands before the rows, with the new columns' names behind the others.
+/// Copies what comes before the rows, with the new columns' names after the others.
 fn copy_head<'a>(
     columns: &[&NewColumn],
     source: &'a StarSource,
@@ -217,7 +217,7 @@ fn copy_head<'a>(
     copy_range(source, names_end..block.rows_offset, writer)
 }
 
-/// Copies a file whose only particle stands as keys and values, with the new ones behind the others.
+/// Copies a file whose only particle is written as keys and values, with the new ones after the others.
 fn copy_pairs<'a>(
     columns: &StarColumns<'_>,
     source: &'a StarSource,
@@ -287,7 +287,7 @@ struct RowReader<'a> {
 }
 
 impl<'a> RowReader<'a> {
-    /// What is read at once where rows are wanted here and there.
+    /// How much is read at once when scattered rows are needed.
     const SMALL_BYTES: usize = 4 << 10;
 
     fn new(source: &'a StarSource) -> Self {

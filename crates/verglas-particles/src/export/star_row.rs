@@ -9,7 +9,7 @@ use verglas_formats::star::{Block, Row};
 use super::column::NewColumn;
 use super::pose::StarPoses;
 
-/// What the rows get.
+/// What is added to the rows.
 #[derive(Debug)]
 pub(super) struct StarColumns<'a> {
     /// Columns of the source with other values, by their places in the block, ascending.
@@ -24,7 +24,7 @@ impl<'a> StarColumns<'a> {
     /// Poses replace columns of their names; where there is none they come before the new columns.
     ///
     /// # Errors
-    /// When a column that is to be replaced stands twice.
+    /// When a column that is to be replaced appears twice.
     pub(super) fn new(
         block: &Block,
         source: &Path,

@@ -1,4 +1,4 @@
-//! Where the particles' rows stand in a STAR file, so that they can be copied as they are.
+//! Finds the particles' rows in a STAR file, so that they can be copied unchanged.
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -23,9 +23,9 @@ pub(super) struct StarSource {
     pub(super) block: Block,
     /// One per row; a key–value block has one row over many lines.
     pub(super) rows: Vec<RowPlace>,
-    /// What the rows' `rlnImageName` amount to; empty unless asked for.
+    /// The parsed `rlnImageName` of the rows; empty unless requested.
     pub(super) identities: Vec<u64>,
-    /// What follows the last row's line.
+    /// The text after the last row's line.
     pub(super) tail_offset: u64,
     /// The other blocks.
     pub(super) others: Vec<OtherBlock>,
@@ -50,7 +50,7 @@ impl RowPlace {
     }
 }
 
-/// A block other than the particles', in short.
+/// A summary of a block other than the particles'.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OtherBlock {
     pub(super) name: String,
@@ -90,7 +90,7 @@ impl StarSource {
         Ok(Self { path: path.to_owned(), file, block, rows, identities, tail_offset, others })
     }
 
-    /// Whether the particles stand in a key–value block: a single one.
+    /// Whether the particles are written as a key–value block: a single one.
     pub(super) fn is_pairs(&self) -> bool {
         self.block.kind == BlockKind::Pairs
     }
@@ -158,7 +158,7 @@ fn values_bytes(row: &Row) -> usize {
     }
 }
 
-/// What `000012@a.mrcs` amounts to.
+/// The parsed form of `000012@a.mrcs`.
 fn named_image(name: &[u8]) -> Option<u64> {
     let at = name.iter().position(|&byte| byte == b'@')?;
     let section = parse_u64(&name[..at])?.checked_sub(1)?;

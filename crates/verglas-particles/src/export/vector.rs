@@ -25,8 +25,8 @@ impl Vector {
     /// Reads the `.npy` or `.pt` at `path`, of one axis and at most `most` values.
     ///
     /// # Errors
-    /// When the file can't be read, holds another kind of values than numbers and truth values, has another number of
-    /// axes than one, or more values.
+    /// When the file can't be read, holds values other than numbers and truth values, has more or fewer
+    /// than one axis, or too many values.
     pub(super) fn read(path: &Path, most: usize) -> Result<Self> {
         let in_file = |error| Error::from_format(path, error);
         let cannot_read = |error| Error::io(format_args!("cannot read `{}`", path.display()), &error);

@@ -23,9 +23,9 @@ pub(crate) struct BoxSize(pub(crate) usize);
 /// How pixels are stored, where headers don't say it or say it wrongly.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StoredPixels {
-    /// What 8-bit data are.
+    /// How to read 8-bit data.
     pub(crate) mode0: Mode0,
-    /// What all data are, whatever the mode.
+    /// The type of all data, whatever the mode.
     pub(crate) pixel_type: Option<PixelType>,
 }
 
@@ -184,7 +184,7 @@ fn check_sections(
             if n_rows != n_sections {
                 findings.error(
                     Error::format(format!(
-                        "`{}` has {} and `{}` has {}, expected as many of both",
+                        "`{}` has {} and `{}` has {}, expected equal numbers",
                         source.display(),
                         counted(n_rows as usize, "row"),
                         file.path.display(),
@@ -242,7 +242,7 @@ fn check_boxes(files: &[Result<ImageFile, Unreadable>], findings: &mut Findings)
         )));
     }
     if boxes.len() > 1 {
-        let mut error = Error::format("image files differ in box size, and one descriptor can hold one box only");
+        let mut error = Error::format("image files differ in box size, but a descriptor holds only one box");
         for (side, path, n_files) in boxes.iter().take(MOST_LISTED) {
             error = error.with_detail(format_args!(
                 "{side} px: {}, such as `{}`",
@@ -254,16 +254,16 @@ fn check_boxes(files: &[Result<ImageFile, Unreadable>], findings: &mut Findings)
             error = error.with_detail(format_args!("and {} more sizes", boxes.len() - MOST_LISTED));
         }
         findings.error(error.with_hint(
-            "convert particles of different boxes apart: with "
+            "convert particles of different boxes separately: with "
                 + Hint::Give(Setting::OpticsGroup)
-                + " where they are groups of their own",
+                + " where they are separate groups",
         ));
         return None;
     }
     boxes.first().and_then(|(side, ..)| usize::try_from(*side).ok()).map(BoxSize)
 }
 
-/// What is odd about files that are read all the same: each kind told once.
+/// Oddities of files that are read anyway: each kind reported once.
 #[derive(Debug, Default)]
 struct Oddities {
     kinds: Vec<(String, PathBuf, usize)>,
@@ -284,7 +284,7 @@ impl Oddities {
             findings.warn("image-file-odd", format!("`{}`{others}: {message}", path.display()));
         }
         if n_kinds > MOST_LISTED {
-            findings.warn("image-file-odd", format!("and {} more oddities of image files", n_kinds - MOST_LISTED));
+            findings.warn("image-file-odd", format!("and {} more oddities in image files", n_kinds - MOST_LISTED));
         }
     }
 }

@@ -13,22 +13,22 @@ use super::presence::{Refusal, is_file, report_refusals};
 
 /// How many missing files a message lists by name.
 const MOST_LISTED: usize = 10;
-/// When none of so many files is below a root, the rest need not be tried there.
+/// If none of this many files is below a root, the rest need not be tried there.
 const PROBED_FILES: usize = 200;
-/// A folder is listed when at least so many of its files are asked for,
+/// A folder is listed when at least this many of its files are needed,
 const LEAST_LISTED: usize = 32;
-/// unless it holds more than so many times as many entries.
+/// unless it holds more than this many times as many entries.
 const MOST_ENTRIES_PER_FILE: usize = 64;
 
-/// Finds each of `names`; `None` stands for a file that is missing.
+/// Finds each of `names`; `None` means that a file is missing.
 ///
-/// With `image_dir` the longest end of the path that is below it counts. Without, the path counts as written, relative to one root for all: the
-/// working directory, else the folder of `metadata_file`, else the nearest of its parents; the first that holds all
-/// files. A name in `.mrc` or `.mrcs` is also tried with the other ending.
+/// With `image_dir`, the longest end of the path that exists below it is used. Without, the path is used as written,
+/// relative to one root for all: the working directory, otherwise the folder of `metadata_file`, otherwise the nearest
+/// of its parents; the first that holds all files. A name in `.mrc` or `.mrcs` is also tried with the other ending.
 ///
 /// Missing files, and names that can't be told apart, go to `findings` as errors; with `missing_is_allowed` the
-/// missing ones go there as a warning. A place where the system refuses to look is an error either way: the file may
-/// be there, and one that is found elsewhere may be another.
+/// missing ones go there as a warning. A place that the system refuses to search is an error either way: the file may
+/// exist, and one found elsewhere may be a different file.
 pub(crate) fn locate_images(
     names: &[&[u8]],
     metadata_file: Option<&Path>,
@@ -49,7 +49,7 @@ pub(crate) fn locate_images(
     };
     report_other_endings(names, &found, findings);
     let is_named_by_metadata = metadata_file.is_some() && image_dir.is_none();
-    // What is there and was not taken is not called missing, too.
+    // Files that exist but were not accepted are not also called missing.
     let is_refused: Vec<bool> = refused.iter().map(Option::is_some).collect();
     report_refusals(refused.into_iter().flatten().collect(), findings);
     if let Some(error) = missing_error(names, &found, &is_refused, &looked_in, split.as_ref()) {
@@ -66,14 +66,14 @@ pub(crate) fn locate_images(
     found.into_iter().map(|found| found.map(|found| found.path)).collect()
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Default)]
 struct Located {
     /// In the order of the names.
     found: Vec<Option<Found>>,
     looked_in: Vec<PathBuf>,
     split: Option<Split>,
-    /// Per name: why what is there was not taken.
+    /// Per name: why the existing file was not accepted.
     refused: Vec<Option<Refusal>>,
 }
 
@@ -95,8 +95,8 @@ fn as_path(name: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(name))
 }
 
-/// The file at `path`, or beside it with the other of the endings `.mrc` and `.mrcs`; what RELION writes behind a colon,
-/// as in `a.mrc:mrcs`, says how a file is read and is no part of its name.
+/// The file at `path`, or next to it with the other of the endings `.mrc` and `.mrcs`; what RELION writes after a
+/// colon, as in `a.mrc:mrcs`, says how a file is read and is not part of its name.
 fn find(path: &Path, known: &KnownFiles) -> std::result::Result<Option<Found>, Refusal> {
     if known.contains(path) || is_file(path)? {
         return Ok(Some(Found { path: path.to_owned(), has_other_ending: false }));
@@ -121,7 +121,7 @@ fn without_format(path: &Path) -> Option<&Path> {
     is_format.then(|| as_path(&bytes[..colon]))
 }
 
-/// Whether an error says that there is no such path, or a name that no file can have.
+/// Whether an error means that the path does not exist, or that no file can have this name.
 fn is_absent(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
     matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput)
@@ -130,7 +130,7 @@ fn is_absent(error: &std::io::Error) -> bool {
 fn find_in_dir(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<Located> {
     match std::fs::metadata(dir) {
         Ok(there) if there.is_dir() => {}
-        Ok(_) => return Err(Error::not_found(format!("the image directory `{}` is no folder", dir.display()))),
+        Ok(_) => return Err(Error::not_found(format!("the image directory `{}` is not a folder", dir.display()))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(Error::not_found(format!("the image directory `{}` does not exist", dir.display())));
         }
@@ -139,7 +139,7 @@ fn find_in_dir(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<L
         }
     }
     findings.note(format!(
-        "image files are looked up in `{}`, as asked, by as much of their paths as is there",
+        "image files are looked up in `{}`, as requested, by the longest end of their paths that exists there",
         dir.display()
     ));
     let known = KnownFiles::below(dir, names.iter().flat_map(|name| suffixes(as_path(name))));
@@ -155,7 +155,7 @@ fn find_in_dir(names: &[&[u8]], dir: &Path, findings: &mut Findings) -> Result<L
     Ok(Located { found, looked_in: vec![dir.to_owned()], split: None, refused })
 }
 
-/// The ends of a path, the longest first: `a/b/c.mrcs`, `b/c.mrcs`, `c.mrcs`. Parts that lead upwards start anew.
+/// The ends of a path, the longest first: `a/b/c.mrcs`, `b/c.mrcs`, `c.mrcs`. Parts that lead upwards start a new path.
 fn suffixes(path: &Path) -> impl Iterator<Item = &Path> {
     let is_name = |part: &Component| matches!(part, Component::Normal(_));
     let n_parts = path.components().count();
@@ -223,7 +223,7 @@ impl KnownFiles {
         Self { of_folder: listed.collect() }
     }
 
-    /// Whether `path` is a file for certain; where it is not, only asking for it tells.
+    /// Whether `path` is certainly a file; otherwise only asking the system shows it.
     fn contains(&self, path: &Path) -> bool {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return false };
         self.of_folder.get(folder).is_some_and(|files| files.contains(name))
@@ -295,7 +295,7 @@ fn find_below_one_root(names: &[&[u8]], metadata_file: Option<&Path>, findings: 
                     format!("image paths are relative to `{}`, not to the working directory", root.display()),
                 );
             } else if is_relative {
-                findings.note("image paths are relative to the working directory, the first place that is tried");
+                findings.note("image paths are relative to the working directory, the first place tried");
             } else {
                 findings.note("image paths are absolute");
             }
@@ -358,8 +358,8 @@ fn refuse_equal_files(names: &[&[u8]], found: &[Option<Found>], findings: &mut F
                 .with_detail(format_args!("`{}`", as_path(other).display()))
                 .with_detail(format_args!("`{}`", as_path(name).display()))
                 .with_hint(
-                    "name a folder that holds them in folders of their own, as their paths have it; without an image \
-                     directory, paths count as they are written",
+                    "name a folder that holds them in separate folders, as in their paths; without an image \
+                     directory, paths are used as written",
                 ),
         );
     }
@@ -383,7 +383,7 @@ fn report_other_endings(names: &[&[u8]], found: &[Option<Found>], findings: &mut
     }
 }
 
-/// Tells which files were not found, if any, and where they were looked for.
+/// Reports the files that were not found, if any, and where they were searched.
 fn missing_error(
     names: &[&[u8]],
     found: &[Option<Found>],
@@ -409,7 +409,7 @@ fn missing_error(
         let name = as_path(names[nth]).display();
         if let Some((link, target)) = looked_in.iter().find_map(|root| broken_link(root, as_path(names[nth]))) {
             error = error.with_detail(format_args!(
-                "`{name}`: `{}` is a link to `{}`, which is not there",
+                "`{name}`: `{}` is a link to `{}`, which does not exist",
                 link.display(),
                 target.display()
             ));
@@ -417,14 +417,14 @@ fn missing_error(
         }
         error = match split.map(|split| &split.other_root[nth]) {
             None => error.with_detail(format_args!("`{name}`")),
-            Some(None) => error.with_detail(format_args!("`{name}`, not seen elsewhere")),
+            Some(None) => error.with_detail(format_args!("`{name}`, not found elsewhere")),
             Some(Some(other)) => error.with_detail(format_args!("`{name}`, which is below `{}`", other.display())),
         };
     }
     if missing.len() > MOST_LISTED {
         error = error.with_detail(format_args!("and {} more", missing.len() - MOST_LISTED));
     }
-    // Where an absolute path leads is no question of where it was looked for.
+    // Where an absolute path leads doesn't depend on where it was searched.
     if missing.iter().any(|&nth| as_path(names[nth]).is_relative()) {
         let places: Vec<String> = looked_in.iter().map(|root| format!("`{}`", root.display())).collect();
         error = error.with_detail(format_args!("looked in {}", places.join(", ")));
@@ -487,7 +487,7 @@ mod tests {
         touch(&dir.path().join("job/run_data.star"));
         touch(&dir.path().join("stacks/a.mrcs"));
         touch(&dir.path().join("stacks/b.mrcs"));
-        // A link to itself leads nowhere, whoever asks.
+        // A link to itself leads nowhere for any user.
         std::os::unix::fs::symlink("stacks", dir.path().join("job/stacks")).unwrap();
         let star = dir.path().join("job/run_data.star");
         let asked = names(&["stacks/a.mrcs", "stacks/b.mrcs"]);
@@ -495,7 +495,7 @@ mod tests {
             for missing_is_allowed in [false, true] {
                 let mut findings = Findings::new();
                 locate_images(&asked, Some(&star), image_dir.as_deref(), missing_is_allowed, &mut findings);
-                // Those in `stacks` may be others than the ones that can't be looked at.
+                // Those in `stacks` may differ from the ones that can't be searched.
                 assert_eq!(findings.errors.len(), 1);
                 let text = findings.errors[0].to_string();
                 assert!(text.contains("job/stacks") && text.contains("Too many levels of symbolic links"), "{text}");
@@ -557,7 +557,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_ending_is_tried_and_told() {
+    fn the_other_ending_is_tried_and_reported() {
         let dir = tempfile::tempdir().unwrap();
         touch(&dir.path().join("a.mrc"));
         let mut findings = Findings::new();
@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn files_below_different_roots_are_told_with_their_roots() {
+    fn files_below_different_roots_are_reported_with_their_roots() {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         let star = path("proj/job/run_data.star");
@@ -620,7 +620,7 @@ mod tests {
             };
             let expected = format!(
                 "2 of 4 image files not found below `{}`, which holds 2; one folder must hold all of them\n  \
-                 `Extract/c.mrcs`, which is below `{}`\n  `gone.mrcs`, not seen elsewhere\n  looked in `",
+                 `Extract/c.mrcs`, which is below `{}`\n  `gone.mrcs`, not found elsewhere\n  looked in `",
                 path("proj/job").display(),
                 path("proj").display()
             );
@@ -654,7 +654,7 @@ mod tests {
         let known = KnownFiles::below(dir.path(), written.iter().map(Path::new));
         assert!((0..300).all(|n| known.contains(&path(&written[n])) == (n < 295)));
 
-        // What a listing can't tell is asked for: the link that leads somewhere and the other ending are found.
+        // What a listing can't show is looked up: the link that leads somewhere and the other ending are found.
         let star = path("a.star");
         let found = locate_images(
             &names(&written.iter().map(String::as_str).collect::<Vec<_>>()),

@@ -8,19 +8,19 @@ use verglas_formats::{NoFile, look};
 use verglas_core::error::Error;
 use verglas_core::findings::{Findings, counted};
 
-/// How many things that are no files a message names.
+/// How many paths that are not files a message names.
 const MOST_NAMED: usize = 10;
 
 /// Why something that is there can't be an image file.
 #[derive(Debug, Clone)]
 pub(super) enum Refusal {
-    /// The system won't tell what it is: the file may be there.
+    /// The system refuses to say what it is: the file may exist.
     System(Error),
     /// It is a folder, a pipe or the like.
     NoFile(Error),
 }
 
-/// Whether there is a file at `path`; an error if the system won't tell, or if something else is there.
+/// Whether there is a file at `path`; an error if the system refuses to say, or if it is not a file.
 pub(super) fn is_file(path: &Path) -> Result<bool, Refusal> {
     use ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
     match look(path) {
@@ -40,8 +40,8 @@ pub(super) fn is_file(path: &Path) -> Result<bool, Refusal> {
     }
 }
 
-/// Tells why files that are there were not taken: of what the system refused the first, for one cause has many of them
-/// (a folder without permission, a loop of links); of what is no file each.
+/// Reports why existing paths were not accepted: of those that the system refused only the first, because one cause
+/// has many of them (a folder without permission, a loop of links); of those that are not files each.
 pub(super) fn report_refusals(refusals: Vec<Refusal>, findings: &mut Findings) {
     let (mut by_system, mut no_files) = (Vec::new(), Vec::new());
     for refusal in refusals {

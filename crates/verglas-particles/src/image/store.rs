@@ -13,11 +13,12 @@ use verglas_formats::mrc::{Compression, MrcHeader, MrcOptions, MrcStack};
 
 use crate::particle::SectionIndex;
 
-/// Most plain files open at once. Unpacked ones stay open until their last image is read: unpacking is paid once.
+/// Most plain files open at once. Unpacked ones stay open until their last image is read, so that each is unpacked
+/// only once.
 const MOST_OPEN: usize = 256;
-/// Files that are open besides: the standard ones, locks, the manifest.
+/// Other files that are open: the standard ones, locks, the manifest.
 const OTHER_FILES: usize = 10;
-/// Files that each thread may have open besides: two tensors of its stack and two of the one before, the metadata or a
+/// Other files that each thread may have open: two tensors of its stack and two of the one before, the metadata or a
 /// folder that is synced, and an image file that is just being opened.
 const FILES_PER_THREAD: usize = 6;
 
@@ -41,7 +42,7 @@ pub(crate) struct ImageFile {
     pub(crate) stamp: FileStamp,
 }
 
-/// By what a file that was changed is told from what it was.
+/// What identifies the version of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileStamp {
     pub(crate) bytes: u64,
@@ -72,7 +73,7 @@ impl ImageFile {
     }
 }
 
-/// An image that can't be had, for a reason that `--skip-unreadable` covers.
+/// An image that is not available, for a reason that `--skip-unreadable` covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable(pub String);
 
@@ -154,7 +155,7 @@ impl ImageStore {
         let stack = self.stack(file, image_file, stop);
         let read = stack.and_then(|stack| read_from(&stack, image_file, first, count, pixels, scratch));
         read.map_err(|failure| match failure {
-            // What was there when it was checked can't be called unreadable.
+            // A file that was fine when it was checked can't be called unreadable.
             ReadFailure::Unreadable(_) => image_file.check_unchanged().err().map_or(failure, ReadFailure::Fatal),
             fatal => fatal,
         })
@@ -200,7 +201,7 @@ impl ImageStore {
             }
         }
         let opened = match self.open_checked(image_file, stop) {
-            // The system's limit is lower than ours, or others need files too: let go of all that nobody reads from.
+            // The system's limit is lower than ours, or others need files too: close all that are not being read.
             Err(ReadFailure::Fatal(error)) if error.is_of_too_many_files() => {
                 self.lock().stacks.clear();
                 self.open_checked(image_file, stop)

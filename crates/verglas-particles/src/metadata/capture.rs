@@ -1,5 +1,5 @@
-//! What STAR and `.cs` files have in common: the columns that say how each image was taken become a [`ParticleTable`], to
-//! which each format adds what it alone has.
+//! What STAR and `.cs` files have in common: the columns that say how each image was taken become a [`ParticleTable`],
+//! to which each format adds its own columns.
 
 use verglas_core::findings::Findings;
 
@@ -37,7 +37,7 @@ pub(super) struct CaptureColumns {
     pub(super) ctf_scale_factor: Option<Column>,
 }
 
-/// What the file's format calls these columns.
+/// The format's names for these columns.
 #[derive(Debug)]
 pub(super) struct CaptureNames {
     pub(super) defocus_u: &'static str,
@@ -51,13 +51,13 @@ pub(super) struct CaptureNames {
     pub(super) ctf_scale_factor: &'static str,
 }
 
-/// What is taken where nothing says it: usual for vitreous ice.
+/// The default if nothing states it: usual for vitreous ice.
 const DEFAULT_AMPLITUDE_CONTRAST: f64 = 0.1;
 const AMPLITUDE_CONTRAST: Column = Column::Constant(DEFAULT_AMPLITUDE_CONTRAST);
 const PHASE_SHIFT: Column = Column::Constant(0.0);
 
 impl CaptureColumns {
-    /// Counts the defaults that stand in for missing columns.
+    /// Counts the defaults used for missing columns.
     pub(super) fn count_defaults(&self, names: &CaptureNames, n_rows: usize, defaults: &mut Defaults) {
         let mut count = |column: &Option<Column>, name: &str, default: f64| {
             if column.is_none() {
@@ -70,7 +70,7 @@ impl CaptureColumns {
         count(&self.ctf_scale_factor, names.ctf_scale_factor, 1.0);
     }
 
-    /// Tells of values that no microscope has, or that none is known to have.
+    /// Reports impossible values, and values that no known microscope has.
     pub(super) fn check(
         &self,
         names: &CaptureNames,
@@ -95,7 +95,7 @@ impl CaptureColumns {
         check_ranges(&columns, n_rows, place, no_ctf_hint, findings);
     }
 
-    /// The table of `rows`, without orientations, origins and whatever else not every file has.
+    /// The table of `rows`, without orientations, origins and other optional columns.
     pub(super) fn into_table(self, rows: RowsWithImages) -> ParticleTable {
         let RowsWithImages { sources, pairing, row, image_names, image, section } = rows;
         let amplitude_contrast = self.amplitude_contrast.unwrap_or(AMPLITUDE_CONTRAST);

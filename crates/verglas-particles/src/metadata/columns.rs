@@ -1,4 +1,4 @@
-//! Columns while they are being read: a column whose values are all alike never takes memory per row.
+//! Columns while they are being read: a column with equal values never takes memory per row.
 
 use crate::particle::Column;
 

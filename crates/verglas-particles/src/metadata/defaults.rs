@@ -1,8 +1,8 @@
-//! Which defaults were used, and for how many rows; each is told once.
+//! Which defaults were used, and for how many rows; each is reported once.
 
 use verglas_core::findings::{Findings, counted};
 
-/// Counts the rows that a default stood in for.
+/// Counts the rows that a default was used for.
 #[derive(Debug, Default)]
 pub(super) struct Defaults {
     used: Vec<(String, f64, usize)>,
@@ -21,7 +21,7 @@ impl Defaults {
         }
     }
 
-    /// Tells each default once.
+    /// Reports each default once.
     pub(super) fn report(self, findings: &mut Findings) {
         for (column, default, n_rows) in self.used {
             findings

@@ -71,16 +71,16 @@ impl Field {
     pub(super) const REQUIRED: [Field; 5] =
         [Field::DefocusU, Field::DefocusV, Field::DefocusAngle, Field::SphericalAberration, Field::Voltage];
 
-    /// What sequential input ignores even when it is there: the rows may describe other images of the same size.
+    /// Columns that sequential input ignores even if present: the rows may describe other images of the same size.
     pub(super) const IGNORED_IN_SEQUENCE: [Field; 3] = [Field::AngleRot, Field::AngleTilt, Field::AnglePsi];
 
     /// Whether what the column holds decides nothing, so that it need not be a number: in sequence, the pixel size too.
     pub(super) fn is_lenient(self, pairing: Pairing) -> bool {
-        self.is_only_told() || (pairing == Pairing::Sequential && self == Field::ImagePixelSize)
+        self.is_only_reported() || (pairing == Pairing::Sequential && self == Field::ImagePixelSize)
     }
 
-    /// Whether the column is only looked at to tell that it is dropped; what it holds need not be a number.
-    pub(super) fn is_only_told(self) -> bool {
+    /// Whether the column is read only to report that it is dropped; its values need not be numbers.
+    pub(super) fn is_only_reported(self) -> bool {
         matches!(
             self,
             Field::BeamTiltX

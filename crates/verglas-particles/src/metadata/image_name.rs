@@ -5,7 +5,7 @@ use crate::particle::SectionIndex;
 /// Splits an image name at its first `@` into the 0-based section and the path.
 ///
 /// # Errors
-/// What was expected instead, to be put after the row and the name.
+/// What was expected instead, to be appended to the row and the name.
 pub(super) fn parse_image_name(name: &[u8]) -> Result<(SectionIndex, &[u8]), &'static str> {
     let at = name.iter().position(|&byte| byte == b'@').ok_or("expected `INDEX@PATH`: there is no `@`")?;
     let (index, path) = (&name[..at], &name[at + 1..]);

@@ -1,11 +1,11 @@
-//! What a conversion reads, and the kind of input that some paths amount to.
+//! The input of a conversion, and the kind of input that paths describe.
 
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use verglas_core::ErrorKind;
 
-/// What a conversion reads.
+/// The input of a conversion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// A STAR file whose rows name their images (`rlnImageName`).
@@ -34,7 +34,7 @@ impl Input {
     /// The input that `paths` amount to, by their endings: one `.star` file, or one `.cs` file, or two that belong together.
     ///
     /// # Errors
-    /// When they amount to none of these. Whether the files are there is not looked at.
+    /// When they are none of these. Whether the files exist is not checked.
     ///
     /// ```
     /// use verglas_particles::metadata::Input;
@@ -46,7 +46,7 @@ impl Input {
     /// ```
     pub fn from_paths<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Result<Self, InputError> {
         let paths: Vec<PathBuf> = paths.into_iter().map(Into::into).collect();
-        // A .csg is no input, but the reader says which .cs files it stands for.
+        // A .csg is not an input, but the reader's error says which .cs files it names.
         if !paths.is_empty() && paths.iter().all(|path| has_ending(path, "cs") || has_ending(path, "csg")) {
             let n_files = paths.len();
             let mut paths = paths.into_iter();
@@ -115,10 +115,10 @@ impl Input {
 /// Why some paths amount to no input.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InputError {
-    /// As many `.cs` files, other than one or two.
+    /// This many `.cs` files, neither one nor two.
     #[error("{0} .cs files, expected one, or two that belong together")]
     CsFiles(usize),
-    /// As many `.star` files, other than one.
+    /// This many `.star` files, not one.
     #[error("{0} .star files, expected one, or several with the image stack of each")]
     StarFiles(usize),
     /// A folder alone: a job's number says what in it.
@@ -128,10 +128,10 @@ pub enum InputError {
     #[error("`{}` is neither a .star nor a .cs file", .0.display())]
     NotMetadata(PathBuf),
     /// One of several files.
-    #[error("`{}` is no .star file", .0.display())]
+    #[error("`{}` is not a .star file", .0.display())]
     NotStar(PathBuf),
     /// More of one than of the other.
-    #[error("{n_stars} .star files and {n_images} image files, expected as many of both")]
+    #[error("{n_stars} .star files and {n_images} image files, expected equal numbers")]
     PairsDiffer {
         /// STAR files.
         n_stars: usize,
@@ -177,7 +177,7 @@ mod tests {
         let pairs = Input::from_pairs(&paths(&["a.txt"]), &paths(&["a.mrcs"]));
         assert_eq!(pairs, Ok(Input::StarPairs(vec![("a.txt".into(), "a.mrcs".into())])));
         let error = Input::from_pairs(&paths(&["a.star"]), &[]).unwrap_err();
-        assert_eq!(error.to_string(), "1 .star files and 0 image files, expected as many of both");
+        assert_eq!(error.to_string(), "1 .star files and 0 image files, expected equal numbers");
         assert!(Input::from_pairs(&[], &[]).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! What a STAR file is that holds no particle images: told before its columns are.
+//! Recognises STAR files that hold no particle images, before their columns are reported as missing.
 
 use std::path::Path;
 
@@ -6,10 +6,10 @@ use verglas_formats::star::strip_rln;
 
 use verglas_core::error::Error;
 
-/// Blocks by which a file is known that is not one of particles: the start of a block's name, what the file is, and what
+/// Blocks that show that a file does not hold particles: the start of a block's name, what the file is, and what
 /// to give instead.
 const BLOCKS: [(&str, &str, &str); 9] = [
-    ("model_", "a model of RELION's (`…_model.star`)", PARTICLES),
+    ("model_", "a RELION model (`…_model.star`)", PARTICLES),
     ("optimiser_general", "the settings of a RELION run (`…_optimiser.star`)", PARTICLES),
     ("sampling_", "the orientational sampling of a RELION run (`…_sampling.star`)", PARTICLES),
     ("job", "a RELION job's settings (`job.star`)", PARTICLES),
@@ -26,7 +26,7 @@ const EXTRACT: &str =
 /// A kind of file, and what to give in its place.
 pub(super) type Kind = (&'static str, &'static str);
 
-/// What the names of a file's blocks say that it is; `None` if they could be anything.
+/// The kind of file that the names of its blocks show; `None` if they could be anything.
 pub(super) fn of_blocks<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Kind> {
     names.into_iter().find_map(|name| {
         let known = BLOCKS.iter().find(|(start, ..)| name.starts_with(start));
@@ -34,7 +34,7 @@ pub(super) fn of_blocks<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<
     })
 }
 
-/// What the columns of a block that lacks required ones say that it is.
+/// The kind of file that the columns of a block without the required ones show.
 pub(super) fn of_columns<'a>(columns: impl IntoIterator<Item = &'a str>) -> Option<Kind> {
     let columns: Vec<&str> = columns.into_iter().map(strip_rln).collect();
     let has = |name: &str| columns.contains(&name);
@@ -67,7 +67,7 @@ pub(super) fn of_columns<'a>(columns: impl IntoIterator<Item = &'a str>) -> Opti
     None
 }
 
-/// The columns by which subtomograms are known, as written.
+/// The columns that identify subtomograms, as written.
 pub(super) fn subtomogram_columns<'a>(columns: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let tells = |column: &str| {
         matches!(strip_rln(column), "CtfImage" | "CoordinateZ" | "OriginZAngst" | "OriginZ")
@@ -76,7 +76,7 @@ pub(super) fn subtomogram_columns<'a>(columns: impl IntoIterator<Item = &'a str>
     columns.into_iter().filter(|column| tells(column)).map(str::to_owned).collect()
 }
 
-/// The error for files of subtomograms, which `tells` says.
+/// The error for files of subtomograms, recognised by `tells`.
 pub(super) fn subtomograms(path: &Path, tells: &str) -> Error {
     Error::format(format!(
         "`{}`: its particles are subtomograms, volumes and not images: {tells}",

@@ -30,7 +30,7 @@ pub use input::{Input, InputError};
 pub(crate) use particle_block::particle_block;
 
 choice! {
-    /// What an angle is counted in.
+    /// The unit of an angle.
     pub enum AngleUnit("unit", default Degrees) {
         /// As RELION writes them.
         Degrees = "degrees",

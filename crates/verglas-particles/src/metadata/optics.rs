@@ -41,12 +41,12 @@ impl JoinedColumns {
 
 /// Joins the blocks of a STAR file.
 ///
-/// A value that stands in both blocks counts from the particle row, as RELION reads it; differing values are reported
+/// For a value that is in both blocks, the particle row's is used, as in RELION; differing values are reported
 /// once per column.
 ///
 /// # Errors
-/// When a particle names an optics group that is not there, when a group stands twice in the optics block, or when
-/// particles without a group meet several groups.
+/// When a particle names an optics group that is not there, when a group appears twice in the optics block, or when
+/// particles without a group face several groups.
 pub(super) fn join_optics(star: &mut StarFile, pairing: Pairing, findings: &mut Findings) -> Result<JoinedColumns> {
     let ignored: &[Field] = match pairing {
         Pairing::Indexed => &[],
@@ -88,7 +88,7 @@ pub(super) fn join_optics(star: &mut StarFile, pairing: Pairing, findings: &mut 
         }
         match numbers.iter().find(|(there, _)| *there == field) {
             Some((_, column)) => report_differing(&star.path, field, column, &groups, &by_group, findings),
-            // No pixel size is better than one that nobody wrote.
+            // No pixel size is better than an invented one.
             None if field.is_pixel_size() && by_group.iter().all(Option::is_none) => {}
             None => numbers.push((field, spread(&by_group, &groups))),
         }
@@ -134,7 +134,7 @@ fn match_groups(
         findings.warn(
             "optics-group-assumed",
             format!(
-                "`{}`: the particles have no column rlnOpticsGroup; {} taken as of the only group, {}",
+                "`{}`: the particles have no column rlnOpticsGroup; {} taken to be in the only group, {}",
                 path.display(),
                 counted(particles.n_rows, "row"),
                 label(0).0
@@ -144,7 +144,7 @@ fn match_groups(
     };
     let Some(id_at) = id_at else {
         return Err(Error::format(format!(
-            "`{}`: the particles have a column rlnOpticsGroup and the optics block has none",
+            "`{}`: the particles have a column rlnOpticsGroup, but the optics block has none",
             path.display()
         )));
     };
@@ -154,7 +154,7 @@ fn match_groups(
         let id = values.get(id_at).map(Vec::as_slice).unwrap_or_default();
         if rows_by_id.insert(GroupId::of(id), row).is_some() {
             return Err(Error::format(format!(
-                "line {line} of `{}`: optics group {} stands twice in the optics block",
+                "line {line} of `{}`: optics group {} appears twice in the optics block",
                 path.display(),
                 String::from_utf8_lossy(id)
             )));

@@ -1,4 +1,4 @@
-//! Evidence of a wrong pairing: rows that name another image than the one that they are paired with.
+//! Evidence of a wrong pairing: rows that name a different image from the one that they are paired with.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use crate::particle::RowLines;
 use verglas_core::findings::{Findings, counted_do};
 use verglas_core::hint::{Hint, Setting, Text};
 
-/// Tells how many of `rows` name another section, or another file, than that of the stack at `image_path` that they are
-/// taken to describe. Of files only the names count: folders move, and stacks are copied.
+/// Warns how many of `rows` name a different section, or a different file, from that of the stack at `image_path` that
+/// they are paired with. Only file names are compared: folders get moved, and stacks copied.
 pub(super) fn report_other_images(
     star_path: &Path,
     image_path: &Path,
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_agree_are_not_told() {
+    fn rows_that_agree_are_not_reported() {
         assert!(told(&["Extract/a.mrcs"], &[(0, 0), (0, 1)], "moved/a.mrc").is_empty());
         assert!(told(&["a.mrc:mrcs", ""], &[(0, 0), (1, u32::MAX)], "a.mrcs").is_empty());
     }

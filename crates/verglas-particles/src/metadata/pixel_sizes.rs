@@ -54,11 +54,13 @@ pub(super) fn from_metadata(
                 return Ok(None);
             } else {
                 let error = Error::format(format!(
-                    "`{}`: {name} differs between rows, and one descriptor can hold one pixel size only\n{listing}",
+                    "`{}`: {name} differs between rows, but a descriptor holds only one pixel size\n{listing}",
                     path.display()
                 ));
                 return Err(match group_label {
-                    Some(_) => error.with_hint("convert the groups apart, with " + Hint::Give(Setting::OpticsGroup)),
+                    Some(_) => {
+                        error.with_hint("convert the groups separately, with " + Hint::Give(Setting::OpticsGroup))
+                    }
                     None => error,
                 });
             }
@@ -130,7 +132,7 @@ pub(super) fn from_detector(
         findings.warn(
             "pixel-size-ignored",
             format!(
-                "{}: rlnDetectorPixelSize {} and rlnMagnification {} make no pixel size; both ignored for all rows",
+                "{}: rlnDetectorPixelSize {} and rlnMagnification {} give no pixel size; both are ignored for all rows",
                 place(row),
                 shown(detector.get(row)),
                 shown(magnification.get(row))

@@ -1,4 +1,4 @@
-//! What is wrong with single rows, gathered so that a million bad rows make one message.
+//! Errors in single rows, collected so that a million bad rows make one message.
 
 use verglas_core::error::Error;
 use verglas_core::findings::Findings;

@@ -1,7 +1,7 @@
-//! What values of the CTF can be, and what they are likely to be: one table for every kind of metadata.
+//! The possible and the likely values of the CTF: one table for every kind of metadata.
 //!
-//! What no microscope has is an error. What none is known to have is told, with the unit that is wanted and the likely
-//! slip.
+//! Impossible values are errors. Unlikely values give a warning with the expected unit and the likely
+//! mistake.
 
 use std::f64::consts::PI;
 
@@ -10,7 +10,7 @@ use crate::particle::Column;
 use verglas_core::error::Error;
 use verglas_core::findings::{Findings, counted, shown};
 
-/// What a column holds.
+/// The quantity in a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Quantity {
     /// kV.
@@ -35,12 +35,12 @@ pub(super) struct Measured<'a> {
 /// The least and the greatest of what is possible, and of what is likely.
 struct Range {
     is_possible: fn(f64) -> bool,
-    /// What [`Range::is_possible`] says, in words.
+    /// The condition of [`Range::is_possible`], in words.
     possible: &'static str,
     /// Compared with the value, or with its size where the sign means nothing.
     likely: [f64; 2],
     of_size: bool,
-    /// What `likely` says, in words.
+    /// The condition of `likely`, in words.
     expected: String,
 }
 
@@ -76,7 +76,7 @@ impl Quantity {
         }
     }
 
-    /// What a value that is out of range most likely is, if that can be said.
+    /// The most likely mistake behind a value out of range, if one is known.
     fn slip(self, value: f64) -> Option<&'static str> {
         let size = value.abs();
         match self {
@@ -85,7 +85,7 @@ impl Quantity {
             Self::SphericalAberration if size > 2e4 => Some("is it in Å?"),
             Self::SphericalAberration if size > 100.0 => Some("is it in µm?"),
             Self::AmplitudeContrast if value > 1.0 && value <= 100.0 => {
-                Some("is it in per cent? 10 % of amplitude contrast are 0.1")
+                Some("is it in per cent? 10 % amplitude contrast is 0.1")
             }
             Self::Defocus if size == 0.0 => Some("was the CTF estimated?"),
             Self::Defocus if size <= 100.0 => Some("is it in µm?"),
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unlikely_is_told_with_unit_and_slip() {
+    fn what_is_unlikely_is_reported_with_unit_and_slip() {
         let degrees = AngleUnit::Degrees;
         for (quantity, bad, parts) in [
             (Quantity::Voltage, 300_000.0, ["40 to 1300 kV", "V?"]),

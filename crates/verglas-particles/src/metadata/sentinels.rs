@@ -1,14 +1,14 @@
-//! Values that stand for none.
+//! Values that mean "unknown".
 
 use std::path::Path;
 
 use crate::particle::Column;
 use verglas_core::findings::{Findings, counted};
 
-/// What RELION writes for an angle that it does not know, such as a prior or one of a pick by hand.
+/// RELION's value for an unknown angle, such as a prior or one of a manual pick.
 const NOT_KNOWN: f64 = -999.0;
 
-/// The angles of `name`, degrees, with NaN where RELION did not know them; `None` where it knew none at all.
+/// The angles of `name`, degrees, with NaN where RELION has none; `None` if it has none at all.
 pub(super) fn known_angles(
     path: &Path,
     name: &str,
@@ -29,11 +29,11 @@ pub(super) fn known_angles(
     if n_unknown == 0 {
         return Some(angles);
     }
-    let what = if n_unknown == n_rows { "the column is left out" } else { "these have NaN" };
+    let what = if n_unknown == n_rows { "the column is left out" } else { "these become NaN" };
     findings.warn(
         "angle-unknown",
         format!(
-            "`{}`: rln{name} is -999, by which RELION says that it is not known, in {}: {what}",
+            "`{}`: rln{name} is -999, RELION's mark for unknown, in {}: {what}",
             path.display(),
             counted(n_unknown, "row")
         ),

@@ -71,7 +71,8 @@ pub(super) fn read_pairs(
     if has_origin != [whole.origin.x.is_some(), whole.origin.y.is_some()] {
         findings.warn(
             "incomplete-origin",
-            "not all STAR files have the same columns of origins; those that some lack, or have in another unit, dropped",
+            "the STAR files have different columns of origins; those that some lack, or hold in another unit, are \
+             dropped",
         );
     }
     Ok(whole)
@@ -204,7 +205,7 @@ fn assemble(
     }))
 }
 
-/// What RELION calls the columns of the contrast transfer.
+/// RELION's names for the columns of the contrast transfer.
 const NAMES: CaptureNames = CaptureNames {
     defocus_u: Field::DefocusU.written(),
     defocus_v: Field::DefocusV.written(),
@@ -256,7 +257,7 @@ fn take_pose(
     PoseColumns { rot, tilt, psi }
 }
 
-/// Takes out the origins that are there, of each axis those in Å before those in pixels; a note tells of a lone axis.
+/// Takes out the origins, on each axis preferably those in Å rather than those in pixels; a note reports a lone axis.
 fn take_origin(path: &Path, mut take: impl FnMut(Field) -> Option<Column>, findings: &mut Findings) -> OriginColumns {
     let mut axis = |angstrom: Field, pixels: Field| {
         let pixels = take(pixels).map(|values| OriginColumn { values, unit: OriginUnit::Pixel });
@@ -323,7 +324,7 @@ fn take_required(
 /// The rows of the chosen optics groups, or `None` when all are wanted.
 ///
 /// # Errors
-/// When a group is not in the file; of several files, [`GroupSelection`] tells what was found in any.
+/// When a group is not in the file; for several files, [`GroupSelection`] reports what is in none of them.
 pub(super) fn select_groups(path: &Path, groups: Option<&OpticsGroups>, wanted: &[String]) -> Result<Option<Vec<u32>>> {
     let mut selection = GroupSelection::new(wanted);
     let rows = selection.select(path, groups)?;
@@ -392,7 +393,7 @@ impl<'a> GroupSelection<'a> {
     }
 }
 
-/// Values that RELION knows and that have no place in CryoLike's files.
+/// RELION's values that have no place in CryoLike's files.
 struct Dropped {
     beam_tilt: [Option<Column>; 2],
     magnification: [Option<Column>; 4],
@@ -423,7 +424,7 @@ impl Dropped {
         tell(
             "anisotropic magnification (rlnMagMat)",
             count(&|row| {
-                // All four zero is no magnification but a file that knows none.
+                // All four zero is not a magnification but means that the file has none.
                 self.magnification.iter().zip(identity).any(|(c, neutral)| differs(c, row, neutral))
                     && self.magnification.iter().any(|c| differs(c, row, 0.0))
             }),
@@ -517,7 +518,7 @@ fn append(whole: &mut ParticleTable, mut next: ParticleTable) {
         whole.differing_detector_pixel_sizes.take().or(next.differing_detector_pixel_sizes.take());
 }
 
-/// A path as the raw bytes that the file system knows.
+/// A path as raw bytes, as the file system has it.
 fn path_bytes(path: &Path) -> Vec<u8> {
     use std::os::unix::ffi::OsStrExt;
     path.as_os_str().as_bytes().to_vec()

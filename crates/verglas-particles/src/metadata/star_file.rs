@@ -16,10 +16,10 @@ use super::kind;
 use super::problems::RowProblems;
 use crate::particle::{Column, Pairing, RowLines, SectionIndex};
 
-/// What stands for a name that names nothing.
+/// What stands in for an image name that names nothing.
 pub(super) const UNNAMED: SectionIndex = SectionIndex(u32::MAX);
 
-/// What an image name is.
+/// The form of an image name.
 const NAME_HINT: &str =
     "an image is named NUMBER@FILE, its section counted from 1, like `000012@Extract/job007/mic_0042.mrcs`";
 
@@ -50,7 +50,7 @@ pub(super) struct ParticleBlock {
     pub(super) has_zernikes: bool,
 }
 
-/// What `rlnImageName` says, as columns.
+/// The parsed `rlnImageName`, as columns.
 #[derive(Debug, Default)]
 pub(super) struct ImageColumns {
     pub(super) files: TextColumn,
@@ -134,7 +134,7 @@ pub(super) fn read_star_file(path: &Path, pairing: Pairing, findings: &mut Findi
             "particles" => particles = Some(read_particles(&mut reader, &block, path, pairing, findings)?),
             "optics" => optics = Some(read_optics(&mut reader, &block, path)?),
             // The first block may turn out to be the only one, whatever its name.
-            // Nor may it be a model's, a job's or the like: then nothing is to be said of its rows.
+            // It may not be a model's, a job's or the like either: then nothing can be said about its rows.
             name if kind::of_blocks([name]).is_some() && !may_be_particles(&block, pairing) => {}
             _ if names.is_empty() => only_block = Some(read_particles(&mut reader, &block, path, pairing, findings)?),
             _ => {}
@@ -145,7 +145,7 @@ pub(super) fn read_star_file(path: &Path, pairing: Pairing, findings: &mut Findi
         let path = path.display();
         findings.warn(
             "text-before-blocks",
-            format!("line {line} of `{path}`: text before the first line that starts with `data_`; it is passed over"),
+            format!("line {line} of `{path}`: text before the first line that starts with `data_`; it is ignored"),
         );
     }
     if names.is_empty() || (names == ["optics"] && empty.iter().any(|name| name == "particles")) {
@@ -207,8 +207,8 @@ fn position(block: &Block, name: &str, path: &Path) -> Result<Option<usize>> {
     if let Some(second) = places.next() {
         let [written, again] = [first.unwrap_or(0), second].map(|at| &block.columns[at]);
         return Err(Error::format(format!(
-            "line {} of `{}`: rln{name} stands twice in block `data_{}`: as column {} (`_{}`, line {}) and as column {} \
-             (`_{}`)",
+            "line {} of `{}`: rln{name} appears twice in block `data_{}`: as column {} (`_{}`, line {}) and as column \
+             {} (`_{}`)",
             again.line,
             path.display(),
             block.name,
@@ -218,7 +218,7 @@ fn position(block: &Block, name: &str, path: &Path) -> Result<Option<usize>> {
             second + 1,
             again.name
         ))
-        .with_hint("which of the two counts nobody can say: leave only one of them in the file"));
+        .with_hint("it is unclear which of the two counts: keep only one of them in the file"));
     }
     Ok(first)
 }
@@ -259,7 +259,7 @@ fn read_particles(
     }
     let image_at = match pairing {
         Pairing::Indexed => position(block, IMAGE_NAME, path)?,
-        // Only compared with the image that it is paired with; of two such columns neither tells anything.
+        // Only compared with the image that it is paired with; if there are two such columns, neither is reliable.
         Pairing::Sequential => position(block, IMAGE_NAME, path).ok().flatten(),
     };
     let subtomogram_columns = kind::subtomogram_columns(block.columns.iter().map(|column| column.name.as_str()));
@@ -338,7 +338,7 @@ fn read_particles(
         n_rows: n_rows as usize,
         numbers: numbers
             .into_iter()
-            // No pixel size is better than one that nobody wrote.
+            // No pixel size is better than an invented one.
             .filter(|(field, _, builder)| !(field.is_pixel_size() && builder.is_unread()))
             .map(|(field, _, builder)| (field, builder.finish()))
             .collect(),
@@ -361,7 +361,7 @@ fn refuse_other_kinds(block: &Block, path: &Path) -> Result<()> {
     }
     if let Some(column) = block.columns.iter().find(|column| column.name.starts_with("cisTEM")) {
         return Err(Error::format(format!(
-            "line {} of `{}`: the column {} is cisTEM's, whose STAR files name other columns than RELION's",
+            "line {} of `{}`: the column {} is cisTEM's, whose STAR files use other column names than RELION's",
             column.line,
             path.display(),
             column.name
@@ -371,7 +371,7 @@ fn refuse_other_kinds(block: &Block, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether a list such as `[0,0.12,-3]` holds a number other than zero.
+/// Whether a list such as `[0,0.12,-3]` contains a number other than zero.
 pub(super) fn has_nonzero_number(list: &[u8]) -> bool {
     list.split(|byte| matches!(byte, b'[' | b']' | b','))
         .filter_map(|text| value::parse_f64(text.trim_ascii()))

@@ -1,4 +1,4 @@
-//! What says something of the pixel size and does not count: told where nothing better is there.
+//! Columns that hint at a pixel size but are not used: reported if there is nothing better.
 
 use crate::particle::{Column, OtherPixelSize};
 
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_columns_that_are_there_are_told() {
+    fn only_columns_that_are_there_are_reported() {
         let columns = [
             ("rlnPixelSize", Some(Column::Constant(1.6))),
             ("rlnMagnification", None),

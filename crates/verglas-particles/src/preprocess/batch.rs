@@ -1,4 +1,4 @@
-//! Physical images one after the other, so that whoever transforms them gets many at once.
+//! Physical images one after the other, so that the transform gets many at once.
 
 use std::ops::Range;
 
@@ -29,7 +29,7 @@ impl PhysicalImages {
         Self { pixels: vec![0.0; room * pixels_per_image], pixels_per_image, normalizations: vec![None; room] }
     }
 
-    /// Forgets all images; the room stays.
+    /// Drops all images; the memory is kept.
     pub fn clear(&mut self) {
         self.normalizations.fill(None);
     }
@@ -37,10 +37,10 @@ impl PhysicalImages {
     /// Puts the physical image of `image` into place `index`, by [`apply_normalization`].
     ///
     /// # Errors
-    /// When it can't be normalised; the place stays empty then.
+    /// When it can't be normalised; the place then stays empty.
     ///
     /// # Panics
-    /// If there is no such place, or the image has another size.
+    /// If the place does not exist, or the image has a different size.
     pub fn normalize(&mut self, index: usize, image: DownsampledImage<'_>) -> Result<(), Degenerate> {
         self.normalizations[index] = None;
         let (_, normalization) = apply_normalization(image, &mut self.pixels[place(index, self.pixels_per_image)])?;
@@ -69,7 +69,7 @@ impl PhysicalImages {
             .flatten()
     }
 
-    /// The pixels of the first `n` places; what stands where no image is does not matter.
+    /// The pixels of the first `n` places; places without an image may hold anything.
     pub fn pixels(&self, n: usize) -> &[f32] {
         &self.pixels[..n * self.pixels_per_image]
     }

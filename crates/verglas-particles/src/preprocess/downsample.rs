@@ -11,7 +11,7 @@ use crate::settings::{DownsampleMethod, Downsampling};
 /// Smallest side that may be left: a single pixel is a constant image, and can't be normalised.
 const SMALLEST_BOX: usize = 2;
 
-/// What downsampling makes of a box of N × N pixels: n = ⌊N/f⌋ pixels a side.
+/// The result of downsampling a box of N × N pixels: n = ⌊N/f⌋ pixels a side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DownsampledBox {
     n_input_pixels: usize,
@@ -49,7 +49,7 @@ impl DownsampledBox {
         self.n_pixels
     }
 
-    /// What is done.
+    /// The method.
     pub fn downsampling(self) -> Downsampling {
         self.downsampling
     }
@@ -61,8 +61,8 @@ impl DownsampledBox {
         multiplier / divisor
     }
 
-    /// [`Self::pixel_size_factor`] as a fraction, by which a size is multiplied and then divided: rounded in this order, as
-    /// whoever computes p·N/n does.
+    /// [`Self::pixel_size_factor`] as a fraction, by which a size is multiplied and then divided: rounded in this
+    /// order, like p·N/n.
     fn pixel_size_ratio(self) -> [f64; 2] {
         match self.downsampling.method {
             _ if self.downsampling.is_none() => [1.0, 1.0],
@@ -84,8 +84,8 @@ impl DownsampledBox {
     }
 }
 
-/// An image after downsampling: `[n, n]` row-major, in the unit of the raw image; exactly the raw image where nothing is
-/// downsampled, else float64 that no step has rounded to float32. Only [`Downsampler::apply`] makes one.
+/// An image after downsampling: `[n, n]` row-major, in the unit of the raw image; exactly the raw image without
+/// downsampling, otherwise float64 that no step has rounded to float32. Only [`Downsampler::apply`] makes one.
 #[derive(Debug, Clone, Copy)]
 pub struct DownsampledImage<'a>(pub(super) DownsampledPixels<'a>);
 
@@ -111,8 +111,10 @@ impl<'a> DownsampledImage<'a> {
 /// Plan once, then share by reference: all that changes while an image is downsampled is in a [`DownsampleScratch`], one
 /// per thread, and nothing is allocated per image. The result is the same to the last bit whatever thread or order.
 ///
-/// * `mean`, `max`: of the pixels `[f·a .. f·a + f, f·b .. f·b + f]`. Rows and columns past the last whole block are not
-///   looked at, so that a NaN there does no harm. One that is not finite anywhere else makes its block NaN, under `max` too.
+/// * `mean`, `max`: of the pixels `[f·a .. f·a + f, f·b .. f·b + f]`. Rows and columns past the last whole block are
+///   not
+///   read, so that a NaN there does no harm. A value that is not finite anywhere else makes its block NaN, under `max`
+/// too.
 ///   Where 2f divides N, the pixel that counts as the centre, ⌊n/2⌋, has its middle (f − 1)/2 input pixels past ⌊N/2⌋.
 /// * `fourier`: the discrete Fourier transform of all N × N pixels, cropped to n × n. The coordinates a − ⌊N/2⌋ before and
 ///   a − ⌊n/2⌋ after have the same origin, and the mean stays. A pixel that is not finite makes all of them NaN.
@@ -243,7 +245,7 @@ fn reduce_blocks(
     }
 }
 
-/// The larger of two numbers; NaN as soon as one pixel is not finite, which a larger one beside it must not hide.
+/// The larger of two numbers; NaN as soon as one pixel is not finite, which a larger neighbour must not hide.
 fn larger(so_far: f64, pixel: f64) -> f64 {
     if so_far.is_nan() || !pixel.is_finite() { f64::NAN } else { so_far.max(pixel) }
 }

@@ -159,7 +159,7 @@ mod tests {
         out
     }
 
-    /// Rows that are all alike.
+    /// Rows that are all equal.
     fn rows(row: &[f32]) -> Vec<f32> {
         row.iter().cycle().take(row.len() * row.len()).copied().collect()
     }

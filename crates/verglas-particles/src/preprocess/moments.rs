@@ -8,7 +8,7 @@ pub(super) struct Moments<P> {
 }
 
 /// Sum and extremes in one pass, in a fixed order of eight interleaved partial sums: the same on every machine. `None`
-/// where there are no pixels.
+/// if there are no pixels.
 pub(super) fn moments<P: Copy + PartialOrd + Into<f64>>(pixels: &[P]) -> Option<Moments<P>> {
     const LANES: usize = 8;
     let first = *pixels.first()?;

@@ -17,7 +17,7 @@ impl<'a> PhysicalImage<'a> {
     }
 }
 
-/// What normalising subtracted and divided by: `downsampled = physical · max + mean`.
+/// The values that normalising subtracted and divided by: `downsampled = physical · max + mean`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Normalization {
     /// The image's mean.
@@ -37,7 +37,7 @@ pub enum Degenerate {
 }
 
 impl Degenerate {
-    /// What is wrong, to be put after the image's name.
+    /// What is wrong, to be appended to the image's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Constant => "all pixels have the same value, so the image can't be normalised",
@@ -56,7 +56,7 @@ impl From<Degenerate> for verglas_core::Error {
 /// before, whether the image was downsampled or not.
 ///
 /// # Errors
-/// When all pixels are alike or one is not finite; `physical` is left as it was then.
+/// When all pixels are equal or one is not finite; `physical` is then left unchanged.
 ///
 /// # Panics
 /// If the two slices differ in length.
@@ -76,7 +76,7 @@ fn normalize<P: Copy + PartialOrd + Into<f64>>(
     physical: &mut [f32],
 ) -> Result<Normalization, Degenerate> {
     assert_eq!(pixels.len(), physical.len(), "one physical pixel for each of the image");
-    // No pixels at all are alike, too.
+    // No pixels at all count as equal, too.
     let Moments { sum, min, max } = moments(pixels).ok_or(Degenerate::Constant)?;
     // A sum of finite float32 values, or of means of these, can't overflow float64: it is not finite only if a pixel is
     // not.
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn constant_nan_and_infinite_images_are_refused() {
         let mut physical = [7.0; 9];
-        // The mean of nine times 0.1 is not exactly 0.1f32: only comparing pixels finds that they are alike.
+        // The mean of nine times 0.1 is not exactly 0.1f32: only comparing pixels finds that they are equal.
         assert_eq!(apply_normalization(as_stored(&[0.1; 9]), &mut physical).unwrap_err(), Degenerate::Constant);
         assert_eq!(apply_normalization(downsampled(&[0.1; 9]), &mut physical).unwrap_err(), Degenerate::Constant);
         assert_eq!(apply_normalization(as_stored(&[]), &mut []).unwrap_err(), Degenerate::Constant);

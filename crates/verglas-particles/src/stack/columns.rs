@@ -1,6 +1,6 @@
-//! What the metadata of a stack say, ours or CryoLike's, read array by array.
+//! The metadata of a stack, ours or CryoLike's, read array by array.
 //!
-//! CryoLike's own files lack some of what ours have: that is absent here, never made up. An array that is Python's `None` or
+//! CryoLike's own files lack some of our values: these are absent, never made up. An array that is Python's `None` or
 //! empty is absent too.
 
 use std::fs::File;
@@ -28,7 +28,7 @@ impl StackColumns {
     /// Opens the file at `path`.
     ///
     /// # Errors
-    /// When it can't be read or is no `.npz`.
+    /// When it can't be read or is not an `.npz`.
     pub fn open(path: &Path) -> Result<Self> {
         let npz = NpzReader::open(path).map_err(|error| Error::from_format(path, error))?;
         Ok(Self::new(path, npz))
@@ -112,7 +112,7 @@ impl StackColumns {
     /// Whole numbers, 0 or above, that must be there, be they none.
     ///
     /// # Errors
-    /// When they are missing, can't be read, or are something else.
+    /// When they are missing, can't be read, or have other contents.
     pub fn needed_identities(&mut self, name: &str) -> Result<Vec<u64>> {
         self.needed(name)?.to_u64().map_err(|error| self.in_file(error))
     }
@@ -142,7 +142,7 @@ impl StackColumns {
             counted(values.len(), "value"),
             counted(n_images, "image")
         ))
-        .with_hint("the folder was altered since the conversion"))
+        .with_hint("the folder has been altered since the conversion"))
     }
 
     /// The value of a key that all images share.

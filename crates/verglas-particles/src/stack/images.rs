@@ -71,7 +71,7 @@ impl FourierStack {
         self.metadata.n_images
     }
 
-    /// What is known of each image.
+    /// The metadata of each image.
     pub fn metadata(&self) -> &StackMetadata {
         &self.metadata
     }
@@ -145,7 +145,7 @@ impl ImageTensor {
     /// [`ImageTensor::open`]; `None` where no file is.
     ///
     /// # Errors
-    /// As [`ImageTensor::open`], for a file that is there.
+    /// As [`ImageTensor::open`], for an existing file.
     pub fn open_if_there(path: &Path, shape: [usize; 3]) -> Result<Option<Self>> {
         if path.exists() { Self::open(path, shape).map(Some) } else { Ok(None) }
     }
@@ -158,7 +158,7 @@ impl ImageTensor {
     /// Reads `count` real images from image `first` on into `images`.
     ///
     /// # Errors
-    /// When there are fewer, they are no float32 values, or they can't be read.
+    /// When there are fewer, they are not float32 values, or they can't be read.
     pub fn read_f32(&mut self, first: usize, count: usize, images: &mut Vec<f32>) -> Result<()> {
         let rows = self.rows(first, count)?;
         if self.file.tensor().element_type() != ElementType::Float32 {
@@ -172,7 +172,7 @@ impl ImageTensor {
     /// for; double is never rounded.
     ///
     /// # Errors
-    /// When there are fewer, they are no complex values or double where single is asked for, or they can't be read.
+    /// When there are fewer, they are not complex values or double where single is needed, or they can't be read.
     pub fn read_complex<T: Real>(&mut self, first: usize, count: usize, images: &mut Vec<Complex<T>>) -> Result<()> {
         let rows = self.rows(first, count)?;
         match (self.file.tensor().element_type(), T::PRECISION) {

@@ -1,5 +1,5 @@
-//! The names of the arrays in a stack's metadata file, beside those of its descriptor, which
-//! [`verglas_run::descriptor`] reads and writes. Shapes are those that are written: n is the number of images.
+//! The names of the arrays in a stack's metadata file, in addition to those of its descriptor, which
+//! [`verglas_run::descriptor`] reads and writes. Shapes are as written: n is the number of images.
 
 /// Defocus in the direction of [`DEFOCUS_ANGLE`], (n,), Å.
 pub const DEFOCUS_U: &str = "defocusU";
@@ -45,11 +45,11 @@ pub const UID: &str = "uid";
 pub const ORIGIN_X: &str = "originX";
 /// Origin along the slow axis, (n,) or empty, Å.
 pub const ORIGIN_Y: &str = "originY";
-/// What was subtracted from each image, (n,).
+/// The mean that was subtracted from each image, (n,).
 pub const IMAGE_MEAN: &str = "image_mean";
-/// What each image was divided by then, (n,).
+/// The value that each image was then divided by, (n,).
 pub const IMAGE_MAX: &str = "image_max";
-/// What each Fourier image was divided by, (n,).
+/// The norm that each Fourier image was divided by, (n,).
 pub const FOURIER_NORM: &str = "fourier_norm";
 /// From which axis [`DEFOCUS_ANGLE`] is measured, (), `columns` or `rows`.
 pub const DEFOCUS_ANGLE_AXIS: &str = "defocusAngle_axis";

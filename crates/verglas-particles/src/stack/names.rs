@@ -56,7 +56,7 @@ impl StackNames {
 /// The list of the images that were left out, by all shards together.
 pub const SKIPPED: &str = "skipped.star";
 
-/// What a conversion calls its files; its units are stacks.
+/// The names of a conversion's files; its units are stacks.
 #[derive(Debug)]
 pub struct ConversionFiles;
 
@@ -76,7 +76,7 @@ impl JobFiles for ConversionFiles {
             let rest = name.strip_prefix(stem)?;
             let digits = endings.iter().find_map(|ending| rest.strip_suffix(ending))?;
             let number = digits.parse().ok().filter(|_| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
-            // `0000001` is nobody's.
+            // `0000001` is not a name of ours.
             (format!("{number:06}") == digits).then_some(number)
         })
     }

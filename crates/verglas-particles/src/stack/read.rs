@@ -1,4 +1,4 @@
-//! Everything that the metadata of a stack say of its images, ours or CryoLike's.
+//! All metadata of a stack's images, ours or CryoLike's.
 
 use std::ops::Range;
 
@@ -70,18 +70,18 @@ impl Capture {
     }
 }
 
-/// What normalising an image and its transform subtracted and divided by; with these it can be undone.
+/// The values that normalising an image and its transform subtracted and divided by; with these it can be undone.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ImageScales {
     /// The image's mean, which was subtracted.
     pub mean: f64,
-    /// The largest absolute value that was left, by which the image was divided.
+    /// The largest absolute value after that, which the image was divided by.
     pub max: f64,
-    /// The Fourier image's norm, by which it was divided.
+    /// The Fourier image's norm, which it was divided by.
     pub norm: f64,
 }
 
-/// Everything that a stack's metadata say of its images, but for the grids
+/// All metadata of a stack's images except the grids
 /// ([`ImageDescriptor`](verglas_run::descriptor::ImageDescriptor)) and where they come from ([`ImageSources`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct StackMetadata {
@@ -89,15 +89,15 @@ pub struct StackMetadata {
     pub n_images: usize,
     /// How each was taken.
     pub capture: Capture,
-    /// Orientations, radians, as far as they are there.
+    /// Orientations, radians, as far as present.
     pub pose: PoseColumns,
-    /// Origins, Å, as far as they are there.
+    /// Origins, Å, as far as present.
     pub origin: OriginColumns,
     /// The metadata's own pixel size, Å, before downsampling.
     pub ref_pixel_size_angstrom: Option<[f64; 2]>,
-    /// Where the images stand among those of their file, in stacks that never mix files.
+    /// The range of the images among those of their file, in stacks that never mix files.
     pub range_in_file: Option<Range<usize>>,
-    /// What was subtracted and divided by, one per image; CryoLike's own files don't say.
+    /// The values subtracted and divided by, one per image; CryoLike's own files lack them.
     pub scales: Option<Vec<ImageScales>>,
 }
 
@@ -153,7 +153,7 @@ impl StackColumns {
     /// How each of the stack's images was taken; for `first_image` see [`StackColumns::shared`].
     ///
     /// # Errors
-    /// When a value that the contrast transfer needs is missing, or an array holds another number of values than there are
+    /// When a value that the contrast transfer needs is missing, or the number of values in an array is not that of the
     /// images.
     pub fn capture(&mut self, n_images: usize, first_image: Option<usize>) -> Result<Capture> {
         let mut of_images = |name| self.of_images(name, n_images);
@@ -193,10 +193,10 @@ impl StackColumns {
         DefocusAngleAxis::from_name_of(keys::DEFOCUS_ANGLE_AXIS, &there).map(Some).map_err(wrong)
     }
 
-    /// Orientations, as far as they are there.
+    /// Orientations, as far as present.
     ///
     /// # Errors
-    /// When an array holds another number of values than there are images.
+    /// When the number of values in an array is not that of the images.
     pub fn pose(&mut self, n_images: usize) -> Result<PoseColumns> {
         Ok(PoseColumns {
             rot: self.of_images_if_there(keys::ANGLE_ROTATION, n_images)?,
@@ -205,10 +205,10 @@ impl StackColumns {
         })
     }
 
-    /// Origins, as far as they are there.
+    /// Origins, as far as present.
     ///
     /// # Errors
-    /// When an array holds another number of values than there are images.
+    /// When the number of values in an array is not that of the images.
     pub fn origin(&mut self, n_images: usize) -> Result<OriginColumns> {
         let mut axis = |key| {
             let values = self.of_images_if_there(key, n_images)?;
@@ -217,10 +217,10 @@ impl StackColumns {
         Ok(OriginColumns { x: axis(keys::ORIGIN_X)?, y: axis(keys::ORIGIN_Y)? })
     }
 
-    /// What was subtracted from each image and divided by, which must be there.
+    /// The values that were subtracted from each image and divided by, which must be present.
     ///
     /// # Errors
-    /// When an array is missing or holds another number of values than there are images.
+    /// When an array is missing or its number of values is not that of the images.
     pub fn scales(&mut self, n_images: usize) -> Result<Vec<ImageScales>> {
         let mut column = |name| self.of_images(name, n_images);
         let (means, maxima) = (column(keys::IMAGE_MEAN)?, column(keys::IMAGE_MAX)?);
@@ -244,7 +244,7 @@ impl StackColumns {
     /// Everything but grids and sources.
     ///
     /// # Errors
-    /// When a value that the contrast transfer needs is missing, or an array holds another number of values than there are
+    /// When a value that the contrast transfer needs is missing, or the number of values in an array is not that of the
     /// images.
     pub fn metadata(&mut self) -> Result<StackMetadata> {
         let n_images = self.n_images()?;

@@ -25,7 +25,7 @@ pub fn whole_metadata(path: &Path, stack: &MetadataWriter<'_>) -> Option<Finishe
     is_at_end.then_some(finished)
 }
 
-/// Takes what would be written and fails where the file holds something else.
+/// Compares what would be written with the file, and fails if they differ.
 struct Comparing<R> {
     file: R,
 }

@@ -1,4 +1,4 @@
-//! What was found in an output folder.
+//! The result of verifying an output folder.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 use verglas_core::findings::Warning;
 use verglas_run::verify::Problem;
 
-/// What was found in an output folder.
+/// The result of verifying an output folder.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verification {
     /// The folder.
@@ -17,7 +17,7 @@ pub struct Verification {
     pub n_stacks_sound: usize,
     /// Images in these.
     pub n_images: usize,
-    /// Images that were left out because they can't be read or normalised, as the run was told.
+    /// Images that were left out because they can't be read or normalised, as the run was asked to.
     pub n_images_skipped: usize,
     /// Into how many shards the run was divided, if it was.
     pub n_shards: Option<usize>,
@@ -25,7 +25,7 @@ pub struct Verification {
     pub n_bytes: u64,
     /// What is wrong; empty for a folder that is complete and unaltered.
     pub problems: Vec<Problem>,
-    /// What the folder is sound in spite of.
+    /// Warnings, which don't make the folder unsound.
     pub warnings: Vec<Warning>,
     /// How long it took, s.
     pub seconds: f64,

@@ -9,7 +9,7 @@ use verglas_run::verify::Problem;
 use super::found::Verification;
 use super::stack::StackContents;
 
-/// Counts images, and finds rows that stand in two stacks.
+/// Counts images, and finds rows that appear in two stacks.
 pub(super) fn check_images(
     parts: &[Manifest],
     records: &BTreeMap<usize, (&Manifest, &StackRecord)>,
@@ -51,7 +51,7 @@ pub(super) fn check_images(
         .clone()
         .find(|image| !stacks.is_empty() && rows.binary_search_by_key(&u64::from(image.row), |entry| entry.0).is_ok())
     {
-        let message = format!("row {} of the metadata was left out, and is in a stack", image.row);
+        let message = format!("row {} of the metadata was left out, but is in a stack", image.row);
         found.problems.push(Problem::new("row-repeated", message));
     }
     let unknown = skipped.filter(|image| !records.contains_key(&image.stack)).count();

@@ -12,12 +12,12 @@ use super::file::check_file;
 use super::found::Verification;
 use crate::convert::SKIPPED_ROW_COLUMN;
 
-/// Compares `skipped.star` with what the manifests know of it, and the rows in it with theirs.
+/// Compares `skipped.star` with the manifests' records, and the rows in it with theirs.
 pub(super) fn check_list(folder: &Path, parts: &[Manifest], found: &mut Verification) {
     for part in parts.iter().filter(|part| part.is_complete) {
         if part.skipped_list.is_empty() && !part.skipped.is_empty() {
             let n_skipped = counted(part.skipped.len(), "image");
-            let message = format!("{} counts {n_skipped} left out, and names no list of them", part.file_name());
+            let message = format!("{} counts {n_skipped} left out, but names no list of them", part.file_name());
             found.problems.push(Problem::new("manifest-damaged", message));
         }
     }
@@ -64,7 +64,7 @@ fn listed_rows(list: &[u8]) -> verglas_formats::Result<Vec<u64>> {
         let Some(column) = block.position(SKIPPED_ROW_COLUMN)? else { continue };
         let mut row = Row::new();
         while reader.read_row(&mut row)? {
-            // What is no number is none of the rows.
+            // A value that is not a number is not one of the rows.
             rows.push(row.value(column).and_then(parse_u64).unwrap_or(u64::MAX));
         }
     }

@@ -33,10 +33,11 @@ use verglas_run::shard::Shard;
 pub use verglas_run::verify::Problem;
 use verglas_run::verify::{MOST_LISTED, changed_inputs, how_it_ended, listed, read_parts};
 
-/// Looks at the output folder at `folder`, on all processors allotted to the process. `observer` is told of each stack's images.
+/// Verifies the output folder at `folder`, on all processors allotted to the process. `observer` is called for each
+/// stack's images.
 ///
 /// # Errors
-/// When the folder can't be read or holds no manifest. What is wrong with what it holds is told in the result.
+/// When the folder can't be read or holds no manifest. Faults of its contents are in the result.
 pub fn verify(folder: &Path, observer: &dyn Observer) -> Result<Verification> {
     let n_threads = default_threads();
     verify_on(folder, n_threads, observer, &AtomicBool::new(false))
@@ -143,7 +144,7 @@ fn records<'a>(parts: &'a [Manifest], found: &mut Verification) -> BTreeMap<usiz
             // A damaged manifest may claim any number of stacks; only the first few are ever counted out.
             let n_missing = own.len().saturating_sub(part.stacks.len());
             for number in own.filter(|number| !records.contains_key(number)).take(MOST_LISTED.min(n_missing)) {
-                let message = format!("{} is complete, and records no stack {number}", part.file_name());
+                let message = format!("{} is complete, but does not record stack {number}", part.file_name());
                 found.problems.push(Problem::new("stack-missing", message));
             }
             if n_missing > MOST_LISTED {
@@ -181,7 +182,7 @@ fn check_stacks(
     };
     share_work(n_threads.min(work.len()), look);
     if stop.load(Ordering::Relaxed) {
-        return Err(Error::new(ErrorKind::Interrupted, "stopped before every stack was looked at"));
+        return Err(Error::new(ErrorKind::Interrupted, "stopped before every stack was checked"));
     }
     let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
     all.sort_by_key(|(number, _)| *number);
@@ -205,7 +206,7 @@ fn check_descriptor(
         if let Ok(descriptor) = verglas_run::descriptor::ImageDescriptor::load(&folder.join(DESCRIPTOR)) {
             for (number, stack) in stacks {
                 if stack.descriptor != descriptor {
-                    let message = format!("stack {number} has another descriptor than `{DESCRIPTOR}`");
+                    let message = format!("stack {number} has a different descriptor than `{DESCRIPTOR}`");
                     found.problems.push(Problem::new("descriptor-differs", message));
                 }
             }
@@ -215,13 +216,13 @@ fn check_descriptor(
     let Some(((_, first), others)) = stacks.split_first() else { return };
     for (number, stack) in others {
         if stack.descriptor != first.descriptor {
-            let message = format!("stack {number} has another descriptor than the first");
+            let message = format!("stack {number} has a different descriptor than the first");
             found.problems.push(Problem::new("descriptor-differs", message));
         }
     }
 }
 
-/// Stack files that no manifest knows, and what killed runs left.
+/// Stack files that no manifest records, and what killed runs left.
 fn report_strays(
     folder: &Path,
     parts: &[Manifest],
@@ -241,15 +242,16 @@ fn report_strays(
         }
     }
     if !unknown.is_empty() {
-        let message = format!("{} that no manifest knows: {}", counted(unknown.len(), "stack file"), listed(&unknown));
+        let message =
+            format!("{} that no manifest records: {}", counted(unknown.len(), "stack file"), listed(&unknown));
         let problem = Problem::new("file-unknown", message);
-        found.problems.push(problem.with_hint("whoever reads all stacks of the folder would read these too"));
+        found.problems.push(problem.with_hint("anything that reads all stacks in the folder would read these too"));
     }
     if !unfinished.is_empty() {
         found.warnings.push(Warning {
             code: "unfinished-files",
             message: format!(
-                "{} of a run that is going on or was killed: {}",
+                "{} of a run that is still running or was killed: {}",
                 counted(unfinished.len(), "unfinished file"),
                 listed(&unfinished)
             )

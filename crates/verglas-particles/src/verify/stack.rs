@@ -18,7 +18,7 @@ use crate::stack::{ConversionFiles, StackColumns, StackNames, keys};
 
 use crate::convert::RecordedConversion;
 
-/// What was found of a stack.
+/// The findings about a stack.
 #[derive(Debug)]
 pub(super) struct StackFound {
     pub(super) problems: Vec<Problem>,
@@ -27,7 +27,7 @@ pub(super) struct StackFound {
     pub(super) contents: Option<StackContents>,
 }
 
-/// What its metadata say.
+/// The contents of its metadata.
 #[derive(Debug)]
 pub(super) struct StackContents {
     pub(super) descriptor: ImageDescriptor,
@@ -63,7 +63,7 @@ pub(super) fn check_stack(
         let is_asked_for = needed.iter().any(|name| Path::new(&file.name) == name);
         if is_file_of(stack.number, &file.name) && !is_asked_for {
             let message = format!(
-                "{} records `{}`, and its settings say that no such files are written",
+                "{} records `{}`, but its settings say that no such files are written",
                 part.file_name(),
                 file.name
             );
@@ -77,7 +77,7 @@ pub(super) fn check_stack(
         let go_on = || !stop.load(Ordering::Relaxed);
         found.problems.extend(compare_file(&folder.join(&file.name), file, &mut found.n_bytes, go_on));
     }
-    // What is broken already is not looked into.
+    // What is already broken is not checked further.
     if found.problems.is_empty() {
         match check_contents(folder, part, &settings, stack, &names, with_rows) {
             Ok((contents, problems)) => {
@@ -93,7 +93,7 @@ pub(super) fn check_stack(
                 + Hint::Resume
                 + " and "
                 + Hint::Give(Setting::VerifyKept)
-                + " makes this stack anew"
+                + " remakes this stack"
         });
     }
     found
@@ -164,7 +164,7 @@ fn check_contents(
     Ok((StackContents { descriptor, rows }, problems))
 }
 
-/// What the manifest's settings and a stack's metadata both say, and say differently: what, as asked, as it is there.
+/// Settings in the manifest that differ from a stack's metadata: the name, the value requested, the value found.
 fn differing_settings(
     settings: &RecordedConversion,
     descriptor: &ImageDescriptor,

@@ -26,8 +26,8 @@ pub(super) struct Chunk {
 }
 
 impl Compared {
-    /// Of what is there, the part that has the most pairs of image and structure: the structures that are whole with all stacks, or
-    /// all that have begun with the stacks that all of them have. `None` where there is nothing.
+    /// The part of the results with the most pairs of image and structure: the structures that are complete for all
+    /// stacks, or all that have started with the stacks that all of them have. `None` if there is nothing.
     pub(super) fn choose(folder: &LikelihoodFolder) -> Option<Self> {
         Self::choose_of(folder.n_structures(), folder.n_images(), |structure, stack| folder.has(structure, stack))
     }

@@ -23,7 +23,7 @@ pub(super) struct DisplacementCounts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Cell([usize; 2]),
-    /// (0, 0), which is tried besides where a count is even.
+    /// (0, 0), which is also tried if a count is even.
     Between,
 }
 

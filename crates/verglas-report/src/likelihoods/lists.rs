@@ -41,7 +41,7 @@ impl Lists {
         let mut missing = None;
         let mut of = |images: &[Listed]| {
             sources(folder, images).unwrap_or_else(|error| {
-                missing.get_or_insert_with(|| format!("where listed images come from is not known: {error}"));
+                missing.get_or_insert_with(|| format!("the origin of the listed images is unknown: {error}"));
                 vec![Source::default(); images.len()]
             })
         };
@@ -69,7 +69,7 @@ impl Lists {
     pub(super) fn decisive(&self, images: &[Listed], names: &[&str], leader: usize, second: usize) -> Markup {
         let favoured = |image: &Listed| if image.lead.is_some_and(|lead| lead < 0.0) { second } else { leader };
         let caption = "Images that decide most between the two leading structures";
-        self.write(caption, images, &self.decisive, names, favoured, Some("for the leading one (nat)"))
+        self.write(caption, images, &self.decisive, names, favoured, Some("in favour of the leading one (nat)"))
     }
 
     /// A row for each image; the table's line is that of the image with the structure that `of` says.

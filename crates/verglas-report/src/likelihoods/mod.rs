@@ -1,6 +1,7 @@
 //! The page about a folder of likelihoods.
 //!
-//! What units wrote is streamed (`survey.rs`); stacks and templates are asked for what they alone know, where they are still there.
+//! The units' results are streamed (`survey.rs`); stacks and templates are read for what only they hold, if they still
+//! exist.
 
 mod compared;
 mod directions;
@@ -27,8 +28,8 @@ use lists::Lists;
 use sections::Contents;
 use survey::{Survey, survey};
 
-/// Makes the page about the folder at `root`; counts its images and structures. `is_inside` tells whether the page will lie in that
-/// folder, so that it can link to the tables there.
+/// Makes the page about the folder at `root`; counts its images and structures. `is_inside`: whether the page will be
+/// in that folder, so that it can link to the tables there.
 ///
 /// # Errors
 /// When the folder holds no whole unit yet, or a unit that its manifest lists can't be read.
@@ -63,15 +64,16 @@ pub(crate) fn page(root: &Path, record: &FolderRecord, is_inside: bool) -> Resul
     Ok((page, survey.n_images, n_structures))
 }
 
-/// What a reader must know before any number.
+/// The warnings that a reader must see before any number.
 fn own_warnings(folder: &LikelihoodFolder, compared: &Compared, survey: &Survey) -> Vec<String> {
     let settings = folder.settings();
     let mut warnings = Vec::new();
     if settings.as_cryolike {
         let (n, band) = ((settings.n_pixels as f64).powi(2), 4.0 * PI * settings.radius_max.powi(2));
         warnings.push(format!(
-            "compared as CryoLike compares: with its contrast transfer, mean and weights, and with N² = {} for \
-             the number of independent values, of which the grid reaches {}: differences of log-likelihoods are {} times too large",
+            "compared as CryoLike does: with its contrast transfer, mean and weights, and with N² = {} as the number \
+             of independent values, of which the grid reaches only {}: differences of log-likelihoods are {} times \
+             too large",
             four_digits(n),
             four_digits(band.round()),
             four_digits((100.0 * n / band).round() / 100.0)
@@ -79,15 +81,15 @@ fn own_warnings(folder: &LikelihoodFolder, compared: &Compared, survey: &Survey)
     }
     if !settings.integrated {
         warnings.push(
-            "log-likelihoods are those of the best pose alone, which favours structures whose templates happen to hit it; \
-             integrated ones were not asked for"
+            "log-likelihoods are those of the best pose alone, which favours structures whose templates happen to fit \
+             it; integrated ones were not requested"
                 .to_owned(),
         );
     }
     let (n_structures, n_all) = (folder.n_structures(), folder.n_images().iter().sum::<usize>());
     if compared.structures.len() < n_structures || compared.n_images < n_all {
         warnings.push(format!(
-            "this page compares {} of {} and {} of {} images: those whose results with each other are all there",
+            "this page compares {} of {} and {} of {} images: those with results for each other",
             grouped(compared.structures.len()),
             counted(n_structures, "structure"),
             grouped(compared.n_images),

@@ -79,11 +79,12 @@ impl Contents<'_> {
         let is_one = order.len() == 1;
         let body = html! {
             p {
-                "An image goes best with the structure of its largest " (self.log_likelihood()) "; of equals the first in the list. "
+                "Each image is counted for the structure with its largest " (self.log_likelihood()) " (of equals, the \
+                    first in the list). "
                 @if !is_one {
-                    "The leading structure, here " strong { (leader) } ", is that of the largest sum over all images; \
-                     differences are against it: below 0, the leading one fits better. The error of a mean is its standard \
-                     deviation over images, divided by the root of their number."
+                    "The leading structure, here " strong { (leader) } ", has the largest sum over all images; \
+                        differences are relative to it: below 0, the leading one fits better. The error of a mean is \
+                        the standard deviation over images divided by the square root of their number."
                 }
             }
             (table("Numbers of each structure", &self.heads(), order.iter().map(|&place| self.row(place))))
@@ -100,7 +101,7 @@ impl Contents<'_> {
                 }
             }
             @if shown.len() < order.len() {
-                p.faint { "The charts show the " (MOST_STRIPS) " structures of the largest sums." }
+                p.faint { "The charts show the " (MOST_STRIPS) " structures with the largest sums." }
             }
             @if !self.of_sample().is_empty() { p.faint { (self.of_sample().trim_start()) } }
         };
@@ -108,13 +109,8 @@ impl Contents<'_> {
     }
 
     fn heads(&self) -> Vec<&'static str> {
-        let mut heads = vec![
-            "structure",
-            "place (from\u{a0}0)",
-            "images that go best with it",
-            "share of all",
-            "median correlation",
-        ];
+        let mut heads =
+            vec!["structure", "place (from\u{a0}0)", "images it fits best", "share of all", "median correlation"];
         if self.survey.second.is_some() {
             heads.extend(["sum of differences (nat)", "mean difference (nat)", "error of the mean (nat)"]);
         }
@@ -153,13 +149,13 @@ impl Contents<'_> {
         let sum = second.running.sum();
         let body = html! {
             p {
-                "Between the two structures of the largest sums: " strong { (leader) } " and " strong { (other) } ". "
+                "Between the two structures with the largest sums: " strong { (leader) } " and " strong { (other) } ". "
                 (grouped(second.n_for_leader)) " of " (grouped(n)) " images "
-                @if second.n_for_leader == 1 { "goes" } @else { "go" } " better with the first, " (grouped(against)) " with the \
-                 second or with both alike. The sum of the logarithms of their likelihood ratios is " strong { (four_digits(sum)) " nat" }
+                @if second.n_for_leader == 1 { "fits" } @else { "fit" } " the first better, " (grouped(against)) " the second or both equally. The sum of the logarithms of their likelihood ratios is "
+                strong { (four_digits(sum)) " nat" }
                 @if deviation.is_finite() { " ± " (two_digits(deviation * (n as f64).sqrt())) " (standard error)" }
-                ": so much better do all images together go with " (leader) ", if all of them show one structure. Where the line \
-                 climbs evenly many images agree; where it climbs by steps few decide."
+                ": by this much, all images together fit " (leader) " better, if all of them show one structure. If \
+                    the line climbs evenly, many images agree; if it climbs in steps, a few decide."
             }
             div.charts {
                 figure.card {
@@ -172,7 +168,7 @@ impl Contents<'_> {
                 }
                 @if self.compared.structures.len() > 2 {
                     figure.card {
-                        h3 { "The best structure of an image against its next best" }
+                        h3 { "The best structure of each image against its second best" }
                         (number(&second.gap, "log-likelihood ratio", "nat", false))
                     }
                 }
@@ -188,7 +184,7 @@ impl Contents<'_> {
         let body = html! {
             p {
                 "The images with the largest log-likelihood ratio of " strong { (leader) } " to " strong { (other) }
-                ", whichever it favours; negative: the second. "
+                ", whichever structure it favours; negative: the second. "
                 @if n == 1 { "It contributes " } @else { "These " (n) " contribute " }
                 (four_digits(listed)) " nat to the sum of " (four_digits(second.running.sum())) " nat."
             }
@@ -200,8 +196,8 @@ impl Contents<'_> {
     fn fit(&self) -> Section {
         let body = html! {
             p {
-                "The correlation of each image with the best pose of its best structure, and the images for which it is smallest: \
-                 look at these first where something other than the particle may be in the picture."
+                "The correlation of each image with the best pose of its best structure, and the images for which it \
+                 is smallest: look at these first to find pictures of something other than the particle."
             }
             figure.card.single { (number(&self.survey.cross_correlation, "correlation", "", false)) }
             (self.lists.worst(self.survey, &self.names()))
@@ -212,7 +208,7 @@ impl Contents<'_> {
     fn directions(&self) -> Section {
         let body = html! {
             @match &self.survey.directions {
-                Directions::Unknown(why) => p { "The viewing directions are not known: " (with_code(why)) "." },
+                Directions::Unknown(why) => p { "The viewing directions are unknown: " (with_code(why)) "." },
                 Directions::Views { map, counts } => { (directions_in_words()) (map.write_found(counts)) },
                 Directions::Cells { cells, .. } => { (directions_in_words()) (cells.write()) },
             }
@@ -225,13 +221,13 @@ impl Contents<'_> {
         let (n_tried, n_rim) = found.n_tried();
         let percent = |n: u64, of: usize| format!("{:.1} %", 100.0 * n as f64 / of.max(1) as f64);
         let words = format!(
-            "{} of the best poses are at the rim, where {} of the displacements are that were tried",
+            "{} of the best poses are at the rim, as are {} of the displacements tried",
             percent(found.n_at_rim, self.survey.n_images),
             percent(n_rim as u64, n_tried)
         );
         let body = html! {
             p {
-                "By how much the template was moved to meet the image, before it was turned, up to "
+                "How far the template was moved to match the image, before it was turned, up to "
                 (four_digits(found.reach_angstrom)) " Å along each axis: " (words) ". Particles at the rim may be farther off."
                 @if found.n_between > 0 {
                     " At (0, 0), between the cells: " (grouped(found.n_between as usize)) "."
@@ -246,8 +242,9 @@ impl Contents<'_> {
 fn directions_in_words() -> Markup {
     html! {
         p {
-            "How often the best structure is seen from each direction, in RELION's angles, on a map that keeps areas (Mollweide): \
-             rotation from −180° on the left to 180° on the right, tilt from 0° at the top to 180° at the bottom."
+            "How often the best structure is seen from each direction, in RELION's angles, on an equal-area map \
+             (Mollweide): rotation from −180° on the left to 180° on the right, tilt from 0° at the top to 180° at \
+             the bottom."
         }
     }
 }
@@ -261,7 +258,7 @@ fn share(n: usize, of: usize) -> Cell {
     Cell::Number(percent, format!("{percent:.1} %"))
 }
 
-/// A histogram of images, with its median and what lies beyond.
+/// A histogram of images, with its median and what is beyond the axis.
 fn number(counted: &Counted, name: &str, unit: &str, is_signed: bool) -> Markup {
     let draw = if is_signed { signed_histogram } else { histogram };
     let counts = &counted.histogram;

@@ -1,7 +1,8 @@
-//! What a page about likelihoods says of all images: their numbers are read twice, some at a time, so that neither memory nor the
-//! page grows with them.
+//! The statistics of all images for a page about likelihoods: their numbers are read twice, some at a time, so that
+//! neither memory nor the page grows with them.
 //!
-//! First, sums that tell which structures lead, and a sample that tells how far charts must reach; then what depends on these.
+//! First, sums that show which structures lead, and a sample that gives the range of the charts; then what depends on
+//! these.
 
 use verglas_core::error::Result;
 use verglas_scoring::LikelihoodFolder;
@@ -20,7 +21,7 @@ const MOST_SAMPLED: usize = 2_000_000;
 /// Images in the sample, at most.
 const MOST_IMAGES_SAMPLED: usize = 100_000;
 
-/// What was found.
+/// The findings.
 #[derive(Debug)]
 pub(super) struct Survey {
     /// Images that have results.
@@ -42,7 +43,7 @@ pub(super) struct Survey {
     pub(super) worst: Vec<Listed>,
 }
 
-/// What one structure's numbers say.
+/// The statistics of one structure.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct StructureNumbers {
     /// Images that go best with it, of these those at the rim of the displacements.
@@ -52,7 +53,8 @@ pub(super) struct StructureNumbers {
     pub(super) sum: f64,
     pub(super) mean: f64,
     pub(super) deviation: f64,
-    /// What 5, 25, 50, 75 and 95 % of the images lie below: correlation, and log-likelihood minus the leading structure's.
+    /// The values below which 5, 25, 50, 75 and 95 % of the images lie: correlation, and log-likelihood minus the
+    /// leading structure's.
     pub(super) cross_correlation: [f64; 5],
     pub(super) difference: [f64; 5],
 }
@@ -100,7 +102,7 @@ pub(super) struct Listed {
     pub(super) lead: Option<f64>,
 }
 
-/// What the first reading tells.
+/// The result of the first reading.
 struct FirstLook {
     n_images: usize,
     n_left_out: usize,
@@ -161,7 +163,7 @@ impl FirstLook {
         self.log_likelihoods.chunks_exact(self.sums.len())
     }
 
-    /// Of the sampled images, what 5, 25, 50, 75 and 95 % of a structure's numbers lie below.
+    /// The values below which 5, 25, 50, 75 and 95 % of a structure's numbers lie, over the sampled images.
     fn quantiles(&self, of: impl Fn(usize) -> f64) -> [f64; 5] {
         let n = self.log_likelihoods.len() / self.sums.len();
         if n == 0 {

@@ -1,4 +1,4 @@
-//! A page: the frame that every kind of page has, with its style and script, and the pieces that sections are made of.
+//! A page: the frame that every kind of page has, with its style and script, and the parts that sections consist of.
 //!
 //! A page is one text that needs no other file. Whatever is put into it as text is escaped by the templates, and its own
 //! policy forbids it to fetch anything.
@@ -16,7 +16,7 @@ pub(crate) use words::{bytes_in_words, date_and_time, four_digits, two_digits, w
 /// By this, in its head, a page is known again.
 pub(crate) const GENERATOR: &str = "name=\"generator\" content=\"verglas";
 
-/// What a page shows, from top to bottom.
+/// The contents of a page, from top to bottom.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) title: String,
@@ -26,7 +26,7 @@ pub(crate) struct Page {
     pub(crate) origin: Origin,
     /// The most important numbers: name and value.
     pub(crate) facts: Vec<(&'static str, String)>,
-    /// What the reader must not miss; parts in backticks are code.
+    /// Warnings; parts in backticks are code.
     pub(crate) warnings: Vec<String>,
     pub(crate) sections: Vec<Section>,
 }

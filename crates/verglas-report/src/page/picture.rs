@@ -2,14 +2,14 @@
 
 use maud::{Markup, html};
 
-/// A picture, with what lies over it and what stands below it.
+/// A picture, with what is drawn over it and its caption.
 #[derive(Debug)]
 pub(crate) struct Picture<'a> {
     /// A PNG file.
     pub(crate) png: &'a [u8],
     /// In words, for those who can't see it.
     pub(crate) description: String,
-    /// `wide` where it is twice as wide as high, else square.
+    /// `wide` if it is twice as wide as high, otherwise square.
     pub(crate) is_wide: bool,
     /// Drawn over it.
     pub(crate) over: Markup,
@@ -33,8 +33,8 @@ impl Picture<'_> {
     }
 }
 
-/// What stands below or beside the colours of a picture: `gradient` is a class of the style; of each tick, where it is from
-/// 0 (left) to 1 (right), and its words.
+/// The colour scale of a picture: `gradient` is a class of the style; each tick has a position from
+/// 0 (left) to 1 (right), and its text.
 pub(crate) fn colour_bar(gradient: &str, ticks: &[(f64, String)], label: &str) -> Markup {
     html! {
         div.colours role="img" aria-label=(label) {

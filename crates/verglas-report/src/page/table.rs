@@ -11,7 +11,7 @@ pub(crate) enum Cell {
     Text(String),
     /// A number, and how it is written.
     Number(f64, String),
-    /// A number as a link to a file beside the page: value, words, file.
+    /// A number as a link to a file next to the page: value, text, file.
     Link(f64, String, &'static str),
 }
 

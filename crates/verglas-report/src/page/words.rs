@@ -81,7 +81,7 @@ pub(crate) fn with_code(message: &str) -> Markup {
     }
 }
 
-/// What has no sight of its own, or turns the order of what follows, as a mark that something was there.
+/// Shows a mark in place of characters that are invisible or change the writing direction.
 pub(super) fn only_visible(text: String) -> String {
     let is_unseen = |char: char| {
         (char.is_control() && !matches!(char, '\n' | '\t'))

@@ -42,7 +42,7 @@ pub(crate) struct PhysicalPictures {
 
 /// Pictures' side, pixels.
 pub(crate) const SIDE: usize = 160;
-/// Rings beyond these lie too close to each other to be seen.
+/// Rings beyond these are too close together to be seen.
 const MOST_RINGS: usize = 5;
 
 /// Fourier images of one data set.

@@ -2,7 +2,7 @@
 
 /// Waves as long as this are weakened to half, as is usual for looking at particles.
 const HALF_AT_ANGSTROM: f64 = 20.0;
-/// But not finer than this: below, pixels are no grid to smooth on.
+/// But not finer than this: below, there are too few pixels to smooth.
 const LEAST_PIXELS: f64 = 4.0;
 
 /// A Gaussian that images are convolved with.
@@ -32,7 +32,7 @@ impl LowPass {
         self.half_at_angstrom
     }
 
-    /// The smoothed image, `[N, N]`; beyond its edges lies their last pixel.
+    /// The smoothed image, `[N, N]`; beyond the edges, the outermost pixels are repeated.
     pub(crate) fn apply(&self, image: &[f32]) -> Vec<f32> {
         let n = self.n_pixels;
         // Once along rows and once along columns; turned in between.

@@ -1,7 +1,7 @@
 //! The page about an output folder of particle stacks.
 //!
-//! The metadata of all stacks are streamed (`survey.rs`), pixels and Fourier images of some are looked at, so memory does not
-//! grow with the number of particles, and neither does the page.
+//! The metadata of all stacks are streamed (`survey.rs`), pixels and Fourier images of some are read, so memory does
+//! not grow with the number of particles, and neither does the page.
 
 mod ctf_zeros;
 mod examples;
@@ -55,7 +55,7 @@ pub(crate) fn page(root: &Path, folder: &FolderRecord, settings: &ReportSettings
     let mut warnings = run_record::warnings(folder);
     if survey.n_without_physical > 0 {
         warnings.push(format!(
-            "{} of {} stacks have no physical images in `phys`: what pixels say is not known of theirs",
+            "{} of {} stacks have no physical images in `phys`: what needs pixels is unknown for them",
             grouped(survey.n_without_physical),
             grouped(stacks.entries.len())
         ));

@@ -57,7 +57,7 @@ impl Reason {
             }
             Self::BlankEdge { lines } => format!("blank edge: {lines} lines of pixels"),
             Self::OtherContrast { distance, .. } => {
-                format!("other contrast: the particle's sign is reversed ({:.0} spreads)", distance.abs())
+                format!("inverted contrast: the particle's sign is reversed ({:.0} spreads)", distance.abs())
             }
         }
     }

@@ -1,6 +1,6 @@
-//! What only an image's pixels show: their standard deviation, blank edges, and particles of the other contrast.
+//! Statistics that need an image's pixels: their standard deviation, blank edges, and particles of inverted contrast.
 
-/// What turns the pixels of physical images (mean 0, largest absolute value 1) into [`PixelStatistics`].
+/// Turns the pixels of physical images (mean 0, largest absolute value 1) into [`PixelStatistics`].
 #[derive(Debug)]
 pub(crate) struct PixelPlan {
     n_pixels: usize,
@@ -10,7 +10,7 @@ pub(crate) struct PixelPlan {
     ring_sizes: Vec<f64>,
 }
 
-/// What the pixels of one image say.
+/// The statistics of one image's pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PixelStatistics {
     /// Root of the mean square about the mean.
@@ -44,7 +44,7 @@ impl PixelPlan {
         Self { n_pixels, rings, ring_sizes }
     }
 
-    /// What the pixels of `image` say, compared with the median particle, whose profile is `median`.
+    /// The statistics of the pixels of `image`, compared with the median particle, whose profile is `median`.
     pub(crate) fn statistics(&self, image: &[f32], median: &RadialProfile) -> PixelStatistics {
         PixelStatistics {
             rms: root_mean_square(image),
@@ -72,8 +72,8 @@ impl PixelPlan {
         product / norm.sqrt().max(f64::MIN_POSITIVE)
     }
 
-    /// How many rows or columns at an edge are blank: all of their pixels alike, or a repetition of the line further in,
-    /// which is how programs fill what lies outside a micrograph. The edge with the most counts.
+    /// How many rows or columns at an edge are blank: all of their pixels equal, or a repetition of the line further
+    /// in, which is how programs fill the area outside a micrograph. The edge with the most such lines is used.
     pub(crate) fn blank_lines(&self, image: &[f32]) -> usize {
         let n = self.n_pixels;
         // Of one line: (index of its first pixel, step between pixels).

@@ -21,12 +21,12 @@ pub(crate) enum Basis {
     Metadata,
     /// All of the image's pixels: images have it whose pixels are read.
     Pixels,
-    /// The norm of the Fourier image: every image has it, but it knows only of waves that the polar grid reaches. It stands
-    /// in where pixels are not read.
+    /// The norm of the Fourier image: every image has it, but it covers only waves within the polar grid. It replaces
+    /// the pixels' statistics where pixels are not read.
     Band,
 }
 
-/// What is known of one image.
+/// The values known of one image.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Known<'a> {
     pub(crate) metadata: &'a StackMetadata,
@@ -49,7 +49,7 @@ impl Known<'_> {
         self.pixel_rms.map_or(f64::NAN, |rms| (rms * self.scales().max).max(f64::MIN_POSITIVE))
     }
 
-    /// The same of what of the image lies within the polar grid.
+    /// The same for the part of the image within the polar grid.
     ///
     /// By Parseval's theorem the norm of the Fourier image of pixels I is 2π·sqrt(Σ I²), were all their waves within the
     /// grid; I were divided by `image_max`.
@@ -72,7 +72,7 @@ impl Known<'_> {
 pub(crate) struct Quantity {
     pub(crate) name: &'static str,
     pub(crate) unit: &'static str,
-    /// What it means, for the reader of the page.
+    /// Its meaning, for the reader of the page.
     pub(crate) meaning: &'static str,
     pub(crate) basis: Basis,
     spread: Spread,
@@ -180,8 +180,8 @@ pub(crate) const QUANTITIES: [Quantity; N_QUANTITIES] = [
     Quantity {
         name: "maximum in the band",
         unit: "band σ",
-        meaning: "largest distance of a pixel from the mean, in standard deviations of the image's waves within the polar \
-                  grid: larger than in those of its pixels, the more so the less of it the grid reaches",
+        meaning: "largest distance of a pixel from the mean, in standard deviations of the image's waves within the \
+                  polar grid: larger than in standard deviations of its pixels, the more so the less the grid reaches",
         basis: Basis::Band,
         spread: Spread::Logarithmic,
         least_spread: 0.01,
@@ -199,7 +199,7 @@ pub(crate) const QUANTITIES: [Quantity; N_QUANTITIES] = [
     Quantity {
         name: "norm",
         unit: "",
-        meaning: "norm of the Fourier image before it was divided by it",
+        meaning: "norm that the Fourier image was divided by",
         basis: Basis::Metadata,
         spread: Spread::Logarithmic,
         least_spread: 0.01,

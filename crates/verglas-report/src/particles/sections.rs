@@ -43,13 +43,13 @@ impl Contents<'_> {
             p {
                 "Evenly spread over the data set. "
                 @if physical {
-                    "First the image; then the same without fine waves (a Gaussian that leaves half of waves of "
+                    "First the image; then the same without fine waves (a Gaussian low-pass that halves waves of "
                     (four_digits(self.low_pass_angstrom)) " Å); then the "
                 } @else { "The " }
-                "real part of its Fourier image on a symmetric logarithmic scale, blue below zero, red above, out to the rim \
-                 of the polar grid. Rings: the first zeros of the CTF that the metadata say. Below, the power of the image by \
-                 resolution (logarithmic, blue), with the square of its CTF (0 to 1, orange; an area where it turns faster \
-                 than can be drawn): where they belong together, both are low at the same places."
+                "real part of its Fourier image on a symmetric logarithmic scale, blue below zero, red above, out to \
+                 the rim of the polar grid. Rings: the first zeros of the CTF from the metadata. Below, the power of \
+                 the image by resolution (logarithmic, blue), with the square of its CTF (0 to 1, orange; an area \
+                 where it oscillates too fast to draw): if the CTF is right, both have their minima at the same places."
             }
             div.cards { @for example in &self.examples { (self.card(example, "")) } }
         };
@@ -118,7 +118,7 @@ impl Contents<'_> {
         let points = self.stacks.frequencies().into_iter().zip(self.mean_power.iter().copied());
         let body = html! {
             p {
-                "|F|² over the angles and over " (grouped(self.n_power_images)) " image"
+                "|F|², averaged over the angles and over " (grouped(self.n_power_images)) " image"
                 @if self.n_power_images != 1 { "s" } ", evenly spread."
             }
             div.card { (mean_power(points, self.longest_wave(), 2.0 * self.stacks.pixel_size_angstrom())) }
@@ -128,16 +128,16 @@ impl Contents<'_> {
 
     fn outliers(&self) -> Section {
         let survey = self.survey;
-        let looked_for = "edges that hold nothing, for particles of the other sign than the median one, and for their mean, \
+        let looked_for = "blank edges, for particles with the opposite sign to the median one, and for their mean, \
                           maximum and contrast";
         let pixels = match survey.n_looked_at {
-            0 => "There are no physical images, so blank edges and reversed contrast were not looked for; mean, maximum and \
-                  contrast are those of the band, the waves that the polar grid reaches."
+            0 => "There are no physical images, so blank edges and inverted contrast were not looked for; mean, \
+                  maximum and contrast are those of the band, the waves within the polar grid."
                 .to_owned(),
-            n if n == survey.n_images => format!("The pixels of every image were read: for {looked_for}."),
+            n if n == survey.n_images => format!("The pixels of every image were read, for {looked_for}."),
             n => format!(
-                "The pixels of {} images of {}, evenly spread, were read: for {looked_for}. Those of the others are of the \
-                 band, the waves that the polar grid reaches.",
+                "The pixels of {} of {} images, evenly spread, were read, for {looked_for}. Those of the others are \
+                 of the band, the waves within the polar grid.",
                 grouped(n),
                 grouped(survey.n_images)
             ),
@@ -157,12 +157,13 @@ impl Contents<'_> {
             ["file", "section (from\u{a0}1)", "row (from\u{a0}0)", "what is odd", "stack", "image (from\u{a0}0)"];
         let body = html! {
             p {
-                "An image is listed if one of its numbers lies more than " (FAR) " spreads from the median of all. The spread \
-                 is 1.4826 times the median absolute deviation: a standard deviation that a few odd images don't move. \
-                 Maximum, contrast and norm are compared as logarithms, astigmatism as its root. " (pixels)
+                "An image is listed if one of its values lies more than " (FAR) " spreads from the median of all. The \
+                    spread is 1.4826 times the median absolute deviation: a standard deviation that is not affected \
+                    by a few odd images. Maximum, contrast and norm are compared as logarithms, astigmatism by its \
+                    square root. " (pixels)
             }
             @if listed.is_empty() {
-                p { "None was found." }
+                p { "None were found." }
             } @else {
                 @if listed.len() < survey.outliers.n_found {
                     p { "The " (grouped(listed.len())) " oddest of " (grouped(survey.outliers.n_found)) " are listed." }
@@ -186,7 +187,7 @@ impl Contents<'_> {
         let of_read = if survey.n_looked_at == survey.n_images {
             String::new()
         } else {
-            format!("; of the {} images whose pixels were read", grouped(survey.n_looked_at))
+            format!("; for the {} images whose pixels were read", grouped(survey.n_looked_at))
         };
         let of_band = format!("; the grid reaches {} Å", four_digits(1.0 / self.stacks.rim()));
         let body = html! {
@@ -202,8 +203,8 @@ impl Contents<'_> {
                 }
                 @if let Some(found) = &survey.likeness {
                     @let meaning = format!(
-                        "how well the image goes with the median particle, around the centre, in standard deviations of \
-                         noise; negative: the other contrast{of_read}"
+                        "how well the image matches the median particle, around the centre, in standard deviations of \
+                         noise; negative: inverted contrast{of_read}"
                     );
                     (number(&found.histogram, "likeness", "", found.typical.median, &meaning))
                 }
@@ -234,15 +235,15 @@ impl Contents<'_> {
             "amplitude contrast",
             "particles",
             "stacks",
-            "least defocus (Å)",
+            "smallest defocus (Å)",
             "mean defocus (Å)",
-            "most defocus (Å)",
+            "largest defocus (Å)",
             "mean astigmatism (Å)",
-            "most astigmatism (Å)",
+            "largest astigmatism (Å)",
             if self.survey.n_looked_at > 0 { "mean contrast" } else { "mean band contrast" },
         ];
         let body = html! {
-            p { "Each stack holds particles of one set, which is one or more optics groups." }
+            p { "Each stack holds particles with one set of constants, from one or more optics groups." }
             p { (self.box_reach()) }
             (table("Sets of lens constants", &heads, rows))
         };
@@ -270,15 +271,15 @@ impl Contents<'_> {
 fn directions(map: &ViewingDirections) -> Section {
     let body = html! {
         p {
-            "How often the particle is seen from each direction, on a map that keeps areas (Mollweide): rotation from −180° \
-             on the left to 180° on the right, tilt from 0° at the top to 180° at the bottom."
+            "How often the particle is seen from each direction, on an equal-area map (Mollweide): rotation from \
+             −180° on the left to 180° on the right, tilt from 0° at the top to 180° at the bottom."
         }
         (map.write())
     };
     Section { id: "directions", title: "Viewing directions", body }
 }
 
-/// The zeros of an image's CTF, to lie over the picture of its Fourier image.
+/// The zeros of an image's CTF, drawn over the picture of its Fourier image.
 fn rings(example: &Example) -> Markup {
     let path = |ring: &Vec<[f64; 2]>| {
         let points: Vec<String> = ring.iter().map(|[right, down]| format!("{right:.3} {down:.3}")).collect();

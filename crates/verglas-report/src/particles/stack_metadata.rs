@@ -1,4 +1,4 @@
-//! What one stack's metadata say about each of its images.
+//! The metadata of each image of one stack.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub(crate) struct StackMetadata {
     pub(crate) scales: Vec<ImageScales>,
     /// Rotation and tilt, where they are known.
     pub(crate) direction: Option<(Vec<f64>, Vec<f64>)>,
-    /// What all images share.
+    /// Values that all images share.
     pub(crate) constants: LensConstants,
 }
 

@@ -13,7 +13,7 @@ use super::stack_metadata::StackMetadata;
 use crate::plots::ViewingDirections;
 use crate::statistics::{Histogram, Typical, quantile};
 
-/// What was found about all images.
+/// The findings about all images.
 #[derive(Debug)]
 pub(crate) struct Survey {
     pub(crate) n_images: usize,
@@ -48,7 +48,7 @@ pub(crate) struct ConstantsSet {
     pub(crate) n_images: usize,
     pub(crate) defocus: MinMeanMax,
     pub(crate) astigmatism: MinMeanMax,
-    /// Of the pixels where any are read, else of the band.
+    /// Of the pixels if any are read, otherwise of the band.
     pub(crate) contrast: MinMeanMax,
 }
 
@@ -75,19 +75,19 @@ impl MinMeanMax {
         self.n += 1;
     }
 
-    /// `None` where there are no values.
+    /// `None` if there are no values.
     pub(crate) fn mean(&self) -> Option<f64> {
         (self.n > 0).then(|| self.sum / self.n as f64)
     }
 }
 
-/// An image is listed if a number of it lies so many spreads from the median: among a million normally distributed numbers
-/// none is expected.
+/// An image is listed if a value of it lies this many spreads from the median: among a million normally distributed
+/// numbers none is expected.
 pub(crate) const FAR: f64 = 6.0;
-/// An image is of the other contrast where it is unlike the median particle by more than so many standard deviations of
-/// noise, and so many spreads from the median likeness.
+/// An image has inverted contrast if it differs from the median particle by more than this many standard deviations of
+/// noise, and lies this many spreads from the median likeness.
 const REVERSED: f64 = 5.0;
-/// An image is listed if so many lines at an edge are blank.
+/// An image is listed if this many lines at an edge are blank.
 const LEAST_BLANK_LINES: usize = 2;
 /// Values from which the typical ones are found.
 const N_SAMPLES: usize = 50_000;
@@ -100,7 +100,7 @@ pub(crate) fn survey(stacks: &Stacks, most_looked_at: usize) -> Result<Survey> {
     let n_images = stacks.n_images();
     let samples = take_samples(stacks, &pixels)?;
     let quantities = samples.iter().zip(&QUANTITIES).map(|(sample, quantity)| {
-        // What stands in for pixels is not needed where pixels of all images are known.
+        // The replacement for pixels is not needed if the pixels of all images are known.
         let is_wanted = !sample.is_empty() && (quantity.basis != Basis::Band || pixels.n_read < n_images);
         is_wanted.then(|| {
             let scaled: Vec<f64> = sample.iter().map(|&value| quantity.scaled(value)).collect();
@@ -216,7 +216,7 @@ impl Survey {
     }
 }
 
-/// What pixels of images say that are evenly spread: every `step`-th, where its stack has physical images.
+/// The pixel statistics of evenly spread images: every `step`-th, if its stack has physical images.
 struct Pixels {
     step: usize,
     statistics: Vec<Option<PixelStatistics>>,
@@ -257,7 +257,7 @@ impl Pixels {
 
     fn likeness(&self) -> Option<Distribution> {
         let values: Vec<f64> = self.statistics.iter().flatten().map(|statistics| statistics.likeness).collect();
-        // In units of noise: less than a hundredth of it is no difference.
+        // In units of noise: less than a hundredth of it doesn't matter.
         let distribution =
             || Distribution { typical: Typical::of(&values, 0.01), histogram: Histogram::for_sample(&values) };
         (!values.is_empty()).then(distribution)

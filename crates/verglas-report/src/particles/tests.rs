@@ -52,7 +52,7 @@ fn the_drawn_ctf_lies_on_the_rings_of_the_power_profile() {
     let (examples, _) = examples(folder.path(), &settings, DefocusAngleAxis::Columns);
     let n_shells = examples[0].profile.len();
     let squared_ctf = |example: &Example, shell: usize| example.ctf.rotational_mean_power(example.profile[shell].0);
-    // What the particle scatters at each radius, averaged over views of different defocus: no matter of the CTF.
+    // What the particle scatters at each radius, averaged over views with different defocus: independent of the CTF.
     let mean = |of: &dyn Fn(&Example) -> f64| examples.iter().map(of).sum::<f64>() / examples.len() as f64;
     let scattered: Vec<f64> =
         (0..n_shells).map(|shell| mean(&|e| e.profile[shell].1) / mean(&|e| squared_ctf(e, shell))).collect();
@@ -71,8 +71,8 @@ fn the_drawn_ctf_lies_on_the_rings_of_the_power_profile() {
     let right = of(0);
     let wrong: Vec<f64> = [1, 7, 19].map(of).to_vec();
     eprintln!("right {right}, wrong {wrong:?}");
-    // Views differ in what they scatter by a factor of two either way, which is no noise of the CTF; another particle's
-    // CTF has nothing to do with it but the first ring, which all share.
+    // Views differ in what they scatter by a factor of two either way, which is not noise of the CTF; another
+    // particle's CTF has nothing to do with it but the first ring, which all share.
     assert!(right > 0.75, "{right}");
     assert!(wrong.iter().all(|&wrong| wrong < right - 0.3), "right {right}, wrong {wrong:?}");
 }

@@ -23,7 +23,7 @@ pub(super) struct Axes {
     pub(super) words: Vec<Markup>,
     pub(super) legend: Vec<(&'static str, String)>,
     pub(super) x_title: String,
-    /// What the reader should know of the curves.
+    /// A remark about the curves.
     pub(super) note: Option<String>,
 }
 

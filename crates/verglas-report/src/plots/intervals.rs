@@ -5,7 +5,7 @@ use maud::Markup;
 use super::axes::{Axes, linear_ticks};
 use crate::page::four_digits;
 
-/// A number, where most of its distribution lies, and where nearly all of it.
+/// A number, the range of most of its distribution, and that of nearly all of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WithIntervals {
     pub(crate) value: f64,

@@ -1,6 +1,6 @@
-//! Charts that take their colours from the page, so that they are right in light and dark, and fill whatever width they get.
+//! Charts that take their colours from the page, so that they look right in light and dark, and fill any width.
 //!
-//! Curves are SVG that is stretched; words stand beside them as text of the page, so that they keep their size.
+//! Curves are SVG that is stretched; labels are text of the page next to it, so that they keep their size.
 
 mod axes;
 mod histogram;

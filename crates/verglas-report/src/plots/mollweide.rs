@@ -7,7 +7,7 @@ use crate::page::{colour_bar, four_digits};
 /// Width of the map's picture, pixels; it is half as high.
 pub(super) const MAP_WIDTH: usize = 560;
 
-/// Lines of equal rotation and tilt to lie over the map, with their angles in degrees.
+/// Lines of equal rotation and tilt, drawn over the map, with their angles in degrees.
 pub(super) fn graticule() -> Markup {
     const ROTATIONS: [i32; 5] = [-120, -60, 0, 60, 120];
     const TILTS: [i32; 5] = [30, 60, 90, 120, 150];

@@ -118,7 +118,7 @@ fn ctf_area(ctf: &Ctf, highest: f64) -> Vec<(f64, f64, f64)> {
         .collect()
 }
 
-/// How many times the square of the CTF goes up and down in 1/Å at frequency `k`, in the direction in which it does so most.
+/// How fast the square of the CTF oscillates, in cycles per 1/Å at frequency `k`, in the direction where it is fastest.
 fn turns_per_frequency(ctf: &Ctf, k: f64) -> f64 {
     let wavelength = wavelength_angstrom(ctf.voltage_kv);
     // χ(k) = π λ Δf k² − π/2 Cs λ³ k⁴, and the square has the period π.

@@ -62,7 +62,7 @@ impl SpherePoints {
             .map(|(_, index)| *index)
     }
 
-    /// The largest distance of a point from its nearest neighbour; a half turn where there is no neighbour.
+    /// The largest distance of a point from its nearest neighbour; a half turn if there is no neighbour.
     pub(super) fn widest_gap(&self) -> f64 {
         let gap = |(index, &[x, y, z]): (usize, &[f64; 3])| {
             let (azimuth, polar) = (y.atan2(x), z.clamp(-1.0, 1.0).acos());

@@ -58,7 +58,8 @@ impl Square {
     }
 }
 
-/// What the colour at a quarter of the bar stands for, as colours go with the root; nothing where that is no whole number.
+/// The value of the colour at a quarter of the bar, as colours go with the square root; nothing if that is not a whole
+/// number.
 fn quarter(most: u64) -> String {
     if most >= 16 && most.is_multiple_of(16) { verglas_plot::grouped((most / 16) as usize) } else { String::new() }
 }

@@ -1,11 +1,11 @@
-//! Where the numbers of many images lie, a strip for each of several structures, below each other.
+//! The distribution of many images' numbers, as a strip for each of several structures, below each other.
 
 use maud::{Markup, html};
 
 use super::axes::{bounds, linear_ticks};
 use crate::page::four_digits;
 
-/// One strip: what 5, 25, 50, 75 and 95 % of the numbers lie below.
+/// One strip: the values below which 5, 25, 50, 75 and 95 % of the numbers lie.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Strip {
     pub(crate) name: String,
@@ -81,7 +81,7 @@ mod tests {
         ] {
             assert!(html.contains(part), "{part}: {html}");
         }
-        // Nothing is known of one structure, and all of another are alike.
+        // Nothing is known of one structure, and all values of another are equal.
         let odd = ["none", "alike"].into_iter().zip([f64::NAN, 0.5]);
         let odd: Vec<Strip> = odd.map(|(name, v)| Strip { name: name.to_owned(), quantiles: [v; 5] }).collect();
         let html = strips(&odd, "x", false).into_string();

@@ -12,16 +12,16 @@ use crate::page::{Picture, four_digits};
 pub(crate) struct ViewMap {
     /// Azimuth (rotation) and polar angle (tilt) of each, radians.
     pub(crate) angles: Vec<[f64; 2]>,
-    /// The part of the sphere that each stands for.
+    /// The part of the sphere that each view stands for.
     pub(crate) weights: Vec<f64>,
 }
 
-/// How often the directions were found that views stand for.
+/// How often each view's direction was found.
 #[derive(Debug, Clone, PartialEq)]
 struct Densities {
-    /// In multiples of what it would be if all directions were alike.
+    /// Relative to an even distribution.
     of_views: Vec<f64>,
-    /// Directions within so many radians are taken together.
+    /// Directions within this many radians are combined.
     reach: f64,
 }
 
@@ -53,11 +53,11 @@ impl ViewMap {
         let n_never = counts.iter().filter(|&&count| count == 0).count();
         let together = match found.reach {
             0.0 => String::new(),
-            reach => format!(", views within {}° taken together", four_digits(reach.to_degrees().round())),
+            reach => format!(", views within {}° combined", four_digits(reach.to_degrees().round())),
         };
         let words = format!(
-            "the most frequent direction is {} times as frequent as if all were alike{together}; {} of {} views \
-             were not found",
+            "the most frequent direction is {} times as frequent as in an even distribution{together}; {} of {} views \
+             do not occur",
             four_digits((highest * 100.0).round() / 100.0),
             verglas_plot::grouped(n_never),
             verglas_plot::grouped(counts.len())
@@ -76,7 +76,7 @@ impl ViewMap {
         };
         html! {
             div.sphere { (map.write()) (density_colours(highest)) }
-            p.faint { "Colours: how often, in multiples of what it would be if all directions were alike; " (words) "." }
+            p.faint { "Colours: how often, relative to an even distribution; " (words) "." }
         }
     }
 
@@ -86,7 +86,7 @@ impl ViewMap {
         const SEA: [u8; 3] = [52, 40, 92];
         const DOT: [u8; 3] = [253, 231, 37];
         let points = SpherePoints::new(&self.angles);
-        // Pixels of the map are of equal area; a dot is at most a fifth of what lies around a view.
+        // Pixels of the map are of equal area; a dot is at most a fifth of the area around a view.
         let pixels_per_view =
             std::f64::consts::PI * (WIDTH as f64 / 2.0) * (WIDTH as f64 / 4.0) / self.angles.len().max(1) as f64;
         let radius = (0.2 * pixels_per_view / std::f64::consts::PI).sqrt().clamp(0.8, 6.0);
@@ -124,7 +124,8 @@ fn place([azimuth, polar]: [f64; 2]) -> (f64, f64) {
     (50.0 + 50.0 * x, 50.0 - 50.0 * y)
 }
 
-/// A map of `width` pixels as a PNG file: `colour` is told azimuth, polar angle, and the pixel; transparent where it has none.
+/// A map of `width` pixels as a PNG file: `colour` is called with azimuth, polar angle, and the pixel; transparent
+/// where it returns none.
 fn painted(width: usize, colour: impl Fn(f64, f64, (f64, f64)) -> Option<[u8; 3]>) -> Vec<u8> {
     let height = width / 2;
     let (half_width, half_height) = (width as f64 / 2.0, height as f64 / 2.0);

@@ -50,7 +50,7 @@ impl ViewingDirections {
         Self { counts, n: self.n * (factor * factor) as u64 }
     }
 
-    /// The densest cell, in multiples of what it would hold if all directions were alike.
+    /// The density of the densest cell, relative to an even distribution.
     fn highest(&self) -> f64 {
         let cells = self.coarsened();
         let mean = cells.n as f64 / cells.counts.len() as f64;
@@ -67,7 +67,8 @@ impl ViewingDirections {
     pub(crate) fn write(&self) -> Markup {
         let highest = self.highest();
         let words = format!(
-            "the most frequent direction is {} times as frequent as if all were alike, {:.0} % of the sphere is empty",
+            "the most frequent direction is {} times as frequent as in an even distribution, {:.0} % of the sphere is \
+             empty",
             four_digits(highest),
             100.0 * self.empty()
         );
@@ -80,7 +81,7 @@ impl ViewingDirections {
         };
         html! {
             div.sphere { (map.write()) (density_colours(highest)) }
-            p.faint { "Colours: how often, in multiples of what it would be if all directions were alike; " (words) "." }
+            p.faint { "Colours: how often, relative to an even distribution; " (words) "." }
         }
     }
 

@@ -86,7 +86,7 @@ fn facts(recorded: &RecordedTemplates, made: &[Made]) -> Vec<(&'static str, Stri
     facts
 }
 
-/// What each structure is and what was made of it.
+/// What each structure is and what was made from it.
 fn structures(made: &[Made]) -> Section {
     let rows = made.iter().take(MOST_LISTED).map(|Made { name, facts }| {
         let of_what = match (facts.n_atoms, facts.voxel_angstrom) {
@@ -111,8 +111,8 @@ fn structures(made: &[Made]) -> Section {
     let heads = ["name", "file", "model", "made of", "origin (Å)", "smallest norm", "largest norm"];
     let body = html! {
         p {
-            "The origin is in the file's coordinates (x, y, z). The norm is what a template was divided by: where it differs \
-             much between views, the structure is long or flat."
+            "The origin is in the file's coordinates (x, y, z). The norm is what a template was divided by: if it \
+             differs much between views, the structure is elongated or flat."
             @if made.len() > MOST_LISTED { " The first " (grouped(MOST_LISTED)) " are listed." }
         }
         (table("Structures", &heads, rows))
@@ -134,7 +134,9 @@ fn shown(root: &Path, made: &[Made], most: usize) -> Result<Section> {
     }
     let body = html! {
         p {
-            "Evenly spread templates of each structure, white where it is dense; below each its view, with azimuth and polar angle;              some of them in Fourier space, blue below zero, red above; and the mean power by resolution. A click enlarges a picture."
+            "Evenly spread templates of each structure, white where it is dense, with the azimuth and polar angle of \
+             its view; some of them in Fourier space, blue below zero, red above; and the mean power by resolution. A \
+             click enlarges a picture."
             @if n < made.len() { " " (grouped(n)) " of " (grouped(made.len())) " structures, evenly spread." }
         }
         @for card in &cards { (card) }
@@ -151,8 +153,8 @@ fn views(facts: &TemplateFacts) -> Section {
     let body = html! {
         p {
             (counted(views.len(), "view")) " for each structure"
-            @if facts.symmetry != "C1" { ", of the part of the sphere that the symmetry " (facts.symmetry) " leaves" }
-            ", a dot each; those that are shown above have their numbers. The map keeps areas (Mollweide): azimuth from −180° on \
+            @if facts.symmetry != "C1" { ", in the part of the sphere that the symmetry " (facts.symmetry) " leaves" }
+            ", one dot each; those shown above are numbered. The map is equal-area (Mollweide): azimuth from −180° on \
              the left to 180° on the right, polar angle from 0° at the top to 180° at the bottom."
         }
         (map.write_views(&marked))

@@ -69,7 +69,7 @@ pub(super) fn pictures(path: &Path, name: &str, facts: &TemplateFacts) -> Result
     })
 }
 
-/// What stands below the picture of a view.
+/// The caption of a view's picture.
 fn caption(view: usize, facts: &TemplateFacts) -> Markup {
     let degrees = |radians: f64| format!("{:.0}°", radians.to_degrees());
     html! { "view " (view) br; (degrees(facts.views.azimuth[view])) ", " (degrees(facts.views.polar[view])) }

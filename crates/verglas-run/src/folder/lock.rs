@@ -1,8 +1,8 @@
 //! One run at a time: kernel locks, which are gone when the process that holds them dies, however it dies.
 //!
 //! A run that makes all stacks locks the folder for itself. Runs that make shards share the folder's lock, and each locks
-//! its shard for itself. The locks are on files, for network file systems lock nothing else; the last one to let go
-//! removes the file.
+//! its shard for itself. The locks are on files, because network file systems can't lock anything else; the last one
+//! to let go removes the file.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -40,7 +40,7 @@ const START_WAIT: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(crate) struct StartLock {
     held: Option<HeldLock>,
-    /// Whether nobody else can have it; not so where the file system has no locks.
+    /// Whether the lock is exclusive; not so where the file system has no locks.
     pub(crate) is_exclusive: bool,
 }
 
@@ -58,7 +58,7 @@ impl StartLock {
                 Err(error) => return Err(error),
             }
             if stop.load(Ordering::Relaxed) {
-                return Err(Error::new(ErrorKind::Interrupted, "stopped while other shards began"));
+                return Err(Error::new(ErrorKind::Interrupted, "stopped while other shards were starting"));
             }
             std::thread::sleep(START_WAIT);
         }
@@ -71,7 +71,7 @@ impl Drop for StartLock {
     }
 }
 
-/// What came of asking for a lock.
+/// The result of requesting a lock.
 #[derive(Debug)]
 pub struct Locked {
     pub lock: FolderLock,
@@ -147,15 +147,15 @@ impl HeldLock {
                 Err(TryLockError::WouldBlock) => return Err(refuse(root, shard, &mut file)),
                 Err(TryLockError::Error(error)) => {
                     *unsupported = Some(error.to_string());
-                    // A file that locks nothing is in nobody's way, and is not to be taken for a lock.
+                    // A file that locks nothing is harmless, and must not be taken for a lock.
                     let _ = fs::remove_file(&path);
                     return Ok(Self { file, path, kind });
                 }
             }
-            // Whoever held it before may have removed the file meanwhile: then this one is nobody's.
+            // The previous holder may have removed the file meanwhile: then this lock is on a file that is gone.
             if is_still_at(&file, &path) {
                 if kind == Kind::Alone {
-                    // Only for the message to whoever comes second; nothing depends on it.
+                    // Only for the message to the second process; nothing depends on it.
                     let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", this_process()));
                 }
                 return Ok(Self { file, path, kind });
@@ -167,13 +167,13 @@ impl HeldLock {
     fn release(self) {
         let is_alone = self.kind == Kind::Alone || self.file.try_lock().is_ok();
         if is_alone && is_still_at(&self.file, &self.path) {
-            // A file that can't be removed is in nobody's way: the lock itself is gone with this process.
+            // A file that can't be removed is harmless: the lock itself is gone with this process.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Opens a lock file, a new one if there is none. A link is not followed, for this file is written to.
+/// Opens a lock file, creating it if necessary. A link is not followed, because this file is written to.
 fn open_lock_file(path: &Path) -> std::io::Result<File> {
     let no_follow = OFlags::NOFOLLOW.bits() as i32;
     let file =
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_run_is_refused_and_told_who_holds_the_folder() {
+    fn a_second_run_is_refused_and_says_who_holds_the_folder() {
         let dir = tempfile::tempdir().unwrap();
         let first = acquire(dir.path(), None).unwrap();
         let refused = acquire(dir.path(), None).unwrap_err().to_string();

@@ -32,11 +32,11 @@ pub struct OutputFolder {
     /// The part of the units that the run makes.
     shard: Option<Shard>,
     files: Arc<dyn JobFiles>,
-    /// What the folders were when the run took them.
+    /// The identities of the folders when the run took them.
     identity: Arc<Mutex<Vec<KnownFolder>>>,
 }
 
-/// A folder: its path, and its device and inode, by which it is known again.
+/// A folder: its path, and its device and inode, which identify it.
 type KnownFolder = (PathBuf, (u64, u64));
 
 /// The name of the descriptor that is made from the data.
@@ -59,8 +59,8 @@ impl OutputFolder {
         &self.root
     }
 
-    /// Checks, without changing anything, that a run may write here. Whether what is there belongs to the same plan is
-    /// seen later, when the plan is known.
+    /// Checks, without changing anything, that a run may write here. Whether the existing files belong to the same
+    /// plan is checked later, when the plan is known.
     ///
     /// A folder is not empty when it holds a folder or a file of the job's names, or `manifest*.json`.
     ///
@@ -69,7 +69,7 @@ impl OutputFolder {
     /// or when it can't be read or written.
     pub fn check(&self, existing: Existing) -> Result<()> {
         if self.shard.is_some() && existing == Existing::Overwrite {
-            return Err(Error::value("a shard can't start a folder anew: other shards may be writing to it")
+            return Err(Error::value("a shard can't start a folder over: other shards may be writing to it")
                 .with_hint("remove the folder, then start the shards"));
         }
         let cannot_use = |error: io::Error| cannot_use(&self.root, &error);
@@ -108,7 +108,7 @@ impl OutputFolder {
                 .with_hint(
                     "choose another folder, finish what is missing with "
                         + Hint::Resume
-                        + ", or start anew with "
+                        + ", or start over with "
                         + Hint::Overwrite,
                 ));
             }
@@ -117,7 +117,7 @@ impl OutputFolder {
         check_writable(&self.root)
     }
 
-    /// Whether a run of these parts may go on with a folder that holds manifests of these names.
+    /// Whether a run with these parts may continue in a folder that holds manifests of these names.
     fn check_parts(&self, names: &[String]) -> Result<()> {
         let of = |shard: Option<Shard>| shard.map(Shard::of);
         let other =
@@ -212,8 +212,7 @@ impl OutputFolder {
         for (folder, before) in known.iter() {
             let now = identity(folder).map_err(|error| cannot_write(folder, &error))?;
             if now != *before {
-                let message =
-                    format!("`{}` is not the folder any more that this run began to write to", folder.display());
+                let message = format!("`{}` is no longer the folder that this run began to write to", folder.display());
                 return Err(Error::new(ErrorKind::Io, message).with_hint(
                     "it was moved away and replaced; what was written before is in the folder that was moved",
                 ));
@@ -238,7 +237,7 @@ impl OutputFolder {
         let numbered = self.files.numbered_folders(&self.root);
         let fixed = self.files.folders().iter().copied().filter(|folder| !folder.is_empty());
         for folder in fixed.chain(numbered.iter().map(String::as_str)) {
-            // Only an empty folder goes; other people's files stay, and with them their folder.
+            // Only an empty folder is removed; other people's files are kept, and with them their folder.
             let _ = fs::remove_dir(self.path(folder));
         }
         Ok(())
@@ -270,8 +269,8 @@ impl OutputFolder {
         Ok(there)
     }
 
-    /// Temporary files of manifests, and of files that all shards write: of all runs where this is the only one, else of
-    /// this shard's manifest only.
+    /// Temporary files of manifests, and of files that all shards write: of all runs if this is the only one,
+    /// otherwise of this shard's manifest only.
     fn partial_shared_files(&self, names: &[String]) -> Vec<PathBuf> {
         let is_mine = |whole: &str| match self.shard {
             Some(_) => whole == manifest_name(self.shard),
@@ -297,7 +296,7 @@ impl OutputFolder {
             .collect())
     }
 
-    /// What the job calls its files.
+    /// The names of the job's files.
     pub fn files(&self) -> &dyn JobFiles {
         &*self.files
     }
@@ -321,7 +320,7 @@ impl OutputFolder {
                 _ => "choose another folder, or move the file away".into(),
             };
             return Err(Error::value(format!(
-                "`{}` is there already, and no file of an earlier run: it is not replaced",
+                "`{}` already exists and is not from an earlier run: it is not replaced",
                 self.path(name).display()
             ))
             .with_hint(hint));
@@ -376,7 +375,7 @@ impl OutputFolder {
             if is_recorded {
                 return true;
             }
-            // Another shard may just have replaced it, and may have been the only one to know it.
+            // Another shard may just have replaced it, and may have been the only one to record it.
             there = record().filter(|now| *now != found);
         }
         false
@@ -412,7 +411,7 @@ fn make_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|error| Error::io(format_args!("cannot make `{}`", folder.display()), &error))
 }
 
-/// Tries to make a file: permissions alone don't tell about read-only file systems and quotas.
+/// Tries to make a file: permissions alone don't reveal read-only file systems and quotas.
 fn check_writable(folder: &Path) -> Result<()> {
     // A file without a name: nothing is left of it, however this process ends.
     tempfile::tempfile_in(folder)
@@ -515,7 +514,7 @@ mod tests {
         assert!(folder.check_is_same().is_err(), "gone");
         fs::create_dir_all(dir.path().join("out/notes")).unwrap();
         let noticed = folder.check_is_same().unwrap_err().to_string();
-        assert!(noticed.contains("is not the folder any more"), "{noticed}");
+        assert!(noticed.contains("is no longer the folder"), "{noticed}");
     }
 
     #[test]

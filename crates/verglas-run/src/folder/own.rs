@@ -17,8 +17,8 @@ pub trait JobFiles: fmt::Debug + Send + Sync {
     /// The folders below the output folder that hold files of units; `""` is the output folder itself.
     fn folders(&self) -> &[&'static str];
 
-    /// Further folders below the output folder at `root` that hold files of units, as they are there: where their names
-    /// are numbered. Folders within others stand before these.
+    /// The folders below the output folder at `root` that hold files of units, as they exist: their names may be
+    /// numbered. Nested folders come before the folders that contain them.
     fn numbered_folders(&self, root: &Path) -> Vec<String> {
         let _ = root;
         Vec::new()
@@ -30,17 +30,17 @@ pub trait JobFiles: fmt::Debug + Send + Sync {
     /// Whether this file is the one of its unit that is published last.
     fn is_last_of_unit(&self, folder: &str, name: &str) -> bool;
 
-    /// Files of the output folder itself, beside manifests, that all shards of a job write together.
+    /// Files of the output folder itself, next to manifests, that all shards of a job write together.
     fn shared_files(&self) -> &[&'static str];
 
-    /// Files that are written when all units are there, of the output folder itself or, as `folder/name`, of one below it
-    /// that is among [`JobFiles::folders`]. Like those of units they make it count
-    /// as not empty, and go with an earlier run's, whoever wrote them.
+    /// Files that are written when all units are done, in the output folder itself or, as `folder/name`, in one below
+    /// it that is among [`JobFiles::folders`]. Like those of units they make it count as not empty, and are removed
+    /// with an earlier run's files, whichever run wrote them.
     fn closing_files(&self) -> &[&'static str] {
         &[]
     }
 
-    /// What a unit is called, for messages: `stack`.
+    /// What a unit is called in messages: `stack`.
     fn unit_noun(&self) -> &'static str;
 }
 

@@ -1,4 +1,4 @@
-//! What differs between what was asked and read before and what is asked and read now.
+//! How settings and inputs differ between an earlier run and this one.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ const SAME_TIME_S: f64 = 1e-6;
 /// How many inputs of one kind are listed.
 const MOST_LISTED: usize = 10;
 
-/// What was asked differently, one line each with the old and the new value; the program's version counts too.
+/// Differences of the settings, one line each with the old and the new value; the program's version counts too.
 pub fn differing_settings(old: &Manifest, new: &Manifest) -> Vec<String> {
     let mut differences = Vec::new();
     let mut compare = |name: &str, old: String, new: String| {
@@ -66,7 +66,7 @@ pub fn differing_settings(old: &Manifest, new: &Manifest) -> Vec<String> {
     differences
 }
 
-/// The input in words. Image files of pairs count as they are written, for the stacks name them so.
+/// The input in words. Image files of pairs are compared as written, because the stacks name them so.
 fn show_input(manifest: &Manifest, input: &InputRecord) -> String {
     let at = |path: &RecordedPath| format!("`{}`", plain_path(&manifest.resolve(path)).display());
     match input {
@@ -86,7 +86,8 @@ fn show_input(manifest: &Manifest, input: &InputRecord) -> String {
     }
 }
 
-/// The files that were read before and are others now, one line each; `with_images` says whether image files count.
+/// The files that were read before and have changed, one line each; `with_images` says whether image files are
+/// compared.
 /// A descriptor counts among the settings.
 pub fn differing_inputs(old: &Manifest, new: &Manifest, with_images: bool) -> Vec<String> {
     let counts = |input: &&InputFile| match input.role {
@@ -99,9 +100,9 @@ pub fn differing_inputs(old: &Manifest, new: &Manifest, with_images: bool) -> Ve
         new.inputs.iter().filter(counts).map(|input| (plain_path(&new.resolve(&input.path)), input)).collect();
     for before in old.inputs.iter().filter(counts) {
         let path = plain_path(&old.resolve(&before.path));
-        // Files that stand twice in the list are one.
+        // Files that are listed twice are compared once.
         let Some(now) = now.get_mut(&path) else {
-            differences.push(format!("`{}` was read before and is not now", path.display()));
+            differences.push(format!("`{}` was read before, but is not now", path.display()));
             continue;
         };
         if before.bytes != now.bytes {
@@ -112,17 +113,18 @@ pub fn differing_inputs(old: &Manifest, new: &Manifest, with_images: bool) -> Ve
         {
             let difference = time - then;
             let (by, direction) = (difference.abs(), if difference > 0.0 { "later" } else { "earlier" });
-            differences.push(format!("`{}` was changed: its time of change is {by:.3} s {direction}", path.display()));
+            differences
+                .push(format!("`{}` was changed: its modification time is {by:.3} s {direction}", path.display()));
         } else if let (Some(then), Some(now)) = (&before.sha256, &now.sha256)
             && then != now
         {
-            differences.push(format!("`{}` was changed: it has another checksum", path.display()));
+            differences.push(format!("`{}` was changed: its checksum differs", path.display()));
         }
     }
     let before: BTreeSet<PathBuf> = old.inputs.iter().map(|input| plain_path(&old.resolve(&input.path))).collect();
     let mut added: Vec<&PathBuf> = now.keys().filter(|path| !before.contains(*path)).collect();
     added.sort();
-    differences.extend(added.into_iter().map(|path| format!("`{}` was not read before and is now", path.display())));
+    differences.extend(added.into_iter().map(|path| format!("`{}` was not read before, but is now", path.display())));
     if differences.len() > MOST_LISTED {
         let n_more = differences.len() - MOST_LISTED;
         differences.truncate(MOST_LISTED);

@@ -55,7 +55,7 @@ impl FolderRecord {
             } else if first.plan != other.plan {
                 "their plans differ"
             } else if !differing_settings(first, other).is_empty() {
-                "they were asked for different things"
+                "their settings differ"
             } else {
                 continue;
             };
@@ -107,7 +107,7 @@ impl FolderRecord {
         self.missing_shards().is_empty() && self.parts.iter().all(|part| part.is_complete)
     }
 
-    /// Whether a run was going on when its manifest was written.
+    /// Whether a run was still running when its manifest was written.
     pub fn is_running(&self) -> bool {
         self.parts.iter().any(|part| part.run.state == RunState::Running)
     }

@@ -1,11 +1,11 @@
-//! The record of a run, `manifest.json`: what was asked, what was read, what was told, and what was written.
+//! The record of a run, `manifest.json`: settings, inputs, warnings, and the files written.
 //!
-//! It is there before the first stack, is written anew from time to time and at the end, and is what resuming,
+//! It exists before the first stack, is rewritten from time to time and at the end, and is what resuming,
 //! verifying and exporting go by. A run that makes one shard only writes a part of its own,
 //! `manifest-K-of-N.json`; [`FolderRecord`] reads whichever there are.
 //!
-//! What depends on the machine and the moment stands in [`RunRecord`] and nowhere else: two runs that were asked the same
-//! have manifests that are equal but for that, and for the files' times of change.
+//! What depends on the machine and the moment is in [`RunRecord`] and nowhere else: two runs with the same settings
+//! have manifests that are equal except for that, and for the files' modification times.
 
 mod compare;
 mod folder;

@@ -24,7 +24,7 @@ pub fn parse_manifest_name(name: &str) -> Option<Option<Shard>> {
     }
     let (number, of) = name.strip_prefix("manifest-")?.strip_suffix(".json")?.split_once("-of-")?;
     let shard = Shard::new(number.parse().ok()?, of.parse().ok()?).ok()?;
-    // `manifest-01-of-4.json` is nobody's.
+    // `manifest-01-of-4.json` is not a name of ours.
     (manifest_name(Some(shard)) == name).then_some(Some(shard))
 }
 

@@ -9,12 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A path as the user or a metadata file wrote it.
 ///
-/// In the file it is text. One that is no UTF-8 is an object: `hex`, its bytes, and `text`, the same for people.
+/// In the file it is text. A path that is not UTF-8 is an object: `hex`, its bytes, and `text`, the same for people.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RecordedPath(pub PathBuf);
 
 impl RecordedPath {
-    /// The path, seen from `working_dir` if it is relative.
+    /// The path, relative to `working_dir` if it is not absolute.
     pub fn from_dir(&self, working_dir: &Path) -> PathBuf {
         working_dir.join(&self.0)
     }
@@ -66,7 +66,7 @@ impl<'de> Deserialize<'de> for RecordedPath {
             Written::Text(text) => Ok(Self(text.into())),
             Written::NotUtf8(NotUtf8 { hex, .. }) => {
                 let bytes =
-                    from_hex(&hex).ok_or_else(|| D::Error::custom(format!("`{hex}` is no hexadecimal path")))?;
+                    from_hex(&hex).ok_or_else(|| D::Error::custom(format!("`{hex}` is not a hexadecimal path")))?;
                 Ok(Self(OsString::from_vec(bytes).into()))
             }
         }

@@ -30,7 +30,7 @@ pub struct Manifest {
     /// The part of the plan that this run makes; `None` for all of it.
     #[serde(default)]
     pub shard: Option<Shard>,
-    /// Where the run was started: relative paths are seen from there.
+    /// Where the run was started: relative paths start here.
     #[serde(default)]
     pub working_dir: RecordedPath,
     /// Every setting that the output depends on, defaults included.
@@ -40,7 +40,7 @@ pub struct Manifest {
     pub plan: PlanRecord,
     /// The files that were read, as they were when the run began: metadata, descriptor, images.
     pub inputs: Vec<InputFile>,
-    /// What was told.
+    /// The warnings.
     #[serde(default)]
     pub warnings: Vec<RecordedWarning>,
     /// Images that this run was asked for, those that were left out included.
@@ -55,7 +55,7 @@ pub struct Manifest {
     pub descriptor: Option<FileRecord>,
     /// The stacks that are whole, in the order of their numbers.
     pub stacks: Vec<StackRecord>,
-    /// The list of the images that were left out (`skipped.star`), as this run wrote it; shards write it anew as more
+    /// The list of the images that were left out (`skipped.star`), as this run wrote it; shards rewrite it as more
     /// of them end, so it may be any of these or another shard's. Empty if this run left none out.
     #[serde(default)]
     pub skipped_list: Vec<FileRecord>,
@@ -73,17 +73,17 @@ pub struct Manifest {
     pub is_sealed: bool,
 }
 
-/// What was asked for.
+/// The settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedSettings {
-    /// What is read.
+    /// The input.
     pub input: InputRecord,
-    /// Everything else, by name.
+    /// All other settings, by name.
     #[serde(flatten)]
     pub others: Map<String, Value>,
 }
 
-/// What is read: kind and paths, as they were given.
+/// The input: kind and paths, as given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum InputRecord {
@@ -111,7 +111,7 @@ pub enum InputRecord {
         /// The number of the job.
         job: u64,
     },
-    /// Structures that templates are made of.
+    /// Structures that templates are made from.
     Structures {
         /// Their files, in order.
         files: Vec<RecordedPath>,
@@ -122,15 +122,15 @@ pub enum InputRecord {
         particles: RecordedPath,
         /// The folder of the templates.
         templates: RecordedPath,
-        /// What images are made from on the way; `None` where they are read from stacks.
+        /// What images are made from without stacks; `None` if they are read from stacks.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         images: Option<Box<InputRecord>>,
     },
 }
 
 impl InputRecord {
-    /// What is counted in the output, and what that is divided into: images in stacks, templates in structures, comparisons of
-    /// an image with a template at a displacement in units of a structure and a stack.
+    /// The nouns for what the output counts, and for what that is divided into: images in stacks, templates in
+    /// structures, comparisons of an image with a template at a displacement in units of a structure and a stack.
     pub fn nouns(&self) -> [&'static str; 2] {
         match self {
             Self::Structures { .. } => ["template", "structure"],
@@ -151,7 +151,7 @@ pub struct PlanRecord {
     pub crc32: String,
 }
 
-/// What a file was read for.
+/// Why a file was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InputRole {
@@ -168,9 +168,9 @@ pub enum InputRole {
 /// A file that was read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InputFile {
-    /// The file as it was opened, seen from [`Manifest::working_dir`].
+    /// The file as it was opened, relative to [`Manifest::working_dir`].
     pub path: RecordedPath,
-    /// What for; manifests of early versions don't say.
+    /// Why; missing in manifests of early versions.
     #[serde(default)]
     pub role: Option<InputRole>,
     /// Its size; `None` if that could not be had.
@@ -182,12 +182,12 @@ pub struct InputFile {
     pub sha256: Option<String>,
 }
 
-/// Something that the user was told.
+/// A warning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedWarning {
     /// A fixed name for scripts.
     pub code: String,
-    /// What was told.
+    /// The message.
     pub message: String,
 }
 
@@ -196,7 +196,7 @@ pub struct RecordedWarning {
 pub struct StackRecord {
     /// Its number, from 0.
     pub number: usize,
-    /// What is counted in it: images, templates, comparisons ([`InputRecord::nouns`]).
+    /// How much it counts: images, templates, comparisons ([`InputRecord::nouns`]).
     pub n_images: usize,
     /// Its files.
     pub files: Vec<FileRecord>,
@@ -232,7 +232,7 @@ pub struct SkippedImage {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunRecord {
-    /// How it stands.
+    /// Its state.
     pub state: RunState,
     /// When the run began, seconds since 1970, UTC.
     pub started: f64,
@@ -267,11 +267,11 @@ pub struct RunRecord {
     pub bytes_written: u64,
 }
 
-/// How a run stands.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
-    /// It was going on when the manifest was written; if its process is gone, it was killed.
+    /// It was running when the manifest was written; if its process is gone, it was killed.
     #[default]
     Running,
     /// All stacks are there.
@@ -286,19 +286,19 @@ impl Manifest {
     /// Reads the manifest at `path`.
     ///
     /// # Errors
-    /// When it can't be read or is no manifest.
+    /// When it can't be read or is not a manifest.
     pub fn read(path: &Path) -> Result<Self> {
         let text = verglas_formats::read_regular(path)
             .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
         let manifest: Self = serde_json::from_slice(&text)
-            .map_err(|error| Error::format(format!("`{}` is no manifest of verglas: {error}", path.display())))?;
+            .map_err(|error| Error::format(format!("`{}` is not a verglas manifest: {error}", path.display())))?;
         match seal::check(&text) {
             Seal::Right => Ok(manifest),
             // Early versions wrote none.
             Seal::None if !manifest.is_sealed => Ok(manifest),
             Seal::None | Seal::Wrong => {
-                Err(Error::format(format!("`{}` is damaged: it is not what was written", path.display()))
-                    .with_hint("the stacks may be whole all the same; without its record nobody can tell"))
+                Err(Error::format(format!("`{}` is damaged: its contents are not what was written", path.display()))
+                    .with_hint("the stacks may still be whole, but nothing can tell without this record"))
             }
         }
     }
@@ -306,7 +306,7 @@ impl Manifest {
     /// Writes the manifest into the output folder, replacing the one before; returns how much was written.
     ///
     /// # Errors
-    /// When it can't be written; the one before stays then.
+    /// When it can't be written; the previous one is then kept.
     pub fn write(&self, folder: &Path) -> Result<u64> {
         let mut text = serde_json::to_vec_pretty(self)
             .map_err(|error| Error::format(format!("the manifest can't be written: {error}")))?;
@@ -330,7 +330,8 @@ impl Manifest {
         path.from_dir(&self.working_dir)
     }
 
-    /// Where an input is: seen from where the run was started, or from here if it is not there any more and is here.
+    /// Where an input is: relative to where the run was started, or to the current folder if it is no longer there but
+    /// here.
     pub fn locate(&self, path: &RecordedPath) -> std::path::PathBuf {
         let there = self.resolve(path);
         let is_here = std::env::current_dir().is_ok_and(|here| here == *self.working_dir);
@@ -381,7 +382,7 @@ impl From<&Warning> for RecordedWarning {
 }
 
 impl SkippedImage {
-    /// Where it would stand: by this, lists are in order.
+    /// The key that lists are sorted by.
     pub fn place(&self) -> (usize, u32) {
         (self.stack, self.row)
     }

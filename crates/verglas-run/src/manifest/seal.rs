@@ -1,8 +1,8 @@
-//! The checksum of a manifest, in its last line: a bit that flips in the record is seen before anyone goes by it.
+//! The checksum of a manifest, in its last line: a flipped bit in the record is noticed before anyone relies on it.
 //!
 //! The file stays JSON. Its last member is `"crc32"`, the CRC-32 of all bytes before the comma in front of it.
 
-/// What a manifest's checksum says.
+/// What a manifest's checksum shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seal {
     /// The bytes are what was written.

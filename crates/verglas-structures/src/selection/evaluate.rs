@@ -22,7 +22,7 @@ pub(super) enum Test {
     Matches(Field, Regex),
 }
 
-/// What a field may be.
+/// The possible types of a field.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Values {
     One(Value),
@@ -44,7 +44,7 @@ pub(super) enum Operand {
     Value(Value),
 }
 
-/// What an atom has, or a selection says.
+/// The value of an atom's field, or in a selection.
 enum Content<'a> {
     /// NaN for what is not known.
     Number(f64),

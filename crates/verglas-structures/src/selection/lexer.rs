@@ -27,7 +27,7 @@ pub(super) struct Token {
     pub(super) at: usize,
     /// Its text, without quotes.
     pub(super) text: String,
-    /// Whether it stood in quotes, so that it is a value whatever it says.
+    /// Whether it was in quotes, so that it is a value in any case.
     pub(super) is_quoted: bool,
 }
 
@@ -48,11 +48,11 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Fault> {
             let inside = &rest[1..];
             // As for mmCIF: a quote within a value ends it only before a blank, a parenthesis, a sign or the end.
             let end = inside.char_indices().find(|(n, c)| *c == first && ends_value(&inside[n + 1..]));
-            let Some((end, _)) = end else { return Err(Fault::new(at, "the quotation has no end")) };
+            let Some((end, _)) = end else { return Err(Fault::new(at, "the quoted text does not end")) };
             (end + 2, Some(Token { at, text: inside[..end].to_owned(), is_quoted: true }))
         } else if matches!(first, '=' | '&' | '|') {
             let hint = "operators are == != < <= > >= =~ && || !";
-            return Err(Fault::new(at, format!("`{first}` is no operator")).with_hint(hint));
+            return Err(Fault::new(at, format!("`{first}` is not an operator")).with_hint(hint));
         } else {
             let end = rest.find(|c: char| c.is_whitespace() || "()=!<>&|".contains(c)).unwrap_or(rest.len());
             (end, Some(Token { at, text: rest[..end].to_owned(), is_quoted: false }))

@@ -3,7 +3,7 @@
 //! ```text
 //! or          and, between them `or` or `||`
 //! and         not, between them `and` or `&&`
-//! not         `not` or `!` before a not; else a test
+//! not         `not` or `!` before a not; otherwise a test
 //! test        ( or )
 //!             all none protein nucleic water backbone sidechain hetatm
 //!             FIELD VALUE…            any of the values; `A to B` among them: from A to B, both included
@@ -15,7 +15,7 @@
 //! |---|---|---|
 //! | `name` | its name, as in the file | |
 //! | `element` | its symbol, in any case | `type`, `symbol` |
-//! | `index` | its place in the model, from 0, alternates that don't count apart | |
+//! | `index` | its place in the model, from 0, without unused alternates | |
 //! | `mass` | in daltons | |
 //! | `resname` | its residue's name, as in the file | `resn` |
 //! | `resSeq` | its residue's number in the file | `residue` |
@@ -51,8 +51,8 @@ impl Selection {
     /// Parses a selection.
     ///
     /// # Errors
-    /// A value error with the text and the place in it, counted in characters from 1: words that are none of the
-    /// grammar's, a test that is not whole, a number that is none, a pattern that is no regular expression.
+    /// A value error with the text and the position in it, counted in characters from 1: words that are not in the
+    /// grammar, an incomplete test, a value that is not a number, a pattern that is not a regular expression.
     pub fn parse(text: &str) -> Result<Self> {
         match parser::parse(text) {
             Ok(test) => Ok(Self { text: text.to_owned(), test }),
@@ -191,21 +191,21 @@ mod tests {
             ("", "character 1: expected a test such as `name CA` or `protein`, found the end"),
             ("name", "character 5: expected a value of `name`, found the end"),
             ("name and protein", "character 6: expected a value of `name`, found `and`"),
-            ("mass > abc", "character 8: `abc` is no number, which `mass` is compared with"),
+            ("mass > abc", "character 8: `abc` is not a number, which `mass` needs"),
             ("resSeq 1 to", "character 12: expected a value of `resSeq`, found the end"),
-            ("resSeq 1 to x", "character 13: `x` is no number, which `resSeq` is compared with"),
-            ("CA", "character 1: `CA` is no test and no field"),
+            ("resSeq 1 to x", "character 13: `x` is not a number, which `resSeq` needs"),
+            ("CA", "character 1: `CA` is neither a test nor a field"),
             ("5 == 6", "character 6: expected a field, found `6`"),
             ("protein == 1", "character 9: expected `and`, `or` or the end, found `==`"),
-            ("name 'CA", "character 6: the quotation has no end"),
-            ("name =~ 'C('", "character 9: `C(` is no regular expression"),
-            ("name =~ '(?=C)'", "character 9: `(?=C)` is no regular expression"),
+            ("name 'CA", "character 6: the quoted text does not end"),
+            ("name =~ 'C('", "character 9: `C(` is not a supported regular expression"),
+            ("name =~ '(?=C)'", "character 9: `(?=C)` is not a supported regular expression"),
             ("n_bonds > 1", "character 1: `n_bonds` can't be used: bonds are not read from structure files"),
             ("index 1 < 5", "character 9: expected `and`, `or` or the end, found `<`"),
-            ("name = CA", "character 6: `=` is no operator"),
+            ("name = CA", "character 6: `=` is not an operator"),
             ("protein water", "character 9: expected `and`, `or` or the end, found `water`"),
-            ("ä or 1", "character 1: `ä` is no test and no field"),
-            ("name ä or ü", "character 11: `ü` is no test and no field"),
+            ("ä or 1", "character 1: `ä` is neither a test nor a field"),
+            ("name ä or ü", "character 11: `ü` is neither a test nor a field"),
         ];
         for (text, expected) in cases {
             let found = error(text);

@@ -6,7 +6,7 @@ use super::evaluate::{Operand, Test, Value, Values};
 use super::lexer::{Fault, Token, tokens};
 use super::words::{Comparison, Field, Word, in_other_case, word};
 
-/// Parentheses and `not` may stand in each other so deep.
+/// How deeply parentheses and `not` may be nested.
 const MAX_DEPTH: usize = 100;
 
 /// Parses a whole selection.
@@ -74,10 +74,7 @@ impl Parser {
     fn negation(&mut self, depth: usize) -> Result<Test, Fault> {
         if depth > MAX_DEPTH {
             let at = self.peek().map_or(self.end, |token| token.at);
-            return Err(Fault::new(
-                at,
-                format!("parentheses and `not` stand in each other more than {MAX_DEPTH} deep"),
-            ));
+            return Err(Fault::new(at, format!("parentheses and `not` are nested more than {MAX_DEPTH} deep")));
         }
         if self.peek_word() == Some(Word::Not) {
             self.next += 1;
@@ -142,7 +139,7 @@ impl Parser {
     fn value_first(&mut self, token: Token) -> Result<Test, Fault> {
         self.next += 1;
         let Some(Word::Comparison(comparison)) = self.peek_word() else {
-            let fault = Fault::new(token.at, format!("`{}` is no test and no field", token.text));
+            let fault = Fault::new(token.at, format!("`{}` is neither a test nor a field", token.text));
             let fields = "tests are all none protein nucleic water backbone sidechain hetatm; fields name element index \
                           mass resname resSeq resid chainid chain segment_id code";
             return Err(fault.with_hint(match in_other_case(&token.text) {
@@ -170,8 +167,8 @@ impl Parser {
             Err(error) => {
                 let error = error.to_string();
                 let reason = error.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
-                let message = format!("`{}` is no regular expression that is read here: {reason}", token.text);
-                Err(Fault::new(token.at, message).with_hint("look-around and references to groups are not known here"))
+                let message = format!("`{}` is not a supported regular expression: {reason}", token.text);
+                Err(Fault::new(token.at, message).with_hint("look-around and references to groups are not supported"))
             }
         }
     }
@@ -194,7 +191,7 @@ impl Parser {
                     Some(Word::Flag(_) | Word::Field(_) | Word::Bonds) if all.len() > 1 => {
                         let message =
                             format!("`{}` can't be a further value of `{name}`: is `and` missing?", token.text);
-                        return Err(Fault::new(token.at, message).with_hint("a value of that name stands in quotes"));
+                        return Err(Fault::new(token.at, message).with_hint("a value of that name must be in quotes"));
                     }
                     Some(_) => break,
                     None if matches!(&*token.text, "(" | ")") => break,
@@ -232,12 +229,12 @@ fn to_value(field: Field, name: &str, token: Token) -> Result<Value, Fault> {
     }
     match token.text.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(Value::Number(number)),
-        _ => Err(Fault::new(token.at, format!("`{}` is no number, which `{name}` is compared with", token.text))),
+        _ => Err(Fault::new(token.at, format!("`{}` is not a number, which `{name}` needs", token.text))),
     }
 }
 
 impl Comparison {
-    /// Whether it holds between two things of this order; `None` where one is no number.
+    /// Whether it holds for two things of this order; `None` if one is not a number.
     pub(super) fn holds(self, order: Option<std::cmp::Ordering>) -> bool {
         use std::cmp::Ordering::{Equal, Greater, Less};
         match self {

@@ -13,7 +13,7 @@ pub(super) enum Flag {
     Hetatm,
 }
 
-/// What of an atom is compared.
+/// The property of an atom that is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
     Name,

@@ -34,7 +34,7 @@ impl TemplateStructures {
     /// Reads the structures again that the manifest in `folder` names, as it says, and checks that they are what they were.
     ///
     /// # Errors
-    /// When there is no manifest, or it is of arrays in memory; when a structure is not there, or another than it was.
+    /// When there is no manifest, or it is for arrays in memory; when a structure is missing, or has changed.
     pub fn read(folder: &Path, n_threads: usize, memory_bytes: u64) -> Result<Self> {
         let record = FolderRecord::read(folder)?;
         let manifest = record.first();
@@ -49,7 +49,7 @@ impl TemplateStructures {
         let job = TemplateJob::prepare(inputs, settings, &mut Findings::new())?;
         if !job.names().eq(recorded.structures.iter().map(String::as_str)) {
             return Err(Error::value(format!(
-                "the structures that the templates in `{}` were made of are not those of its manifest any more",
+                "the structures that the templates in `{}` were made of are no longer those of its manifest",
                 folder.display()
             )));
         }
@@ -139,10 +139,7 @@ fn check_unaltered(manifest: &Manifest) -> Result<()> {
             }
         };
         if input.sha256.is_some() && input.sha256 != found {
-            return Err(Error::value(format!(
-                "`{}` is not what it was when templates were made of it",
-                path.display()
-            )));
+            return Err(Error::value(format!("`{}` has changed since templates were made from it", path.display())));
         }
     }
     Ok(())

@@ -22,7 +22,7 @@ use crate::map::Density;
 use crate::selection::Selection;
 use crate::structure::Structure;
 
-/// What templates are made of.
+/// The source of the templates.
 #[derive(Debug, Clone)]
 pub enum Source {
     /// A file, or an array in memory, of which one structure is made.
@@ -42,12 +42,12 @@ pub enum TemplateValues {
     Double(Vec<Complex<f64>>),
 }
 
-/// Templates, and what is said of them.
+/// Templates with their metadata.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MadeTemplates {
     /// The templates.
     pub values: TemplateValues,
-    /// What their metadata would say.
+    /// The metadata that their file would have.
     pub facts: TemplateFacts,
 }
 
@@ -68,8 +68,8 @@ pub struct MemoryJob {
 }
 
 impl MemoryJob {
-    /// Loads the structure and checks all that can be checked. What must be told goes to `findings`. Of the settings those of
-    /// a folder count for nothing.
+    /// Loads the structure and checks everything that can be checked. Warnings go to `findings`. Settings about
+    /// a folder are ignored.
     ///
     /// # Errors
     /// As [`TemplateJob::prepare`]; when the source makes several structures.
@@ -100,7 +100,7 @@ impl MemoryJob {
                 )));
             }
         };
-        // What must be told of it was told when the job was prepared.
+        // Its warnings were given when the job was prepared.
         let content = job.structures.load(planned, &mut Findings::new())?;
         let source = job.structures.source(planned);
         let model = match planned.part {
@@ -145,7 +145,7 @@ impl MemoryJob {
         if let Content::Density(density) = &content
             && !(settings.beyond_nyquist || settings.as_cryolike)
         {
-            density.tell_beyond_nyquist(2.0 * descriptor.polar_grid.radius_max() / box_angstrom, IN_MEMORY, findings);
+            density.warn_beyond_nyquist(2.0 * descriptor.polar_grid.radius_max() / box_angstrom, IN_MEMORY, findings);
         }
         let model = if matches!(content, Content::Density(_)) { NO_MODEL } else { 1 };
         let (structure, origin) = Origin::of(content, &descriptor, &settings, box_angstrom);
@@ -211,7 +211,7 @@ impl MemoryJob {
         let n_values = n_views.saturating_mul(grid.n_points());
         values.try_reserve_exact(n_values).map_err(|_| {
             let mib = n_values.saturating_mul(size_of::<Complex<T>>()) >> 20;
-            Error::new(ErrorKind::Memory, format!("templates take {mib} MiB, which memory has no room for"))
+            Error::new(ErrorKind::Memory, format!("templates take {mib} MiB, more than memory has room for"))
         })?;
         values.resize(n_values, Complex::default());
         let mut norms = vec![0.0; n_views];
@@ -242,5 +242,5 @@ impl MemoryJob {
     }
 }
 
-/// How messages name a structure that is no file.
+/// The name in messages of a structure that is not a file.
 const IN_MEMORY: &str = "the structure in memory";

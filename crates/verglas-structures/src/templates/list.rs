@@ -1,4 +1,4 @@
-//! The list of a folder's templates: `template_file_list.npy`, a `<U` array of paths, by which CryoLike finds them.
+//! The list of a folder's templates: `template_file_list.npy`, a `<U` array of paths, which CryoLike reads.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use super::names::{LIST, TemplateNames};
 pub struct TemplateList {
     /// Where the tensors are.
     pub paths: Vec<PathBuf>,
-    /// How many of them are not where the list says, but beside it.
+    /// How many of them are not where the list says, but next to it.
     pub n_moved: usize,
 }
 
@@ -25,10 +25,10 @@ pub(super) fn list_bytes<'a>(root: &Path, names: impl Iterator<Item = &'a str>) 
     let paths: Vec<Vec<u8>> =
         names.map(|name| root.join(TemplateNames::of(name).fourier).into_os_string().into_vec()).collect();
     text_npy(&[paths.len()], paths.iter().map(Vec::as_slice))
-        .map_err(|error| Error::value(format!("no list of templates can be made: {error}")))
+        .map_err(|error| Error::value(format!("cannot make a list of templates: {error}")))
 }
 
-/// The paths that the list in `folder` has, as they stand there.
+/// The paths in the list in `folder`, as written.
 ///
 /// # Errors
 /// When there is no list, or it can't be read.
@@ -54,10 +54,11 @@ pub(super) fn read_paths(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 impl TemplateList {
-    /// Reads the list in `folder`. Paths count as they stand; a file that is not there is looked for beside the list.
+    /// Reads the list in `folder`. Paths are used as written; a file that does not exist is looked for next to the
+    /// list.
     ///
     /// # Errors
-    /// When there is no list, it can't be read, or templates are in neither place: all of them are named.
+    /// When there is no list, it can't be read, or templates are in neither place: all of these are named.
     pub fn read(folder: &Path) -> Result<Self> {
         let mut list = Self { paths: Vec::new(), n_moved: 0 };
         let mut missing = Vec::new();
@@ -77,7 +78,7 @@ impl TemplateList {
         }
         let n = missing.len() + list.paths.len();
         let error = Error::not_found(format!(
-            "{} of {n} templates that `{}` lists are neither there nor beside it",
+            "{} of {n} templates listed in `{}` are neither there nor next to it",
             missing.len(),
             folder.join(LIST).display()
         ));

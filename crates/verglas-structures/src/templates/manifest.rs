@@ -1,4 +1,4 @@
-//! What the manifest of a folder of templates says before the first structure.
+//! The manifest of a folder of templates before the first structure.
 
 use std::path::Path;
 
@@ -51,15 +51,15 @@ pub struct RecordedTemplates {
     pub atom_selection: Option<String>,
     /// Shape of an atom.
     pub atom_shape: String,
-    /// Whether residues stand for atoms.
+    /// Whether beads are residues instead of atoms.
     pub use_protein_residue_model: bool,
-    /// What atoms weigh.
+    /// The weight of atoms.
     pub atom_mass: AtomMass,
     /// Which models of files with several: `first`, `all`, or numbers.
     pub models: String,
     /// Which frames of trajectories.
     pub frames: Option<[Option<usize>; 3]>,
-    /// What says which atoms the trajectories' positions are of.
+    /// The file that lists the atoms of the trajectories.
     pub topology: Option<RecordedPath>,
     /// Whether the mean was taken out.
     pub remove_mean: bool,
@@ -78,7 +78,7 @@ pub struct RecordedTemplates {
 }
 
 impl RecordedTemplates {
-    /// The settings in a manifest; what is damaged there counts as not said.
+    /// The settings in a manifest; damaged values are treated as missing.
     pub fn of(manifest: &Manifest) -> Self {
         serde_json::from_value(Value::Object(manifest.settings.others.clone())).unwrap_or_default()
     }
@@ -113,7 +113,7 @@ pub(super) fn new_manifest(job: &TemplateJob, warnings: &[Warning], descriptor: 
     }
 }
 
-/// Of the names, in order: what was read is compared by itself.
+/// In the order of the names: the files read are compared separately.
 fn plan_checksum(job: &TemplateJob) -> u32 {
     let mut hasher = Hasher::new();
     for name in job.names() {
@@ -143,7 +143,7 @@ fn recorded_settings(job: &TemplateJob, descriptor_bytes: &[u8]) -> RecordedSett
     let template = &descriptor.template;
     let path_of = |(place, input): (usize, &Input)| match input {
         Input::File(path) => RecordedPath(path.clone()),
-        // Arrays in memory are told apart by what is in them.
+        // Arrays in memory are distinguished by their contents.
         Input::Array(..) => RecordedPath(format!("tensor_{place}:{}", job.checksums[place]).into()),
     };
     let input = InputRecord::Structures { files: job.structures.inputs().iter().enumerate().map(path_of).collect() };
@@ -174,7 +174,7 @@ fn recorded_settings(job: &TemplateJob, descriptor_bytes: &[u8]) -> RecordedSett
         use_protein_residue_model: template.use_protein_residue_model,
         atom_mass: settings.atom_mass,
         models,
-        // What does not matter makes no difference.
+        // Settings that have no effect make no difference.
         frames: settings.topology.as_ref().map(|_| {
             let frames = settings.frames;
             [Some(frames.start), frames.stop, Some(frames.step)]

@@ -16,7 +16,7 @@ const BATCH_BYTES: u64 = 16 << 20;
 /// Templates of tiny grids.
 const MOST_PER_BATCH: u64 = 256;
 
-/// What of the memory is for what, while one structure's templates are made.
+/// How the memory is divided while one structure's templates are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Budget {
     /// Templates that are held before they are written.
@@ -28,7 +28,7 @@ pub(super) struct Budget {
 /// Divides the memory for the templates of one structure.
 ///
 /// # Errors
-/// What is wrong with the structure named `label`, or how much the least takes, where that is more than is allowed.
+/// The error of the structure named `label`, or how much the minimum takes, if that is more than is allowed.
 pub(super) fn plan_memory(
     (structure, label): (&Structure, &str),
     descriptor: &ImageDescriptor,
@@ -70,7 +70,7 @@ pub(super) fn plan_memory(
     };
     let few = (BATCH_BYTES / view_bytes).min(MOST_PER_BATCH).max(n_threads).min(most).min(half);
     let divided = match divide(few) {
-        // Every batch makes all slabs anew, so that batches are as large as they can be.
+        // Every batch makes all slabs again, so batches should be as large as possible.
         Ok((_, SliceMethod::Grid { n_slabs: 2.. })) => divide(half.min(most)).or_else(|_| divide(few)),
         other => other,
     };
@@ -87,7 +87,7 @@ pub(super) fn plan_memory(
 /// That more memory is needed than is allowed.
 fn too_little(label: &str, needed: u64, allowed: u64) -> Error {
     let [needed, allowed] = [needed, allowed].map(|bytes| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)));
-    Error::value(format!("`{label}`: templates of it take {needed} of memory, {allowed} are allowed"))
+    Error::value(format!("`{label}`: its templates take {needed} of memory, but only {allowed} is allowed"))
         .with_hint("allow more with " + Hint::Give(Setting::Memory))
 }
 

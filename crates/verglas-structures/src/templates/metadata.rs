@@ -1,4 +1,4 @@
-//! What a file of templates says of itself: `templates_fourier_NAME.npz`.
+//! The metadata of a file of templates: `templates_fourier_NAME.npz`.
 
 use verglas_core::error::{Error, Result};
 use verglas_formats::npz::NpzWriter;
@@ -9,12 +9,12 @@ use super::slicer::{Origin, OriginKind};
 use super::stack::TemplateFacts;
 use crate::load::Part;
 
-/// All that is said of the templates of one structure.
+/// All metadata of the templates of one structure.
 pub(super) struct TemplateMetadata<'a> {
     pub(super) descriptor: &'a ImageDescriptor,
     pub(super) views: &'a Views,
     pub(super) symmetry: PointGroup,
-    /// What each template was divided by.
+    /// The norm that each template was divided by.
     pub(super) norms: &'a [f64],
     pub(super) origin: &'a Origin,
     /// The path of the input, as it was given.
@@ -60,7 +60,7 @@ impl TemplateMetadata<'_> {
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut npz = NpzWriter::new(Vec::new());
         let written = self.write(&mut npz).and_then(|()| npz.finish());
-        written.map_err(|error| Error::value(format!("no metadata of templates can be made: {error}")))
+        written.map_err(|error| Error::value(format!("cannot make the metadata of templates: {error}")))
     }
 
     fn write(&self, npz: &mut NpzWriter<Vec<u8>>) -> verglas_formats::Result<()> {

@@ -4,10 +4,10 @@
 //! |---|---|
 //! | `settings` | what can be asked |
 //! | `names` | what the files are called |
-//! | `prepare`, `memory` | all that can be checked beforehand |
+//! | `prepare`, `memory` | everything that can be checked beforehand |
 //! | `run`, `unit` | the work: one structure after the other, its views by all threads |
-//! | `metadata`, `list` | what a file of templates says of itself, and the list of all of them |
-//! | `manifest` | what is recorded |
+//! | `metadata`, `list` | the metadata of a file of templates, and the list of all of them |
+//! | `manifest` | the record |
 //! | `in_memory` | templates of one structure, without folder and files |
 //! | `picture` | templates as images |
 //! | `stack` | templates read again, ours or CryoLike's |

@@ -20,7 +20,7 @@ const POWER_STEM: &str = "power_spectrum_";
 pub struct TemplateNames {
     /// The tensor.
     pub fourier: PathBuf,
-    /// What it says of itself.
+    /// Its metadata.
     pub metadata: PathBuf,
     /// Picture of the first templates.
     pub physical_plot: PathBuf,
@@ -49,13 +49,13 @@ impl TemplateNames {
     }
 }
 
-/// What a job of templates calls its files; its units are structures.
+/// The names of the files of a job of templates; its units are structures.
 #[derive(Debug, Default)]
 pub struct TemplateFiles {
     places: HashMap<String, usize>,
 }
 
-/// The unit that files of templates belong to of which a job knows nothing.
+/// The unit of template files that the job does not know.
 const UNKNOWN_UNIT: usize = usize::MAX;
 
 impl TemplateFiles {

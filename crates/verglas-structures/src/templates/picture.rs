@@ -22,7 +22,8 @@ pub struct PolarPicture {
     to_waves: Arc<dyn Fft<f32>>,
     from_waves: Arc<dyn Fft<f32>>,
     along_axis: Arc<dyn Fft<f32>>,
-    /// For each point of the transform, `[N, N]` in the order of its frequencies, where it lies; `None` outside the disc.
+    /// For each point of the transform, `[N, N]` in the order of its frequencies, its position; `None` outside the
+    /// disc.
     points: Vec<Option<Point>>,
 }
 

@@ -42,7 +42,7 @@ pub struct TemplateJob {
 }
 
 impl TemplateJob {
-    /// Reads every input once and checks all that can be checked. What must be told goes to `findings`; nothing is
+    /// Reads every input once and checks everything that can be checked. Warnings go to `findings`; nothing is
     /// written.
     ///
     /// # Errors
@@ -120,7 +120,7 @@ impl TemplateJob {
         let load = load_settings(&settings, &descriptor, selection, box_angstrom);
         let checksums = checksums(&inputs, findings);
         let topology_checksum = settings.topology.as_deref().and_then(|path| sha256_of(path).ok());
-        // What is wrong for every structure alike is told by `plan`.
+        // Errors that are the same for every structure are reported by `plan`.
         let reach = 2.0 * descriptor.polar_grid.radius_max() / box_angstrom;
         let n_views = views.as_ref().map_or(1, Views::len);
         let mut warnings = Findings::new();
@@ -134,7 +134,7 @@ impl TemplateJob {
                 if let Content::Density(density) = &content
                     && !(settings.beyond_nyquist || settings.as_cryolike)
                 {
-                    density.tell_beyond_nyquist(reach, name, &mut warnings);
+                    density.warn_beyond_nyquist(reach, name, &mut warnings);
                 }
                 let (structure, _) = Origin::of(content, &descriptor, &settings, box_angstrom);
                 plan_memory((&structure, name), &descriptor, box_angstrom, &settings, n_views).map(drop)
@@ -156,15 +156,15 @@ impl TemplateJob {
     }
 }
 
-/// What CryoLike takes where nothing is said.
+/// CryoLike's default.
 pub(super) const DEFAULT_SELECTION: &str = "name CA";
 
-/// The value, or an error kept with what else was found.
+/// The value, or an error kept with the other findings.
 fn found<T>(result: Result<T>, findings: &mut Findings) -> Option<T> {
     result.map_err(|error| findings.error(error)).ok()
 }
 
-/// What is wrong with the inputs' names, where more can't be said of them.
+/// Errors of the inputs' names, if nothing more can be checked.
 fn look_for_files(inputs: &[Input], settings: &TemplateJobSettings, findings: &mut Findings) {
     let files =
         || inputs.iter().filter_map(|input| if let Input::File(path) = input { Some(path.as_path()) } else { None });
@@ -200,8 +200,7 @@ fn check_settings(inputs: &[Input], settings: &TemplateJobSettings, findings: &m
         ];
         for (what, is_chosen) in others {
             if is_chosen {
-                findings
-                    .error(Error::value(format!("{what} can't be chosen where everything is to be as in CryoLike")));
+                findings.error(Error::value(format!("{what} can't be chosen when everything is done as in CryoLike")));
             }
         }
     }
@@ -287,7 +286,7 @@ pub(super) fn load_settings(
     }
 }
 
-/// The checksum of each input; files that can't be read are told of elsewhere.
+/// The checksum of each input; files that can't be read are reported elsewhere.
 fn checksums(inputs: &[Input], findings: &mut Findings) -> Vec<String> {
     let checksum = |input: &Input| match input {
         Input::File(path) if !path.exists() => Ok(String::new()),
@@ -316,7 +315,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Tells a user who asks what will be made, and with what.
+/// Notes what will be made, and from what.
 fn note_decisions(
     descriptor: &ImageDescriptor,
     structures: &Structures,

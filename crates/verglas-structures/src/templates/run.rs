@@ -29,11 +29,11 @@ use super::unit::Surroundings;
 impl TemplateJob {
     /// Makes all templates and writes them below `output`.
     ///
-    /// `warnings` are what [`TemplateJob::prepare`] found to tell; they are kept in the manifest.
+    /// `warnings` are those that [`TemplateJob::prepare`] gave; they are kept in the manifest.
     ///
     /// # Errors
     /// When the folder can't be used, a structure can't be loaded any more, a template can't be normalised, or the disk
-    /// refuses. Structures that were done by then stay; nothing else is left under a final name.
+    /// refuses. Structures that were done by then are kept; nothing else is left under a final name.
     pub fn run(
         &self,
         output: &Path,
@@ -61,7 +61,7 @@ impl TemplateJob {
         let output = OutputFolder::new(folder, self.settings.shard, TemplateFiles::new(self.names()));
         output.check(self.settings.existing)?;
         let (_lock, no_locks) = output.lock()?;
-        // Nobody else writes here from now on, so what is found now stays as it is.
+        // No other process writes here from now on, so the state found now does not change.
         output.check(self.settings.existing)?;
         let mut warnings = warnings.to_vec();
         if let Some(warning) = no_locks {
@@ -132,7 +132,7 @@ impl TemplateJob {
         self.write_list(output)
     }
 
-    /// Writes the list, if the templates of all structures are there, whoever made them.
+    /// Writes the list, if the templates of all structures are done, whichever run made them.
     fn write_list(&self, output: &OutputFolder) -> Result<Option<PathBuf>> {
         let there = output.published_units()?;
         if !(0..self.names().len()).all(|unit| there.contains(&unit)) {

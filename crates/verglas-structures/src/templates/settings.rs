@@ -1,4 +1,4 @@
-//! What can be asked of a job that makes templates.
+//! The settings of a job that makes templates.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ pub enum DescriptorSource {
     Given(Box<ImageDescriptor>),
 }
 
-/// What is asked in place of what the descriptor says; `None` where the descriptor counts.
+/// Values that override the descriptor's; `None` uses the descriptor's.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TemplateOverrides {
     /// Distance between viewing directions, radians.
@@ -32,22 +32,22 @@ pub struct TemplateOverrides {
     pub atom_selection: Option<String>,
     /// Shape of an atom.
     pub atom_shape: Option<AtomShape>,
-    /// Whether residues stand for atoms.
+    /// Whether beads are residues instead of atoms.
     pub use_protein_residue_model: Option<bool>,
 }
 
-/// What atoms weigh.
+/// The weight of atoms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AtomMass {
-    /// R³: as much as they are large.
+    /// R³: by volume.
     #[default]
     Volume,
     /// All the same.
     Equal,
 }
 
-/// What can be asked of a job that makes templates.
+/// The settings of a job that makes templates.
 #[derive(Debug, Clone)]
 pub struct TemplateJobSettings {
     /// The grids, and what templates are made with.
@@ -62,9 +62,9 @@ pub struct TemplateJobSettings {
     pub frames: Frames,
     /// The file that says which atoms the trajectories' positions are of.
     pub topology: Option<PathBuf>,
-    /// What atoms weigh.
+    /// The weight of atoms.
     pub atom_mass: AtomMass,
-    /// Whether the mean over the box is taken out of each template.
+    /// Whether to subtract the mean over the box from each template.
     pub remove_mean: bool,
     /// The origin.
     pub center: Center,
@@ -72,7 +72,7 @@ pub struct TemplateJobSettings {
     pub voxel_angstrom: Option<[f64; 3]>,
     /// Which of a map's axes is which.
     pub axis_order: AxisOrder,
-    /// Whether maps are continued beyond their Nyquist frequency, periodically; else templates are 0 there.
+    /// Whether maps are continued periodically beyond their Nyquist frequency; otherwise templates are 0 there.
     pub beyond_nyquist: bool,
     /// The structures' symmetry: views of one asymmetric unit only.
     pub symmetry: PointGroup,
@@ -80,7 +80,7 @@ pub struct TemplateJobSettings {
     pub plots: bool,
     /// Whether everything is done as CryoLike does it, where that differs.
     pub as_cryolike: bool,
-    /// What happens when the output folder is not empty.
+    /// What to do if the output folder is not empty.
     pub existing: Existing,
     /// The part of the structures that is made, if not all.
     pub shard: Option<Shard>,

@@ -10,7 +10,7 @@ use super::settings::{AtomMass, TemplateJobSettings};
 use crate::load::Content;
 use crate::map::AxisOrder;
 
-/// What is told of a structure in its templates' metadata.
+/// What the templates' metadata record about a structure.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Origin {
     /// The origin in the file's coordinates, x, y, z in Å.

@@ -1,4 +1,4 @@
-//! Templates read again: the tensor of one structure with what is said of it, ours or CryoLike's.
+//! Reads templates: the tensor of one structure with its metadata, ours or CryoLike's.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -15,7 +15,7 @@ use verglas_run::descriptor::ImageDescriptor;
 
 use crate::map::AxisOrder;
 
-/// What the metadata beside a tensor of templates say; CryoLike writes none.
+/// The metadata next to a tensor of templates; CryoLike writes none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TemplateFacts {
     /// The descriptor that was used.
@@ -24,11 +24,11 @@ pub struct TemplateFacts {
     pub views: Views,
     /// The point group that restricted them.
     pub symmetry: String,
-    /// What each template was divided by.
+    /// The norm that each template was divided by.
     pub norms: Vec<f64>,
     /// The origin in the file's coordinates, x, y, z in Å.
     pub center_angstrom: [f64; 3],
-    /// How many atoms the structure is made of; `None` for maps.
+    /// How many atoms the structure has; `None` for maps.
     pub n_atoms: Option<i64>,
     /// The voxel size that was used, x, y, z in Å; `None` for atoms.
     pub voxel_angstrom: Option<[f64; 3]>,
@@ -55,7 +55,7 @@ pub struct TemplateStack {
 }
 
 impl TemplateStack {
-    /// Opens the tensor at `path`, `[templates, n_shells, n_inplanes]`, and the metadata beside it, if there are any.
+    /// Opens the tensor at `path`, `[templates, n_shells, n_inplanes]`, and the metadata next to it, if there are any.
     ///
     /// # Errors
     /// When the tensor can't be read, is not of three axes or not complex; when its metadata can't be read or contradict
@@ -118,7 +118,7 @@ impl TemplateStack {
         self.precision
     }
 
-    /// What the metadata say; `None` for CryoLike's templates.
+    /// The metadata; `None` for CryoLike's templates.
     pub fn facts(&self) -> Option<&TemplateFacts> {
         self.facts.as_ref()
     }

@@ -1,4 +1,4 @@
-//! What a job that makes templates did, for the closing words.
+//! The summary of a job that makes templates.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use verglas_run::manifest::Manifest;
 
 use super::prepare::TemplateJob;
 
-/// What a job that makes templates did.
+/// The summary of a job that makes templates.
 #[derive(Debug, Clone, Serialize)]
 pub struct TemplateSummary {
     /// The output folder.
@@ -41,7 +41,7 @@ pub struct TemplateSummary {
     pub precision: &'static str,
     /// Whether everything was done as CryoLike does it.
     pub as_cryolike: bool,
-    /// What there was to tell.
+    /// All warnings.
     pub warnings: Vec<Warning>,
     /// Bytes that this run wrote.
     pub bytes_written: u64,

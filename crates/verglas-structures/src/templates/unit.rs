@@ -30,7 +30,7 @@ use super::prepare::TemplateJob;
 use super::slicer::{Origin, Slicer};
 use crate::load::Input;
 
-/// What all structures of a run share.
+/// State shared by all structures of a run.
 pub(super) struct Surroundings<'a> {
     pub(super) output: &'a OutputFolder,
     pub(super) recorder: &'a Recorder<'a>,

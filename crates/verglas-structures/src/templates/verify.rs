@@ -24,7 +24,7 @@ use super::names::LIST;
 use super::names::{TemplateFiles, TemplateNames};
 use super::stack::TemplateStack;
 
-/// What was found in a folder of templates.
+/// The result of verifying a folder of templates.
 #[derive(Debug, Clone, Serialize)]
 pub struct TemplateVerification {
     /// The folder.
@@ -41,7 +41,7 @@ pub struct TemplateVerification {
     pub n_bytes: u64,
     /// What is wrong; empty for a folder that is complete and unaltered.
     pub problems: Vec<Problem>,
-    /// What the folder is sound in spite of.
+    /// Warnings, which don't make the folder unsound.
     pub warnings: Vec<Warning>,
     /// How long it took, s.
     pub seconds: f64,
@@ -65,11 +65,11 @@ pub fn is_of_templates(folder: &Path) -> bool {
     parts.any(|part| matches!(part.settings.input, InputRecord::Structures { .. }))
 }
 
-/// Looks at the folder of templates at `folder`, on some threads, until `stop` is set. `observer` is told of each
+/// Verifies the folder of templates at `folder`, on several threads, until `stop` is set. `observer` is called for each
 /// structure's templates.
 ///
 /// # Errors
-/// When the folder can't be read or holds no manifest; when it is stopped. What is wrong with what it holds is told in the
+/// When the folder can't be read or holds no manifest; when it is stopped. Faults of its contents are in the
 /// result.
 pub fn verify_templates(
     folder: &Path,
@@ -163,7 +163,7 @@ fn check_structures(
         }
     });
     if stop.load(Ordering::Relaxed) {
-        return Err(Error::new(ErrorKind::Interrupted, "stopped before all templates were looked at"));
+        return Err(Error::new(ErrorKind::Interrupted, "stopped before all templates were checked"));
     }
     let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
     all.sort_by_key(|(number, ..)| *number);
@@ -261,7 +261,7 @@ fn check_list(folder: &Path, settings: &RecordedTemplates, found: &mut TemplateV
     }
 }
 
-/// Files of templates that no manifest knows, and what killed runs left.
+/// Files of templates that no manifest records, and what killed runs left.
 fn report_strays(
     folder: &Path,
     settings: &RecordedTemplates,
@@ -280,12 +280,12 @@ fn report_strays(
         }
     }
     if !unknown.is_empty() {
-        let message = format!("{} that no manifest knows: {}", counted(unknown.len(), "file"), listed(&unknown));
+        let message = format!("{} that no manifest records: {}", counted(unknown.len(), "file"), listed(&unknown));
         found.problem("file-unknown", message);
     }
     if !unfinished.is_empty() {
         let n = counted(unfinished.len(), "unfinished file");
-        let message = format!("{n} of a run that is going on or was killed: {}", listed(&unfinished));
+        let message = format!("{n} of a run that is still running or was killed: {}", listed(&unfinished));
         found.warnings.push(Warning { code: "unfinished-files", message: message.into() });
     }
     Ok(())

@@ -90,7 +90,7 @@ fn slices_at_the_views_are_the_templates_and_others_follow() {
             let found = difference(&out, &stored);
             assert!(found < bound, "case {index}, {name}: {found:e}");
             if settings.remove_mean || settings.as_cryolike {
-                // The mean is taken out where the image stands.
+                // The mean is subtracted in the image's frame.
                 continue;
             }
             // A step of the grid further in the plane is the template, shifted by one.

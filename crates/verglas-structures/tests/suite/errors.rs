@@ -16,7 +16,7 @@ fn file(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_together() {
+fn everything_that_is_wrong_is_reported_together() {
     let folder = tempfile::tempdir().unwrap();
     let [missing, also_missing] = ["no.pdb", "nor.cif"].map(|name| folder.path().join(name));
     let strange = file(&folder, "a.txt", CA);
@@ -27,7 +27,7 @@ fn everything_that_is_wrong_is_told_together() {
         plan(&[&missing, &strange, &empty, &damaged, &sound, &also_missing], &all_atoms("name CA"));
     let told: Vec<String> = findings.errors.iter().map(ToString::to_string).collect();
     assert_eq!(told.len(), 4, "{told:#?}");
-    assert!(told[0].starts_with("2 of 6 files are not there\n  ") && told[0].contains("nor.cif"), "{}", told[0]);
+    assert!(told[0].starts_with("2 of 6 files do not exist\n  ") && told[0].contains("nor.cif"), "{}", told[0]);
     assert!(told[1].contains("a.txt`: its ending is none of .pdb .ent .cif"), "{}", told[1]);
     assert!(told[2].ends_with("empty.pdb`: no atom record (ATOM or HETATM)"), "{}", told[2]);
     assert!(
@@ -82,7 +82,7 @@ fn trajectories_need_a_topology_of_as_many_atoms() {
     fs::write(&path, &xtc).unwrap();
     let mut settings = settings("name CA");
     let (text, hint) = error(&path, &settings);
-    assert!(text.contains("a trajectory says nothing of its atoms") && hint.contains("`topology`"), "{text}");
+    assert!(text.contains("a trajectory says where its atoms are") && hint.contains("`topology`"), "{text}");
     settings.topology = Some(file(&folder, "two.pdb", &format!("{CA}{}", CA.replace("CA ", "CB "))));
     let (text, _) = error(&path, &settings);
     assert!(text.contains("a.xtc`: frames of 1 atom, the topology `") && text.ends_with("two.pdb` has 2"), "{text}");
@@ -93,14 +93,14 @@ fn trajectories_need_a_topology_of_as_many_atoms() {
     settings.frames = "3:".parse().unwrap();
     assert!(error(&path, &settings).0.contains("no frame from 3 on; the trajectory has 1 frame, counted from 0"));
     settings.topology = Some(folder.path().join("gone.pdb"));
-    assert!(error(&path, &settings).0.contains("gone.pdb` is not there"));
+    assert!(error(&path, &settings).0.contains("gone.pdb` does not exist"));
     fs::write(&path, b"neither of both").unwrap();
     settings.topology = Some(file(&folder, "one.pdb", CA));
     assert!(error(&path, &settings).0.contains("neither an XTC nor a DCD trajectory"));
 }
 
 #[test]
-fn copies_of_an_assembly_and_numbers_that_are_none_are_told() {
+fn copies_of_an_assembly_and_numbers_that_are_none_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let operator = "REMARK 350   BIOMT1   1  1.000000  0.000000  0.000000        0.00000\n";
     let path = file(&folder, "a.pdb", &format!("{operator}{operator}{}{CA}", CA.replace("A   1 ", "A**** ")));

@@ -122,7 +122,7 @@ fn what_is_no_map_is_an_error() {
 }
 
 #[test]
-fn a_stack_that_is_taken_for_a_map_is_told() {
+fn a_stack_that_is_taken_for_a_map_is_reported() {
     let (_folder, path) = folder_and("a.mrcs");
     mrc(&path, &[(23, 0)], &[]);
     assert_eq!(density(&path, &settings("name CA")).1.warnings[0].code, "map-or-stack");

@@ -130,7 +130,7 @@ fn frames_are_the_models_that_they_were_made_of() {
     let (structures, findings) = plan(&[&entry("1l2y.xtc").unwrap()], &settings);
     let names: Vec<&str> = structures.planned().iter().map(|planned| &*planned.name).collect();
     assert_eq!(names, ["1l2y_frame2", "1l2y_frame20"]);
-    assert!(findings.warnings[0].message.to_string().contains("38 frames, fewer than asked for"));
+    assert!(findings.warnings[0].message.to_string().contains("38 frames, fewer than requested"));
     let Content::Beads(loaded) = structures.load(&structures.planned()[1], &mut Findings::new()).unwrap() else {
         panic!("beads")
     };

@@ -1,4 +1,4 @@
-//! Real files that others wrote, where they are at hand: below `VERGLAS_SHARED`, or `../shared` beside the project; and
+//! Real files from elsewhere, if available: below `VERGLAS_SHARED`, or in `../shared` next to the project; and
 //! what all tests set.
 
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ pub fn beads(path: &Path, settings: &LoadSettings) -> Vec<Beads> {
     structures.planned().iter().map(load).collect()
 }
 
-/// The density of a file, and what was told.
+/// The density of a file, and its warnings.
 pub fn density(path: &Path, settings: &LoadSettings) -> (Density, Findings) {
     let (structures, findings) = plan(&[path], settings);
     assert!(findings.errors.is_empty(), "{:?}", findings.errors);

@@ -1,4 +1,4 @@
-//! How much the weights would differ had other images been taken: images drawn anew from those that there are.
+//! How much the weights would differ with other images: resamples of the images, with replacement.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,7 @@ use super::fit::{NoFit, maximise};
 use super::likelihoods::Likelihoods;
 use super::sums::Sample;
 
-/// What is drawn anew.
+/// What is resampled.
 #[derive(Debug, Clone, Copy)]
 pub struct Bootstrap {
     /// How often.
@@ -29,8 +29,8 @@ const MIXED: f64 = 1e-4;
 /// The weights of `n_resamples` data sets, each of as many images as there are, drawn from them with replacement:
 /// `[resamples, structures]`, last axis fastest.
 ///
-/// `weights` are those of all images, from which each starts. Each resample has random numbers of its own, so the results do not depend on the
-/// number of threads. `observer` is told of each resample as an image.
+/// `weights` are those of all images, from which each starts. Each resample has its own random numbers, so the results
+/// do not depend on the number of threads. `observer` counts each resample as an image.
 ///
 /// # Errors
 /// As [`super::fit()`]; of several, the first resample's.

@@ -38,7 +38,7 @@ pub enum NoFit {
     },
 }
 
-/// The smallest gap that can be asked for: below it lies the rounding of a mean of a million numbers.
+/// The smallest gap that can be requested: rounding in a mean of a million numbers is of this size.
 pub const MIN_TOLERANCE: f64 = 1e-12;
 /// And the largest that means anything.
 pub const MAX_TOLERANCE: f64 = 0.1;
@@ -55,10 +55,10 @@ const N_POLISHING: usize = 3;
 /// Gaps below this are rounding.
 const NO_GAP: f64 = 1e-14;
 
-/// The weights of the largest f, from equal ones, to a gap of at most `tolerance`; mostly it comes out far smaller.
+/// The weights of the largest f, from equal ones, to a gap of at most `tolerance`; usually it is far smaller.
 ///
-/// Where structures can't be told apart at all, several weights are best: those found are near those that plain updates from equal
-/// weights lead to, and alike for structures that are alike.
+/// If structures can't be told apart at all, several sets of weights are best: those found are near those that plain
+/// updates from equal weights lead to, and equal for equal structures.
 ///
 /// # Errors
 /// When it is stopped, and when rounding forbids such a gap.
@@ -172,7 +172,7 @@ fn newton_direction(
     gradient: &[f64],
     densities: &[f64],
 ) -> Option<Vec<f64>> {
-    // Relative to H's diagonal: what makes structures that are alike share, and leaves the end of the way where it is.
+    // Relative to H's diagonal: makes similar structures share, and does not change where the path ends.
     const RIDGE: f64 = 1e-8;
     let n = chosen.len();
     let mut h = sample.curvature(chosen, densities);
@@ -200,7 +200,7 @@ fn walk(
     densities: &[f64],
     changes: &mut [f64],
 ) -> bool {
-    /// Of what the slope promises, so much must come.
+    /// At least this share of what the slope promises must be gained.
     const LEAST_SHARE: f64 = 1e-4;
     const MOST_HALVINGS: usize = 50;
     let sum: f64 = direction.iter().sum();

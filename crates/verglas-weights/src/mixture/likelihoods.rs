@@ -46,7 +46,7 @@ impl Likelihoods {
         &self.values[image * self.n_structures..(image + 1) * self.n_structures]
     }
 
-    /// What has to be added to the f of the scaled likelihoods.
+    /// The number to add to the f of the scaled likelihoods.
     pub(super) fn mean_offset(&self) -> f64 {
         self.mean_offset
     }

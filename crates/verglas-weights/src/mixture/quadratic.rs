@@ -10,8 +10,8 @@ const NO_RESIDUAL: f64 = 1e-12;
 /// `None` where H is not positive definite to rounding.
 ///
 /// An interior-point method with Mehrotra's predictor and corrector: with z = Hy − b, the slope, y and z stay positive while all products
-/// y·z are made small. H may be as good as singular, as it is of structures that are alike: what is added to its diagonal, z/y, keeps every
-/// system solvable where methods that guess which y are 0 go round in circles.
+/// y·z are made small. H may be almost singular, as it is for similar structures: what is added to its diagonal, z/y,
+/// keeps every system solvable where methods that guess which y are 0 go round in circles.
 pub(super) fn minimise(h: &[f64], b: &[f64], mean: f64) -> Option<Vec<f64>> {
     let n = b.len();
     // The middle of the way, whatever is known: from points near to an edge it may stay there.
@@ -27,7 +27,7 @@ pub(super) fn minimise(h: &[f64], b: &[f64], mean: f64) -> Option<Vec<f64>> {
             break;
         }
         let factor = Cholesky::new(h, n, |i| z[i] / y[i])?;
-        // As if all products were to be 0 at once: how far that goes tells how much can be asked for.
+        // As if all products were to become 0 at once: how far that goes shows how much can be aimed for.
         let mut dy: Vec<f64> = residual.iter().zip(&z).map(|(r, z)| -r - z).collect();
         factor.solve(&mut dy);
         let dz: Vec<f64> = (0..n).map(|i| -z[i] - z[i] * dy[i] / y[i]).collect();

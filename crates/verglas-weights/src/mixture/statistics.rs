@@ -1,4 +1,4 @@
-//! What resamples tell of weights, and what weights tell of images.
+//! Statistics of weights over resamples, and of images under weights.
 
 use serde::{Deserialize, Serialize};
 
@@ -49,13 +49,14 @@ fn at(sorted: &[f64], share: f64) -> f64 {
     }
 }
 
-/// exp(−Σ w ln w): how many structures of equal weights are as mixed as these.
+/// exp(−Σ w ln w): how many structures of equal weight would be equally mixed.
 pub fn effective_number(weights: &[f64]) -> f64 {
     let entropy: f64 = weights.iter().filter(|weight| **weight > 0.0).map(|weight| -weight * weight.ln()).sum();
     entropy.exp()
 }
 
-/// Two structures whose weights go against each other over the resamples: the images tell their sum better than each of them.
+/// Two structures whose weights go against each other over the resamples: the images determine their sum better than
+/// each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Pair {
     /// Their places, the first one smaller.

@@ -1,5 +1,5 @@
-//! Sums over images. They are made of the sums of fixed blocks of images, added in their order: so their bits depend neither on the
-//! number of threads nor on which is first.
+//! Sums over images. They are made of the sums of fixed blocks of images, added in order: so their bits depend neither
+//! on the number of threads nor on which one finishes first.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -25,7 +25,7 @@ pub(super) struct Sample<'a> {
     n_threads: usize,
 }
 
-/// What one pass over the images gives at some weights.
+/// The result of one pass over the images at some weights.
 #[derive(Debug, Clone)]
 pub(super) struct Slope {
     /// f, of the scaled likelihoods.
@@ -151,7 +151,7 @@ impl<'a> Sample<'a> {
         sum
     }
 
-    /// What `work` makes of each block of images, in their order.
+    /// The result of `work` for each block of images, in order.
     fn of_blocks<R: Send>(&self, work: impl Fn(Range<usize>) -> R + Sync) -> Vec<R> {
         let (n, block) = (self.n_images(), self.block());
         in_order((0..n).step_by(block).map(|start| start..n.min(start + block)), self.n_threads, work)
@@ -167,7 +167,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// What `work` makes of each item, in their order, on some threads.
+/// The result of `work` for each item, in order, on several threads.
 fn in_order<T: Send, R: Send>(
     items: impl Iterator<Item = T> + Send,
     n_threads: usize,
@@ -213,7 +213,7 @@ fn add_products(piece: &[f64], sum: &mut [f64], n: usize) {
             for (i, products) in products.iter().enumerate() {
                 for (j, product) in products.iter().enumerate() {
                     let (row, column) = (first + i, second + j);
-                    // Of odd numbers the last row stood in twice.
+                    // With an odd number, the last row was included twice.
                     if row < n && column < n {
                         sum[row * n + column] += product;
                     }

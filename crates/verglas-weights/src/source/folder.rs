@@ -20,10 +20,10 @@ const OPTIMAL: &str = "likelihood_matrix/optimal_fourier_log_likelihood_matrix.p
 /// The table of all results.
 const TABLE: &str = "results.csv";
 
-/// Finds the integrated log-likelihoods of the folder at `root`, else those of the best poses.
+/// Finds the integrated log-likelihoods of the folder at `root`, or else those of the best poses.
 ///
 /// # Errors
-/// When it is no such folder, is not complete, is of runs that don't belong together, or was altered.
+/// When it is not such a folder, is not complete, is of runs that don't belong together, or was altered.
 pub(super) fn find(root: &Path, settings: &WeightsSettings, findings: &mut Findings) -> Result<Found> {
     let shown = root.display();
     let is_ours = !manifest_paths(root)?.is_empty();
@@ -63,8 +63,8 @@ pub(super) fn find(root: &Path, settings: &WeightsSettings, findings: &mut Findi
         findings.warn(
             "optimal-only",
             format!(
-                "`{shown}` has log-likelihoods of the best poses only: structures whose templates happen to hit noise are favoured, \
-                 and weights are surer than they should be"
+                "`{shown}` has log-likelihoods of the best poses only: structures whose templates happen to fit noise \
+                 are favoured, and weights are more certain than they should be"
             ),
         );
     }
@@ -85,7 +85,7 @@ pub(super) fn find(root: &Path, settings: &WeightsSettings, findings: &mut Findi
         }
     };
     if let Some(axes) = settings.axes.filter(|axes| *axes != MatrixAxes::StructuresImages) {
-        return Err(Error::value(format!("the matrices of a folder are structures × images, {axes} is asked for")));
+        return Err(Error::value(format!("the matrices of a folder are structures × images, but {axes} is given")));
     }
     let table = root.join(TABLE);
     let mut read = vec![path.clone()];
@@ -114,23 +114,23 @@ fn check_unaltered(record: &FolderRecord, name: &str, path: &Path) -> Result<u32
     match compare_file(path, file, &mut 0, || true) {
         Some(problem) => Err(Error::format(problem.message)),
         None => u32::from_str_radix(&file.crc32, 16)
-            .map_err(|_| Error::format(format!("the manifest's checksum of `{}` is none", path.display()))),
+            .map_err(|_| Error::format(format!("the manifest's checksum of `{}` is not valid", path.display()))),
     }
 }
 
-/// What log-likelihoods take for granted shows in how sure weights are.
+/// The assumptions behind log-likelihoods decide how confident weights are.
 fn warn_of_likelihood(recorded: &RecordedLikelihood, findings: &mut Findings) {
     if recorded.as_cryolike {
         findings.warn(
             "likelihood-as-cryolike",
-            "these log-likelihoods are CryoLike's, which count every pixel as if it were independent: their differences are \
-             several times too large, and weights and intervals surer than they should be",
+            "these log-likelihoods are CryoLike's, which count every pixel as if it were independent: their \
+             differences are several times too large, and weights and intervals more certain than they should be",
         );
     } else if recorded.likelihood == "plain" {
         findings.warn(
             "likelihood-plain",
-            "these log-likelihoods take noise to be white and poses to lie on the grid: where that is not so, their differences are too \
-             large, and weights and intervals surer than they should be",
+            "these log-likelihoods assume white noise and poses on the grid: where that is wrong, their differences \
+             are too large, and weights and intervals more certain than they should be",
         );
     }
 }

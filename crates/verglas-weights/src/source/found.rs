@@ -97,7 +97,7 @@ impl Found {
         const CLEARLY_MORE: usize = 4;
         let [rows, columns] = self.matrix.shape();
         if let Some(expected) = self.expected {
-            // Of a folder: the matrix is as it must be, whatever is said.
+            // In a folder, the matrix has a fixed order of axes.
             if [columns, rows] != expected {
                 return Err(Error::format(format!(
                     "{} has the shape [{rows}, {columns}], expected [{}, {}] (structures, images)",

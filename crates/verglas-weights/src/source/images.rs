@@ -11,8 +11,8 @@ use crate::settings::ImageChoice;
 /// The places of the images that are chosen, in the order of the choice.
 ///
 /// # Errors
-/// A file that can't be read or is neither mask nor places; a mask of another length; a place that there is not, or twice; no image at
-/// all.
+/// A file that can't be read or is neither mask nor places; a mask of another length; a place that does not exist, or
+/// twice; no image at all.
 pub(super) fn select_images(choice: &ImageChoice, n_images: usize) -> Result<Vec<usize>> {
     let said = choice.path().map_or_else(|| "the choice of images".to_owned(), |path| format!("`{}`", path.display()));
     let read;

@@ -35,7 +35,7 @@ impl Matrix {
     /// Opens the `.pt` or `.npy` at `path`, by what is in it.
     ///
     /// # Errors
-    /// When it can't be read, is neither, holds no real numbers, or has another number of axes than two.
+    /// When it can't be read, is neither, holds no real numbers, or does not have two axes.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let in_file = |error| Error::from_format(path, error);
         let mut start = Vec::new();
@@ -43,7 +43,7 @@ impl Matrix {
         file.take(2).read_to_end(&mut start).map_err(|error| cannot_read(path, &error))?;
         let (shape, stored): (Vec<u64>, Stored) = if start == b"PK" {
             let mut file = PtFile::open(path).map_err(in_file)?;
-            // The type is looked at before anything of the size is.
+            // The type is checked before the size.
             file.read_f64(0..0).map_err(in_file)?;
             (file.tensor().shape().to_vec(), Stored::Pt(file))
         } else {
@@ -81,7 +81,7 @@ impl Matrix {
         }
     }
 
-    /// What it is called.
+    /// Its name.
     pub(super) fn said(&self) -> String {
         self.path.as_ref().map_or_else(|| "the matrix".to_owned(), |path| format!("`{}`", path.display()))
     }
@@ -138,7 +138,7 @@ impl Columns {
 /// is beyond the structures is 0.
 ///
 /// # Errors
-/// When the file can't be read; the first value that is no finite number, with its place and how many there are.
+/// When the file can't be read; the first value that is not a finite number, with its place and how many there are.
 pub(super) fn read_values(
     matrix: &mut Matrix,
     columns: &Columns,
@@ -212,7 +212,7 @@ pub(super) fn read_values(
     )))
 }
 
-/// Values that are no finite numbers.
+/// Values that are not finite numbers.
 struct Bad {
     /// Value, image, column.
     first: Option<(f64, usize, usize)>,

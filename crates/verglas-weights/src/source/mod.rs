@@ -36,7 +36,7 @@ pub(crate) struct Component {
     pub(crate) name: String,
 }
 
-/// What is called so that is no structure.
+/// The name of the component that is not a structure.
 pub(crate) const NOISE: &str = "noise";
 
 /// Log-likelihoods `[images, components]`, finite, last axis fastest, as they were stored.
@@ -55,7 +55,7 @@ impl LogLikelihoods {
     /// Finds, checks and reads.
     ///
     /// # Errors
-    /// What is missing, damaged, of another shape than it should be, or no number.
+    /// What is missing, damaged, of the wrong shape, or not a number.
     pub(crate) fn read(source: Source, settings: &WeightsSettings, findings: &mut Findings) -> Result<Self> {
         let mut found = match source {
             Source::Path(path) if path.is_dir() => folder::find(&path, settings, findings)?,

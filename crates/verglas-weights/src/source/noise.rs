@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line() {
+    fn what_is_wrong_is_reported_with_its_line() {
         for (text, expected) in [
             ("image,name\n0,a\n", "no column `log_likelihood_noise`"),
             ("name,log_likelihood_noise\na,1\n", "no column `image`"),

@@ -58,7 +58,7 @@ fn a_hard_case_is_solved_in_few_passes() {
 
 #[test]
 fn many_structures_of_few_images_are_solved() {
-    // More structures than get a weight, and many alike.
+    // More structures than get a weight, and many similar ones.
     for (n_structures, n_images, distance) in [(150, 400, 0.05), (200, 2000, 0.3), (80, 50, 1.0)] {
         let Line { likelihoods, .. } = line(n_structures, n_images, distance, 7);
         let best = fit(&likelihoods, 1e-6, 2, &StopFlag::new(false)).unwrap();

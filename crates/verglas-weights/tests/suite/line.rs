@@ -14,7 +14,7 @@ pub struct Line {
     pub likelihoods: Likelihoods,
 }
 
-/// Draws weights, evenly among all that there can be (Dirichlet(1)), then images of structures that stand `distance` standard
+/// Draws weights, evenly among all possible ones (Dirichlet(1)), then images of structures that are `distance` standard
 /// deviations apart.
 pub fn line(n_structures: usize, n_images: usize, distance: f64, seed: u64) -> Line {
     let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);

@@ -107,7 +107,7 @@ impl DataSet {
         matches!(self.source, Source::Star30 | Source::Star31 | Source::Sequence)
     }
 
-    /// Gives a column these values, in whichever block it is in, else among the particles.
+    /// Gives a column these values, in whichever block it is in, otherwise among the particles.
     fn put(&mut self, name: &str, values: [&str; 2]) {
         if let Some((_, value)) = self.optics.iter_mut().find(|(there, _)| there == name) {
             values[0].clone_into(value);
@@ -139,7 +139,7 @@ impl DataSet {
         }
     }
 
-    /// All that was told: whether it was an error, its code or text.
+    /// All errors and warnings: whether it was an error, its code or text.
     fn told(self) -> Vec<(bool, String)> {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
@@ -178,7 +178,7 @@ impl DataSet {
             }
         }
         told.extend(findings.warnings.iter().map(|warning| (false, warning.code.to_owned())));
-        // What the smallest of data sets, in a temporary folder and a little astigmatic, are told anyway.
+        // What the smallest of data sets, in a temporary folder and a little astigmatic, gets anyway.
         let anyway = ["default-used", "image-root", "defocus-angle-axis", "box-against-defocus"];
         let n_anyway = if self.is_box_looked_at { anyway.len() - 1 } else { anyway.len() };
         told.retain(|(is_error, text)| *is_error || !anyway[..n_anyway].contains(&text.as_str()));
@@ -253,36 +253,38 @@ fn case(check: &str, source: Source) -> Option<(DataSet, &'static str)> {
     let has_metadata = is_star || is_cs;
     let mut text = "";
     match check {
-        "a column that is a key stands twice" if is_star => {
+        "a column that is a key appears twice" if is_star => {
             set.again(match source {
                 Source::Star30 => "rlnImageName",
                 _ => "rlnOpticsGroup",
             });
-            text = "stands twice in block";
+            text = "appears twice in block";
         }
-        "a column that is a key stands twice" if is_cs => {
+        "a column that is a key appears twice" if is_cs => {
             set.cs = set.cs.repeated("uid");
             text = "two fields are called";
         }
-        "a column that is a flag stands twice" if is_star => {
+        "a column that is a flag appears twice" if is_star => {
             set.put("rlnCtfDataArePhaseFlipped", ["0", "0"]);
             set.again("rlnCtfDataArePhaseFlipped");
-            text = "rlnCtfDataArePhaseFlipped stands twice in block";
+            text = "rlnCtfDataArePhaseFlipped appears twice in block";
         }
-        "a column that is a name stands twice" if has_optics => {
+        "a column that is a name appears twice" if has_optics => {
             set.again("rlnOpticsGroupName");
-            text = "rlnOpticsGroupName stands twice in block `data_optics`";
+            text = "rlnOpticsGroupName appears twice in block `data_optics`";
         }
-        "the stated box against the images'" if is_star => set.put("rlnImageSize", ["16", "8"]),
-        "the stated box against the images'" if is_cs => set.cs = set.cs.u32s("blob/shape", &[[8, 8], [16, 16]]),
-        "the stated pixel size against the caller's" if has_metadata => {
+        "a stated box that differs from the images'" if is_star => set.put("rlnImageSize", ["16", "8"]),
+        "a stated box that differs from the images'" if is_cs => {
+            set.cs = set.cs.u32s("blob/shape", &[[8, 8], [16, 16]])
+        }
+        "a stated pixel size that differs from the caller's" if has_metadata => {
             set.settings.pixel_size_angstrom = Some([1.7, 1.7]);
             if source == Source::Sequence {
                 set.put("rlnImagePixelSize", ["1.5", "1.5"]);
             }
             text = "pixel sizes contradict each other";
         }
-        "the stated pixel size against the caller's" => put_pixel_size(&mut set.mrc, 1.7),
+        "a stated pixel size that differs from the caller's" => put_pixel_size(&mut set.mrc, 1.7),
         "pixel sizes that differ between rows or files" => {
             text = "differ";
             match source {
@@ -303,18 +305,18 @@ fn case(check: &str, source: Source) -> Option<(DataSet, &'static str)> {
                 _ => set.cs = set.cs.f32("blob/psize_A", &[1.5, 1.6]),
             }
         }
-        "columns that say half of a pixel size, or another image's" if is_star => {
+        "columns that give half of a pixel size, or that of other images" if is_star => {
             set.without("rlnImagePixelSize");
             set.without("rlnMagnification");
             set.put("rlnMicrographPixelSize", ["1.5", "1.5"]);
             set.settings.pixel_size_angstrom = None;
             put_pixel_size(&mut set.mrc, 1.6);
         }
-        "columns that say half of a pixel size, or another image's" if is_cs => {
+        "columns that give half of a pixel size, or that of other images" if is_cs => {
             set.cs = set.cs.without("blob/psize_A").f32("location/micrograph_psize_A", &[0.75, 0.75]);
             put_pixel_size(&mut set.mrc, 1.6);
         }
-        "columns that say half of a pixel size, or another image's" if is_mrc => {
+        "columns that give half of a pixel size, or that of other images" if is_mrc => {
             set.settings.pixel_size_angstrom = None;
             put_pixel_size(&mut set.mrc, 1.6);
             (0..3).for_each(|axis| put_int(&mut set.mrc, 28 + 4 * axis, 0));
@@ -330,22 +332,22 @@ fn case(check: &str, source: Source) -> Option<(DataSet, &'static str)> {
             }
             text = "expected a positive number of Å";
         }
-        "a value in both of two blocks or files" if has_optics => {
+        "a value that differs between two blocks or files" if has_optics => {
             set.particles.push(("rlnVoltage".to_owned(), ["300".to_owned(), "200".to_owned()]));
         }
-        "a value in both of two blocks or files" if source == Source::TwoCs => {
+        "a value that differs between two blocks or files" if source == Source::TwoCs => {
             set.other = set.other.map(|other| other.f32("ctf/df1_A", &[10_000.0, 11_000.0]));
         }
-        "a value in both of two blocks or files" if source == Source::Job => {
+        "a value that differs between two blocks or files" if source == Source::Job => {
             let images = [("J1/restack/batch_0_restacked.mrc", 0), ("J1/restack/batch_0_restacked.mrc", 1)];
             set.cs = set.cs.without("blob/path").without("blob/idx");
             let other = Cs::default().with_uids(&[7, 8]).with_images(&images);
             set.other = Some(other.f32("ctf/df1_A", &[10_000.0, 11_000.0]));
         }
-        "rows that name other images than they are paired with" if source == Source::Sequence => {
+        "rows that name different images than they are paired with" if source == Source::Sequence => {
             set.put("rlnImageName", ["2@a.mrcs", "1@a.mrcs"]);
         }
-        "rows that name other images than they are paired with" if source == Source::Job => {
+        "rows that name different images than they are paired with" if source == Source::Job => {
             set.cs = set.cs.with_images(&[("J9/extract/b.mrc", 1), ("J9/extract/b.mrc", 0)]);
         }
         "images multiplied by their CTF" if is_star => set.put("rlnCtfDataAreCtfPremultiplied", ["1", "0"]),
@@ -360,7 +362,7 @@ fn case(check: &str, source: Source) -> Option<(DataSet, &'static str)> {
             text = "volumes and not images";
         }
         "volumes in place of images" => put_int(&mut set.mrc, 88, 401),
-        "−999, RELION's \"not known\", as an angle" if is_star && source != Source::Sequence => {
+        "−999, RELION's mark for unknown, as an angle" if is_star && source != Source::Sequence => {
             set.put("rlnAnglePsi", ["-999.0", "30"]);
         }
         "a voltage of 0 or less" if has_metadata => {
@@ -387,7 +389,7 @@ fn case(check: &str, source: Source) -> Option<(DataSet, &'static str)> {
             set.put_both("rlnSphericalAberration", "ctf/cs_mm", 2.7e7);
         }
         "a defocus beyond 0.1 … 100 µm" if has_metadata => set.put_both("rlnDefocusV", "ctf/df2_A", 1.2),
-        "a box too small for the defocus, for most of the band" if has_metadata => set.is_box_looked_at = true,
+        "a box too small for the defocus over most of the band" if has_metadata => set.is_box_looked_at = true,
         "a phase shift or defocus angle beyond a whole turn" if has_metadata => {
             set.put_both("rlnPhaseShift", "ctf/phase_shift_rad", 400.0);
         }
@@ -399,7 +401,7 @@ fn case(check: &str, source: Source) -> Option<(DataSet, &'static str)> {
                     .f32(&format!("alignments_class_{class}/class_posterior"), &[0.5, 0.5]);
             }
         }
-        "another kind of file" => {
+        "the wrong kind of file" => {
             match source {
                 Source::Star30 => {
                     set.without("rlnImageName");
@@ -419,14 +421,14 @@ fn case(check: &str, source: Source) -> Option<(DataSet, &'static str)> {
             }
             text = match source {
                 Source::Star30 => "a list of micrographs, no particles: missing",
-                Source::Star31 | Source::Sequence => "a model of RELION's",
-                Source::Cs => "exposures, no particles: missing",
+                Source::Star31 | Source::Sequence => "a RELION model",
+                Source::Cs => "exposures, not particles: missing",
                 _ => "is an HTML page",
             };
         }
         "pixels of another size than the mode's" if is_mrc => {
             set.mrc.resize(1024 + 2 * 8 * (SIDE * SIDE) as usize, 0);
-            text = "exactly 8 bytes a pixel";
+            text = "exactly 8 bytes per pixel";
         }
         "8-bit pixels out of the header's range (`--deep`)" if is_mrc => {
             set.mrc = stack(Mode::Int8);
@@ -459,7 +461,7 @@ fn table() -> Vec<(String, Vec<String>)> {
 }
 
 #[test]
-fn nothing_is_told_of_data_sets_with_nothing_wrong() {
+fn nothing_is_reported_for_data_sets_with_nothing_wrong() {
     for source in SOURCES {
         let told = DataSet::right(source).told();
         assert!(told.is_empty(), "{source:?}: {told:?}");

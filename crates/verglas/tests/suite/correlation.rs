@@ -1,4 +1,4 @@
-//! How alike two series of numbers are.
+//! The correlation of two series of numbers.
 
 /// Pearson's correlation of as many numbers, −1 to 1.
 pub fn correlation(a: &[f64], b: &[f64]) -> f64 {

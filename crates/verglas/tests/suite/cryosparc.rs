@@ -57,7 +57,7 @@ fn values_are_those_of_the_file_to_the_last_bit() {
 }
 
 #[test]
-fn each_default_is_told_once_with_its_rows() {
+fn each_default_is_reported_once_with_its_rows() {
     let dir = tempfile::tempdir().unwrap();
     let cs = Cs::with_ctf(3).with_images(&THREE).write(dir.path().join("a.cs"));
     let (table, warnings) = read(&one(&cs));
@@ -139,7 +139,7 @@ fn shifts_become_angstroms_with_the_pixel_size_of_their_alignment() {
 }
 
 #[test]
-fn values_without_a_place_are_told_where_they_are_not_zero() {
+fn values_without_a_place_are_reported_where_they_are_not_zero() {
     let dir = tempfile::tempdir().unwrap();
     let cs = Cs::with_ctf(3)
         .with_images(&THREE)
@@ -239,7 +239,7 @@ fn uids_that_stand_twice_or_nowhere_stop_a_join() {
     let first = blob(&[1, 2, 2]).write(dir.path().join("a.cs"));
     let error = read(&two(&first, ctf(&[1, 2, 3]))).0.unwrap_err();
     assert!(
-        error.to_string().starts_with(&format!("rows 1 and 2 of `{}` have one uid, 2", first.display())),
+        error.to_string().starts_with(&format!("rows 1 and 2 of `{}` have the same uid, 2", first.display())),
         "{error}"
     );
     let first = blob(&[1, 2, 3]).write(dir.path().join("a.cs"));
@@ -351,7 +351,7 @@ fn a_section_past_the_end_is_named_by_its_row() {
 }
 
 #[test]
-fn the_stored_sign_is_told_and_applied_when_asked() {
+fn the_stored_sign_is_reported_and_applied_when_asked() {
     let dir = tempfile::tempdir().unwrap();
     write_stack(dir.path().join("a.mrc"), 3, 10.0);
     let images = [("a.mrc", 0), ("a.mrc", 1), ("a.mrc", 2)];
@@ -430,7 +430,7 @@ fn a_real_file_is_read_as_numpy_reads_it() {
 }
 
 #[test]
-fn a_box_that_the_metadata_state_otherwise_is_told() {
+fn a_box_that_the_metadata_state_otherwise_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     write_stack(dir.path().join("s.mrcs"), 3, 0.0);
     let images = [("s.mrcs", 0), ("s.mrcs", 1), ("s.mrcs", 2)];
@@ -447,7 +447,7 @@ fn a_box_that_the_metadata_state_otherwise_is_told() {
     assert!(told_of("same", &[[8, 8]; 3]).is_empty());
     let [text] = told_of("one", &[[8, 8], [16, 8], [8, 8]]).try_into().unwrap();
     assert!(text.starts_with("blob/shape says 16 × 8 px in 1 row (first: row 1 of `"), "{text}");
-    assert!(text.contains("and the images are 8 px wide"), "{text}");
+    assert!(text.contains("but the images are 8 px wide"), "{text}");
     let [text] = told_of("all", &[[16, 16]; 3]).try_into().unwrap();
     assert!(text.starts_with("blob/shape says 16 × 16 px in 3 rows (first: row 0 of `"), "{text}");
 }

@@ -203,10 +203,10 @@ pub fn told(warnings: &[Warning], code: &str) -> Vec<String> {
     warnings.iter().filter(|warning| warning.code == code).map(|warning| warning.message.to_string()).collect()
 }
 
-/// What a conversion into one stack says of its images.
+/// The metadata of a conversion into one stack.
 #[derive(Debug, PartialEq)]
 pub struct Converted {
-    /// Mean of each image, which tells which one it is; inverted images have a negative one.
+    /// Mean of each image, which identifies it; inverted images have a negative one.
     pub means: Vec<f64>,
     pub defocus_u: Vec<f64>,
     pub files: Vec<String>,

@@ -1,5 +1,5 @@
 //! Promise: in a CryoSPARC job directory an index decides which row describes which image, and only where there is none
-//! the order does; what is left out is told.
+//! the order does; what is left out is reported.
 
 use std::fs;
 use std::path::Path;
@@ -65,7 +65,7 @@ fn an_index_in_the_passthrough_file_decides() {
 fn an_index_in_another_file_of_the_job_decides_whatever_its_name_and_order() {
     for name in ["J15_particles.cs", "restacked_particles.cs", "cryosparc_P1_J15_restacked_particles.cs"] {
         let dir = project();
-        // What the passthrough file still says of the images before they were restacked does not count.
+        // What the passthrough file still says about the images before they were restacked is not used.
         let before = [("J3/extract/mic.mrc", 7); 5];
         write_passthrough(
             dir.path(),
@@ -87,7 +87,7 @@ fn an_index_in_another_file_of_the_job_decides_whatever_its_name_and_order() {
 }
 
 #[test]
-fn an_index_of_other_images_is_told_and_not_used() {
+fn an_index_of_other_images_is_reported_and_not_used() {
     let dir = project();
     let other: Vec<(&str, u32)> = (0..5).map(|at| ("J14/restack/batch_0_restacked.mrc", 4 - at)).collect();
     write_passthrough(dir.path(), &Cs::with_ctf(5).with_images(&other));
@@ -117,7 +117,7 @@ fn an_index_that_can_not_be_joined_stops_the_run() {
 }
 
 #[test]
-fn fewer_rows_than_images_is_an_error_and_more_are_told() {
+fn fewer_rows_than_images_is_an_error_and_more_are_reported() {
     let dir = project();
     write_passthrough(dir.path(), &Cs::with_ctf(4));
     let error = convert_job(dir.path()).0.unwrap_err();
@@ -173,7 +173,7 @@ fn restack_comes_before_downsample() {
 }
 
 #[test]
-fn files_past_a_gap_are_told_and_not_converted() {
+fn files_past_a_gap_are_reported_and_not_converted() {
     let dir = project();
     write_stack(dir.path().join("J15/restack/batch_3_restacked.mrc"), 4, 30.0);
     write_passthrough(dir.path(), &Cs::with_ctf(9));
@@ -183,7 +183,7 @@ fn files_past_a_gap_are_told_and_not_converted() {
     assert!(gap[0].contains("batch 2 is missing; 1 image file past it is") && gap[0].contains("`batch_3_"), "{gap:?}");
     assert!(told(&warnings, "rows-without-image")[0].contains("has 9 rows"), "{warnings:?}");
 
-    // With an index the rows of the images past the gap are left out, wherever they stand.
+    // With an index, the rows of the images past the gap are left out, wherever they are.
     let past = "J15/restack/batch_3_restacked.mrc";
     let images = [(past, 0), (BATCH[0], 1), ("J15/restack/batch_2_restacked.mrc", 0), (BATCH[1], 0)];
     write_passthrough(dir.path(), &Cs::with_ctf(4).with_images(&images));
@@ -213,7 +213,7 @@ fn what_is_missing_is_named() {
     };
     let dir = tempfile::tempdir().unwrap();
     let (kind, text) = kind_and_text(dir.path());
-    assert!(kind == ErrorKind::NotFound && text.contains("J15` is not there"), "{text}");
+    assert!(kind == ErrorKind::NotFound && text.contains("J15` does not exist"), "{text}");
     write_passthrough(dir.path(), &Cs::with_ctf(2));
     let (kind, text) = kind_and_text(dir.path());
     assert!(
@@ -228,7 +228,7 @@ fn what_is_missing_is_named() {
     );
     write_stack(dir.path().join("J15/restack/batch_000001_restacked.mrc"), 1, 1.0);
     let (_, text) = kind_and_text(dir.path());
-    assert!(text.contains("batch 1 stands there twice"), "{text}");
+    assert!(text.contains("batch 1 is there twice"), "{text}");
 
     let dir = project();
     let (kind, text) = kind_and_text(dir.path());

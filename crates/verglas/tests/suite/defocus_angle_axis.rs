@@ -22,8 +22,8 @@ fn correlation_with_cryolikes_ctf(folder: &Path, star: &Path, axis: DefocusAngle
     let output = folder.join(axis.as_str());
     let settings = ConvertSettings { defocus_angle_axis: axis, physical: false, ..ConvertSettings::default() };
     let conversion = Conversion::prepare(Input::IndexedStar(star.to_owned()), settings).unwrap();
-    let is_told = conversion.warnings().iter().any(|warning| warning.code == "defocus-angle-axis");
-    assert_eq!(is_told, axis == DefocusAngleAxis::Columns);
+    let is_reported = conversion.warnings().iter().any(|warning| warning.code == "defocus-angle-axis");
+    assert_eq!(is_reported, axis == DefocusAngleAxis::Columns);
     conversion.run(&output).unwrap();
 
     let metadata = output.join("fft/particles_fourier_stack_000000.npz");
@@ -46,7 +46,7 @@ fn correlation_with_cryolikes_ctf(folder: &Path, star: &Path, axis: DefocusAngle
         if !(1.0 / 60.0..1.0 / 8.0).contains(&frequency) {
             continue;
         }
-        // What the particle itself scatters at this radius is no matter of the CTF.
+        // What the particle itself scatters at this radius is independent of the CTF.
         let ring = &power[shell * grid.n_inplanes()..][..grid.n_inplanes()];
         let mean = ring.iter().sum::<f64>() / ring.len() as f64;
         for (j, power) in ring.iter().enumerate() {

@@ -21,7 +21,7 @@ fn downsample(raw: &[f32], n_input: usize, factor: usize, method: DownsampleMeth
     downsampler.apply(RawImage(raw), &mut downsampler.scratch()).pixels().collect()
 }
 
-/// What comes of normalising the downsampled image.
+/// The result of normalising the downsampled image.
 fn normalize(raw: &[f32], n_input: usize, factor: usize, method: DownsampleMethod) -> Result<Vec<f32>, Degenerate> {
     let downsampler = plan(n_input, factor, method);
     let mut scratch = downsampler.scratch();

@@ -161,7 +161,7 @@ fn converting_downsampled_images_gives_the_same_bytes() {
 
 #[test]
 fn the_physical_image_is_rounded_once() {
-    // A ninth of a whole number is no float32: rounding the block means first would change some of the result.
+    // A ninth of a whole number is not a float32: rounding the block means first would change some of the result.
     let n_input = 24;
     let all = images(n_input);
     let input = DataSet::new(&all, n_input, Some(1.0));
@@ -294,7 +294,7 @@ fn a_descriptor_describes_the_smaller_images() {
     assert!(stated.convert(given(8, 1.06 * 3.0, 3, Max), "blocks").is_ok());
     assert!(stated.convert(given(8, 1.06 * 26.0 / 8.0, 3, Mean), "no").is_err());
 
-    // Where nothing else states it, the input images' pixel size is the descriptor's over the factor.
+    // If nothing else states it, the input images' pixel size is the descriptor's divided by the factor.
     let silent = DataSet::new(&images(26), 26, None);
     let (summary, _) = silent.convert(given(13, 3.0, 2, Mean), "out").unwrap();
     assert_eq!((summary.pixel_size_angstrom, summary.pixel_size_source), ([1.5; 2], PixelSizeSource::Descriptor));
@@ -386,7 +386,7 @@ fn memory_for_the_larger_images_is_counted() {
     for method in [Mean, Max, Fourier] {
         let settings = |memory_bytes| ConvertSettings { memory_bytes, ..by(200, method) };
         let error = input.convert(settings(1 << 20), "out").unwrap_err().to_string();
-        assert!(error.starts_with("1.0 MiB for buffers are too few: images of 400 px take 1."), "{error}");
+        assert!(error.starts_with("1.0 MiB for buffers is too little: images of 400 px take 1."), "{error}");
         assert!(!input.path("out").exists());
         input.convert(settings(3 << 20), method.as_str()).unwrap();
     }

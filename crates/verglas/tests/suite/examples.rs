@@ -6,7 +6,7 @@ use std::process::Command;
 use verglas::simulate::{SimulationSettings, simulate};
 use verglas::{Silent, StopFlag};
 
-/// What an example prints.
+/// The output of an example.
 fn run(name: &str, arguments: &[&Path]) -> String {
     let tests = std::env::current_exe().unwrap();
     let program = tests.ancestors().nth(2).unwrap().join("examples").join(name);

@@ -224,7 +224,7 @@ fn indices_give_the_order_and_columns_follow() {
     let exported = bench.export("o.star", Some(rows), &columns).unwrap();
     assert_eq!((exported.n_rows, exported.columns), (2, vec!["score".into(), "rlnMyClass".into(), "good".into()]));
     let text = fs::read_to_string(bench.path("o.star")).unwrap();
-    // New values stand behind the others, closing quotes included, and before a comment.
+    // New values come after the others, closing quotes included, and before a comment.
     assert!(text.contains("\n_rlnNote #3 \n_score #4\n_rlnMyClass #5\n_good #6\n000002@a.mrcs"), "{text}");
     assert!(text.contains("\n000002@a.mrcs  9800 'it''s' 1e-12 -8 0 # kept\n"), "{text}");
     let particles = bench.particles("o.star");
@@ -396,7 +396,7 @@ fn masks_and_indices_that_do_not_fit() {
         let error = bench.error("o.star", Some(rows), &[]);
         assert!(error.contains(expected), "{error}");
     }
-    // Zeros and ones are no mask unless their type says so.
+    // Zeros and ones are not a mask unless their type says so.
     let error = bench.export("o.star", Some(bench.i32s("m.npy", &[0, 1, 1, 0])), &[]).unwrap_err();
     assert_eq!(error.hint().unwrap(), &"a mask has to be of type bool");
 }
@@ -410,7 +410,7 @@ fn columns_that_do_not_fit() {
         ("s", bench.f64s("1.npy", &[0.0; 5]), "holds 5 values, the folder 4 images"),
         ("s", bench.npy("2.npy", "<c8", "(4,)", &[0; 32]), "expected integers, floats or truth values"),
         ("s", bench.npy("3.npy", "<f8", "(2, 2)", &[0; 32]), "expected one axis"),
-        ("a b", fits.clone(), "holds white space"),
+        ("a b", fits.clone(), "contains white space"),
         ("", fits.clone(), "has no name"),
         ("rlnDefocusU", fits.clone(), "has a column `rlnDefocusU`"),
         ("DefocusU", fits.clone(), "has a column `rlnDefocusU`"),
@@ -446,7 +446,7 @@ fn outputs_of_another_kind_or_in_the_way() {
 
     fs::write(bench.path("there.star"), "mine").unwrap();
     let error = bench.export("there.star", None, &[]).unwrap_err();
-    assert!(error.to_string().contains("is there already"), "{error}");
+    assert!(error.to_string().contains("already exists"), "{error}");
     assert_eq!(fs::read(bench.path("there.star")).unwrap(), b"mine");
     export(&Export { overwrite: true, ..bench.request("there.star") }, &mut Findings::new()).unwrap();
     assert_eq!(bench.particles("there.star").n_rows(), 4);
@@ -483,7 +483,7 @@ fn folders_that_are_not_whole() {
     assert!(bench.error("o.star", None, &[]).contains("its `row` has 3 values, the manifest counts 4 images"));
 
     fs::write(bench.path("out/manifest.json"), "{}").unwrap();
-    assert!(bench.error("o.star", None, &[]).contains("is no manifest of verglas"));
+    assert!(bench.error("o.star", None, &[]).contains("is not a verglas manifest"));
     fs::remove_file(bench.path("out/manifest.json")).unwrap();
     assert!(bench.error("o.star", None, &[]).contains("has no manifest.json"));
 
@@ -505,7 +505,8 @@ fn sources_that_changed() {
     assert!(bench.error("o.star", None, &[]).contains("row 3 (counted from 0) does not name image 2"));
     let shorter = STAR.replace(star_row(3), &" ".repeat(star_row(3).len()));
     fs::write(bench.path("run.star"), shorter).unwrap();
-    assert!(bench.error("o.star", None, &[]).contains("row 3 (counted from 0) is an image's, it holds 3 rows"));
+    let error = bench.error("o.star", None, &[]);
+    assert!(error.contains("row 3 (counted from 0) is the source of an image, but the file has 3 rows"), "{error}");
     fs::write(bench.path("run.star"), STAR.replace("_rlnImageName", "_rlnImageNamX")).unwrap();
     assert!(bench.error("o.star", None, &[]).contains("no rlnImageName any more"));
     fs::remove_file(bench.path("run.star")).unwrap();
@@ -515,7 +516,8 @@ fn sources_that_changed() {
     bench.write_source_cs(&[70, 71, 73, 72]);
     assert!(bench.error("o.cs", None, &[]).contains("the uid in row 3 (counted from 0) is not that of image 0"));
     bench.write_stack(0, &vec![(9, "a.mrc", 3), (0, "a.mrc", 0), (1, "a.mrc", 1), (2, "a.mrc", 2)], &[73, 70, 71, 72]);
-    assert!(bench.error("o.cs", None, &[]).contains("row 9 (counted from 0) is an image's, it holds 4 rows"));
+    let error = bench.error("o.cs", None, &[]);
+    assert!(error.contains("row 9 (counted from 0) is the source of an image, but the file has 4 rows"), "{error}");
 }
 
 #[test]

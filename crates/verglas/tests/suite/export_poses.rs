@@ -98,7 +98,7 @@ fn a_single_particle_as_keys_and_values() {
 const FOUR: &str = "data_\nloop_\n_rlnImageName\n1@a.mrcs\n2@a.mrcs\n3@a.mrcs\n4@a.mrcs\n";
 
 #[test]
-fn rows_without_a_pose_are_left_out_and_told() {
+fn rows_without_a_pose_are_left_out_and_reported() {
     // Row 2 was not converted, the last image not compared, and the first without a result.
     let bench = star(FOUR, &[0, 1, 3], &[]);
     let mut poses = poses(2);
@@ -228,7 +228,7 @@ fn fields_of_a_cs_file_are_replaced_in_their_types_and_appended_where_there_are_
 }
 
 #[test]
-fn fields_that_can_not_hold_a_pose_are_told() {
+fn fields_that_can_not_hold_a_pose_are_reported() {
     let bench = cs(&[CsSource { name: "alignments3D/pose", shape: &[2], values: CsData::F32(&[0.0; 4]) }]);
     let error = export(&bench, "o.cs", &poses(2)).0.unwrap_err().to_string();
     assert!(

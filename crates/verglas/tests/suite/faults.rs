@@ -48,7 +48,7 @@ impl DataSet {
         self.convert(settings, &observer, &AtomicBool::new(false)).unwrap_err()
     }
 
-    /// The stacks that the manifest knows are whole, and there are no others.
+    /// The stacks in the manifest are whole, and there are no others.
     #[track_caller]
     fn assert_nothing_broken(&self) -> Manifest {
         let manifest = Manifest::read(&self.path("out/manifest.json")).unwrap();
@@ -85,7 +85,7 @@ fn names_in(folder: &Path) -> Vec<String> {
     names
 }
 
-/// What is told of a file, and what was done to it.
+/// The message about a file, and what was done to it.
 type Disturbance = (&'static str, Box<dyn Fn(&Path) + Sync>);
 
 /// What may happen to an image file while it is read.

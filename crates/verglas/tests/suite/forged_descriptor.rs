@@ -3,7 +3,7 @@
 use verglas::descriptor::ImageDescriptor;
 use verglas_formats::npz::NpzWriter;
 
-/// A descriptor file whose number of angles is said `n_times`.
+/// A descriptor file that states the number of angles `n_times`.
 fn descriptor(n_times: usize, selection: &str) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut npz = NpzWriter::new(file.as_file());
@@ -19,7 +19,7 @@ fn descriptor(n_times: usize, selection: &str) -> tempfile::NamedTempFile {
 
 #[test]
 fn values_of_any_size_are_not_read() {
-    // As CryoLike takes it: an array in which all values are alike.
+    // As CryoLike accepts it: an array of equal values.
     let read = ImageDescriptor::load(descriptor(1000, "name CA").path()).unwrap();
     assert_eq!(read.polar_grid.n_inplanes(), 16);
 

@@ -1,4 +1,4 @@
-//! What is told about files of every kind, sound and broken.
+//! The description of files of every kind, sound and broken.
 
 use crate::shared::shared;
 use std::fs;

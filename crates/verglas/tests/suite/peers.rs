@@ -10,7 +10,7 @@ use verglas_formats::star::{Row, StarReader};
 
 use crate::cryosparc_common::{Cs, read, read_with, told, two};
 
-/// A STAR file whose optics group stands as keys and values; its name is of digits.
+/// A STAR file whose optics group is written as keys and values; its name consists of digits.
 fn key_value_optics(dir: &Path) -> PathBuf {
     let path = dir.join("a.star");
     let text = "data_optics\n\n_rlnOpticsGroup 1\n_rlnOpticsGroupName 20240101_1\n_rlnVoltage 300\n\
@@ -73,7 +73,7 @@ fn of_two_cs_files_the_particles_file_counts_whichever_is_first() {
         );
         assert!(warnings[0].ends_with("J4_particles.cs` count"), "{warnings:?}");
     }
-    // Nothing to tell where they agree, and names that tell nothing leave the order as it is.
+    // Nothing to report if they agree, and names that say nothing leave the order as it is.
     let same = Cs::default().with_uids(&[7, 8, 9]).f32("ctf/cs_mm", &[2.7; 3]).write(dir.path().join("b.cs"));
     assert!(told(&read(&two(&first, &same)).1, "differs-between-files").is_empty());
     let given = two("b.cs", "a.cs");

@@ -131,7 +131,7 @@ fn a_stack_that_was_whole_before_a_run_was_killed_is_kept_with_its_plots() {
     convert(&star, &output, settings());
     let whole = files(&output.join("plots"));
 
-    // As a killed run leaves it: the manifest knows of no stack yet; one plot is cut, another is gone.
+    // As a killed run leaves it: the manifest has no stack yet; one plot is cut, another is gone.
     let manifest = output.join("manifest.json");
     let text = std::fs::read_to_string(&manifest).unwrap();
     let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();

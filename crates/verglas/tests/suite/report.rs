@@ -160,7 +160,7 @@ fn image_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The median that the page says of a number, `None` where it shows no such histogram.
+/// The median that the page gives for a number, `None` if it shows no such histogram.
 fn median_on(page: &str, name: &str) -> Option<f64> {
     let text = page.split(&format!("histogram of {name}: median ")).nth(1)?.split('"').next()?;
     Some(text.replace('−', "-").parse().unwrap())
@@ -218,7 +218,7 @@ fn contrast_mean_and_maximum_are_those_of_the_pixels_whatever_the_grid_reaches()
             let found = median_on(&page, name).unwrap();
             assert!((found / expected - 1.0).abs() < 1e-3, "{name} at {share}: {found}, expected {expected}");
         }
-        // Where all pixels are known, nothing stands in for them.
+        // If all pixels are known, nothing replaces them.
         assert_eq!(median_on(&page, "band contrast"), None);
         let hot =
             outliers(&page).into_iter().find(|cells| cells[1] == "18").expect("the hot pixel is listed")[3].clone();
@@ -273,7 +273,7 @@ fn where_pixels_are_not_read_numbers_are_named_as_those_of_the_band() {
 }
 
 #[test]
-fn the_page_stands_alone_and_says_what_was_asked_and_told() {
+fn the_page_stands_alone_and_says_what_was_asked_and_reported() {
     let folder = tempfile::tempdir().unwrap();
     let star = simulated(folder.path(), &SimulationSettings::new(40, 32));
     // A name that would be part of the page, if it were not escaped.
@@ -304,7 +304,7 @@ fn a_folder_without_stacks_is_refused() {
     assert!(error.to_string().contains("has no manifest.json"), "{error}");
     std::fs::write(folder.path().join("manifest.json"), "{\"stacks\": [").unwrap();
     let error = write(folder.path()).unwrap_err();
-    assert!(error.to_string().contains("is no manifest of verglas"), "{error}");
+    assert!(error.to_string().contains("is not a verglas manifest"), "{error}");
 
     let star = simulated(&folder.path().join("data"), &SimulationSettings::new(20, 24));
     let output = folder.path().join("out");

@@ -95,7 +95,7 @@ fn convert(folder: &Path, settings: ConvertSettings) {
     conversion.run(folder.join("out")).unwrap();
 }
 
-/// The defocus of a row tells which one it is.
+/// The defocus of a row identifies it.
 fn defocus_u_angstrom(row: usize) -> f64 {
     10_000.0 + row as f64
 }
@@ -176,7 +176,7 @@ fn check(folder: &Path, rows: &[AskedRow], batch_size: usize, keep_files_apart: 
     Ok(())
 }
 
-/// Rows of any images, in any order; one image may stand in several.
+/// Rows of any images, in any order; one image may be in several.
 fn asked_rows() -> impl Strategy<Value = Vec<AskedRow>> {
     prop::collection::vec((0..N_FILES, 0..N_SECTIONS, prop::bool::weighted(0.3)), 1..60)
 }
@@ -215,7 +215,7 @@ proptest! {
     #[test]
     fn rows_that_are_joined_on_uid_get_what_was_measured_of_them(
         rows in asked_rows(),
-        // In the second file the rows stand in the order of these, with others between them.
+        // In the second file the rows are in the order of these, with others between them.
         order in prop::collection::vec(any::<u64>(), 70),
         n_others in 0..10_usize,
         batch_size in 1..20_usize,

@@ -1,4 +1,4 @@
-//! Real files that others wrote, where they are at hand: below `VERGLAS_SHARED`, or `../shared` beside the project.
+//! Real files from elsewhere, if available: below `VERGLAS_SHARED`, or in `../shared` next to the project.
 
 use std::path::{Path, PathBuf};
 

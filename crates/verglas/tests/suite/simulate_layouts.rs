@@ -295,7 +295,7 @@ fn progress_counts_up_and_can_stop_the_run() {
     // It stopped at once: a task holds 8 images of this size.
     assert!((20..28).contains(&first_images.n_written.into_inner()));
     assert!(!folder.path().join("particles.star").exists());
-    // Nothing stays behind, under whatever name: the same run can start anew.
+    // Nothing stays behind, under whatever name: the same run can start over.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     assert_eq!(run(&settings, folder.path()).particles.len(), N_PARTICLES);
 }

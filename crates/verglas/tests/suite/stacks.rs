@@ -65,7 +65,7 @@ fn what_was_written_is_read() {
     assert_eq!(sources.files[0], table.image_names[table.image[4] as usize]);
     assert_eq!(sources.sections, [4, 5, 6].map(|particle: usize| i64::from(table.section[particle].0)));
 
-    // Images by position, in single precision and widened; physical ones beside them.
+    // Images by position, in single precision and widened; also physical ones.
     let whole = PtFile::open(metadata.with_extension("pt")).unwrap().read_complex64(0..3).unwrap();
     let n_values = whole.len() / 3;
     let (mut images, mut wide, mut pixels) = (Vec::new(), Vec::new(), vec![1.0]);

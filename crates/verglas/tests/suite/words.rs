@@ -56,7 +56,7 @@ fn options_are_seen_in_strings_and_ranges_of_numbers_are_not() {
 }
 
 #[test]
-fn a_rust_program_is_told_which_field_to_set() {
+fn hints_name_the_field_for_a_rust_program() {
     let beads = BeadSettings {
         selection: Selection::parse("name CA").unwrap(),
         use_protein_residue_model: true,
@@ -81,13 +81,13 @@ fn a_rust_program_is_told_which_field_to_set() {
 
 #[test]
 fn an_error_is_matched_by_kind_and_hint_and_prints_as_text() {
-    let error = Error::value("the pixel size is not known")
+    let error = Error::value("the pixel size is unknown")
         .with_detail("line 2")
         .with_hint("give it with " + Hint::Give(Setting::PixelSize));
     assert_eq!(error.kind(), ErrorKind::Value);
     assert!(error.hint().unwrap().hints().any(|hint| hint == Hint::Give(Setting::PixelSize)));
-    // What a `main` prints that returns it.
+    // What a `main` that returns it prints.
     let both = error.with_other(Error::not_found("no `a.mrcs`"));
-    let text = "the pixel size is not known\n  line 2\nhint: give it with `pixel_size_angstrom`\nerror: no `a.mrcs`";
+    let text = "the pixel size is unknown\n  line 2\nhint: give it with `pixel_size_angstrom`\nerror: no `a.mrcs`";
     assert_eq!(format!("{both:?}"), text);
 }

@@ -67,7 +67,7 @@ macro_rules! intrinsics {
 }
 pub(super) use intrinsics;
 
-/// What the sets of this architecture share for a number type: entering kernels, and fetching ahead.
+/// What the sets of this architecture share for a number type: entering kernels, and prefetching.
 macro_rules! shared {
     ($real:ty) => {
         #[inline(always)]

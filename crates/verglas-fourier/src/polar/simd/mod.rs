@@ -22,7 +22,7 @@ pub const OCTET: usize = 8;
 
 /// Arithmetic on vectors of `T` in one instruction set.
 ///
-/// The element-wise operations round alike in all sets but the portable one, whose `mul_add` rounds twice.
+/// The element-wise operations round the same in all sets but the portable one, whose `mul_add` rounds twice.
 pub trait Simd<T: Number>: Copy {
     /// [`LANES`](Self::LANES) numbers, for work on that many columns at once.
     type Vector: Pod;
@@ -145,7 +145,7 @@ fn assert_within<const A: usize, const B: usize>(len: usize, start: usize, strid
 
 /// A computation that can be compiled for any instruction set.
 pub trait Kernel<T: Number> {
-    /// What it returns.
+    /// The return value.
     type Output;
     /// Does it. Implementations are `#[inline(always)]`, and so is all they call.
     fn run<S: Simd<T>>(self, simd: S) -> Self::Output;
@@ -154,7 +154,7 @@ pub trait Kernel<T: Number> {
 /// The instruction sets that a transform may be compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstructionSet {
-    /// What every processor of the target has.
+    /// The set that every processor of the target has.
     Portable(portable::Portable),
     /// AVX2 with FMA.
     #[cfg(target_arch = "x86_64")]
@@ -182,7 +182,7 @@ impl InstructionSet {
         sets
     }
 
-    /// The name by which tests and measurements choose it.
+    /// The name that tests and measurements use to choose it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable(_) => "portable",

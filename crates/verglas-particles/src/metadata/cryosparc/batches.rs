@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
 
-/// The two kinds of folders, in the order in which they count, and the last word of their files' names.
+/// The two kinds of folders, in order of preference, and the last word of their files' names.
 const KINDS: [(&str, &str); 2] = [("restack", "restacked"), ("downsample", "downsample")];
-/// Numbers are written with so many digits, or with none that are not needed.
+/// Numbers are written with this many digits, or without leading zeros.
 const PADDED_DIGITS: usize = 6;
 /// How many files a message lists by name.
 const MOST_LISTED: usize = 5;
@@ -21,11 +21,11 @@ pub(super) struct Batches {
     kind: (&'static str, &'static str),
     /// Where they are.
     pub(super) folder: PathBuf,
-    /// File names; number i stands at position i.
+    /// File names; number i is at position i.
     pub(super) file_names: Vec<String>,
 }
 
-/// What a row's `blob/path` is to a job.
+/// How a row's `blob/path` relates to a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Named {
     /// The job's image file of this number.
@@ -51,7 +51,7 @@ impl Batches {
     /// Lists the image files up to the first number that is missing; those past it are reported.
     ///
     /// # Errors
-    /// When there is no folder with images, no file number 0, or a file in both ways of writing its number.
+    /// When there is no folder with images, no file number 0, or a file with both forms of its number.
     pub(super) fn list(root: &Path, job_number: u64, findings: &mut Findings) -> Result<Self> {
         let job = job_folder(root, job_number);
         let Some((folder, kind)) = KINDS.into_iter().map(|kind| (job.join(kind.0), kind)).find(|(dir, _)| dir.is_dir())
@@ -69,7 +69,7 @@ impl Batches {
             let Some(number) = batch_number(&name, kind.1) else { continue };
             if let Some(other) = by_number.insert(number, name.clone()) {
                 return Err(Error::format(format!(
-                    "`{}`: batch {number} stands there twice, as `{}` and as `{}`",
+                    "`{}`: batch {number} is there twice, as `{}` and as `{}`",
                     folder.display(),
                     name.clone().min(other.clone()),
                     name.max(other)
@@ -93,8 +93,8 @@ impl Batches {
         format!("{}/{}/{}", self.job, self.kind.0, self.file_names[number])
     }
 
-    /// What a path in the metadata is to this job. Of a path as short as `batch_0_restacked.mrc` the folders are taken to
-    /// be the job's.
+    /// How a path in the metadata relates to this job. For a path as short as `batch_0_restacked.mrc`, the folders are
+    /// assumed to be the job's.
     pub(super) fn find(&self, path: &[u8]) -> Named {
         let mut parts = path.rsplit(|&byte| byte == b'/');
         let name = parts.next().and_then(|name| std::str::from_utf8(name).ok());

@@ -1,4 +1,4 @@
-//! Columns that two files hold both: where they differ, a user has to know which one counts.
+//! Columns that are in both files: if they differ, a user must know which one is used.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use super::columns::Columns;
 use super::fields::Field;
 use verglas_core::findings::{Findings, counted};
 
-/// Compares the columns `both` of two files whose rows are in one order, tells in how many rows they differ, and takes
-/// the second file's away.
+/// Compares the columns `both` of two files whose rows are in the same order, warns in how many rows they differ, and
+/// drops the second file's.
 pub(super) fn report_differing(
     [first_path, second_path]: [&Path; 2],
     first: &Columns,
@@ -28,7 +28,7 @@ pub(super) fn report_differing(
     findings.warn(
         "differs-between-files",
         format!(
-            "`{}` and `{}` both hold {} with other values in {} (first: row {row}); those of `{}` count",
+            "`{}` and `{}` both hold {} with different values in {} (first: row {row}); those of `{}` count",
             first_path.display(),
             second_path.display(),
             names.join(", "),

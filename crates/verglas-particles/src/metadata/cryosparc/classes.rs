@@ -51,12 +51,12 @@ fn groups<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     classes.filter(|group| is_whole(group)).collect()
 }
 
-/// Adds the most probable class's pose, shift and pixel size as if they were `alignments3D/…`, and tells so.
+/// Adds the most probable class's pose, shift and pixel size as if they were `alignments3D/…`, and says so.
 ///
-/// Of equally probable classes the first counts.
+/// Of equally probable classes, the first is used.
 ///
 /// # Errors
-/// When a column has another number of values than its family asks for, or can't be read.
+/// When a column has a different number of values from its family's, or can't be read.
 pub(super) fn read_most_probable(
     family: &Family,
     file: &mut CsFile,
@@ -93,7 +93,7 @@ pub(super) fn read_most_probable(
     let n_classes = posterior.len();
     if pose.len() != n_classes || shift.as_ref().is_some_and(|shift| shift.len() != n_classes) {
         return Err(Error::format(format!(
-            "`{}`: {} and {} in {}/…, expected as many of both",
+            "`{}`: {} and {} in {}/…, expected equal numbers",
             file.path.display(),
             counted(pose.len(), "pose"),
             counted(n_classes, "class_posterior"),
@@ -134,7 +134,7 @@ pub(super) fn read_most_probable(
     findings.warn(
         "poses-of-classes",
         format!(
-            "`{}`: no alignments3D/pose is there: the poses of {} are those of the most probable of {} ({groups}, by \
+            "`{}`: no alignments3D/pose: the poses of {} are those of the most probable of {} ({groups}, by \
              class_posterior)",
             file.path.display(),
             counted(n_rows, "row"),

@@ -3,7 +3,7 @@
 use super::fields::Field;
 use crate::particle::{Column, SectionIndex};
 
-/// What `.cs` files say of their particles, one element per row.
+/// The columns of `.cs` files that we use, one element per row.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
     pub(super) n_rows: usize,
@@ -76,7 +76,7 @@ impl Columns {
         }
     }
 
-    /// Takes over the columns of another file with the same rows in the same order; none is there already.
+    /// Takes over the columns of another file with the same rows in the same order; none already exists.
     pub(super) fn absorb(&mut self, other: Columns) {
         self.uid = self.uid.take().or(other.uid);
         self.paths = self.paths.take().or(other.paths);

@@ -54,7 +54,7 @@ fields! {
 }
 
 impl Field {
-    /// What every input must say of the contrast transfer function.
+    /// The fields of the contrast transfer function that every input must have.
     pub(super) const REQUIRED_CTF: [Field; 6] = [
         Field::DefocusU,
         Field::DefocusV,
@@ -64,13 +64,13 @@ impl Field {
         Field::AmplitudeContrast,
     ];
 
-    /// What names a particle's image.
+    /// The fields that name a particle's image.
     pub(super) const IMAGE: [Field; 2] = [Field::BlobPath, Field::BlobIndex];
 
-    /// What 2-D classification says of a particle, used where no 3-D alignment is there.
+    /// The fields of 2-D classification, used if there is no 3-D alignment.
     pub(super) const IN_PLANE: [Field; 3] = [Field::InPlaneAngle, Field::InPlaneShift, Field::InPlanePixelSize];
 
-    /// Values that CryoLike's files have no place for: told when they are not zero.
+    /// Values that CryoLike's files have no place for: reported if they are not zero.
     pub(super) const DROPPED: [Field; 5] =
         [Field::ImageShift, Field::BeamTilt, Field::Trefoil, Field::Tetrafoil, Field::AnisotropicMagnification];
 
@@ -79,7 +79,7 @@ impl Field {
         match self {
             Field::Pose => Some(3),
             Field::Shift | Field::InPlaneShift => Some(2),
-            // Only compared with the images, or told.
+            // Only compared with the images, or reported.
             Field::BlobShape | Field::MicrographPixelSize => None,
             dropped if Field::DROPPED.contains(&dropped) => None,
             _ => Some(1),

@@ -28,8 +28,8 @@ impl CsFile {
     /// Opens a file and reads its header.
     ///
     /// # Errors
-    /// When it is no `.cs` file that can be read (CSDAT and `.csg` files are refused by name), or has no rows, or more
-    /// than 2³² − 1.
+    /// When it is not a readable `.cs` file (CSDAT and `.csg` files are recognised and refused), or has no rows, or
+    /// more than 2³² − 1.
     pub(super) fn open(path: &Path, findings: &mut Findings) -> Result<Self> {
         let reader = CsReader::open(path).map_err(|error| Error::from_format(path, error))?;
         let n_rows = u32::try_from(reader.n_rows())
@@ -48,8 +48,8 @@ impl CsFile {
             let is_it = |name: &&String| **name == *field.name();
             if column_names.iter().filter(is_it).count() > 1 {
                 let (path, name) = (path.display(), field.name());
-                return Err(Error::format(format!("`{path}`: the column {name} stands twice"))
-                    .with_hint("which of the two counts nobody can say: leave only one of them in the file"));
+                return Err(Error::format(format!("`{path}`: the column {name} appears twice"))
+                    .with_hint("it is unclear which of the two counts: keep only one of them in the file"));
             }
         }
         Ok(Self { path: path.to_owned(), column_names, reader, n_rows: n_rows as usize })
@@ -99,7 +99,7 @@ impl CsFile {
     /// Values that can't be used go to `findings`, one error per column.
     ///
     /// # Errors
-    /// When a column is not there, or of another type or shape than CryoSPARC gives it; when the file can't be read.
+    /// When a column is missing, or has a type or shape that CryoSPARC doesn't give it; when the file can't be read.
     pub(super) fn read(&mut self, fields: &[Field], findings: &mut Findings) -> Result<Columns> {
         let path = self.path.as_path();
         let in_file = |error| Error::from_format(path, error);
@@ -174,7 +174,7 @@ impl Decoder {
         }
     }
 
-    /// Appends a block; `problem` is told of values that can't be used: row, what was found, what was expected.
+    /// Appends a block; `problem` is called for unusable values: row, what was found, what was expected.
     fn extend(
         &mut self,
         block: &CsBlock,
@@ -240,7 +240,7 @@ impl Decoder {
             Self::Paths(texts) => columns.paths = Some(PathColumn::of(texts)),
             Self::Sections(sections) => columns.sections = Some(sections),
             Self::Groups(groups, _) => columns.groups = Some(groups),
-            // No pixel size is better than one that nobody wrote.
+            // No pixel size is better than an invented one.
             Self::Numbers(builders)
                 if field == Field::BlobPixelSize && builders.iter().any(ColumnBuilder::is_unread) => {}
             Self::Numbers(builders) => {
@@ -252,7 +252,7 @@ impl Decoder {
 }
 
 impl PathColumn {
-    /// Strips CryoSPARC's mark, which is no part of the path.
+    /// Strips CryoSPARC's mark, which is not part of the path.
     fn of(texts: CsTextBuilder) -> Self {
         let texts = texts.finish();
         let mut column = Self::default();

@@ -27,7 +27,7 @@ pub(in crate::metadata) fn read_job(
 ) -> Result<ParticleTable> {
     let folder = job_folder(root, job_number);
     if !folder.is_dir() {
-        return Err(Error::not_found(format!("`{}` is not there: expected the folder of the job", folder.display())));
+        return Err(Error::not_found(format!("`{}` does not exist: expected the folder of the job", folder.display())));
     }
     let batches = Batches::list(root, job_number, findings)?;
     let passthrough = folder.join(format!("J{job_number}_passthrough_particles.cs"));
@@ -38,8 +38,8 @@ pub(in crate::metadata) fn read_job(
             findings.warn(
                 "rows-in-sequence",
                 format!(
-                    "`{}`: blob/path names other images than those in `{}`; its rows are taken to describe these in \
-                     sequence, and what it says of pixel size and sign to hold for them",
+                    "`{}`: blob/path names other images than those in `{}`; its rows are assumed to describe these in \
+                     sequence, and its pixel size and sign to apply to them",
                     passthrough.display(),
                     batches.folder.display()
                 ),
@@ -98,7 +98,7 @@ fn find_index(passthrough: &mut CsFile, folder: &Path, job_number: u64, batches:
     let rank = |name: &String| usual.iter().position(|usual| usual == name).unwrap_or(usual.len());
     names.sort_by(|a, b| (rank(a), a).cmp(&(rank(b), b)));
     for name in names {
-        // What is odd about a file is told when it turns out to be needed.
+        // Oddities of a file are reported once it turns out to be needed.
         let mut file = CsFile::open(&folder.join(name), &mut Findings::new())?;
         if names_batches(&mut file, batches)? {
             return Ok(Some(Index::Other(Box::new(file))));
@@ -140,7 +140,7 @@ fn pair_in_sequence(
     };
     if (n_rows as u64) < n_images {
         return Err(Error::format(format!("{}, expected at least as many rows", counts(n_images)))
-            .with_hint("its rows describe the images in sequence, and the last images would have none"));
+            .with_hint("its rows describe the images in sequence, so the last images would have none"));
     }
     if n_rows as u64 > n_images {
         findings.warn(
@@ -243,7 +243,7 @@ fn pair_by_index(
     Ok(ImagedRows { columns, row, image_names, image, section, sources: sources(files) })
 }
 
-/// Tells of images that no row names: nothing else would.
+/// Warns of images that no row names: nothing else would.
 fn report_unnamed_images(
     batches: &Batches,
     image: &[u32],

@@ -18,7 +18,7 @@ pub(super) struct Uids<'a> {
 /// 8 where the files have the same uids in the same order, as CryoSPARC mostly writes them.
 ///
 /// # Errors
-/// When a uid stands twice in one file, or a row of `first` has no partner.
+/// When a uid appears twice in one file, or a row of `first` has no partner.
 pub(super) fn match_uids(first: Uids, second: Uids, findings: &mut Findings) -> Result<Option<Vec<u32>>> {
     if first.of_row == second.of_row {
         let mut sorted = first.of_row.to_vec();
@@ -85,13 +85,13 @@ fn sort_by_uid(uids: Uids) -> Vec<(u64, u32)> {
     sorted
 }
 
-/// An error if a uid stands twice: names the one whose second row comes first.
+/// An error if a uid appears twice: names the one whose second row comes first.
 fn repeated(uids: Uids, sorted: &[(u64, u32)]) -> Option<Error> {
     let repeats = || sorted.windows(2).filter(|pair| pair[0].0 == pair[1].0);
     let earliest = repeats().min_by_key(|pair| pair[1].1)?;
     let [(uid, row), (_, second_row)] = [earliest[0], earliest[1]];
     Some(
-        Error::format(format!("rows {row} and {second_row} of `{}` have one uid, {uid}", uids.path.display()))
+        Error::format(format!("rows {row} and {second_row} of `{}` have the same uid, {uid}", uids.path.display()))
             .with_detail(format_args!(
                 "{} the uid of an earlier row",
                 counted_do(repeats().count(), "row", "repeats", "repeat")
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_the_second_without_partner_are_told_and_not_used() {
+    fn rows_of_the_second_without_partner_are_reported_and_not_used() {
         let (partner, warnings) = joined(&[7, 3], &[1, 9, 3, 7, 5]);
         assert_eq!(partner.unwrap(), Some(vec![3, 2]));
         assert_eq!(
@@ -158,11 +158,11 @@ mod tests {
     #[test]
     fn a_uid_that_stands_twice_is_an_error_in_either_file() {
         let error = joined(&[7, 3, 3, 7, 3], &[7, 3]).0.unwrap_err();
-        let text = "rows 1 and 2 of `a.cs` have one uid, 3\n  3 rows repeat the uid of an earlier row";
+        let text = "rows 1 and 2 of `a.cs` have the same uid, 3\n  3 rows repeat the uid of an earlier row";
         assert_eq!(error.to_string(), text);
         let error = joined(&[7, 3], &[7, 3, 7]).0.unwrap_err();
-        assert!(error.to_string().starts_with("rows 0 and 2 of `b.cs` have one uid, 7"), "{error}");
-        // Equal columns are no proof of unique ones.
+        assert!(error.to_string().starts_with("rows 0 and 2 of `b.cs` have the same uid, 7"), "{error}");
+        // Equal columns don't prove that values are unique.
         let error = joined(&[7, 7], &[7, 7]).0.unwrap_err();
         assert_eq!(error.others().len(), 1);
     }
@@ -180,8 +180,8 @@ mod tests {
             let (found, warnings) = joined(&first, &second);
             let same_rows = || (0..first.len() as u32).collect();
             prop_assert_eq!(found.ok().map(|partner| partner.unwrap_or_else(same_rows)), expected.clone());
-            let is_told = expected.is_some() && second.len() > first.len();
-            prop_assert_eq!(warnings.len(), usize::from(is_told));
+            let is_reported = expected.is_some() && second.len() > first.len();
+            prop_assert_eq!(warnings.len(), usize::from(is_reported));
         }
     }
 }

@@ -12,12 +12,12 @@ use super::join::{Uids, match_uids};
 use super::kind;
 use crate::particle::MetadataSource;
 
-/// What is asked of files that are read together.
+/// The requirements for files that are read together.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reading {
     /// Whether rows must name their images.
     pub(super) is_indexed: bool,
-    /// Whether what the second file says of the images counts, whatever the first one says.
+    /// Whether the second file's columns about the images take precedence over the first one's.
     pub(super) blob_from_second: bool,
 }
 
@@ -47,7 +47,7 @@ pub(super) fn read_joined(files: &mut [CsFile], reading: Reading, findings: &mut
         }
         files.iter().position(|file| file.has(field))
     };
-    // Poses of several classes, or of 2-D classification, count where no other are there.
+    // Poses of several classes, or of 2-D classification, are used if there are no others.
     let has_pose = holder(Field::Pose, files).is_some();
     let family = if has_pose { None } else { Family::find(files) };
     let has_size = holder(Field::BlobPixelSize, files).is_some();

@@ -1,21 +1,21 @@
-//! What a `.cs` file is that lacks what particles need: told before its columns are.
+//! Recognises `.cs` files that lack what particles need, before their columns are reported as missing.
 
 use super::file::CsFile;
 
-/// What the only file is, and what to give besides or in its place; `None` if that can't be said, or of two files.
+/// What kind of file the only one is, and what to give with it or instead of it; `None` if unknown, or for two files.
 pub(super) fn of_files(files: &[CsFile]) -> Option<(&'static str, String)> {
     let [file] = files else { return None };
     let has = |start: &str| file.column_names.iter().any(|name| name.starts_with(start));
     let particles = || "give the job's `…_particles.cs`, and with it its `…_passthrough_particles.cs`".to_owned();
     let is_particles = has("alignments") || has("ctf/") && !has("micrograph_blob/");
     if has("micrograph_blob/") || has("movie_blob/") {
-        return Some(("exposures, no particles", particles()));
+        return Some(("exposures, not particles", particles()));
     }
     if has("blob/res_A") {
-        return Some(("2-D class averages, no particles", particles()));
+        return Some(("2-D class averages, not particles", particles()));
     }
     if has("map/") || has("volume/") || has("mask/") {
-        return Some(("volumes, no particles", particles()));
+        return Some(("volumes, not particles", particles()));
     }
     if is_particles && !has("blob/") && !has("ctf/") {
         let partner = partner(file).unwrap_or_else(|| "`…_passthrough_particles….cs`".to_owned());
@@ -27,7 +27,7 @@ pub(super) fn of_files(files: &[CsFile]) -> Option<(&'static str, String)> {
     None
 }
 
-/// The passthrough files beside `file`, those of the same class first named.
+/// The passthrough files next to `file`, those of the same class first.
 fn partner(file: &CsFile) -> Option<String> {
     /// Names that a hint lists.
     const MOST_LISTED: usize = 3;

@@ -1,7 +1,7 @@
 //! CryoSPARC's `.cs` files into a [`ParticleTable`].
 //!
 //! CryoSPARC splits one data set over two files, of which one names the images (`blob/…`) and the other, the
-//! "passthrough", may hold everything else; rows belong together by `uid`.
+//! "passthrough", may hold everything else; rows are joined by `uid`.
 
 mod batches;
 mod both;

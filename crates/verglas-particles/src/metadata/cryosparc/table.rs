@@ -122,7 +122,7 @@ pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut
     })
 }
 
-/// What CryoSPARC calls the columns of the contrast transfer.
+/// CryoSPARC's names for the columns of the contrast transfer.
 const NAMES: CaptureNames = CaptureNames {
     defocus_u: Field::DefocusU.name(),
     defocus_v: Field::DefocusV.name(),
@@ -166,7 +166,7 @@ fn take_in_plane(columns: &mut Columns, path: &Path, n_rows: usize, findings: &m
     findings.warn(
         "poses-of-classes",
         format!(
-            "`{}`: no alignments3D/pose is there: {} the in-plane angle and the shift of alignments2D/… only",
+            "`{}`: no alignments3D/pose: {} the in-plane angle and the shift of alignments2D/… only",
             path.display(),
             counted_do(n_rows, "row", "has", "have")
         ),
@@ -201,7 +201,7 @@ fn take_origin(columns: &mut Columns, path: &str, n_rows: usize, findings: &mut 
     let Some(size) = size.filter(|size| (0..n_rows).all(|row| size.get(row) > 0.0)) else {
         findings.warn(
             "incomplete-origin",
-            format!("`{path}`: alignments3D/shift is there without a positive alignments3D/psize_A; origins dropped"),
+            format!("`{path}`: alignments3D/shift comes without a positive alignments3D/psize_A; origins dropped"),
         );
         return OriginColumns::default();
     };
@@ -213,7 +213,7 @@ fn take_origin(columns: &mut Columns, path: &str, n_rows: usize, findings: &mut 
     OriginColumns { x, y }
 }
 
-/// Tells what CryoSPARC knows and CryoLike's files have no place for.
+/// Warns of CryoSPARC's values that CryoLike's files have no place for.
 fn report_dropped(columns: &mut Columns, path: &str, n_rows: usize, findings: &mut Findings) {
     for field in Field::DROPPED {
         let Some(is_set) = take_one(columns, field) else { continue };
