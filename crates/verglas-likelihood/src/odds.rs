@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn odds_of_a_pose_are_the_integral_over_the_scale() {
         let (p, i_ss, a): (f64, f64, f64) = (200.0, 2.0, 3.0);
-        for (scale, cc) in [(3.0, 0.2), (4.0, -0.1), (1.0, 0.0), (5.0, 0.3)] {
+        for (scale, cc) in [(3.0_f64, 0.2_f64), (4.0, -0.1), (1.0, 0.0), (5.0, 0.3)] {
             let rho = scale * (a / i_ss).sqrt();
             let gain = (-2.0 * p * (1.0 - cc * cc).ln()).sqrt().copysign(cc);
             let (n, reach) = (200_000, 8.0);
