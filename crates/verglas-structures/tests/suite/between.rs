@@ -117,7 +117,7 @@ fn structures_that_are_others_now_are_refused() {
     make(&input, &output, &TemplateJobSettings { plots: false, ..TemplateJobSettings::new(source) });
     std::fs::write(&input, pdb().replace(" 1.700 ", " 1.701 ").replace("-5.000", "-5.001")).unwrap();
     let error = TemplateStructures::read(&output, 1, 1 << 28).unwrap_err().to_string();
-    assert!(error.contains("a.pdb") && error.contains("not what it was"), "{error}");
+    assert!(error.contains("a.pdb") && error.contains("has changed"), "{error}");
     std::fs::remove_file(&input).unwrap();
     let error = TemplateStructures::read(&output, 1, 1 << 28).unwrap_err().to_string();
     assert!(error.contains("were made of") && error.contains("a.pdb"), "{error}");
