@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::ops::Add;
+use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
@@ -128,6 +129,8 @@ pub enum Segment {
     Hint(Hint),
     /// Whoever gave the settings: `the command line`, `the caller`.
     Caller,
+    /// To convert these files together: a command that can be copied.
+    Inputs(Vec<PathBuf>),
 }
 
 /// What a user is told; lower case, without a final stop. Further lines are indented by two spaces.
@@ -146,6 +149,9 @@ pub trait Words {
 
     /// Whoever gave the settings.
     fn caller(&self) -> &'static str;
+
+    /// How these files are given together.
+    fn inputs(&self, paths: &[PathBuf]) -> String;
 }
 
 /// The command's words, which output folders keep too.
@@ -166,6 +172,20 @@ impl Words for CommandWords {
     fn caller(&self) -> &'static str {
         "the command line"
     }
+
+    fn inputs(&self, paths: &[PathBuf]) -> String {
+        let words: Vec<String> = paths.iter().map(|path| shell_word(&path.to_string_lossy())).collect();
+        format!("`verglas convert {} -o FOLDER`", words.join(" "))
+    }
+}
+
+/// A path as a shell takes it.
+fn shell_word(path: &str) -> String {
+    let is_plain = |char: char| char.is_alphanumeric() || "/._-+=:,@%".contains(char);
+    if !path.is_empty() && path.chars().all(is_plain) {
+        return path.to_owned();
+    }
+    format!("'{}'", path.replace('\'', "'\\''"))
 }
 
 fn option(name: &str) -> String {
@@ -189,6 +209,10 @@ impl Words for LibraryWords {
     fn caller(&self) -> &'static str {
         "the caller"
     }
+
+    fn inputs(&self, paths: &[PathBuf]) -> String {
+        format!("`Input::from_paths({paths:?})`")
+    }
 }
 
 impl Text {
@@ -201,7 +225,7 @@ impl Text {
     pub fn hints(&self) -> impl Iterator<Item = Hint> + '_ {
         self.segments.iter().filter_map(|segment| match segment {
             Segment::Hint(hint) => Some(*hint),
-            Segment::Words(_) | Segment::Caller => None,
+            Segment::Words(_) | Segment::Caller | Segment::Inputs(_) => None,
         })
     }
 
@@ -211,6 +235,7 @@ impl Text {
             Segment::Words(said) => said.clone(),
             Segment::Hint(hint) => words.hint(*hint),
             Segment::Caller => words.caller().to_owned(),
+            Segment::Inputs(paths) => words.inputs(paths),
         });
         said.collect()
     }
@@ -337,6 +362,16 @@ mod tests {
     fn files_keep_the_commands_words() {
         let text: Text = "run each with " + Hint::Give(Setting::Shard);
         assert_eq!(serde_json::to_string(&text).unwrap(), r#""run each with --shard K/N""#);
+    }
+
+    #[test]
+    fn files_to_be_given_are_a_command_that_a_shell_takes() {
+        let text: Text = "give both: " + Text::from(Segment::Inputs(vec!["J 1/it's.cs".into(), "b.cs".into()]));
+        assert_eq!(
+            text.said_in(&CommandWords),
+            r"give both: `verglas convert 'J 1/it'\''s.cs' b.cs -o FOLDER`"
+        );
+        assert_eq!(text, r#"give both: `Input::from_paths(["J 1/it's.cs", "b.cs"])`"#);
     }
 
     #[test]

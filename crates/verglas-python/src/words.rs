@@ -1,5 +1,7 @@
 //! What the library names as data, in the words of a Python program.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 use verglas::hint::Words;
 use verglas::{Hint, Setting, Warning};
@@ -26,6 +28,16 @@ impl Words for PythonWords {
 
     fn caller(&self) -> &'static str {
         "the caller"
+    }
+
+    fn inputs(&self, paths: &[PathBuf]) -> String {
+        let is_cs = |path: &PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("cs"));
+        match paths {
+            [only] if !is_cs(only) => format!("`star_file={only:?}`"),
+            [only] => format!("`file_cs={only:?}`"),
+            [first, second] => format!("`file_cs={first:?}`, `passthrough={second:?}`"),
+            paths => format!("{paths:?}"),
+        }
     }
 }
 

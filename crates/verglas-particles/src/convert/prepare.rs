@@ -74,7 +74,14 @@ impl Conversion {
         findings: &mut Findings,
     ) -> Result<Self> {
         let mut found = Findings::new();
-        let checked = Self::check(are_written, input.in_order(), settings, &mut found);
+        let input = input.in_order().resolved().map_err(|error| found.error(error)).ok();
+        let checked = match input {
+            Some(input) => Self::check(are_written, input, settings, &mut found),
+            None => {
+                check_settings(&settings, &mut found);
+                None
+            }
+        };
         findings.warnings.extend_from_slice(&found.warnings);
         findings.notes.extend_from_slice(&found.notes);
         match (found.take_error(), checked) {
@@ -229,7 +236,8 @@ impl Conversion {
 
     /// Checks what can be checked, as much of it as possible: one thing that is wrong hides no other unless it must.
     fn check(are_written: bool, input: Input, settings: ConvertSettings, findings: &mut Findings) -> Option<Self> {
-        check_settings(&input, &settings, findings);
+        check_settings(&settings, findings);
+        refuse_image_dir_of_job(&input, &settings, findings);
         let given = found(given_descriptor(&settings), findings);
         let read_settings = ReadSettings {
             defocus_angle_unit: settings.defocus_angle_unit,
@@ -342,11 +350,14 @@ fn note_decisions(
     ));
 }
 
-fn check_settings(input: &Input, settings: &ConvertSettings, findings: &mut Findings) {
+fn refuse_image_dir_of_job(input: &Input, settings: &ConvertSettings, findings: &mut Findings) {
     if matches!(input, Input::CryosparcJob { .. }) && settings.image_dir.is_some() {
         findings
             .error(Error::value("an image directory is given, and the images of a job are in the job's own folder"));
     }
+}
+
+fn check_settings(settings: &ConvertSettings, findings: &mut Findings) {
     if settings.batch_size == 0 || settings.batch_size > MOST_PER_STACK {
         findings.error(Error::value(format!(
             "batch size is {}, expected 1 to {MOST_PER_STACK} images per stack",

@@ -8,7 +8,7 @@ use verglas_fourier::pose::Pose;
 use verglas_run::manifest::Manifest;
 
 use super::column::NewColumn;
-use super::vector::Vector;
+use crate::vector::Vector;
 use crate::convert::RecordedConversion;
 
 /// What was found for an image.
