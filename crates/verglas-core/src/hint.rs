@@ -53,6 +53,8 @@ settings! {
     PixelSizeFrom: "pixel-size-from", "pixel_size_from";
     /// The factor by which images are made smaller.
     Downsample: "downsample", "downsampling";
+    /// The box that images are cropped to.
+    DownsampleTo: "downsample-to", "downsample_to";
     /// What is done to the sign of the images.
     Contrast: "contrast", "contrast";
     /// The optics groups whose particles are converted.
@@ -69,6 +71,8 @@ settings! {
     Mode0: "mode0", "byte_sign";
     /// What pixels are read as, whatever the header says.
     PixelType: "pixel-type", "pixel_type";
+    /// Physical images are not written.
+    NoPhysical: "no-physical", "physical";
     /// The part of the stacks that is made.
     Shard: "shard", "shard";
     /// The upper bound for buffers.
@@ -93,7 +97,7 @@ settings! {
     MaxDisplacement: "max-displacement", "max_displacement_pixels";
     /// Which structures of a list are compared.
     Structures: "structures", "structures";
-    /// Which images of an output folder are exported.
+    /// Which rows of the metadata are converted, or images of an output folder exported.
     Rows: "rows", "rows";
     /// Which axis of a matrix is of images.
     MatrixAxes: "matrix-axes", "axes";

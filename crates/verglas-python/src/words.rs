@@ -56,6 +56,7 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::PixelSize => (&["pixel_size"], ""),
         Setting::PixelSizeFrom => (&["pixel_size_from"], ""),
         Setting::Downsample => (&["downsample_factor"], ""),
+        Setting::DownsampleTo => (&["downsample_to"], ""),
         Setting::Contrast => (&["contrast"], ""),
         Setting::OpticsGroup => (&["optics_group"], ""),
         Setting::DefocusAngleAxis => (&["defocus_angle_axis"], ""),
@@ -64,6 +65,7 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::VerifyKept => (&["verify_kept"], "=True"),
         Setting::Mode0 => (&["mode0"], ""),
         Setting::PixelType => (&["pixel_type"], ""),
+        Setting::NoPhysical => (&["physical"], "=False"),
         Setting::Shard => (&["shard"], "=(k, n)"),
         Setting::Memory => (&["memory"], ""),
         Setting::MatrixAxes => (&["matrix_axes"], ""),
@@ -81,8 +83,7 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::MaxDisplacement => (&["max_displacement", "max_displacement_pixels"], ""),
         Setting::MaxStacks => (&["max_stacks", "n_stacks"], ""),
         Setting::Structures => (&["structures"], ""),
-        // Export is the command's alone.
-        Setting::Rows => (&[], ""),
+        Setting::Rows => (&["rows"], ""),
     };
     Arguments { names, value }
 }

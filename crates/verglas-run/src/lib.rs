@@ -2,6 +2,7 @@
 //! the tensors that threads fill, and the state of a run seen from outside.
 
 pub mod descriptor;
+pub mod disk;
 mod existing;
 pub mod folder;
 pub mod manifest;

@@ -16,10 +16,10 @@ use verglas_particles::settings::{DefocusAngleAxis, DescriptorSource};
 use verglas_particles::{Conversion, ConvertSettings};
 use verglas_run::Shard;
 use verglas_run::descriptor::ImageDescriptor;
+use verglas_run::disk::in_words;
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::FolderRecord;
 
-use crate::failure::in_words;
 use crate::grids::compare_grids;
 use crate::memory::{Sizes, check_room};
 use crate::names::LikelihoodFiles;

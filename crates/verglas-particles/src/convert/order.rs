@@ -1,0 +1,62 @@
+//! In which order warnings are told: what a user has to decide comes first, what is usual and does no harm last.
+
+use verglas_core::findings::Warning;
+
+/// What may make results wrong unless someone says what is right.
+const TO_DECIDE: [&str; 20] = [
+    "blob-sign",
+    "defocus-angle-axis",
+    "ctf-corrected",
+    "ctf-envelope-dropped",
+    "pixel-size-differs",
+    "pixel-sizes-differ",
+    "pixel-size-elsewhere",
+    "pixel-size-ignored",
+    "pixel-size-not-stated",
+    "image-size-differs",
+    "blob-shape-differs",
+    "constants-differ",
+    "differs-between-blocks",
+    "differs-between-files",
+    "pairing-contradicted",
+    "rows-in-sequence",
+    "poses-of-classes",
+    "value-unlikely",
+    "box-against-defocus",
+    "angle-unknown",
+];
+
+/// What most data sets have.
+const HARMLESS: [&str; 7] = [
+    "optics-group-assumed",
+    "passthrough-unmatched",
+    "text-before-blocks",
+    "metadata-odd",
+    "other-ending",
+    "default-used",
+    "image-root",
+];
+
+/// Puts warnings into this order; those of one kind of weight stay as they are.
+pub(super) fn order_by_weight(warnings: &mut [Warning]) {
+    warnings.sort_by_key(|warning| match warning.code {
+        code if TO_DECIDE.contains(&code) => 0,
+        code if HARMLESS.contains(&code) => 2,
+        _ => 1,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decisions_come_first_and_defaults_last() {
+        let codes = ["default-used", "value-dropped", "image-root", "blob-sign", "image-repeated", "defocus-angle-axis"];
+        let mut warnings = codes.map(|code| Warning { code, message: code.into() });
+        order_by_weight(&mut warnings);
+        let expected =
+            ["blob-sign", "defocus-angle-axis", "value-dropped", "image-repeated", "default-used", "image-root"];
+        assert_eq!(warnings.map(|warning| warning.code), expected);
+    }
+}
