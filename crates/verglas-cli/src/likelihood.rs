@@ -7,13 +7,14 @@ use clap::Args;
 use serde_json::json;
 use verglas::Findings;
 use verglas::findings::counted;
+use verglas::metadata::Input as ConversionInput;
 use verglas::scoring::{
     ContrastSource, LikelihoodJob, LikelihoodSettings, LikelihoodSummary, Particles, StructureChoice, TableFormat,
 };
 use verglas::settings::{DefocusAngleAxis, Existing, Shard};
 use verglas::structures::AxisOrder;
 
-use crate::convert::{ImageArguments, LEFT_OUT, input, settings_of_images};
+use crate::convert::{ImageArguments, LEFT_OUT, files_of_folder, input, settings_of_images};
 use crate::failure::Failure;
 use crate::given::Given;
 use crate::messages::Messages;
@@ -35,7 +36,7 @@ Examples:
 pub struct LikelihoodArguments {
     /// Folder of converted stacks, with fft/ in it; CryoLike's, too. Or whatever `convert` takes: images are then transformed on
     /// the way, and no stack is written
-    #[arg(required = true, value_name = "PARTICLES")]
+    #[arg(value_name = "PARTICLES", required_unless_present = "job")]
     pub particles: Vec<PathBuf>,
     /// Folder of templates, with template_file_list.npy in it; CryoLike's, too
     #[arg(short, long, value_name = "TEMPLATES")]
@@ -154,6 +155,10 @@ fn reach(text: &str) -> Result<f64, String> {
 pub fn run(arguments: &LikelihoodArguments, messages: Messages) -> Result<(), Failure> {
     let settings = settings(arguments);
     let (particles, templates) = (particles(arguments)?, &arguments.templates);
+    let files = match &particles {
+        Particles::Input { input, .. } => files_of_folder(&arguments.particles, &arguments.images.values, input),
+        Particles::Stacks(_) => String::new(),
+    };
     let output = arguments.output.as_deref();
     let mut findings = Findings::new();
     let refused = output
@@ -168,13 +173,13 @@ pub fn run(arguments: &LikelihoodArguments, messages: Messages) -> Result<(), Fa
     };
     let signals = Signals::listen()?;
     let Some(output) = output.filter(|_| !arguments.check) else {
-        return check(&job, findings.warnings.len(), signals, messages);
+        return check(&job, findings.warnings.len(), &files, signals, messages);
     };
     let progress = messages.progress(job.n_comparisons() as u64, "comparisons");
     let summary = job.run(output, &findings.warnings, &progress, &signals.stop);
     progress.finish();
     let summary = summary.map_err(|error| signals.failure(error))?;
-    messages.summary(&describe(&summary), || serde_json::to_value(&summary).unwrap_or_default());
+    messages.summary(&(describe(&summary) + &files), || serde_json::to_value(&summary).unwrap_or_default());
     if summary.n_images_skipped > 0 { Err(Failure::AlreadySaid(LEFT_OUT)) } else { Ok(()) }
 }
 
@@ -185,8 +190,10 @@ fn particles(arguments: &LikelihoodArguments) -> Result<Particles, Failure> {
         let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
         !path.is_dir() && ending.is_some_and(|ending| ["star", "cs", "csg"].iter().any(|known| ending == *known))
     };
+    // A folder of stacks may lie anywhere, also in a job's.
+    let is_job = |path: &PathBuf| !path.join("fft").is_dir() && ConversionInput::from_folder(path).is_some();
     match paths.as_slice() {
-        [folder] if images.job.is_none() && images.images.is_empty() && !is_metadata(folder) => {
+        [folder] if images.job.is_none() && images.images.is_empty() && !is_metadata(folder) && !is_job(folder) => {
             if arguments.images.options.is_empty() {
                 return Ok(Particles::Stacks(folder.clone()));
             }
@@ -207,7 +214,11 @@ fn particles(arguments: &LikelihoodArguments) -> Result<Particles, Failure> {
 }
 
 /// Looks at all values and tells; fails when something is wrong.
-fn check(job: &LikelihoodJob, n_warnings: usize, signals: &Signals, messages: Messages) -> Result<(), Failure> {
+fn check(
+    job: &LikelihoodJob,
+    n_warnings: usize,
+    files: &str,
+    signals: &Signals, messages: Messages) -> Result<(), Failure> {
     let mut findings = Findings::new();
     let progress = messages.progress(job.n_values() as u64, "images and templates");
     let looked = job.check_values(&progress, &signals.stop, &mut findings);
@@ -217,11 +228,11 @@ fn check(job: &LikelihoodJob, n_warnings: usize, signals: &Signals, messages: Me
     if let Some(error) = findings.take_error() {
         return Err(error.into());
     }
-    tell_checked(job, n_warnings + findings.warnings.len(), messages);
+    tell_checked(job, n_warnings + findings.warnings.len(), files, messages);
     Ok(())
 }
 
-fn tell_checked(job: &LikelihoodJob, n_warnings: usize, messages: Messages) {
+fn tell_checked(job: &LikelihoodJob, n_warnings: usize, files: &str, messages: Messages) {
     let mut text = format!(
         "nothing wrong, all images and templates were read: {} in {} would be compared with {} at {}",
         counted(job.n_images(), "image"),
@@ -232,6 +243,7 @@ fn tell_checked(job: &LikelihoodJob, n_warnings: usize, messages: Messages) {
     if n_warnings > 0 {
         text.push_str(&format!("; {}", counted(n_warnings, "warning")));
     }
+    text.push_str(files);
     messages.summary(&text, || {
         json!({
             "n_images": job.n_images(),

@@ -426,11 +426,12 @@ fn missing_error(
         error = error.with_detail(format_args!("and {} more", missing.len() - MOST_LISTED));
     }
     // Where an absolute path leads is no question of where it was looked for, unless its ends were.
-    let by_ends = |name: &Path| name.is_absolute() && looked_in.iter().any(|root| !name.starts_with(root));
-    let first = missing.iter().map(|&nth| as_path(names[nth])).find(|name| name.is_relative() || is_by_ends && by_ends(name));
-    for root in first.map_or(&[][..], |_| looked_in) {
-        let why = first.map_or(String::new(), |name| if is_by_ends { no_end_of(root, name) } else { not_below(root, name) });
-        error = error.with_detail(format_args!("looked below `{}`: {why}", root.display()));
+    let mut tried = missing.iter().map(|&nth| as_path(names[nth])).filter(|name| name.is_relative() || is_by_ends);
+    if let Some(name) = tried.next() {
+        for root in looked_in {
+            let why = if is_by_ends { no_end_of(root, name) } else { not_below(root, name) };
+            error = error.with_detail(format_args!("looked below `{}`: {why}", root.display()));
+        }
     }
     Some(error)
 }
