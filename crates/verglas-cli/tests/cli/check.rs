@@ -12,7 +12,7 @@ fn a_good_data_set_has_nothing_wrong() {
         (ran.code, ran.stdout.as_str()),
         (
             0,
-            "nothing wrong with metadata and headers: 6 particles of 2 image files would make 2 stacks; 1 warning\npixels were not looked at; --deep does\n"
+            "nothing wrong with metadata and headers: 6 particles of 2 image files would make 2 stacks, 8.25 KiB; 1 warning\npixels were not looked at; --deep does\n"
         )
     );
     // Boxes of 8 pixels are for tests: at 300 kV and 1 µm, (12 Å/2)/(0.019687 Å · 10,005 Å) is 1/32.8 Å.
