@@ -34,7 +34,7 @@ pub fn set_inputs_free(words: Vec<OsString>) -> Vec<OsString> {
         kept.push(word);
     }
     kept.extend(words);
-    kept.splice(command + 1..command + 1, inputs);
+    drop(kept.splice(command + 1..command + 1, inputs));
     kept
 }
 

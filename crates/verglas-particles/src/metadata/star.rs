@@ -157,7 +157,10 @@ fn assemble(
         ctf_bfactor: take(Field::CtfBfactor),
         ctf_scale_factor: take(Field::CtfScalefactor),
     };
-    capture.count_defaults(&NAMES, n_rows, defaults);
+    // Of groups that are not known, what they lack is not either.
+    if is_joined {
+        capture.count_defaults(&NAMES, n_rows, defaults);
+    }
     let place = |row: usize| {
         let row = rows[row];
         let line = star.particles.lines.line(row).unwrap_or(0);
