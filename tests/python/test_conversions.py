@@ -129,7 +129,7 @@ def test_a_box_and_chosen_rows(layouts, tmp_path, quiet):
     words = ["--downsample-to", SIDE - 6, "--rows", tmp_path / "rows.npy"]
     command("convert", star, "-o", tmp_path / "theirs", *words)
     assert data_files(tmp_path / "ours") == data_files(tmp_path / "theirs")
-    assert list(verglas.load_stack(tmp_path / "ours", 0).row) == [0, 3, 5]
+    assert list(verglas.load_stack(tmp_path / "ours", 0).metadata["row"]) == [0, 3, 5]
     with pytest.raises(ValueError, match="expected an even number of pixels"):
         indexed_star(None, star, folder_output=tmp_path / "odd", downsample_to=SIDE - 5)
 

@@ -124,12 +124,13 @@ pub fn run(arguments: &DemoArguments, messages: Messages) -> Result<(), Failure>
         agreement.correlation,
         agreement.expected,
     );
-    messages
-        .summary(&text, || serde_json::json!({
+    messages.summary(&text, || {
+        serde_json::json!({
             "conversion": summary,
             "verification": verified,
             "report": reported,
             "truth": {"correlation": agreement.correlation, "expected": agreement.expected},
-        }));
+        })
+    });
     if verified.is_sound() { Ok(()) } else { Err(Failure::AlreadySaid(1)) }
 }

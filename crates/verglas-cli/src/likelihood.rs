@@ -218,7 +218,9 @@ fn check(
     job: &LikelihoodJob,
     n_warnings: usize,
     files: &str,
-    signals: &Signals, messages: Messages) -> Result<(), Failure> {
+    signals: &Signals,
+    messages: Messages,
+) -> Result<(), Failure> {
     let mut findings = Findings::new();
     let progress = messages.progress(job.n_values() as u64, "images and templates");
     let looked = job.check_values(&progress, &signals.stop, &mut findings);

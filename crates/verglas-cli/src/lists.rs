@@ -64,7 +64,10 @@ mod tests {
             ("verglas -q check --optics-group=6 a.cs b.cs", "verglas -q check a.cs b.cs --optics-group=6"),
             ("verglas convert --images a.mrcs a.star -o out", "verglas convert a.star --images a.mrcs -o out"),
             ("verglas convert --optics-group 1 2 . -o out", "verglas convert . --optics-group 1 2 -o out"),
-            ("verglas convert a.star --optics-group 1 two -o b.star", "verglas convert a.star --optics-group 1 two -o b.star"),
+            (
+                "verglas convert a.star --optics-group 1 two -o b.star",
+                "verglas convert a.star --optics-group 1 two -o b.star",
+            ),
             ("verglas export out --rows a.star", "verglas export out --rows a.star"),
             ("verglas check --optics-group 6 -- a.star", "verglas check --optics-group 6 -- a.star"),
         ] {

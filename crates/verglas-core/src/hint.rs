@@ -371,10 +371,7 @@ mod tests {
     #[test]
     fn files_to_be_given_are_a_command_that_a_shell_takes() {
         let text: Text = "give both: " + Text::from(Segment::Inputs(vec!["J 1/it's.cs".into(), "b.cs".into()]));
-        assert_eq!(
-            text.said_in(&CommandWords),
-            r"give both: `verglas convert 'J 1/it'\''s.cs' b.cs -o FOLDER`"
-        );
+        assert_eq!(text.said_in(&CommandWords), r"give both: `verglas convert 'J 1/it'\''s.cs' b.cs -o FOLDER`");
         assert_eq!(text, r#"give both: `Input::from_paths(["J 1/it's.cs", "b.cs"])`"#);
     }
 

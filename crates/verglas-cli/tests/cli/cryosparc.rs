@@ -44,7 +44,10 @@ fn inputs_that_can_not_be_meant_are_usage_errors() {
         (&["folder", "other", "--job", "3"], "2 inputs with --job"),
         (&["folder", "--job", "3", "--images", "a.mrc"], "cannot be used with"),
         (&["folder", "--job", "J3a"], "expected the number of a job, such as 24 or J24"),
-        (&["a.star", "--downsample", "1.5"], "expected a whole number, 1 or more; --downsample-to crops to any even box"),
+        (
+            &["a.star", "--downsample", "1.5"],
+            "expected a whole number, 1 or more; --downsample-to crops to any even box",
+        ),
         (&["a.star", "--downsample", "0"], "expected a whole number, 1 or more"),
         (&["a.star", "--downsample-to", "127"], "expected an even number of pixels"),
         (&["a.star", "--downsample-to", "64", "--downsample", "2"], "cannot be used with"),

@@ -38,7 +38,11 @@ fn a_job_of_cryosparc_by_its_folder_or_its_number() {
         let output = format!("out-{nth}");
         let ran = convert(&set, working_dir, arguments, &output);
         assert_converted(&ran);
-        assert!(ran.stdout.contains("metadata of the job: ") && ran.stdout.contains("J24_004_particles.cs"), "{}", ran.stdout);
+        assert!(
+            ran.stdout.contains("metadata of the job: ") && ran.stdout.contains("J24_004_particles.cs"),
+            "{}",
+            ran.stdout
+        );
         let files = all_files(&set.path(&output).join("fft"));
         assert!(first.get_or_insert_with(|| files.clone()) == &files, "{working_dir}: {arguments:?}");
     }
@@ -61,7 +65,11 @@ fn likelihoods_take_a_job_as_conversions_do() {
     for arguments in [&["project/J24"][..], &["project", "--job", "J24"]] {
         let ran = set.run(&[&["likelihood"], arguments, &["-t", "templates", "--check"]].concat());
         assert_eq!(ran.code, 0, "{}", ran.stderr);
-        assert!(ran.stdout.contains("12 images in 1 stack") && ran.stdout.contains("J24_004_particles.cs"), "{}", ran.stdout);
+        assert!(
+            ran.stdout.contains("12 images in 1 stack") && ran.stdout.contains("J24_004_particles.cs"),
+            "{}",
+            ran.stdout
+        );
     }
 }
 

@@ -64,7 +64,11 @@ fn rows_that_are_not_there_are_told_with_all_else() {
     let set = DataSet::usual();
     set.write_star("particles.star", &star(&["1@stacks/a.mrcs", "9@stacks/a.mrcs"]));
     for (file, bytes, told) in [
-        ("a.npy", indices(&[0, 2]), "`a.npy`: index 1 (counted from 0) is 2, expected 0 to 1: `particles.star` has 2 rows"),
+        (
+            "a.npy",
+            indices(&[0, 2]),
+            "`a.npy`: index 1 (counted from 0) is 2, expected 0 to 1: `particles.star` has 2 rows",
+        ),
         ("b.npy", npy("|b1", 3, &[1; 3]), "`b.npy`: a mask of 3 values, `particles.star` has 2 rows"),
         ("c.npy", npy("|b1", 2, &[0; 2]), "`c.npy` chooses none of the rows of `particles.star`"),
         ("d.npy", indices(&[1, 1]), "`d.npy`: row 1 is chosen twice, by index 0 and 1"),
@@ -96,7 +100,8 @@ fn lists_leave_the_input_alone_and_take_commas() {
         assert_eq!(metadata(&set, 0).numbers("row"), rows, "{list:?}");
     }
     set.write_star("a.star", &star(&["1@x"; 3]));
-    let ran = set.run(&["convert", "--images", "stacks/a.mrcs", "a.star", "-o", "out", "--overwrite", "--pixel-size", "1"]);
+    let ran =
+        set.run(&["convert", "--images", "stacks/a.mrcs", "a.star", "-o", "out", "--overwrite", "--pixel-size", "1"]);
     assert_converted(&ran);
 }
 
@@ -113,7 +118,10 @@ fn images_are_cropped_to_any_even_box() {
     assert!(ran.stdout.contains("downsampled (fourier): box 6 px, pixel size 2 Å"), "{}", ran.stdout);
     let resumed = set.run(&["convert", "particles.star", "-o", "to", "--downsample-to", "4", "--resume"]);
     assert!(resumed.code == 1 && resumed.stderr.contains("downsample_to: 6 before, 4 now"), "{}", resumed.stderr);
-    set.assert_refused(&["--downsample-to", "10", "--overwrite"], &["a box of 10 px is asked for, and images are 8 px wide"]);
+    set.assert_refused(
+        &["--downsample-to", "10", "--overwrite"],
+        &["a box of 10 px is asked for, and images are 8 px wide"],
+    );
 }
 
 #[test]

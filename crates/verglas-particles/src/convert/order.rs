@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn decisions_come_first_and_defaults_last() {
-        let codes = ["default-used", "value-dropped", "image-root", "blob-sign", "image-repeated", "defocus-angle-axis"];
+        let codes =
+            ["default-used", "value-dropped", "image-root", "blob-sign", "image-repeated", "defocus-angle-axis"];
         let mut warnings = codes.map(|code| Warning { code, message: code.into() });
         order_by_weight(&mut warnings);
         let expected =

@@ -388,7 +388,8 @@ fn check_settings(settings: &ConvertSettings, findings: &mut Findings) {
         findings.error(error);
     }
     if settings.downsample_to.is_some() && !settings.downsampling.is_none() {
-        findings.error(Error::value("both a factor and a box are given to make images smaller, expected one of the two"));
+        findings
+            .error(Error::value("both a factor and a box are given to make images smaller, expected one of the two"));
     }
 }
 

@@ -99,8 +99,7 @@ pub(super) fn report_stated_box(table: &ParticleTable, n_pixels: usize, findings
 pub(super) fn report_envelopes(table: &ParticleTable, plan: &StackPlan, are_written: bool, findings: &mut Findings) {
     // Only text has lines.
     let is_star = table.sources.first().is_some_and(|source| source.lines.is_some());
-    let [bfactor, scale] =
-        if is_star { ["rlnCtfBfactor", "rlnCtfScalefactor"] } else { ["ctf/bfactor", "ctf/scale"] };
+    let [bfactor, scale] = if is_star { ["rlnCtfBfactor", "rlnCtfScalefactor"] } else { ["ctf/bfactor", "ctf/scale"] };
     let mut tell = |column: &Option<Column>, name: &str, neutral: f64, end: &str| {
         let Some(column) = column else { return };
         let n = plan.particles().filter(|&particle| column.get(particle) != neutral).count();

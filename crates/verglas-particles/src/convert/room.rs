@@ -76,7 +76,8 @@ fn no_room(root: &Path, bytes: OutputBytes, there: u64, free: u64) -> Error {
             in_words(free)
         ),
     );
-    let mut hint = Text::from("choose another folder, or make some of the stacks with ") + Hint::Give(Setting::MaxStacks);
+    let mut hint =
+        Text::from("choose another folder, or make some of the stacks with ") + Hint::Give(Setting::MaxStacks);
     if bytes.physical > 0 {
         hint = hint
             + "; without physical images ("

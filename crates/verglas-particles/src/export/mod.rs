@@ -31,11 +31,11 @@ mod star_source;
 
 use std::path::{Path, PathBuf};
 
+use crate::selection::select_images;
 use column::NewColumn;
 use folder::ImageFolder;
 pub use pose::FoundPose;
 use pose::{StarPoses, cs_poses};
-use crate::selection::select_images;
 use serde::Serialize;
 use source::{SourceKind, check_unchanged};
 use verglas_core::error::{Error, Result};

@@ -61,7 +61,9 @@ impl Input {
         }
         if let Some(other) = paths.iter().find(|path| !has_ending(path, "star")) {
             return Err(match paths.as_slice() {
-                [only] if only.is_dir() => return Self::from_folder(only).ok_or_else(|| InputError::Folder(only.clone())),
+                [only] if only.is_dir() => {
+                    return Self::from_folder(only).ok_or_else(|| InputError::Folder(only.clone()));
+                }
                 [only] => InputError::NotMetadata(only.clone()),
                 _ => InputError::NotStar(other.clone()),
             });

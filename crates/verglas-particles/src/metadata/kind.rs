@@ -79,7 +79,8 @@ pub(super) fn particles_beside(path: &Path) -> Option<Text> {
     let mut names: Vec<String> = names.filter(is_star).collect();
     // What RELION itself would go on with comes first, then the others by name.
     let newest = relion_particles(folder);
-    let is_newest = |name: &String| newest.as_deref().and_then(Path::file_name).is_some_and(|there| there == name.as_str());
+    let is_newest =
+        |name: &String| newest.as_deref().and_then(Path::file_name).is_some_and(|there| there == name.as_str());
     names.sort_by_key(|name| (!is_newest(name), name.clone()));
     let beside = names.iter().map(|name| path.with_file_name(name)).filter(|other| other != path);
     let found = beside.take(MOST_OPENED).find(|other| has_particles(other).unwrap_or(false))?;

@@ -149,7 +149,8 @@ pub(crate) fn check_crop(n_pixels: usize) -> Result<()> {
     if n_pixels >= SMALLEST_BOX && n_pixels.is_multiple_of(2) {
         return Ok(());
     }
-    let found = format!("a box of {n_pixels} px is asked for, expected an even number of pixels, {SMALLEST_BOX} or more");
+    let found =
+        format!("a box of {n_pixels} px is asked for, expected an even number of pixels, {SMALLEST_BOX} or more");
     Err(Error::value(found).with_hint(Hint::Give(Setting::DownsampleTo) + " takes any even box, such as 128"))
 }
 

@@ -124,10 +124,8 @@ fn refinement_with_poses_and_with_ctf_in_either_file() {
     refined.write(path("J25/J25_007_particles.cs"));
     both().f32("ctf/df1_A", &[5_000.0; 4]).write(path("J25/J25_passthrough_particles.cs"));
     assert_found(dir.path(), 25);
-    let (same, _) = convert(
-        two(path("J25/J25_007_particles.cs"), path("J25/J25_passthrough_particles.cs")),
-        settings(),
-    );
+    let (same, _) =
+        convert(two(path("J25/J25_007_particles.cs"), path("J25/J25_passthrough_particles.cs")), settings());
     assert_eq!(convert(job(dir.path(), 25), settings()).0.unwrap(), same.unwrap());
 }
 
@@ -137,7 +135,10 @@ fn classes_in_3d_are_whole_or_told_one_by_one() {
     let path = |name: &str| dir.path().join(name);
     both().write(path("J14/J14_passthrough_particles_all_classes.cs"));
     poses(3).write(path("J14/J14_class_00_00062_particles.cs"));
-    Cs::default().with_uids(&UIDS[3..]).f32s("alignments3D/pose", &[[0.0; 3]]).write(path("J14/J14_class_01_00062_particles.cs"));
+    Cs::default()
+        .with_uids(&UIDS[3..])
+        .f32s("alignments3D/pose", &[[0.0; 3]])
+        .write(path("J14/J14_class_01_00062_particles.cs"));
     let error = convert(job(dir.path(), 14), settings()).0.unwrap_err();
     assert!(error.to_string().contains("J14` holds 2 sets of particles, expected one"), "{error}");
     let hint = error.hint().unwrap().to_string();

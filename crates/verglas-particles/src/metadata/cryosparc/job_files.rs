@@ -42,7 +42,8 @@ pub(in crate::metadata) fn find_particles(folder: &Path) -> Result<Chosen> {
     }
     if whole.is_empty() {
         // Some jobs compute nothing about particles and only pass them on.
-        let passed_on = (0..found.files.len()).filter(|&at| found.files[at].is_passthrough && found.lacks(at).is_empty());
+        let passed_on =
+            (0..found.files.len()).filter(|&at| found.files[at].is_passthrough && found.lacks(at).is_empty());
         whole = passed_on.map(|at| (at, None)).collect();
     }
     match whole.as_slice() {
@@ -179,7 +180,9 @@ impl Found {
         let this = &self.files[at];
         let adds = |other: &Particles| match lacks.is_empty() {
             // Poses, groups, signs: what a conversion knows to use.
-            true => other.is_passthrough && Field::ALL.iter().any(|&field| other.file.has(field) && !this.file.has(field)),
+            true => {
+                other.is_passthrough && Field::ALL.iter().any(|&field| other.file.has(field) && !this.file.has(field))
+            }
             false => lacks.iter().all(|field| other.file.has(*field)),
         };
         let mut others: Vec<usize> =

@@ -108,7 +108,8 @@ pub(super) fn read_joined(files: &mut [CsFile], reading: Reading, findings: &mut
 /// When rows name no images, or can't be joined.
 fn refuse_incomplete(files: &[CsFile], reading: Reading, findings: &mut Findings) -> Result<()> {
     let Some(error) = incomplete(files, reading) else { return Ok(()) };
-    let names_images = !reading.is_indexed || Field::IMAGE.iter().all(|field| files.iter().any(|file| file.has(*field)));
+    let names_images =
+        !reading.is_indexed || Field::IMAGE.iter().all(|field| files.iter().any(|file| file.has(*field)));
     let can_be_joined = files.len() == 1 || files.iter().all(|file| file.has(Field::Uid));
     if !(names_images && can_be_joined) {
         return Err(error);
