@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn decisions_come_first_and_defaults_last() {
         let codes =
-            ["default-used", "value-dropped", "image-root", "blob-sign", "image-repeated", "defocus-angle-axis"];
+            ["image-root", "value-dropped", "default-used", "defocus-angle-axis", "image-repeated", "blob-sign"];
         let mut warnings = codes.map(|code| Warning { code, message: code.into() });
         order_by_weight(&mut warnings);
         let expected =
