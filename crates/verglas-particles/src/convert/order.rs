@@ -2,7 +2,7 @@
 
 use verglas_core::findings::Warning;
 
-/// What may make results wrong unless someone says what is right.
+/// What may make results wrong unless someone says what is right; in the order in which it is told.
 const TO_DECIDE: [&str; 20] = [
     "blob-sign",
     "defocus-angle-axis",
@@ -37,12 +37,13 @@ const HARMLESS: [&str; 7] = [
     "image-root",
 ];
 
-/// Puts warnings into this order; those of one kind of weight stay as they are.
+/// Puts warnings into this order; those of one code stay as they are.
 pub(super) fn order_by_weight(warnings: &mut [Warning]) {
-    warnings.sort_by_key(|warning| match warning.code {
-        code if TO_DECIDE.contains(&code) => 0,
-        code if HARMLESS.contains(&code) => 2,
-        _ => 1,
+    let place = |codes: &[&str], code: &str| codes.iter().position(|there| *there == code);
+    warnings.sort_by_key(|warning| match (place(&TO_DECIDE, warning.code), place(&HARMLESS, warning.code)) {
+        (Some(place), _) => (0, place),
+        (None, None) => (1, 0),
+        (None, Some(place)) => (2, place),
     });
 }
 
