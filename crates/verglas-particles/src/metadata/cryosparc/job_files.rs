@@ -47,6 +47,7 @@ pub(in crate::metadata) fn find_particles(folder: &Path) -> Result<Chosen> {
         whole = passed_on.map(|at| (at, None)).collect();
     }
     match whole.as_slice() {
+        [(at, partner)] if found.is_one_of_several_parts(*at) => Err(found.one_part(folder, *at, *partner)),
         [(at, partner)] => Ok(found.paths(*at, *partner)),
         [] => Err(found.nothing_whole(folder, &newest)),
         several => Err(found.ambiguous(folder, several)),
@@ -230,6 +231,24 @@ impl Found {
         }))
     }
 
+    /// Whether it is of one class or split, and others are seen: their particles would be left out unseen.
+    fn is_one_of_several_parts(&self, at: usize) -> bool {
+        let part = self.files[at].part;
+        part.is_some() && self.files.iter().any(|other| other.part.is_some() && other.part != part)
+    }
+
+    fn one_part(&self, folder: &Path, at: usize, partner: Option<usize>) -> Error {
+        let (first, partner) = self.paths(at, partner);
+        let (kind, number) = self.files[at].part.unwrap_or_default();
+        let files = std::iter::once(first).chain(partner).collect();
+        Error::value(format!(
+            "`{}` holds a file with the particles of {kind} {number} alone, `{}`, and others are passed on beside it",
+            folder.display(),
+            self.files[at].name()
+        ))
+        .with_hint("if that is what is meant: " + Text::from(Segment::Inputs(files)))
+    }
+
     fn paths(&self, at: usize, partner: Option<usize>) -> Chosen {
         let path = |at: usize| self.files[at].file.path.clone();
         (path(at), partner.map(path))
@@ -353,6 +372,11 @@ mod tests {
         let expected =
             "holds 2 sets of particles, expected one\n  `J14_class_00_00062_particles.cs`\n  `J14_class_01_00062";
         assert!(error.contains(expected), "{error}");
+        // Nor is one of them taken alone where others are passed on.
+        std::fs::remove_file(folder.join("J14_class_01_00062_particles.cs")).unwrap();
+        write(folder, "J14_passthrough_particles_class_1.cs", &[3], &all);
+        let error = found(folder).unwrap_err();
+        assert!(error.contains("the particles of class 0 alone, `J14_class_00_00062_particles.cs`"), "{error}");
         write(folder, "J14_00062_particles.cs", &[1, 2, 3], &["alignments3D/pose"]);
         let partner = Some("J14_passthrough_particles_all_classes.cs".to_owned());
         assert_eq!(found(folder), Ok(("J14_00062_particles.cs".to_owned(), partner)));
