@@ -119,7 +119,11 @@ fn images_are_cropped_to_any_even_box() {
     let resumed = set.run(&["convert", "particles.star", "-o", "to", "--downsample-to", "4", "--resume"]);
     assert!(resumed.code == 1 && resumed.stderr.contains("downsample_to: 6 before, 4 now"), "{}", resumed.stderr);
     let ran = set.run(&["check", "particles.star", "--downsample-to", "10"]);
-    assert!(ran.code == 1 && ran.stderr.contains("a box of 10 px is asked for, and images are 8 px wide"), "{}", ran.stderr);
+    assert!(
+        ran.code == 1 && ran.stderr.contains("a box of 10 px is asked for, and images are 8 px wide"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
