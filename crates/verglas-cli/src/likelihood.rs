@@ -200,7 +200,7 @@ fn particles(arguments: &LikelihoodArguments) -> Result<Particles, Failure> {
             let (options, folder) = (arguments.images.options.join(", "), folder.display());
             Err(Failure::UsageWithHint(
                 format!("{options} with `{folder}`, which is no .star or .cs file: its images are transformed already"),
-                "these options say how images are made of a .star or .cs file, or of a folder with --job",
+                "these options say how images are made of a .star or .cs file, or of the folder of a job",
             ))
         }
         _ => {

@@ -71,6 +71,16 @@ fn likelihoods_take_a_job_as_conversions_do() {
             ran.stdout
         );
     }
+    // And what conversions are asked of rows and boxes: these grids are of 16 px.
+    let indices: Vec<u8> = [7_i64, 2, 4].iter().flat_map(|row| row.to_le_bytes()).collect();
+    let header = format!("{:<117}\n", "{'descr': '<i8', 'fortran_order': False, 'shape': (3,), }");
+    fs::write(set.path("rows.npy"), [b"\x93NUMPY\x01\0\x76\0", header.as_bytes(), &indices].concat()).unwrap();
+    let chosen = ["likelihood", "project/J24", "-t", "templates", "--check", "--rows", "rows.npy"];
+    let ran = set.run(&chosen);
+    assert!(ran.code == 0 && ran.stdout.contains("3 images in 1 stack"), "{}", ran.stderr);
+    let ran = set.run(&[&chosen[..], &["--downsample-to", "8"]].concat());
+    let told = "images are 16 px wide, 8 px after downsampling to 8 px, the descriptor says 16 px";
+    assert!(ran.code == 1 && ran.stderr.contains(told), "{}", ran.stderr);
 }
 
 #[test]
