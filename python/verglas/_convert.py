@@ -227,7 +227,7 @@ def convert_particle_stacks_from_cryosparc_job_directory(
         params_input: The grids: a descriptor's path, our descriptor, or CryoLike's; ``None``: made from the data.
         folder_cryosparc: The folder that holds the job's folder ``J<job_number>``; ``''`` is the working directory.
         job_number: The job's number. ``J<N>/J<N>_passthrough_particles.cs`` describes the images in ``J<N>/restack`` or
-            ``J<N>/downsample``.
+            ``J<N>/downsample``; of jobs of other types, the ``.cs`` files that hold their particles are found and joined.
         folder_output: Folder to write to; ``''`` is the working directory.
         batch_size: Images per stack.
         (n_stacks_max)
@@ -264,7 +264,7 @@ def check(
     params_input: object = None,
     *,
     images: PathLike | Sequence[PathLike] = (),
-    job: int | None = None,
+    job: int | str | None = None,
     image_dir: PathLike = "",
     deep: bool = False,
     batch_size: int = 1024,
@@ -280,10 +280,10 @@ def check(
 
     Args:
         inputs: One STAR file that names its images, or several with ``images``; one ``.cs`` file, or two that belong
-            together; a folder with ``job``.
+            together; the folder of a job of RELION or CryoSPARC; a CryoSPARC project's folder with ``job``.
         params_input: The grids, as in the conversions.
         images: Image stacks that the rows of the STAR files describe in sequence.
-        job: The number of a CryoSPARC job below the folder.
+        job: A CryoSPARC job below the folder: its number, ``24`` or ``"J24"``.
         image_dir: Folder in which image files are looked up by file name.
         deep: Whether to look at every pixel too.
         batch_size: Images per stack.
@@ -354,9 +354,14 @@ def _job(root: PathLike, job_number: int) -> dict[str, Any]:
     return _input("job", [os.fsdecode(root) or "."], job=count(job_number, "job_number"))
 
 
-def _any_input(paths: list[str], images: list[str], job: int | None) -> dict[str, Any]:
-    """The kind of input that the paths describe, as on the command line."""
+def _any_input(paths: list[str], images: list[str], job: int | str | None) -> dict[str, Any]:
+    """The kind of input that the paths amount to, as on the command line."""
     if job is not None:
+        if isinstance(job, str):
+            digits = job[1:] if job.startswith("J") else job
+            if not (digits.isascii() and digits.isdigit()):
+                raise ValueError(f"job is {job!r}, expected the number of a job, such as 24 or 'J24'")
+            job = int(digits)
         if len(paths) != 1 or images:
             raise ValueError(f"{len(paths) + len(images)} inputs with a job, expected one folder")
         return _job(paths[0], job)
@@ -367,7 +372,7 @@ def _any_input(paths: list[str], images: list[str], job: int | None) -> dict[str
         return _input(kind, paths)
     raise ValueError(
         f"{', '.join(f'`{path}`' for path in paths) or 'nothing'} as input, expected one .star file, several with images, "
-        "one .cs file or two that belong together, or a folder with a job"
+        "one .cs file or two that belong together, the folder of a job, or a folder with a job's number"
     )
 
 
@@ -421,8 +426,10 @@ def _settings(
         "defocus_angle_axis": options["defocus_angle_axis"],
         "downsample": count(max(downsample_factor, 1), "downsample_factor"),
         "downsample_method": downsample_type,
+        "downsample_to": None if options["downsample_to"] is None else count(options["downsample_to"], "downsample_to"),
         "contrast": options["contrast"],
         "optics_group": [str(group) for group in ([groups] if isinstance(groups, (str, int)) else groups)],
+        "rows": None if options["rows"] is None else os.fsdecode(options["rows"]),
         "mode0": options["mode0"],
         "pixel_type": options["pixel_type"],
         "keep_files_apart": bool(options["keep_files_apart"]),

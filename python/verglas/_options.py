@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Union
 
+from ._descriptor import PathLike
 from ._progress import Progress
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Options(TypedDict, total=False):
     resolution_factor: float
     n_inplanes: int | None
     optics_group: OpticsGroup
+    rows: PathLike | None
+    downsample_to: int | None
     contrast: Literal["as-stored", "blob-sign", "invert"]
     mode0: Literal["signed", "unsigned"]
     pixel_type: PixelType | None
@@ -50,6 +53,8 @@ DEFAULTS: Options = {
     "resolution_factor": 1.0,
     "n_inplanes": None,
     "optics_group": (),
+    "rows": None,
+    "downsample_to": None,
     "contrast": "as-stored",
     "mode0": "signed",
     "pixel_type": None,
@@ -74,6 +79,8 @@ MEANINGS = {
     "resolution_factor": "Largest radius as a fraction of Nyquist, in (0, 1].",
     "n_inplanes": "Angles per shell; twice the box if not given.",
     "optics_group": "Only particles of these optics groups, by number or name.",
+    "rows": "Only the rows of the metadata that this file names (``.npy`` or ``.pt``): a mask over all of them, or indices from 0.",
+    "downsample_to": "Crop images in Fourier space to this even box, in place of a factor.",
     "contrast": '``"blob-sign"`` multiplies each image by its ``blob/sign``, ``"invert"`` by −1.',
     "mode0": '``"unsigned"``: 8-bit MRC data are 0 to 255.',
     "pixel_type": 'How pixels are stored, such as ``"float64"``, where the MRC headers are wrong.',

@@ -120,6 +120,29 @@ def test_downsampling(layouts, tmp_path, quiet, method):
     assert data_files(tmp_path / "ours") == data_files(tmp_path / "theirs")
 
 
+def test_a_box_and_chosen_rows(layouts, tmp_path, quiet):
+    star = layouts["star"][1].metadata[0]
+    np.save(tmp_path / "rows.npy", [5, 0, 3])
+    options = {"downsample_to": SIDE - 6, "rows": tmp_path / "rows.npy"}
+    summary = indexed_star(None, star, folder_output=tmp_path / "ours", **options)
+    assert (summary.n_images, summary.n_pixels, summary.downsample_method) == (3, SIDE - 6, "fourier")
+    words = ["--downsample-to", SIDE - 6, "--rows", tmp_path / "rows.npy"]
+    command("convert", star, "-o", tmp_path / "theirs", *words)
+    assert data_files(tmp_path / "ours") == data_files(tmp_path / "theirs")
+    assert list(verglas.load_stack(tmp_path / "ours", 0).metadata["row"]) == [0, 3, 5]
+    with pytest.raises(ValueError, match="expected an even number of pixels"):
+        indexed_star(None, star, folder_output=tmp_path / "odd", downsample_to=SIDE - 5)
+
+
+def test_a_job_by_its_folder_or_its_name(layouts, quiet):
+    folder = layouts["cs-job"][0]
+    found = [verglas.check(*call) for call in [(folder / "J1",)]] + [verglas.check(folder, job=job) for job in (1, "1", "J1")]
+    assert [(len(one.errors), one.n_images) for one in found] == [(0, found[0].n_images)] * 4
+    assert found[0].n_images > 0
+    with pytest.raises(ValueError, match="expected the number of a job"):
+        verglas.check(folder, job="J1a")
+
+
 class Theirs:
     """CryoLike's descriptor from outside."""
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use verglas::findings::counted;
 use verglas::{Conversion, Findings, Result};
 
-use crate::convert::{InputArguments, input, settings};
+use crate::convert::{InputArguments, files_of_folder, input, settings};
 use crate::failure::Failure;
 use crate::messages::Messages;
 use crate::signals::Signals;
@@ -14,7 +14,8 @@ const EXAMPLES: &str = "\
 Examples:
   verglas check run_data.star
   verglas check run_data.star --deep
-  verglas check cryosparc/ --job 15 -d parameters.npz";
+  verglas check Refine3D/job019
+  verglas check cryosparc/J15 -d parameters.npz";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -28,23 +29,28 @@ pub struct CheckArguments {
 
 /// Checks and reports; fails when something is wrong.
 pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Result<(), Failure> {
-    let input = input(&arguments.input.input, &arguments.input.images)?;
+    let (paths, images) = (&arguments.input.input, &arguments.input.images);
+    let input = input(paths, images)?;
+    let files = files_of_folder(paths, images, &input);
     let settings = settings(&arguments.input);
     let mut findings = Findings::new();
     let checked = check(arguments.deep, || Conversion::prepare_with(input, settings, &mut findings), messages);
     messages.findings(&findings);
     let (conversion, n_deep_warnings) = checked?;
     let n_warnings = findings.warnings.len() + n_deep_warnings;
+    let bytes = conversion.output_bytes();
     let mut text = format!(
-        "nothing wrong{}: {} of {} would make {}",
+        "nothing wrong{}: {} of {} would make {}, {}",
         if arguments.deep { "" } else { " with metadata and headers" },
         counted(conversion.n_images(), "particle"),
         counted(conversion.n_image_files(), "image file"),
         counted(conversion.n_stacks(), "stack"),
+        indicatif::HumanBytes(bytes.total())
     );
     if n_warnings > 0 {
         text.push_str(&format!("; {}", counted(n_warnings, "warning")));
     }
+    text.push_str(&files);
     if !arguments.deep {
         text.push_str("\npixels were not checked; --deep checks them");
     }
@@ -53,6 +59,8 @@ pub fn run(arguments: &CheckArguments, messages: Messages) -> std::result::Resul
             "n_images": conversion.n_images(),
             "n_image_files": conversion.n_image_files(),
             "n_stacks": conversion.n_stacks(),
+            "bytes_fourier": bytes.fourier,
+            "bytes_physical": bytes.physical,
             "n_warnings": n_warnings,
         })
     });

@@ -20,14 +20,14 @@ use crate::failure::Failure;
 use crate::messages::Messages;
 use crate::numbers::short;
 use crate::signals::Signals;
-use crate::values::{bytes, choice, positive, shard};
+use crate::values::{bytes, choice, count, even_box, factor, job, positive, shard};
 
 /// What to read, and how to interpret it.
 #[derive(Debug, Args)]
 pub struct InputArguments {
-    /// One .star file that names its images, or several with --images; one .cs file, or two that belong together; a
-    /// folder with --job
-    #[arg(required = true, value_name = "INPUT")]
+    /// One .star file that names its images, or several with --images; one .cs file, or two that belong together; the
+    /// folder of a job of RELION or CryoSPARC; a CryoSPARC project's folder with --job
+    #[arg(value_name = "INPUT")]
     pub input: Vec<PathBuf>,
     /// Descriptor file with the grids; without it, they are made from the data
     #[arg(short, long, value_name = "FILE.npz", help_heading = "Grids",
@@ -39,7 +39,7 @@ pub struct InputArguments {
     #[arg(long, value_parser = choice::<DefocusAngleAxis>(), default_value_t, value_name = "AXIS", help_heading = "Metadata")]
     pub defocus_angle_axis: DefocusAngleAxis,
     /// Stop after this many stacks
-    #[arg(long, value_name = "N", help_heading = "Stacks")]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, help_heading = "Stacks")]
     pub max_stacks: Option<NonZeroUsize>,
     /// Leave out images that are missing, cut off or can't be normalised, list them in DIR/skipped.star, and end with
     /// exit code 3
@@ -62,24 +62,29 @@ pub struct ImageArguments {
     /// Image stacks that the rows of the .star files describe in sequence: one for each .star file, in the same order
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Images")]
     pub images: Vec<PathBuf>,
-    /// The CryoSPARC job J<N> below the folder INPUT: its particles and the images in J<N>/restack or J<N>/downsample
-    #[arg(long, value_name = "N", help_heading = "Images", conflicts_with_all = ["images", "image_dir"])]
+    /// The CryoSPARC job J<N> below the folder INPUT [default: the working directory]: its particles, found and joined by what
+    /// its .cs files hold; of Restack and Downsample jobs the images in J<N>/restack or J<N>/downsample
+    #[arg(long, value_name = "N", value_parser = job, help_heading = "Images", conflicts_with = "images")]
     pub job: Option<u64>,
     /// Look image files up in this folder, by the longest end of their paths that exists there
     #[arg(long, value_name = "DIR", help_heading = "Images", conflicts_with = "images")]
     pub image_dir: Option<PathBuf>,
     /// Pixel size of the input images, Å
-    #[arg(long, value_name = "A", value_parser = positive, help_heading = "Images")]
+    #[arg(long, value_name = "A", value_parser = positive, allow_negative_numbers = true, help_heading = "Images")]
     pub pixel_size: Option<f64>,
     /// Which pixel size to use where --pixel-size and the metadata differ
     #[arg(long, value_parser = choice::<PixelSizeFrom>(), value_name = "SOURCE", help_heading = "Images")]
     pub pixel_size_from: Option<PixelSizeFrom>,
     /// Downsample images by this integer factor first; the grids are those of the smaller images
-    #[arg(long, value_name = "F", default_value = "1", help_heading = "Images")]
+    #[arg(long, value_name = "F", default_value = "1", value_parser = factor, allow_negative_numbers = true, help_heading = "Images")]
     pub downsample: NonZeroUsize,
-    /// How images are downsampled
-    #[arg(long, value_parser = choice::<DownsampleMethod>(), default_value_t, value_name = "METHOD", help_heading = "Images")]
-    pub downsample_method: DownsampleMethod,
+    /// How images are downsampled [default: mean; fourier with --downsample-to]
+    #[arg(long, value_parser = choice::<DownsampleMethod>(), value_name = "METHOD", help_heading = "Images")]
+    pub downsample_method: Option<DownsampleMethod>,
+    /// Downsample images by cropping them in Fourier space to this even box, as RELION and cryoDRGN do
+    #[arg(long, value_name = "PIXELS", value_parser = even_box, allow_negative_numbers = true, help_heading = "Images",
+          conflicts_with = "downsample")]
+    pub downsample_to: Option<NonZeroUsize>,
     /// Whether to change the sign of the images
     #[arg(long, value_parser = contrast_of_images(), default_value = Contrast::default().name(), value_name = "CONTRAST",
           action = clap::ArgAction::Set, num_args = 1, help_heading = "Images")]
@@ -91,9 +96,13 @@ pub struct ImageArguments {
     #[arg(long, value_parser = choice::<PixelType>(), value_name = "TYPE", help_heading = "Images")]
     pub pixel_type: Option<PixelType>,
 
-    /// Only particles of these optics groups, by number or name (in .cs files: ctf/exp_group_id)
-    #[arg(long, value_name = "ID", num_args = 1.., help_heading = "Metadata")]
+    /// Only particles of these optics groups, by number or name, with blanks or commas between; in .cs files
+    /// ctf/exp_group_id
+    #[arg(long, value_name = "ID", num_args = 1.., value_delimiter = ',', help_heading = "Metadata")]
     pub optics_group: Vec<String>,
+    /// Only these rows of the metadata: a mask over all of them, or indices from 0 (.npy or .pt)
+    #[arg(long, value_name = "FILE.npy", help_heading = "Metadata")]
+    pub rows: Option<PathBuf>,
     /// Unit of the defocus angle (with --images only)
     #[arg(long, value_parser = choice::<AngleUnit>(), default_value_t, value_name = "UNIT", help_heading = "Metadata")]
     pub defocus_angle_unit: AngleUnit,
@@ -102,7 +111,7 @@ pub struct ImageArguments {
     pub phase_shift_unit: AngleUnit,
 
     /// Images per stack
-    #[arg(long, value_name = "N", default_value = "1024", help_heading = "Stacks")]
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = count, allow_negative_numbers = true, help_heading = "Stacks")]
     pub batch_size: NonZeroUsize,
     /// Don't mix image files within a stack
     #[arg(long, help_heading = "Stacks")]
@@ -146,7 +155,7 @@ impl ImageArguments {
 
     /// The files and folders that the arguments name.
     pub fn read_paths(&self) -> impl Iterator<Item = &PathBuf> {
-        self.images.iter().chain(&self.image_dir)
+        self.images.iter().chain(&self.image_dir).chain(&self.rows)
     }
 }
 
@@ -156,6 +165,7 @@ Examples:
   verglas convert run_data.star --image-dir Particles/ -d parameters.npz -o stacks
   verglas convert run_data.star -o stacks --downsample 2 --downsample-method fourier --defocus-angle-axis rows
   verglas convert J24_particles.cs J24_passthrough_particles.cs -o stacks --contrast blob-sign
+  verglas convert cryosparc/J15 -o stacks
   verglas convert cryosparc/ --job 15 -o stacks
   verglas convert a.star b.star --images a.mrcs b.mrcs --pixel-size 1.06 -o stacks";
 
@@ -190,7 +200,9 @@ pub struct ConvertArguments {
 
 /// Runs the command.
 pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Result<(), Failure> {
-    let input = input(&arguments.input.input, &arguments.input.images)?;
+    let (paths, images) = (&arguments.input.input, &arguments.input.images);
+    let input = input(paths, images)?;
+    let files = files_of_folder(paths, images, &input);
     let settings = ConvertSettings {
         physical: !arguments.no_physical,
         plots: !arguments.no_plots,
@@ -204,7 +216,7 @@ pub fn run(arguments: &ConvertArguments, messages: Messages) -> std::result::Res
         ..settings(&arguments.input)
     };
     let summary = convert(input, settings, &arguments.output, messages)?;
-    messages.summary(&describe(&summary), || serde_json::to_value(&summary).unwrap_or_default());
+    messages.summary(&(describe(&summary) + &files), || serde_json::to_value(&summary).unwrap_or_default());
     if summary.n_images_skipped > 0 { Err(Failure::AlreadySaid(LEFT_OUT)) } else { Ok(()) }
 }
 
@@ -246,11 +258,24 @@ pub fn input(paths: &[PathBuf], arguments: &ImageArguments) -> std::result::Resu
     if arguments.pixel_size_from == Some(PixelSizeFrom::Caller) && arguments.pixel_size.is_none() {
         return usage("--pixel-size-from caller, but no --pixel-size".to_owned());
     }
+    if let (Some(_), Some(method)) = (arguments.downsample_to, arguments.downsample_method)
+        && method != DownsampleMethod::Fourier
+    {
+        let method = method.as_str();
+        return usage(format!("--downsample-to crops in Fourier space, and --downsample-method is {method}"));
+    }
     if let Some(job_number) = arguments.job {
         return match paths {
+            [] => Ok(Input::from_job(".", job_number)),
             [root] => Ok(Input::from_job(root, job_number)),
             several => usage(format!("{} inputs with --job, expected one folder", several.len())),
         };
+    }
+    if paths.is_empty() {
+        return Err(Failure::UsageWithHint(
+            "no input is given".to_owned(),
+            "give a .star or .cs file, or the folder of a job; --help has examples",
+        ));
     }
     let input = if arguments.images.is_empty() {
         Input::from_paths(paths)
@@ -258,15 +283,27 @@ pub fn input(paths: &[PathBuf], arguments: &ImageArguments) -> std::result::Resu
         refuse_other_than_star(paths).and_then(|()| Input::from_pairs(paths, &arguments.images))
     };
     input.map_err(|error| match &error {
-        InputError::Folder(path) => {
-            Failure::Usage(format!("`{}` is a folder; --job says which CryoSPARC job in it", path.display()))
-        }
+        InputError::Folder(path) => Failure::UsageWithHint(
+            format!("`{}` is a folder; --job says which CryoSPARC job in it", path.display()),
+            "the folder of a job will do, too: CryoSPARC's are called J24, RELION's hold run_data.star or particles.star",
+        ),
         InputError::StarFiles(n) => Failure::UsageWithHint(
             format!("{n} .star files, expected one, or --images with as many image stacks"),
             "give STAR files that name their images one at a time; --images is for those that name none",
         ),
         other => Failure::Usage(other.to_string()),
     })
+}
+
+/// Which files a job's folder stands for, for the closing words; empty where files were named.
+pub fn files_of_folder(paths: &[PathBuf], arguments: &ImageArguments, input: &Input) -> String {
+    let is_folder = arguments.job.is_some() || paths.iter().any(|path| path.is_dir());
+    if !is_folder {
+        return String::new();
+    }
+    let files = input.clone().resolved().map_or_else(|_| Vec::new(), |input| input.metadata_files());
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    format!("\nmetadata of the job: {}", files.join(" with "))
 }
 
 /// With image stacks, metadata are STAR files.
@@ -306,7 +343,12 @@ pub fn settings_of_images(arguments: &ImageArguments) -> ConvertSettings {
         pixel_size_from: arguments.pixel_size_from,
         defocus_angle_unit: arguments.defocus_angle_unit,
         phase_shift_unit: arguments.phase_shift_unit,
-        downsampling: Downsampling { factor: arguments.downsample, method: arguments.downsample_method },
+        downsampling: Downsampling {
+            factor: arguments.downsample,
+            method: arguments.downsample_method.unwrap_or_default(),
+        },
+        downsample_to: arguments.downsample_to.map(NonZeroUsize::get),
+        rows: arguments.rows.clone(),
         contrast: arguments.contrast(),
         optics_groups: arguments.optics_group.clone(),
         byte_sign: arguments.mode0,
@@ -336,8 +378,8 @@ pub fn describe(summary: &Summary) -> String {
     let downsampled = match summary.downsample_method {
         None => String::new(),
         Some(method) => format!(
-            "\ndownsampled by {} ({}): box {} px, pixel size {} Å",
-            summary.downsample,
+            "\ndownsampled{} ({}): box {} px, pixel size {} Å",
+            if summary.downsample.get() == 1 { String::new() } else { format!(" by {}", summary.downsample) },
             method.as_str(),
             summary.n_pixels,
             angstrom(summary.descriptor_pixel_size_angstrom)

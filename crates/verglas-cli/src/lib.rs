@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod convert;
 mod demo;
+mod demo_truth;
 mod descriptor;
 mod export;
 mod failure;
@@ -16,6 +17,7 @@ mod inspect;
 mod inspect_structures;
 mod inspect_text;
 mod likelihood;
+mod lists;
 mod messages;
 mod numbers;
 mod report;
@@ -45,6 +47,7 @@ use messages::Messages;
 #[must_use]
 pub fn run(words: Vec<OsString>) -> u8 {
     signals::survive_file_limits();
+    let words = lists::set_inputs_free(words);
     let code = match Arguments::try_parse_from(&words) {
         Ok(arguments) => carry_out(&arguments),
         Err(error) => messages::usage_error(&error, &words),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, Args};
 use serde_json::json;
 use verglas::findings::counted;
+use verglas::metadata::Input as ConversionInput;
 use verglas::scoring::{
     ContrastSource, DEFAULT_NOISE_IMAGES, DEFAULT_SHIFT_SIGMA_ANGSTROM, DEFAULT_VIEW_SIGMA_DEG, IndependentValues,
     Integral, Likelihood, LikelihoodJob, LikelihoodKind, LikelihoodSettings, LikelihoodSummary, NoiseGroups,
@@ -16,7 +17,9 @@ use verglas::sphere::PointGroup;
 use verglas::structures::AxisOrder;
 use verglas::{Choice, Findings};
 
-use crate::convert::{ContrastWord, ImageArguments, LEFT_OUT, contrast_of_comparison, input, settings_of_images};
+use crate::convert::{
+    ContrastWord, ImageArguments, LEFT_OUT, contrast_of_comparison, files_of_folder, input, settings_of_images,
+};
 use crate::failure::Failure;
 use crate::given::Given;
 use crate::messages::Messages;
@@ -38,7 +41,7 @@ Examples:
 pub struct LikelihoodArguments {
     /// Folder of converted stacks, with fft/ in it; CryoLike's, too. Or whatever `convert` takes: images are then transformed on
     /// the way, and no stack is written
-    #[arg(required = true, value_name = "PARTICLES")]
+    #[arg(value_name = "PARTICLES", required_unless_present = "job")]
     pub particles: Vec<PathBuf>,
     /// Folder of templates, with template_file_list.npy in it; CryoLike's, too
     #[arg(short, long, value_name = "TEMPLATES")]
@@ -215,6 +218,10 @@ fn reach(text: &str) -> Result<f64, String> {
 pub fn run(arguments: &LikelihoodArguments, messages: Messages) -> Result<(), Failure> {
     let settings = settings(arguments)?;
     let (particles, templates) = (particles(arguments)?, &arguments.templates);
+    let files = match &particles {
+        Particles::Input { input, .. } => files_of_folder(&arguments.particles, &arguments.images.values, input),
+        Particles::Stacks(_) => String::new(),
+    };
     let output = arguments.output.as_deref();
     let mut findings = Findings::new();
     let refused = output
@@ -229,13 +236,13 @@ pub fn run(arguments: &LikelihoodArguments, messages: Messages) -> Result<(), Fa
     };
     let signals = Signals::listen()?;
     let Some(output) = output.filter(|_| !arguments.check) else {
-        return check(&job, findings.warnings.len(), signals, messages);
+        return check(&job, findings.warnings.len(), &files, signals, messages);
     };
     let progress = messages.progress(job.n_comparisons() as u64, "comparisons");
     let summary = job.run(output, &findings.warnings, &progress, &signals.stop);
     progress.finish();
     let summary = summary.map_err(|error| signals.failure(error))?;
-    messages.summary(&describe(&summary), || serde_json::to_value(&summary).unwrap_or_default());
+    messages.summary(&(describe(&summary) + &files), || serde_json::to_value(&summary).unwrap_or_default());
     if summary.n_images_skipped > 0 { Err(Failure::AlreadySaid(LEFT_OUT)) } else { Ok(()) }
 }
 
@@ -286,8 +293,10 @@ fn particles(arguments: &LikelihoodArguments) -> Result<Particles, Failure> {
         let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
         !path.is_dir() && ending.is_some_and(|ending| ["star", "cs", "csg"].iter().any(|known| ending == *known))
     };
+    // A folder of stacks may lie anywhere, also in a job's.
+    let is_job = |path: &PathBuf| !path.join("fft").is_dir() && ConversionInput::from_folder(path).is_some();
     match paths.as_slice() {
-        [folder] if images.job.is_none() && images.images.is_empty() && !is_metadata(folder) => {
+        [folder] if images.job.is_none() && images.images.is_empty() && !is_metadata(folder) && !is_job(folder) => {
             let mut options = arguments.images.options.clone();
             if !images.contrast.iter().any(|word| matches!(word, ContrastWord::Images(_))) {
                 options.retain(|option| option != "--contrast");
@@ -298,7 +307,7 @@ fn particles(arguments: &LikelihoodArguments) -> Result<Particles, Failure> {
             let (options, folder) = (options.join(", "), folder.display());
             Err(Failure::UsageWithHint(
                 format!("{options} with `{folder}`, which is no .star or .cs file: its images are transformed already"),
-                "these options say how images are made of a .star or .cs file, or of a folder with --job",
+                "these options say how images are made of a .star or .cs file, or of the folder of a job",
             ))
         }
         _ => {
@@ -312,7 +321,13 @@ fn particles(arguments: &LikelihoodArguments) -> Result<Particles, Failure> {
 }
 
 /// Looks at all values and tells; fails when something is wrong.
-fn check(job: &LikelihoodJob, n_warnings: usize, signals: &Signals, messages: Messages) -> Result<(), Failure> {
+fn check(
+    job: &LikelihoodJob,
+    n_warnings: usize,
+    files: &str,
+    signals: &Signals,
+    messages: Messages,
+) -> Result<(), Failure> {
     let mut findings = Findings::new();
     let progress = messages.progress(job.n_values() as u64, "images and templates");
     let looked = job.check_values(&progress, &signals.stop, &mut findings);
@@ -322,11 +337,11 @@ fn check(job: &LikelihoodJob, n_warnings: usize, signals: &Signals, messages: Me
     if let Some(error) = findings.take_error() {
         return Err(error.into());
     }
-    tell_checked(job, n_warnings + findings.warnings.len(), messages);
+    tell_checked(job, n_warnings + findings.warnings.len(), files, messages);
     Ok(())
 }
 
-fn tell_checked(job: &LikelihoodJob, n_warnings: usize, messages: Messages) {
+fn tell_checked(job: &LikelihoodJob, n_warnings: usize, files: &str, messages: Messages) {
     let mut text = format!(
         "nothing wrong, all images and templates were read: {} in {} would be compared with {} at {}",
         counted(job.n_images(), "image"),
@@ -337,6 +352,7 @@ fn tell_checked(job: &LikelihoodJob, n_warnings: usize, messages: Messages) {
     if n_warnings > 0 {
         text.push_str(&format!("; {}", counted(n_warnings, "warning")));
     }
+    text.push_str(files);
     messages.summary(&text, || {
         json!({
             "n_images": job.n_images(),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use verglas::Choice;
 use verglas::grid::MAX_INPLANES;
+use verglas::metadata::Input;
 use verglas::settings::Shard;
 
 /// One of the library's choices, by its name; its help is the library's too.
@@ -20,6 +21,34 @@ pub fn positive(text: &str) -> Result<f64, String> {
         Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
         _ => Err("expected a positive number".to_owned()),
     }
+}
+
+/// A factor that images are made smaller by.
+pub fn factor(text: &str) -> Result<NonZeroUsize, String> {
+    let whole = "expected a whole number, 1 or more";
+    match text.parse::<NonZeroUsize>() {
+        Ok(factor) => Ok(factor),
+        Err(_) if text.parse::<f64>().is_ok_and(|number| number > 1.0 && number.fract() != 0.0) => {
+            Err(format!("{whole}; --downsample-to crops to any even box, for factors between"))
+        }
+        Err(_) => Err(whole.to_owned()),
+    }
+}
+
+/// A box that images are cropped to.
+pub fn even_box(text: &str) -> Result<NonZeroUsize, String> {
+    let found = text.parse::<NonZeroUsize>().ok().filter(|n_pixels| n_pixels.get().is_multiple_of(2));
+    found.ok_or_else(|| "expected an even number of pixels, such as 128".to_owned())
+}
+
+/// A CryoSPARC job, `24` or `J24`.
+pub fn job(text: &str) -> Result<u64, String> {
+    Input::job_number(text).ok_or_else(|| "expected the number of a job, such as 24 or J24".to_owned())
+}
+
+/// A whole number, 1 or more.
+pub fn count(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "expected a whole number, 1 or more".to_owned())
 }
 
 /// A number in (0, 1].
@@ -77,6 +106,21 @@ mod tests {
         for bad in ["score", "=a.npy", "score=", ""] {
             assert!(named_file(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_no_factor_or_box_gets_words_of_its_own() {
+        assert_eq!(factor("3").map(NonZeroUsize::get), Ok(3));
+        assert!(factor("1.5").unwrap_err().contains("--downsample-to"));
+        for bad in ["0", "-2", "2.0", "x", "nan", "0.5"] {
+            assert_eq!(factor(bad), Err("expected a whole number, 1 or more".to_owned()), "{bad}");
+        }
+        assert_eq!(even_box("128").map(NonZeroUsize::get), Ok(128));
+        for bad in ["0", "127", "-2", "1.5", ""] {
+            assert!(even_box(bad).unwrap_err().contains("even number of pixels"), "{bad}");
+        }
+        assert_eq!((job("24"), job("J24")), (Ok(24), Ok(24)));
+        assert!(job("24a").is_err() && job("JJ24").is_err() && job("").is_err() && job("J").is_err());
     }
 
     #[test]

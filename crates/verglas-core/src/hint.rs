@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::ops::Add;
+use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
@@ -52,6 +53,8 @@ settings! {
     PixelSizeFrom: "pixel-size-from", "pixel_size_from";
     /// The factor that images are downsampled by.
     Downsample: "downsample", "downsampling";
+    /// The box that images are cropped to.
+    DownsampleTo: "downsample-to", "downsample_to";
     /// Whether to change the sign of the images.
     Contrast: "contrast", "contrast";
     /// The optics groups whose particles are converted.
@@ -68,6 +71,8 @@ settings! {
     Mode0: "mode0", "byte_sign";
     /// The type that pixels are read as, whatever the header says.
     PixelType: "pixel-type", "pixel_type";
+    /// Physical images are not written.
+    NoPhysical: "no-physical", "physical";
     /// The part of the stacks that is made.
     Shard: "shard", "shard";
     /// The upper bound for buffers.
@@ -104,7 +109,7 @@ settings! {
     ShiftSigma: "shift-sigma", "likelihood";
     /// Which structures of a list are compared.
     Structures: "structures", "structures";
-    /// Which images of an output folder are exported.
+    /// Which rows of the metadata are converted, or images of an output folder exported.
     Rows: "rows", "rows";
     /// Which axis of a matrix is of images.
     MatrixAxes: "matrix-axes", "axes";
@@ -140,6 +145,8 @@ pub enum Segment {
     Hint(Hint),
     /// The source of the settings: `the command line`, `the caller`.
     Caller,
+    /// To convert these files together: a command that can be copied.
+    Inputs(Vec<PathBuf>),
 }
 
 /// A message for the user; lower case, without a final stop. Further lines are indented by two spaces.
@@ -158,6 +165,9 @@ pub trait Words {
 
     /// The source of the settings.
     fn caller(&self) -> &'static str;
+
+    /// How these files are given together.
+    fn inputs(&self, paths: &[PathBuf]) -> String;
 }
 
 /// The command's words, which output folders keep too.
@@ -178,6 +188,20 @@ impl Words for CommandWords {
     fn caller(&self) -> &'static str {
         "the command line"
     }
+
+    fn inputs(&self, paths: &[PathBuf]) -> String {
+        let words: Vec<String> = paths.iter().map(|path| shell_word(&path.to_string_lossy())).collect();
+        format!("`verglas convert {} -o FOLDER`", words.join(" "))
+    }
+}
+
+/// A path as a shell takes it.
+fn shell_word(path: &str) -> String {
+    let is_plain = |char: char| char.is_alphanumeric() || "/._-+=:,@%".contains(char);
+    if !path.is_empty() && path.chars().all(is_plain) {
+        return path.to_owned();
+    }
+    format!("'{}'", path.replace('\'', "'\\''"))
 }
 
 fn option(name: &str) -> String {
@@ -201,6 +225,10 @@ impl Words for LibraryWords {
     fn caller(&self) -> &'static str {
         "the caller"
     }
+
+    fn inputs(&self, paths: &[PathBuf]) -> String {
+        format!("`Input::from_paths({paths:?})`")
+    }
 }
 
 impl Text {
@@ -213,7 +241,7 @@ impl Text {
     pub fn hints(&self) -> impl Iterator<Item = Hint> + '_ {
         self.segments.iter().filter_map(|segment| match segment {
             Segment::Hint(hint) => Some(*hint),
-            Segment::Words(_) | Segment::Caller => None,
+            Segment::Words(_) | Segment::Caller | Segment::Inputs(_) => None,
         })
     }
 
@@ -223,6 +251,7 @@ impl Text {
             Segment::Words(said) => said.clone(),
             Segment::Hint(hint) => words.hint(*hint),
             Segment::Caller => words.caller().to_owned(),
+            Segment::Inputs(paths) => words.inputs(paths),
         });
         said.collect()
     }
@@ -349,6 +378,13 @@ mod tests {
     fn files_keep_the_commands_words() {
         let text: Text = "run each with " + Hint::Give(Setting::Shard);
         assert_eq!(serde_json::to_string(&text).unwrap(), r#""run each with --shard K/N""#);
+    }
+
+    #[test]
+    fn files_to_be_given_are_a_command_that_a_shell_takes() {
+        let text: Text = "give both: " + Text::from(Segment::Inputs(vec!["J 1/it's.cs".into(), "b.cs".into()]));
+        assert_eq!(text.said_in(&CommandWords), r"give both: `verglas convert 'J 1/it'\''s.cs' b.cs -o FOLDER`");
+        assert_eq!(text, r#"give both: `Input::from_paths(["J 1/it's.cs", "b.cs"])`"#);
     }
 
     #[test]

@@ -11,9 +11,11 @@ pub mod particle;
 mod pixel_size;
 mod plan;
 pub mod preprocess;
+mod selection;
 pub mod settings;
 pub mod stack;
 pub mod transform;
+mod vector;
 pub mod verify;
 
 pub use convert::{Conversion, Summary};

@@ -177,6 +177,8 @@ pub struct MetadataSource {
     pub path: PathBuf,
     /// The lines of a text file's rows; `None` for binary files.
     pub lines: Option<RowLines>,
+    /// Its rows, all of them.
+    pub n_rows: usize,
 }
 
 /// The line of each row of a text file, kept as runs: nearly always the rows follow each other without a

@@ -127,10 +127,14 @@ pub struct ConvertSettings {
     pub defocus_angle_axis: DefocusAngleAxis,
     /// Whether and how images are made smaller; the descriptor describes them afterwards.
     pub downsampling: Downsampling,
+    /// Crop images in Fourier space to this box, in place of `downsampling`: an even number of pixels, at most their own.
+    pub downsample_to: Option<usize>,
     /// Whether to change the sign of the images, before they are downsampled.
     pub contrast: Contrast,
     /// Only particles of these optics groups; empty means all.
     pub optics_groups: Vec<String>,
+    /// Only the rows of the metadata that this file names (`.npy` or `.pt`): a mask over all of them, or indices from 0.
+    pub rows: Option<PathBuf>,
     /// How 8-bit MRC data are meant.
     pub byte_sign: ByteSign,
     /// How pixels are stored, where the MRC headers' mode is wrong; `None`: the mode counts.
@@ -179,8 +183,10 @@ impl Default for ConvertSettings {
             phase_shift_unit: AngleUnit::Degrees,
             defocus_angle_axis: DefocusAngleAxis::Columns,
             downsampling: Downsampling::default(),
+            downsample_to: None,
             contrast: Contrast::AsStored,
             optics_groups: Vec::new(),
+            rows: None,
             byte_sign: ByteSign::Signed,
             pixel_type: None,
             keep_files_apart: false,

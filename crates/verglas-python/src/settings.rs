@@ -35,6 +35,7 @@ impl InputValues {
                 Ok(Input::IndexedCs { particles: particles.clone(), passthrough: Some(passthrough.clone()) })
             }
             ("job", [root], Some(job_number)) => Ok(Input::from_job(root, job_number)),
+            ("folder", [folder], None) => Input::from_paths([folder]).map_err(bad_value),
             (kind, paths, _) => Err(bad_value(format!("{} paths as input of kind `{kind}`", paths.len()))),
         }
     }
@@ -43,6 +44,11 @@ impl InputValues {
 /// The kind of input that the paths alone describe, as [`InputValues`] names it; `None` if they describe none.
 #[pyfunction]
 pub fn input_kind(paths: Vec<PathBuf>) -> Option<&'static str> {
+    if let [folder] = paths.as_slice()
+        && folder.is_dir()
+    {
+        return Input::from_folder(folder).map(|_| "folder");
+    }
     match Input::from_paths(paths).ok()? {
         Input::IndexedStar(_) => Some("star"),
         Input::IndexedCs { .. } => Some("cs"),
@@ -68,8 +74,10 @@ pub struct SettingsValues {
     defocus_angle_axis: String,
     downsample: usize,
     downsample_method: String,
+    downsample_to: Option<usize>,
     contrast: String,
     optics_group: Vec<String>,
+    rows: Option<PathBuf>,
     mode0: String,
     pixel_type: Option<String>,
     keep_files_apart: bool,
@@ -123,8 +131,10 @@ impl SettingsValues {
             phase_shift_unit: choose("phase_shift_unit", &self.phase_shift_unit)?,
             defocus_angle_axis: choose("defocus_angle_axis", &self.defocus_angle_axis)?,
             downsampling: Downsampling { factor, method },
+            downsample_to: self.downsample_to,
             contrast: choose("contrast", &self.contrast)?,
             optics_groups: self.optics_group,
+            rows: self.rows,
             byte_sign: choose("mode0", &self.mode0)?,
             pixel_type: self.pixel_type.as_deref().map(|name| choose("pixel_type", name)).transpose()?,
             keep_files_apart: self.keep_files_apart,

@@ -1,5 +1,7 @@
 //! Names of settings for a Python program.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 use verglas::hint::Words;
 use verglas::{Hint, Setting, Warning};
@@ -27,6 +29,16 @@ impl Words for PythonWords {
     fn caller(&self) -> &'static str {
         "the caller"
     }
+
+    fn inputs(&self, paths: &[PathBuf]) -> String {
+        let is_cs = |path: &PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("cs"));
+        match paths {
+            [only] if !is_cs(only) => format!("`star_file={only:?}`"),
+            [only] => format!("`file_cs={only:?}`"),
+            [first, second] => format!("`file_cs={first:?}`, `passthrough={second:?}`"),
+            paths => format!("{paths:?}"),
+        }
+    }
 }
 
 /// The arguments that a setting is given with: one of several, where functions call it differently.
@@ -44,6 +56,7 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::PixelSize => (&["pixel_size"], ""),
         Setting::PixelSizeFrom => (&["pixel_size_from"], ""),
         Setting::Downsample => (&["downsample_factor"], ""),
+        Setting::DownsampleTo => (&["downsample_to"], ""),
         Setting::Contrast => (&["contrast"], ""),
         Setting::OpticsGroup => (&["optics_group"], ""),
         Setting::DefocusAngleAxis => (&["defocus_angle_axis"], ""),
@@ -52,6 +65,7 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::VerifyKept => (&["verify_kept"], "=True"),
         Setting::Mode0 => (&["mode0"], ""),
         Setting::PixelType => (&["pixel_type"], ""),
+        Setting::NoPhysical => (&["physical"], "=False"),
         Setting::Shard => (&["shard"], "=(k, n)"),
         Setting::Memory => (&["memory"], ""),
         Setting::MatrixAxes => (&["matrix_axes"], ""),
@@ -75,8 +89,7 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::PosesFrom => (&["poses_from"], ""),
         Setting::ViewSigma => (&["view_sigma"], ""),
         Setting::ShiftSigma => (&["shift_sigma"], ""),
-        // Export is the command's alone.
-        Setting::Rows => (&[], ""),
+        Setting::Rows => (&["rows"], ""),
     };
     Arguments { names, value }
 }

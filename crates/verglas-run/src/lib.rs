@@ -2,6 +2,7 @@
 //! the tensors that threads fill, and the progress of a run as seen from other processes.
 
 pub mod descriptor;
+pub mod disk;
 mod existing;
 pub mod folder;
 pub mod manifest;

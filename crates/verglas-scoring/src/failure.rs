@@ -3,21 +3,10 @@
 use verglas_core::error::{Error, ErrorKind};
 use verglas_core::hint::{Hint, Setting, Text};
 use verglas_likelihood::LikelihoodError;
+use verglas_run::disk::in_words;
 
 use crate::stacks::ImageStack;
 use crate::structures::StructureTemplates;
-
-/// A number of bytes for people.
-pub(crate) fn in_words(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    format!("{value:.1} {}", UNITS[unit])
-}
 
 /// That more memory is needed than is allowed, for `what`.
 pub(crate) fn too_little_memory(what: &str, needed: u64, allowed: u64) -> Error {

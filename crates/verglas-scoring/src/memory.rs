@@ -4,8 +4,8 @@ use std::path::Path;
 
 use verglas_core::error::{Error, Result};
 use verglas_core::hint::{Hint, Setting};
+use verglas_run::disk::{free_bytes, in_words};
 
-use crate::failure::in_words;
 use crate::settings::LikelihoodSettings;
 
 /// What one comparison is made of.
@@ -90,14 +90,8 @@ impl Sizes {
 /// # Errors
 /// When there is less room.
 pub(crate) fn check_room(output: &Path, bytes: u64) -> Result<()> {
-    let absolute = std::path::absolute(output).unwrap_or_else(|_| output.to_owned());
-    let Some(there) = absolute.ancestors().find(|folder| folder.is_dir()) else { return Ok(()) };
     // What can't be asked is found out when it is written.
-    let Ok(disk) = rustix::fs::statvfs(there) else { return Ok(()) };
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    if free >= bytes {
-        return Ok(());
-    }
+    let Some(free) = free_bytes(output).filter(|free| *free < bytes) else { return Ok(()) };
     Err(Error::value(format!(
         "all correlations take {}, and the disk of `{}` has room for {}",
         in_words(bytes),

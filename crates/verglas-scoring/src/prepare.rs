@@ -19,13 +19,13 @@ use verglas_particles::settings::{DefocusAngleAxis, DescriptorSource};
 use verglas_particles::{Conversion, ConvertSettings};
 use verglas_run::Shard;
 use verglas_run::descriptor::ImageDescriptor;
+use verglas_run::disk::in_words;
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::FolderRecord;
 use verglas_structures::AxisOrder;
 use verglas_structures::templates::RecordedTemplates;
 
 use crate::between::Between;
-use crate::failure::in_words;
 use crate::grids::compare_grids;
 use crate::known::{check_known, on_axes};
 use crate::memory::{Sizes, check_room};

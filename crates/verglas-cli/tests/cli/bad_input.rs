@@ -374,7 +374,7 @@ fn missing_stacks_are_listed_with_where_they_were_looked_for() {
     let set = DataSet::usual();
     set.write_star("particles.star", &star(&["1@gone/a.mrcs", "1@gone/b.mrcs", "1@stacks/a.mrcs"]));
     let here = set.dir.path().display().to_string();
-    set.assert_refused(&[], &["2 of 3 image files not found", "`gone/a.mrcs`", "`gone/b.mrcs`", "looked in", &here]);
+    set.assert_refused(&[], &["2 of 3 image files not found", "`gone/a.mrcs`", "`gone/b.mrcs`", "looked below", &here]);
 }
 
 #[test]

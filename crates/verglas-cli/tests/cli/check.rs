@@ -12,7 +12,7 @@ fn a_good_data_set_has_nothing_wrong() {
         (ran.code, ran.stdout.as_str()),
         (
             0,
-            "nothing wrong with metadata and headers: 6 particles of 2 image files would make 2 stacks; 1 warning\n\
+            "nothing wrong with metadata and headers: 6 particles of 2 image files would make 2 stacks, 8.25 KiB; 1 warning\n\
              pixels were not checked; --deep checks them\n"
         )
     );

@@ -224,7 +224,7 @@ fn absent_images_fail_before_anything_is_written() {
     assert_eq!(ran.code, 1);
     let here = dir.path().display().to_string();
     let beside = shared.join("data/relion").display().to_string();
-    for part in ["1 of 1 image file not found", "`100parts.mrcs`", "looked in", &here, &beside] {
+    for part in ["1 of 1 image file not found", "`100parts.mrcs`", "looked below", &here, &beside] {
         assert!(ran.stderr.contains(part), "`{part}` is not in {}", ran.stderr);
     }
     assert!(!dir.path().join("out").exists());
@@ -268,7 +268,7 @@ fn a_real_cryosparc_file_is_inspected_and_its_absent_images_are_listed() {
     assert_eq!(told["fields"].as_array().unwrap().len(), 34);
     let ran = run_in(dir.path(), &["convert", file.to_str().unwrap(), "-o", "out"]);
     assert_eq!(ran.code, 1);
-    for part in ["image files not found", "`J19/extract/20150917_", "and ", "looked in"] {
+    for part in ["image files not found", "`J19/extract/20150917_", "and ", "looked below"] {
         assert!(ran.stderr.contains(part), "{}", ran.stderr);
     }
     assert!(!dir.path().join("out").exists());

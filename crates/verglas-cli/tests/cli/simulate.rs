@@ -38,6 +38,17 @@ fn the_demo_runs_twice_and_says_where_things_are() {
         for named in ["here/data", "here/stacks", "torch.load", "complete and unaltered", "verglas export"] {
             assert!(ran.stdout.contains(named), "{}", ran.stdout);
         }
+        // A demonstration has nothing to warn of, and ends with how right it is.
+        assert_eq!(ran.stderr, "");
+        let last = ran.stdout.trim_end().lines().next_back().unwrap();
+        let numbers: Vec<f64> = last
+            .split(|char: char| !(char.is_ascii_digit() || char == '.'))
+            .filter_map(|text| text.parse().ok())
+            .collect();
+        assert!(
+            last.starts_with("Compared with the known truth: ") && (numbers[0] - numbers[1]).abs() < 0.005,
+            "{last}"
+        );
     }
     assert!(set.path("here/stacks/fft/particles_fourier_stack_000002.npz").exists());
     assert!(set.path("here/stacks/report.html").exists());

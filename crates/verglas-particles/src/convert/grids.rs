@@ -47,7 +47,7 @@ pub(super) fn choose_grids(
     settings: &ConvertSettings,
     findings: &mut Findings,
 ) -> Result<Grids> {
-    let sides = DownsampledBox::new(input_box, settings.downsampling)?;
+    let sides = DownsampledBox::of(input_box, settings)?;
     if let Some(descriptor) = &given {
         check_box(sides, descriptor, findings);
     }
@@ -56,7 +56,7 @@ pub(super) fn choose_grids(
         caller: settings.pixel_size_angstrom,
         metadata: table.pixel_size_angstrom,
         descriptor: downsampled.map(|size| sides.pixel_size_before(size)),
-        downsampled: downsampled.filter(|_| !settings.downsampling.is_none()),
+        downsampled: downsampled.filter(|_| sides.method().is_some()),
         detector: table.detector_pixel_size_angstrom,
         mrc_header: header_pixel_size(&found.files),
     };
@@ -96,11 +96,10 @@ pub(super) fn choose_grids(
             descriptor_from_data(&settings.descriptor, sides.n_pixels(), sides.pixel_size_after(pixel_size_angstrom))?
         }
     };
-    if !settings.downsampling.is_none() {
+    if let (Some(said), Some(method)) = (sides.said(), sides.method()) {
         findings.note(format!(
-            "downsampling by {} ({}): {input_box} px of {} Å become {} px of {} Å",
-            settings.downsampling.factor,
-            settings.downsampling.method.as_str(),
+            "{said} ({}): {input_box} px of {} Å become {} px of {} Å",
+            method.as_str(),
             show(pixel_size_angstrom),
             sides.n_pixels(),
             show(descriptor.cartesian_grid.pixel_size_angstrom())
@@ -109,16 +108,36 @@ pub(super) fn choose_grids(
     Ok(Grids { descriptor, sides, pixel_size_angstrom, pixel_size_source })
 }
 
+/// Compares the pixel sizes that are stated, where the images' box is not known: a conflict is an error then, too.
+pub(super) fn check_stated_sizes(
+    table: &ParticleTable,
+    given: Option<&ImageDescriptor>,
+    settings: &ConvertSettings,
+    findings: &mut Findings,
+) {
+    // What a descriptor says is of images as they are after downsampling.
+    let is_as_stored = settings.downsampling.is_none() && settings.downsample_to.is_none();
+    let stated = StatedPixelSizes {
+        caller: settings.pixel_size_angstrom,
+        metadata: table.pixel_size_angstrom,
+        descriptor: given.filter(|_| is_as_stored).map(|given| given.cartesian_grid.pixel_size_angstrom()),
+        detector: table.detector_pixel_size_angstrom,
+        ..StatedPixelSizes::default()
+    };
+    if !stated.is_empty()
+        && let Err(error) = choose_pixel_size(&stated, settings.pixel_size_from, findings)
+    {
+        findings.error(error);
+    }
+}
+
 /// The descriptor describes the images after downsampling.
 fn check_box(sides: DownsampledBox, descriptor: &ImageDescriptor, findings: &mut Findings) {
     let expected = descriptor.cartesian_grid.n_pixels();
     if sides.n_pixels() == expected {
         return;
     }
-    let downsampled = match sides.downsampling() {
-        downsampling if downsampling.is_none() => String::new(),
-        downsampling => format!(", {} px after downsampling by {}", sides.n_pixels(), downsampling.factor),
-    };
+    let downsampled = sides.said().map_or(String::new(), |said| format!(", {} px after {said}", sides.n_pixels()));
     findings.error(
         Error::value(format!(
             "images are {} px wide{downsampled}, the descriptor says {expected} px",

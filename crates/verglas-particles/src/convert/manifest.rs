@@ -128,12 +128,18 @@ pub struct RecordedConversion {
     pub defocus_angle_axis: Option<String>,
     /// Factor that the images were downsampled by.
     pub downsample: Option<usize>,
+    /// The box that they were cropped to in Fourier space, in place of a factor, where the user said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub downsample_to: Option<usize>,
     /// How.
     pub downsample_method: Option<String>,
     /// Whether the sign of the images was changed.
     pub contrast: Option<String>,
     /// The optics groups that were asked for; empty for all.
     pub optics_groups: Option<Vec<String>>,
+    /// The file that chose rows of the metadata, where one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<RecordedPath>,
     /// How 8-bit data were read.
     pub mode0: Option<String>,
     /// The type that pixels were read as, if the user gave one; a folder made before this setting existed was made
@@ -213,11 +219,13 @@ pub(super) fn recorded_settings(conversion: &Conversion, descriptor_bytes: &[u8]
         defocus_angle_unit: named(&settings.defocus_angle_unit),
         phase_shift_unit: named(&settings.phase_shift_unit),
         defocus_angle_axis: named(&settings.defocus_angle_axis),
-        downsample: Some(settings.downsampling.factor.get()),
+        downsample: Some(conversion.sides.factor()),
+        downsample_to: settings.downsample_to,
         // No method makes a difference to images that stay as they are.
-        downsample_method: (!settings.downsampling.is_none()).then(|| named(&settings.downsampling.method)).flatten(),
+        downsample_method: conversion.sides.method().as_ref().and_then(named),
         contrast: named(&settings.contrast),
         optics_groups: Some(settings.optics_groups.clone()),
+        rows: settings.rows.as_deref().map(recorded),
         mode0: named(&settings.byte_sign),
         pixel_type: settings.pixel_type.map(|pixel_type| pixel_type.as_str().to_owned()),
         keep_files_apart: Some(settings.keep_files_apart),

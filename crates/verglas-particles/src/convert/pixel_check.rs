@@ -134,10 +134,7 @@ impl Conversion {
     /// An error about one image, naming file, section and row.
     pub(super) fn name_image(&self, particle: usize, what: &str) -> Error {
         let table = &self.table;
-        let downsampled = match self.settings.downsampling {
-            downsampling if downsampling.is_none() => String::new(),
-            downsampling => format!("after downsampling by {}, ", downsampling.factor),
-        };
+        let downsampled = self.sides.said().map_or(String::new(), |said| format!("after {said}, "));
         Error::value(format!(
             "section {} of `{}`: {downsampled}{what}",
             u64::from(table.section[particle].0) + 1,

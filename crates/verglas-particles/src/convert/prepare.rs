@@ -11,17 +11,18 @@ use verglas_formats::mrc::{Mode0, MrcOptions};
 use verglas_run::descriptor::ImageDescriptor;
 
 use super::contrast::check_contrast;
-use super::grids::{Grids, choose_grids, given_descriptor, resolve_origins};
+use super::grids::{Grids, check_stated_sizes, choose_grids, given_descriptor, resolve_origins};
 use super::images::{find_images, refuse_empty_stacks};
 use super::memory::{WorkerBuffers, plan_memory};
-use super::reports::{report_astigmatism, report_box_reach, report_plan, report_stated_box};
+use super::order::order_by_weight;
+use super::reports::{report_astigmatism, report_box_reach, report_envelopes, report_plan, report_stated_box};
 use crate::defocus_axis::turn_to_rows;
 use crate::image::{BoxSize, ImageStore, ReadFailure};
-use crate::metadata::{Input, ReadSettings, read_particles};
+use crate::metadata::{Input, ReadSettings, RowSelection, read_particles};
 use crate::particle::ParticleTable;
 use crate::pixel_size::{PixelSizeSource, show};
 use crate::plan::{PlanSettings, StackPlan, plan_stacks};
-use crate::preprocess::DownsampledBox;
+use crate::preprocess::{DownsampledBox, check_crop};
 use crate::settings::{ByteSign, ConvertSettings, DefocusAngleAxis, PixelSizeFrom};
 
 /// A conversion that was checked and can start.
@@ -74,7 +75,15 @@ impl Conversion {
         findings: &mut Findings,
     ) -> Result<Self> {
         let mut found = Findings::new();
-        let checked = Self::check(are_written, input.in_order(), settings, &mut found);
+        let input = input.in_order().resolved().map_err(|error| found.error(error)).ok();
+        let checked = match input {
+            Some(input) => Self::check(are_written, input, settings, &mut found),
+            None => {
+                check_settings(&settings, &mut found);
+                None
+            }
+        };
+        order_by_weight(&mut found.warnings);
         findings.warnings.extend_from_slice(&found.warnings);
         findings.notes.extend_from_slice(&found.notes);
         match (found.take_error(), checked) {
@@ -229,13 +238,15 @@ impl Conversion {
 
     /// Checks what can be checked, as much of it as possible: one thing that is wrong hides no other unless it must.
     fn check(are_written: bool, input: Input, settings: ConvertSettings, findings: &mut Findings) -> Option<Self> {
-        check_settings(&input, &settings, findings);
+        check_settings(&settings, findings);
+        refuse_image_dir_of_job(&input, &settings, findings);
         let given = found(given_descriptor(&settings), findings);
         let read_settings = ReadSettings {
             defocus_angle_unit: settings.defocus_angle_unit,
             phase_shift_unit: settings.phase_shift_unit,
             optics_groups: settings.optics_groups.clone(),
             ignore_metadata_pixel_size: settings.pixel_size_from == Some(PixelSizeFrom::Caller),
+            rows: found(settings.rows.as_deref().map(RowSelection::read).transpose(), findings).flatten(),
         };
         let n_errors = findings.errors.len();
         let mut table = found(read_particles(&input, &read_settings, findings), findings)?;
@@ -258,9 +269,13 @@ impl Conversion {
             refuse_empty_stacks(&table, &plan, &settings, &images.files, findings);
         }
         report_plan(&table, &plan, &images, findings);
-        // Without one box for all images, or with a descriptor that can't be read, there is nothing to compare further.
-        let BoxSize(input_box) = images.box_size?;
-        let given = given?;
+        report_envelopes(&table, &plan, are_written, findings);
+        // Without one box for all images, or with settings that can't be, only what is said can be compared.
+        let can_be_made = settings.downsample_to.is_none_or(|n_pixels| check_crop(n_pixels).is_ok());
+        let (Some(BoxSize(input_box)), Some(given), true) = (images.box_size, given.clone(), can_be_made) else {
+            check_stated_sizes(&table, given.flatten().as_ref(), &settings, findings);
+            return None;
+        };
         let descriptor_is_new = given.is_none();
         // The file that can't be read may have stated the pixel size: that nothing else states it is not an error of
         // its own.
@@ -343,11 +358,14 @@ fn note_decisions(
     ));
 }
 
-fn check_settings(input: &Input, settings: &ConvertSettings, findings: &mut Findings) {
+fn refuse_image_dir_of_job(input: &Input, settings: &ConvertSettings, findings: &mut Findings) {
     if matches!(input, Input::CryosparcJob { .. }) && settings.image_dir.is_some() {
         findings
             .error(Error::value("an image directory is given, but the images of a job are in the job's own folder"));
     }
+}
+
+fn check_settings(settings: &ConvertSettings, findings: &mut Findings) {
     if settings.batch_size == 0 || settings.batch_size > MOST_PER_STACK {
         findings.error(Error::value(format!(
             "batch size is {}, expected 1 to {MOST_PER_STACK} images per stack",
@@ -366,6 +384,13 @@ fn check_settings(input: &Input, settings: &ConvertSettings, findings: &mut Find
         && !size.iter().all(|size| size.is_finite() && *size > 0.0)
     {
         findings.error(Error::value(format!("pixel size is {}, expected a positive number of Å", show(size))));
+    }
+    if let Some(error) = settings.downsample_to.and_then(|n_pixels| check_crop(n_pixels).err()) {
+        findings.error(error);
+    }
+    if settings.downsample_to.is_some() && !settings.downsampling.is_none() {
+        findings
+            .error(Error::value("both a factor and a box are given to make images smaller, expected one of the two"));
     }
 }
 

@@ -10,7 +10,7 @@ use verglas_run::descriptor::ImageDescriptor;
 
 use super::images::FoundImages;
 use crate::box_reach::BoxReach;
-use crate::particle::ParticleTable;
+use crate::particle::{Column, ParticleTable};
 use crate::plan::StackPlan;
 use crate::settings::DefocusAngleAxis;
 
@@ -92,6 +92,32 @@ pub(super) fn report_stated_box(table: &ParticleTable, n_pixels: usize, findings
              is the pixel size in use theirs?{likely}"
         ),
     );
+}
+
+/// Tells of B-factors and scale factors that change the contrast transfer: they are kept for the record. `are_written`: then
+/// CryoLike makes the CTF, which knows neither; likelihoods of images that are not written know the B-factor.
+pub(super) fn report_envelopes(table: &ParticleTable, plan: &StackPlan, are_written: bool, findings: &mut Findings) {
+    // Only text has lines.
+    let is_star = table.sources.first().is_some_and(|source| source.lines.is_some());
+    let [bfactor, scale] = if is_star { ["rlnCtfBfactor", "rlnCtfScalefactor"] } else { ["ctf/bfactor", "ctf/scale"] };
+    let mut tell = |column: &Option<Column>, name: &str, neutral: f64, end: &str| {
+        let Some(column) = column else { return };
+        let n = plan.particles().filter(|&particle| column.get(particle) != neutral).count();
+        if n > 0 {
+            findings.warn(
+                "ctf-envelope-dropped",
+                format!(
+                    "{name} is not {neutral} for {n} of {}, as where it holds dose weights of tilt series: it is kept for the \
+                     record, and {end}",
+                    counted(plan.n_images(), "particle")
+                ),
+            );
+        }
+    };
+    if are_written {
+        tell(&table.ctf_bfactor, bfactor, 0.0, "CryoLike's CTF is without it");
+    }
+    tell(&table.ctf_scale_factor, scale, 1.0, "no CTF is multiplied by it");
 }
 
 /// How many rows name an image that another row named before.

@@ -70,6 +70,7 @@ impl Conversion {
         let start = Instant::now();
         let output = OutputFolder::new(output, self.settings.shard, ConversionFiles);
         output.check(self.settings.existing)?;
+        self.check_room(&output)?;
         let transform = self.settings.backend.plan::<T>(&self.descriptor)?;
         let (_lock, no_locks) = output.lock()?;
         // No other process writes here from now on, so the state found now does not change.

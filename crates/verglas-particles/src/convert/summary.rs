@@ -39,7 +39,7 @@ pub struct Summary {
     pub n_input_pixels: usize,
     /// Side of the images after downsampling, pixels.
     pub n_pixels: usize,
-    /// The factor that the images were downsampled by; 1 where they were not.
+    /// The factor that the images were downsampled by; 1 where they were not, or to a box that was asked for.
     pub downsample: NonZeroUsize,
     /// How they were downsampled, if they were.
     pub downsample_method: Option<DownsampleMethod>,
@@ -74,7 +74,7 @@ impl Summary {
         warnings: Vec<Warning>,
         elapsed: Duration,
     ) -> Self {
-        let (descriptor, downsampling) = (&conversion.descriptor, conversion.settings.downsampling);
+        let (descriptor, sides) = (&conversion.descriptor, conversion.sides);
         Self {
             output: output.to_owned(),
             n_images: manifest.n_images_written(),
@@ -87,8 +87,8 @@ impl Summary {
             n_image_files: conversion.n_image_files(),
             n_input_pixels: conversion.sides.n_input_pixels(),
             n_pixels: descriptor.cartesian_grid.n_pixels(),
-            downsample: downsampling.factor,
-            downsample_method: (!downsampling.is_none()).then_some(downsampling.method),
+            downsample: NonZeroUsize::new(sides.factor()).unwrap_or(NonZeroUsize::MIN),
+            downsample_method: sides.method(),
             n_shells: descriptor.polar_grid.n_shells(),
             n_inplanes: descriptor.polar_grid.n_inplanes(),
             precision: descriptor.precision.as_str(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::counted;
 
-use super::vector::Vector;
+use crate::vector::Vector;
 
 /// A new column with the values of the chosen images, in their order.
 #[derive(Debug)]

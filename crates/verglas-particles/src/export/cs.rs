@@ -12,7 +12,7 @@ use super::column::{NewColumn, name_taken};
 use super::folder::{Identities, ImageFolder};
 use super::pose::CsPoseColumn;
 use super::source::altered;
-use super::vector::Vector;
+use crate::vector::Vector;
 
 /// Writes the rows of the images `chosen`, with other values in the columns `poses`, and behind the others where the source
 /// has none of that name.

@@ -24,20 +24,18 @@ mod cs;
 mod folder;
 mod line_ends;
 mod pose;
-mod selection;
 mod source;
 mod star;
 mod star_row;
 mod star_source;
-mod vector;
 
 use std::path::{Path, PathBuf};
 
+use crate::selection::select_images;
 use column::NewColumn;
 use folder::ImageFolder;
 pub use pose::FoundPose;
 use pose::{StarPoses, cs_poses};
-use selection::select_images;
 use serde::Serialize;
 use source::{SourceKind, check_unchanged};
 use verglas_core::error::{Error, Result};

@@ -8,8 +8,8 @@ use verglas_fourier::pose::Pose;
 use verglas_run::manifest::Manifest;
 
 use super::column::NewColumn;
-use super::vector::Vector;
 use crate::convert::RecordedConversion;
+use crate::vector::Vector;
 
 /// The result for an image.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -52,7 +52,7 @@ pub(crate) fn locate_images(
     // Files that exist but were not accepted are not also called missing.
     let is_refused: Vec<bool> = refused.iter().map(Option::is_some).collect();
     report_refusals(refused.into_iter().flatten().collect(), findings);
-    if let Some(error) = missing_error(names, &found, &is_refused, &looked_in, split.as_ref()) {
+    if let Some(error) = missing_error(names, &found, &is_refused, &looked_in, image_dir.is_some(), split.as_ref()) {
         if missing_is_allowed {
             findings.warn("images-missing", error.message().clone());
         } else if is_named_by_metadata {
@@ -389,6 +389,7 @@ fn missing_error(
     found: &[Option<Found>],
     is_refused: &[bool],
     looked_in: &[PathBuf],
+    is_by_ends: bool,
     split: Option<&Split>,
 ) -> Option<Error> {
     let missing: Vec<usize> = (0..names.len()).filter(|&nth| found[nth].is_none() && !is_refused[nth]).collect();
@@ -424,12 +425,49 @@ fn missing_error(
     if missing.len() > MOST_LISTED {
         error = error.with_detail(format_args!("and {} more", missing.len() - MOST_LISTED));
     }
-    // Where an absolute path leads doesn't depend on where it was searched.
-    if missing.iter().any(|&nth| as_path(names[nth]).is_relative()) {
-        let places: Vec<String> = looked_in.iter().map(|root| format!("`{}`", root.display())).collect();
-        error = error.with_detail(format_args!("looked in {}", places.join(", ")));
+    // Where an absolute path leads is no question of where it was looked for, unless its ends were.
+    let mut tried = missing.iter().map(|&nth| as_path(names[nth])).filter(|name| name.is_relative() || is_by_ends);
+    if let Some(name) = tried.next() {
+        for root in looked_in {
+            let why = if is_by_ends { no_end_of(root, name) } else { not_below(root, name) };
+            error = error.with_detail(format_args!("looked below `{}`: {why}", root.display()));
+        }
     }
     Some(error)
+}
+
+/// How far a path leads from `root`: `no folder Extract`, or what is there of it.
+fn not_below(root: &Path, name: &Path) -> String {
+    let mut there = PathBuf::new();
+    for part in name.components() {
+        if std::fs::metadata(root.join(&there).join(part)).is_err() {
+            let part = Path::new(part.as_os_str()).display();
+            return match there.as_os_str().is_empty() {
+                true => format!("it holds no `{part}`"),
+                false => format!("`{}` is there, and holds no `{part}`", there.display()),
+            };
+        }
+        there.push(part);
+    }
+    format!("`{}` is there, others are not", there.display())
+}
+
+/// Which ends of a path were looked for in a folder: none is there.
+fn no_end_of(folder: &Path, name: &Path) -> String {
+    let ends: Vec<&Path> = suffixes(name).collect();
+    match ends.as_slice() {
+        [] => "it has no end that names a file".to_owned(),
+        [only] => format!("it holds no `{}`", only.display()),
+        [longest, .., shortest] => {
+            let how_far = suffixes(name).find(|end| {
+                end.parent().is_some_and(|parent| !parent.as_os_str().is_empty() && folder.join(parent).is_dir())
+            });
+            match how_far.and_then(Path::parent) {
+                Some(parent) => format!("`{}` is there, and holds no `{}`", parent.display(), shortest.display()),
+                None => format!("neither `{}` nor any end of it is there", longest.display()),
+            }
+        }
+    }
 }
 
 /// The link on the way from `root` to `name`, or to one of its ends, whose target is not there; and that target.
@@ -597,8 +635,26 @@ mod tests {
         locate_images(&names(&["gone/a.mrcs"]), Some(&star), None, false, &mut findings);
         let text = findings.errors[0].to_string();
         assert!(text.starts_with("1 of 1 image file not found\n  `gone/a.mrcs`"), "{text}");
-        assert!(text.contains(&format!("`{}`", dir.path().display())), "{text}");
+        let said = |text: &str, why: &str| {
+            let line = format!("\n  looked below `{}`: {why}", dir.path().display());
+            assert!(text.lines().any(|found| found == line.trim_start_matches('\n')), "{why}: {text}");
+        };
+        said(&text, "it holds no `gone`");
         assert!(findings.errors[0].hint().is_some());
+        // How far the path leads is told for each place.
+        touch(&dir.path().join("gone/b.mrcs"));
+        let mut findings = Findings::new();
+        locate_images(&names(&["gone/a.mrcs"]), Some(&star), None, false, &mut findings);
+        said(&findings.errors[0].to_string(), "`gone` is there, and holds no `a.mrcs`");
+        for (name, why) in [
+            ("proj/gone/a.mrcs", "`gone` is there, and holds no `a.mrcs`"),
+            ("/proj/other/a.mrcs", "neither `proj/other/a.mrcs` nor any end of it is there"),
+            ("a.mrcs", "it holds no `a.mrcs`"),
+        ] {
+            let mut findings = Findings::new();
+            locate_images(&names(&[name]), Some(&star), Some(dir.path()), false, &mut findings);
+            said(&findings.errors[0].to_string(), why);
+        }
     }
 
     #[test]
@@ -620,7 +676,7 @@ mod tests {
             };
             let expected = format!(
                 "2 of 4 image files not found below `{}`, which holds 2; one folder must hold all of them\n  \
-                 `Extract/c.mrcs`, which is below `{}`\n  `gone.mrcs`, not found elsewhere\n  looked in `",
+                 `Extract/c.mrcs`, which is below `{}`\n  `gone.mrcs`, not seen elsewhere\n  looked below `",
                 path("proj/job").display(),
                 path("proj").display()
             );

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use verglas_core::ErrorKind;
+use verglas_core::error::Result as CoreResult;
+
+use super::{cryosparc, job_folder};
 
 /// The input of a conversion.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +24,7 @@ pub enum Input {
         passthrough: Option<PathBuf>,
     },
     /// A CryoSPARC job directory: `J<N>/J<N>_passthrough_particles.cs` describes the images in `J<N>/restack` or
-    /// `J<N>/downsample`.
+    /// `J<N>/downsample`; of jobs of other types, the `.cs` files that hold their particles (see [`Input::resolved`]).
     CryosparcJob {
         /// The folder that holds `J<N>`.
         root: PathBuf,
@@ -31,7 +34,8 @@ pub enum Input {
 }
 
 impl Input {
-    /// The input that `paths` amount to, by their endings: one `.star` file, or one `.cs` file, or two that belong together.
+    /// The input that `paths` amount to: one `.star` file, or one `.cs` file, or two that belong together, by their endings;
+    /// or the folder of a job ([`Input::from_folder`]).
     ///
     /// # Errors
     /// When they are none of these. Whether the files exist is not checked.
@@ -57,7 +61,9 @@ impl Input {
         }
         if let Some(other) = paths.iter().find(|path| !has_ending(path, "star")) {
             return Err(match paths.as_slice() {
-                [only] if only.is_dir() => InputError::Folder(only.clone()),
+                [only] if only.is_dir() => {
+                    return Self::from_folder(only).ok_or_else(|| InputError::Folder(only.clone()));
+                }
                 [only] => InputError::NotMetadata(only.clone()),
                 _ => InputError::NotStar(other.clone()),
             });
@@ -79,9 +85,57 @@ impl Input {
         Ok(Self::StarPairs(stars.iter().cloned().zip(images.iter().cloned()).collect()))
     }
 
-    /// The CryoSPARC job whose folder `J<job_number>` is in `root`.
+    /// What a job's folder stands for: the CryoSPARC job by whose name it goes (`J24`), or the newest particles of a RELION
+    /// job (`run_data.star`, `run_it025_data.star`, `particles.star`); `None` if it is neither.
+    pub fn from_folder(folder: &Path) -> Option<Self> {
+        match job_folder::cryosparc_job(folder) {
+            Some((root, job_number)) => Some(Self::CryosparcJob { root, job_number }),
+            None => job_folder::relion_particles(folder).map(Self::IndexedStar),
+        }
+    }
+
+    /// The CryoSPARC job whose folder `J<job_number>` is in `root`, or is `root` itself.
     pub fn from_job(root: impl Into<PathBuf>, job_number: u64) -> Self {
-        Self::CryosparcJob { root: root.into(), job_number }
+        let root = root.into();
+        match job_folder::cryosparc_job(&root) {
+            Some((parent, number)) if number == job_number && !cryosparc::job_folder(&root, number).is_dir() => {
+                Self::CryosparcJob { root: parent, job_number }
+            }
+            _ => Self::CryosparcJob { root, job_number },
+        }
+    }
+
+    /// The number of a job by its name, `24` or `J24`.
+    pub fn job_number(name: &str) -> Option<u64> {
+        let digits = name.strip_prefix('J').unwrap_or(name);
+        job_folder::job_number(&format!("J{digits}"))
+    }
+
+    /// The files that are read: of a CryoSPARC job that holds no images of its own in `restack` or `downsample`, the `.cs`
+    /// files with its particles.
+    ///
+    /// Of files that are written once an iteration the last one counts, joined with what the job passed on.
+    ///
+    /// # Errors
+    /// When the job is not there, or its folder holds no particles, or several sets of them.
+    pub fn resolved(self) -> CoreResult<Self> {
+        let Self::CryosparcJob { root, job_number } = &self else { return Ok(self) };
+        match cryosparc::find_files(root, *job_number)? {
+            Some((particles, passthrough)) => Ok(Self::IndexedCs { particles, passthrough }),
+            None => Ok(self),
+        }
+    }
+
+    /// The metadata files that it names, those of a job by what their names are.
+    pub fn metadata_files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::IndexedStar(path) => vec![path.clone()],
+            Self::StarPairs(pairs) => pairs.iter().map(|(star, _)| star.clone()).collect(),
+            Self::IndexedCs { particles, passthrough } => {
+                std::iter::once(particles).chain(passthrough).cloned().collect()
+            }
+            Self::CryosparcJob { root, job_number } => vec![cryosparc::passthrough_file(root, *job_number)],
+        }
     }
 
     /// The same input with CryoSPARC's two files in the order that counts, whichever was given first: CryoSPARC calls one of
@@ -121,8 +175,8 @@ pub enum InputError {
     /// This many `.star` files, not one.
     #[error("{0} .star files, expected one, or several with the image stack of each")]
     StarFiles(usize),
-    /// A folder alone: a job's number says what in it.
-    #[error("`{}` is a folder, expected a file, or the number of a CryoSPARC job in it", .0.display())]
+    /// A folder that is no job's: a job's number says what in it.
+    #[error("`{}` is a folder, expected a file, the folder of a job, or the number of a CryoSPARC job in it", .0.display())]
     Folder(PathBuf),
     /// A single file of another kind.
     #[error("`{}` is neither a .star nor a .cs file", .0.display())]

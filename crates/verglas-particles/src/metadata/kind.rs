@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use verglas_formats::star::strip_rln;
-
 use verglas_core::error::Error;
+use verglas_core::hint::{Segment, Text};
+use verglas_formats::star::{StarReader, strip_rln};
+
+use super::job_folder::relion_particles;
 
 /// Blocks that show that a file does not hold particles: the start of a block's name, what the file is, and what
 /// to give instead.
@@ -67,7 +69,42 @@ pub(super) fn of_columns<'a>(columns: impl IntoIterator<Item = &'a str>) -> Opti
     None
 }
 
-/// The columns that identify subtomograms, as written.
+/// What to give in place of a file that holds no particles, if a file beside it does.
+pub(super) fn particles_beside(path: &Path) -> Option<Text> {
+    /// Folders may hold thousands of files.
+    const MOST_OPENED: usize = 100;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_star = |name: &String| name.to_ascii_lowercase().ends_with(".star");
+    let names = std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(is_star).collect();
+    // What RELION itself would go on with comes first, then the others by name.
+    let newest = relion_particles(folder);
+    let is_newest =
+        |name: &String| newest.as_deref().and_then(Path::file_name).is_some_and(|there| there == name.as_str());
+    names.sort_by_key(|name| (!is_newest(name), name.clone()));
+    let beside = names.iter().map(|name| path.with_file_name(name)).filter(|other| other != path);
+    let found = beside.take(MOST_OPENED).find(|other| has_particles(other).unwrap_or(false))?;
+    Some("the particles are in another file of this folder: " + Text::from(Segment::Inputs(vec![found])))
+}
+
+/// Whether a STAR file's first block, or the one after the optics, has the columns that particles need.
+fn has_particles(path: &Path) -> verglas_formats::Result<bool> {
+    let mut reader = StarReader::open(path)?;
+    for _ in 0..2 {
+        let Some(block) = reader.next_block()? else { break };
+        let has = |name: &str| block.columns.iter().any(|column| strip_rln(&column.name) == name);
+        if ["ImageName", "DefocusU", "DefocusV", "DefocusAngle"].into_iter().all(has) {
+            return Ok(true);
+        }
+        // What follows many rows is not looked for.
+        if block.name != "optics" {
+            break;
+        }
+    }
+    Ok(false)
+}
+
+/// The columns by which subtomograms are known, as written.
 pub(super) fn subtomogram_columns<'a>(columns: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let tells = |column: &str| {
         matches!(strip_rln(column), "CtfImage" | "CoordinateZ" | "OriginZAngst" | "OriginZ")

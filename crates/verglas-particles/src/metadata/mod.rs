@@ -8,6 +8,7 @@ mod defaults;
 mod fields;
 mod image_name;
 mod input;
+mod job_folder;
 mod kind;
 mod optics;
 mod pairs;
@@ -15,12 +16,14 @@ mod particle_block;
 pub(crate) mod pixel_sizes;
 mod problems;
 mod ranges;
+mod read_settings;
+mod rows;
 mod sentinels;
 mod star;
 mod star_file;
 mod stated_sizes;
+mod wanted;
 
-use verglas_core::choice::choice;
 use verglas_core::error::Result;
 use verglas_core::findings::Findings;
 
@@ -28,29 +31,8 @@ use crate::particle::ParticleTable;
 pub(crate) use cryosparc::image_folder;
 pub use input::{Input, InputError};
 pub(crate) use particle_block::particle_block;
-
-choice! {
-    /// The unit of an angle.
-    pub enum AngleUnit("unit", default Degrees) {
-        /// As RELION writes them.
-        Degrees = "degrees",
-        /// Full turns are 2π.
-        Radians = "radians",
-    }
-}
-
-/// How metadata are read.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ReadSettings {
-    /// Unit of the defocus angle; other than degrees for sequential STAR files only.
-    pub defocus_angle_unit: AngleUnit,
-    /// Unit of the phase shift; other than degrees for sequential STAR files only.
-    pub phase_shift_unit: AngleUnit,
-    /// Only particles of these optics groups, by number or name (CryoSPARC: `ctf/exp_group_id`); empty means all.
-    pub optics_groups: Vec<String>,
-    /// Whether the caller's pixel size counts whatever the metadata say.
-    pub ignore_metadata_pixel_size: bool,
-}
+pub use read_settings::{AngleUnit, ReadSettings};
+pub use rows::RowSelection;
 
 /// Reads all particles of `input`, in the order of its rows.
 ///
@@ -58,7 +40,7 @@ pub struct ReadSettings {
 /// When a file can't be read or breaks its format. What is wrong with single rows goes to `findings` as errors, so
 /// that a user sees all of it; the table is of use only when there are none.
 pub fn read_particles(input: &Input, settings: &ReadSettings, findings: &mut Findings) -> Result<ParticleTable> {
-    match &input.clone().in_order() {
+    match &input.clone().in_order().resolved()? {
         Input::IndexedStar(path) => star::read_indexed(path, settings, findings),
         Input::StarPairs(pairs) => star::read_pairs(pairs, settings, findings),
         Input::IndexedCs { particles, passthrough } => {

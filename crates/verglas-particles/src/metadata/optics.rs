@@ -32,6 +32,17 @@ pub(super) struct OpticsGroups {
 }
 
 impl JoinedColumns {
+    /// Those of the particle block alone.
+    pub(super) fn of_particles(particles: &mut ParticleBlock) -> Self {
+        let numbers = std::mem::take(&mut particles.numbers);
+        Self { numbers, groups: None, has_zernikes: particles.has_zernikes }
+    }
+
+    /// Whether a column is there.
+    pub(super) fn has(&self, field: Field) -> bool {
+        self.numbers.iter().any(|(there, _)| *there == field)
+    }
+
     /// Takes a column out.
     pub(super) fn take(&mut self, field: Field) -> Option<Column> {
         let at = self.numbers.iter().position(|(there, _)| *there == field)?;
@@ -53,8 +64,8 @@ pub(super) fn join_optics(star: &mut StarFile, pairing: Pairing, findings: &mut 
         Pairing::Sequential => &Field::IGNORED_IN_SEQUENCE,
     };
     let particles = &mut star.particles;
-    let mut numbers = std::mem::take(&mut particles.numbers);
     let Some(optics) = &star.optics else {
+        let numbers = std::mem::take(&mut particles.numbers);
         let groups = particles.groups.take().map(|groups| OpticsGroups {
             labels: groups.distinct.iter().map(|id| (String::from_utf8_lossy(id).into_owned(), None)).collect(),
             of_row: groups.of_row,
@@ -62,6 +73,7 @@ pub(super) fn join_optics(star: &mut StarFile, pairing: Pairing, findings: &mut 
         return Ok(JoinedColumns { numbers, groups, has_zernikes: particles.has_zernikes });
     };
     let (optics_row_of_group, groups) = match_groups(&star.path, particles, optics, findings)?;
+    let mut numbers = std::mem::take(&mut particles.numbers);
 
     let mut used = optics_row_of_group.clone();
     used.sort_unstable();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::particle::Column;
-use verglas_core::error::{Error, Result};
+use verglas_core::error::Error;
 use verglas_core::findings::{Findings, counted, shown};
 use verglas_core::hint::{Hint, Setting};
 
@@ -18,9 +18,9 @@ pub(crate) fn conflict(a: f64, b: f64) -> bool {
 
 /// The one pixel size, Å, that the column `name` states.
 ///
-/// # Errors
-/// When a size is not positive, or when sizes differ by more than 0.1 %: particles of different scale can't share a
-/// descriptor. `ignored` says that the caller's own pixel size counts instead; then differing sizes are only reported.
+/// A size that is not positive is an error, and so are sizes that differ by more than 0.1 %: particles of different scale
+/// can't share a descriptor. `ignored` says that the caller's own pixel size counts instead; then differing sizes are only
+/// reported.
 pub(super) fn from_metadata(
     path: &Path,
     name: &str,
@@ -29,18 +29,18 @@ pub(super) fn from_metadata(
     group_label: Option<&dyn Fn(usize) -> String>,
     ignored: bool,
     findings: &mut Findings,
-) -> Result<Option<f64>> {
-    let Some(sizes) = sizes.filter(|_| n_rows > 0) else { return Ok(None) };
+) -> Option<f64> {
+    let sizes = sizes.filter(|_| n_rows > 0)?;
     let first = sizes.get(0);
     if let Some(row) = (0..n_rows).find(|&row| sizes.get(row) <= 0.0) {
-        if ignored {
-            return Ok(None);
+        if !ignored {
+            findings.error(Error::format(format!(
+                "`{}`: {name} is {} in row {row}, expected a positive number of Å",
+                path.display(),
+                shown(sizes.get(row))
+            )));
         }
-        return Err(Error::format(format!(
-            "`{}`: {name} is {} in row {row}, expected a positive number of Å",
-            path.display(),
-            shown(sizes.get(row))
-        )));
+        return None;
     }
     if let Column::PerParticle(values) = sizes {
         let (min, max) = values.iter().fold((f64::MAX, 0.0_f64), |(min, max), &v| (min.min(v), max.max(v)));
@@ -51,19 +51,17 @@ pub(super) fn from_metadata(
                     "pixel-sizes-differ",
                     format!("`{}`: {name} differs between rows and is not used\n{listing}", path.display()),
                 );
-                return Ok(None);
             } else {
                 let error = Error::format(format!(
                     "`{}`: {name} differs between rows, but a descriptor holds only one pixel size\n{listing}",
                     path.display()
                 ));
-                return Err(match group_label {
-                    Some(_) => {
-                        error.with_hint("convert the groups separately, with " + Hint::Give(Setting::OpticsGroup))
-                    }
+                findings.error(match group_label {
+                    Some(_) => error.with_hint("convert the groups apart, with " + Hint::Give(Setting::OpticsGroup)),
                     None => error,
                 });
             }
+            return None;
         } else {
             findings.warn(
                 "pixel-sizes-differ",
@@ -77,7 +75,7 @@ pub(super) fn from_metadata(
             );
         }
     }
-    Ok(Some(first))
+    Some(first)
 }
 
 /// The distinct sizes with their optics groups and numbers of rows, one line each.

@@ -10,10 +10,11 @@ use super::capture::{CaptureColumns, CaptureNames, RowsWithImages};
 use super::columns::ColumnBuilder;
 use super::defaults::Defaults;
 use super::fields::Field;
-use super::optics::{JoinedColumns, OpticsGroups, join_optics};
+use super::optics::{JoinedColumns, join_optics};
 use super::pairs::report_other_images;
 use super::sentinels::known_angles;
 use super::star_file::{ImageColumns, StarFile, read_star_file};
+use super::wanted::WantedRows;
 use super::{ReadSettings, constants, kind, pixel_sizes, stated_sizes};
 use crate::particle::{
     Column, MetadataSource, OriginColumn, OriginColumns, OriginUnit, Pairing, ParticleTable, PoseColumns, SectionIndex,
@@ -24,9 +25,9 @@ pub(super) fn read_indexed(path: &Path, settings: &ReadSettings, findings: &mut 
     let mut star = read_star_file(path, Pairing::Indexed, findings)?;
     let mut defaults = Defaults::new();
     let images = star.particles.images.take();
-    let mut selection = GroupSelection::new(&settings.optics_groups);
-    let table = assemble(star, images, Pairing::Indexed, settings, &mut selection, &mut defaults, findings)?;
-    selection.finish()?;
+    let mut wanted = WantedRows::new(settings);
+    let table = assemble(star, images, Pairing::Indexed, settings, &mut wanted, &mut defaults, findings)?;
+    wanted.finish(path, findings);
     defaults.report(findings);
     table.ok_or_else(|| Error::value(format!("`{}`: no particles", path.display())))
 }
@@ -38,7 +39,7 @@ pub(super) fn read_pairs(
     findings: &mut Findings,
 ) -> Result<ParticleTable> {
     let mut defaults = Defaults::new();
-    let mut selection = GroupSelection::new(&settings.optics_groups);
+    let mut wanted = WantedRows::new(settings);
     let mut whole: Option<ParticleTable> = None;
     let mut has_origin = [false; 2];
     for (star_path, image_path) in pairs {
@@ -51,7 +52,7 @@ pub(super) fn read_pairs(
         images.section = (0..star.particles.n_rows as u32).map(SectionIndex).collect();
         let kind = Pairing::Sequential;
         let lines = named.as_ref().map(|_| star.particles.lines.clone());
-        let table = assemble(star, Some(images), kind, settings, &mut selection, &mut defaults, findings)?;
+        let table = assemble(star, Some(images), kind, settings, &mut wanted, &mut defaults, findings)?;
         if let (Some(named), Some(lines), Some(table)) = (&named, &lines, &table) {
             report_other_images(star_path, image_path, named, &table.row, lines, findings);
         }
@@ -65,9 +66,16 @@ pub(super) fn read_pairs(
             (Some(whole), Some(table)) => append(whole, table),
         }
     }
-    selection.finish()?;
+    let first_path = pairs.first().map(|(star, _)| star.as_path()).unwrap_or(Path::new(""));
+    let n_errors = findings.errors.len();
+    wanted.finish(first_path, findings);
     defaults.report(findings);
-    let whole = whole.ok_or_else(|| Error::value("no STAR file given"))?;
+    let Some(whole) = whole else {
+        return Err(match findings.errors.len() > n_errors {
+            true => findings.errors.remove(n_errors),
+            false => Error::value("no STAR file given"),
+        });
+    };
     if has_origin != [whole.origin.x.is_some(), whole.origin.y.is_some()] {
         findings.warn(
             "incomplete-origin",
@@ -84,7 +92,7 @@ fn assemble(
     images: Option<ImageColumns>,
     pairing: Pairing,
     settings: &ReadSettings,
-    selection: &mut GroupSelection,
+    wanted: &mut WantedRows,
     defaults: &mut Defaults,
     findings: &mut Findings,
 ) -> Result<Option<ParticleTable>> {
@@ -92,16 +100,34 @@ fn assemble(
     if star.particles.n_rows == 0 {
         return Err(Error::format(format!("`{}`: no particles: its particle block has no rows", path.display())));
     }
-    let mut columns = join_optics(&mut star, pairing, findings)?;
-    let kept = selection.select(&path, columns.groups.as_ref())?;
-    if kept.as_ref().is_some_and(Vec::is_empty) {
-        return Ok(None);
-    }
-    refuse_volumes(&path, &mut columns, kept.as_deref(), star.particles.n_rows)?;
-    let required = take_required(&path, &star, &mut columns, images.is_none())?;
-    let (Some(required), Some(mut images)) = (required, images) else {
-        return Err(Error::format(format!("`{}`: rlnImageName is missing", path.display())));
+    let joined = join_optics(&mut star, pairing, findings);
+    let is_joined = joined.is_ok();
+    // Then the particles' own columns are looked at all the same.
+    let mut columns = joined.unwrap_or_else(|error| {
+        findings.error(error);
+        JoinedColumns::of_particles(&mut star.particles)
+    });
+    let n_rows = star.particles.n_rows;
+    let mut kept = match is_joined {
+        true => wanted.select(&path, columns.groups.as_ref(), n_rows, None, findings),
+        false => {
+            wanted.give_up();
+            None
+        }
     };
+    if kept.as_ref().is_some_and(Vec::is_empty) {
+        match pairing {
+            // That nothing is chosen is an error, told when the choice is finished.
+            Pairing::Indexed => kept = None,
+            Pairing::Sequential => return Ok(None),
+        }
+    }
+    refuse_volumes(&path, &mut columns, kept.as_deref(), n_rows)?;
+    let Some(mut images) = images else { return Err(missing_columns(&path, &star, &columns, true)) };
+    if is_joined && Field::REQUIRED.iter().any(|field| !columns.has(*field)) {
+        findings.error(missing_columns(&path, &star, &columns, false));
+    }
+    let required = Field::REQUIRED.map(|field| columns.take(field).unwrap_or(Column::Constant(stand_in(field))));
 
     let mut rows: Vec<u32> = (0..star.particles.n_rows as u32).collect();
     let select = |mut column: Column| {
@@ -132,7 +158,10 @@ fn assemble(
         ctf_bfactor: take(Field::CtfBfactor),
         ctf_scale_factor: take(Field::CtfScalefactor),
     };
-    capture.count_defaults(&NAMES, n_rows, defaults);
+    // Of groups that are not known, what they lack is not either.
+    if is_joined {
+        capture.count_defaults(&NAMES, n_rows, defaults);
+    }
     let place = |row: usize| {
         let row = rows[row];
         let line = star.particles.lines.line(row).unwrap_or(0);
@@ -183,10 +212,11 @@ fn assemble(
         group_labels.as_ref().map(|label| label as &dyn Fn(usize) -> String),
         settings.ignore_metadata_pixel_size,
         findings,
-    )?;
+    );
 
+    let n_rows = star.particles.n_rows;
     let rows = RowsWithImages {
-        sources: vec![MetadataSource { path, lines: Some(star.particles.lines) }],
+        sources: vec![MetadataSource { path, lines: Some(star.particles.lines), n_rows }],
         pairing,
         row: rows,
         image_names: images.files.distinct,
@@ -276,120 +306,44 @@ fn take_origin(path: &Path, mut take: impl FnMut(Field) -> Option<Column>, findi
     OriginColumns { x, y }
 }
 
-/// Takes the required columns out, or says which are missing and which are there.
-fn take_required(
-    path: &Path,
-    star: &StarFile,
-    columns: &mut JoinedColumns,
-    image_name_missing: bool,
-) -> Result<Option<[Column; 5]>> {
-    let found = Field::REQUIRED.map(|field| columns.take(field));
-    let mut missing: Vec<String> = Field::REQUIRED
-        .iter()
-        .zip(&found)
-        .filter(|(_, column)| column.is_none())
-        .map(|(field, _)| field.written().to_owned())
-        .collect();
+/// What stands for a required column that is missing, which is an error already, so that nothing further seems to be wrong
+/// with it.
+fn stand_in(field: Field) -> f64 {
+    match field {
+        Field::DefocusU | Field::DefocusV => 15_000.0,
+        Field::SphericalAberration => 2.7,
+        Field::Voltage => 300.0,
+        _ => 0.0,
+    }
+}
+
+/// Says which required columns are missing and which are there.
+fn missing_columns(path: &Path, star: &StarFile, columns: &JoinedColumns, image_name_missing: bool) -> Error {
+    let required = Field::REQUIRED.iter().filter(|field| !columns.has(**field));
+    let mut missing: Vec<&str> = required.map(|field| field.written()).collect();
     if image_name_missing {
-        missing.push("rlnImageName".to_owned());
+        missing.push("rlnImageName");
     }
-    if !missing.is_empty() {
-        let names = star.particles.column_names.iter().map(String::as_str);
-        let kind = kind::of_blocks([star.particles.block_name.as_str()]).or_else(|| kind::of_columns(names));
-        // In sequence a file need not name its images.
-        let kind = kind.filter(|_| image_name_missing || missing.iter().any(|name| name == "rlnDefocusU"));
-        let what = kind.map_or(String::new(), |(what, _)| format!("{what}, no particles: "));
-        let mut error = Error::format(format!("`{}`: {what}missing {}", path.display(), missing.join(", ")))
-            .with_detail(format_args!("columns there: {}", star.particles.column_names.join(", ")));
-        if let Some(optics) = &star.optics {
-            error = error.with_detail(format_args!("in the optics block: {}", optics.written_columns.join(", ")));
-        }
-        if let Some((_, hint)) = kind {
-            error = error.with_hint(hint);
-        } else if missing == ["rlnImageName"] {
-            error = error.with_hint(
-                "for rows that describe the sections of a stack in sequence, name it with "
-                    + Hint::Give(Setting::Images),
-            );
-        }
-        return Err(error);
+    let names = star.particles.column_names.iter().map(String::as_str);
+    let kind = kind::of_blocks([star.particles.block_name.as_str()]).or_else(|| kind::of_columns(names));
+    // In sequence a file need not name its images.
+    let kind = kind.filter(|_| image_name_missing || missing.contains(&"rlnDefocusU"));
+    let what = kind.map_or(String::new(), |(what, _)| format!("{what}, no particles: "));
+    let mut error = Error::format(format!("`{}`: {what}missing {}", path.display(), missing.join(", ")))
+        .with_detail(format_args!("columns there: {}", star.particles.column_names.join(", ")));
+    if let Some(optics) = &star.optics {
+        error = error.with_detail(format_args!("in the optics block: {}", optics.written_columns.join(", ")));
     }
-    let mut complete = found.into_iter().flatten();
-    Ok(match (complete.next(), complete.next(), complete.next(), complete.next(), complete.next()) {
-        (Some(u), Some(v), Some(angle), Some(cs), Some(voltage)) => Some([u, v, angle, cs, voltage]),
-        _ => None,
-    })
-}
-
-/// The rows of the chosen optics groups, or `None` when all are wanted.
-///
-/// # Errors
-/// When a group is not in the file; for several files, [`GroupSelection`] reports what is in none of them.
-pub(super) fn select_groups(path: &Path, groups: Option<&OpticsGroups>, wanted: &[String]) -> Result<Option<Vec<u32>>> {
-    let mut selection = GroupSelection::new(wanted);
-    let rows = selection.select(path, groups)?;
-    selection.finish()?;
-    Ok(rows)
-}
-
-/// Chooses rows by optics group, in one file or several.
-pub(super) struct GroupSelection<'a> {
-    wanted: &'a [String],
-    is_found: Vec<bool>,
-    /// The groups of all files, for a message about one that is in none of them.
-    there: Vec<String>,
-    first_path: Option<PathBuf>,
-}
-
-impl<'a> GroupSelection<'a> {
-    /// Chooses the groups `wanted`, by number or name; all when it is empty.
-    pub(super) fn new(wanted: &'a [String]) -> Self {
-        Self { wanted, is_found: vec![false; wanted.len()], there: Vec::new(), first_path: None }
-    }
-
-    /// The rows of one file, or `None` when all are wanted.
-    pub(super) fn select(&mut self, path: &Path, groups: Option<&OpticsGroups>) -> Result<Option<Vec<u32>>> {
-        if self.wanted.is_empty() {
-            return Ok(None);
-        }
-        self.first_path.get_or_insert_with(|| path.to_owned());
-        let Some(groups) = groups else {
-            return Err(Error::value(format!("`{}`: optics groups chosen, but the file has none", path.display())));
-        };
-        let mut chosen = vec![false; groups.labels.len()];
-        for (name, is_found) in self.wanted.iter().zip(&mut self.is_found) {
-            let has_number = |label: &(String, Option<String>)| {
-                label.0 == *name || matches!((label.0.parse::<f64>(), name.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
-            };
-            // A group's number goes before another group's name that looks like it.
-            let by_number = groups.labels.iter().any(has_number);
-            for (label, chosen) in groups.labels.iter().zip(&mut chosen) {
-                if if by_number { has_number(label) } else { label.1.as_ref() == Some(name) } {
-                    *chosen = true;
-                    *is_found = true;
-                }
-            }
-        }
-        for (id, name) in &groups.labels {
-            let label = name.as_ref().map_or_else(|| id.clone(), |name| format!("{id} ({name})"));
-            if !self.there.contains(&label) {
-                self.there.push(label);
-            }
-        }
-        let rows = groups.of_row.iter().enumerate().filter(|(_, group)| chosen[**group as usize]);
-        Ok(Some(rows.map(|(row, _)| row as u32).collect()))
-    }
-
-    /// Makes sure that every group was found in some file.
-    pub(super) fn finish(self) -> Result<()> {
-        match self.wanted.iter().zip(&self.is_found).find(|(_, is_found)| !**is_found) {
-            None => Ok(()),
-            Some((unknown, _)) => {
-                let path = self.first_path.unwrap_or_default();
-                Err(Error::value(format!("no particle of `{}` is in optics group {unknown}", path.display()))
-                    .with_detail(format_args!("groups of its particles: {}", self.there.join(", "))))
-            }
-        }
+    if let Some(hint) = kind::particles_beside(path) {
+        error.with_hint(hint)
+    } else if let Some((_, hint)) = kind {
+        error.with_hint(hint)
+    } else if missing == ["rlnImageName"] {
+        error.with_hint(
+            "for rows that describe the sections of a stack in sequence, name it with " + Hint::Give(Setting::Images),
+        )
+    } else {
+        error
     }
 }
 

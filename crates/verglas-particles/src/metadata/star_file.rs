@@ -169,16 +169,15 @@ pub(super) fn read_star_file(path: &Path, pairing: Pairing, findings: &mut Findi
         _ => {
             let found = names.iter().map(|name| format!("`data_{name}`")).collect::<Vec<_>>().join(", ");
             let expected = "expected `data_optics` and `data_particles`";
-            Err(match kind {
-                Some((what, hint)) => {
-                    Error::format(format!("`{}`: {what}, no particles: {expected}, found {found}", path.display()))
-                        .with_hint(hint)
-                }
-                None => Error::format(format!("`{}`: of several blocks, {expected}, found {found}", path.display()))
-                    .with_hint(
-                        "give the file with one row per particle: RELION calls it `run_data.star` or `particles.star`",
-                    ),
-            })
+            let (error, hint) = match kind {
+                Some((what, hint)) => (format!("{what}, no particles: {expected}, found {found}"), hint),
+                None => (
+                    format!("of several blocks, {expected}, found {found}"),
+                    "give the file with one row per particle: RELION calls it `run_data.star` or `particles.star`",
+                ),
+            };
+            let error = Error::format(format!("`{}`: {error}", path.display()));
+            Err(error.with_hint(kind::particles_beside(path).unwrap_or_else(|| hint.into())))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Downsampling by an integer factor: blocks of pixels, or a crop in Fourier space.
+//! Downsampling by an integer factor, in blocks of pixels or with a crop in Fourier space, or by such a crop to any box.
 
 use verglas_core::error::{Error, Result};
 use verglas_core::hint::{Hint, Setting};
@@ -6,17 +6,26 @@ use verglas_fourier::polar::TransformBytes;
 
 use super::fourier_crop::{CropScratch, FourierCrop};
 use crate::image::RawImage;
-use crate::settings::{DownsampleMethod, Downsampling};
+use crate::settings::{ConvertSettings, DownsampleMethod, Downsampling};
 
 /// Smallest side that may be left: a single pixel is a constant image, and can't be normalised.
 const SMALLEST_BOX: usize = 2;
 
-/// The result of downsampling a box of N × N pixels: n = ⌊N/f⌋ pixels a side.
+/// What downsampling makes of a box of N × N pixels: n = ⌊N/f⌋ pixels a side, or the box that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DownsampledBox {
     n_input_pixels: usize,
     n_pixels: usize,
-    downsampling: Downsampling,
+    step: SizeStep,
+}
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SizeStep {
+    Nothing,
+    ByFactor(Downsampling),
+    /// In Fourier space.
+    Crop,
 }
 
 impl DownsampledBox {
@@ -36,7 +45,34 @@ impl DownsampledBox {
                     + format!(" can be at most {}", (n_input_pixels / SMALLEST_BOX).max(1)),
             ));
         }
-        Ok(Self { n_input_pixels, n_pixels, downsampling })
+        let step = if downsampling.is_none() { SizeStep::Nothing } else { SizeStep::ByFactor(downsampling) };
+        Ok(Self { n_input_pixels, n_pixels, step })
+    }
+
+    /// The box that a crop in Fourier space leaves.
+    ///
+    /// # Errors
+    /// When it is not even, or larger than the images.
+    pub fn cropped(n_input_pixels: usize, n_pixels: usize) -> Result<Self> {
+        check_crop(n_pixels)?;
+        if n_pixels > n_input_pixels {
+            return Err(Error::value(format!(
+                "a box of {n_pixels} px is asked for, and images are {n_input_pixels} px wide: they can only be made smaller"
+            )));
+        }
+        let step = if n_pixels == n_input_pixels { SizeStep::Nothing } else { SizeStep::Crop };
+        Ok(Self { n_input_pixels, n_pixels, step })
+    }
+
+    /// The box that `settings` ask for.
+    ///
+    /// # Errors
+    /// As [`DownsampledBox::new`] and [`DownsampledBox::cropped`].
+    pub fn of(n_input_pixels: usize, settings: &ConvertSettings) -> Result<Self> {
+        match settings.downsample_to {
+            Some(n_pixels) => Self::cropped(n_input_pixels, n_pixels),
+            None => Self::new(n_input_pixels, settings.downsampling),
+        }
     }
 
     /// Side N of the images before downsampling, pixels.
@@ -49,9 +85,30 @@ impl DownsampledBox {
         self.n_pixels
     }
 
-    /// The method.
-    pub fn downsampling(self) -> Downsampling {
-        self.downsampling
+    /// The factor that was asked for; 1 where nothing is done or a box was asked for.
+    pub fn factor(self) -> usize {
+        match self.step {
+            SizeStep::ByFactor(downsampling) => downsampling.factor.get(),
+            SizeStep::Nothing | SizeStep::Crop => 1,
+        }
+    }
+
+    /// How images are made smaller, if they are.
+    pub fn method(self) -> Option<DownsampleMethod> {
+        match self.step {
+            SizeStep::Nothing => None,
+            SizeStep::ByFactor(downsampling) => Some(downsampling.method),
+            SizeStep::Crop => Some(DownsampleMethod::Fourier),
+        }
+    }
+
+    /// What is done, in words: `downsampling by 2`; `None` where nothing is.
+    pub fn said(self) -> Option<String> {
+        match self.step {
+            SizeStep::Nothing => None,
+            SizeStep::ByFactor(downsampling) => Some(format!("downsampling by {}", downsampling.factor)),
+            SizeStep::Crop => Some(format!("downsampling to {} px", self.n_pixels)),
+        }
     }
 
     /// How many times larger a pixel is afterwards: f for blocks of f × f; N/n for a Fourier crop, as that keeps the
@@ -64,10 +121,10 @@ impl DownsampledBox {
     /// [`Self::pixel_size_factor`] as a fraction, by which a size is multiplied and then divided: rounded in this
     /// order, like p·N/n.
     fn pixel_size_ratio(self) -> [f64; 2] {
-        match self.downsampling.method {
-            _ if self.downsampling.is_none() => [1.0, 1.0],
-            DownsampleMethod::Mean | DownsampleMethod::Max => [self.downsampling.factor.get() as f64, 1.0],
-            DownsampleMethod::Fourier => [self.n_input_pixels as f64, self.n_pixels as f64],
+        match self.method() {
+            None => [1.0, 1.0],
+            Some(DownsampleMethod::Mean | DownsampleMethod::Max) => [self.factor() as f64, 1.0],
+            Some(DownsampleMethod::Fourier) => [self.n_input_pixels as f64, self.n_pixels as f64],
         }
     }
 
@@ -84,8 +141,21 @@ impl DownsampledBox {
     }
 }
 
-/// An image after downsampling: `[n, n]` row-major, in the unit of the raw image; exactly the raw image without
-/// downsampling, otherwise float64 that no step has rounded to float32. Only [`Downsampler::apply`] makes one.
+/// Whether images can be cropped to a box of `n_pixels`.
+///
+/// # Errors
+/// When it is not even, or too small.
+pub(crate) fn check_crop(n_pixels: usize) -> Result<()> {
+    if n_pixels >= SMALLEST_BOX && n_pixels.is_multiple_of(2) {
+        return Ok(());
+    }
+    let found =
+        format!("a box of {n_pixels} px is asked for, expected an even number of pixels, {SMALLEST_BOX} or more");
+    Err(Error::value(found).with_hint(Hint::Give(Setting::DownsampleTo) + " takes any even box, such as 128"))
+}
+
+/// An image after downsampling: `[n, n]` row-major, in the unit of the raw image; exactly the raw image where nothing is
+/// downsampled, else float64 that no step has rounded to float32. Only [`Downsampler::apply`] makes one.
 #[derive(Debug, Clone, Copy)]
 pub struct DownsampledImage<'a>(pub(super) DownsampledPixels<'a>);
 
@@ -157,11 +227,11 @@ pub struct DownsampleScratch {
 impl Downsampler {
     /// Plans to downsample images as `sides` says.
     pub fn plan(sides: DownsampledBox) -> Self {
-        let step = match sides.downsampling.method {
-            _ if sides.downsampling.is_none() => Step::Nothing,
-            DownsampleMethod::Mean => Step::Mean,
-            DownsampleMethod::Max => Step::Max,
-            DownsampleMethod::Fourier => Step::Fourier(FourierCrop::plan(sides.n_input_pixels, sides.n_pixels)),
+        let step = match sides.method() {
+            None => Step::Nothing,
+            Some(DownsampleMethod::Mean) => Step::Mean,
+            Some(DownsampleMethod::Max) => Step::Max,
+            Some(DownsampleMethod::Fourier) => Step::Fourier(FourierCrop::plan(sides.n_input_pixels, sides.n_pixels)),
         };
         Self { sides, step }
     }
@@ -169,12 +239,10 @@ impl Downsampler {
     /// How many bytes [`plan`](Self::plan) and [`scratch`](Self::scratch) will take, known before anything is allocated.
     pub fn estimate_bytes(sides: DownsampledBox) -> TransformBytes {
         let none = TransformBytes { plan: 0, scratch: 0 };
-        if sides.downsampling.is_none() {
-            return none;
-        }
-        let crop = match sides.downsampling.method {
-            DownsampleMethod::Mean | DownsampleMethod::Max => none,
-            DownsampleMethod::Fourier => FourierCrop::estimate_bytes(sides.n_input_pixels, sides.n_pixels),
+        let crop = match sides.method() {
+            None => return none,
+            Some(DownsampleMethod::Mean | DownsampleMethod::Max) => none,
+            Some(DownsampleMethod::Fourier) => FourierCrop::estimate_bytes(sides.n_input_pixels, sides.n_pixels),
         };
         let downsampled = sides.n_pixels.saturating_mul(sides.n_pixels).saturating_mul(size_of::<f64>());
         TransformBytes { scratch: crop.scratch.saturating_add(downsampled), ..crop }
@@ -203,9 +271,9 @@ impl Downsampler {
     /// # Panics
     /// When the image has another size, or `scratch` belongs to another plan.
     pub fn apply<'a>(&self, raw: RawImage<'a>, scratch: &'a mut DownsampleScratch) -> DownsampledImage<'a> {
-        let DownsampledBox { n_input_pixels: n_input, n_pixels: n, downsampling } = self.sides;
+        let DownsampledBox { n_input_pixels: n_input, n_pixels: n, .. } = self.sides;
         assert_eq!(raw.0.len(), n_input * n_input, "an image of {n_input} × {n_input} pixels");
-        let factor = downsampling.factor.get();
+        let factor = self.sides.factor();
         let out = &mut scratch.downsampled;
         match &self.step {
             Step::Nothing => return DownsampledImage(DownsampledPixels::AsStored(raw.0)),
@@ -295,6 +363,26 @@ mod tests {
         }
         assert_eq!(sides(256, 2, DownsampleMethod::Mean).pixel_size_after([1.5, 1.25]), [3.0, 2.5]);
         assert_eq!(sides(256, 2, DownsampleMethod::Mean).pixel_size_before([3.0, 2.5]), [1.5, 1.25]);
+    }
+
+    #[test]
+    fn a_crop_takes_any_even_box_and_is_the_factors_where_both_can_be() {
+        for n_input in [9, 12, 256] {
+            let cropped = DownsampledBox::cropped(n_input, 8).unwrap();
+            assert_eq!((cropped.n_pixels(), cropped.factor()), (8, 1));
+            assert_eq!(cropped.pixel_size_after([1.5, 1.0]), [1.5 * n_input as f64 / 8.0, n_input as f64 / 8.0]);
+        }
+        let raw: Vec<f32> = (0..256).map(|at| ((at * at) % 37) as f32).collect();
+        let crop = Downsampler::plan(DownsampledBox::cropped(16, 8).unwrap());
+        let mut scratch = crop.scratch();
+        let cropped: Vec<f64> = crop.apply(RawImage(&raw), &mut scratch).pixels().collect();
+        assert_eq!(cropped, downsample(&raw, 16, 2, DownsampleMethod::Fourier));
+        let same = DownsampledBox::cropped(16, 16).unwrap();
+        assert_eq!((same.method(), same.pixel_size_factor()), (None, 1.0));
+        for (n_pixels, expected) in [(0, "even"), (7, "even"), (18, "can only be made smaller")] {
+            let error = DownsampledBox::cropped(16, n_pixels).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]

@@ -13,5 +13,6 @@ mod moments;
 mod normalize;
 
 pub use batch::{PhysicalBatch, PhysicalImages};
+pub(crate) use downsample::check_crop;
 pub use downsample::{DownsampleScratch, DownsampledBox, DownsampledImage, Downsampler};
 pub use normalize::{Degenerate, Normalization, PhysicalImage, apply_normalization};

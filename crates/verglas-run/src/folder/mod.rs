@@ -243,6 +243,17 @@ impl OutputFolder {
         Ok(())
     }
 
+    /// Bytes on the disk that files of units take, whole and temporary ones, of those units that count; 0 where that can't
+    /// be known.
+    pub fn bytes_of_units(&self, counts: impl Fn(usize) -> bool) -> u64 {
+        /// Of what the system counts files in.
+        const BLOCK_BYTES: u64 = 512;
+        let files = unit_files(&self.root, &*self.files).unwrap_or_default();
+        let own = files.iter().filter(|file| counts(file.unit));
+        let sizes = own.filter_map(|file| fs::metadata(self.path(&file.name)).ok());
+        sizes.map(|file| file.blocks().saturating_mul(BLOCK_BYTES)).fold(0, u64::saturating_add)
+    }
+
     /// Removes what a killed run left of files that were not whole, if this run makes them: another shard's may be
     /// growing right now.
     ///

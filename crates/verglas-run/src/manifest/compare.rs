@@ -14,7 +14,7 @@ use super::record::{InputFile, InputRecord, InputRole, Manifest};
 const DESCRIPTOR: &str = "descriptor";
 const DESCRIPTOR_CHECKSUM: &str = "descriptor_crc32";
 /// Settings that are paths: they are the same when they lead to the same place, however they are written.
-const PATH_SETTINGS: [&str; 4] = [DESCRIPTOR, "image_dir", "images_image_dir", "topology"];
+const PATH_SETTINGS: [&str; 6] = [DESCRIPTOR, "image_dir", "images_image_dir", "rows", "images_rows", "topology"];
 /// Times of change that differ by less are the same: they are kept as seconds in double precision.
 const SAME_TIME_S: f64 = 1e-6;
 /// How many inputs of one kind are listed.

@@ -353,6 +353,9 @@ fn case(check: &str, source: Source) -> Option<(DataSet, &'static str)> {
         "images multiplied by their CTF" if is_star => set.put("rlnCtfDataAreCtfPremultiplied", ["1", "0"]),
         "images corrected for their CTF" if is_star => set.put("rlnCtfDataAreCtfCorrected", ["1", "0"]),
         "images with phases flipped" if is_star => set.put("rlnCtfDataArePhaseFlipped", ["0", "1"]),
+        "a B-factor or a scale factor that changes the CTF" if has_metadata => {
+            set.put_both("rlnCtfScalefactor", "ctf/scale", 0.5);
+        }
         "volumes in place of images" if is_star => {
             set.put("rlnImageDimensionality", ["3", "3"]);
             text = "subtomograms, volumes and not images";

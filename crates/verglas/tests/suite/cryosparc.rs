@@ -184,6 +184,10 @@ fn either_half_of_a_pair_is_refused_with_the_name_of_the_other() {
     let ctf = Cs::with_ctf(3).with_uids(&[1, 2, 3]).write(dir.path().join("J7_passthrough_particles.cs"));
     let error = read(&one(&ctf)).0.unwrap_err();
     assert!(error.to_string().contains("missing blob/path, blob/idx"), "{error}");
+    let hint = error.hint().unwrap().to_string();
+    assert!(hint.contains("J7_particles.cs` holds what is missing: "), "{hint}");
+    std::fs::remove_file(&blob).unwrap();
+    let error = read(&one(&ctf)).0.unwrap_err();
     assert!(error.hint().unwrap().to_string().contains("`…_passthrough_particles.cs`"), "{error:?}");
 }
 

@@ -216,10 +216,7 @@ fn what_is_missing_is_named() {
     assert!(kind == ErrorKind::NotFound && text.contains("J15` does not exist"), "{text}");
     write_passthrough(dir.path(), &Cs::with_ctf(2));
     let (kind, text) = kind_and_text(dir.path());
-    assert!(
-        kind == ErrorKind::NotFound && text.contains("neither a folder `restack` nor a folder `downsample`"),
-        "{text}"
-    );
+    assert!(kind == ErrorKind::NotFound && text.contains("J15` holds no .cs file of particles"), "{text}");
     write_stack(dir.path().join("J15/restack/batch_1_restacked.mrc"), 1, 1.0);
     let (kind, text) = kind_and_text(dir.path());
     assert!(

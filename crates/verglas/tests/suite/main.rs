@@ -5,6 +5,7 @@ mod correlation;
 mod cryosparc;
 mod cryosparc_common;
 mod cryosparc_job;
+mod cryosparc_job_types;
 mod ctf_of_simulated_images;
 mod defocus_angle_axis;
 mod downsample;

@@ -37,7 +37,7 @@ pub(super) enum Named {
 }
 
 /// The folder of job `J<number>` below `root`.
-pub(super) fn job_folder(root: &Path, job_number: u64) -> PathBuf {
+pub(in crate::metadata) fn job_folder(root: &Path, job_number: u64) -> PathBuf {
     root.join(format!("J{job_number}"))
 }
 
@@ -59,8 +59,7 @@ impl Batches {
             return Err(Error::not_found(format!(
                 "`{}` has neither a folder `restack` nor a folder `downsample`",
                 job.display()
-            ))
-            .with_hint("for other jobs, give their `.cs` files: `verglas convert FILE.cs PASSTHROUGH.cs`"));
+            )));
         };
         let unreadable = |error| Error::io(format_args!("cannot read `{}`", folder.display()), &error);
         let mut by_number: BTreeMap<u64, String> = BTreeMap::new();

@@ -21,7 +21,7 @@ pub(super) struct CsFile {
     /// All its columns, as the file names them.
     pub(super) column_names: Vec<String>,
     reader: CsReader,
-    n_rows: usize,
+    pub(super) n_rows: usize,
 }
 
 impl CsFile {
@@ -31,12 +31,18 @@ impl CsFile {
     /// When it is not a readable `.cs` file (CSDAT and `.csg` files are recognised and refused), or has no rows, or
     /// more than 2³² − 1.
     pub(super) fn open(path: &Path, findings: &mut Findings) -> Result<Self> {
+        let file = Self::open_any(path, findings)?;
+        if file.n_rows == 0 {
+            return Err(Error::format(format!("`{}`: no particles: it has no rows", path.display())));
+        }
+        Ok(file)
+    }
+
+    /// The same, of a file that may have no rows.
+    pub(super) fn open_any(path: &Path, findings: &mut Findings) -> Result<Self> {
         let reader = CsReader::open(path).map_err(|error| Error::from_format(path, error))?;
         let n_rows = u32::try_from(reader.n_rows())
             .map_err(|_| Error::format(format!("`{}`: more than {} rows", path.display(), u32::MAX)))?;
-        if n_rows == 0 {
-            return Err(Error::format(format!("`{}`: no particles: it has no rows", path.display())));
-        }
         if reader.trailing_bytes() > 0 {
             findings.warn(
                 "metadata-odd",

@@ -6,14 +6,41 @@ use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
 use verglas_formats::mrc::read_header;
 
-use super::batches::{Batches, Named, job_folder};
+use super::batches::{Batches, Named, image_folder, job_folder};
 use super::columns::Columns;
 use super::fields::Field;
 use super::file::CsFile;
+use super::job_files::{Chosen, find_particles};
 use super::joined::{Reading, read_joined, sources};
 use super::table::{ImagedRows, assemble};
 use crate::metadata::ReadSettings;
 use crate::particle::{ParticleTable, SectionIndex};
+
+/// The file that says how a job's own images were taken.
+pub(in crate::metadata) fn passthrough_file(root: &Path, job_number: u64) -> PathBuf {
+    job_folder(root, job_number).join(format!("J{job_number}_passthrough_particles.cs"))
+}
+
+/// The files with a job's particles, for jobs that keep no images in `restack` or `downsample`; `None` for those that do.
+///
+/// # Errors
+/// When the job's folder is not there, or holds no particles, or several sets of them.
+pub(in crate::metadata) fn find_files(root: &Path, job_number: u64) -> Result<Option<Chosen>> {
+    let folder = job_folder(root, job_number);
+    if !folder.is_dir() {
+        return Err(Error::not_found(format!("`{}` is not there: expected the folder of the job", folder.display())));
+    }
+    let has_images = image_folder(root, job_number).is_some();
+    if has_images && passthrough_file(root, job_number).is_file() {
+        return Ok(None);
+    }
+    match find_particles(&folder) {
+        Ok(chosen) => Ok(Some(chosen)),
+        // Then the file that is missing is the one to tell.
+        Err(_) if has_images => Ok(None),
+        Err(error) => Err(error),
+    }
+}
 
 /// Reads `J<N>/J<N>_passthrough_particles.cs` below `root`, whose rows describe the images of the job's batches.
 ///
@@ -26,11 +53,8 @@ pub(in crate::metadata) fn read_job(
     findings: &mut Findings,
 ) -> Result<ParticleTable> {
     let folder = job_folder(root, job_number);
-    if !folder.is_dir() {
-        return Err(Error::not_found(format!("`{}` does not exist: expected the folder of the job", folder.display())));
-    }
     let batches = Batches::list(root, job_number, findings)?;
-    let passthrough = folder.join(format!("J{job_number}_passthrough_particles.cs"));
+    let passthrough = passthrough_file(root, job_number);
     let mut files = vec![CsFile::open(&passthrough, findings)?];
     let Some(index) = find_index(&mut files[0], &folder, job_number, &batches)? else {
         let columns = read_joined(&mut files, Reading::in_sequence(), findings)?;

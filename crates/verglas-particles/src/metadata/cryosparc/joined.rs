@@ -33,14 +33,14 @@ impl Reading {
 
 /// The files as sources of a table.
 pub(super) fn sources(files: &[CsFile]) -> Vec<MetadataSource> {
-    files.iter().map(|file| MetadataSource { path: file.path.clone(), lines: None }).collect()
+    files.iter().map(|file| MetadataSource { path: file.path.clone(), lines: None, n_rows: file.n_rows }).collect()
 }
 
 /// Reads the needed columns of one file, or of two joined on `uid`, in the order of the first.
 ///
 /// Where both hold a column, the first file's counts. Of the other nothing is decoded.
 pub(super) fn read_joined(files: &mut [CsFile], reading: Reading, findings: &mut Findings) -> Result<Columns> {
-    refuse_incomplete(files, reading)?;
+    refuse_incomplete(files, reading, findings)?;
     let holder = |field: Field, files: &[CsFile]| {
         if reading.blob_from_second && field.is_blob() {
             return files.iter().rposition(|file| file.has(field));
@@ -101,8 +101,24 @@ pub(super) fn read_joined(files: &mut [CsFile], reading: Reading, findings: &mut
     }
 }
 
-/// Says which required columns are missing, and which are there.
-fn refuse_incomplete(files: &[CsFile], reading: Reading) -> Result<()> {
+/// Says which required columns are missing, and which are there. Where only the CTF is, what else is wrong can be found all the
+/// same.
+///
+/// # Errors
+/// When rows name no images, or can't be joined.
+fn refuse_incomplete(files: &[CsFile], reading: Reading, findings: &mut Findings) -> Result<()> {
+    let Some(error) = incomplete(files, reading) else { return Ok(()) };
+    let names_images =
+        !reading.is_indexed || Field::IMAGE.iter().all(|field| files.iter().any(|file| file.has(*field)));
+    let can_be_joined = files.len() == 1 || files.iter().all(|file| file.has(Field::Uid));
+    if !(names_images && can_be_joined) {
+        return Err(error);
+    }
+    findings.error(error);
+    Ok(())
+}
+
+fn incomplete(files: &[CsFile], reading: Reading) -> Option<Error> {
     let image_fields: &[Field] = if reading.is_indexed { &Field::IMAGE } else { &[] };
     let has = |field: &Field| files.iter().any(|file| file.has(*field));
     let required = image_fields.iter().chain(&Field::REQUIRED_CTF);
@@ -112,7 +128,7 @@ fn refuse_incomplete(files: &[CsFile], reading: Reading) -> Result<()> {
         missing.extend(without_uid.map(|file| format!("uid in `{}`, by which they are joined", file.path.display())));
     }
     if missing.is_empty() {
-        return Ok(());
+        return None;
     }
     let names: Vec<String> = files.iter().map(|file| format!("`{}`", file.path.display())).collect();
     let kind = kind::of_files(files);
@@ -128,9 +144,14 @@ fn refuse_incomplete(files: &[CsFile], reading: Reading) -> Result<()> {
     let has_ctf = Field::REQUIRED_CTF.iter().any(has);
     let has_image = Field::IMAGE.iter().any(has);
     if let Some((_, hint)) = kind {
-        return Err(error.with_hint(hint));
+        return Some(error.with_hint(hint));
     }
-    Err(match (files.len(), has_image, has_ctf) {
+    if let [only] = files
+        && let Some(hint) = kind::with_partner(&only.path)
+    {
+        return Some(error.with_hint(hint));
+    }
+    Some(match (files.len(), has_image, has_ctf) {
         (1, true, false) => error.with_hint(
             "CryoSPARC keeps these particles' CTF in another file of the job: give it, `…_passthrough_particles.cs`, as \
              second input",

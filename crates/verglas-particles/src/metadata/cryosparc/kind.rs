@@ -1,50 +1,49 @@
 //! Recognises `.cs` files that lack what particles need, before their columns are reported as missing.
 
-use super::file::CsFile;
+use std::path::Path;
 
-/// What kind of file the only one is, and what to give with it or instead of it; `None` if unknown, or for two files.
-pub(super) fn of_files(files: &[CsFile]) -> Option<(&'static str, String)> {
+use verglas_core::hint::{Segment, Text};
+
+use super::file::CsFile;
+use super::job_files::{find_particles, partner_of};
+
+/// What the only file is, and what to give besides or in its place; `None` if that can't be said, or of two files.
+pub(super) fn of_files(files: &[CsFile]) -> Option<(&'static str, Text)> {
     let [file] = files else { return None };
     let has = |start: &str| file.column_names.iter().any(|name| name.starts_with(start));
-    let particles = || "give the job's `…_particles.cs`, and with it its `…_passthrough_particles.cs`".to_owned();
     let is_particles = has("alignments") || has("ctf/") && !has("micrograph_blob/");
     if has("micrograph_blob/") || has("movie_blob/") {
-        return Some(("exposures, not particles", particles()));
+        return Some(("exposures, no particles", particles_beside(&file.path)));
     }
     if has("blob/res_A") {
-        return Some(("2-D class averages, not particles", particles()));
+        return Some(("2-D class averages, no particles", particles_beside(&file.path)));
     }
     if has("map/") || has("volume/") || has("mask/") {
-        return Some(("volumes, not particles", particles()));
+        return Some(("volumes, no particles", particles_beside(&file.path)));
     }
     if is_particles && !has("blob/") && !has("ctf/") {
-        let partner = partner(file).unwrap_or_else(|| "`…_passthrough_particles….cs`".to_owned());
-        return Some((
-            "poses of particles, whose images and CTF CryoSPARC keeps in another file of the job",
-            format!("give that file, {partner}, as second input"),
-        ));
+        let hint = with_partner(&file.path)
+            .unwrap_or_else(|| "give that file, `…_passthrough_particles….cs`, as second input".into());
+        return Some(("poses of particles, whose images and CTF CryoSPARC keeps in another file of the job", hint));
     }
     None
 }
 
-/// The passthrough files next to `file`, those of the same class first.
-fn partner(file: &CsFile) -> Option<String> {
-    /// Names that a hint lists.
-    const MOST_LISTED: usize = 3;
-    let folder = file.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(".".as_ref());
-    let mut names: Vec<String> = std::fs::read_dir(folder)
-        .ok()?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.contains("passthrough") && name.contains("particles") && name.ends_with(".cs"))
-        .collect();
-    let class_of = |name: &str| -> Option<u32> {
-        let (_, rest) = name.split_once("class_")?;
-        rest.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok()
+/// What to give in place of a file that holds no particles.
+fn particles_beside(path: &Path) -> Text {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Ok((particles, passthrough)) = find_particles(folder) else {
+        return "give the job's `…_particles.cs`, and with it its `…_passthrough_particles.cs`".into();
     };
-    let own_class = file.path.file_name().and_then(|name| class_of(&name.to_string_lossy()));
-    names.sort_by_key(|name| (own_class.is_none() || class_of(name) != own_class, name.clone()));
-    names.truncate(MOST_LISTED);
-    let listed: Vec<String> =
-        names.iter().map(|name| format!("`{}`", file.path.with_file_name(name).display())).collect();
-    (!listed.is_empty()).then(|| listed.join(" or "))
+    // Named as the file that was given.
+    let named = |path_beside: std::path::PathBuf| path.with_file_name(path_beside.file_name().unwrap_or_default());
+    let files = std::iter::once(particles).chain(passthrough).map(named).collect();
+    "the job's particles: " + Text::from(Segment::Inputs(files))
+}
+
+/// What to give together with a file, if a file beside it holds what it lacks.
+pub(super) fn with_partner(path: &Path) -> Option<Text> {
+    let partner = partner_of(path)?;
+    let lead = format!("`{}` holds what is missing: ", partner.display());
+    Some(Text::from(lead) + Segment::Inputs(vec![path.to_owned(), partner]))
 }

@@ -10,6 +10,7 @@ mod columns;
 mod fields;
 mod file;
 mod job;
+mod job_files;
 mod join;
 mod joined;
 mod kind;
@@ -23,8 +24,9 @@ use verglas_core::findings::Findings;
 use crate::metadata::ReadSettings;
 use crate::particle::ParticleTable;
 pub(crate) use batches::image_folder;
+pub(super) use batches::job_folder;
 use file::CsFile;
-pub(super) use job::read_job;
+pub(super) use job::{find_files, passthrough_file, read_job};
 use joined::{Reading, read_joined, sources};
 use table::{ImagedRows, assemble};
 

@@ -12,7 +12,7 @@ use crate::metadata::capture::{CaptureColumns, CaptureNames, RowsWithImages};
 use crate::metadata::columns::ColumnBuilder;
 use crate::metadata::defaults::Defaults;
 use crate::metadata::optics::OpticsGroups;
-use crate::metadata::star::select_groups;
+use crate::metadata::wanted::WantedRows;
 use crate::metadata::{AngleUnit, ReadSettings, pixel_sizes, stated_sizes};
 use crate::particle::{
     Column, MetadataSource, OriginColumn, OriginColumns, OriginUnit, OtherPixelSize, Pairing, ParticleTable,
@@ -35,15 +35,20 @@ pub(super) struct ImagedRows {
     pub(super) sources: Vec<MetadataSource>,
 }
 
-/// The table of particles, those of the chosen exposure groups only.
+/// The table of particles, those of the chosen exposure groups and rows only.
 ///
 /// # Errors
-/// When a chosen group is not there, or pixel sizes differ.
+/// When the particles are volumes.
 pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut Findings) -> Result<ParticleTable> {
     let ImagedRows { mut columns, mut row, image_names, mut image, mut section, sources } = rows;
     let path = sources.first().map(|source| source.path.clone()).unwrap_or_default();
     let groups = columns.groups.take().map(GroupColumn::into_optics_groups);
-    let kept = select_groups(&path, groups.as_ref(), &settings.optics_groups)?;
+    let mut wanted = WantedRows::new(settings);
+    let n_rows = sources.first().map_or(0, |source| source.n_rows);
+    let kept = wanted.select(&path, groups.as_ref(), n_rows, Some(&row), findings);
+    // That nothing is chosen is an error, told here; what else is wrong is found all the same.
+    wanted.finish(&path, findings);
+    let kept = kept.filter(|kept| !kept.is_empty());
     if let Some(kept) = &kept {
         let of = |kept: &[u32], values: &[u32]| kept.iter().map(|&row| values[row as usize]).collect();
         row = of(kept, &row);
@@ -53,18 +58,17 @@ pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut
     }
     let n_rows = row.len();
 
-    let mut required = |field: Field| {
-        take_one(&mut columns, field)
-            .ok_or_else(|| Error::format(format!("`{}`: missing {}", path.display(), field.name())))
-    };
+    // What is missing is an error already.
+    let mut required =
+        |field: Field| take_one(&mut columns, field).unwrap_or_else(|| Column::Constant(stand_in(field)));
     let capture = CaptureColumns {
-        defocus_u_angstrom: required(Field::DefocusU)?,
-        defocus_v_angstrom: required(Field::DefocusV)?,
-        defocus_angle: required(Field::DefocusAngle)?,
+        defocus_u_angstrom: required(Field::DefocusU),
+        defocus_v_angstrom: required(Field::DefocusV),
+        defocus_angle: required(Field::DefocusAngle),
         defocus_angle_unit: AngleUnit::Radians,
-        spherical_aberration_mm: required(Field::SphericalAberration)?,
-        voltage_kv: required(Field::Voltage)?,
-        amplitude_contrast: Some(required(Field::AmplitudeContrast)?),
+        spherical_aberration_mm: required(Field::SphericalAberration),
+        voltage_kv: required(Field::Voltage),
+        amplitude_contrast: Some(required(Field::AmplitudeContrast)),
         phase_shift: take_one(&mut columns, Field::PhaseShift),
         phase_shift_unit: AngleUnit::Radians,
         ctf_bfactor: take_one(&mut columns, Field::Bfactor),
@@ -99,7 +103,7 @@ pub(super) fn assemble(rows: ImagedRows, settings: &ReadSettings, findings: &mut
         group_label.as_ref().map(|label| label as &dyn Fn(usize) -> String),
         settings.ignore_metadata_pixel_size,
         findings,
-    )?;
+    );
     let other_pixel_sizes = match pixel_size_angstrom {
         Some(_) => Vec::new(),
         None => other_sizes(&columns, n_rows),
@@ -134,6 +138,17 @@ const NAMES: CaptureNames = CaptureNames {
     ctf_bfactor: Field::Bfactor.name(),
     ctf_scale_factor: Field::Scale.name(),
 };
+
+/// What stands for a required column that is missing, so that nothing further seems to be wrong with it.
+fn stand_in(field: Field) -> f64 {
+    match field {
+        Field::DefocusU | Field::DefocusV => 15_000.0,
+        Field::SphericalAberration => 2.7,
+        Field::Voltage => 300.0,
+        Field::AmplitudeContrast => 0.1,
+        _ => 0.0,
+    }
+}
 
 fn take_one(columns: &mut Columns, field: Field) -> Option<Column> {
     columns.take::<1>(field).map(|[column]| column)

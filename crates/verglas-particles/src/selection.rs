@@ -5,7 +5,7 @@ use std::path::Path;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::counted;
 
-use super::vector::Vector;
+use crate::vector::Vector;
 
 /// Reads a mask over all images, or indices of images, and returns the chosen ones in the order of the output.
 ///
@@ -14,7 +14,7 @@ use super::vector::Vector;
 /// # Errors
 /// A mask of another length; an index that is negative, past the last image, no whole number, or there twice; nothing
 /// chosen at all.
-pub(super) fn select_images(path: &Path, n_images: usize) -> Result<Vec<u32>> {
+pub(crate) fn select_images(path: &Path, n_images: usize) -> Result<Vec<u32>> {
     let vector = Vector::read(path, n_images)?;
     let chosen = match vector {
         Vector::Bool(mask) if mask.len() == n_images => {
@@ -38,29 +38,11 @@ pub(super) fn select_images(path: &Path, n_images: usize) -> Result<Vec<u32>> {
 }
 
 fn chosen_indices(path: &Path, indices: &Vector, n_images: usize) -> Result<Vec<u32>> {
-    let index = |at: usize| -> std::result::Result<u32, String> {
-        let in_range = |index: Option<u32>| index.filter(|&index| (index as usize) < n_images);
-        let index = match indices {
-            Vector::F32(values) => in_range(whole(f64::from(values[at]))?),
-            Vector::F64(values) => in_range(whole(values[at])?),
-            Vector::I32(values) => in_range(u32::try_from(values[at]).ok()),
-            Vector::I64(values) => in_range(u32::try_from(values[at]).ok()),
-            Vector::U32(values) => in_range(Some(values[at])),
-            Vector::U64(values) => in_range(u32::try_from(values[at]).ok()),
-            Vector::Bool(_) => None,
-        };
-        index.ok_or_else(|| {
-            let mut found = Vec::new();
-            indices.push_text(at, &mut found);
-            format!("is {}, expected 0 to {}", String::from_utf8_lossy(&found), n_images.saturating_sub(1))
-        })
-    };
     let mut chosen = Vec::with_capacity(indices.len());
     // Where each image is chosen, from 1; 0 for not yet.
     let mut chosen_at = vec![0_u32; n_images];
     for at in 0..indices.len() {
-        let index = index(at)
-            .map_err(|what| Error::value(format!("`{}`: index {at} (counted from 0) {what}", path.display())))?;
+        let index = index_at(path, indices, at, n_images)?;
         let earlier = std::mem::replace(&mut chosen_at[index as usize], at as u32 + 1);
         if earlier > 0 {
             let error = Error::value(format!(
@@ -77,6 +59,31 @@ fn chosen_indices(path: &Path, indices: &Vector, n_images: usize) -> Result<Vec<
         chosen.push(index);
     }
     Ok(chosen)
+}
+
+/// Index `at` of `indices`, one of `n` things.
+///
+/// # Errors
+/// When it is no whole number, or none of them.
+pub(crate) fn index_at(path: &Path, indices: &Vector, at: usize, n: usize) -> Result<u32> {
+    let index = || -> std::result::Result<u32, String> {
+        let in_range = |index: Option<u32>| index.filter(|&index| (index as usize) < n);
+        let index = match indices {
+            Vector::F32(values) => in_range(whole(f64::from(values[at]))?),
+            Vector::F64(values) => in_range(whole(values[at])?),
+            Vector::I32(values) => in_range(u32::try_from(values[at]).ok()),
+            Vector::I64(values) => in_range(u32::try_from(values[at]).ok()),
+            Vector::U32(values) => in_range(Some(values[at])),
+            Vector::U64(values) => in_range(u32::try_from(values[at]).ok()),
+            Vector::Bool(_) => None,
+        };
+        index.ok_or_else(|| {
+            let mut found = Vec::new();
+            indices.push_text(at, &mut found);
+            format!("is {}, expected 0 to {}", String::from_utf8_lossy(&found), n.saturating_sub(1))
+        })
+    };
+    index().map_err(|what| Error::value(format!("`{}`: index {at} (counted from 0) {what}", path.display())))
 }
 
 /// A float that is a whole number; `None` if it is one that no index can be.

@@ -11,7 +11,7 @@ use verglas_formats::pt::{ElementType, PtFile};
 
 /// The values of an array, in the narrowest of these types that holds all of its type's.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Vector {
+pub(crate) enum Vector {
     F32(Vec<f32>),
     F64(Vec<f64>),
     I32(Vec<i32>),
@@ -25,9 +25,9 @@ impl Vector {
     /// Reads the `.npy` or `.pt` at `path`, of one axis and at most `most` values.
     ///
     /// # Errors
-    /// When the file can't be read, holds values other than numbers and truth values, has more or fewer
-    /// than one axis, or too many values.
-    pub(super) fn read(path: &Path, most: usize) -> Result<Self> {
+    /// When the file can't be read, holds another kind of values than numbers and truth values, has another number of
+    /// axes than one, or more values.
+    pub(crate) fn read(path: &Path, most: usize) -> Result<Self> {
         let in_file = |error| Error::from_format(path, error);
         let cannot_read = |error| Error::io(format_args!("cannot read `{}`", path.display()), &error);
         let mut start = Vec::new();
@@ -46,7 +46,7 @@ impl Vector {
     }
 
     /// How many values there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::F32(values) => values.len(),
             Self::F64(values) => values.len(),
@@ -59,7 +59,7 @@ impl Vector {
     }
 
     /// The values at `chosen`, in that order.
-    pub(super) fn select(&self, chosen: &[u32]) -> Self {
+    pub(crate) fn select(&self, chosen: &[u32]) -> Self {
         fn at<T: Copy>(values: &[T], chosen: &[u32]) -> Vec<T> {
             chosen.iter().map(|&index| values[index as usize]).collect()
         }
@@ -75,7 +75,7 @@ impl Vector {
     }
 
     /// The values as a column of a `.cs`.
-    pub(super) fn as_cs(&self) -> CsData<'_> {
+    pub(crate) fn as_cs(&self) -> CsData<'_> {
         match self {
             Self::F32(values) => CsData::F32(values),
             Self::F64(values) => CsData::F64(values),
@@ -88,7 +88,7 @@ impl Vector {
     }
 
     /// Appends value `index` as text: the shortest decimal that reads back as the same value; truth values are 0 and 1.
-    pub(super) fn push_text(&self, index: usize, text: &mut Vec<u8>) {
+    pub(crate) fn push_text(&self, index: usize, text: &mut Vec<u8>) {
         let decimal = match self {
             // `Debug` writes an exponent where `Display` would write hundreds of zeros.
             Self::F32(values) if values[index].is_finite() => format!("{:?}", values[index]),
