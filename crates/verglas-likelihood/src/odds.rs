@@ -194,7 +194,19 @@ mod tests {
                 })
                 .sum();
             let found = ln_odds_of_pose(p, i_ss, scale, cc, a);
-            assert!((found - cc).abs() < 1e-5, "{sign:?} {cc}: {found}");
+            assert!((found - sum.ln()).abs() < 1e-6, "{scale} {cc}: {found} {}", sum.ln());
+        }
+    }
+
+    #[test]
+    fn gains_lead_back_to_correlations() {
+        let geometry = Geometry::new(PolarGrid::new(8.0, 0.25, 64).unwrap(), 64.0).unwrap();
+        for sign in [ContrastSign::Positive, ContrastSign::Any] {
+            let likelihood = LogLikelihood::of::<f32>(&geometry, Formula::Right, DegreesOfFreedom::Band, sign).unwrap();
+            let inverse = InverseGain::new(&likelihood);
+            for cc in [0.01, 0.2, 0.6, 0.95] {
+                let found = inverse.correlation(likelihood.gain(cc));
+                assert!((found - cc).abs() < 1e-5, "{sign:?} {cc}: {found}");
             }
         }
     }
