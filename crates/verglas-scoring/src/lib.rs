@@ -15,7 +15,7 @@
 //! | `left_out` | images that can't be compared |
 //! | `pose` | poses in RELION's convention |
 //! | `refined` | what is found of an image where the likelihood is right |
-//! | `results`, `row`, `closing` | what was written, read again; matrices of all of it |
+//! | `results`, `row`, `column`, `closing` | what was written, read again; matrices of all of it |
 //! | `tables`, `star`, `parquet_table` | the tables |
 //! | `folder` | a folder read again, for what others make of it |
 //! | `findings` | what all images together say of a right likelihood |
@@ -26,6 +26,7 @@
 mod between;
 mod checksummed;
 mod closing;
+mod column;
 mod export;
 mod failure;
 mod findings;

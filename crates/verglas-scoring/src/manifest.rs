@@ -15,7 +15,6 @@ use verglas_run::manifest::{
 use verglas_structures::templates::LIST;
 
 use crate::names::Kept;
-use crate::noise::Noise;
 use crate::prepare::LikelihoodJob;
 use crate::right::{IndependentValues, Integral, NoiseModel, PosesFrom};
 use crate::settings::ContrastSource;
@@ -85,6 +84,13 @@ pub struct RecordedLikelihood {
     pub skip_unreadable: bool,
 }
 
+/// What was found before the first unit, by the CRC-32 of its files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct FoundNoise {
+    pub(crate) spectrum_crc32: Option<String>,
+    pub(crate) scale_crc32: Option<String>,
+}
+
 /// The settings of a right likelihood; nothing of a plain one.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -128,7 +134,7 @@ pub struct RecordedRight {
 }
 
 impl RecordedRight {
-    fn of(job: &LikelihoodJob, noise: &Noise) -> Self {
+    fn of(job: &LikelihoodJob, noise: &FoundNoise) -> Self {
         let Some(right) = job.right() else { return Self::default() };
         let is_found = right.noise == NoiseModel::Spectrum;
         let is_known = right.poses_from != PosesFrom::Search;
@@ -143,8 +149,8 @@ impl RecordedRight {
             noise: Some(model.to_owned()),
             noise_groups: (right.noise != NoiseModel::White).then(|| right.noise_groups.name().to_owned()),
             noise_images: is_found.then_some(right.noise_images),
-            noise_spectrum_crc32: noise.crc32(),
-            particle_scale_crc32: noise.scale_crc32(),
+            noise_spectrum_crc32: noise.spectrum_crc32.clone(),
+            particle_scale_crc32: noise.scale_crc32.clone(),
             integral: Some(integral.name().to_owned()),
             modes: job.is_refined().then_some(right.n_modes),
             symmetry: Some(job.symmetry.to_string()),
@@ -177,7 +183,7 @@ impl RecordedLikelihood {
 ///
 /// # Errors
 /// When the descriptor of images that are made on the way can't be written.
-pub(crate) fn new_manifest(job: &LikelihoodJob, noise: &Noise, warnings: &[Warning]) -> Result<Manifest> {
+pub(crate) fn new_manifest(job: &LikelihoodJob, noise: &FoundNoise, warnings: &[Warning]) -> Result<Manifest> {
     let all = 0..job.n_all_units();
     let of_images = job.conversion.as_deref().map(Conversion::recorded_settings).transpose()?;
     let mut others = recorded_settings(job, noise);
@@ -263,7 +269,7 @@ fn inputs(job: &LikelihoodJob) -> Vec<InputFile> {
     inputs
 }
 
-fn recorded_settings(job: &LikelihoodJob, noise: &Noise) -> Map<String, Value> {
+fn recorded_settings(job: &LikelihoodJob, noise: &FoundNoise) -> Map<String, Value> {
     let (settings, descriptor) = (&job.settings, &job.descriptor);
     let descriptor_crc32 = descriptor.to_bytes().ok().map(|bytes| format!("{:08x}", crc32fast::hash(&bytes)));
     let others = RecordedLikelihood {

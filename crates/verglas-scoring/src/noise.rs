@@ -28,7 +28,7 @@ use verglas_run::manifest::{Manifest, manifest_paths};
 use crate::failure::{Compared, told};
 use crate::images::ImageReader;
 use crate::left_out;
-use crate::manifest::{RecordedLikelihood, RecordedRight};
+use crate::manifest::{FoundNoise, RecordedLikelihood, RecordedRight};
 use crate::names::{NOISE_SPECTRUM, PARTICLE_SCALE};
 use crate::noise_file;
 use crate::number::Number;
@@ -103,13 +103,11 @@ impl Noise {
     }
 
     /// What tells it from others.
-    pub(crate) fn crc32(&self) -> Option<String> {
-        self.text.as_deref().map(crc32_of)
-    }
-
-    /// What tells its particles from others'.
-    pub(crate) fn scale_crc32(&self) -> Option<String> {
-        self.scale_text.as_deref().map(crc32_of)
+    pub(crate) fn found(&self) -> FoundNoise {
+        FoundNoise {
+            spectrum_crc32: self.text.as_deref().map(crc32_of),
+            scale_crc32: self.scale_text.as_deref().map(crc32_of),
+        }
     }
 }
 

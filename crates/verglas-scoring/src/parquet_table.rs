@@ -20,8 +20,9 @@ use verglas_core::atomic::cannot_write;
 use verglas_core::error::{Error, Result};
 
 use crate::checksummed::Checksummed;
+use crate::column::ColumnType;
 use crate::number::Number;
-use crate::row::{Cell, ColumnType, Row, Value, columns};
+use crate::row::{Cell, Row, Value, columns};
 
 /// Rows of a group: some 12 MiB.
 const GROUP_ROWS: usize = 1 << 16;

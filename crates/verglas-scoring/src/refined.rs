@@ -7,8 +7,8 @@ use verglas_formats::pt::PtFile;
 use verglas_likelihood::ImageResult;
 use verglas_structures::AxisOrder;
 
+use crate::column::ColumnType;
 use crate::pose::continuous_in_relions_convention;
-use crate::row::ColumnType;
 
 /// The columns of the file, in order; those before [`N_IN_TABLES`] are columns of the tables, too.
 pub(crate) const FIELDS: [&str; 20] = [

@@ -5,6 +5,7 @@ use std::path::Path;
 use verglas_core::error::Result;
 use verglas_particles::stack::ImageSources;
 
+use crate::column::ColumnType;
 use crate::names::UnitNames;
 use crate::number::Number;
 use crate::pose::TemplatePose;
@@ -13,22 +14,6 @@ use crate::refined::{RefinedNumbers, column_types};
 use crate::results::{UnitResults, best_of};
 use crate::stacks::ImageStack;
 use crate::structures::StructureTemplates;
-
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ColumnType {
-    /// Integers.
-    Whole,
-    /// Integers from 0 to 2⁶⁴ − 1.
-    Identity,
-    Text,
-    /// Numbers in the precision of the comparison.
-    Real,
-    /// Numbers in double precision.
-    Double,
-    /// Yes or no.
-    Truth,
-}
 
 /// The columns of the table of all images and structures, in order; those of a right likelihood stand before the last.
 const COLUMNS: [(&str, ColumnType); 24] = [

@@ -75,7 +75,7 @@ impl LikelihoodJob {
         let images = ImageReader::new(self.conversion.as_deref())?;
         let is_earlier_kept = self.settings.existing == Existing::Resume || self.settings.shard.is_some();
         let noise = self.noise::<T>(&output, &images, is_earlier_kept, (observer, stop), &mut warnings)?;
-        let mut manifest = new_manifest(self, &noise, &warnings)?;
+        let mut manifest = new_manifest(self, &noise.found(), &warnings)?;
         // It is written anew when shards begin.
         let earlier = Manifest::read(&output.path(manifest_name(self.settings.shard)));
         let kept = make_way(&output, &mut manifest, self.settings.existing, self.own_units(), stop)?;

@@ -1,9 +1,9 @@
 //! From a pose of the grid to the maximum near it: where what is left of an image is the noise alone.
 
 use super::chart::{Local, Moves};
+use super::frame::{Refinement, moves_of, steps_of};
 use super::mode::climb;
 use super::posterior::Posterior;
-use super::{Refinement, moves_of, steps_of};
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{Formula, LogLikelihood};

@@ -10,6 +10,7 @@
 
 mod chart;
 mod climber;
+mod frame;
 mod lattice;
 mod linear;
 mod mode;
@@ -23,12 +24,14 @@ use std::f64::consts::PI;
 use verglas_fourier::pose::Matrix3;
 
 pub use climber::Climber;
+pub use frame::Refinement;
 pub use slices::Slices;
 
 pub use crate::pose::ContinuousPose;
 pub use crate::results::Refined;
 
 use self::chart::{Chart, Local, Moves};
+use self::frame::{moves_of, steps_of};
 use self::lattice::{Counts, Lattice};
 use self::mode::{Mode, climb};
 use self::posterior::{Posterior, step_rad};
@@ -62,29 +65,6 @@ const NATS_OF_MODES: f64 = 8.0;
 const FINE: f64 = 2.0;
 /// A mode that is wider than this, radians, is no matter of a lattice.
 const WIDE: f64 = 0.6;
-
-/// What the likelihood between the grid's points needs.
-#[derive(Clone, Copy)]
-pub struct Refinement<'a> {
-    /// Templates between the views.
-    pub slices: &'a dyn Slices,
-    /// The rotation of each view.
-    pub views: &'a [Matrix3],
-    /// The rotations that the structure looks the same after, itself among them: views are those of one asymmetric unit.
-    pub mates: &'a [Matrix3],
-    /// How many modes are looked at.
-    pub n_modes: usize,
-    /// The images' pixel size in Å.
-    pub pixel_angstrom: f64,
-    /// Scales of particles for which odds are summed, too.
-    pub particle_scales: &'a [f64],
-}
-
-impl std::fmt::Debug for Refinement<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Refinement").field("n_views", &self.views.len()).field("n_modes", &self.n_modes).finish()
-    }
-}
 
 /// Refines one image after the other.
 pub(crate) struct Refiner<'a, T: Real> {
@@ -122,24 +102,6 @@ impl Square<'_> {
             Moves::Both => is_within(0) && is_within(1),
         }
     }
-}
-
-/// Along which axes displacements are searched.
-fn moves_of(displacements: &Displacements) -> Moves {
-    let grid = displacements.grid();
-    let along = |axis: usize| grid.is_some_and(|grid| grid.n[axis] > 1 && grid.steps_angstrom[axis] > 0.0);
-    match (along(0), along(1)) {
-        (true, true) => Moves::Both,
-        (false, false) => Moves::None,
-        (first, _) => Moves::Along(usize::from(!first)),
-    }
-}
-
-/// Distances of the grid's poses.
-fn steps_of(geometry: &Geometry, n_views: usize, displacements: &Displacements) -> Local {
-    let view_step = (4.0 * PI / n_views as f64).sqrt();
-    let shift_step = displacements.grid().map_or(0.0, |grid| grid.steps_angstrom[0].max(grid.steps_angstrom[1]));
-    [view_step, view_step, step_rad(geometry), shift_step, shift_step]
 }
 
 /// What lattices say of a particle.
