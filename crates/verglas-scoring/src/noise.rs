@@ -179,8 +179,8 @@ impl LikelihoodJob {
             .then(|| earlier_text(output.root(), &scale_path, |settings| &settings.particle_scale_crc32))
             .flatten();
         match (given, earlier_scales) {
-            (Some(noise), Some(text)) => return noise.with_scales(&groups, text, &scale_path),
-            (Some(noise), None) if !self.settings.integrated => return Ok(noise),
+            (Some(noise), Some(text)) => noise.with_scales(&groups, text, &scale_path),
+            (Some(noise), None) if !self.settings.integrated => Ok(noise),
             (given, _) => {
                 let mut sample = Sample::<T>::new(self, right, &groups, images, (observer, stop));
                 let noise = match given {

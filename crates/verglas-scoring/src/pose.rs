@@ -100,6 +100,7 @@ pub fn from_relions_convention(pose: &Pose, [x, y]: [f64; 2], axes: AxisOrder) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::f64::consts::TAU;
 
     #[test]
     fn poses_in_relions_convention_lead_back() {
@@ -115,8 +116,8 @@ mod tests {
                     1 => PI,
                     _ => (1.0 - 2.0 * draw()).acos(),
                 };
-                let view = rotation(6.28 * draw(), polar, 0.0);
-                let pose = ContinuousPose::of_template(&view, 6.28 * draw(), [8.0 * draw() - 4.0, 8.0 * draw() - 4.0]);
+                let view = rotation(TAU * draw(), polar, 0.0);
+                let pose = ContinuousPose::of_template(&view, TAU * draw(), [8.0 * draw() - 4.0, 8.0 * draw() - 4.0]);
                 let (angles, origin) = continuous_in_relions_convention(&pose, axes);
                 let back = from_relions_convention(&angles, origin, axes);
                 for (found, expected) in back.rotation.iter().flatten().zip(pose.rotation.iter().flatten()) {

@@ -248,7 +248,6 @@ impl LikelihoodJob {
             particle_scales: if self.right().is_some() && self.settings.integrated { vec![1.0] } else { Vec::new() },
             n_threads: self.settings.n_threads,
             memory_bytes,
-            ..ComparisonSettings::default()
         }
     }
 

@@ -123,10 +123,8 @@ fn known_poses_are_looked_near_to() {
     let (near, all) = (csv(&set, "near"), csv(&set, "all"));
     let structures = NpzReader::open(set.path("data/truth.npz")).unwrap().read("structure").unwrap().to_f64().unwrap();
     let (mut n_off, mut n) = (0, 0);
-    for image in 0..near.len() {
-        if structures[image] != 0.0 {
-            continue;
-        }
+    assert_eq!(near.len(), structures.len());
+    for (image, _) in structures.iter().enumerate().filter(|(_, structure)| **structure == 0.0) {
         n += 1;
         let view = near.numbers("prior_view_deg")[image];
         // Much signal: best poses are the true ones to a few degrees, and other poses hold little.

@@ -28,6 +28,9 @@ use crate::refine::{OddsOfModes, Refinement, Refiner, Searched};
 use crate::results::{Comparison, ImageResult, PairResult};
 use crate::sets::{ImageSet, TemplateSet};
 
+/// What is found of an image: its result, and ln of the odds that there is a particle for each scale.
+type Found = (ImageResult, Vec<f64>);
+
 /// Templates of one structure, made ready to be compared with images.
 ///
 /// Results depend on the templates, displacements and settings, and on each image by itself: not on the other images, on
@@ -208,7 +211,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
         pairs: &mut [PairResult],
         full: &mut [T],
         go_on: &(dyn Fn(u64) -> bool + Sync),
-    ) -> Result<Vec<(ImageResult, Vec<f64>)>, LikelihoodError> {
+    ) -> Result<Vec<Found>, LikelihoodError> {
         let n_threads = self.plan.settings.n_threads.max(1);
         let formula = self.plan.settings.formula;
         let block =
@@ -219,7 +222,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
 
         let n_views = self.plan.templates.n_views();
         let found: Vec<_> = candidates.into_iter().map(|candidates| Mutex::new(Some(candidates))).collect();
-        let results: Vec<Mutex<Option<Result<(ImageResult, Vec<f64>), LikelihoodError>>>> =
+        let results: Vec<Mutex<Option<Result<Found, LikelihoodError>>>> =
             range.clone().map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
         share_work(n_threads, || {
@@ -252,7 +255,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
                 };
                 let image = range.start + index;
                 let candidates = candidates.into_sorted();
-                let mut evaluate = || -> Result<(ImageResult, Vec<f64>), LikelihoodError> {
+                let mut evaluate = || -> Result<Found, LikelihoodError> {
                     evaluator.take(images, image)?;
                     let (pose, found) = evaluator.best(image, &candidates)?;
                     let refined = match &mut refiner {
@@ -334,7 +337,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
         };
         let keys: Vec<(i64, f64)> = poses.iter().map(key).collect();
         order.sort_by(|&a, &b| keys[a].0.cmp(&keys[b].0).then(keys[a].1.total_cmp(&keys[b].1)).then(a.cmp(&b)));
-        let mut results: Vec<Option<(ImageResult, Vec<f64>)>> = vec![None; poses.len()];
+        let mut results: Vec<Option<Found>> = vec![None; poses.len()];
         let at_once = self.images_at_once()?;
         for order in order.chunks(at_once) {
             let found = self.compare_block_near(images, order.to_vec(), (poses, prior), (views, mates), go_on)?;
@@ -357,7 +360,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
         (poses, prior): (&[ContinuousPose], PosePrior),
         (views, mates): (&[Matrix3], &'a [Matrix3]),
         go_on: &(dyn Fn(u64) -> bool + Sync),
-    ) -> Result<Vec<(ImageResult, Vec<f64>)>, LikelihoodError> {
+    ) -> Result<Vec<Found>, LikelihoodError> {
         let Plan { geometry, likelihood, templates, displacements, settings, .. } = &self.plan;
         let n_threads = settings.n_threads.max(1);
         let known: Vec<Known<'a>> = order.iter().map(|&image| Known { prior, pose: poses[image], mates }).collect();
@@ -366,7 +369,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
         share_work(n_threads, || T::work_near(&job));
         let found: Vec<Mutex<Option<NearImage>>> =
             job.finish()?.into_iter().map(|image| Mutex::new(Some(image))).collect();
-        let results: Vec<Mutex<Option<Result<(ImageResult, Vec<f64>), LikelihoodError>>>> =
+        let results: Vec<Mutex<Option<Result<Found, LikelihoodError>>>> =
             order.iter().map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
         let total: f64 = templates.view_weights().iter().sum();
@@ -382,7 +385,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
                 let Some(found) = found.get(index) else { break };
                 let Some(found) = found.lock().expect("no thread panics while it holds this").take() else { continue };
                 let image = order[index];
-                let evaluate = || -> Result<(ImageResult, Vec<f64>), LikelihoodError> {
+                let evaluate = || -> Result<Found, LikelihoodError> {
                     evaluator.take(images, image)?;
                     let mut sum = LogSum::new();
                     for (view, of_view, _) in &found.of_views {

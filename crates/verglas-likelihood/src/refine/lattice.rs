@@ -54,7 +54,7 @@ impl Lattice {
         mode: &Mode,
         n: usize,
         best_of_all: f64,
-        (counts, scales): (&dyn Fn(&Local, &ContinuousPose) -> Counts, &[f64]),
+        (counts, scales): (&Counting, &[f64]),
     ) -> Result<Option<Self>, LikelihoodError> {
         let Some(root) = cholesky(&mode.covariance, n) else { return Ok(None) };
         // Rotations in whole steps of the grid, or the steps in whole parts, so that templates are taken once for each view.
@@ -233,6 +233,9 @@ impl Lattice {
     }
 }
 
+/// Says whether a point belongs to a mode.
+pub(super) type Counting<'c> = dyn Fn(&Local, &ContinuousPose) -> Counts + 'c;
+
 /// What is summed over points.
 struct Sums {
     ln: LogSum,
@@ -254,5 +257,5 @@ struct Walk<'a> {
     turns: i64,
     parts: i64,
     floor: f64,
-    counts: &'a dyn Fn(&Local, &ContinuousPose) -> Counts,
+    counts: &'a Counting<'a>,
 }

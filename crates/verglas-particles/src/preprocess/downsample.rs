@@ -181,10 +181,9 @@ impl<'a> DownsampledImage<'a> {
 /// Plan once, then share by reference: all that changes while an image is downsampled is in a [`DownsampleScratch`], one
 /// per thread, and nothing is allocated per image. The result is the same to the last bit whatever thread or order.
 ///
-/// * `mean`, `max`: of the pixels `[f·a .. f·a + f, f·b .. f·b + f]`. Rows and columns past the last whole block are
-///   not
-///   read, so that a NaN there does no harm. A value that is not finite anywhere else makes its block NaN, under `max`
-/// too.
+/// * `mean`, `max`: of the pixels `[f·a .. f·a + f, f·b .. f·b + f]`. Rows and columns past the last whole block
+///   are not read, so that a NaN there does no harm. A value that is not finite anywhere else makes its block NaN, under
+///   `max` too.
 ///   Where 2f divides N, the pixel that counts as the centre, ⌊n/2⌋, has its middle (f − 1)/2 input pixels past ⌊N/2⌋.
 /// * `fourier`: the discrete Fourier transform of all N × N pixels, cropped to n × n. The coordinates a − ⌊N/2⌋ before and
 ///   a − ⌊n/2⌋ after have the same origin, and the mean stays. A pixel that is not finite makes all of them NaN.
