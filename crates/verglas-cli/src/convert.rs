@@ -287,6 +287,9 @@ pub fn input(paths: &[PathBuf], arguments: &ImageArguments) -> std::result::Resu
             format!("`{}` is a folder; --job says which CryoSPARC job in it", path.display()),
             "the folder of a job will do, too: CryoSPARC's are called J24, RELION's hold run_data.star or particles.star",
         ),
+        InputError::NotMetadata(path) if path.extension().is_none() && !path.exists() => Failure::Run(Error::not_found(
+            format!("`{}` is not there: expected a .star or .cs file, or the folder of a job", path.display()),
+        )),
         InputError::StarFiles(n) => Failure::UsageWithHint(
             format!("{n} .star files, expected one, or --images with as many image stacks"),
             "give STAR files that name their images one at a time; --images is for those that name none",

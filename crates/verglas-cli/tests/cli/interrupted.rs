@@ -160,7 +160,10 @@ fn a_disk_that_fills_up_and_is_enlarged() {
     for size_k in (64..).step_by(total / 1024 / 6) {
         disk.enlarge(&format!("{size_k}k"));
         let end = undisturbed.start("disk/out", &["--resume"]).wait_with_output().unwrap();
-        undisturbed.assert_nothing_broken(&output);
+        // Nothing is written where there is no room.
+        if output.exists() {
+            undisturbed.assert_nothing_broken(&output);
+        }
         if end.status.success() {
             break;
         }

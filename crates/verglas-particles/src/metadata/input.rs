@@ -61,7 +61,7 @@ impl Input {
         }
         if let Some(other) = paths.iter().find(|path| !has_ending(path, "star")) {
             return Err(match paths.as_slice() {
-                [only] if only.is_dir() => {
+                [only] if only.is_dir() || job_folder::cryosparc_job(only).is_some() => {
                     return Self::from_folder(only).ok_or_else(|| InputError::Folder(only.clone()));
                 }
                 [only] => InputError::NotMetadata(only.clone()),

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// The root and the number of the CryoSPARC job whose folder this is, by its name: `J24`.
+/// The root and the number of the CryoSPARC job whose folder this is, by its name, `J24`; whether it is there is looked at when
+/// it is read.
 pub(super) fn cryosparc_job(folder: &Path) -> Option<(PathBuf, u64)> {
     // `.` and `..` have no name of their own.
     let named = match folder.file_name() {
@@ -11,7 +12,7 @@ pub(super) fn cryosparc_job(folder: &Path) -> Option<(PathBuf, u64)> {
     };
     let number = job_number(named.file_name()?.to_str()?)?;
     let root = named.parent().filter(|root| !root.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    folder.is_dir().then(|| (root.to_owned(), number))
+    Some((root.to_owned(), number))
 }
 
 /// N of `J<N>`.
@@ -58,8 +59,6 @@ mod tests {
     fn a_job_is_known_by_its_folders_name() {
         let project = tempfile::tempdir().unwrap();
         let folder = project.path().join("J24");
-        assert_eq!(cryosparc_job(&folder), None);
-        std::fs::create_dir(&folder).unwrap();
         assert_eq!(cryosparc_job(&folder), Some((project.path().to_owned(), 24)));
         assert_eq!(cryosparc_job(&folder.join(".")), Some((project.path().to_owned(), 24)));
         assert_eq!(cryosparc_job(project.path()), None);

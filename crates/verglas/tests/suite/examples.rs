@@ -13,7 +13,7 @@ fn run(name: &str, arguments: &[&Path]) -> String {
     // Cargo builds examples with the tests, unless only some tests are asked for.
     if !program.exists() {
         let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
-        let build = ["build", "--quiet", "--package", "verglas", "--example", name, "--profile", profile];
+        let build = ["build", "--quiet", "--package", "verglas-cryoem", "--example", name, "--profile", profile];
         assert!(Command::new(env!("CARGO")).args(build).status().unwrap().success());
     }
     let ran = Command::new(program).args(arguments).output().unwrap();
