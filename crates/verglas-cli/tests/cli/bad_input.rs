@@ -461,13 +461,13 @@ fn an_optics_group_that_no_particle_is_in() {
 fn an_image_directory_that_is_not_there() {
     let set = DataSet::usual();
     set.assert_refused(&["--image-dir", "gone"], &["the image directory `gone` does not exist"]);
-    set.assert_refused(&["--image-dir", "particles.star"], &["`particles.star` is no folder"]);
+    set.assert_refused(&["--image-dir", "particles.star"], &["the image directory `particles.star` is not a folder"]);
 }
 
 #[test]
 fn a_descriptor_that_is_none() {
     let set = DataSet::usual();
-    set.assert_refused(&["-d", "particles.star"], &["`particles.star` is no image descriptor"]);
+    set.assert_refused(&["-d", "particles.star"], &["`particles.star` is not an image descriptor"]);
 }
 
 #[test]

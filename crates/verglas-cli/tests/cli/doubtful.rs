@@ -59,7 +59,7 @@ fn rows_that_name_other_images_than_they_are_paired_with_are_counted() {
         assert_eq!(ran.code, 0, "{}", ran.stderr);
     }
     let ran = set.run(&["check", "a.star", "particles.star"]);
-    assert_told(&ran, 2, &["hint: STAR files that name their images are given one at a time"]);
+    assert_told(&ran, 2, &["hint: give STAR files that name their images one at a time"]);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn angles_that_relion_did_not_know_are_nan_and_a_column_of_them_is_none() {
     let set = DataSet::usual();
     set.write_star("particles.star", &star(&USUAL_NAMES).replace("2.0 30.0 -45.0", "2.0 -999.0 -45.0"));
     let ran = set.convert(&[]);
-    assert_told(&ran, 0, &["rlnAngleTilt is -999", "in 1 row: these have NaN"]);
+    assert_told(&ran, 0, &["rlnAngleTilt is -999", "in 1 row: these become NaN"]);
     let tilt = metadata(&set, 0).numbers("angleTilt");
     assert!(tilt[2].is_nan() && tilt.iter().filter(|angle| angle.is_nan()).count() == 1, "{tilt:?}");
     for command in [&["verify", "out"][..], &["report", "out"], &["export", "out", "-o", "all.star"]] {
@@ -265,7 +265,7 @@ fn stacks_of_other_programs_are_called_what_they_are() {
     }
     let noise: Vec<u8> = pixels("i", 0).iter().flat_map(|pixel| pixel.to_le_bytes()).cycle().take(2048).collect();
     for (name, bytes, parts) in [
-        ("s.spi", spider, ["is a SPIDER file, no MRC file", "hint: convert it"]),
+        ("s.spi", spider, ["is a SPIDER file, not an MRC file", "hint: convert it"]),
         ("i.img", noise, ["IMAGIC", "whose header is `i.hed`"]),
         ("l.mrcs", b"version https://git-lfs.github.com/spec/v1\n".to_vec(), ["Git LFS pointer", "git lfs pull"]),
         ("h.mrcs", b"<!DOCTYPE html><html>404".to_vec(), ["HTML page", "fetch"]),

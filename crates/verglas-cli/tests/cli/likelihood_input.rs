@@ -212,7 +212,10 @@ fn options_that_have_nothing_to_act_on_are_wrong_usage() {
         ("likelihood stacks data -t templates --check", &["is not a .star file"]),
         ("likelihood stacks --job 1 stacks -t templates --check", &["2 inputs with --job"]),
         ("likelihood a.star -d d.npz --precision single -t templates --check", &["cannot be used with"]),
-        ("likelihood a.star --defocus-angle-unit radians -t templates --check", &["with --images only"]),
+        (
+            "likelihood a.star --defocus-angle-unit radians -t templates --check",
+            &["only for .star files with --images"],
+        ),
         ("likelihood -t templates --check", &["<PARTICLES>"]),
     ] {
         let ran = run(&set, words);

@@ -222,7 +222,7 @@ fn the_head_says_what_the_numbers_depend_on() {
     let page = report(&set, &[]);
     // 32² = 1024 against 4π·8² = 804.2.
     for words in
-        ["as CryoLike compares", "N² = 1024", "the grid reaches 804:", "1.27 times too large", "best pose alone"]
+        ["compared as CryoLike does", "N² = 1024", "the grid reaches 804:", "1.27 times too large", "best pose alone"]
     {
         assert!(page.contains(words), "{words}");
     }

@@ -20,7 +20,7 @@ const NATS: f64 = 9.0;
 /// Points so far below the best mode of all count for nothing.
 const NATS_OF_ALL: f64 = 13.0;
 /// A mode with more points is no mode that is narrower than the grid.
-const MOST_POINTS: usize = 60_000;
+const MOST_POINTS: usize = 12_000;
 
 /// Where a point of the lattice lies, in steps.
 type Place = [i32; 5];

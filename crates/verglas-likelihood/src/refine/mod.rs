@@ -212,7 +212,7 @@ impl<'a, T: Real> Refiner<'a, T> {
         if !found.0.is_between {
             return Ok(found);
         }
-        self.refine_with(searched, 4 * self.refinement.n_modes)
+        self.refine_with(searched, 2 * self.refinement.n_modes)
     }
 
     fn refine_with(

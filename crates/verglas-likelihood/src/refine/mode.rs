@@ -23,7 +23,7 @@ pub(super) struct Mode {
 }
 
 /// Steps of Newton's method at most.
-const MOST_STEPS: usize = 16;
+const MOST_STEPS: usize = 10;
 /// Differences are taken over this share of a standard deviation.
 const SHARE: f64 = 0.3;
 /// gᵀH⁻¹g from which on differences in the plane are as fine as the others.

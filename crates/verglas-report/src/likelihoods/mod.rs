@@ -113,7 +113,7 @@ fn facts(settings: &RecordedLikelihood, compared: &Compared, survey: &Survey) ->
         reach if reach > 0.0 => format!(" up to {} px", four_digits(reach)),
         _ => String::new(),
     };
-    vec![
+    let mut facts = vec![
         ("images", grouped(survey.n_images)),
         ("structures", grouped(compared.structures.len())),
         ("templates of each", templates),
@@ -128,5 +128,15 @@ fn facts(settings: &RecordedLikelihood, compared: &Compared, survey: &Survey) ->
         ("box", format!("{} px of {} Å", settings.n_pixels, four_digits(pixel))),
         ("rim of the grid", format!("{} Å", four_digits(rim))),
         ("precision", settings.precision.clone()),
-    ]
+    ];
+    let right = &settings.right;
+    let parts = [
+        ("noise", &right.noise),
+        ("integrated over", &right.integral),
+        ("scales", &right.contrast),
+        ("poses from", &right.poses_from),
+        ("symmetry", &right.symmetry),
+    ];
+    facts.extend(parts.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
+    facts
 }

@@ -28,7 +28,7 @@ pub(in crate::metadata) fn passthrough_file(root: &Path, job_number: u64) -> Pat
 pub(in crate::metadata) fn find_files(root: &Path, job_number: u64) -> Result<Option<Chosen>> {
     let folder = job_folder(root, job_number);
     if !folder.is_dir() {
-        return Err(Error::not_found(format!("`{}` is not there: expected the folder of the job", folder.display())));
+        return Err(Error::not_found(format!("`{}` does not exist: expected the folder of the job", folder.display())));
     }
     let has_images = image_folder(root, job_number).is_some();
     if has_images && passthrough_file(root, job_number).is_file() {
