@@ -74,8 +74,7 @@ pub struct LikelihoodArguments {
     pub images: Given<ImageArguments>,
 
     /// Which log-likelihood
-    #[arg(long, value_name = "NAME", value_parser = choice::<LikelihoodKind>(), help_heading = "Likelihood",
-          hide_possible_values = false, conflicts_with = "as_cryolike")]
+    #[arg(long, value_name = "NAME", value_parser = choice::<LikelihoodKind>(), help_heading = "Likelihood")]
     pub likelihood: Option<LikelihoodKind>,
     /// How many independent values an image is taken to have [default: band; pixels with --as-cryolike]
     #[arg(long, value_name = "VALUES", value_parser = choice::<IndependentValues>(), help_heading = "Likelihood",
@@ -256,6 +255,10 @@ fn likelihood(arguments: &LikelihoodArguments) -> Result<Likelihood, Failure> {
         ContrastWord::Images(_) => None,
     };
     let sign = arguments.images.values.contrast.iter().rev().find_map(scales);
+    if arguments.as_cryolike && arguments.likelihood == Some(LikelihoodKind::Right) {
+        let both = "--likelihood right with --as-cryolike, which is plain";
+        return Err(Failure::UsageWithHint(both.to_owned(), "give one of the two"));
+    }
     let is_plain = arguments.as_cryolike || arguments.likelihood == Some(LikelihoodKind::Plain);
     if is_plain {
         let mut options = arguments.right.options.clone();

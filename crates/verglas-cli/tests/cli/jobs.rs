@@ -49,7 +49,7 @@ fn a_job_of_cryosparc_by_its_folder_or_its_number() {
     let checked = set.run(&["check", "project/J24"]);
     assert!(checked.code == 0 && checked.stdout.contains("J24_004_particles.cs\n"), "{}", checked.stdout);
     let unknown = set.run(&["check", "project", "--job", "25"]);
-    assert!(unknown.code == 1 && unknown.stderr.contains("J25` is not there"), "{}", unknown.stderr);
+    assert!(unknown.code == 1 && unknown.stderr.contains("J25` does not exist"), "{}", unknown.stderr);
 }
 
 #[test]

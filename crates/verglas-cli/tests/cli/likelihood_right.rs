@@ -118,7 +118,11 @@ fn the_bytes_of_the_right_one_depend_neither_on_threads_nor_memory_nor_shards() 
 fn known_poses_are_looked_near_to() {
     let set = compared();
     // The simulated particles' own angles are the true ones.
-    made(&set, "near", "--poses-from source --noise white --structures 0 --max-displacement 6 --displacements 7");
+    made(
+        &set,
+        "near",
+        "--poses-from source --view-sigma 20 --noise white --structures 0 --max-displacement 6 --displacements 7",
+    );
     made(&set, "all", "--noise white --structures 0 --max-displacement 6 --displacements 7");
     let (near, all) = (csv(&set, "near"), csv(&set, "all"));
     let structures = NpzReader::open(set.path("data/truth.npz")).unwrap().read("structure").unwrap().to_f64().unwrap();
@@ -127,13 +131,13 @@ fn known_poses_are_looked_near_to() {
     for (image, _) in structures.iter().enumerate().filter(|(_, structure)| **structure == 0.0) {
         n += 1;
         let view = near.numbers("prior_view_deg")[image];
-        // Much signal: best poses are the true ones to a few degrees, and other poses hold little.
-        n_off += usize::from(view > 8.0 || near.numbers("prior_shift_angstrom")[image] > 2.0);
         let gain = near.numbers("log_likelihood_integrated")[image] - all.numbers("log_likelihood_integrated")[image];
-        // Knowing the pose to 10° and 5 Å is worth ln of the room that is left out, at most: some 8 nats.
-        assert!((0.0..12.0).contains(&gain), "image {image}: {gain}");
+        // Best poses are the true ones but for what a grid of 28° leaves open; knowing them to 20° and 5 Å is worth ln of the room
+        // that is left out, some 5 nats.
+        let is_near = view < 40.0 && near.numbers("prior_shift_angstrom")[image] < 4.0 && (-1.0..12.0).contains(&gain);
+        n_off += usize::from(!is_near);
     }
-    assert!(n > 5 && n_off <= n / 5, "{n_off} of {n}");
+    assert!(n > 5 && n_off <= n / 4, "{n_off} of {n}");
     assert_eq!(settings(&set, "near")["poses_from"], "source");
     // Without angles there is nothing to start from.
     let text = fs::read_to_string(set.path("data/particles.star")).unwrap();
@@ -182,7 +186,7 @@ fn parts_of_it_are_refused_where_they_mean_nothing() {
         ("--likelihood plain --noise white", "--noise with --likelihood plain"),
         ("--as-cryolike --modes 3", "--modes with --as-cryolike"),
         ("--likelihood plain --contrast any", "--contrast any with --likelihood plain"),
-        ("--likelihood right --as-cryolike", "cannot be used with"),
+        ("--likelihood right --as-cryolike", "--likelihood right with --as-cryolike"),
         ("--degrees-of-freedom pixels --as-cryolike", "cannot be used with"),
         ("--noise-images 0", "expected a whole number, 1 or more"),
         ("--poses-from star", "expected `search`, `source` or `source,search`"),

@@ -172,7 +172,7 @@ fn decisions_are_told_first_and_defaults_last() {
         at.unwrap_or_else(|| panic!("`{part}` is not in:\n{}", ran.stderr))
     };
     let decisions = [
-        place("`--defocus-angle-axis rows` writes what makes its CTF right"),
+        place("`--defocus-angle-axis rows` makes its CTF right"),
         place("rlnCtfBfactor is not 0 for 2 of 6 particles"),
         place("rlnCtfScalefactor is not 1 for 2 of 6 particles"),
     ];

@@ -168,7 +168,7 @@ fn changed_inputs_are_refused_and_named() {
     set.write_stack("stacks/b.mrcs", 4);
     assert_not_resumed(&set, &["--batch-size", "2"], &["what the run there read has changed", "b.mrcs`: 1792 bytes"]);
     set.write_stack("stacks/b.mrcs", 3);
-    assert_not_resumed(&set, &["--batch-size", "2"], &["stacks/b.mrcs` was changed: its time of change"]);
+    assert_not_resumed(&set, &["--batch-size", "2"], &["stacks/b.mrcs` was changed: its modification time"]);
 }
 
 #[test]
