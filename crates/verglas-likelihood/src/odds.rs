@@ -206,7 +206,7 @@ mod tests {
             let inverse = InverseGain::new(&likelihood);
             for cc in [0.01, 0.2, 0.6, 0.95] {
                 let found = inverse.correlation(likelihood.gain(cc));
-                assert!((found - cc).abs() < 1e-5, "{sign:?} {cc}: {found}");
+                assert!((found - cc).abs() < 3e-5, "{sign:?} {cc}: {found}");
             }
         }
     }

@@ -200,6 +200,6 @@ mod tests {
             }
         };
         assert_eq!(error("a\n 'b c\nd'"), "line 2: the quoted text `'b c` does not end on its line");
-        assert!(error("a\n;b\nc\n").starts_with("line 2: the text field that starts here has no end"));
+        assert!(error("a\n;b\nc\n").starts_with("line 2: the text field that starts here does not end"));
     }
 }

@@ -556,7 +556,7 @@ fn what_follows_sound_packed_data_is_told_apart_from_damage() {
     }
     // Less than the header claims, then something else; another member that is cut; a bad checksum before junk.
     let error = open(temporary(&[gzip(&plain[..1100]), b"junk".to_vec()].concat()).path()).unwrap_err();
-    assert!(error.to_string().ends_with("no gzip data, after 1100 bytes were unpacked"), "{error}");
+    assert!(error.to_string().ends_with("not gzip data, after 1100 bytes were unpacked"), "{error}");
     assert_eq!(error.hint(), Some("was the file damaged while copying?"));
     let error = open(temporary(&[gzip(&plain), gzip(&plain)[..12].to_vec()].concat()).path()).unwrap_err();
     assert!(error.to_string().contains("end too early"), "{error}");
@@ -572,12 +572,12 @@ fn what_follows_sound_packed_data_is_told_apart_from_damage() {
 fn other_formats_under_an_mrc_name_are_refused_by_name() {
     let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10";
     for (start, text) in [
-        (&png[..], "is a PNG file, no MRC file"),
-        (b"II*\0\x08\0\0\0", "is a TIFF file, no MRC file"),
-        (b"MM\0*\0\0\0\x08", "is a TIFF file, no MRC file"),
-        (b"II+\0\x08\0\0\0", "is a BigTIFF file, as EER movies are, no MRC file"),
-        (b"\xff\xd8\xff\xe0\0\x10JFIF", "is a JPEG file, no MRC file"),
-        (b"\x89HDF\r\n\x1a\n", "is an HDF5 file, no MRC file"),
+        (&png[..], "is a PNG file, not an MRC file"),
+        (b"II*\0\x08\0\0\0", "is a TIFF file, not an MRC file"),
+        (b"MM\0*\0\0\0\x08", "is a TIFF file, not an MRC file"),
+        (b"II+\0\x08\0\0\0", "is a BigTIFF file, as EER movies are, not an MRC file"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "is a JPEG file, not an MRC file"),
+        (b"\x89HDF\r\n\x1a\n", "is an HDF5 file, not an MRC file"),
     ] {
         let mut bytes = vec![0; 2000];
         bytes[..start.len()].copy_from_slice(start);

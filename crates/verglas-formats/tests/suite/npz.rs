@@ -234,7 +234,7 @@ fn refuses_headers_that_lie() {
         ("{'descr': '<i4', 'fortran_order': False, 'shape': (2,), 'more': 1}", 8, "unexpected"),
         ("{'descr': '<i4', 'fortran_order': 1, 'shape': (2,)}", 8, "unexpected"),
         ("{'descr': '<i4', 'fortran_order': False, 'shape': 2}", 8, "unexpected"),
-        ("[1, 2]", 8, "no dict"),
+        ("[1, 2]", 8, "not a dict"),
         ("__import__('os')", 8, "expected a Python literal"),
     ] {
         let error = read_bytes(&npy(header, &vec![0; n_bytes])).unwrap_err().to_string();

@@ -207,10 +207,10 @@ fn pairs() {
 #[test]
 fn what_is_refused() {
     for (text, found) in [
-        (&b"save_frame\n"[..], "line 1: found a save frame (`save_frame`), which is not read"),
-        (b"data_x\nglobal_\n", "line 2: found a global block (`global_`), which is not read"),
-        (b"data_x\nloop_\n_a\n_b\n1 2\nsave_\n", "line 6: found a save frame (`save_`), which is not read"),
-        (b"data_x\nloop_\n_a\nstop_\n", "line 4: found the end of a nested loop (`stop_`), which is not read"),
+        (&b"save_frame\n"[..], "line 1: found a save frame (`save_frame`), which is not supported"),
+        (b"data_x\nglobal_\n", "line 2: found a global block (`global_`), which is not supported"),
+        (b"data_x\nloop_\n_a\n_b\n1 2\nsave_\n", "line 6: found a save frame (`save_`), which is not supported"),
+        (b"data_x\nloop_\n_a\nstop_\n", "line 4: found the end of a nested loop (`stop_`), which is not supported"),
         (b"data_x\n_a\n", "line 2: expected a value after `_a`, found none"),
         (
             b"data_x\n_a 1\n;text\n;\n",

@@ -676,7 +676,7 @@ mod tests {
             };
             let expected = format!(
                 "2 of 4 image files not found below `{}`, which holds 2; one folder must hold all of them\n  \
-                 `Extract/c.mrcs`, which is below `{}`\n  `gone.mrcs`, not seen elsewhere\n  looked below `",
+                 `Extract/c.mrcs`, which is below `{}`\n  `gone.mrcs`, not found elsewhere\n  looked below `",
                 path("proj/job").display(),
                 path("proj").display()
             );

@@ -68,7 +68,7 @@ fn of_two_cs_files_the_particles_file_counts_whichever_is_first() {
         assert_eq!(table.defocus_u_angstrom, Column::PerParticle(vec![10_000.0, 10_010.0, 10_020.0]));
         let warnings = told(&warnings, "differs-between-files");
         assert!(
-            warnings.len() == 1 && warnings[0].contains("both hold ctf/df1_A with other values in 2 rows"),
+            warnings.len() == 1 && warnings[0].contains("both hold ctf/df1_A with different values in 2 rows"),
             "{warnings:?}"
         );
         assert!(warnings[0].ends_with("J4_particles.cs` count"), "{warnings:?}");

@@ -123,7 +123,7 @@ fn planted_outliers_are_listed_by_file_section_and_row() {
     };
     assert!(listed(&files[0], 18).contains("maximum high"), "hot pixel: {found:?}");
     assert!(listed(&files[0], 151).contains("blank edge: 9 lines"), "blank edge: {found:?}");
-    assert!(listed(&files[1], 4).contains("other contrast"), "reversed: {found:?}");
+    assert!(listed(&files[1], 4).contains("inverted contrast"), "reversed: {found:?}");
     assert!(listed(&files[1], 78).contains("contrast high"), "stronger: {found:?}");
     assert!(listed(&files[1], 121).contains("mean high"), "brighter: {found:?}");
     assert_eq!((particles(&summary).n_outliers, found.len()), (5, 5), "{found:?}");

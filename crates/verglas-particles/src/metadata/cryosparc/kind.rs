@@ -13,13 +13,13 @@ pub(super) fn of_files(files: &[CsFile]) -> Option<(&'static str, Text)> {
     let has = |start: &str| file.column_names.iter().any(|name| name.starts_with(start));
     let is_particles = has("alignments") || has("ctf/") && !has("micrograph_blob/");
     if has("micrograph_blob/") || has("movie_blob/") {
-        return Some(("exposures, no particles", particles_beside(&file.path)));
+        return Some(("exposures, not particles", particles_beside(&file.path)));
     }
     if has("blob/res_A") {
-        return Some(("2-D class averages, no particles", particles_beside(&file.path)));
+        return Some(("2-D class averages, not particles", particles_beside(&file.path)));
     }
     if has("map/") || has("volume/") || has("mask/") {
-        return Some(("volumes, no particles", particles_beside(&file.path)));
+        return Some(("volumes, not particles", particles_beside(&file.path)));
     }
     if is_particles && !has("blob/") && !has("ctf/") {
         let hint = with_partner(&file.path)
