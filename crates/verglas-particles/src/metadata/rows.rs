@@ -24,8 +24,8 @@ enum Chosen {
 }
 
 impl RowSelection {
-    /// Reads a `.npy` or `.pt`. How many rows there are is not known yet; [`RowChooser::finish`] tells what does not go with
-    /// them.
+    /// Reads a `.npy` or `.pt`. How many rows there are is not known yet: whether it goes with them
+    /// is checked when metadata are read.
     ///
     /// # Errors
     /// When the file can't be read, or holds what is neither a mask nor indices, or an index twice.
