@@ -168,7 +168,7 @@ def test_values_of_all_images_in_each_stack(made, tmp_path):
         with np.load(path) as metadata:
             np.savez(path, **{**metadata, "ctfBfactor": 5.0 * np.arange(40)})
     with pytest.warns(VerglasWarning, match=r"39 images have a B-factor \(the largest is 195"):
-        verglas.likelihood(tmp_path, made / "templates", tmp_path / "out", displacements=1, max_displacement=0)
+        verglas.likelihood(tmp_path, made / "templates", tmp_path / "out", displacements=1, max_displacement=0, likelihood="plain")
     results = verglas.read_results(tmp_path / "out")
     templates = verglas.Templates.load(made / "templates/templates_fourier_a.pt")
     for number, first in enumerate((0, 16, 32)):
@@ -189,7 +189,7 @@ def test_options_are_the_commands(made, tmp_path):
     command(
         "likelihood", made / "stacks", "-t", made / "templates", "-o", tmp_path / "theirs", "--max-displacement", 3, "--displacements",
         "5,3", "--structures", 1, "--max-stacks", 2, "--no-integrated", "--pairs", "--full-cross-correlation", "--table", "csv",
-        "--table", "star", "--ctf", "none",
+        "--table", "star", "--ctf", "none", "--likelihood", "plain",
     )  # fmt: skip
     assert files(tmp_path / "out") == files(tmp_path / "theirs")
     full = verglas._stack.map_tensor(tmp_path / "out/template1/cross_correlation/cross_correlation_pose_msdw_stack_000000.pt")
