@@ -39,7 +39,7 @@ use crate::pose::Matrix3;
 /// let grid = PolarGrid::new(4.0, 0.25, 32)?;
 /// let plan = SlicePlan::<f32>::new(Structure::Beads(Arc::new(beads)), &grid, 32.0, &SliceSettings::default())?;
 /// let views = Views::new(1.8)?;
-/// let rotations: Vec<_> = (0..views.len()).map(|t| views.rotation(t)).collect();
+/// let rotations = views.rotations();
 /// let mut templates = vec![Complex::default(); views.len() * grid.n_points()];
 /// let mut norms = vec![0.0; views.len()];
 /// plan.compute(&rotations, &mut templates, &mut norms)?;

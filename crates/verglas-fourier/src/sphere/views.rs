@@ -99,6 +99,11 @@ impl Views {
         rotation(self.azimuth[t], self.polar[t], self.gamma[t])
     }
 
+    /// R_t of all views.
+    pub fn rotations(&self) -> Vec<Matrix3> {
+        (0..self.len()).map(|t| self.rotation(t)).collect()
+    }
+
     /// The direction of view `t` in the structure's frame: the third column of R_t.
     ///
     /// # Panics

@@ -43,7 +43,7 @@ fn structures() -> Vec<Structure> {
 
 fn some_rotations() -> Vec<Matrix3> {
     let views = Views::new(1.1).unwrap();
-    (0..views.len()).map(|t| views.rotation(t)).collect()
+    views.rotations()
 }
 
 fn moved(beads: &Beads, motion: impl Fn([f64; 3]) -> [f64; 3]) -> Structure {
