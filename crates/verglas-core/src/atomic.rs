@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use verglas_formats::FormatError;
 
 use crate::error::{Error, Result};
+use crate::paths::folder_of;
 
 /// A file that is whole and has its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl PartialFile {
         let mut prefix = OsString::from(".");
         prefix.push(path.file_name().unwrap_or_default());
         prefix.push(".");
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(path);
         let made = tempfile::Builder::new().prefix(&prefix).rand_bytes(N_RANDOM).suffix(".partial").make_in(
             folder,
             // Not private, as temporary files are by default, but as any other new file.
@@ -135,7 +136,7 @@ pub fn write_atomically(
         error => Error::from_format(path, error),
     })?;
     partial.publish()?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     sync_folder(folder)
 }
 

@@ -1,4 +1,4 @@
-//! Paths without detours.
+//! Paths without detours, and the folders that files are in.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -15,4 +15,21 @@ pub fn plain_path(path: &Path) -> PathBuf {
         }
     }
     plain
+}
+
+/// The folder that the file at `path` is in; of a bare name the working directory, `.`.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_is_in_the_working_directory() {
+        assert_eq!(folder_of(Path::new("a.star")), Path::new("."));
+        assert_eq!(folder_of(Path::new("b/a.star")), Path::new("b"));
+        assert_eq!(folder_of(Path::new("/a.star")), Path::new("/"));
+    }
 }

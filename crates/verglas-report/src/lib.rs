@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use verglas_core::atomic::write_atomically;
 use verglas_core::error::{Error, Result};
+use verglas_core::paths::folder_of;
 use verglas_run::manifest::{FolderRecord, InputRecord};
 use verglas_weights::is_of_weights;
 
@@ -136,7 +137,7 @@ fn write_page(page: &Page, path: &Path, subject: Subject) -> Result<ReportSummar
 
 /// Whether the file at `path` is, or will be, in the folder itself: only there are links to its files right.
 fn lies_in(path: &Path, folder: &Path) -> bool {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = folder_of(path);
     matches!((parent.canonicalize(), folder.canonicalize()), (Ok(parent), Ok(folder)) if parent == folder)
 }
 

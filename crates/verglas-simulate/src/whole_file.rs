@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 use verglas_core::error::{Error, Result};
+use verglas_core::paths::folder_of;
 use verglas_formats::FormatError;
 
 /// The error of a file or folder that the system refuses to write, for `map_err`.
@@ -29,10 +30,7 @@ pub(super) struct WholeFile {
 impl WholeFile {
     /// A new, empty file that will be at `path`, in a folder that is made where it is missing.
     pub(super) fn create(path: PathBuf) -> Result<Self> {
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(&path);
         fs::create_dir_all(folder).map_err(cannot_write(folder))?;
         let temporary = tempfile::Builder::new()
             .prefix(".simulate-")

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use verglas_core::paths::folder_of;
+
 /// The root and the number of the CryoSPARC job whose folder this is, by its name, `J24`; whether it is there is looked at when
 /// it is read.
 pub(super) fn cryosparc_job(folder: &Path) -> Option<(PathBuf, u64)> {
@@ -11,7 +13,7 @@ pub(super) fn cryosparc_job(folder: &Path) -> Option<(PathBuf, u64)> {
         None => folder.canonicalize().ok()?,
     };
     let number = job_number(named.file_name()?.to_str()?)?;
-    let root = named.parent().filter(|root| !root.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let root = folder_of(&named);
     Some((root.to_owned(), number))
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use verglas_core::error::Error;
 use verglas_core::hint::{Segment, Text};
+use verglas_core::paths::folder_of;
 use verglas_formats::star::{StarReader, strip_rln};
 
 use super::job_folder::relion_particles;
@@ -73,7 +74,7 @@ pub(super) fn of_columns<'a>(columns: impl IntoIterator<Item = &'a str>) -> Opti
 pub(super) fn particles_beside(path: &Path) -> Option<Text> {
     /// Folders may hold thousands of files.
     const MOST_OPENED: usize = 100;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let is_star = |name: &String| name.to_ascii_lowercase().ends_with(".star");
     let names = std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let mut names: Vec<String> = names.filter(is_star).collect();

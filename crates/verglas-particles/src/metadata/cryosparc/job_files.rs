@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
 use verglas_core::hint::{Segment, Text};
+use verglas_core::paths::folder_of;
 
 use super::fields::Field;
 use super::file::CsFile;
@@ -56,7 +57,7 @@ pub(in crate::metadata) fn find_particles(folder: &Path) -> Result<Chosen> {
 
 /// The file beside `path` that holds what it lacks, of the same particles.
 pub(super) fn partner_of(path: &Path) -> Option<PathBuf> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let mut found = list(folder).ok()?;
     let at = found.files.iter().position(|there| there.file.path.file_name() == path.file_name())?;
     let partner = found.partner(at).ok()??;

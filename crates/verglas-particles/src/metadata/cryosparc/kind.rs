@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use verglas_core::hint::{Segment, Text};
+use verglas_core::paths::folder_of;
 
 use super::file::CsFile;
 use super::job_files::{find_particles, partner_of};
@@ -31,7 +32,7 @@ pub(super) fn of_files(files: &[CsFile]) -> Option<(&'static str, Text)> {
 
 /// What to give in place of a file that holds no particles.
 fn particles_beside(path: &Path) -> Text {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let Ok((particles, passthrough)) = find_particles(folder) else {
         return "give the job's `…_particles.cs`, and with it its `…_passthrough_particles.cs`".into();
     };
