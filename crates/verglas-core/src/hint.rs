@@ -97,10 +97,6 @@ settings! {
     MaxDisplacement: "max-displacement", "max_displacement_pixels";
     /// Whether likelihoods are integrated over the grid's poses or over all.
     Integral: "integral", "likelihood";
-    /// How the noise depends on the frequency.
-    Noise: "noise", "likelihood";
-    /// Which images share a spectrum of their noise.
-    NoiseGroups: "noise-groups", "likelihood";
     /// What is known of poses beforehand.
     PosesFrom: "poses-from", "likelihood";
     /// How far rotations may be from known ones.

@@ -84,8 +84,6 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::MaxStacks => (&["max_stacks", "n_stacks"], ""),
         Setting::Structures => (&["structures"], ""),
         Setting::Integral => (&["integral"], ""),
-        Setting::Noise => (&["noise"], ""),
-        Setting::NoiseGroups => (&["noise_groups"], ""),
         Setting::PosesFrom => (&["poses_from"], ""),
         Setting::ViewSigma => (&["view_sigma"], ""),
         Setting::ShiftSigma => (&["shift_sigma"], ""),
