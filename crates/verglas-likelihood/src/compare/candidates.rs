@@ -66,9 +66,10 @@ impl Candidates {
     }
 
     /// The poses, best first.
-    pub fn into_sorted(mut self) -> Vec<Candidate> {
-        self.shorten();
-        self.list
+    pub fn sorted(&self) -> Vec<Candidate> {
+        let mut all = self.clone();
+        all.shorten();
+        all.list
     }
 }
 

@@ -9,6 +9,7 @@ mod basis;
 mod candidates;
 mod eigen;
 mod fft;
+mod finish;
 mod images;
 mod near;
 mod plan;

@@ -9,6 +9,7 @@ use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{ContrastSign, DegreesOfFreedom, Formula, LogLikelihood};
 use crate::geometry::Geometry;
+use crate::odds::InverseGain;
 use crate::real::Real;
 use crate::sets::TemplateSet;
 
@@ -55,6 +56,13 @@ impl Default for ComparisonSettings {
     }
 }
 
+impl ComparisonSettings {
+    /// The scales of particles for which odds are computed.
+    pub(crate) fn scales(&self) -> &[f64] {
+        if self.integrated { &self.particle_scales } else { &[] }
+    }
+}
+
 /// Poses so many nats below the best one may be modes of their own.
 pub(crate) const CANDIDATE_NATS: f64 = 12.0;
 
@@ -66,6 +74,8 @@ pub(crate) struct Plan<'a, T: Real> {
     pub displacements: &'a Displacements,
     pub settings: ComparisonSettings,
     pub likelihood: LogLikelihood,
+    /// Back from ℓ₊ to correlations, where odds are computed.
+    pub inverse_gain: Option<InverseGain>,
     /// What is summed of correlations below 0, where scales must be above 0.
     pub negative: Option<Negative<T>>,
     pub basis: Basis<T>,
@@ -105,7 +115,8 @@ impl<'a, T: Dispatch> Plan<'a, T> {
             Basis::whole(geometry, spectrum)
         };
         let transform = Transform::new(geometry, are_real);
-        let keeps_views = settings.integrated && !settings.particle_scales.is_empty();
+        let keeps_views = !settings.scales().is_empty();
+        let inverse_gain = keeps_views.then(|| InverseGain::new(&likelihood));
         let negative = (settings.sign == ContrastSign::Positive).then(|| Negative::new(likelihood.mu()));
         let (phases, lanes) = (Vec::new(), T::lanes());
         Ok(Self {
@@ -114,6 +125,7 @@ impl<'a, T: Dispatch> Plan<'a, T> {
             displacements,
             settings,
             likelihood,
+            inverse_gain,
             negative,
             basis,
             transform,

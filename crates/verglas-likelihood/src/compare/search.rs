@@ -1,15 +1,13 @@
 //! The comparison of images with the templates of one structure, block by block.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use verglas_core::threads::share_work;
 use verglas_fourier::pose::Matrix3;
 
 use super::basis::Extent;
-use super::candidates::{Evaluator, bytes_of_candidates};
+use super::candidates::bytes_of_candidates;
+use super::finish::{Found, LookedAt, finish_images};
 use super::images::{ImageBlock, bytes_per_image};
-use super::near::{NearImage, NearJob};
+use super::near::NearJob;
 use super::plan::{ComparisonSettings, Plan};
 use super::product::GROUP;
 use super::run::{Job, Outcome, bytes_of_thread};
@@ -18,18 +16,14 @@ use super::templates::n_phases;
 use super::work::SearchReal;
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
-use crate::formula::{ContrastSign, LogSum, integrate_views};
+use crate::formula::{LogSum, integrate_views};
 use crate::geometry::Geometry;
-use crate::odds::{InverseGain, OfView, ln_odds_of_grid};
 use crate::pose::{BestOfView, ContinuousPose};
 use crate::prior::{Known, PosePrior};
 use crate::real::Real;
-use crate::refine::{OddsOfModes, Refinement, Refiner, Searched};
-use crate::results::{Comparison, ImageResult, PairResult};
+use crate::refine::{Refinement, Searched};
+use crate::results::{Comparison, PairResult};
 use crate::sets::{ImageSet, TemplateSet};
-
-/// What is found of an image: its result, and ln of the odds that there is a particle for each scale.
-type Found = (ImageResult, Vec<f64>);
 
 /// Templates of one structure, made ready to be compared with images.
 ///
@@ -105,7 +99,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
         let refinement = if is_refined { bytes_of_refinement(geometry, n_threads) } else { 0 };
         let fixed =
             phases as u64 + refinement + n_threads as u64 * bytes_of_thread::<T>(geometry, basis, n_angles, lanes);
-        let keeps_views = is_refined || settings.integrated && !settings.particle_scales.is_empty();
+        let keeps_views = is_refined || !settings.scales().is_empty();
         let of_views = if keeps_views { (n_views * size_of::<BestOfView>()) as u64 } else { 0 };
         let for_images = fixed + GROUP as u64 * (of_views + bytes_of_image::<T>(geometry, basis, n_views, settings));
         for_images.max(bytes_of_samples(geometry, n_threads))
@@ -221,92 +215,28 @@ impl<'a, T: SearchReal> Search<'a, T> {
         let Outcome { log_likelihoods, of_views, candidates, smallest } = job.finish()?;
 
         let n_views = self.plan.templates.n_views();
-        let found: Vec<_> = candidates.into_iter().map(|candidates| Mutex::new(Some(candidates))).collect();
-        let results: Vec<Mutex<Option<Result<Found, LikelihoodError>>>> =
-            range.clone().map(|_| Mutex::new(None)).collect();
-        let next = AtomicUsize::new(0);
-        share_work(n_threads, || {
-            let mut evaluator = Evaluator::new(
-                self.plan.geometry,
-                &self.plan.templates,
-                self.plan.displacements,
-                formula,
-                self.plan.likelihood,
-            );
-            let inverse = self.inverse_gain();
-            let mut refiner = self.refinement.map(|refinement| {
-                let refinement = Refinement { particle_scales: self.scales(), ..refinement };
-                let Plan { geometry, likelihood, templates, displacements, .. } = &self.plan;
-                Refiner::new(refinement, geometry, likelihood, templates, displacements)
+        finish_images(&self.plan, self.refinement, range.len(), |index, finisher| {
+            let of_all = index * n_views..(index + 1) * n_views;
+            let of_views = if self.plan.keeps_views { &of_views[of_all.clone()] } else { &[] };
+            let log_likelihoods = if self.plan.settings.integrated { &log_likelihoods[of_all] } else { &[] };
+            let integrated = match self.plan.settings.integrated {
+                true => integrate_views(formula, self.plan.templates.view_weights(), log_likelihoods.iter().copied()),
+                false => f64::NAN,
+            };
+            let (image, candidates) = (range.start + index, candidates[index].sorted());
+            finisher.evaluator.take(images, image)?;
+            let (best, at) = finisher.evaluator.best(image, &candidates)?;
+            let searched =
+                Searched { of_views, candidates: &candidates, log_likelihood: integrated, best, known: None };
+            let shared = self.plan.likelihood.shared(block.facts[index].v);
+            let views = of_views.iter().zip(log_likelihoods).enumerate().map(|(view, (best, sum))| LookedAt {
+                view,
+                best: *best,
+                ln_sum: sum - shared,
+                ln_prior: 0.0,
             });
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(candidates) = found.get(index) else { break };
-                let Some(candidates) = candidates.lock().expect("no thread panics while it holds this").take() else {
-                    continue;
-                };
-                let integrated = match self.plan.settings.integrated {
-                    true => integrate_views(
-                        formula,
-                        self.plan.templates.view_weights(),
-                        log_likelihoods[index * n_views..(index + 1) * n_views].iter().copied(),
-                    ),
-                    false => f64::NAN,
-                };
-                let image = range.start + index;
-                let candidates = candidates.into_sorted();
-                let mut evaluate = || -> Result<Found, LikelihoodError> {
-                    evaluator.take(images, image)?;
-                    let (pose, found) = evaluator.best(image, &candidates)?;
-                    let refined = match &mut refiner {
-                        None => None,
-                        Some(refiner) => {
-                            let searched = Searched {
-                                of_views: &of_views[index * n_views..(index + 1) * n_views],
-                                candidates: &candidates,
-                                log_likelihood: integrated,
-                                best: pose,
-                                known: None,
-                            };
-                            Some(refiner.refine(evaluator.sums(), &searched)?)
-                        }
-                    };
-                    let odds = match &inverse {
-                        None => Vec::new(),
-                        Some(inverse) => {
-                            let of_views = of_views[index * n_views..(index + 1) * n_views].iter();
-                            let of_views = of_views.zip(&log_likelihoods[index * n_views..(index + 1) * n_views]);
-                            let v = block.facts[index].v;
-                            let views = of_views
-                                .enumerate()
-                                .map(|(view, (best, sum))| (view, *best, sum - self.plan.likelihood.shared(v), 0.0));
-                            self.odds(inverse, views, (found.a, refined.as_ref().map(|(_, odds)| odds)))
-                        }
-                    };
-                    let refined = refined.map(|(refined, _)| refined);
-                    let result = ImageResult {
-                        cross_correlation: found.cross_correlation,
-                        template: pose.template,
-                        displacement: pose.displacement,
-                        rotation: pose.rotation,
-                        log_likelihood_optimal: found.log_likelihood,
-                        log_likelihood_integrated: integrated,
-                        smallest_cross_correlation: smallest[index],
-                        is_without_noise: self.plan.likelihood.is_without_noise(found.cross_correlation),
-                        contrast: found.contrast,
-                        contrast_sd: found.contrast_sd,
-                        refined,
-                    };
-                    Ok((result, odds))
-                };
-                let result = evaluate();
-                *results[index].lock().expect("no thread panics while it holds this") = Some(result);
-            }
-        });
-        results
-            .into_iter()
-            .filter_map(|result| result.into_inner().expect("all threads are done"))
-            .collect::<Result<Vec<_>, _>>()
+            finisher.finish(&searched, &at, smallest[index], views)
+        })
     }
 
     /// Compares each image with the templates near its known pose, weighted by the prior; `views` are the rotations of the
@@ -367,129 +297,37 @@ impl<'a, T: SearchReal> Search<'a, T> {
         let block = ImageBlock::new(geometry, &self.plan.basis, settings.formula, images, order.clone(), n_threads)?;
         let job = NearJob::new(&self.plan, &block, views, &known, go_on);
         share_work(n_threads, || T::work_near(&job));
-        let found: Vec<Mutex<Option<NearImage>>> =
-            job.finish()?.into_iter().map(|image| Mutex::new(Some(image))).collect();
-        let results: Vec<Mutex<Option<Result<Found, LikelihoodError>>>> =
-            order.iter().map(|_| Mutex::new(None)).collect();
-        let next = AtomicUsize::new(0);
+        let found = job.finish()?;
         let total: f64 = templates.view_weights().iter().sum();
-        share_work(n_threads, || {
-            let mut evaluator = Evaluator::new(geometry, templates, displacements, settings.formula, *likelihood);
-            let inverse = self.inverse_gain();
-            let mut refiner = self.refinement.map(|refinement| {
-                let refinement = Refinement { particle_scales: self.scales(), ..refinement };
-                Refiner::new(refinement, geometry, likelihood, templates, displacements)
-            });
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(found) = found.get(index) else { break };
-                let Some(found) = found.lock().expect("no thread panics while it holds this").take() else { continue };
-                let image = order[index];
-                let evaluate = || -> Result<Found, LikelihoodError> {
-                    evaluator.take(images, image)?;
-                    let mut sum = LogSum::new();
-                    for (view, of_view, _) in &found.of_views {
-                        sum.add(*of_view, templates.view_weights()[*view as usize] / total);
-                    }
-                    let integrated = sum.ln() + likelihood.shared(block.facts[index].v);
-                    let candidates = found.candidates.into_sorted();
-                    let Some(best) = candidates.first() else { return Err(LikelihoodError::NothingNear { image }) };
-                    let at = evaluator.evaluate(best.pose);
-                    let mut of_views =
-                        vec![BestOfView { score: f64::NAN, displacement: 0, rotation: 0 }; templates.n_views()];
-                    for (view, _, best) in &found.of_views {
-                        of_views[*view as usize] = *best;
-                    }
-                    let refined = match &mut refiner {
-                        None => None,
-                        Some(refiner) => {
-                            let searched = Searched {
-                                of_views: &of_views,
-                                candidates: &candidates,
-                                log_likelihood: integrated,
-                                best: best.pose,
-                                known: Some(known[index]),
-                            };
-                            Some(refiner.refine(evaluator.sums(), &searched)?)
-                        }
-                    };
-                    let odds = match &inverse {
-                        None => Vec::new(),
-                        Some(inverse) => {
-                            let step = std::f64::consts::TAU / geometry.n_inplanes() as f64;
-                            let views = found.of_views.iter().map(|(view, sum, best)| {
-                                let displacement = displacements.angstrom()[best.displacement as usize];
-                                let angle = step * f64::from(best.rotation);
-                                let pose = ContinuousPose::of_template(&views[*view as usize], angle, displacement);
-                                (*view as usize, *best, *sum, known[index].ln_density(&pose))
-                            });
-                            self.odds(inverse, views, (at.a, refined.as_ref().map(|(_, odds)| odds)))
-                        }
-                    };
-                    let refined = refined.map(|(refined, _)| refined);
-                    let result = ImageResult {
-                        cross_correlation: at.cross_correlation,
-                        template: best.pose.template,
-                        displacement: best.pose.displacement,
-                        rotation: best.pose.rotation,
-                        log_likelihood_optimal: at.log_likelihood,
-                        log_likelihood_integrated: integrated,
-                        smallest_cross_correlation: found.smallest,
-                        is_without_noise: likelihood.is_without_noise(at.cross_correlation),
-                        contrast: at.contrast,
-                        contrast_sd: at.contrast_sd,
-                        refined,
-                    };
-                    Ok((result, odds))
-                };
-                let result = evaluate();
-                *results[index].lock().expect("no thread panics while it holds this") = Some(result);
-            }
-        });
-        results
-            .into_iter()
-            .filter_map(|result| result.into_inner().expect("all threads are done"))
-            .collect::<Result<Vec<_>, _>>()
-    }
-}
-
-impl<'a, T: SearchReal> Search<'a, T> {
-    /// Scales of particles for which odds are computed.
-    fn scales(&self) -> &[f64] {
-        if self.plan.settings.integrated { &self.plan.settings.particle_scales } else { &[] }
-    }
-
-    fn inverse_gain(&self) -> Option<InverseGain> {
-        (!self.scales().is_empty()).then(|| InverseGain::new(&self.plan.likelihood))
-    }
-
-    /// ln of the odds that there is a particle, for each scale: of lattices, and of the grid's poses outside of them. `views` are
-    /// looked at views: place, best pose, ln of the sum of exp ℓ₊ but for what all poses share, and ln of the prior's density at the best pose.
-    fn odds(
-        &self,
-        inverse: &InverseGain,
-        views: impl Iterator<Item = (usize, BestOfView, f64, f64)> + Clone,
-        (a, of_modes): (f64, Option<&OddsOfModes>),
-    ) -> Vec<f64> {
-        let Plan { likelihood, templates, geometry, .. } = &self.plan;
-        let total: f64 = templates.view_weights().iter().sum();
-        let is_positive = likelihood.sign() == ContrastSign::Positive;
-        let a = of_modes.map_or(a, |odds| odds.a);
-        let of_view = |(view, best, sum, ln_prior): (usize, BestOfView, f64, f64)| {
-            // Scores are ℓ₊ with the prior but for what all poses share, or correlations.
-            let score = if is_positive { best.score } else { likelihood.gain(best.score) - 0.5 * a.ln() };
-            let weight = templates.view_weights()[view] / total;
-            OfView { ln_width: sum - score, gain: score - ln_prior + 0.5 * a.ln(), ln_prior, weight }
-        };
-        let of_grid = ln_odds_of_grid(likelihood, inverse, (geometry.i_ss(), a), self.scales(), views.map(of_view));
-        let Some(of_modes) = of_modes else { return of_grid };
-        let joined = of_grid.iter().zip(&of_modes.ln_sums).map(|(of_grid, of_modes_sum)| {
+        let step = std::f64::consts::TAU / geometry.n_inplanes() as f64;
+        finish_images(&self.plan, self.refinement, order.len(), |index, finisher| {
+            let (image, found) = (order[index], &found[index]);
+            finisher.evaluator.take(images, image)?;
             let mut sum = LogSum::new();
-            sum.add(*of_modes_sum, 1.0);
-            sum.add(of_grid + of_modes.ln_rest, 1.0);
-            sum.ln()
-        });
-        joined.collect()
+            let mut of_views = vec![BestOfView { score: f64::NAN, displacement: 0, rotation: 0 }; templates.n_views()];
+            for (view, of_view, best) in &found.of_views {
+                sum.add(*of_view, templates.view_weights()[*view as usize] / total);
+                of_views[*view as usize] = *best;
+            }
+            let candidates = found.candidates.sorted();
+            let Some(best) = candidates.first() else { return Err(LikelihoodError::NothingNear { image }) };
+            let at = finisher.evaluator.evaluate(best.pose);
+            let searched = Searched {
+                of_views: &of_views,
+                candidates: &candidates,
+                log_likelihood: sum.ln() + likelihood.shared(block.facts[index].v),
+                best: best.pose,
+                known: Some(known[index]),
+            };
+            let views = found.of_views.iter().map(|(view, ln_sum, best)| {
+                let view = *view as usize;
+                let displacement = displacements.angstrom()[best.displacement as usize];
+                let angle = step * f64::from(best.rotation);
+                let pose = ContinuousPose::of_template(&views[view], angle, displacement);
+                LookedAt { view, best: *best, ln_sum: *ln_sum, ln_prior: known[index].ln_density(&pose) }
+            });
+            finisher.finish(&searched, &at, found.smallest, views)
+        })
     }
 }
 

@@ -23,8 +23,6 @@ pub struct Refinement<'a> {
     pub n_modes: usize,
     /// The images' pixel size in Å.
     pub pixel_angstrom: f64,
-    /// Scales of particles for which odds are summed, too.
-    pub particle_scales: &'a [f64],
 }
 
 impl std::fmt::Debug for Refinement<'_> {

@@ -69,6 +69,8 @@ const WIDE: f64 = 0.6;
 /// Refines one image after the other.
 pub(crate) struct Refiner<'a, T: Real> {
     refinement: Refinement<'a>,
+    /// Scales of particles for which odds are summed.
+    particle_scales: &'a [f64],
     posterior: Posterior<'a>,
     templates: &'a TemplateSet<'a, T>,
     displacements: &'a Displacements,
@@ -135,6 +137,7 @@ impl<'a, T: Real> Refiner<'a, T> {
         likelihood: &'a LogLikelihood,
         templates: &'a TemplateSet<'a, T>,
         displacements: &'a Displacements,
+        particle_scales: &'a [f64],
     ) -> Self {
         let (grid, moves) = (displacements.grid(), moves_of(displacements));
         let reach = std::array::from_fn(|axis| grid.map_or(0.0, |grid| grid.reach_angstrom(axis)));
@@ -142,6 +145,7 @@ impl<'a, T: Real> Refiner<'a, T> {
         let posterior = Posterior::new(geometry, likelihood, refinement.slices);
         Self {
             refinement,
+            particle_scales,
             posterior,
             templates,
             displacements,
@@ -270,7 +274,7 @@ impl<'a, T: Real> Refiner<'a, T> {
                     Counts::Outside
                 }
             };
-            let scales = self.refinement.particle_scales;
+            let scales = self.particle_scales;
             let lattice = Lattice::sum(&mut self.posterior, &modes[index], n, best_of_all, (&counts, scales));
             if let Some(lattice) = lattice? {
                 lattices.push((index, lattice));
@@ -309,7 +313,7 @@ impl<'a, T: Real> Refiner<'a, T> {
         total.add(ln_rest, 1.0);
         let log_likelihood = total.ln();
         let odds = OddsOfModes {
-            ln_sums: (0..self.refinement.particle_scales.len())
+            ln_sums: (0..self.particle_scales.len())
                 .map(|scale| {
                     let mut sum = LogSum::new();
                     lattices.iter().for_each(|(_, lattice)| sum.add(lattice.ln_odds[scale] + ln_prior, 1.0));

@@ -55,7 +55,7 @@ impl World {
         let geometry =
             Geometry::new(PolarGrid::new(radius, 0.25, p).unwrap(), n_pixels as f64 * pixel_angstrom).unwrap();
         let views = Views::new(1.0 / (4.0 * PI * factor)).unwrap();
-        let rotations = (0..views.len()).map(|t| views.rotation(t)).collect();
+        let rotations = views.rotations();
         let displacements = Displacements::new(max_pixels, pixel_angstrom, n_displacements, n_displacements).unwrap();
         let mates = PointGroup::Cyclic(1).rotations();
         Self { geometry, views, rotations, mates, displacements, n_pixels, pixel_angstrom, sigma2: |_| 1.0 }
@@ -64,7 +64,7 @@ impl World {
     /// The same with the views of one asymmetric unit.
     pub fn of_symmetry(mut self, viewing_distance: f64, group: PointGroup) -> Self {
         self.views = Views::for_symmetry(viewing_distance, group).unwrap();
-        self.rotations = (0..self.views.len()).map(|t| self.views.rotation(t)).collect();
+        self.rotations = self.views.rotations();
         self.mates = group.rotations();
         self
     }
@@ -242,7 +242,6 @@ impl<'a> Compared<'a> {
             mates: &self.world.mates,
             n_modes: DEFAULT_MODES,
             pixel_angstrom: self.world.pixel_angstrom,
-            particle_scales: &[],
         };
         let search = Search::new(geometry, set, displacements, settings).unwrap();
         let search = search.with_refinement(refinement).unwrap();
