@@ -4,8 +4,10 @@ use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
 use verglas_core::hint::{Hint, Setting};
 use verglas_fourier::pose::Pose;
+use verglas_likelihood::PosePrior;
 use verglas_likelihood::refine::ContinuousPose;
-use verglas_particles::particle::{OriginColumn, OriginColumns, PoseColumns};
+use verglas_particles::metadata::NOT_KNOWN_DEG;
+use verglas_particles::particle::OriginColumn;
 use verglas_particles::stack::StackColumns;
 use verglas_structures::AxisOrder;
 
@@ -14,25 +16,8 @@ use crate::right::PosesFrom;
 use crate::settings::LikelihoodSettings;
 use crate::stacks::{ImageStack, StackOrigin};
 
-/// What RELION writes where an angle is not known.
-const UNKNOWN: f64 = -999.0;
-
 /// RELION's angles in radians and origin in Å of one image.
 pub(crate) type KnownPose = (Pose, [f64; 2]);
-
-/// The columns of a stack's metadata, or of the table that its images come from.
-fn columns_of(stack: &ImageStack) -> Result<(PoseColumns, OriginColumns)> {
-    match &stack.origin {
-        StackOrigin::Files { metadata, .. } => {
-            let mut columns = StackColumns::open(metadata)?;
-            Ok((columns.pose(stack.n_images)?, columns.origin(stack.n_images)?))
-        }
-        StackOrigin::Particles(conversion) => {
-            let table = conversion.table();
-            Ok((table.pose.clone(), table.origin.clone()))
-        }
-    }
-}
 
 impl ImageStack {
     /// The angles and origins that are known of each image; an origin that is not is 0.
@@ -43,7 +28,15 @@ impl ImageStack {
         if self.n_images == 0 {
             return Ok(Vec::new());
         }
-        let (poses, origins) = columns_of(self)?;
+        let read;
+        let (poses, origins) = match &self.origin {
+            StackOrigin::Files { metadata, .. } => {
+                let mut columns = StackColumns::open(metadata)?;
+                read = (columns.pose(self.n_images)?, columns.origin(self.n_images)?);
+                (&read.0, &read.1)
+            }
+            StackOrigin::Particles(conversion) => (&conversion.table().pose, &conversion.table().origin),
+        };
         let at = |column: &Option<OriginColumn>, place: usize| {
             column.as_ref().map_or(0.0, |column| column.values.get(place))
         };
@@ -55,7 +48,7 @@ impl ImageStack {
             let pose = poses.get(place)?;
             let origin = [at(&origins.x, place), at(&origins.y, place)];
             let degrees = [pose.rot, pose.tilt, pose.psi].map(f64::to_degrees);
-            let is_known = degrees.iter().all(|angle| angle.is_finite() && (angle - UNKNOWN).abs() > 1e-6)
+            let is_known = degrees.iter().all(|angle| angle.is_finite() && (angle - NOT_KNOWN_DEG).abs() > 1e-6)
                 && origin.iter().all(|origin| origin.is_finite());
             is_known.then_some((pose, origin))
         };
@@ -68,18 +61,17 @@ pub(crate) fn on_axes(known: &[Option<KnownPose>], axes: AxisOrder) -> Vec<Optio
     known.iter().map(|known| known.map(|(pose, origin)| from_relions_convention(&pose, origin, axes))).collect()
 }
 
-/// Whether every image has a pose, where poses are taken from the images.
-pub(crate) fn check_known(stacks: &[ImageStack], settings: &LikelihoodSettings, findings: &mut Findings) {
-    let Some(right) = settings.likelihood.right() else { return };
-    if right.poses_from == PosesFrom::Search {
-        return;
-    }
+/// How far poses may lie from the images' own, where they are taken from these: whether every image has one.
+pub(crate) fn check_known(
+    stacks: &[ImageStack],
+    settings: &LikelihoodSettings,
+    findings: &mut Findings,
+) -> Option<PosePrior> {
+    let right = settings.likelihood.right().filter(|right| right.poses_from != PosesFrom::Search)?;
     if settings.pairs || settings.full_cross_correlation {
         findings.error(Error::value("near known poses there are neither pairs nor all correlations"));
     }
-    if let Err(error) = right.prior() {
-        findings.error(error);
-    }
+    let prior = right.prior().map_err(|error| findings.error(error)).ok();
     let (mut n, mut n_known, mut first) = (0, 0, None);
     for stack in stacks {
         match stack.known_poses() {
@@ -93,7 +85,7 @@ pub(crate) fn check_known(stacks: &[ImageStack], settings: &LikelihoodSettings, 
             Err(error) => findings.error(error),
         }
     }
-    let Some(first) = first else { return };
+    let Some(first) = first else { return prior };
     let images = counted(n, "image");
     if n_known == 0 {
         findings.error(
@@ -110,4 +102,5 @@ pub(crate) fn check_known(stacks: &[ImageStack], settings: &LikelihoodSettings, 
     } else {
         findings.note(format!("{} of {images} have no known angles: all their poses are searched", n - n_known));
     }
+    prior
 }

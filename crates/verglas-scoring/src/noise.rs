@@ -15,13 +15,15 @@ use verglas_core::findings::{Warning, counted};
 use verglas_core::threads::share_work;
 use verglas_core::{Observer, StopFlag};
 use verglas_fourier::pose::Matrix3;
-use verglas_likelihood::compare::Search;
+use verglas_likelihood::compare::{ComparisonSettings, Search};
 use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
 use verglas_likelihood::noise::{
     NoiseSpectrum, PowerSums, Residual, image_power, move_slice, residual_power, template_at,
 };
 use verglas_likelihood::refine::{Climber, ContinuousPose, Slices};
-use verglas_likelihood::{Contrast, Geometry, ImageSet, LEAST_SHARE, LikelihoodError, TemplateSet, most_likely_scale};
+use verglas_likelihood::{
+    Comparison, Contrast, Geometry, ImageCheck, ImageSet, LEAST_SHARE, LikelihoodError, TemplateSet, most_likely_scale,
+};
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::{Manifest, manifest_paths};
 
@@ -251,6 +253,14 @@ struct Best {
     pose: ContinuousPose,
 }
 
+/// Images of a group that are compared.
+struct Wanted {
+    /// Their places in the group.
+    places: Vec<usize>,
+    /// Scales of particles for which odds are computed.
+    particle_scales: Vec<f64>,
+}
+
 /// Some images of each group, and the spectra so far.
 struct Sample<'a, 'r, T: Number> {
     job: &'a LikelihoodJob,
@@ -394,7 +404,8 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
     fn power(&self, group: usize) -> Result<PowerSums> {
         let geometry = &self.job.geometry;
         let mut sums = PowerSums::new(geometry);
-        self.each_piece(group, self.most_at_once(), &mut |places, values, transfers| {
+        let all: Vec<usize> = (0..self.groups[group].len()).collect();
+        self.each_piece(group, &all, self.most_at_once(), &mut |places, values, transfers| {
             let tell = |error| self.told(group, places, error);
             let set = self.image_set(geometry, values, transfers).map_err(tell)?;
             for index in 0..places.len() {
@@ -409,62 +420,80 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
     fn search(&mut self, images: &str) -> Result<()> {
         let job = self.job;
         let n = job.structures.len();
-        for (structure_place, structure) in job.structures.iter().enumerate() {
-            self.observer.stage(&format!("noise of {images}: structure {} of {n}", structure_place + 1));
-            let values = structure.read::<T>(job.geometry.n_points())?;
-            let views: Vec<Matrix3> = (0..structure.views.len()).map(|view| structure.views.rotation(view)).collect();
-            let least = job.least_search_bytes[structure_place];
-            let budget = job.sizes(structure).plan(&job.settings, least, self.right.noise_images);
-            for group in 0..self.groups.len() {
-                if self.groups[group].is_empty() {
-                    continue;
+        let all = |group: &Vec<Sampled>| Wanted { places: (0..group.len()).collect(), particle_scales: Vec::new() };
+        let wanted: Vec<Wanted> = self.groups.iter().map(all).collect();
+        for structure in 0..n {
+            self.observer.stage(&format!("noise of {images}: structure {} of {n}", structure + 1));
+            let mut found: Vec<(usize, usize, f64, f64, Best)> = Vec::new();
+            self.compare(structure, &wanted, false, |group, places, comparison, views| {
+                for (&place, result) in places.iter().zip(comparison.images) {
+                    let angle = job.angle(result.rotation);
+                    let displacement = job.displacements.angstrom()[result.displacement];
+                    let best = Best {
+                        structure,
+                        template: result.template,
+                        displacement: result.displacement,
+                        rotation: result.rotation,
+                        pose: ContinuousPose::of_template(&views[result.template], angle, displacement),
+                    };
+                    found.push((group, place, result.log_likelihood_optimal, result.contrast, best));
                 }
-                let geometry = self.geometries[group].clone();
-                let tell = |error| told(error, structure, None, budget.held_bytes);
-                let templates = TemplateSet::new(&geometry, &values, &structure.views.weight).map_err(tell)?;
-                let settings = verglas_likelihood::compare::ComparisonSettings {
-                    pairs: false,
-                    full: false,
-                    particle_scales: Vec::new(),
-                    ..job.comparison(budget.search_bytes)
-                };
-                let search = Search::new(&geometry, templates, &job.displacements, settings).map_err(tell)?;
-                let mut found: Vec<(usize, f64, f64, Best)> = Vec::new();
-                self.each_piece(group, budget.n_images, &mut |places, values, transfers| {
-                    let tell = |error| self.told(group, places, error);
-                    let set = self.image_set(&geometry, values, transfers).map_err(tell)?;
-                    let go_on = |_| !self.stop.load(Ordering::Relaxed);
-                    let sampled = &self.groups[group];
-                    let results = job
-                        .search_piece(
-                            &search,
-                            &set,
-                            &views,
-                            &self.known_of(sampled, places, structure.axis_order)?,
-                            &go_on,
-                        )
-                        .map_err(tell)?;
-                    for (&place, result) in places.iter().zip(results.images) {
-                        let angle = job.angle(result.rotation);
-                        let displacement = job.displacements.angstrom()[result.displacement];
-                        let best = Best {
-                            structure: structure_place,
-                            template: result.template,
-                            displacement: result.displacement,
-                            rotation: result.rotation,
-                            pose: ContinuousPose::of_template(&views[result.template], angle, displacement),
-                        };
-                        found.push((place, result.log_likelihood_optimal, result.contrast, best));
-                    }
-                    Ok(())
-                })?;
-                for (place, score, contrast, best) in found {
-                    let sampled = &mut self.groups[group][place];
-                    if score > sampled.score {
-                        (sampled.score, sampled.contrast, sampled.best) = (score, contrast, best);
-                    }
+            })?;
+            for (group, place, score, contrast, best) in found {
+                let sampled = &mut self.groups[group][place];
+                if score > sampled.score {
+                    (sampled.score, sampled.contrast, sampled.best) = (score, contrast, best);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Compares images of each group with the templates of a structure and, where `is_refined`, with what lies between them. `take`
+    /// gets the group, the images' places in it, what was found of them, and the rotations of the views.
+    fn compare(
+        &self,
+        structure: usize,
+        wanted: &[Wanted],
+        is_refined: bool,
+        mut take: impl FnMut(usize, &[usize], Comparison<T>, &[Matrix3]),
+    ) -> Result<()> {
+        if wanted.iter().all(|wanted| wanted.places.is_empty()) {
+            return Ok(());
+        }
+        let job = self.job;
+        let (structure, least_search_bytes) = (&job.structures[structure], job.least_search_bytes[structure]);
+        let values = structure.read::<T>(job.geometry.n_points())?;
+        let views = structure.views.rotations();
+        let between = job.between.as_ref().filter(|_| is_refined);
+        let slices = between.map(|between| between.slices(structure)).transpose()?;
+        let budget = job.sizes(structure).plan(&job.settings, least_search_bytes, self.right.noise_images);
+        for (group, Wanted { places, particle_scales }) in wanted.iter().enumerate() {
+            if places.is_empty() {
+                continue;
+            }
+            let geometry = &self.geometries[group];
+            let tell = |error| told(error, structure, None, budget.held_bytes);
+            let templates = TemplateSet::new(geometry, &values, &structure.views.weight).map_err(tell)?;
+            let settings = ComparisonSettings {
+                pairs: false,
+                full: false,
+                particle_scales: particle_scales.clone(),
+                ..job.comparison(budget.search_bytes)
+            };
+            let mut search = Search::new(geometry, templates, &job.displacements, settings).map_err(tell)?;
+            if let Some(slices) = &slices {
+                search = search.with_refinement(job.refinement(slices, &views, self.right)).map_err(tell)?;
+            }
+            self.each_piece(group, places, budget.n_images, &mut |places, values, transfers| {
+                let tell = |error| self.told(group, places, error);
+                let set = self.image_set(geometry, values, transfers).map_err(tell)?;
+                let go_on = |_| !self.stop.load(Ordering::Relaxed);
+                let known = self.known_of(&self.groups[group], places, structure.axis_order)?;
+                let comparison = job.search_piece(&search, &set, &views, &known, &go_on).map_err(tell)?;
+                take(group, places, comparison, &views);
+                Ok(())
+            })?;
         }
         Ok(())
     }
@@ -494,14 +523,14 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
         let mut found: Vec<Vec<Option<(Residual, ContinuousPose)>>> =
             self.groups.iter().map(|group| vec![None; group.len()]).collect();
         for (structure_place, structure) in job.structures.iter().enumerate() {
-            let is_own = |sampled: &Sampled| sampled.best.structure == structure_place && sampled.score.is_finite();
-            if !self.groups.iter().flatten().any(is_own) {
+            let own: Vec<Vec<usize>> = self.groups.iter().map(|group| places_of(group, structure_place)).collect();
+            if own.iter().all(Vec::is_empty) {
                 continue;
             }
-            let views: Vec<Matrix3> = (0..structure.views.len()).map(|view| structure.views.rotation(view)).collect();
+            let views = structure.views.rotations();
             let slices = job.between.as_ref().map(|between| between.slices(structure)).transpose()?;
             let templates = if slices.is_some() { Vec::new() } else { structure.read::<T>(job.geometry.n_points())? };
-            for group in 0..self.groups.len() {
+            for (group, own) in own.iter().enumerate() {
                 let geometry = &self.geometries[group];
                 let likelihood = verglas_likelihood::LogLikelihood::of::<T>(
                     geometry,
@@ -511,9 +540,8 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                 )
                 .map_err(|error| Error::value(error.to_string()))?;
                 let sampled = &self.groups[group];
-                let own: Vec<usize> = (0..sampled.len()).filter(|&place| is_own(&sampled[place])).collect();
                 let found = Mutex::new(&mut found[group]);
-                self.each_piece_of(group, &own, self.most_at_once(), &mut |places, values, transfers| {
+                self.each_piece(group, own, self.most_at_once(), &mut |places, values, transfers| {
                     let set =
                         self.image_set(geometry, values, transfers).map_err(|error| self.told(group, places, error))?;
                     let next = AtomicUsize::new(0);
@@ -622,49 +650,18 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
 
     /// ln of the odds that there is a particle of each image with its best structure, for scales about the median of its group.
     fn log_odds(&self, medians: &[f64]) -> Result<Vec<Vec<f64>>> {
-        let job = self.job;
         let mut found: Vec<BTreeMap<usize, Vec<f64>>> = vec![BTreeMap::new(); self.groups.len()];
-        for (structure_place, structure) in job.structures.iter().enumerate() {
-            let is_own = |sampled: &Sampled| sampled.best.structure == structure_place && sampled.score.is_finite();
-            if !self.groups.iter().flatten().any(is_own) {
-                continue;
-            }
-            let values = structure.read::<T>(job.geometry.n_points())?;
-            let views: Vec<Matrix3> = (0..structure.views.len()).map(|view| structure.views.rotation(view)).collect();
-            let slices = job.between.as_ref().map(|between| between.slices(structure)).transpose()?;
-            let least = job.least_search_bytes[structure_place];
-            let budget = job.sizes(structure).plan(&job.settings, least, self.right.noise_images);
-            for (group, found) in found.iter_mut().enumerate() {
-                let sampled = &self.groups[group];
-                let own: Vec<usize> = (0..sampled.len()).filter(|&place| is_own(&sampled[place])).collect();
-                if own.is_empty() || !medians[group].is_finite() {
-                    continue;
+        for structure in 0..self.job.structures.len() {
+            let own = |(sampled, median): (&Vec<Sampled>, &f64)| Wanted {
+                places: if median.is_finite() { places_of(sampled, structure) } else { Vec::new() },
+                particle_scales: scales_about(*median),
+            };
+            let wanted: Vec<Wanted> = self.groups.iter().zip(medians).map(own).collect();
+            self.compare(structure, &wanted, true, |group, places, comparison, _| {
+                for (&place, odds) in places.iter().zip(comparison.log_odds.chunks_exact(N_SCALES)) {
+                    found[group].insert(place, odds.to_vec());
                 }
-                let geometry = &self.geometries[group];
-                let tell = |error| told(error, structure, None, budget.held_bytes);
-                let templates = TemplateSet::new(geometry, &values, &structure.views.weight).map_err(tell)?;
-                let settings = verglas_likelihood::compare::ComparisonSettings {
-                    pairs: false,
-                    full: false,
-                    particle_scales: scales_about(medians[group]),
-                    ..job.comparison(budget.search_bytes)
-                };
-                let mut search = Search::new(geometry, templates, &job.displacements, settings).map_err(tell)?;
-                if let Some(slices) = &slices {
-                    search = search.with_refinement(job.refinement(slices, &views, self.right)).map_err(tell)?;
-                }
-                self.each_piece_of(group, &own, budget.n_images, &mut |places, values, transfers| {
-                    let tell = |error| self.told(group, places, error);
-                    let set = self.image_set(geometry, values, transfers).map_err(tell)?;
-                    let go_on = |_| !self.stop.load(Ordering::Relaxed);
-                    let known = self.known_of(sampled, places, structure.axis_order)?;
-                    let results = job.search_piece(&search, &set, &views, &known, &go_on).map_err(tell)?;
-                    for (&place, odds) in places.iter().zip(results.log_odds.chunks_exact(N_SCALES)) {
-                        found.insert(place, odds.to_vec());
-                    }
-                    Ok(())
-                })?;
-            }
+            })?;
         }
         Ok(found.into_iter().map(|of_images| of_images.into_values().flatten().collect()).collect())
     }
@@ -709,14 +706,8 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
         told(error, &self.job.structures[sampled.best.structure], Some(compared), 0)
     }
 
-    /// Hands in the images of a group, some at a time.
-    fn each_piece(&self, group: usize, at_once: usize, handle: Handle<'_, T>) -> Result<()> {
-        let all: Vec<usize> = (0..self.groups[group].len()).collect();
-        self.each_piece_of(group, &all, at_once, handle)
-    }
-
-    /// The same of some of them.
-    fn each_piece_of(&self, group: usize, wanted: &[usize], at_once: usize, handle: Handle<'_, T>) -> Result<()> {
+    /// Hands in the images of a group at the places `wanted`, some at a time.
+    fn each_piece(&self, group: usize, wanted: &[usize], at_once: usize, handle: Handle<'_, T>) -> Result<()> {
         let (job, sampled) = (self.job, &self.groups[group]);
         let n_points = job.geometry.n_points();
         let stacks: Vec<usize> = wanted
@@ -727,6 +718,7 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
         let (mut places, mut values) = (Vec::new(), Vec::new());
         let mut transfers: Vec<ContrastTransfer> = Vec::new();
         let has_transfers = job.settings.contrast == ContrastSource::Stack;
+        let mut check = job.settings.skip_unreadable.then(|| ImageCheck::new(&job.geometry, job.formula()));
         let mut one = Vec::new();
         for of_stack in wanted.chunk_by(|&a, &b| sampled[a].stack == sampled[b].stack) {
             let stack = &job.stacks[sampled[of_stack[0]].stack];
@@ -739,9 +731,8 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                 }
                 let range: Range<usize> = place..place + 1;
                 let mut reasons = open.read(range, n_points, &mut one, self.stop)?;
-                if job.settings.skip_unreadable {
-                    let mut check = verglas_likelihood::ImageCheck::new(&job.geometry, job.formula());
-                    left_out::look(&mut check, n_points, &one, &mut reasons)?;
+                if let Some(check) = &mut check {
+                    left_out::look(check, n_points, &one, &mut reasons)?;
                 }
                 if reasons.iter().any(Option::is_some) {
                     continue;
@@ -760,6 +751,12 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
         }
         handle(&places, &values, has_transfers.then_some(&transfers[..]))
     }
+}
+
+/// The places of those images of a group that a structure fits best.
+fn places_of(group: &[Sampled], structure: usize) -> Vec<usize> {
+    let is_own = |sampled: &Sampled| sampled.best.structure == structure && sampled.score.is_finite();
+    (0..group.len()).filter(|&place| is_own(&group[place])).collect()
 }
 
 /// Scales of particles that are looked at.

@@ -13,7 +13,7 @@ use verglas_fourier::sphere::PointGroup;
 use verglas_likelihood::compare::ComparisonSettings;
 use verglas_likelihood::displacements::Displacements;
 use verglas_likelihood::refine::{ContinuousPose, Refinement, Slices};
-use verglas_likelihood::{ContrastSign, DegreesOfFreedom, Formula, Geometry};
+use verglas_likelihood::{ContrastSign, DegreesOfFreedom, Formula, Geometry, PosePrior};
 use verglas_particles::metadata::Input;
 use verglas_particles::settings::{DefocusAngleAxis, DescriptorSource};
 use verglas_particles::{Conversion, ConvertSettings};
@@ -30,7 +30,7 @@ use crate::grids::compare_grids;
 use crate::known::{check_known, on_axes};
 use crate::memory::{Sizes, check_room};
 use crate::names::{Kept, LikelihoodFiles};
-use crate::right::{Likelihood, PosesFrom, RightSettings};
+use crate::right::{Likelihood, RightSettings};
 use crate::settings::{ContrastSource, LikelihoodSettings, Particles, TableFormat};
 use crate::stacks::{AngleRule, ImageStack, StackGrids, check_contrast, find_stacks, planned_stacks};
 use crate::structures::{FoundStructures, StructureTemplates};
@@ -58,6 +58,8 @@ pub struct LikelihoodJob {
     pub(crate) symmetry: PointGroup,
     /// The rotations that they look the same after.
     pub(crate) mates: Vec<Matrix3>,
+    /// How far poses may lie from the images' own; where all are searched, none.
+    pub(crate) prior: Option<PosePrior>,
 }
 
 impl LikelihoodJob {
@@ -214,7 +216,7 @@ impl LikelihoodJob {
         right: &RightSettings,
     ) -> Refinement<'s> {
         let pixel_angstrom = self.descriptor.cartesian_grid.pixel_size_angstrom()[0];
-        Refinement { slices, views, mates: &self.mates, n_modes: right.n_modes, pixel_angstrom, particle_scales: &[] }
+        Refinement { slices, views, mates: &self.mates, n_modes: right.n_modes, pixel_angstrom }
     }
 
     /// The poses of a stack's images that are known beforehand, on a structure's axes; where all are searched, none.
@@ -222,8 +224,8 @@ impl LikelihoodJob {
     /// # Errors
     /// When the metadata can't be read.
     pub(crate) fn known(&self, stack: &ImageStack, axes: AxisOrder) -> Result<Vec<Option<ContinuousPose>>> {
-        match self.right().map(|right| right.poses_from) {
-            None | Some(PosesFrom::Search) => Ok(vec![None; stack.n_images]),
+        match self.prior {
+            None => Ok(vec![None; stack.n_images]),
             Some(_) => Ok(on_axes(&stack.known_poses()?, axes)),
         }
     }
@@ -345,9 +347,10 @@ impl LikelihoodJob {
             between: None,
             symmetry,
             mates: symmetry.rotations(),
+            prior: None,
         };
         job.check_band(findings);
-        check_known(&job.stacks, &job.settings, findings);
+        job.prior = check_known(&job.stacks, &job.settings, findings);
         if let Err(error) = job.check_noise() {
             findings.error(error);
         }

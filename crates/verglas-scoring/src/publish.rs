@@ -98,10 +98,7 @@ impl LikelihoodJob {
         }
         if self.right().is_some() {
             let numbers: Vec<f64> = outcome.refined.iter().flat_map(|numbers| numbers.0).collect();
-            let mut bytes = Vec::new();
-            write_pt(&mut bytes, &[results.len() as u64, FIELDS.len() as u64], &numbers)
-                .map_err(|error| Error::value(format!("no tensor can be written: {error}")))?;
-            files.push(write(&names.refined, bytes)?);
+            files.push(write(&names.refined, tensor_of(&[results.len(), FIELDS.len()], &numbers)?)?);
         }
         let list = output.path(&names.left_out);
         if outcome.left_out.is_empty() {
@@ -214,8 +211,13 @@ fn write_images(file: &TensorFile, crcs: &mut Vec<u32>, (first, n_images): (usiz
 
 /// The bytes of a file of one number for each image.
 fn tensor<E: PtElement>(values: &[E]) -> Result<Vec<u8>> {
+    tensor_of(&[values.len()], values)
+}
+
+/// The bytes of a file of a tensor.
+fn tensor_of<E: PtElement>(shape: &[usize], values: &[E]) -> Result<Vec<u8>> {
+    let shape: Vec<u64> = shape.iter().map(|&n| n as u64).collect();
     let mut bytes = Vec::new();
-    write_pt(&mut bytes, &[values.len() as u64], values)
-        .map_err(|error| Error::value(format!("no tensor can be written: {error}")))?;
+    write_pt(&mut bytes, &shape, values).map_err(|error| Error::value(format!("no tensor can be written: {error}")))?;
     Ok(bytes)
 }

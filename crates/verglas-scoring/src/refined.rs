@@ -1,9 +1,5 @@
 //! What is found of an image where the likelihood is right, beside what every likelihood has: a file of each unit.
 
-use std::path::Path;
-
-use verglas_core::error::{Error, Result};
-use verglas_formats::pt::PtFile;
 use verglas_likelihood::ImageResult;
 use verglas_structures::AxisOrder;
 
@@ -99,6 +95,11 @@ impl RefinedNumbers {
         self
     }
 
+    /// Of one image's row of the file.
+    pub(crate) fn of_row(row: &[f64]) -> Self {
+        Self(std::array::from_fn(|at| row[at]))
+    }
+
     /// A number by its name; `None` where there is none.
     pub(crate) fn get(&self, name: &str) -> Option<f64> {
         let at = FIELDS.iter().position(|field| *field == name)?;
@@ -115,22 +116,6 @@ impl RefinedNumbers {
     pub(crate) fn in_tables(&self) -> &[f64] {
         &self.0[..N_IN_TABLES]
     }
-}
-
-/// Reads the file at `path`, of `n` images.
-///
-/// # Errors
-/// When it can't be read, or has another shape.
-pub(crate) fn read(path: &Path, n: usize) -> Result<Vec<RefinedNumbers>> {
-    let mut file = PtFile::open(path).map_err(|error| Error::from_format(path, error))?;
-    let expected = [n as u64, FIELDS.len() as u64];
-    if *file.tensor().shape() != expected {
-        let shape = file.tensor().shape();
-        return Err(Error::format(format!("`{}` has the shape {shape:?}, expected {expected:?}", path.display())));
-    }
-    let numbers = file.read_f64(0..n as u64).map_err(|error| Error::from_format(path, error))?;
-    let of = |numbers: &[f64]| RefinedNumbers(std::array::from_fn(|at| numbers[at]));
-    Ok(numbers.chunks_exact(FIELDS.len()).map(of).collect())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::left_out::{self, LeftOut};
 use crate::names::UnitNames;
 use crate::number::Number;
 use crate::prepare::LikelihoodJob;
-use crate::refined::{self, RefinedNumbers};
+use crate::refined::{FIELDS, RefinedNumbers};
 
 /// The results of one structure against one stack, one for each image.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl<T: Number> UnitResults<T> {
                 false => None,
             },
             refined: match frame.right {
-                true => Some(refined::read(&root.join(&names.refined), n)?),
+                true => Some(read_refined(&root.join(&names.refined), n)?),
                 false => None,
             },
             left_out,
@@ -124,7 +124,7 @@ pub(crate) fn best_of(scores: impl Iterator<Item = f64>) -> usize {
 
 /// A tensor of one number for each image.
 pub(crate) fn read_numbers<T: Number>(path: &Path, n: usize) -> Result<Vec<T>> {
-    let mut file = open(path, n)?;
+    let mut file = open(path, &[n])?;
     if file.tensor().element_type() != T::DTYPE.element_type() {
         return Err(Error::format(format!(
             "`{}` holds values of type {}, expected {}",
@@ -138,13 +138,21 @@ pub(crate) fn read_numbers<T: Number>(path: &Path, n: usize) -> Result<Vec<T>> {
 }
 
 fn read_whole(path: &Path, n: usize) -> Result<Vec<i64>> {
-    open(path, n)?.read_i64(0..n as u64).map_err(|error| Error::from_format(path, error))
+    open(path, &[n])?.read_i64(0..n as u64).map_err(|error| Error::from_format(path, error))
 }
 
-fn open(path: &Path, n: usize) -> Result<PtFile> {
+/// The file of a right likelihood's numbers, of `n` images.
+fn read_refined(path: &Path, n: usize) -> Result<Vec<RefinedNumbers>> {
+    let mut file = open(path, &[n, FIELDS.len()])?;
+    let numbers = file.read_f64(0..n as u64).map_err(|error| Error::from_format(path, error))?;
+    Ok(numbers.chunks_exact(FIELDS.len()).map(RefinedNumbers::of_row).collect())
+}
+
+fn open(path: &Path, expected: &[usize]) -> Result<PtFile> {
     let file = PtFile::open(path).map_err(|error| Error::from_format(path, error))?;
-    match file.tensor().shape() {
-        [there] if *there == n as u64 => Ok(file),
-        shape => Err(Error::format(format!("`{}` has the shape {shape:?}, expected [{n}]", path.display()))),
+    let shape = file.tensor().shape();
+    if !shape.iter().copied().eq(expected.iter().map(|&n| n as u64)) {
+        return Err(Error::format(format!("`{}` has the shape {shape:?}, expected {expected:?}", path.display())));
     }
+    Ok(file)
 }

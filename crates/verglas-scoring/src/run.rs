@@ -11,7 +11,6 @@ use verglas_core::hint::Hint;
 use verglas_core::{Observer, StopFlag};
 use verglas_formats::pt::write_pt;
 use verglas_fourier::grid::Precision;
-use verglas_fourier::pose::Matrix3;
 use verglas_likelihood::TemplateSet;
 use verglas_likelihood::compare::{ComparisonSettings, Search};
 use verglas_run::Existing;
@@ -174,7 +173,7 @@ impl LikelihoodJob {
         let values = structure.read::<T>(self.geometry.n_points())?;
         let times = ChunkTimes { read: before.elapsed(), ..ChunkTimes::default() };
         around.recorder.note(0, times)?;
-        let views: Vec<Matrix3> = (0..structure.views.len()).map(|view| structure.views.rotation(view)).collect();
+        let views = structure.views.rotations();
         let slices = self.between.as_ref().map(|between| between.slices(structure)).transpose()?;
         let tell = |error| told(error, structure, None, budget.held_bytes);
         let group_of = |unit: usize| {

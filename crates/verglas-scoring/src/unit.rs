@@ -13,7 +13,7 @@ use verglas_fourier::pose::Matrix3;
 use verglas_likelihood::compare::Search;
 use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
 use verglas_likelihood::refine::ContinuousPose;
-use verglas_likelihood::{Comparison, Contrast, ImageCheck, ImageResult, ImageSet, LikelihoodError, PosePrior};
+use verglas_likelihood::{Comparison, Contrast, ImageCheck, ImageResult, ImageSet, LikelihoodError};
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::{SkippedImage, StackRecord};
 use verglas_run::recorder::{ChunkTimes, Recorder};
@@ -27,7 +27,6 @@ use crate::number::Number;
 use crate::prepare::LikelihoodJob;
 use crate::publish::UnitOutcome;
 use crate::refined::RefinedNumbers;
-use crate::right::PosesFrom;
 use crate::settings::ContrastSource;
 use crate::stacks::ImageStack;
 
@@ -229,10 +228,7 @@ impl LikelihoodJob {
         known: &[Option<ContinuousPose>],
         go_on: &(dyn Fn(u64) -> bool + Sync),
     ) -> std::result::Result<Comparison<T>, LikelihoodError> {
-        let Some(prior) = self.right().filter(|right| right.poses_from != PosesFrom::Search) else {
-            return search.compare_watched(images, go_on);
-        };
-        let prior = PosePrior::new(prior.view_sigma_deg.to_radians(), prior.shift_sigma_angstrom)?;
+        let Some(prior) = self.prior else { return search.compare_watched(images, go_on) };
         let mut all = Comparison::default();
         let mut first = 0;
         for run in known.chunk_by(|a, b| a.is_some() == b.is_some()) {

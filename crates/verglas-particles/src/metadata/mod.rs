@@ -33,6 +33,7 @@ pub use input::{Input, InputError};
 pub(crate) use particle_block::particle_block;
 pub use read_settings::{AngleUnit, ReadSettings};
 pub use rows::RowSelection;
+pub use sentinels::NOT_KNOWN_DEG;
 
 /// Reads all particles of `input`, in the order of its rows.
 ///

@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::particle::Column;
 use verglas_core::findings::{Findings, counted};
 
-/// RELION's value for an unknown angle, such as a prior or one of a manual pick.
-const NOT_KNOWN: f64 = -999.0;
+/// RELION's value for an unknown angle, such as a prior or one of a manual pick, in degrees.
+pub const NOT_KNOWN_DEG: f64 = -999.0;
 
 /// The angles of `name`, degrees, with NaN where RELION has none; `None` if it has none at all.
 pub(super) fn known_angles(
@@ -18,13 +18,13 @@ pub(super) fn known_angles(
 ) -> Option<Column> {
     let n_unknown = match &angles {
         Column::Constant(angle) => {
-            if *angle == NOT_KNOWN {
+            if *angle == NOT_KNOWN_DEG {
                 n_rows
             } else {
                 0
             }
         }
-        Column::PerParticle(values) => values.iter().filter(|angle| **angle == NOT_KNOWN).count(),
+        Column::PerParticle(values) => values.iter().filter(|angle| **angle == NOT_KNOWN_DEG).count(),
     };
     if n_unknown == 0 {
         return Some(angles);
@@ -38,7 +38,7 @@ pub(super) fn known_angles(
             counted(n_unknown, "row")
         ),
     );
-    angles.map_in_place(|angle| if angle == NOT_KNOWN { f64::NAN } else { angle });
+    angles.map_in_place(|angle| if angle == NOT_KNOWN_DEG { f64::NAN } else { angle });
     (n_unknown < n_rows).then_some(angles)
 }
 
