@@ -125,11 +125,14 @@ impl LogLikelihood {
         (b / a, (residual / (2.0 * self.mu * a)).sqrt())
     }
 
-    /// What [`LogLikelihood::gain`] is never more than.
-    pub(crate) fn gain_at_most(&self, cc: f64) -> f64 {
-        match self.student {
-            Some(_) if cc < 0.0 => -LN_2,
-            _ => -self.mu * (-(cc * cc).min(1.0 - self.least_residual)).ln_1p(),
+    /// A correlation that no smaller one than adds `gain` (of scales above 0).
+    ///
+    /// ln F is never above 0, nor above −ln 2 where the correlation is below 0.
+    pub(crate) fn least_correlation(&self, gain: f64) -> f64 {
+        match gain {
+            _ if gain > 0.0 => (-(-gain / self.mu).exp_m1()).sqrt() * (1.0 - 1e-12),
+            _ if gain > -LN_2 => 0.0,
+            _ => f64::NEG_INFINITY,
         }
     }
 

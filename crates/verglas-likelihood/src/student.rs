@@ -26,6 +26,11 @@ impl StudentT {
 
     /// ln F_ν(t) at the correlation `cc`, −1 ≤ cc ≤ 1: within 1e-11.
     pub fn ln_share(&self, cc: f64) -> f64 {
+        /// ln of what is nothing beside 1.
+        const NOTHING: f64 = -40.0;
+        if cc > 0.0 && self.p * (-cc * cc).ln_1p() < NOTHING {
+            return 0.0;
+        }
         if cc >= 0.0 { (-0.5 * self.ln_upper(cc * cc).exp()).ln_1p() } else { self.ln_upper(cc * cc) - LN_2 }
     }
 

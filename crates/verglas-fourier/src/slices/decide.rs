@@ -150,7 +150,7 @@ pub(super) fn decide<T: SliceReal>(
             let bead_grid = BeadGrid::new::<T>(beads, q_max);
             let n_values = settings.n_views as f64 * (n_angles(grid) * grid.n_shells()) as f64;
             // Memory has no say in this: the method decides about the last bits.
-            if direct_is_faster::<T>(beads, &bead_grid, n_values) {
+            if direct_is_faster::<T>(beads, &bead_grid, n_values, settings.coarse) {
                 let needed = direct.peak_bytes;
                 return match needed <= allowed {
                     true => Ok((Decision::Direct, direct)),

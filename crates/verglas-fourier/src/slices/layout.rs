@@ -84,9 +84,11 @@ pub(super) fn map_shift(map: &Density) -> [f64; 3] {
 
 /// Nanoseconds that one term of a direct sum takes, roughly.
 const TERM_NS: f64 = 12.0;
+/// What a value costs with the short kernel, as a part of what it does else.
+const COARSE: f64 = 0.2;
 
 /// Whether this many beads are summed faster than put on a grid in one slab, for `n_values` values in all.
-pub(super) fn direct_is_faster<T: SliceReal>(beads: &Beads, grid: &BeadGrid, n_values: f64) -> bool {
+pub(super) fn direct_is_faster<T: SliceReal>(beads: &Beads, grid: &BeadGrid, n_values: f64, coarse: bool) -> bool {
     let n_beads = beads.radii_angstrom.len() as f64;
     let [a, b, c] = &grid.axes;
     let line = |axis: &Axis| axis.n_grid as f64 * (axis.n_grid as f64).log2() * 1.5;
@@ -95,7 +97,8 @@ pub(super) fn direct_is_faster<T: SliceReal>(beads: &Beads, grid: &BeadGrid, n_v
     let transform = samples(b) * samples(c) * line(a) + kept(a) * samples(c) * line(b) + kept(a) * kept(b) * line(c);
     let per_sample = if beads.shape == AtomShape::Gaussian { 0.7 } else { 6.0 };
     let drawn = n_beads * grid.samples_per_bead(beads) * per_sample;
-    n_values * n_beads * TERM_NS < n_values * T::VALUE_NS + transform + drawn
+    let value = if coarse { COARSE * T::VALUE_NS } else { T::VALUE_NS };
+    n_values * n_beads * TERM_NS < n_values * value + transform + drawn
 }
 
 #[cfg(test)]

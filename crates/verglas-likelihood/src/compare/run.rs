@@ -30,6 +30,8 @@ use crate::sums::{ImageSums, sum_constant};
 const STRIPS: usize = 2;
 /// Groups of images that are multiplied with the same strips.
 const GROUPS: usize = 2;
+/// More than rounding makes of a gain.
+const ROUNDING: f64 = 1e-6;
 
 /// Bytes of one thread's buffers; `n_angles` are read of each shell.
 pub(crate) fn bytes_of_thread<T: Real>(geometry: &Geometry, basis: Extent, n_angles: usize, lanes: usize) -> u64 {
@@ -409,33 +411,52 @@ impl<T: Dispatch> Worker<'_, '_, T> {
         simd.store(bounds.1, &mut smallest);
         let mut numbers = [T::default(); MOST_LANES];
         let wants_best = settings.pairs || search.keeps_views;
-        let least_half_ln_a = buffers.tables.least_half_ln_a(index);
+        let (least_half_ln_a, most_half_ln_a) = buffers.tables.half_ln_a_between(index);
+        let gain_of_largest = match settings.sign {
+            ContrastSign::Positive => {
+                let largest = largest[..n_lanes].iter().map(|value| value.to_f64()).fold(-1.0, f64::max);
+                search.likelihood.gain(largest)
+            }
+            ContrastSign::Any => 0.0,
+        };
         for lane in 0..n_lanes {
             let (candidates, state) = (&mut buffers.candidates[index], &mut buffers.states[index]);
             buffers.smallest[index] = buffers.smallest[index].smaller(smallest[lane]);
             let displacement = first + lane;
             if settings.sign == ContrastSign::Positive {
-                let bound = |cc: f64| search.likelihood.gain_at_most(cc);
-                let largest = bound(largest[lane].to_f64()) - least_half_ln_a;
-                if largest < candidates.least(f64::NEG_INFINITY) && !(wants_best && largest > state.best) {
+                let reached = |candidates: &mut Candidates, best: f64| {
+                    let least = candidates.least(f64::NEG_INFINITY);
+                    if wants_best { least.min(best) } else { least }
+                };
+                // The best pose of these displacements has the largest correlation's gain at least, less the largest ½ ln A.
+                let certain = gain_of_largest - most_half_ln_a - ROUNDING;
+                let mut needed = reached(candidates, state.best.max(certain));
+                let mut least_cc = search.likelihood.least_correlation(needed + least_half_ln_a);
+                if largest[lane].to_f64() < least_cc {
                     continue;
                 }
                 let (half_log2_a, reference) = (buffers.tables.half_log2_a(index), buffers.tables.reference(index));
                 for (rotation, (value, half_log2_a)) in values.iter().zip(half_log2_a).enumerate() {
                     simd.store(*value, &mut numbers);
                     let cc = numbers[lane].to_f64();
-                    let half_ln_a = reference + half_log2_a.to_f64() * LN_2;
-                    let most = bound(cc) - half_ln_a;
-                    if most < candidates.least(f64::NEG_INFINITY) && !(wants_best && most > state.best) {
+                    if cc < least_cc {
                         continue;
                     }
-                    let score = search.likelihood.gain(cc) - half_ln_a;
+                    let score = search.likelihood.gain(cc) - (reference + half_log2_a.to_f64() * LN_2);
+                    if score < needed {
+                        continue;
+                    }
                     if score > state.best {
                         (state.best, state.cross_correlation) = (score, numbers[lane]);
                         (state.displacement, state.rotation) = (displacement as u32, rotation as u32);
                     }
                     if score >= candidates.least(score) {
                         candidates.push(Candidate { score, pose: Pose { template: view, displacement, rotation } });
+                    }
+                    let now = reached(candidates, state.best.max(certain));
+                    if now > needed {
+                        needed = now;
+                        least_cc = search.likelihood.least_correlation(needed + least_half_ln_a);
                     }
                 }
                 continue;

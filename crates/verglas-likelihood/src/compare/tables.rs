@@ -32,8 +32,8 @@ pub(crate) struct Tables<T> {
     half_log2_a: Vec<T>,
     /// 1/√A, from that of the first rotation on, where scales must be above 0.
     inverse_root_a: Vec<T>,
-    /// The least ½ ln A of all rotations, for each image.
-    least_half_ln_a: Vec<f64>,
+    /// The least and the largest ½ ln A of all rotations, for each image.
+    half_ln_a_between: Vec<(f64, f64)>,
     /// ½ ln A that those are measured from, for each image.
     reference: Vec<f64>,
 }
@@ -57,7 +57,7 @@ impl<T: Real> Tables<T> {
             likelihood_offset: vec![T::default(); len(other)],
             half_log2_a: vec![T::default(); len(integrated || sign == ContrastSign::Positive)],
             inverse_root_a: vec![T::default(); len(integrated && sign == ContrastSign::Positive)],
-            least_half_ln_a: vec![0.0; n_images],
+            half_ln_a_between: vec![(0.0, 0.0); n_images],
             reference: vec![0.0; n_images],
         }
     }
@@ -117,8 +117,10 @@ impl<T: Real> Tables<T> {
         let range = index * p..(index + 1) * p;
         let reference = 0.5 * self.sums.a(geometry, formula, 0).ln();
         self.reference[index] = reference;
-        let mut least = f64::INFINITY;
-        for (w, at) in range.enumerate() {
+        let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
+        // Where the CTF is the same at all angles, so is all that follows.
+        let n_different = if facts.power.len() == n { 1 } else { p };
+        for (w, at) in range.clone().take(n_different).enumerate() {
             let a = self.sums.a(geometry, formula, w);
             let scale = 1.0 / (a * v).sqrt();
             match formula {
@@ -137,14 +139,28 @@ impl<T: Real> Tables<T> {
             }
             if !self.half_log2_a.is_empty() {
                 let half_ln_a = 0.5 * a.ln();
-                least = least.min(half_ln_a);
+                (least, most) = (least.min(half_ln_a), most.max(half_ln_a));
                 self.half_log2_a[at] = T::from_f64((half_ln_a - reference) / LN_2);
-            }
-            if !self.inverse_root_a.is_empty() {
-                self.inverse_root_a[at] = T::from_f64((reference - 0.5 * a.ln()).exp());
+                if !self.inverse_root_a.is_empty() {
+                    self.inverse_root_a[at] = T::from_f64((reference - half_ln_a).exp());
+                }
             }
         }
-        self.least_half_ln_a[index] = least;
+        if n_different < p {
+            let all = [
+                &mut self.factor,
+                &mut self.offset,
+                &mut self.likelihood_factor,
+                &mut self.likelihood_offset,
+                &mut self.half_log2_a,
+                &mut self.inverse_root_a,
+            ];
+            for numbers in all.into_iter().filter(|numbers| !numbers.is_empty()) {
+                let first = numbers[range.start];
+                numbers[range.clone()].fill(first);
+            }
+        }
+        self.half_ln_a_between[index] = (least, most);
         Ok(())
     }
 
@@ -171,9 +187,9 @@ impl<T: Real> Tables<T> {
         &self.inverse_root_a[index * self.p..(index + 1) * self.p]
     }
 
-    /// The least ½ ln A of all rotations.
-    pub fn least_half_ln_a(&self, index: usize) -> f64 {
-        self.least_half_ln_a[index]
+    /// The least and the largest ½ ln A of all rotations.
+    pub fn half_ln_a_between(&self, index: usize) -> (f64, f64) {
+        self.half_ln_a_between[index]
     }
 
     /// ½ ln A of the first rotation.

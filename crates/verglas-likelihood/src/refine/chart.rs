@@ -1,5 +1,7 @@
 //! Coordinates about a pose.
 
+use verglas_fourier::pose::Matrix3;
+
 use super::rotation::{about_z, between, inplane_angle, product, split, tilt, turn};
 use crate::pose::ContinuousPose;
 
@@ -43,10 +45,22 @@ impl Chart {
         &self.center
     }
 
+    pub fn moves(&self) -> Moves {
+        self.moves
+    }
+
     /// The pose at some coordinates.
     pub fn pose(&self, local: &Local) -> ContinuousPose {
-        let [x, y, omega, s0, s1] = *local;
-        let rotation = product(&self.center.rotation, &product(&tilt(x, y), &about_z(omega)));
+        self.moved(&self.rotation(local), local)
+    }
+
+    /// Its rotation.
+    pub fn rotation(&self, [x, y, omega, ..]: &Local) -> Matrix3 {
+        product(&self.center.rotation, &product(&tilt(*x, *y), &about_z(*omega)))
+    }
+
+    /// The pose at some coordinates, whose rotation is known.
+    pub fn moved(&self, rotation: &Matrix3, [.., s0, s1]: &Local) -> ContinuousPose {
         let shift = self.center.shift_angstrom;
         let shift_angstrom = match self.moves {
             Moves::Both => [shift[0] + s0, shift[1] + s1],
@@ -54,10 +68,10 @@ impl Chart {
             Moves::Along(axis) => {
                 let mut template = turn(shift, inplane_angle(&self.center.rotation));
                 template[axis] += s0;
-                turn(template, -inplane_angle(&rotation))
+                turn(template, -inplane_angle(rotation))
             }
         };
-        ContinuousPose { rotation, shift_angstrom }
+        ContinuousPose { rotation: *rotation, shift_angstrom }
     }
 
     /// The coordinates of a pose.

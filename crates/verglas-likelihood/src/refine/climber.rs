@@ -60,7 +60,7 @@ impl<'a> Climber<'a> {
         self.posterior.take(&self.sums, None);
         let [x, y] = start.shift_angstrom;
         let farthest = self.farthest_angstrom.max(x.hypot(y));
-        let mode = climb(&mut self.posterior, start, self.moves, &self.steps, farthest)?;
+        let mode = climb(&mut self.posterior, start, self.moves, &self.steps, (farthest, f64::NEG_INFINITY))?;
         Ok(mode.map_or(start, |mode| *mode.chart.center()))
     }
 }

@@ -1,29 +1,59 @@
 //! The integral over one mode: a sum over a lattice in its own whitened coordinates.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use num_complex::Complex;
+use verglas_fourier::pose::Matrix3;
 
-use super::chart::{Chart, Local};
+use super::Square;
+use super::chart::{Chart, Local, Moves};
 use super::linear::{Matrix5, cholesky};
 use super::mode::Mode;
-use super::posterior::{Posterior, step_rad};
+use super::posterior::{Posterior, Template, Turned, step_rad};
+use super::rotation::{between, inplane_angle, product, split, turn};
 use crate::error::LikelihoodError;
 use crate::formula::LogSum;
 use crate::odds::ln_odds_of_pose;
 use crate::pose::ContinuousPose;
 
 /// Step in standard deviations.
-const STEP: f64 = 1.5;
-/// A point leads to its neighbours where it is at most so many nats below the mode: a Gaussian's reach of 4.2 deviations.
-const NATS: f64 = 9.0;
-/// Points so far below the best mode of all count for nothing.
-const NATS_OF_ALL: f64 = 13.0;
+const STEP: f64 = 1.6;
+/// A point leads to its neighbours where it is at most so many nats below the mode: a Gaussian's reach of 3.7 deviations, and a step.
+const NATS: f64 = 7.0;
+/// Points so far below the best mode of all lead nowhere.
+const NATS_OF_ALL: f64 = 9.0;
 /// A mode with more points is no mode that is narrower than the grid.
 const MOST_POINTS: usize = 12_000;
 
+/// Points lie no more standard deviations of the displacement away.
+const FARTHEST: f64 = 6.5;
+/// A direction of view that promises to lie so far below what leads on is not looked at.
+const PROMISE: f64 = 0.5;
+
 /// Where a point of the lattice lies, in steps.
 type Place = [i32; 5];
+
+/// By place, with a hash that is quick for a few small numbers.
+type ByPlace<const N: usize, V> = HashMap<[i32; N], V, BuildHasherDefault<Quick>>;
+
+#[derive(Default)]
+struct Quick(u64);
+
+impl Hasher for Quick {
+    fn write(&mut self, bytes: &[u8]) {
+        for four in bytes.chunks(4) {
+            let mut number = [0; 4];
+            number[..four.len()].copy_from_slice(four);
+            self.0 =
+                (self.0 ^ u64::from(u32::from_ne_bytes(number))).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+}
 
 /// The lattice of a mode, summed.
 #[derive(Debug)]
@@ -31,8 +61,8 @@ pub(super) struct Lattice {
     /// x = B·z, z whole numbers.
     basis: Matrix5,
     n: usize,
-    /// ℓ₊ of the points that count.
-    points: HashMap<Place, f64>,
+    /// The points that count.
+    points: ByPlace<5, ()>,
     /// ln of Σ exp ℓ₊·dΩ·dd.
     pub ln_integral: f64,
     /// The same of exp λ, for each scale of particles.
@@ -42,11 +72,22 @@ pub(super) struct Lattice {
 /// One direction of view: templates at the rotations between two steps of the grid.
 struct Column {
     view: [i32; 2],
-    slices: Vec<Complex<f64>>,
+    templates: Vec<Template>,
+    /// ln of the volume element.
+    ln_volume: f64,
+    /// What was turned, by place along the rotations.
+    turned: ByPlace<1, AtRotation>,
+}
+
+/// What all poses of one rotation share.
+struct AtRotation {
+    rotation: Matrix3,
+    turned: Turned,
+    rivals: Vec<Rival>,
 }
 
 impl Lattice {
-    /// Sums a mode. `counts` says whether a pose belongs to it, and lies where poses are searched.
+    /// Sums a mode, with odds for each of `scales`. `counting` says which poses belong to it, and lie where poses are searched.
     ///
     /// `None` where there are too many points for a mode that is narrower than the grid.
     pub fn sum(
@@ -54,7 +95,7 @@ impl Lattice {
         mode: &Mode,
         n: usize,
         best_of_all: f64,
-        (counts, scales): (&Counting, &[f64]),
+        (counting, scales): (&Counting, &[f64]),
     ) -> Result<Option<Self>, LikelihoodError> {
         let Some(root) = cholesky(&mode.covariance, n) else { return Ok(None) };
         // Rotations in whole steps of the grid, or the steps in whole parts, so that templates are taken once for each view.
@@ -68,25 +109,30 @@ impl Lattice {
         lengths[2] = turns as f64 * grid_step / (parts as f64 * root[2][2]);
         let basis: Matrix5 = std::array::from_fn(|i| std::array::from_fn(|j| root[i][j] * lengths[j]));
         let mut lattice =
-            Self { basis, n, points: HashMap::new(), ln_integral: f64::NEG_INFINITY, ln_odds: Vec::new() };
+            Self { basis, n, points: ByPlace::default(), ln_integral: f64::NEG_INFINITY, ln_odds: Vec::new() };
+        posterior.center(mode.chart.center().shift_angstrom, farthest(mode, n));
         let top = mode.value.total();
         let floor = (top - NATS).max(best_of_all - NATS_OF_ALL);
         let mut sum = Sums { ln: LogSum::new(), odds: scales.iter().map(|&scale| (scale, LogSum::new())).collect() };
         let mut queue = vec![[0, 0]];
-        let mut seen: HashMap<[i32; 2], ()> = HashMap::from([([0, 0], ())]);
+        let mut seen: ByPlace<2, ()> = ByPlace::default();
+        seen.insert([0, 0], ());
         let mut next = 0;
         while let Some(&view) = queue.get(next) {
             next += 1;
-            let column = lattice.column(posterior, &mode.chart, view, parts)?;
-            let walk = Walk { turns, parts, floor, counts };
-            let highest = lattice.walk(posterior, &mode.chart, &column, &walk, &mut sum)?;
+            let mut column = lattice.column(posterior, &mode.chart, view, parts)?;
+            let walk = Walk { turns, parts, floor, counting };
+            let highest = lattice.walk(posterior, &mode.chart, &mut column, &walk, &mut sum);
             if lattice.points.len() > MOST_POINTS {
                 return Ok(None);
             }
             if highest > floor {
                 for [a, b] in [[1, 0], [-1, 0], [0, 1], [0, -1]] {
                     let neighbour = [view[0] + a, view[1] + b];
-                    if seen.insert(neighbour, ()).is_none() {
+                    // As a Gaussian falls from one to the other.
+                    let square = |[a, b]: [i32; 2]| f64::from(a * a + b * b);
+                    let promised = highest - 0.5 * STEP * STEP * (square(neighbour) - square(view)).max(0.0);
+                    if promised > floor - PROMISE && seen.insert(neighbour, ()).is_none() {
                         queue.push(neighbour);
                     }
                 }
@@ -112,25 +158,28 @@ impl Lattice {
         let base = self.local(&[view[0], view[1], 0, 0, 0]);
         let part = step_rad(posterior.geometry) / parts as f64;
         let rotations: Vec<_> = (0..parts)
-            .map(|rest| chart.pose(&[base[0], base[1], base[2] + rest as f64 * part, 0.0, 0.0]).rotation)
+            .map(|rest| chart.rotation(&[base[0], base[1], base[2] + rest as f64 * part, 0.0, 0.0]))
             .collect();
-        let mut slices = Vec::new();
+        let mut slices: Vec<Complex<f64>> = Vec::new();
         posterior.slices(&rotations, &mut slices)?;
-        Ok(Column { view, slices })
+        let prepared = slices.chunks_exact(posterior.geometry.n_points()).map(|slice| {
+            let mut template = Template::default();
+            posterior.prepare(slice, &mut template);
+            template
+        });
+        Ok(Column {
+            view,
+            templates: prepared.collect(),
+            ln_volume: Chart::ln_volume(&base),
+            turned: ByPlace::default(),
+        })
     }
 
     /// Follows the points of one view from the middle to where they count for nothing; gives the highest.
-    fn walk(
-        &mut self,
-        posterior: &mut Posterior,
-        chart: &Chart,
-        column: &Column,
-        walk: &Walk,
-        sum: &mut Sums,
-    ) -> Result<f64, LikelihoodError> {
+    fn walk(&mut self, posterior: &Posterior, chart: &Chart, column: &mut Column, walk: &Walk, sum: &mut Sums) -> f64 {
         let n_inner = self.n - 2;
         let [a, b] = column.view;
-        let mut values: HashMap<[i32; 3], f64> = HashMap::new();
+        let mut values: ByPlace<3, f64> = ByPlace::default();
         let mut highest = f64::NEG_INFINITY;
         let mut frontier = vec![[0, 0, 0]];
         // A first point that counts for nothing may lie beside some that count.
@@ -139,38 +188,35 @@ impl Lattice {
             frontier.sort_unstable();
             frontier.dedup();
             let mut leads = Vec::new();
-            let mut turned = None;
             for inner in frontier.drain(..) {
                 let place = [a, b, inner[0], inner[1], inner[2]];
                 let local = self.local(&place);
-                let pose = chart.pose(&local);
-                let counts = (walk.counts)(&local, &pose);
+                let AtRotation { rotation, turned, rivals } = column.turned.entry([inner[0]]).or_insert_with(|| {
+                    let steps = i64::from(inner[0]) * walk.turns;
+                    let (turn, rest) = (steps.div_euclid(walk.parts), steps.rem_euclid(walk.parts) as usize);
+                    let mut turned = Turned::default();
+                    posterior.turn(&column.templates[rest], turn, &mut turned);
+                    let rotation = chart.rotation(&local);
+                    let rivals = walk.counting.rivals(&rotation);
+                    AtRotation { rotation, turned, rivals }
+                });
+                let pose = chart.moved(rotation, &local);
+                let counts = walk.counting.counts(&local, &pose, rivals);
                 if counts == Counts::Elsewhere {
                     values.insert(inner, f64::NEG_INFINITY);
                     continue;
                 }
-                let steps = i64::from(inner[0]) * walk.turns;
-                let (turn, rest) = (steps.div_euclid(walk.parts), steps.rem_euclid(walk.parts) as usize);
-                let facts = match turned {
-                    Some((other, facts)) if other == inner[0] => facts,
-                    _ => {
-                        let n_points = posterior.geometry.n_points();
-                        posterior.turn(&column.slices[rest * n_points..(rest + 1) * n_points], turn)
-                    }
-                };
-                turned = Some((inner[0], facts));
-                let at = posterior.value(facts, &pose);
+                let at = posterior.value(turned, &pose);
                 let value = at.total();
                 values.insert(inner, value);
                 if counts == Counts::Here {
-                    let ln_volume = Chart::ln_volume(&local);
-                    sum.ln.add(value + ln_volume, 1.0);
+                    sum.ln.add(value + column.ln_volume, 1.0);
                     let (p, i_ss) = (posterior.likelihood.mu(), posterior.geometry.i_ss());
                     for (scale, sum) in &mut sum.odds {
                         let lambda = ln_odds_of_pose(p, i_ss, *scale, at.cross_correlation, at.a);
-                        sum.add(lambda + at.ln_prior + ln_volume, 1.0);
+                        sum.add(lambda + at.ln_prior + column.ln_volume, 1.0);
                     }
-                    self.points.insert(place, value);
+                    self.points.insert(place, ());
                 }
                 highest = highest.max(value);
                 if value > walk.floor {
@@ -198,25 +244,25 @@ impl Lattice {
                 break;
             }
         }
-        Ok(highest)
+        highest
     }
 
-    /// ℓ₊ of the lattice's point that a pose is nearest to, if it has been summed.
-    pub fn cell(&self, local: &Local) -> Option<f64> {
+    /// Whether the lattice's point that a pose is nearest to has been summed.
+    pub fn has(&self, local: &Local) -> bool {
         let mut place = [0; 5];
         // From the outer coordinates inwards, as cells of a lower triangle are: each rounding moves those that follow.
         let mut rest = *local;
         for i in 0..self.n {
             let whole = (rest[i] / self.basis[i][i]).round();
             if whole.is_nan() || whole.abs() > 1e6 {
-                return None;
+                return false;
             }
             place[i] = whole as i32;
             for (j, rest) in rest.iter_mut().enumerate().take(self.n).skip(i) {
                 *rest -= self.basis[j][i] * whole;
             }
         }
-        self.points.get(&place).copied()
+        self.points.contains_key(&place)
     }
 
     /// How far the cells reach along each coordinate.
@@ -233,8 +279,82 @@ impl Lattice {
     }
 }
 
-/// Says whether a point belongs to a mode.
-pub(super) type Counting<'c> = dyn Fn(&Local, &ContinuousPose) -> Counts + 'c;
+/// How far from the mode's displacement those of its points may lie, Å.
+fn farthest(mode: &Mode, n: usize) -> f64 {
+    let variance: f64 = (3..n).map(|i| mode.covariance[i][i]).sum();
+    let reach = FARTHEST * variance.sqrt();
+    match mode.chart.moves() {
+        Moves::None => 0.0,
+        Moves::Both => reach,
+        // Along an axis of the template, which turns.
+        Moves::Along(axis) => {
+            let [x, y] = mode.chart.center().shift_angstrom;
+            let angle = (FARTHEST * mode.covariance[2][2].sqrt()).min(std::f64::consts::PI);
+            let along = turn([x, y], inplane_angle(&mode.chart.center().rotation))[axis].abs();
+            reach + 2.0 * (0.5 * angle).sin() * (x.hypot(y) + along)
+        }
+    }
+}
+
+/// Says which poses belong to a mode.
+pub(super) struct Counting<'c> {
+    pub modes: &'c [Mode],
+    /// Which of them.
+    pub index: usize,
+    pub square: Square<'c>,
+    /// The rotations that the structure looks the same after.
+    pub mates: &'c [Matrix3],
+    pub n: usize,
+}
+
+/// Another mode, or the same from a mate of the pose, with where the pose's rotation lies in its chart.
+struct Rival {
+    mode: usize,
+    /// The rotation's mate.
+    rotation: Matrix3,
+    of_rotation: [f64; 3],
+}
+
+impl Counting<'_> {
+    /// All that poses of a rotation may be nearer to.
+    fn rivals(&self, rotation: &Matrix3) -> Vec<Rival> {
+        let mut found = Vec::new();
+        for (mode, other) in self.modes.iter().enumerate() {
+            for mate in self.mates.iter().skip(usize::from(mode == self.index)) {
+                let rotation = product(mate, rotation);
+                let of_rotation = split(&between(&other.chart.center().rotation, &rotation));
+                found.push(Rival { mode, rotation, of_rotation });
+            }
+        }
+        found
+    }
+
+    fn counts(&self, local: &Local, pose: &ContinuousPose, rivals: &[Rival]) -> Counts {
+        let own = self.modes[self.index].quadratic(local, self.n);
+        let is_nearer = |rival: &Rival| {
+            let other = &self.modes[rival.mode];
+            let local = match other.chart.moves() {
+                Moves::Along(_) => other.chart.local(&ContinuousPose { rotation: rival.rotation, ..*pose }),
+                moves => {
+                    let [x, y, omega] = rival.of_rotation;
+                    let from = other.chart.center().shift_angstrom;
+                    let moved =
+                        |axis: usize| if moves == Moves::Both { pose.shift_angstrom[axis] - from[axis] } else { 0.0 };
+                    [x, y, omega, moved(0), moved(1)]
+                }
+            };
+            other.quadratic(&local, self.n) < own
+        };
+        // A mate of the pose may be nearer to this mode, too: it counts there then.
+        if rivals.iter().any(is_nearer) {
+            Counts::Elsewhere
+        } else if self.square.holds(pose) {
+            Counts::Here
+        } else {
+            Counts::Outside
+        }
+    }
+}
 
 /// What is summed over points.
 struct Sums {
@@ -245,7 +365,7 @@ struct Sums {
 
 /// Whether a point of a lattice is summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Counts {
+enum Counts {
     Here,
     /// It lies where no poses are searched, but leads to some that are.
     Outside,
@@ -257,5 +377,5 @@ struct Walk<'a> {
     turns: i64,
     parts: i64,
     floor: f64,
-    counts: &'a Counting<'a>,
+    counting: &'a Counting<'a>,
 }

@@ -32,7 +32,7 @@ pub use crate::results::Refined;
 
 use self::chart::{Chart, Local, Moves};
 use self::frame::{moves_of, steps_of};
-use self::lattice::{Counts, Lattice};
+use self::lattice::{Counting, Lattice};
 use self::mode::{Mode, climb};
 use self::posterior::{Posterior, step_rad};
 use self::rest::GridPoses;
@@ -170,11 +170,11 @@ impl<'a, T: Real> Refiner<'a, T> {
             pose: Pose { template, displacement: best.displacement as usize, rotation: best.rotation as usize },
         });
         let mut all: Vec<Candidate> = of_views.chain(searched.candidates.iter().copied()).collect();
-        all.retain(|candidate| candidate.score.is_finite());
+        let top = all.iter().map(|candidate| candidate.score).fold(f64::NEG_INFINITY, f64::max);
+        all.retain(|candidate| candidate.score.is_finite() && candidate.score >= top - NATS_OF_POSES);
         all.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.pose.cmp(&b.pose)));
-        let least = all.first().map_or(0.0, |first| first.score - NATS_OF_POSES);
         let mut found = vec![self.pose(&searched.best)];
-        for candidate in all.iter().take_while(|candidate| candidate.score >= least) {
+        for candidate in &all {
             if found.len() >= n {
                 break;
             }
@@ -212,18 +212,17 @@ impl<'a, T: Real> Refiner<'a, T> {
         self.posterior.take(image, searched.known);
         self.square.known = searched.known;
         self.climbed.clear();
-        let found = self.refine_with(searched, self.refinement.n_modes)?;
+        let modes = self.modes(searched, self.refinement.n_modes)?;
+        let found = self.integrate(searched, &modes)?;
         if !found.0.is_between {
             return Ok(found);
         }
-        self.refine_with(searched, 2 * self.refinement.n_modes)
+        let more = self.modes(searched, 2 * self.refinement.n_modes)?;
+        if more.len() == modes.len() { Ok(found) } else { self.integrate(searched, &more) }
     }
 
-    fn refine_with(
-        &mut self,
-        searched: &Searched<'_, 'a>,
-        n_modes: usize,
-    ) -> Result<(Refined, OddsOfModes), LikelihoodError> {
+    /// The modes that the best `n_modes` poses of the grid lead to, best first.
+    fn modes(&mut self, searched: &Searched<'_, 'a>, n_modes: usize) -> Result<Vec<Mode>, LikelihoodError> {
         let n = self.moves.n_coordinates();
         let starts = self.starts(searched, n_modes.max(1));
         let farthest = match &searched.known {
@@ -236,11 +235,14 @@ impl<'a, T: Real> Refiner<'a, T> {
         let mut modes: Vec<Mode> = Vec::new();
         for (place, start) in starts.into_iter().enumerate() {
             if place == self.climbed.len() {
-                let mode = climb(&mut self.posterior, start, self.moves, &self.steps, farthest)?;
+                let best =
+                    self.climbed.iter().flatten().map(|mode| mode.value.total()).fold(f64::NEG_INFINITY, f64::max);
+                let limits = (farthest, best - NATS_OF_MODES);
+                let mode = climb(&mut self.posterior, start, self.moves, &self.steps, limits)?;
                 self.climbed.push(mode);
             }
             let Some(mode) = self.climbed[place].clone() else { continue };
-            let is_near = |other: &Mode, pose: &ContinuousPose| quadratic(other, &other.chart.local(pose), n) < SAME;
+            let is_near = |other: &Mode, pose: &ContinuousPose| other.quadratic(&other.chart.local(pose), n) < SAME;
             let is_known =
                 |other: &Mode| with_mates(self.refinement.mates, mode.chart.center()).any(|mate| is_near(other, &mate));
             let is_known = modes.iter().any(is_known);
@@ -251,36 +253,30 @@ impl<'a, T: Real> Refiner<'a, T> {
         modes.sort_by(|a, b| b.laplace.total_cmp(&a.laplace));
         let least = modes.first().map_or(0.0, |mode| mode.laplace - NATS_OF_MODES);
         modes.retain(|mode| mode.laplace >= least);
+        Ok(modes)
+    }
 
+    /// Sums the modes over their lattices, and the rest of the grid.
+    fn integrate(
+        &mut self,
+        searched: &Searched<'_, 'a>,
+        modes: &[Mode],
+    ) -> Result<(Refined, OddsOfModes), LikelihoodError> {
+        let n = self.moves.n_coordinates();
         let best_of_all = modes.iter().map(|mode| mode.value.total()).fold(f64::NEG_INFINITY, f64::max);
         let mut lattices: Vec<(usize, Lattice)> = Vec::new();
         for index in 0..modes.len() {
             if self.is_the_grids(&modes[index]) {
                 continue;
             }
-            let (square, mates) = (self.square, self.refinement.mates);
-            let counts = |local: &Local, pose: &ContinuousPose| {
-                let own = quadratic(&modes[index], local, n);
-                // A mate of the pose may be nearer to this mode, too: it counts there then.
-                let is_nearer = |(place, other): (usize, &Mode)| {
-                    let mut mates = with_mates(mates, pose).skip(usize::from(place == index));
-                    mates.any(|mate| quadratic(other, &other.chart.local(&mate), n) < own)
-                };
-                if modes.iter().enumerate().any(is_nearer) {
-                    Counts::Elsewhere
-                } else if square.holds(pose) {
-                    Counts::Here
-                } else {
-                    Counts::Outside
-                }
-            };
+            let counting = Counting { modes, index, square: self.square, mates: self.refinement.mates, n };
             let scales = self.particle_scales;
-            let lattice = Lattice::sum(&mut self.posterior, &modes[index], n, best_of_all, (&counts, scales));
+            let lattice = Lattice::sum(&mut self.posterior, &modes[index], n, best_of_all, (&counting, scales));
             if let Some(lattice) = lattice? {
                 lattices.push((index, lattice));
             }
         }
-        self.gather(searched, &modes, &lattices)
+        self.gather(searched, modes, &lattices)
     }
 
     /// Puts lattices and the rest of the grid together.
@@ -306,7 +302,7 @@ impl<'a, T: Real> Refiner<'a, T> {
         }
         let inside = match lattices.is_empty() {
             true => f64::NEG_INFINITY,
-            false => self.grid_poses(searched.known).sum_inside(&mut self.posterior, modes, lattices)?,
+            false => self.grid_poses(searched.known).sum_inside(&mut self.posterior, modes, lattices),
         };
         let rest = 1.0 - (inside - searched.log_likelihood).exp();
         let ln_rest = if rest > 0.0 { searched.log_likelihood + rest.ln() } else { f64::NEG_INFINITY };
@@ -396,9 +392,4 @@ impl<'a, T: Real> Refiner<'a, T> {
 fn with_mates<'m>(mates: &'m [Matrix3], pose: &ContinuousPose) -> impl Iterator<Item = ContinuousPose> + use<'m> {
     let pose = *pose;
     mates.iter().map(move |mate| ContinuousPose { rotation: product(mate, &pose.rotation), ..pose })
-}
-
-/// xᵀHx
-fn quadratic(mode: &Mode, x: &Local, n: usize) -> f64 {
-    (0..n).map(|i| (0..n).map(|j| x[i] * mode.hessian[i][j] * x[j]).sum::<f64>()).sum()
 }

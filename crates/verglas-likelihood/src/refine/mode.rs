@@ -5,7 +5,7 @@ use verglas_fourier::pose::Matrix3;
 
 use super::chart::{Chart, Local, Moves};
 use super::linear::{Matrix5, cholesky, half_ln_det, inverse, solve_lower, solve_upper};
-use super::posterior::{Posterior, Value, step_rad};
+use super::posterior::{Posterior, Template, Turned, Value, step_rad};
 use crate::error::LikelihoodError;
 use crate::pose::ContinuousPose;
 
@@ -22,14 +22,23 @@ pub(super) struct Mode {
     pub laplace: f64,
 }
 
+impl Mode {
+    /// xᵀHx
+    pub fn quadratic(&self, x: &Local, n: usize) -> f64 {
+        (0..n).map(|i| (0..n).map(|j| x[i] * self.hessian[i][j] * x[j]).sum::<f64>()).sum()
+    }
+}
+
 /// Steps of Newton's method at most.
-const MOST_STEPS: usize = 10;
+const MOST_STEPS: usize = 20;
 /// Differences are taken over this share of a standard deviation.
 const SHARE: f64 = 0.3;
 /// gᵀH⁻¹g from which on differences in the plane are as fine as the others.
-const NEAR: f64 = 0.01;
-/// gᵀH⁻¹g where the maximum is found, to 0.001 of a standard deviation.
-const CLOSE: f64 = 1e-6;
+const NEAR: f64 = 0.2;
+/// gᵀH⁻¹g from which on the next step leads to the maximum within 0.001 of a standard deviation: what is left falls with its square.
+const CLOSE: f64 = 1e-3;
+/// A climb is given up where so many times what the next step is to gain, and so many nats, would not make it count.
+const HOPE: (f64, f64) = (3.0, 4.0);
 
 /// ℓ₊ at some coordinates of a chart. Templates are taken once for each rotation that is not a step of the grid from another.
 pub(super) fn values(
@@ -55,22 +64,30 @@ pub(super) fn values(
         places.push((place, turn as i64));
     }
     let rotations: Vec<Matrix3> =
-        keys.iter().map(|[x, y, omega]| chart.pose(&[*x, *y, *omega, 0.0, 0.0]).rotation).collect();
+        keys.iter().map(|[x, y, omega]| chart.rotation(&[*x, *y, *omega, 0.0, 0.0])).collect();
     let mut slices: Vec<Complex<f64>> = Vec::new();
     posterior.slices(&rotations, &mut slices)?;
+    let poses: Vec<ContinuousPose> = points.iter().map(|point| chart.pose(point)).collect();
+    let center = chart.center().shift_angstrom;
+    let distance =
+        |pose: &ContinuousPose| (pose.shift_angstrom[0] - center[0]).hypot(pose.shift_angstrom[1] - center[1]);
+    posterior.center(center, poses.iter().map(distance).fold(0.0, f64::max));
     // All points of one template after the other.
     let mut order: Vec<usize> = (0..points.len()).collect();
     order.sort_by_key(|&index| places[index]);
     let mut found = vec![None; points.len()];
+    let (mut template, mut turned) = (Template::default(), Turned::default());
     let mut taken = None;
     for index in order {
         let (place, turn) = places[index];
-        let turned = match taken {
-            Some((other, turned)) if other == (place, turn) => turned,
-            _ => posterior.turn(&slices[place * n_points..(place + 1) * n_points], turn),
-        };
-        taken = Some(((place, turn), turned));
-        found[index] = Some(posterior.value(turned, &chart.pose(&points[index])));
+        if taken.is_none_or(|(other, _)| other != place) {
+            posterior.prepare(&slices[place * n_points..(place + 1) * n_points], &mut template);
+        }
+        if taken != Some((place, turn)) {
+            posterior.turn(&template, turn, &mut turned);
+        }
+        taken = Some((place, turn));
+        found[index] = Some(posterior.value(&turned, &poses[index]));
     }
     Ok(found.into_iter().flatten().collect())
 }
@@ -120,8 +137,8 @@ fn differences(
     Ok((values[0], gradient, hessian))
 }
 
-/// Climbs from `start` to the maximum near it; `None` where there is none with a positive definite H, or none within
-/// `reach_angstrom` of displacements.
+/// Climbs from `start` to the maximum near it; `None` where there is none with a positive definite H, none within
+/// `reach_angstrom` of displacements, or none that is likely to be higher than `least`.
 ///
 /// `steps` are of a size with the grid's.
 pub(super) fn climb(
@@ -129,7 +146,7 @@ pub(super) fn climb(
     start: ContinuousPose,
     moves: Moves,
     grid_steps: &Local,
-    reach_angstrom: f64,
+    (reach_angstrom, least): (f64, f64),
 ) -> Result<Option<Mode>, LikelihoodError> {
     let n = moves.n_coordinates();
     let mut chart = Chart::new(start, moves);
@@ -166,6 +183,9 @@ pub(super) fn climb(
         let slope: [f64; 5] = std::array::from_fn(|i| gradient[i] * steps[i]);
         let z = solve_lower(&lower, &slope, n);
         let decrement: f64 = z.iter().map(|z| z * z).sum();
+        if value.total() + 0.5 * decrement * HOPE.0 + HOPE.1 < least {
+            return Ok(None);
+        }
         let mut step = solve_upper(&lower, &z, n);
         // No farther than some three standard deviations, or grid steps.
         let longest = step[..n].iter().fold(0.0_f64, |longest, step| longest.max(step.abs()));
@@ -185,6 +205,8 @@ pub(super) fn climb(
         if damping == 0.0 && decrement < CLOSE {
             let plain = cholesky(&hessian, n);
             let Some(lower) = plain else { return Ok(None) };
+            let chart = Chart::new(chart.pose(&step), moves);
+            let value = values(posterior, &chart, &[[0.0; 5]])?[0];
             let laplace = 0.5 * n as f64 * std::f64::consts::TAU.ln() - half_ln_det(&lower, n) + value.total();
             return Ok(Some(Mode { chart, value, hessian, covariance: inverse(&lower, n), laplace }));
         }

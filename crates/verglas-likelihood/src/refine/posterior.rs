@@ -1,6 +1,18 @@
 //! ℓ₊ of one image at any pose.
+//!
+//! Displacements near one that is chosen beforehand, the centre, are cheap: with t = (δ·u)/D for a displacement δ from the centre, D the
+//! farthest, and z = 2π·(2/L)·r·D,
+//!
+//! ```text
+//! Re Q·exp(−izt) = Σ_n c_n(z)·T_n(t)·(Re Q where n is even, Im Q where it is odd)
+//! ```
+//!
+//! c_n the Chebyshev coefficients of cos zt and sin zt. So the sum over the radii is made once for a template at a rotation, and each
+//! displacement is a sum over the angles.
 
+use std::collections::BTreeMap;
 use std::f64::consts::{PI, TAU};
+use std::sync::Arc;
 
 use num_complex::Complex;
 use verglas_fourier::pose::Matrix3;
@@ -12,6 +24,7 @@ use crate::formula::LogLikelihood;
 use crate::geometry::Geometry;
 use crate::pose::ContinuousPose;
 use crate::prior::Known;
+use crate::real::Real;
 use crate::sums::ImageSums;
 
 /// What is known of one pose.
@@ -33,6 +46,13 @@ impl Value {
     }
 }
 
+/// Angles are filled up to a multiple of this: no vector has more numbers.
+const MOST_LANES: usize = 16;
+/// Orders that are summed at once, in registers.
+const ORDERS: usize = 8;
+/// Orders whose coefficients are smaller are left out: ℓ₊ moves by less than 1e-3.
+const LEAST_COEFFICIENT: f64 = 1e-6;
+
 /// One image, ready to be compared with any template.
 pub(super) struct Posterior<'a> {
     pub geometry: &'a Geometry,
@@ -40,26 +60,89 @@ pub(super) struct Posterior<'a> {
     slices: &'a dyn Slices,
     /// Angles that are summed over: half of them where the other half says the same.
     n_angles: usize,
-    /// W·conj(C·I), real and imaginary parts, `[n_shells, n_angles]`.
-    weighted: [Vec<f64>; 2],
+    /// The same, filled up.
+    n_padded: usize,
+    /// cos and sin of the angles, `[n_padded]`.
+    directions: [Vec<f32>; 2],
+    /// W·conj(C·I), real and imaginary parts, `[n_shells, n_padded]`.
+    weighted: [Vec<f32>; 2],
+    /// The same, displaced by the centre: rounded, which moves ℓ₊ by less than 1e-3.
+    moved: [Vec<f32>; 2],
     /// W·C², and W·s·C.
-    power: Vec<f64>,
-    constant: Vec<f64>,
+    power: Vec<f32>,
+    constant: Vec<f32>,
     i_sy: f64,
     v: f64,
     known: Option<Known<'a>>,
-    /// W·conj(C·I)·T of the template at work: rounded, which moves ℓ₊ by less than 1e-3.
-    products: [Vec<f32>; 2],
-    sums: Vec<f32>,
-    /// Turns per radius of each angle, by which a displacement moves it.
-    along: Vec<f32>,
+    center_angstrom: [f64; 2],
+    orders: Arc<Orders>,
+    /// Those that were needed before, by how far they reach.
+    made: BTreeMap<i32, Arc<Orders>>,
 }
 
-/// A template at some rotation of the grid, its products with the image, and what it is alone.
-#[derive(Debug, Clone, Copy)]
+/// c_n of each shell.
+#[derive(Debug)]
+struct Orders {
+    /// D, Å.
+    reach_angstrom: f64,
+    n: usize,
+    /// `[n_shells, n filled up to ORDERS]`
+    coefficients: Vec<f32>,
+}
+
+impl Orders {
+    fn new(geometry: &Geometry, reach_angstrom: f64) -> Self {
+        let radii = geometry.grid().radii();
+        let turns = 2.0 / geometry.box_angstrom() * reach_angstrom;
+        let of_radius = |radius: f64, n: usize| coefficients(TAU * turns * radius, n);
+        let widest = TAU * turns * radii.iter().copied().fold(0.0, f64::max);
+        let most = 16 + 2 * widest.ceil() as usize;
+        let largest = of_radius(radii.iter().copied().fold(0.0, f64::max), most);
+        let n = largest.iter().rposition(|value| value.abs() > LEAST_COEFFICIENT).map_or(1, |last| last + 1);
+        let padded = n.next_multiple_of(ORDERS);
+        let mut all = vec![0.0; radii.len() * padded];
+        for (to, radius) in all.chunks_exact_mut(padded).zip(radii) {
+            to.iter_mut().zip(of_radius(*radius, n)).for_each(|(to, value)| *to = value as f32);
+        }
+        Self { reach_angstrom, n, coefficients: all }
+    }
+
+    fn n_padded(&self) -> usize {
+        self.n.next_multiple_of(ORDERS)
+    }
+}
+
+/// The first `n` Chebyshev coefficients of cos zt, where even, and sin zt, where odd, for t from −1 to 1.
+fn coefficients(z: f64, n: usize) -> Vec<f64> {
+    // At so many nodes what is above folds to nothing.
+    let n_nodes = 16 + n + z.ceil() as usize;
+    let node = |k: usize| PI * (k as f64 + 0.5) / n_nodes as f64;
+    let values: Vec<(f64, f64)> = (0..n_nodes).map(|k| (z * node(k).cos()).sin_cos()).collect();
+    (0..n)
+        .map(|order| {
+            let sum: f64 = values
+                .iter()
+                .enumerate()
+                .map(|(k, (sin, cos))| (if order % 2 == 0 { cos } else { sin }) * (order as f64 * node(k)).cos())
+                .sum();
+            sum * if order == 0 { 1.0 } else { 2.0 } / n_nodes as f64
+        })
+        .collect()
+}
+
+/// A template of norm 1, ready to be turned: `[n_shells, n_inplanes + n_padded]`, the first angles once more after the last.
+#[derive(Debug, Default)]
+pub(super) struct Template {
+    parts: [Vec<f32>; 2],
+}
+
+/// A template at some rotation of the grid, summed with the image over the radii, and what it is alone.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Turned {
     i_xx: f64,
     i_sx: f64,
+    /// `[n orders, n_padded]`
+    of_orders: Vec<f32>,
 }
 
 impl<'a> Posterior<'a> {
@@ -68,22 +151,31 @@ impl<'a> Posterior<'a> {
         let p = geometry.n_inplanes();
         // Images and templates are real: opposite points are conjugates.
         let n_angles = if p.is_multiple_of(2) { p / 2 } else { p };
-        let n = geometry.n_shells() * n_angles;
+        let n_padded = n_angles.next_multiple_of(MOST_LANES);
+        let n = geometry.n_shells() * n_padded;
         let room = || vec![0.0; n];
+        let mut directions = [vec![0.0; n_padded], vec![0.0; n_padded]];
+        for angle in 0..n_angles {
+            let (cos, sin) = geometry.grid().direction(angle);
+            (directions[0][angle], directions[1][angle]) = (cos as f32, sin as f32);
+        }
         Self {
             geometry,
             likelihood,
             slices,
             n_angles,
+            n_padded,
+            directions,
             weighted: [room(), room()],
+            moved: [room(), room()],
             power: room(),
             constant: room(),
             i_sy: 0.0,
             v: 1.0,
             known: None,
-            products: [vec![0.0; n], vec![0.0; n]],
-            sums: vec![0.0; n_angles],
-            along: vec![0.0; n_angles],
+            center_angstrom: [0.0; 2],
+            orders: Arc::new(Orders::new(geometry, 0.0)),
+            made: BTreeMap::new(),
         }
     }
 
@@ -95,19 +187,42 @@ impl<'a> Posterior<'a> {
         for shell in 0..self.geometry.n_shells() {
             let weight = self.geometry.point_weights()[shell];
             for angle in 0..n_angles {
-                let (to, from) = (shell * n_angles + angle, shell * p + angle);
+                let (to, from) = (shell * self.n_padded + angle, shell * p + angle);
                 let mut value = image.weighted[from];
                 if n_angles < p {
                     // The mean of both, should they differ by rounding.
                     value = 0.5 * (value + image.weighted[from + n_angles].conj());
                 }
-                (self.weighted[0][to], self.weighted[1][to]) = (factor * value.re, factor * value.im);
+                self.weighted[0][to] = (factor * value.re) as f32;
+                self.weighted[1][to] = (factor * value.im) as f32;
                 let contrast = image.contrast[from];
-                self.power[to] = factor * weight * contrast * contrast;
-                self.constant[to] = factor * weight * self.geometry.constant()[from] * contrast;
+                self.power[to] = (factor * weight * contrast * contrast) as f32;
+                self.constant[to] = (factor * weight * self.geometry.constant()[from] * contrast) as f32;
             }
         }
         (self.i_sy, self.v) = (image.i_sy.re, image.v);
+    }
+
+    /// Chooses the displacement that those of all poses are near to: no farther than `reach_angstrom`.
+    pub fn center(&mut self, center_angstrom: [f64; 2], reach_angstrom: f64) {
+        self.center_angstrom = center_angstrom;
+        // A few reaches do for all.
+        let size = (2.0 * (reach_angstrom / self.geometry.box_angstrom()).max(1e-4).log2()).ceil() as i32;
+        let reach =
+            if reach_angstrom > 0.0 { self.geometry.box_angstrom() * (0.5 * f64::from(size)).exp2() } else { 0.0 };
+        let key = if reach > 0.0 { size } else { i32::MIN };
+        let geometry = self.geometry;
+        self.orders = self.made.entry(key).or_insert_with(|| Arc::new(Orders::new(geometry, reach))).clone();
+        let scale = 2.0 / self.geometry.box_angstrom();
+        let [x, y] = center_angstrom.map(|shift| (scale * shift) as f32);
+        let [weighted_re, weighted_im] = &self.weighted;
+        let [moved_re, moved_im] = &mut self.moved;
+        f32::dispatch(Displace {
+            radii: self.geometry.grid().radii(),
+            turns: self.directions[0].iter().zip(&self.directions[1]).map(|(cos, sin)| x * cos + y * sin).collect(),
+            weighted: [weighted_re, weighted_im],
+            moved: [moved_re, moved_im],
+        });
     }
 
     /// V of the image.
@@ -121,38 +236,49 @@ impl<'a> Posterior<'a> {
         self.slices.take(rotations, out)
     }
 
-    /// Takes a template, turned further by `turn` steps of the grid.
-    pub fn turn(&mut self, template: &[Complex<f64>], turn: i64) -> Turned {
-        let (p, n_angles) = (self.geometry.n_inplanes(), self.n_angles);
-        let first = turn.rem_euclid(p as i64) as usize;
-        let (mut i_xx, mut i_sx) = (0.0, 0.0);
-        for (shell, template) in template.chunks_exact(p).enumerate() {
-            let range = shell * n_angles..(shell + 1) * n_angles;
-            let mut angle = first;
-            for at in range {
-                let value = template[angle];
-                angle = if angle + 1 == p { 0 } else { angle + 1 };
-                i_xx += self.power[at] * value.norm_sqr();
-                i_sx += self.constant[at] * value.re;
-                let (re, im) = (self.weighted[0][at], self.weighted[1][at]);
-                self.products[0][at] = (re * value.re - im * value.im) as f32;
-                self.products[1][at] = (re * value.im + im * value.re) as f32;
+    /// Makes a template ready to be turned.
+    pub fn prepare<T: Real>(&self, values: &[Complex<T>], template: &mut Template) {
+        let p = self.geometry.n_inplanes();
+        let row = p + self.n_padded;
+        let [re, im] = &mut template.parts;
+        re.resize(self.geometry.n_shells() * row, 0.0);
+        im.resize(self.geometry.n_shells() * row, 0.0);
+        let rows = re.chunks_exact_mut(row).zip(im.chunks_exact_mut(row));
+        for (values, (re, im)) in values.chunks_exact(p).zip(rows) {
+            for (value, (re, im)) in values.iter().zip(re.iter_mut().zip(im.iter_mut())) {
+                (*re, *im) = (value.re.to_f64() as f32, value.im.to_f64() as f32);
+            }
+            for at in p..row {
+                (re[at], im[at]) = (re[at - p], im[at - p]);
             }
         }
-        Turned { i_xx, i_sx }
     }
 
-    /// ℓ₊ of the template that was taken last, which is of the pose's rotation, where the pose moves it.
-    pub fn value(&mut self, turned: Turned, pose: &ContinuousPose) -> Value {
-        let shift_angstrom = pose.shift_angstrom;
+    /// Sums a template, turned further by `turn` steps of the grid, with the image.
+    pub fn turn(&self, template: &Template, turn: i64, turned: &mut Turned) {
+        let p = self.geometry.n_inplanes();
+        turned.of_orders.resize(self.orders.n_padded() * self.n_padded, 0.0);
+        f32::dispatch(Sum {
+            posterior: self,
+            template,
+            first: turn.rem_euclid(p as i64) as usize,
+            row: p + self.n_padded,
+            turned,
+        });
+    }
+
+    /// ℓ₊ of a template that was turned to the pose's rotation, where the pose moves it. It is −∞ where that is farther from the centre
+    /// than was said.
+    pub fn value(&self, turned: &Turned, pose: &ContinuousPose) -> Value {
+        let delta = [0, 1].map(|axis| pose.shift_angstrom[axis] - self.center_angstrom[axis]);
+        let reach = self.orders.reach_angstrom;
+        let is_within = delta[0].hypot(delta[1]) <= reach * (1.0 + 1e-9) + 1e-9;
         let mut i_xy = 0.0;
-        f32::dispatch(Moved {
-            geometry: self.geometry,
-            n_angles: self.n_angles,
-            products: [&self.products[0], &self.products[1]],
-            shift_angstrom,
-            sums: &mut self.sums,
-            along: &mut self.along,
+        f32::dispatch(AtDisplacement {
+            orders: &turned.of_orders,
+            n: self.orders.n,
+            directions: [&self.directions[0], &self.directions[1]],
+            delta: delta.map(|delta| if reach > 0.0 { (delta / reach) as f32 } else { 0.0 }),
             i_xy: &mut i_xy,
         });
         let i_ss = self.geometry.i_ss();
@@ -160,7 +286,10 @@ impl<'a> Posterior<'a> {
         let b = i_xy * i_ss - turned.i_sx * self.i_sy;
         let cross_correlation = b / (a * self.v).sqrt();
         Value {
-            log_likelihood: self.likelihood.value(cross_correlation, a, self.v),
+            log_likelihood: match is_within {
+                true => self.likelihood.value(cross_correlation, a, self.v),
+                false => f64::NEG_INFINITY,
+            },
             ln_prior: self.known.map_or(0.0, |known| known.ln_density(pose)),
             cross_correlation,
             a,
@@ -169,38 +298,126 @@ impl<'a> Posterior<'a> {
     }
 }
 
-/// I_xy of a moved template.
-struct Moved<'a> {
-    geometry: &'a Geometry,
-    n_angles: usize,
-    products: [&'a [f32]; 2],
-    shift_angstrom: [f64; 2],
-    sums: &'a mut [f32],
-    along: &'a mut [f32],
-    i_xy: &'a mut f64,
+/// Displaces W·conj(C·I).
+struct Displace<'p> {
+    radii: &'p [f64],
+    /// Turns per radius of each angle, `[n_padded]`.
+    turns: Vec<f32>,
+    weighted: [&'p [f32]; 2],
+    moved: [&'p mut [f32]; 2],
 }
 
-impl Kernel<f32> for Moved<'_> {
-    /// Re Σ product·exp(−2πi·(2/L)·r·(d·u)), in loops that the compiler turns into vectors.
+impl Kernel<f32> for Displace<'_> {
+    /// value·exp(−2πi·r·turns), in loops that the compiler turns into vectors.
     #[inline(always)]
     fn run<S: Simd<f32>>(self, _: S) {
-        let grid = self.geometry.grid();
-        let scale = 2.0 / self.geometry.box_angstrom();
-        for (angle, along) in self.along.iter_mut().enumerate() {
-            let (cos, sin) = grid.direction(angle);
-            *along = (scale * (self.shift_angstrom[0] * cos + self.shift_angstrom[1] * sin)) as f32;
-        }
-        self.sums.fill(0.0);
-        let shells = self.products[0].chunks_exact(self.n_angles).zip(self.products[1].chunks_exact(self.n_angles));
-        for (radius, (re, im)) in grid.radii().iter().zip(shells) {
+        let n = self.turns.len();
+        let [re, im] = self.weighted;
+        let [moved_re, moved_im] = self.moved;
+        let weighted = re.chunks_exact(n).zip(im.chunks_exact(n));
+        let moved = moved_re.chunks_exact_mut(n).zip(moved_im.chunks_exact_mut(n));
+        for ((radius, (re, im)), (moved_re, moved_im)) in self.radii.iter().zip(weighted).zip(moved) {
             let radius = *radius as f32;
-            let values = self.sums.iter_mut().zip(&*self.along).zip(re.iter().zip(im));
-            for ((sum, along), (re, im)) in values {
-                let (sin, cos) = sin_cos_turns(radius * along);
-                *sum += re * cos + im * sin;
+            for angle in 0..n {
+                let (sin, cos) = sin_cos_turns(radius * self.turns[angle]);
+                moved_re[angle] = re[angle] * cos + im[angle] * sin;
+                moved_im[angle] = im[angle] * cos - re[angle] * sin;
             }
         }
-        *self.i_xy = self.sums.iter().map(|sum| f64::from(*sum)).sum();
+    }
+}
+
+/// Sums a turned template with the image over the radii.
+struct Sum<'p, 'a> {
+    posterior: &'p Posterior<'a>,
+    template: &'p Template,
+    /// The template's angle at the image's first.
+    first: usize,
+    /// From one shell of the template to the next.
+    row: usize,
+    turned: &'p mut Turned,
+}
+
+impl Kernel<f32> for Sum<'_, '_> {
+    #[inline(always)]
+    fn run<S: Simd<f32>>(self, simd: S) {
+        let Posterior { ref moved, ref power, ref constant, ref orders, n_padded, .. } = *self.posterior;
+        let n_shells = self.posterior.geometry.n_shells();
+        let n_orders = orders.n_padded();
+        let zero = simd.splat(0.0);
+        let mut numbers = [0.0; MOST_LANES];
+        let mut sum_of = |v: S::V| -> f64 {
+            simd.store(v, &mut numbers);
+            numbers[..S::LANES].iter().map(|number| f64::from(*number)).sum()
+        };
+        let [template_re, template_im] = &self.template.parts;
+        (self.turned.i_xx, self.turned.i_sx) = (0.0, 0.0);
+        for block in (0..n_padded).step_by(S::LANES) {
+            for first_order in (0..n_orders).step_by(ORDERS) {
+                let mut sums = [zero; ORDERS];
+                let (mut i_xx, mut i_sx) = (zero, zero);
+                for shell in 0..n_shells {
+                    let (at, from) = (shell * n_padded + block, shell * self.row + self.first + block);
+                    let (re, im) = (simd.load(&template_re[from..]), simd.load(&template_im[from..]));
+                    let (w_re, w_im) = (simd.load(&moved[0][at..]), simd.load(&moved[1][at..]));
+                    let product_re = simd.fnma(w_im, im, simd.mul(w_re, re));
+                    let product_im = simd.fma(w_im, re, simd.mul(w_re, im));
+                    let of_shell = &orders.coefficients[shell * n_orders + first_order..][..ORDERS];
+                    for pair in 0..ORDERS / 2 {
+                        let (even, odd) = (2 * pair, 2 * pair + 1);
+                        sums[even] = simd.fma(product_re, simd.splat(of_shell[even]), sums[even]);
+                        sums[odd] = simd.fma(product_im, simd.splat(of_shell[odd]), sums[odd]);
+                    }
+                    if first_order == 0 {
+                        let square = simd.fma(re, re, simd.mul(im, im));
+                        i_xx = simd.fma(simd.load(&power[at..]), square, i_xx);
+                        i_sx = simd.fma(simd.load(&constant[at..]), re, i_sx);
+                    }
+                }
+                for (order, sum) in sums.into_iter().enumerate() {
+                    simd.store(sum, &mut self.turned.of_orders[(first_order + order) * n_padded + block..]);
+                }
+                self.turned.i_xx += sum_of(i_xx);
+                self.turned.i_sx += sum_of(i_sx);
+            }
+        }
+    }
+}
+
+/// Sums a turned template over the angles, displaced.
+struct AtDisplacement<'p> {
+    /// `[n orders, n_padded]`
+    orders: &'p [f32],
+    n: usize,
+    directions: [&'p [f32]; 2],
+    /// The displacement from the centre, in parts of the farthest.
+    delta: [f32; 2],
+    i_xy: &'p mut f64,
+}
+
+impl Kernel<f32> for AtDisplacement<'_> {
+    #[inline(always)]
+    fn run<S: Simd<f32>>(self, simd: S) {
+        let n_padded = self.directions[0].len();
+        let [x, y] = self.delta.map(|delta| simd.splat(delta));
+        let zero = simd.splat(0.0);
+        let mut total = zero;
+        for block in (0..n_padded).step_by(S::LANES) {
+            let t = simd.mul(y, simd.load(&self.directions[1][block..]));
+            let t = simd.fma(x, simd.load(&self.directions[0][block..]), t);
+            let twice = simd.add(t, t);
+            // Clenshaw's recurrence.
+            let (mut this, mut before) = (zero, zero);
+            for order in (1..self.n).rev() {
+                let next = simd.fma(twice, this, simd.sub(simd.load(&self.orders[order * n_padded + block..]), before));
+                (before, this) = (this, next);
+            }
+            let first = simd.sub(simd.load(&self.orders[block..]), before);
+            total = simd.add(total, simd.fma(t, this, first));
+        }
+        let mut numbers = [0.0; MOST_LANES];
+        simd.store(total, &mut numbers);
+        *self.i_xy = numbers[..S::LANES].iter().map(|number| f64::from(*number)).sum();
     }
 }
 
@@ -246,6 +463,84 @@ mod tests {
             let (expected_sin, expected_cos) = (TAU * f64::from(turns)).sin_cos();
             let off = (f64::from(sin) - expected_sin).abs().max((f64::from(cos) - expected_cos).abs());
             assert!(off < 1e-6, "{turns}: {off:e}");
+        }
+    }
+
+    /// As sums over all points, whatever the reach.
+    #[test]
+    fn displaced_products_are_those_of_all_points() {
+        use crate::formula::Formula;
+        use crate::sums::{ImageSums, displace};
+        use verglas_fourier::grid::PolarGrid;
+
+        struct None;
+        impl Slices for None {
+            fn take(&self, _: &[Matrix3], _: &mut [Complex<f64>]) -> Result<(), LikelihoodError> {
+                unreachable!("templates are given")
+            }
+        }
+        let mut seed = 1_u64;
+        let mut uniform = move || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 11) as f64 / (1_u64 << 53) as f64 - 0.5
+        };
+        for n_inplanes in [36, 21] {
+            let geometry = Geometry::new(PolarGrid::new(8.0, 0.25, n_inplanes).unwrap(), 64.0).unwrap();
+            let (p, n) = (n_inplanes, geometry.n_points());
+            // Of real images, where opposite points are there.
+            let mut real = |values: &mut Vec<Complex<f64>>| {
+                *values = (0..n).map(|_| Complex::new(uniform(), uniform())).collect();
+                if p.is_multiple_of(2) {
+                    for shell in values.chunks_exact_mut(p) {
+                        for angle in 0..p / 2 {
+                            shell[angle + p / 2] = shell[angle].conj();
+                        }
+                    }
+                }
+            };
+            let mut image = ImageSums::new(&geometry);
+            real(&mut image.values);
+            image.contrast.iter_mut().enumerate().for_each(|(at, value)| *value = 0.3 + 0.5 * ((at / p) as f64).cos());
+            image.sum(&geometry, Formula::Right, 0).unwrap();
+            let mut template = Vec::new();
+            real(&mut template);
+            let likelihood = LogLikelihood::new::<f64>(&geometry, Formula::Right).unwrap();
+            let mut posterior = Posterior::new(&geometry, &likelihood, &None);
+            posterior.take(&image, Option::None);
+            let (mut prepared, mut turned) = (Template::default(), Turned::default());
+            posterior.prepare(&template, &mut prepared);
+            for (reach, turn) in [(0.0, 3), (0.4, 0), (3.0, -5), (11.0, 17)] {
+                let center = [2.0, -5.0];
+                posterior.center(center, reach);
+                posterior.turn(&prepared, turn, &mut turned);
+                for part in [[0.0, 0.0], [0.6, -0.8], [-0.3, 0.2], [1.0, 0.0]] {
+                    let shift = [center[0] + reach * part[0], center[1] + reach * part[1]];
+                    let rotation = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+                    let found = posterior.value(&turned, &ContinuousPose { rotation, shift_angstrom: shift });
+                    // Turned first, and displaced then.
+                    let turned: Vec<Complex<f64>> = (0..n)
+                        .map(|at| template[at / p * p + ((at % p) as i64 + turn).rem_euclid(p as i64) as usize])
+                        .collect();
+                    let mut moved = vec![Complex::default(); n];
+                    displace(&geometry, &turned, shift, &mut moved);
+                    let i_xy: f64 = image.weighted.iter().zip(&moved).map(|(a, b)| (a * b).re).sum();
+                    let weights = geometry.point_weights();
+                    let over = |term: &dyn Fn(usize) -> f64| (0..n).map(|at| weights[at / p] * term(at)).sum::<f64>();
+                    let i_xx = over(&|at| image.contrast[at].powi(2) * turned[at].norm_sqr());
+                    let i_sx = over(&|at| image.contrast[at] * geometry.constant()[at] * turned[at].re);
+                    let a = i_xx * geometry.i_ss() - i_sx * i_sx;
+                    let b = i_xy * geometry.i_ss() - i_sx * image.i_sy.re;
+                    let size = (a * image.v).sqrt();
+                    assert!((found.a / a - 1.0).abs() < 1e-5, "{reach} {part:?}: {} {a}", found.a);
+                    let off = (found.b - b).abs() / size;
+                    assert!(off < 1e-5, "{n_inplanes} {reach} {part:?}: {} {b}", found.b);
+                }
+            }
+            let far = ContinuousPose {
+                rotation: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+                shift_angstrom: [40.0, 0.0],
+            };
+            assert_eq!(posterior.value(&turned, &far).log_likelihood, f64::NEG_INFINITY);
         }
     }
 }

@@ -1,25 +1,18 @@
 //! The poses of the grid that lie in the cells of lattices.
 
-use num_complex::Complex;
 use verglas_fourier::pose::Matrix3;
 
 use super::chart::Moves;
 use super::lattice::Lattice;
 use super::mode::Mode;
-use super::posterior::{Posterior, step_rad};
+use super::posterior::{Posterior, Template, Turned, step_rad};
 use super::rotation::{about_z, product, turn};
 use crate::displacements::Displacements;
-use crate::error::LikelihoodError;
 use crate::formula::LogSum;
 use crate::pose::ContinuousPose;
 use crate::prior::Known;
 use crate::real::Real;
 use crate::sets::TemplateSet;
-use crate::sums::to_double;
-
-/// Poses in lattices that are computed, if there are no more; of more, so many are drawn, as often as the lattice says
-/// that they count.
-const MOST: usize = 3000;
 
 /// All poses of the grid.
 pub(super) struct GridPoses<'a, T: Real> {
@@ -38,20 +31,15 @@ struct Inside {
     view: u32,
     rotation: u32,
     displacement: u32,
+    /// Which lattice.
+    place: u32,
     /// ln of the grid's weight.
     ln_weight: f64,
-    /// ℓ₊ of the cell's middle plus that.
-    expected: f64,
 }
 
 impl<T: Real> GridPoses<'_, T> {
     /// ln of the sum of exp ℓ₊ over the grid's poses in the lattices' cells, with the grid's weights.
-    pub fn sum_inside(
-        &self,
-        posterior: &mut Posterior,
-        modes: &[Mode],
-        lattices: &[(usize, Lattice)],
-    ) -> Result<f64, LikelihoodError> {
+    pub fn sum_inside(&self, posterior: &mut Posterior, modes: &[Mode], lattices: &[(usize, Lattice)]) -> f64 {
         let mut found = Vec::new();
         for place in 0..lattices.len() {
             self.find(posterior, modes, lattices, place, &mut found);
@@ -59,32 +47,36 @@ impl<T: Real> GridPoses<'_, T> {
         let key = |pose: &Inside| (pose.view, pose.rotation, pose.displacement);
         found.sort_by_key(key);
         found.dedup_by_key(|pose| key(pose));
-        let chosen = choose(&found);
-        let n_points = posterior.geometry.n_points();
+        found.sort_by_key(|pose| pose.place);
         let step = step_rad(posterior.geometry);
-        let mut template: Vec<Complex<f64>> = Vec::with_capacity(n_points);
-        let (mut view, mut turned) = (None, None);
+        let (mut template, mut turned) = (Template::default(), Turned::default());
         let mut sum = LogSum::new();
-        for (pose, ln_weight) in chosen {
-            if view != Some(pose.view) {
-                template.clear();
-                template.extend(self.templates.template(pose.view as usize).iter().map(|value| to_double(*value)));
-                (view, turned) = (Some(pose.view), None);
+        for of_lattice in found.chunk_by(|a, b| a.place == b.place) {
+            let center = modes[lattices[of_lattice[0].place as usize].0].chart.center().shift_angstrom;
+            let shift = |pose: &Inside| {
+                let displacement = self.displacements.angstrom()[pose.displacement as usize];
+                turn(displacement, -step * f64::from(pose.rotation))
+            };
+            let distance = |pose: &Inside| {
+                let [x, y] = shift(pose);
+                (x - center[0]).hypot(y - center[1])
+            };
+            posterior.center(center, of_lattice.iter().map(distance).fold(0.0, f64::max));
+            for of_view in of_lattice.chunk_by(|a, b| a.view == b.view) {
+                let view = of_view[0].view as usize;
+                posterior.prepare(self.templates.template(view), &mut template);
+                for of_rotation in of_view.chunk_by(|a, b| a.rotation == b.rotation) {
+                    let rotation = of_rotation[0].rotation;
+                    posterior.turn(&template, i64::from(rotation), &mut turned);
+                    let rotation = product(&self.views[view], &about_z(step * f64::from(rotation)));
+                    for pose in of_rotation {
+                        let at = ContinuousPose { rotation, shift_angstrom: shift(pose) };
+                        sum.add(posterior.value(&turned, &at).total() + pose.ln_weight, 1.0);
+                    }
+                }
             }
-            let facts = match turned {
-                Some((rotation, facts)) if rotation == pose.rotation => facts,
-                _ => posterior.turn(&template, i64::from(pose.rotation)),
-            };
-            turned = Some((pose.rotation, facts));
-            let displacement = self.displacements.angstrom()[pose.displacement as usize];
-            let angle = step * f64::from(pose.rotation);
-            let at = ContinuousPose {
-                rotation: product(&self.views[pose.view as usize], &about_z(angle)),
-                shift_angstrom: turn(displacement, -angle),
-            };
-            sum.add(posterior.value(facts, &at).total() + ln_weight, 1.0);
         }
-        Ok(sum.ln())
+        sum.ln()
     }
 
     /// The poses in one lattice's cells, or mates of such.
@@ -146,7 +138,9 @@ impl<T: Real> GridPoses<'_, T> {
                     if local[3].abs() > reach[3] || local[4].abs() > reach[4] {
                         continue;
                     }
-                    let Some(expected) = lattice.cell(&local) else { continue };
+                    if !lattice.has(&local) {
+                        continue;
+                    }
                     let pose = ContinuousPose { rotation: turned, shift_angstrom };
                     if self.known.is_some_and(|known| !known.holds(&pose)) {
                         continue;
@@ -155,40 +149,13 @@ impl<T: Real> GridPoses<'_, T> {
                         view: view as u32,
                         rotation: w as u32,
                         displacement: index as u32,
+                        place: place as u32,
                         ln_weight,
-                        expected: expected + ln_weight,
                     });
                 }
             }
         }
     }
-}
-
-/// The poses that are computed, each with ln of what its exp ℓ₊ is multiplied with: the grid's weight, times how many poses
-/// it stands for.
-fn choose(found: &[Inside]) -> Vec<(Inside, f64)> {
-    if found.len() <= MOST {
-        return found.iter().map(|pose| (*pose, pose.ln_weight)).collect();
-    }
-    // At equal distances along the sum of what is expected of each: that of a cell's middle is within a factor of it.
-    let top = found.iter().map(|pose| pose.expected).fold(f64::NEG_INFINITY, f64::max);
-    let share = |pose: &Inside| (pose.expected - top).exp().max(1e-6);
-    let distance = found.iter().map(share).sum::<f64>() / MOST as f64;
-    let mut chosen = Vec::with_capacity(MOST + 1);
-    let mut rest = 0.5 * distance;
-    for pose in found {
-        let share = share(pose);
-        rest -= share;
-        let mut times = 0;
-        while rest < 0.0 {
-            rest += distance;
-            times += 1;
-        }
-        if times > 0 {
-            chosen.push((*pose, pose.ln_weight + (f64::from(times) * distance / share).ln()));
-        }
-    }
-    chosen
 }
 
 /// An angle within (−π, π].

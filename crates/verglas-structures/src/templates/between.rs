@@ -74,7 +74,7 @@ impl TemplateStructures {
         let job = &self.job;
         let structure = self.load(name)?;
         let (grid, settings) = (&job.descriptor.polar_grid, self.settings());
-        let settings = slice_settings(&structure, &settings, MANY_VIEWS, usize::MAX);
+        let settings = of_slices(slice_settings(&structure, &settings, MANY_VIEWS, usize::MAX));
         let in_double = settings.remove_mean || job.descriptor.precision == Precision::Double;
         let estimate = match in_double {
             true => SlicePlan::<f64>::estimate(&structure, grid, job.box_angstrom, &settings),
@@ -93,14 +93,14 @@ impl TemplateStructures {
         let (job, structure, settings) = (&self.job, self.load(name)?, self.settings());
         let grid = &job.descriptor.polar_grid;
         let of = |error: SliceError| Error::value(format!("`{name}`: {error}"));
-        let of_slices = SliceSettings { coarse: true, ..slice_settings(&structure, &settings, MANY_VIEWS, usize::MAX) };
-        let in_double = of_slices.remove_mean;
+        let coarse = of_slices(slice_settings(&structure, &settings, MANY_VIEWS, usize::MAX));
+        let in_double = coarse.remove_mean;
         let plan = match job.descriptor.precision {
             Precision::Single => {
-                Plan::Single(Slicer::with(structure, grid, job.box_angstrom, in_double, &of_slices).map_err(of)?)
+                Plan::Single(Slicer::with(structure, grid, job.box_angstrom, in_double, &coarse).map_err(of)?)
             }
             Precision::Double => {
-                Plan::Double(Slicer::with(structure, grid, job.box_angstrom, in_double, &of_slices).map_err(of)?)
+                Plan::Double(Slicer::with(structure, grid, job.box_angstrom, in_double, &coarse).map_err(of)?)
             }
         };
         Ok(StructureSlices { plan })
@@ -118,6 +118,11 @@ impl TemplateStructures {
         // Whoever asks has threads already.
         TemplateJobSettings { n_threads: 1, ..self.job.settings.clone() }
     }
+}
+
+/// As accurate as likelihoods need.
+fn of_slices(settings: SliceSettings) -> SliceSettings {
+    SliceSettings { coarse: true, ..settings }
 }
 
 /// So many that a grid to interpolate on is worth making.
