@@ -169,6 +169,10 @@ def test_folders_with_missing_stacks_are_refused(data, tmp_path):
         vdask.load(tmp_path)
 
 
+# Over the grid alone: how poses are refined is no matter of clusters, and takes most of the time.
+LIKELIHOOD = {"max_displacement": 2, "displacements": 3, "integral": "grid"}
+
+
 @pytest.fixture(scope="module")
 def structures(data, tmp_path_factory):
     """Three structures, and what plain runs make of them: templates, and likelihoods of the first stacks under them."""
@@ -185,7 +189,7 @@ def structures(data, tmp_path_factory):
     command("simulate", "-o", folder / "data", "--particles", 30, "--n-pixels", 24, "--pixel-size", 4, "--structure", paths[0])
     command("convert", folder / "data/particles.star", "-o", folder / "stacks", "--batch-size", 10, "--no-plots")
     verglas.templates(paths, folder / "templates", folder / "stacks/parameters.npz", viewing_distance=0.8)
-    verglas.likelihood(folder / "stacks", folder / "templates", folder / "plain", max_displacement=2, displacements=3)
+    verglas.likelihood(folder / "stacks", folder / "templates", folder / "plain", **LIKELIHOOD)
     return folder, paths
 
 
@@ -217,12 +221,12 @@ def test_templates_are_those_of_one_run(client, structures, tmp_path):
 def test_likelihoods_are_those_of_one_run(client, structures, tmp_path):
     folder, _ = structures
     arguments = (client, folder / "stacks", folder / "templates", tmp_path / "out")
-    summary = vdask.likelihood(*arguments, max_displacement=2, displacements=3, n_shards=4)
+    summary = vdask.likelihood(*arguments, **LIKELIHOOD, n_shards=4)
     assert (summary.n_units, summary.n_units_kept, len(summary.shards)) == (9, 0, 4)
     assert files(tmp_path / "out") == files(folder / "plain") and verglas.verify(tmp_path / "out").ok
     (tmp_path / "out/template2/log_likelihood/log_likelihood_optimal_fourier_stack_000001.pt").unlink()
-    again = vdask.likelihood(*arguments, max_displacement=2, displacements=3)
+    again = vdask.likelihood(*arguments, **LIKELIHOOD)
     assert (again.n_units_kept, len(again.shards)) == (8, 4)
     assert files(tmp_path / "out") == files(folder / "plain")
     with pytest.raises(ValueError, match="cannot (go on|resume)"):
-        vdask.likelihood(*arguments, max_displacement=3, displacements=3)
+        vdask.likelihood(*arguments, **LIKELIHOOD | {"max_displacement": 3})

@@ -25,12 +25,13 @@ const N_DRAWS: usize = 2500;
 fn main() {
     let n_images: u64 = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(10);
     println!(
-        "{:>4} {:>4} {:>6} {:>7} | {:>22} | {:>22} | {:>22} | {:>7} {:>7} {:>6}",
+        "{:>4} {:>4} {:>6} {:>7} | {:>22} {:>11} | {:>22} | {:>22} | {:>7} {:>7} {:>6}",
         "N",
         "F",
         "rho2",
         "images",
         "refined: median, worst",
+        "0.1, 0.15 %",
         "grid: median, worst",
         "reference: error, worst",
         "slope",
@@ -90,13 +91,20 @@ fn main() {
                 let product: f64 = differences.iter().map(|d| d[0] * d[i]).sum();
                 product / differences.iter().map(|d| d[0] * d[0]).sum::<f64>()
             };
+            // Of the images, as far as the reference can tell: beyond twice its standard error counts as off.
+            let within = |limit: f64| {
+                let n = refined.iter().zip(&errors).filter(|(off, error)| **off <= limit + 2.0 * **error).count();
+                100 * n / refined.len()
+            };
+            let within = format!("{}, {}", within(0.1), within(0.15));
             let shown = |mut values: Vec<f64>| {
                 values.sort_by(f64::total_cmp);
                 format!("{:.3}, {:.3}", values[values.len() / 2], values[values.len() - 1])
             };
             println!(
-                "{n_pixels:>4} {factor:>4} {rho2:>6} {n_images:>7} | {:>22} | {:>22} | {:>22} | {:>7.3} {:>7.3} {:>6.2}",
+                "{n_pixels:>4} {factor:>4} {rho2:>6} {n_images:>7} | {:>22} {:>11} | {:>22} | {:>22} | {:>7.3} {:>7.3} {:>6.2}",
                 shown(refined),
+                within,
                 shown(grid),
                 shown(errors),
                 slope(1),

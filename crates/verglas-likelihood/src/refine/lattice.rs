@@ -6,12 +6,12 @@ use std::hash::{BuildHasherDefault, Hasher};
 use num_complex::Complex;
 use verglas_fourier::pose::Matrix3;
 
-use super::Square;
 use super::chart::{Chart, Local, Moves};
 use super::linear::{Matrix5, cholesky};
 use super::mode::Mode;
 use super::posterior::{Posterior, Template, Turned, step_rad};
 use super::rotation::{between, inplane_angle, product, split, turn};
+use super::square::Square;
 use crate::error::LikelihoodError;
 use crate::formula::LogSum;
 use crate::odds::ln_odds_of_pose;

@@ -18,6 +18,7 @@ mod posterior;
 mod rest;
 pub(crate) mod rotation;
 mod slices;
+mod square;
 
 use std::f64::consts::PI;
 
@@ -36,7 +37,8 @@ use self::lattice::{Counting, Lattice};
 use self::mode::{Mode, climb};
 use self::posterior::{Posterior, step_rad};
 use self::rest::GridPoses;
-use self::rotation::{inplane_angle, product, turn};
+use self::rotation::product;
+use self::square::Square;
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{LogLikelihood, LogSum};
@@ -80,30 +82,6 @@ pub(crate) struct Refiner<'a, T: Real> {
     steps: Local,
     /// What climbs from the image's starts came to, in their order.
     climbed: Vec<Option<Mode>>,
-}
-
-/// Where displacements are searched, along the template's axes.
-#[derive(Debug, Clone, Copy)]
-struct Square<'a> {
-    known: Option<Known<'a>>,
-    moves: Moves,
-    /// Half of the sides, Å.
-    reach: [f64; 2],
-}
-
-impl Square<'_> {
-    fn holds(&self, pose: &ContinuousPose) -> bool {
-        if let Some(known) = &self.known {
-            return known.holds(pose);
-        }
-        let d = turn(pose.shift_angstrom, inplane_angle(&pose.rotation));
-        let is_within = |axis: usize| d[axis].abs() <= self.reach[axis] + 1e-9;
-        match self.moves {
-            Moves::None => true,
-            Moves::Along(axis) => is_within(axis),
-            Moves::Both => is_within(0) && is_within(1),
-        }
-    }
 }
 
 /// What lattices say of a particle.

@@ -61,11 +61,11 @@ fn slices_at_the_views_are_the_templates_and_others_follow() {
         ..TemplateJobSettings::new(DescriptorSource::Given(Box::new(descriptor(precision))))
     };
     let cases = [
-        (plain(Precision::Double), 1e-12),
-        (plain(Precision::Single), 1e-6),
-        (TemplateJobSettings { remove_mean: true, center: Center::None, ..plain(Precision::Single) }, 1e-6),
-        (TemplateJobSettings { as_cryolike: true, ..plain(Precision::Double) }, 1e-12),
-        (TemplateJobSettings { center: Center::Position([1.0, -2.0, 0.5]), ..plain(Precision::Double) }, 1e-12),
+        (plain(Precision::Double), 1e-7),
+        (plain(Precision::Single), 5e-4),
+        (TemplateJobSettings { remove_mean: true, center: Center::None, ..plain(Precision::Single) }, 5e-4),
+        (TemplateJobSettings { as_cryolike: true, ..plain(Precision::Double) }, 1e-7),
+        (TemplateJobSettings { center: Center::Position([1.0, -2.0, 0.5]), ..plain(Precision::Double) }, 1e-7),
     ];
     for (index, (settings, bound)) in cases.into_iter().enumerate() {
         let output = folder.path().join(format!("templates{index}"));
