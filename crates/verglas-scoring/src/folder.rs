@@ -13,7 +13,10 @@ use verglas_structures::AxisOrder;
 use verglas_structures::templates::{TemplateList, TemplateStack};
 
 use crate::manifest::RecordedLikelihood;
-use crate::names::UnitNames;
+use crate::names::{NOISE_SPECTRUM, UnitNames};
+use crate::noise_file;
+use crate::refined::RefinedNumbers;
+use crate::results::read_refined;
 
 /// The units of a folder of likelihoods that are whole. Structures and stacks are told by their places among those that were
 /// compared, from 0.
@@ -130,6 +133,32 @@ impl LikelihoodFolder {
         let x = self.numbers(x, stack, images.clone())?;
         let y = self.numbers(y, stack, images)?;
         Ok(UnitPoses { template, displacement_angstrom: x.into_iter().zip(y).map(<[f64; 2]>::from).collect() })
+    }
+
+    /// What a right likelihood says beside of some images of a stack with a structure; `None` where likelihoods are plain.
+    ///
+    /// # Errors
+    /// When a file can't be read, or has not as many numbers as the stack has images.
+    pub fn refined(&self, structure: usize, stack: usize, images: Range<usize>) -> Result<Option<Vec<RefinedNumbers>>> {
+        if !self.settings.is_right() {
+            return Ok(None);
+        }
+        let names = self.names(structure, stack);
+        read_refined(&self.root.join(&names.refined), self.settings.n_images[stack], images).map(Some)
+    }
+
+    /// The noise of each group of images by shell: (resolution in Å, σ²); none where it was not looked for.
+    ///
+    /// # Errors
+    /// When `noise_spectrum.csv` can't be read.
+    pub fn noise(&self) -> Result<Vec<Vec<(f64, f64)>>> {
+        let path = self.root.join(NOISE_SPECTRUM);
+        if !path.is_file() {
+            return Ok(Vec::new());
+        }
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
+        noise_file::by_resolution(&text, &path)
     }
 
     /// The views that a structure's templates were made for, and which of its axes is which.

@@ -72,6 +72,7 @@ pub use folder::{LikelihoodFolder, UnitPoses, UnitScores};
 pub use manifest::RecordedLikelihood;
 pub use names::{DISPLACEMENTS, LikelihoodFiles, UnitNames};
 pub use prepare::LikelihoodJob;
+pub use refined::RefinedNumbers;
 pub use right::{
     DEFAULT_NOISE_IMAGES, DEFAULT_SHIFT_SIGMA_ANGSTROM, DEFAULT_VIEW_SIGMA_DEG, IndependentValues, Integral,
     Likelihood, LikelihoodKind, NoiseGroups, NoiseModel, PosesFrom, RightSettings, ScaleSign,

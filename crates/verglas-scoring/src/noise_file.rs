@@ -85,6 +85,36 @@ pub(crate) fn read(text: &str, path: &Path, geometry: &Geometry, n_groups: usize
     }
 }
 
+/// The same as it stands, for charts: (resolution in Å, σ²) of each group's shells.
+///
+/// # Errors
+/// When a column is missing, or holds no numbers.
+pub(crate) fn by_resolution(text: &str, path: &Path) -> Result<Vec<Vec<(f64, f64)>>> {
+    let damaged = |what: &str| Error::format(format!("`{}`: {what}", path.display()));
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let headers = reader.headers().map_err(|error| damaged(&error.to_string()))?.clone();
+    let place = |name: &str| headers.iter().position(|header| header.trim() == name);
+    let (Some(group), Some(resolution), Some(sigma2)) = (place("group"), place("resolution_angstrom"), place("sigma2"))
+    else {
+        return Err(damaged("columns are missing of a noise spectrum"));
+    };
+    let mut groups: Vec<Vec<(f64, f64)>> = Vec::new();
+    for (row, record) in reader.records().enumerate() {
+        let record = record.map_err(|error| damaged(&error.to_string()))?;
+        let number = |at: usize| record.get(at).and_then(|text| text.trim().parse::<f64>().ok());
+        let (Some(group), Some(resolution), Some(sigma2)) = (number(group), number(resolution), number(sigma2)) else {
+            return Err(damaged(&format!("line {} has a cell that is no number", row + 2)));
+        };
+        if group as usize == groups.len() {
+            groups.push(Vec::new());
+        }
+        if let Some(last) = groups.last_mut() {
+            last.push((resolution, sigma2));
+        }
+    }
+    Ok(groups)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +142,10 @@ mod tests {
         // What is read, written and read again stays as it is.
         let text = to_text(&geometry, &again);
         assert_eq!(to_text(&geometry, &read(&text, path, &geometry, 2).unwrap()).lines().count(), 2 * n + 1);
+        let drawn = by_resolution(&text, path).unwrap();
+        assert_eq!(drawn.iter().map(Vec::len).collect::<Vec<_>>(), [n, n]);
+        // The fifth shell of a box of 64 Å is at r = 1.
+        assert!((drawn[1][4].0 - 32.0).abs() < 1e-9 && (drawn[1][4].1 / spectra[1].sigma2()[4] - 1.0).abs() < 1e-12);
         let one = read(&to_text(&geometry, &spectra[..1]), path, &geometry, 3).unwrap();
         assert_eq!(one.len(), 3);
         for (text, wanted) in [

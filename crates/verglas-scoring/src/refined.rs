@@ -44,9 +44,9 @@ pub(crate) fn column_types() -> impl Iterator<Item = (&'static str, ColumnType)>
     })
 }
 
-/// The numbers of one image; NaN where there is none.
+/// What a right likelihood says of one image with a structure beside what every one does; NaN where there is none.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct RefinedNumbers(pub(crate) [f64; FIELDS.len()]);
+pub struct RefinedNumbers(pub(crate) [f64; FIELDS.len()]);
 
 impl RefinedNumbers {
     /// Of an image that was left out.
@@ -100,8 +100,8 @@ impl RefinedNumbers {
         Self(std::array::from_fn(|at| row[at]))
     }
 
-    /// A number by its name; `None` where there is none.
-    pub(crate) fn get(&self, name: &str) -> Option<f64> {
+    /// A number by its name, as the tables' columns are called, or `is_between`, `is_inverted`: 0 or 1; `None` where there is none.
+    pub fn get(&self, name: &str) -> Option<f64> {
         let at = FIELDS.iter().position(|field| *field == name)?;
         Some(self.0[at]).filter(|number| !number.is_nan())
     }

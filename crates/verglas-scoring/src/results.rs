@@ -1,5 +1,6 @@
 //! What a unit wrote, read again.
 
+use std::ops::Range;
 use std::path::Path;
 
 use verglas_core::error::{Error, Result};
@@ -103,7 +104,7 @@ impl<T: Number> UnitResults<T> {
                 false => None,
             },
             refined: match frame.right {
-                true => Some(read_refined(&root.join(&names.refined), n)?),
+                true => Some(read_refined(&root.join(&names.refined), n, 0..n)?),
                 false => None,
             },
             left_out,
@@ -141,10 +142,11 @@ fn read_whole(path: &Path, n: usize) -> Result<Vec<i64>> {
     open(path, &[n])?.read_i64(0..n as u64).map_err(|error| Error::from_format(path, error))
 }
 
-/// The file of a right likelihood's numbers, of `n` images.
-fn read_refined(path: &Path, n: usize) -> Result<Vec<RefinedNumbers>> {
+/// Some rows of the file of a right likelihood's numbers, which is of `n` images.
+pub(crate) fn read_refined(path: &Path, n: usize, images: Range<usize>) -> Result<Vec<RefinedNumbers>> {
     let mut file = open(path, &[n, FIELDS.len()])?;
-    let numbers = file.read_f64(0..n as u64).map_err(|error| Error::from_format(path, error))?;
+    let rows = images.start as u64..images.end as u64;
+    let numbers = file.read_f64(rows).map_err(|error| Error::from_format(path, error))?;
     Ok(numbers.chunks_exact(FIELDS.len()).map(RefinedNumbers::of_row).collect())
 }
 

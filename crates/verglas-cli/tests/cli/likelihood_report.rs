@@ -9,7 +9,7 @@ use crate::likelihood_data::{assert_made, compared, tensor};
 
 /// The page's table with this caption: heads, and each row's cells by their value if they have one, otherwise by their
 /// text.
-fn page_table(page: &str, caption: &str) -> (Vec<String>, Vec<Vec<String>>) {
+pub fn page_table(page: &str, caption: &str) -> (Vec<String>, Vec<Vec<String>>) {
     let start = page.find(&format!("aria-label=\"{caption}\"")).unwrap_or_else(|| panic!("no {caption}"));
     let table = &page[start..];
     let table = &table[..table.find("</table>").unwrap()];
@@ -47,7 +47,7 @@ fn column(table: &(Vec<String>, Vec<Vec<String>>), head: &str) -> Vec<String> {
     table.1.iter().map(|row| row[place].clone()).collect()
 }
 
-fn numbers(table: &(Vec<String>, Vec<Vec<String>>), head: &str) -> Vec<f64> {
+pub fn numbers(table: &(Vec<String>, Vec<Vec<String>>), head: &str) -> Vec<f64> {
     column(table, head).iter().map(|text| text.parse().unwrap_or_else(|_| panic!("{head}: {text}"))).collect()
 }
 

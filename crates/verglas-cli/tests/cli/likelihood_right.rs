@@ -79,6 +79,24 @@ fn the_default_is_right_and_says_what_it_found() {
     assert_eq!((&settings["integral"], &settings["noise"]), (&"refined".into(), &"spectrum".into()));
     let verified = run(&set, "verify out");
     assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
+    // The page counts the same modes, of each image with its best structure.
+    assert_eq!(run(&set, "report out").code, 0);
+    let page = fs::read_to_string(set.path("out/report.html")).unwrap();
+    for chart in ["The noise", "How well the view is known", "Log-odds that there is a particle"] {
+        assert!(page.contains(chart), "{chart}");
+    }
+    assert!(!page.contains("poses lie from those known beforehand"));
+    let modes = crate::likelihood_report::page_table(&page, "Images by their modes");
+    let (n_modes, best) = (table.numbers("n_modes"), table.texts("best"));
+    let mut expected = std::collections::BTreeMap::new();
+    for row in (0..table.len()).filter(|&row| best[row] == "1") {
+        *expected.entry(n_modes[row] as u64).or_insert(0.0) += 1.0;
+    }
+    let found = crate::likelihood_report::numbers(&modes, "poses").into_iter().map(|n| n as u64);
+    let found: std::collections::BTreeMap<u64, f64> =
+        found.zip(crate::likelihood_report::numbers(&modes, "images")).collect();
+    assert_eq!(found, expected);
+    assert_eq!(expected.values().sum::<f64>(), 20.0);
     // Poses between the grid's find the truth at least as well: both proteins are told apart.
     let truth =
         run(&set, "likelihood stacks -t templates -o plain --max-displacement 2 --displacements 3 --likelihood plain");

@@ -2,7 +2,7 @@
 
 use verglas_fourier::pose::Matrix3;
 
-use super::chart::Moves;
+use super::chart::{Chart, Local, Moves};
 use super::lattice::Lattice;
 use super::mode::Mode;
 use super::posterior::{Posterior, Template, Turned, step_rad};
@@ -25,53 +25,68 @@ pub(super) struct GridPoses<'a, T: Real> {
     pub mates: &'a [Matrix3],
 }
 
-/// A pose of the grid in a lattice's cell.
-#[derive(Debug, Clone, Copy)]
+/// A pose of the grid in a lattice's cell, of one view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Inside {
-    view: u32,
     rotation: u32,
     displacement: u32,
     /// Which lattice.
     place: u32,
-    /// ln of the grid's weight.
-    ln_weight: f64,
 }
 
 impl<T: Real> GridPoses<'_, T> {
     /// ln of the sum of exp ℓ₊ over the grid's poses in the lattices' cells, with the grid's weights.
     pub fn sum_inside(&self, posterior: &mut Posterior, modes: &[Mode], lattices: &[(usize, Lattice)]) -> f64 {
-        let mut found = Vec::new();
-        for place in 0..lattices.len() {
-            self.find(posterior, modes, lattices, place, &mut found);
-        }
-        let key = |pose: &Inside| (pose.view, pose.rotation, pose.displacement);
-        found.sort_by_key(key);
-        found.dedup_by_key(|pose| key(pose));
-        found.sort_by_key(|pose| pose.place);
         let step = step_rad(posterior.geometry);
+        let total: f64 = self.templates.view_weights().iter().sum();
+        // With a prior, which is a density, a displacement stands for its cell.
+        let ln_poses = match &self.known {
+            None => ((self.n_weighted() * posterior.geometry.n_inplanes()) as f64).ln(),
+            Some(_) => {
+                let ln_cell = self.displacements.grid().map_or(0.0, |grid| grid.ln_cell());
+                (posterior.geometry.n_inplanes() as f64).ln() - ln_cell
+            }
+        };
+        // What the lattices reach, so that little is looked at in vain.
+        let reaches: Vec<Local> = lattices.iter().map(|(_, lattice)| lattice.reach()).collect();
         let (mut template, mut turned) = (Template::default(), Turned::default());
+        let mut found = Vec::new();
         let mut sum = LogSum::new();
-        for of_lattice in found.chunk_by(|a, b| a.place == b.place) {
-            let center = modes[lattices[of_lattice[0].place as usize].0].chart.center().shift_angstrom;
-            let shift = |pose: &Inside| {
-                let displacement = self.displacements.angstrom()[pose.displacement as usize];
-                turn(displacement, -step * f64::from(pose.rotation))
-            };
-            let distance = |pose: &Inside| {
-                let [x, y] = shift(pose);
-                (x - center[0]).hypot(y - center[1])
-            };
-            posterior.center(center, of_lattice.iter().map(distance).fold(0.0, f64::max));
-            for of_view in of_lattice.chunk_by(|a, b| a.view == b.view) {
-                let view = of_view[0].view as usize;
-                posterior.prepare(self.templates.template(view), &mut template);
-                for of_rotation in of_view.chunk_by(|a, b| a.rotation == b.rotation) {
+        for (view, weight) in self.templates.view_weights().iter().enumerate() {
+            if *weight <= 0.0 {
+                continue;
+            }
+            let ln_weight = (weight / total).ln() - ln_poses;
+            found.clear();
+            for (place, ((index, lattice), reach)) in lattices.iter().zip(&reaches).enumerate() {
+                self.find(posterior, &modes[*index].chart, (lattice, place), reach, view, &mut found);
+            }
+            if found.is_empty() {
+                continue;
+            }
+            // A pose that is in several counts once.
+            found.sort_unstable();
+            found.dedup_by_key(|pose| (pose.rotation, pose.displacement));
+            found.sort_by_key(|pose| pose.place);
+            posterior.prepare(self.templates.template(view), &mut template);
+            for of_lattice in found.chunk_by(|a, b| a.place == b.place) {
+                let center = modes[lattices[of_lattice[0].place as usize].0].chart.center().shift_angstrom;
+                let shift = |pose: &Inside| {
+                    let displacement = self.displacements.angstrom()[pose.displacement as usize];
+                    turn(displacement, -step * f64::from(pose.rotation))
+                };
+                let distance = |pose: &Inside| {
+                    let [x, y] = shift(pose);
+                    (x - center[0]).hypot(y - center[1])
+                };
+                posterior.center(center, of_lattice.iter().map(distance).fold(0.0, f64::max));
+                for of_rotation in of_lattice.chunk_by(|a, b| a.rotation == b.rotation) {
                     let rotation = of_rotation[0].rotation;
                     posterior.turn(&template, i64::from(rotation), &mut turned);
                     let rotation = product(&self.views[view], &about_z(step * f64::from(rotation)));
                     for pose in of_rotation {
                         let at = ContinuousPose { rotation, shift_angstrom: shift(pose) };
-                        sum.add(posterior.value(&turned, &at).total() + pose.ln_weight, 1.0);
+                        sum.add(posterior.value(&turned, &at).total() + ln_weight, 1.0);
                     }
                 }
             }
@@ -79,42 +94,29 @@ impl<T: Real> GridPoses<'_, T> {
         sum.ln()
     }
 
-    /// The poses in one lattice's cells, or mates of such.
+    /// Displacements that have a weight.
+    fn n_weighted(&self) -> usize {
+        self.displacements.len() - usize::from(self.displacements.has_appended())
+    }
+
+    /// The poses of one view in one lattice's cells, or mates of such.
     fn find(
         &self,
         posterior: &Posterior,
-        modes: &[Mode],
-        lattices: &[(usize, Lattice)],
-        place: usize,
+        chart: &Chart,
+        (lattice, place): (&Lattice, usize),
+        reach: &Local,
+        view: usize,
         found: &mut Vec<Inside>,
     ) {
-        let (index, lattice) = &lattices[place];
-        let chart = &modes[*index].chart;
         let step = step_rad(posterior.geometry);
         let p = posterior.geometry.n_inplanes();
-        let total: f64 = self.templates.view_weights().iter().sum();
-        let n_weighted = self.displacements.len() - usize::from(self.displacements.has_appended());
-        // With a prior, which is a density, a displacement stands for its cell.
-        let ln_poses = match &self.known {
-            None => ((n_weighted * p) as f64).ln(),
-            Some(_) => (p as f64).ln() - self.displacements.grid().map_or(0.0, |grid| grid.ln_cell()),
-        };
-        // What the lattice reaches, so that little is looked at in vain.
-        let reach = lattice.reach();
-        let with_mates = self.views.iter().enumerate();
-        let with_mates =
-            with_mates.flat_map(|(view, rotation)| self.mates.iter().map(move |mate| (view, product(mate, rotation))));
-        for (view, rotation) in with_mates {
-            let rotation = &rotation;
+        for mate in self.mates {
+            let rotation = &product(mate, &self.views[view]);
             let at_zero = chart.local(&ContinuousPose { rotation: *rotation, ..*chart.center() });
             if at_zero[0].abs() > reach[0] || at_zero[1].abs() > reach[1] {
                 continue;
             }
-            let weight = self.templates.view_weights()[view];
-            if weight <= 0.0 {
-                continue;
-            }
-            let ln_weight = (weight / total).ln() - ln_poses;
             for w in 0..p {
                 let angle = step * w as f64;
                 let omega = wrapped(at_zero[2] + angle);
@@ -122,7 +124,7 @@ impl<T: Real> GridPoses<'_, T> {
                     continue;
                 }
                 let turned = product(rotation, &about_z(angle));
-                for (index, displacement) in self.displacements.angstrom()[..n_weighted].iter().enumerate() {
+                for (index, displacement) in self.displacements.angstrom()[..self.n_weighted()].iter().enumerate() {
                     let shift_angstrom = turn(*displacement, -angle);
                     let local = match self.moves {
                         Moves::Along(_) => chart.local(&ContinuousPose { rotation: turned, shift_angstrom }),
@@ -145,13 +147,7 @@ impl<T: Real> GridPoses<'_, T> {
                     if self.known.is_some_and(|known| !known.holds(&pose)) {
                         continue;
                     }
-                    found.push(Inside {
-                        view: view as u32,
-                        rotation: w as u32,
-                        displacement: index as u32,
-                        place: place as u32,
-                        ln_weight,
-                    });
+                    found.push(Inside { rotation: w as u32, displacement: index as u32, place: place as u32 });
                 }
             }
         }

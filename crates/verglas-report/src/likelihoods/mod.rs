@@ -4,9 +4,11 @@
 //! exist.
 
 mod compared;
+mod counted;
 mod directions;
 mod displacements;
 mod lists;
+mod right;
 mod sections;
 mod sources;
 mod survey;

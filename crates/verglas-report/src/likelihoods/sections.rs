@@ -5,9 +5,10 @@ use verglas_plot::grouped;
 use verglas_scoring::LikelihoodFolder;
 
 use super::compared::Compared;
+use super::counted::Counted;
 use super::directions::Directions;
 use super::lists::Lists;
-use super::survey::{Counted, Second, StructureNumbers, Survey};
+use super::survey::{Second, StructureNumbers, Survey};
 use crate::page::{Cell, Section, four_digits, table, two_digits, with_code};
 use crate::plots::{Strip, histogram, signed_histogram, strips};
 
@@ -28,6 +29,12 @@ impl Contents<'_> {
         let mut sections = vec![self.structures()];
         if let Some(second) = &self.survey.second {
             sections.extend([self.differences(second), self.decisive(second)]);
+        }
+        if let Some(right) = &self.survey.right {
+            let settings = self.folder.settings();
+            let n_views = settings.n_templates[self.compared.structures[self.survey.leader]];
+            let view_step = (4.0 * std::f64::consts::PI / n_views as f64).sqrt().to_degrees();
+            sections.push(right.section([view_step, 360.0 / settings.n_inplanes as f64]));
         }
         sections.extend([self.fit(), self.directions()]);
         if self.survey.displacements.were_tried() {

@@ -8,11 +8,13 @@ use verglas_core::error::Result;
 use verglas_scoring::LikelihoodFolder;
 
 use super::compared::{Chunk, Compared};
+use super::counted::Counted;
 use super::directions::Directions;
 use super::displacements::DisplacementCounts;
+use super::right::{RightSample, RightSurvey};
 use super::top::Top;
 use crate::plots::RunningSum;
-use crate::statistics::{Histogram, quantile};
+use crate::statistics::quantile;
 
 /// Images that fit worst, or decide most, that are listed.
 pub(super) const N_LISTED: usize = 20;
@@ -41,6 +43,8 @@ pub(super) struct Survey {
     pub(super) displacements: DisplacementCounts,
     /// The smallest correlation first.
     pub(super) worst: Vec<Listed>,
+    /// What a right likelihood says beside.
+    pub(super) right: Option<RightSurvey>,
 }
 
 /// The statistics of one structure.
@@ -74,19 +78,6 @@ pub(super) struct Second {
     pub(super) decisive: Vec<Listed>,
 }
 
-/// How many images have which value.
-#[derive(Debug, Clone)]
-pub(super) struct Counted {
-    pub(super) histogram: Histogram,
-    pub(super) median: f64,
-}
-
-impl Counted {
-    fn for_sample(mut sample: Vec<f64>) -> Self {
-        Self { histogram: Histogram::for_sample(&sample), median: quantile(&mut sample, 0.5) }
-    }
-}
-
 /// An image that is listed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Listed {
@@ -111,6 +102,7 @@ struct FirstLook {
     /// Images sampled, `[images, structures]`: correlations and log-likelihoods.
     cross_correlations: Vec<f64>,
     log_likelihoods: Vec<f64>,
+    right: RightSample,
 }
 
 /// Reads all numbers of `compared`.
@@ -118,13 +110,15 @@ struct FirstLook {
 /// # Errors
 /// When a unit's file can't be read.
 pub(super) fn survey(folder: &LikelihoodFolder, compared: &Compared) -> Result<Survey> {
-    let first = first_look(folder, compared)?;
+    let mut first = first_look(folder, compared)?;
+    let sample = std::mem::replace(&mut first.right, RightSample::new());
     let n_structures = compared.structures.len();
     let by_sum = |a: &usize, b: &usize| first.sums[*b].total_cmp(&first.sums[*a]).then(a.cmp(b));
     let mut order: Vec<usize> = (0..n_structures).collect();
     order.sort_by(by_sum);
     let (leader, second) = (order[0], order.get(1).copied());
-    second_look(folder, compared, &first, leader, second)
+    let right = RightSurvey::new(folder, sample)?;
+    second_look(folder, compared, &first, (leader, second), right)
 }
 
 fn first_look(folder: &LikelihoodFolder, compared: &Compared) -> Result<FirstLook> {
@@ -137,9 +131,11 @@ fn first_look(folder: &LikelihoodFolder, compared: &Compared) -> Result<FirstLoo
         sums: vec![0.0; n_structures],
         cross_correlations: Vec::new(),
         log_likelihoods: Vec::new(),
+        right: RightSample::new(),
     };
     compared.for_each_chunk(folder, |chunk| {
-        for image in 0..chunk.images.len() {
+        let mut sampled = vec![None; chunk.images.len()];
+        for (image, sampled) in sampled.iter_mut().enumerate() {
             let Some(values) = chunk.log_likelihoods(image) else {
                 found.n_left_out += 1;
                 continue;
@@ -147,12 +143,13 @@ fn first_look(folder: &LikelihoodFolder, compared: &Compared) -> Result<FirstLoo
             let reference = values.clone().next().unwrap_or(0.0);
             found.sums.iter_mut().zip(values.clone()).for_each(|(sum, value)| *sum += value - reference);
             if found.n_images.is_multiple_of(step) {
+                *sampled = Some(Chunk::best(values.clone()));
                 found.log_likelihoods.extend(values);
                 found.cross_correlations.extend(chunk.scores.iter().map(|unit| unit.cross_correlation[image]));
             }
             found.n_images += 1;
         }
-        Ok(())
+        found.right.add((folder, compared), chunk, &sampled)
     })?;
     Ok(found)
 }
@@ -192,8 +189,8 @@ fn second_look(
     folder: &LikelihoodFolder,
     compared: &Compared,
     first: &FirstLook,
-    leader: usize,
-    second: Option<usize>,
+    (leader, second): (usize, Option<usize>),
+    right: Option<RightSurvey>,
 ) -> Result<Survey> {
     let n = compared.structures.len();
     let numbers = |structure: usize| StructureNumbers {
@@ -225,6 +222,7 @@ fn second_look(
         directions: Directions::new(folder, &compared.structures),
         displacements: DisplacementCounts::new(folder.settings()),
         worst: Vec::new(),
+        right,
     };
     let (mut worst, mut decisive) = (Top::new(N_LISTED), Top::new(N_LISTED));
     let mut squares = vec![0.0; n];
@@ -232,6 +230,9 @@ fn second_look(
         let best: Vec<Option<usize>> =
             (0..chunk.images.len()).map(|image| chunk.log_likelihoods(image).map(Chunk::best)).collect();
         let is_at_rim = add_poses(folder, compared, chunk, &best, &mut survey)?;
+        if let Some(right) = &mut survey.right {
+            right.add((folder, compared), chunk, &best)?;
+        }
         for (image, best) in best.iter().enumerate() {
             let (Some(best), Some(values)) = (*best, chunk.log_likelihoods(image)) else { continue };
             let of_leader = chunk.scores[leader].log_likelihood[image];

@@ -6,6 +6,7 @@ mod axes;
 mod histogram;
 mod intervals;
 mod mollweide;
+mod noise;
 mod power;
 mod running_sum;
 mod sphere_points;
@@ -16,6 +17,7 @@ mod viewing_directions;
 
 pub(crate) use histogram::{histogram, signed_histogram};
 pub(crate) use intervals::{WithIntervals, intervals};
+pub(crate) use noise::noise_spectra;
 pub(crate) use power::{mean_power, power_and_ctf};
 pub(crate) use running_sum::RunningSum;
 pub(crate) use square::Square;

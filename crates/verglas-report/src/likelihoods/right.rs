@@ -1,0 +1,243 @@
+//! What a right likelihood says beside: noise, poses between the grid's, particles.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+use verglas_core::error::Result;
+use verglas_plot::grouped;
+use verglas_scoring::{LikelihoodFolder, RefinedNumbers};
+
+use super::compared::{Chunk, Compared};
+use super::counted::Counted;
+use crate::page::{Cell, Section, four_digits, table};
+use crate::plots::{histogram, noise_spectra, signed_histogram};
+
+/// A number of each image with its best structure.
+struct Quantity {
+    title: &'static str,
+    name: &'static str,
+    unit: &'static str,
+    is_signed: bool,
+    /// From the numbers and ln L.
+    of: fn(&RefinedNumbers, f64) -> Option<f64>,
+}
+
+const QUANTITIES: [Quantity; 7] = [
+    Quantity {
+        title: "ln L minus the mean over the grid's poses",
+        name: "difference",
+        unit: "nat",
+        is_signed: true,
+        of: |numbers, ln_l| numbers.get("view_sd_deg").and(numbers.get("log_likelihood_grid")).map(|grid| ln_l - grid),
+    },
+    Quantity {
+        title: "How well the view is known",
+        name: "standard deviation",
+        unit: "°",
+        is_signed: false,
+        of: |numbers, _| numbers.get("view_sd_deg"),
+    },
+    Quantity {
+        title: "How well the rotation in the plane is known",
+        name: "standard deviation",
+        unit: "°",
+        is_signed: false,
+        of: |numbers, _| numbers.get("psi_sd_deg"),
+    },
+    Quantity {
+        title: "How well the displacement is known",
+        name: "standard deviation",
+        unit: "Å",
+        is_signed: false,
+        of: |numbers, _| numbers.get("shift_sd_angstrom"),
+    },
+    Quantity {
+        title: "Scale of the particle over its standard deviation",
+        name: "scale / standard deviation",
+        unit: "",
+        is_signed: true,
+        of: |numbers, _| Some(numbers.get("contrast")? / numbers.get("contrast_sd")?),
+    },
+    Quantity {
+        title: "Log-odds that there is a particle",
+        name: "log-odds",
+        unit: "nat",
+        is_signed: true,
+        of: |numbers, _| numbers.get("log_odds_particle"),
+    },
+    Quantity {
+        title: "How far poses lie from those known beforehand",
+        name: "angle",
+        unit: "°",
+        is_signed: false,
+        of: |numbers, _| numbers.get("prior_view_deg"),
+    },
+];
+
+/// The numbers of sampled images, from which charts get their range.
+pub(super) struct RightSample([Vec<f64>; QUANTITIES.len()]);
+
+/// The findings.
+#[derive(Debug)]
+pub(super) struct RightSurvey {
+    /// As [`QUANTITIES`]; `None` where no image has the number.
+    quantities: Vec<Option<Counted>>,
+    /// Images by how many modes they have.
+    n_modes: BTreeMap<usize, usize>,
+    n_between: usize,
+    n_inverted: usize,
+    n_images: usize,
+    noise: Vec<Vec<(f64, f64)>>,
+}
+
+/// Shows the numbers of images with the structures that they go best with, each a place among those compared.
+fn for_each(
+    (folder, compared): (&LikelihoodFolder, &Compared),
+    chunk: &Chunk,
+    best: &[Option<usize>],
+    mut look: impl FnMut(&RefinedNumbers, f64),
+) -> Result<()> {
+    for (place, &structure) in compared.structures.iter().enumerate() {
+        if !best.contains(&Some(place)) {
+            continue;
+        }
+        let Some(numbers) = folder.refined(structure, chunk.stack, chunk.images.clone())? else { return Ok(()) };
+        for image in (0..best.len()).filter(|&image| best[image] == Some(place)) {
+            look(&numbers[image], chunk.scores[place].log_likelihood[image]);
+        }
+    }
+    Ok(())
+}
+
+impl RightSample {
+    pub(super) fn new() -> Self {
+        Self(std::array::from_fn(|_| Vec::new()))
+    }
+
+    /// Takes the images of a chunk that are sampled: those whose best structure is given.
+    pub(super) fn add(
+        &mut self,
+        folder: (&LikelihoodFolder, &Compared),
+        chunk: &Chunk,
+        best: &[Option<usize>],
+    ) -> Result<()> {
+        for_each(folder, chunk, best, |numbers, ln_l| {
+            for (values, quantity) in self.0.iter_mut().zip(&QUANTITIES) {
+                values.extend((quantity.of)(numbers, ln_l).filter(|value| value.is_finite()));
+            }
+        })
+    }
+}
+
+impl RightSurvey {
+    /// Ready to count; `None` where likelihoods are plain.
+    pub(super) fn new(folder: &LikelihoodFolder, sample: RightSample) -> Result<Option<Self>> {
+        if !folder.settings().is_right() {
+            return Ok(None);
+        }
+        let counted = |values: Vec<f64>| (!values.is_empty()).then(|| Counted::for_sample(values));
+        Ok(Some(Self {
+            quantities: sample.0.into_iter().map(counted).collect(),
+            n_modes: BTreeMap::new(),
+            n_between: 0,
+            n_inverted: 0,
+            n_images: 0,
+            noise: folder.noise()?,
+        }))
+    }
+
+    /// Counts the images of a chunk.
+    pub(super) fn add(
+        &mut self,
+        folder: (&LikelihoodFolder, &Compared),
+        chunk: &Chunk,
+        best: &[Option<usize>],
+    ) -> Result<()> {
+        for_each(folder, chunk, best, |numbers, ln_l| {
+            self.n_images += 1;
+            for (counted, quantity) in self.quantities.iter_mut().zip(&QUANTITIES) {
+                if let (Some(counted), Some(value)) = (counted, (quantity.of)(numbers, ln_l)) {
+                    counted.histogram.add(value);
+                }
+            }
+            if let Some(n) = numbers.get("n_modes") {
+                *self.n_modes.entry(n as usize).or_default() += 1;
+            }
+            self.n_between += usize::from(numbers.get("is_between") == Some(1.0));
+            self.n_inverted += usize::from(numbers.get("is_inverted") == Some(1.0));
+        })
+    }
+
+    /// The section; `grid` says the grid's steps: of views and rotations, in degrees.
+    pub(super) fn section(&self, [view_step, rotation_step]: [f64; 2]) -> Section {
+        let n = self.n_images;
+        let body = html! {
+            p {
+                "Of each image with its best structure. "
+                @if !self.n_modes.is_empty() {
+                    "Poses were looked at between the grid's, whose steps are " (four_digits(view_step)) "° between views and "
+                    (four_digits(rotation_step)) "° in the plane: where a pose is known better than that, the mean over \
+                     the grid's poses is far from the integral. "
+                    @if self.n_between > 0 {
+                        (images(self.n_between)) " of " (grouped(n)) " lie in between, neither narrow nor broad against these steps: their \
+                         ln L is less sure. "
+                    }
+                }
+                @if self.n_inverted > 0 {
+                    (images(self.n_inverted)) " of " (grouped(n)) " fit better with inverted contrast: if that is most of them, \
+                     the images' sign is wrong. "
+                }
+                "A particle's scale is in units of its standard deviation: near 0, nothing is seen of it. Log-odds above 0 say \
+                 that there is a particle rather than noise alone."
+            }
+            div.charts {
+                @if !self.noise.is_empty() {
+                    figure.card {
+                        h3 { "The noise" }
+                        (noise_spectra(&self.noise))
+                        figcaption {
+                            "variance on each shell, "
+                            @match self.noise.len() { 1 => "of all images", n => { "of " (n) " groups of images" } }
+                            "; the lower it is, the more a shell counts"
+                        }
+                    }
+                }
+                @for (counted, quantity) in self.quantities.iter().zip(&QUANTITIES) {
+                    @if let Some(counted) = counted { (chart(counted, quantity)) }
+                }
+            }
+            @if !self.n_modes.is_empty() {
+                (table("Images by their modes", &["poses apart from each other that count", "images", "share of all"], self.n_modes.iter().map(|(n_modes, n_images)| {
+                    let share = 100.0 * *n_images as f64 / n.max(1) as f64;
+                    vec![Cell::count(*n_modes), Cell::count(*n_images), Cell::Number(share, format!("{share:.1} %"))]
+                })))
+                p.faint { "0: the posterior is so broad that the grid sums it." }
+            }
+        };
+        Section { id: "right", title: "Noise, poses and particles", body }
+    }
+}
+
+fn images(n: usize) -> String {
+    format!("{} {}", grouped(n), if n == 1 { "image" } else { "images" })
+}
+
+fn chart(counted: &Counted, quantity: &Quantity) -> Markup {
+    let draw = if quantity.is_signed { signed_histogram } else { histogram };
+    let unit = if quantity.unit == "°" || quantity.unit.is_empty() {
+        quantity.unit.to_owned()
+    } else {
+        format!(" {}", quantity.unit)
+    };
+    html! {
+        figure.card {
+            h3 { (quantity.title) }
+            (draw(&counted.histogram, quantity.name, quantity.unit, "images", counted.median))
+            figcaption {
+                "median " (four_digits(counted.median)) (unit)
+                @match counted.histogram.below { 0 => {}, n => { "; " (grouped(n as usize)) " below the axis" } }
+                @match counted.histogram.above { 0 => {}, n => { "; " (grouped(n as usize)) " above it" } }
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The noise by resolution, of each group of images.
+
+use maud::Markup;
+use verglas_plot::{power_of_ten, power_ticks, resolution_ticks};
+
+use super::axes::{Axes, bounds};
+use crate::page::four_digits;
+
+/// σ² against resolution, both logarithmic, a line for each group. Points are (resolution in Å, σ²).
+pub(crate) fn noise_spectra(groups: &[Vec<(f64, f64)>]) -> Markup {
+    let on_paper = |&(resolution, sigma2): &(f64, f64)| {
+        (resolution.is_finite() && resolution > 0.0 && sigma2 > 0.0).then(|| (-resolution.log10(), sigma2.log10()))
+    };
+    let groups: Vec<Vec<(f64, f64)>> = groups.iter().map(|group| group.iter().filter_map(on_paper).collect()).collect();
+    let all = || groups.iter().flatten();
+    let (x, y) = (bounds(all().map(|point| point.0), 0.02), bounds(all().map(|point| point.1), 0.1));
+    let mut axes = Axes::new(x, y, 200, "variance of the noise against resolution".to_owned());
+    let [coarsest, finest] = axes.x.map(|x| 10_f64.powf(-x));
+    for resolution in resolution_ticks(coarsest, finest, (axes.x[1] - axes.x[0]) * 0.1) {
+        axes.x_tick(-resolution.log10(), &four_digits(resolution));
+    }
+    let powers = power_ticks(y[0], y[1]);
+    for exponent in &powers {
+        axes.y_tick(*exponent, &power_of_ten(*exponent));
+    }
+    if powers.len() < 2 {
+        for part in [0.1, 0.9] {
+            let at = y[0] + part * (y[1] - y[0]);
+            axes.y_tick(at, &four_digits(10_f64.powf(at)));
+        }
+    }
+    for group in &groups {
+        axes.line("curve", group.iter().copied());
+    }
+    axes.legend.push(("curve", "σ²".to_owned()));
+    axes.x_title = "resolution (Å)".to_owned();
+    axes.finish()
+}
