@@ -125,6 +125,17 @@ impl LogLikelihood {
         (b / a, (residual / (2.0 * self.mu * a)).sqrt())
     }
 
+    /// What [`LogLikelihood::gain`] is never less than: F is ½ at least where the correlation is above 0.
+    pub(crate) fn gain_at_least(&self, cc: f64) -> f64 {
+        match cc >= 0.0 {
+            true => {
+                -self.mu * (1.0 - cc * cc).max(self.least_residual).ln()
+                    - if self.student.is_some() { LN_2 } else { 0.0 }
+            }
+            false => f64::NEG_INFINITY,
+        }
+    }
+
     /// A correlation that no smaller one than adds `gain` (of scales above 0).
     ///
     /// ln F is never above 0, nor above −ln 2 where the correlation is below 0.

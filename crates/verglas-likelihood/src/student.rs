@@ -28,14 +28,19 @@ impl StudentT {
     pub fn ln_share(&self, cc: f64) -> f64 {
         /// ln of what is nothing beside 1.
         const NOTHING: f64 = -40.0;
-        if cc > 0.0 && self.p * (-cc * cc).ln_1p() < NOTHING {
+        if cc < 0.0 {
+            return self.ln_upper(cc * cc, 1e-15) - LN_2;
+        }
+        // The share below −t is so small that few of its digits count.
+        let ln_most = self.p * (-cc * cc).ln_1p();
+        if ln_most < NOTHING {
             return 0.0;
         }
-        if cc >= 0.0 { (-0.5 * self.ln_upper(cc * cc).exp()).ln_1p() } else { self.ln_upper(cc * cc) - LN_2 }
+        (-0.5 * self.ln_upper(cc * cc, (1e-14 * (-ln_most).exp()).clamp(1e-15, 1e-3)).exp()).ln_1p()
     }
 
-    /// ln I_x(p, ½) with x = 1 − `y`.
-    fn ln_upper(&self, y: f64) -> f64 {
+    /// ln I_x(p, ½) with x = 1 − `y`, to within `accuracy` or so.
+    fn ln_upper(&self, y: f64, accuracy: f64) -> f64 {
         let y = y.clamp(0.0, 1.0);
         if y == 0.0 {
             return 0.0;
@@ -43,10 +48,10 @@ impl StudentT {
         // x^p·√y/B(p, ½), what both fractions are multiplied with.
         let ln_front = self.p * (-y).ln_1p() + 0.5 * y.ln() - self.ln_beta;
         if y < 1.5 / (self.p + 2.5) {
-            let lower = 2.0 * ln_front.exp() * continued_fraction(0.5, self.p, y);
+            let lower = 2.0 * ln_front.exp() * continued_fraction((0.5, self.p), y, accuracy);
             (-lower).ln_1p()
         } else {
-            ln_front - self.p.ln() + continued_fraction(self.p, 0.5, 1.0 - y).ln()
+            ln_front - self.p.ln() + continued_fraction((self.p, 0.5), 1.0 - y, accuracy).ln()
         }
     }
 }
@@ -67,8 +72,8 @@ fn ln_gamma_step(p: f64) -> f64 {
     0.5 * p.ln() - series - f64::ln(below)
 }
 
-/// The continued fraction K of I_x(a, b) = x^a(1 − x)^b/(a·B(a, b))·K.
-fn continued_fraction(a: f64, b: f64, x: f64) -> f64 {
+/// The continued fraction K of I_x(a, b) = x^a(1 − x)^b/(a·B(a, b))·K, until a step changes it by less than `accuracy`.
+fn continued_fraction((a, b): (f64, f64), x: f64, accuracy: f64) -> f64 {
     const TINY: f64 = 1e-300;
     let large = |value: f64| if value.abs() < TINY { TINY } else { value };
     let mut c = 1.0;
@@ -85,7 +90,7 @@ fn continued_fraction(a: f64, b: f64, x: f64) -> f64 {
             c = large(1.0 + numerator / c);
             k *= c * d;
         }
-        if (c * d - 1.0).abs() < 1e-15 {
+        if (c * d - 1.0).abs() < accuracy {
             break;
         }
     }

@@ -412,12 +412,13 @@ impl<T: Dispatch> Worker<'_, '_, T> {
         let mut numbers = [T::default(); MOST_LANES];
         let wants_best = settings.pairs || search.keeps_views;
         let (least_half_ln_a, most_half_ln_a) = buffers.tables.half_ln_a_between(index);
-        let gain_of_largest = match settings.sign {
+        // The best pose of these displacements gains at least as much.
+        let certain = match settings.sign {
             ContrastSign::Positive => {
                 let largest = largest[..n_lanes].iter().map(|value| value.to_f64()).fold(-1.0, f64::max);
-                search.likelihood.gain(largest)
+                search.likelihood.gain_at_least(largest) - most_half_ln_a - ROUNDING
             }
-            ContrastSign::Any => 0.0,
+            ContrastSign::Any => f64::NEG_INFINITY,
         };
         for lane in 0..n_lanes {
             let (candidates, state) = (&mut buffers.candidates[index], &mut buffers.states[index]);
@@ -428,8 +429,6 @@ impl<T: Dispatch> Worker<'_, '_, T> {
                     let least = candidates.least(f64::NEG_INFINITY);
                     if wants_best { least.min(best) } else { least }
                 };
-                // The best pose of these displacements has the largest correlation's gain at least, less the largest ½ ln A.
-                let certain = gain_of_largest - most_half_ln_a - ROUNDING;
                 let mut needed = reached(candidates, state.best.max(certain));
                 let mut least_cc = search.likelihood.least_correlation(needed + least_half_ln_a);
                 if largest[lane].to_f64() < least_cc {
