@@ -144,8 +144,10 @@ mod tests {
         assert_eq!(to_text(&geometry, &read(&text, path, &geometry, 2).unwrap()).lines().count(), 2 * n + 1);
         let drawn = by_resolution(&text, path).unwrap();
         assert_eq!(drawn.iter().map(Vec::len).collect::<Vec<_>>(), [n, n]);
-        // The fifth shell of a box of 64 Å is at r = 1.
-        assert!((drawn[1][4].0 - 32.0).abs() < 1e-9 && (drawn[1][4].1 / spectra[1].sigma2()[4] - 1.0).abs() < 1e-12);
+        for (shell, (resolution, sigma2)) in drawn[1].iter().enumerate() {
+            assert!((resolution * geometry.grid().radii()[shell] / 32.0 - 1.0).abs() < 1e-12, "{shell}: {resolution}");
+            assert!((sigma2 / spectra[1].sigma2()[shell] - 1.0).abs() < 1e-12, "{shell}: {sigma2}");
+        }
         let one = read(&to_text(&geometry, &spectra[..1]), path, &geometry, 3).unwrap();
         assert_eq!(one.len(), 3);
         for (text, wanted) in [

@@ -168,8 +168,8 @@ impl RightSurvey {
         })
     }
 
-    /// The section; `grid` says the grid's steps: of views and rotations, in degrees.
-    pub(super) fn section(&self, [view_step, rotation_step]: [f64; 2]) -> Section {
+    /// The section, with the grid's steps of views and rotations in degrees.
+    pub(super) fn section(&self, [view_step, rotation_step]: [f64; 2], box_angstrom: f64) -> Section {
         let n = self.n_images;
         let body = html! {
             p {
@@ -179,12 +179,12 @@ impl RightSurvey {
                     (four_digits(rotation_step)) "° in the plane: where a pose is known better than that, the mean over \
                      the grid's poses is far from the integral. "
                     @if self.n_between > 0 {
-                        (images(self.n_between)) " of " (grouped(n)) " lie in between, neither narrow nor broad against these steps: their \
+                        (images(self.n_between)) " of " (grouped(n)) @if self.n_between == 1 { " lies" } @else { " lie" } " in between, neither narrow nor broad against these steps: their \
                          ln L is less sure. "
                     }
                 }
                 @if self.n_inverted > 0 {
-                    (images(self.n_inverted)) " of " (grouped(n)) " fit better with inverted contrast: if that is most of them, \
+                    (images(self.n_inverted)) " of " (grouped(n)) @if self.n_inverted == 1 { " fits" } @else { " fit" } " better with inverted contrast: if that is most of them, \
                      the images' sign is wrong. "
                 }
                 "A particle's scale is in units of its standard deviation: near 0, nothing is seen of it. Log-odds above 0 say \
@@ -194,7 +194,7 @@ impl RightSurvey {
                 @if !self.noise.is_empty() {
                     figure.card {
                         h3 { "The noise" }
-                        (noise_spectra(&self.noise))
+                        (noise_spectra(&self.noise, box_angstrom))
                         figcaption {
                             "variance on each shell, "
                             @match self.noise.len() { 1 => "of all images", n => { "of " (n) " groups of images" } }
@@ -211,7 +211,7 @@ impl RightSurvey {
                     let share = 100.0 * *n_images as f64 / n.max(1) as f64;
                     vec![Cell::count(*n_modes), Cell::count(*n_images), Cell::Number(share, format!("{share:.1} %"))]
                 })))
-                p.faint { "0: the posterior is so broad that the grid sums it." }
+                @if self.n_modes.contains_key(&0) { p.faint { "0: the posterior is so broad that the grid sums it." } }
             }
         };
         Section { id: "right", title: "Noise, poses and particles", body }

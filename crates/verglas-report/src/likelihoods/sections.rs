@@ -34,7 +34,8 @@ impl Contents<'_> {
             let settings = self.folder.settings();
             let n_views = settings.n_templates[self.compared.structures[self.survey.leader]];
             let view_step = (4.0 * std::f64::consts::PI / n_views as f64).sqrt().to_degrees();
-            sections.push(right.section([view_step, 360.0 / settings.n_inplanes as f64]));
+            let box_angstrom = settings.n_pixels as f64 * settings.pixel_size[0];
+            sections.push(right.section([view_step, 360.0 / settings.n_inplanes as f64], box_angstrom));
         }
         sections.extend([self.fit(), self.directions()]);
         if self.survey.displacements.were_tried() {

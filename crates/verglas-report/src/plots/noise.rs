@@ -3,13 +3,15 @@
 use maud::Markup;
 use verglas_plot::{power_of_ten, power_ticks, resolution_ticks};
 
-use super::axes::{Axes, bounds};
+use super::axes::{Axes, bounds, linear_ticks};
 use crate::page::four_digits;
 
-/// σ² against resolution, both logarithmic, a line for each group. Points are (resolution in Å, σ²).
-pub(crate) fn noise_spectra(groups: &[Vec<(f64, f64)>]) -> Markup {
+/// σ² against resolution, both logarithmic, a line for each group. Points are (resolution in Å, σ²); waves longer than
+/// `longest_wave_angstrom` are left out.
+pub(crate) fn noise_spectra(groups: &[Vec<(f64, f64)>], longest_wave_angstrom: f64) -> Markup {
     let on_paper = |&(resolution, sigma2): &(f64, f64)| {
-        (resolution.is_finite() && resolution > 0.0 && sigma2 > 0.0).then(|| (-resolution.log10(), sigma2.log10()))
+        let is_shown = resolution > 0.0 && resolution <= longest_wave_angstrom && sigma2 > 0.0;
+        is_shown.then(|| (-resolution.log10(), sigma2.log10()))
     };
     let groups: Vec<Vec<(f64, f64)>> = groups.iter().map(|group| group.iter().filter_map(on_paper).collect()).collect();
     let all = || groups.iter().flatten();
@@ -19,14 +21,14 @@ pub(crate) fn noise_spectra(groups: &[Vec<(f64, f64)>]) -> Markup {
     for resolution in resolution_ticks(coarsest, finest, (axes.x[1] - axes.x[0]) * 0.1) {
         axes.x_tick(-resolution.log10(), &four_digits(resolution));
     }
-    let powers = power_ticks(y[0], y[1]);
-    for exponent in &powers {
-        axes.y_tick(*exponent, &power_of_ten(*exponent));
-    }
-    if powers.len() < 2 {
-        for part in [0.1, 0.9] {
-            let at = y[0] + part * (y[1] - y[0]);
-            axes.y_tick(at, &four_digits(10_f64.powf(at)));
+    match power_ticks(y[0], y[1]) {
+        powers if powers.len() > 1 => {
+            powers.iter().for_each(|exponent| axes.y_tick(*exponent, &power_of_ten(*exponent)))
+        }
+        _ => {
+            let [low, high] = y.map(|y| 10_f64.powf(y));
+            let ticks = linear_ticks(low, high, 4).into_iter().filter(|tick| (low..=high).contains(tick));
+            ticks.for_each(|tick| axes.y_tick(tick.log10(), &four_digits(tick)));
         }
     }
     for group in &groups {
