@@ -114,9 +114,12 @@ impl LogLikelihood {
 
     /// What the correlation adds: −μ ln(1 − cc²), and ln F where scales must be above 0.
     pub fn gain(&self, cc: f64) -> f64 {
-        let residual = (1.0 - cc * cc).max(self.least_residual);
-        let share = self.student.map_or(0.0, |student| student.ln_share(cc));
-        share - self.mu * residual.ln()
+        self.student.map_or(0.0, |student| student.ln_share(cc)) + self.gain_of_any_sign(cc)
+    }
+
+    /// −μ ln(1 − cc²).
+    fn gain_of_any_sign(&self, cc: f64) -> f64 {
+        -self.mu * (1.0 - cc * cc).max(self.least_residual).ln()
     }
 
     /// The scale of a template in an image and its standard deviation: B/A, √(E/(2pA)), E = V − B²/A, p = μ.
@@ -125,15 +128,9 @@ impl LogLikelihood {
         (b / a, (residual / (2.0 * self.mu * a)).sqrt())
     }
 
-    /// What [`LogLikelihood::gain`] is never less than: F is ½ at least where the correlation is above 0.
+    /// What [`LogLikelihood::gain`] is never less than, for scales above 0: F is ½ at least where the correlation is above 0.
     pub(crate) fn gain_at_least(&self, cc: f64) -> f64 {
-        match cc >= 0.0 {
-            true => {
-                -self.mu * (1.0 - cc * cc).max(self.least_residual).ln()
-                    - if self.student.is_some() { LN_2 } else { 0.0 }
-            }
-            false => f64::NEG_INFINITY,
-        }
+        if cc >= 0.0 { self.gain_of_any_sign(cc) - LN_2 } else { f64::NEG_INFINITY }
     }
 
     /// A correlation that no smaller one than adds `gain` (of scales above 0).

@@ -10,8 +10,8 @@
 
 use std::f64::consts::{LN_2, PI};
 
-use super::reduce::{Likelihoods, Logarithm, MOST_LANES, TERMS, choose_logarithm, gain};
-use super::simd::{Part, Simd};
+use super::reduce::{Likelihoods, Logarithm, TERMS, choose_logarithm, gain};
+use super::simd::{MOST_LANES, Part, Simd};
 use crate::real::Real;
 use crate::student::StudentT;
 

@@ -1,10 +1,7 @@
 //! From the products of all rotations to the largest correlation and the sum of likelihoods, while they are in the cache.
 
-use super::simd::{Part, Simd};
+use super::simd::{MOST_LANES, Part, Simd};
 use crate::real::Real;
-
-/// Most lanes of any vector.
-pub(crate) const MOST_LANES: usize = 16;
 
 /// What turns products into correlations, of one image and template: cc = factor[w]·I_xy − offset[w].
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,7 @@ use num_complex::Complex;
 use super::basis::{Basis, Spectrum};
 use super::fft::{LaneFft, Pair, times};
 use super::product::project;
-use super::reduce::MOST_LANES;
+use super::simd::MOST_LANES;
 use super::simd::Simd;
 use crate::displacements::Displacements;
 use crate::geometry::Geometry;

@@ -76,7 +76,16 @@ impl Chart {
 
     /// The coordinates of a pose.
     pub fn local(&self, pose: &ContinuousPose) -> Local {
-        let [x, y, omega] = split(&between(&self.center.rotation, &pose.rotation));
+        self.local_of(self.of_rotation(&pose.rotation), pose)
+    }
+
+    /// Those of its rotation.
+    pub fn of_rotation(&self, rotation: &Matrix3) -> [f64; 3] {
+        split(&between(&self.center.rotation, rotation))
+    }
+
+    /// The coordinates of a pose, those of whose rotation are known.
+    pub fn local_of(&self, [x, y, omega]: [f64; 3], pose: &ContinuousPose) -> Local {
         let (to, from) = (pose.shift_angstrom, self.center.shift_angstrom);
         match self.moves {
             Moves::Both => [x, y, omega, to[0] - from[0], to[1] - from[1]],

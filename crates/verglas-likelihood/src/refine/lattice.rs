@@ -1,16 +1,14 @@
 //! The integral over one mode: a sum over a lattice in its own whitened coordinates.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use num_complex::Complex;
+use rustc_hash::FxHashMap;
 use verglas_fourier::pose::Matrix3;
 
 use super::chart::{Chart, Local, Moves};
 use super::linear::{Matrix5, cholesky};
 use super::mode::Mode;
 use super::posterior::{Posterior, Template, Turned, step_rad};
-use super::rotation::{between, inplane_angle, product, split, turn};
+use super::rotation::{inplane_angle, product, turn};
 use super::square::Square;
 use crate::error::LikelihoodError;
 use crate::formula::LogSum;
@@ -34,26 +32,8 @@ const PROMISE: f64 = 0.5;
 /// Where a point of the lattice lies, in steps.
 type Place = [i32; 5];
 
-/// By place, with a hash that is quick for a few small numbers.
-type ByPlace<const N: usize, V> = HashMap<[i32; N], V, BuildHasherDefault<Quick>>;
-
-#[derive(Default)]
-struct Quick(u64);
-
-impl Hasher for Quick {
-    fn write(&mut self, bytes: &[u8]) {
-        for four in bytes.chunks(4) {
-            let mut number = [0; 4];
-            number[..four.len()].copy_from_slice(four);
-            self.0 =
-                (self.0 ^ u64::from(u32::from_ne_bytes(number))).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15)
-    }
-}
+/// By place.
+type ByPlace<const N: usize, V> = FxHashMap<[i32; N], V>;
 
 /// The lattice of a mode, summed.
 #[derive(Debug)]
@@ -322,7 +302,7 @@ impl Counting<'_> {
         for (mode, other) in self.modes.iter().enumerate() {
             for mate in self.mates.iter().skip(usize::from(mode == self.index)) {
                 let rotation = product(mate, rotation);
-                let of_rotation = split(&between(&other.chart.center().rotation, &rotation));
+                let of_rotation = other.chart.of_rotation(&rotation);
                 found.push(Rival { mode, rotation, of_rotation });
             }
         }
@@ -333,16 +313,8 @@ impl Counting<'_> {
         let own = self.modes[self.index].quadratic(local, self.n);
         let is_nearer = |rival: &Rival| {
             let other = &self.modes[rival.mode];
-            let local = match other.chart.moves() {
-                Moves::Along(_) => other.chart.local(&ContinuousPose { rotation: rival.rotation, ..*pose }),
-                moves => {
-                    let [x, y, omega] = rival.of_rotation;
-                    let from = other.chart.center().shift_angstrom;
-                    let moved =
-                        |axis: usize| if moves == Moves::Both { pose.shift_angstrom[axis] - from[axis] } else { 0.0 };
-                    [x, y, omega, moved(0), moved(1)]
-                }
-            };
+            let mate = ContinuousPose { rotation: rival.rotation, ..*pose };
+            let local = other.chart.local_of(rival.of_rotation, &mate);
             other.quadratic(&local, self.n) < own
         };
         // A mate of the pose may be nearer to this mode, too: it counts there then.

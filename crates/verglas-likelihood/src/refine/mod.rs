@@ -343,7 +343,6 @@ impl<'a, T: Real> Refiner<'a, T> {
             templates: self.templates,
             views: self.refinement.views,
             displacements: self.displacements,
-            moves: self.moves,
             known,
             mates: self.refinement.mates,
         }

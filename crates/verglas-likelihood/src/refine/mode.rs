@@ -69,9 +69,7 @@ pub(super) fn values(
     posterior.slices(&rotations, &mut slices)?;
     let poses: Vec<ContinuousPose> = points.iter().map(|point| chart.pose(point)).collect();
     let center = chart.center().shift_angstrom;
-    let distance =
-        |pose: &ContinuousPose| (pose.shift_angstrom[0] - center[0]).hypot(pose.shift_angstrom[1] - center[1]);
-    posterior.center(center, poses.iter().map(distance).fold(0.0, f64::max));
+    posterior.center_for(center, poses.iter().map(|pose| pose.shift_angstrom));
     // All points of one template after the other.
     let mut order: Vec<usize> = (0..points.len()).collect();
     order.sort_by_key(|&index| places[index]);

@@ -18,7 +18,7 @@ use num_complex::Complex;
 use verglas_fourier::pose::Matrix3;
 
 use super::slices::Slices;
-use crate::compare::simd::{Dispatch, Kernel, Simd};
+use crate::compare::simd::{Dispatch, Kernel, MOST_LANES, Simd};
 use crate::error::LikelihoodError;
 use crate::formula::LogLikelihood;
 use crate::geometry::Geometry;
@@ -46,8 +46,6 @@ impl Value {
     }
 }
 
-/// Angles are filled up to a multiple of this: no vector has more numbers.
-const MOST_LANES: usize = 16;
 /// Orders that are summed at once, in registers.
 const ORDERS: usize = 8;
 /// Orders whose coefficients are smaller are left out: ℓ₊ moves by less than 1e-3.
@@ -60,7 +58,7 @@ pub(super) struct Posterior<'a> {
     slices: &'a dyn Slices,
     /// Angles that are summed over: half of them where the other half says the same.
     n_angles: usize,
-    /// The same, filled up.
+    /// The same, filled up to whole vectors.
     n_padded: usize,
     /// cos and sin of the angles, `[n_padded]`.
     directions: [Vec<f32>; 2],
@@ -173,7 +171,7 @@ impl<'a> Posterior<'a> {
             i_sy: 0.0,
             v: 1.0,
             known: None,
-            center_angstrom: [0.0; 2],
+            center_angstrom: [f64::NAN; 2],
             orders: Arc::new(Orders::new(geometry, 0.0)),
             made: BTreeMap::new(),
         }
@@ -201,11 +199,18 @@ impl<'a> Posterior<'a> {
             }
         }
         (self.i_sy, self.v) = (image.i_sy.re, image.v);
+        // Of another image, what was displaced counts no more.
+        self.center_angstrom = [f64::NAN; 2];
+    }
+
+    /// As [`Posterior::center`], to reach all of these displacements.
+    pub fn center_for(&mut self, center_angstrom: [f64; 2], shifts: impl Iterator<Item = [f64; 2]>) {
+        let [x, y] = center_angstrom;
+        self.center(center_angstrom, shifts.map(|shift| (shift[0] - x).hypot(shift[1] - y)).fold(0.0, f64::max));
     }
 
     /// Chooses the displacement that those of all poses are near to: no farther than `reach_angstrom`.
     pub fn center(&mut self, center_angstrom: [f64; 2], reach_angstrom: f64) {
-        self.center_angstrom = center_angstrom;
         // A few reaches do for all.
         let size = (2.0 * (reach_angstrom / self.geometry.box_angstrom()).max(1e-4).log2()).ceil() as i32;
         let reach =
@@ -213,6 +218,10 @@ impl<'a> Posterior<'a> {
         let key = if reach > 0.0 { size } else { i32::MIN };
         let geometry = self.geometry;
         self.orders = self.made.entry(key).or_insert_with(|| Arc::new(Orders::new(geometry, reach))).clone();
+        if self.center_angstrom == center_angstrom {
+            return;
+        }
+        self.center_angstrom = center_angstrom;
         let scale = 2.0 / self.geometry.box_angstrom();
         let [x, y] = center_angstrom.map(|shift| (scale * shift) as f32);
         let [weighted_re, weighted_im] = &self.weighted;

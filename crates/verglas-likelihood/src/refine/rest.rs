@@ -2,7 +2,7 @@
 
 use verglas_fourier::pose::Matrix3;
 
-use super::chart::{Chart, Local, Moves};
+use super::chart::{Chart, Local};
 use super::lattice::Lattice;
 use super::mode::Mode;
 use super::posterior::{Posterior, Template, Turned, step_rad};
@@ -19,7 +19,6 @@ pub(super) struct GridPoses<'a, T: Real> {
     pub templates: &'a TemplateSet<'a, T>,
     pub views: &'a [Matrix3],
     pub displacements: &'a Displacements,
-    pub moves: Moves,
     pub known: Option<Known<'a>>,
     /// The rotations that the structure looks the same after.
     pub mates: &'a [Matrix3],
@@ -75,11 +74,7 @@ impl<T: Real> GridPoses<'_, T> {
                     let displacement = self.displacements.angstrom()[pose.displacement as usize];
                     turn(displacement, -step * f64::from(pose.rotation))
                 };
-                let distance = |pose: &Inside| {
-                    let [x, y] = shift(pose);
-                    (x - center[0]).hypot(y - center[1])
-                };
-                posterior.center(center, of_lattice.iter().map(distance).fold(0.0, f64::max));
+                posterior.center_for(center, of_lattice.iter().map(shift));
                 for of_rotation in of_lattice.chunk_by(|a, b| a.rotation == b.rotation) {
                     let rotation = of_rotation[0].rotation;
                     posterior.turn(&template, i64::from(rotation), &mut turned);
@@ -113,7 +108,7 @@ impl<T: Real> GridPoses<'_, T> {
         let p = posterior.geometry.n_inplanes();
         for mate in self.mates {
             let rotation = &product(mate, &self.views[view]);
-            let at_zero = chart.local(&ContinuousPose { rotation: *rotation, ..*chart.center() });
+            let at_zero = chart.of_rotation(rotation);
             if at_zero[0].abs() > reach[0] || at_zero[1].abs() > reach[1] {
                 continue;
             }
@@ -126,24 +121,14 @@ impl<T: Real> GridPoses<'_, T> {
                 let turned = product(rotation, &about_z(angle));
                 for (index, displacement) in self.displacements.angstrom()[..self.n_weighted()].iter().enumerate() {
                     let shift_angstrom = turn(*displacement, -angle);
-                    let local = match self.moves {
-                        Moves::Along(_) => chart.local(&ContinuousPose { rotation: turned, shift_angstrom }),
-                        _ => {
-                            let from = chart.center().shift_angstrom;
-                            let s = match self.moves {
-                                Moves::Both => [shift_angstrom[0] - from[0], shift_angstrom[1] - from[1]],
-                                _ => [0.0; 2],
-                            };
-                            [at_zero[0], at_zero[1], omega, s[0], s[1]]
-                        }
-                    };
+                    let pose = ContinuousPose { rotation: turned, shift_angstrom };
+                    let local = chart.local_of([at_zero[0], at_zero[1], omega], &pose);
                     if local[3].abs() > reach[3] || local[4].abs() > reach[4] {
                         continue;
                     }
                     if !lattice.has(&local) {
                         continue;
                     }
-                    let pose = ContinuousPose { rotation: turned, shift_angstrom };
                     if self.known.is_some_and(|known| !known.holds(&pose)) {
                         continue;
                     }

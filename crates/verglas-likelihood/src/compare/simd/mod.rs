@@ -26,6 +26,9 @@ pub trait Part<T: Real, S: Simd<T>> {
     fn run(self, simd: S) -> Self::Output;
 }
 
+/// Numbers in a vector, at most.
+pub(crate) const MOST_LANES: usize = 16;
+
 /// An instruction set.
 pub trait Simd<T: Real>: Copy + Send + Sync {
     /// A vector.
