@@ -31,16 +31,7 @@ pub(crate) fn to_text(geometry: &Geometry, spectra: &[NoiseSpectrum]) -> String 
 pub(crate) fn read(text: &str, path: &Path, geometry: &Geometry, n_groups: usize) -> Result<Vec<NoiseSpectrum>> {
     let file = path.display();
     let damaged = |what: String| Error::format(format!("`{file}`: {what}"));
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let headers = reader.headers().map_err(|error| damaged(error.to_string()))?.clone();
-    let place = |name: &str| {
-        let found = headers.iter().position(|header| header.trim() == name);
-        found.ok_or_else(|| {
-            let there: Vec<&str> = headers.iter().collect();
-            damaged(format!("no column `{name}` of a noise spectrum; it has {}", there.join(", ")))
-        })
-    };
-    let [group, shell, sigma2] = [place("group")?, place("shell")?, place("sigma2")?];
+    let (mut reader, [group, shell, sigma2]) = open(text, path, ["group", "shell", "sigma2"])?;
     let n_shells = geometry.n_shells();
     let mut spectra: Vec<Vec<f64>> = Vec::new();
     for (row, record) in reader.records().enumerate() {
@@ -85,25 +76,39 @@ pub(crate) fn read(text: &str, path: &Path, geometry: &Geometry, n_groups: usize
     }
 }
 
+/// A reader of the rows of the file called `path`, and where these columns are.
+fn open<'t, const N: usize>(
+    text: &'t str,
+    path: &Path,
+    names: [&str; N],
+) -> Result<(csv::Reader<&'t [u8]>, [usize; N])> {
+    let damaged = |what: String| Error::format(format!("`{}`: {what}", path.display()));
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let headers = reader.headers().map_err(|error| damaged(error.to_string()))?;
+    let mut places = [0; N];
+    for (place, name) in places.iter_mut().zip(names) {
+        let found = headers.iter().position(|header| header.trim() == name);
+        *place = found.ok_or_else(|| {
+            let there: Vec<&str> = headers.iter().collect();
+            damaged(format!("no column `{name}` of a noise spectrum; it has {}", there.join(", ")))
+        })?;
+    }
+    Ok((reader, places))
+}
+
 /// The same as it stands, for charts: (resolution in Å, σ²) of each group's shells.
 ///
 /// # Errors
 /// When a column is missing, or holds no numbers.
 pub(crate) fn by_resolution(text: &str, path: &Path) -> Result<Vec<Vec<(f64, f64)>>> {
-    let damaged = |what: &str| Error::format(format!("`{}`: {what}", path.display()));
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let headers = reader.headers().map_err(|error| damaged(&error.to_string()))?.clone();
-    let place = |name: &str| headers.iter().position(|header| header.trim() == name);
-    let (Some(group), Some(resolution), Some(sigma2)) = (place("group"), place("resolution_angstrom"), place("sigma2"))
-    else {
-        return Err(damaged("columns are missing of a noise spectrum"));
-    };
+    let damaged = |what: String| Error::format(format!("`{}`: {what}", path.display()));
+    let (mut reader, [group, resolution, sigma2]) = open(text, path, ["group", "resolution_angstrom", "sigma2"])?;
     let mut groups: Vec<Vec<(f64, f64)>> = Vec::new();
     for (row, record) in reader.records().enumerate() {
-        let record = record.map_err(|error| damaged(&error.to_string()))?;
+        let record = record.map_err(|error| damaged(error.to_string()))?;
         let number = |at: usize| record.get(at).and_then(|text| text.trim().parse::<f64>().ok());
         let (Some(group), Some(resolution), Some(sigma2)) = (number(group), number(resolution), number(sigma2)) else {
-            return Err(damaged(&format!("line {} has a cell that is no number", row + 2)));
+            return Err(damaged(format!("line {} has a cell that is no number", row + 2)));
         };
         if group as usize == groups.len() {
             groups.push(Vec::new());

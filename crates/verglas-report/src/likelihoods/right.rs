@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use maud::{Markup, html};
+use maud::html;
 use verglas_core::error::Result;
 use verglas_plot::grouped;
 use verglas_scoring::{LikelihoodFolder, RefinedNumbers};
@@ -10,7 +10,7 @@ use verglas_scoring::{LikelihoodFolder, RefinedNumbers};
 use super::compared::{Chunk, Compared};
 use super::counted::Counted;
 use crate::page::{Cell, Section, four_digits, table};
-use crate::plots::{histogram, noise_spectra, signed_histogram};
+use crate::plots::noise_spectra;
 
 /// A number of each image with its best structure.
 struct Quantity {
@@ -75,6 +75,7 @@ const QUANTITIES: [Quantity; 7] = [
 ];
 
 /// The numbers of sampled images, from which charts get their range.
+#[derive(Default)]
 pub(super) struct RightSample([Vec<f64>; QUANTITIES.len()]);
 
 /// The findings.
@@ -90,8 +91,9 @@ pub(super) struct RightSurvey {
     noise: Vec<Vec<(f64, f64)>>,
 }
 
-/// Shows the numbers of images with the structures that they go best with, each a place among those compared.
-fn for_each(
+/// Shows the numbers, and ln L, of images with the structures that they go best with, each a place among those compared; none where
+/// likelihoods are plain.
+pub(super) fn for_each(
     (folder, compared): (&LikelihoodFolder, &Compared),
     chunk: &Chunk,
     best: &[Option<usize>],
@@ -110,22 +112,11 @@ fn for_each(
 }
 
 impl RightSample {
-    pub(super) fn new() -> Self {
-        Self(std::array::from_fn(|_| Vec::new()))
-    }
-
-    /// Takes the images of a chunk that are sampled: those whose best structure is given.
-    pub(super) fn add(
-        &mut self,
-        folder: (&LikelihoodFolder, &Compared),
-        chunk: &Chunk,
-        best: &[Option<usize>],
-    ) -> Result<()> {
-        for_each(folder, chunk, best, |numbers, ln_l| {
-            for (values, quantity) in self.0.iter_mut().zip(&QUANTITIES) {
-                values.extend((quantity.of)(numbers, ln_l).filter(|value| value.is_finite()));
-            }
-        })
+    /// Takes an image.
+    pub(super) fn add(&mut self, numbers: &RefinedNumbers, ln_l: f64) {
+        for (values, quantity) in self.0.iter_mut().zip(&QUANTITIES) {
+            values.extend((quantity.of)(numbers, ln_l).filter(|value| value.is_finite()));
+        }
     }
 }
 
@@ -146,26 +137,19 @@ impl RightSurvey {
         }))
     }
 
-    /// Counts the images of a chunk.
-    pub(super) fn add(
-        &mut self,
-        folder: (&LikelihoodFolder, &Compared),
-        chunk: &Chunk,
-        best: &[Option<usize>],
-    ) -> Result<()> {
-        for_each(folder, chunk, best, |numbers, ln_l| {
-            self.n_images += 1;
-            for (counted, quantity) in self.quantities.iter_mut().zip(&QUANTITIES) {
-                if let (Some(counted), Some(value)) = (counted, (quantity.of)(numbers, ln_l)) {
-                    counted.histogram.add(value);
-                }
+    /// Counts an image.
+    pub(super) fn add(&mut self, numbers: &RefinedNumbers, ln_l: f64) {
+        self.n_images += 1;
+        for (counted, quantity) in self.quantities.iter_mut().zip(&QUANTITIES) {
+            if let (Some(counted), Some(value)) = (counted, (quantity.of)(numbers, ln_l)) {
+                counted.histogram.add(value);
             }
-            if let Some(n) = numbers.get("n_modes") {
-                *self.n_modes.entry(n as usize).or_default() += 1;
-            }
-            self.n_between += usize::from(numbers.get("is_between") == Some(1.0));
-            self.n_inverted += usize::from(numbers.get("is_inverted") == Some(1.0));
-        })
+        }
+        if let Some(n) = numbers.get("n_modes") {
+            *self.n_modes.entry(n as usize).or_default() += 1;
+        }
+        self.n_between += usize::from(numbers.get("is_between") == Some(1.0));
+        self.n_inverted += usize::from(numbers.get("is_inverted") == Some(1.0));
     }
 
     /// The section, with the grid's steps of views and rotations in degrees.
@@ -203,7 +187,12 @@ impl RightSurvey {
                     }
                 }
                 @for (counted, quantity) in self.quantities.iter().zip(&QUANTITIES) {
-                    @if let Some(counted) = counted { (chart(counted, quantity)) }
+                    @if let Some(counted) = counted {
+                        figure.card {
+                            h3 { (quantity.title) }
+                            (counted.chart(quantity.name, quantity.unit, quantity.is_signed))
+                        }
+                    }
                 }
             }
             @if !self.n_modes.is_empty() {
@@ -220,24 +209,4 @@ impl RightSurvey {
 
 fn images(n: usize) -> String {
     format!("{} {}", grouped(n), if n == 1 { "image" } else { "images" })
-}
-
-fn chart(counted: &Counted, quantity: &Quantity) -> Markup {
-    let draw = if quantity.is_signed { signed_histogram } else { histogram };
-    let unit = if quantity.unit == "°" || quantity.unit.is_empty() {
-        quantity.unit.to_owned()
-    } else {
-        format!(" {}", quantity.unit)
-    };
-    html! {
-        figure.card {
-            h3 { (quantity.title) }
-            (draw(&counted.histogram, quantity.name, quantity.unit, "images", counted.median))
-            figcaption {
-                "median " (four_digits(counted.median)) (unit)
-                @match counted.histogram.below { 0 => {}, n => { "; " (grouped(n as usize)) " below the axis" } }
-                @match counted.histogram.above { 0 => {}, n => { "; " (grouped(n as usize)) " above it" } }
-            }
-        }
-    }
 }

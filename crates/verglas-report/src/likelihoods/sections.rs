@@ -5,12 +5,11 @@ use verglas_plot::grouped;
 use verglas_scoring::LikelihoodFolder;
 
 use super::compared::Compared;
-use super::counted::Counted;
 use super::directions::Directions;
 use super::lists::Lists;
 use super::survey::{Second, StructureNumbers, Survey};
 use crate::page::{Cell, Section, four_digits, table, two_digits, with_code};
-use crate::plots::{Strip, histogram, signed_histogram, strips};
+use crate::plots::{Strip, strips};
 
 /// Structures that charts show; the table has all.
 const MOST_STRIPS: usize = 60;
@@ -168,7 +167,7 @@ impl Contents<'_> {
             div.charts {
                 figure.card {
                     h3 { (leader) " against " (other) ", image by image" }
-                    (number(&second.lead, "log-likelihood ratio", "nat", true))
+                    (second.lead.chart("log-likelihood ratio", "nat", true))
                 }
                 figure.card {
                     h3 { "Running sum over the images" }
@@ -177,7 +176,7 @@ impl Contents<'_> {
                 @if self.compared.structures.len() > 2 {
                     figure.card {
                         h3 { "The best structure of each image against its second best" }
-                        (number(&second.gap, "log-likelihood ratio", "nat", false))
+                        (second.gap.chart("log-likelihood ratio", "nat", false))
                     }
                 }
             }
@@ -207,7 +206,7 @@ impl Contents<'_> {
                 "The correlation of each image with the best pose of its best structure, and the images for which it \
                  is smallest: look at these first to find pictures of something other than the particle."
             }
-            figure.card.single { (number(&self.survey.cross_correlation, "correlation", "", false)) }
+            figure.card.single { (self.survey.cross_correlation.chart("correlation", "", false)) }
             (self.lists.worst(self.survey, &self.names()))
         };
         Section { id: "fit", title: "Images that fit worst", body }
@@ -264,19 +263,4 @@ fn share(n: usize, of: usize) -> Cell {
     }
     let percent = 100.0 * n as f64 / of as f64;
     Cell::Number(percent, format!("{percent:.1} %"))
-}
-
-/// A histogram of images, with its median and what is beyond the axis.
-fn number(counted: &Counted, name: &str, unit: &str, is_signed: bool) -> Markup {
-    let draw = if is_signed { signed_histogram } else { histogram };
-    let counts = &counted.histogram;
-    let unit_after = if unit.is_empty() { String::new() } else { format!(" {unit}") };
-    html! {
-        (draw(counts, name, unit, "images", counted.median))
-        figcaption {
-            "median " (four_digits(counted.median)) (unit_after)
-            @match counts.below { 0 => {}, n => { "; " (grouped(n as usize)) " below the axis" } }
-            @match counts.above { 0 => {}, n => { "; " (grouped(n as usize)) " above it" } }
-        }
-    }
 }

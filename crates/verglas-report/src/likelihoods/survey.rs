@@ -11,7 +11,7 @@ use super::compared::{Chunk, Compared};
 use super::counted::Counted;
 use super::directions::Directions;
 use super::displacements::DisplacementCounts;
-use super::right::{RightSample, RightSurvey};
+use super::right::{RightSample, RightSurvey, for_each};
 use super::top::Top;
 use crate::plots::RunningSum;
 use crate::statistics::quantile;
@@ -111,7 +111,7 @@ struct FirstLook {
 /// When a unit's file can't be read.
 pub(super) fn survey(folder: &LikelihoodFolder, compared: &Compared) -> Result<Survey> {
     let mut first = first_look(folder, compared)?;
-    let sample = std::mem::replace(&mut first.right, RightSample::new());
+    let sample = std::mem::take(&mut first.right);
     let n_structures = compared.structures.len();
     let by_sum = |a: &usize, b: &usize| first.sums[*b].total_cmp(&first.sums[*a]).then(a.cmp(b));
     let mut order: Vec<usize> = (0..n_structures).collect();
@@ -131,7 +131,7 @@ fn first_look(folder: &LikelihoodFolder, compared: &Compared) -> Result<FirstLoo
         sums: vec![0.0; n_structures],
         cross_correlations: Vec::new(),
         log_likelihoods: Vec::new(),
-        right: RightSample::new(),
+        right: RightSample::default(),
     };
     compared.for_each_chunk(folder, |chunk| {
         let mut sampled = vec![None; chunk.images.len()];
@@ -149,7 +149,7 @@ fn first_look(folder: &LikelihoodFolder, compared: &Compared) -> Result<FirstLoo
             }
             found.n_images += 1;
         }
-        found.right.add((folder, compared), chunk, &sampled)
+        for_each((folder, compared), chunk, &sampled, |numbers, ln_l| found.right.add(numbers, ln_l))
     })?;
     Ok(found)
 }
@@ -231,7 +231,7 @@ fn second_look(
             (0..chunk.images.len()).map(|image| chunk.log_likelihoods(image).map(Chunk::best)).collect();
         let is_at_rim = add_poses(folder, compared, chunk, &best, &mut survey)?;
         if let Some(right) = &mut survey.right {
-            right.add((folder, compared), chunk, &best)?;
+            for_each((folder, compared), chunk, &best, |numbers, ln_l| right.add(numbers, ln_l))?;
         }
         for (image, best) in best.iter().enumerate() {
             let (Some(best), Some(values)) = (*best, chunk.log_likelihoods(image)) else { continue };

@@ -73,8 +73,7 @@ impl TemplateStructures {
     pub fn needed_bytes(&self, name: &str) -> Result<u64> {
         let job = &self.job;
         let structure = self.load(name)?;
-        let (grid, settings) = (&job.descriptor.polar_grid, self.settings());
-        let settings = of_slices(slice_settings(&structure, &settings, MANY_VIEWS, usize::MAX));
+        let (grid, settings) = (&job.descriptor.polar_grid, self.coarse(&structure));
         let in_double = settings.remove_mean || job.descriptor.precision == Precision::Double;
         let estimate = match in_double {
             true => SlicePlan::<f64>::estimate(&structure, grid, job.box_angstrom, &settings),
@@ -90,10 +89,10 @@ impl TemplateStructures {
     /// # Errors
     /// When there is no such structure, or it can't be read any more.
     pub fn slices(&self, name: &str) -> Result<StructureSlices> {
-        let (job, structure, settings) = (&self.job, self.load(name)?, self.settings());
+        let (job, structure) = (&self.job, self.load(name)?);
         let grid = &job.descriptor.polar_grid;
         let of = |error: SliceError| Error::value(format!("`{name}`: {error}"));
-        let coarse = of_slices(slice_settings(&structure, &settings, MANY_VIEWS, usize::MAX));
+        let coarse = self.coarse(&structure);
         let in_double = coarse.remove_mean;
         let plan = match job.descriptor.precision {
             Precision::Single => {
@@ -114,15 +113,12 @@ impl TemplateStructures {
         Ok(Origin::of(content, &job.descriptor, &job.settings, job.box_angstrom).0)
     }
 
-    fn settings(&self) -> TemplateJobSettings {
+    /// As accurate as likelihoods need.
+    fn coarse(&self, structure: &Structure) -> SliceSettings {
         // Whoever asks has threads already.
-        TemplateJobSettings { n_threads: 1, ..self.job.settings.clone() }
+        let settings = TemplateJobSettings { n_threads: 1, ..self.job.settings.clone() };
+        SliceSettings { coarse: true, ..slice_settings(structure, &settings, MANY_VIEWS, usize::MAX) }
     }
-}
-
-/// As accurate as likelihoods need.
-fn of_slices(settings: SliceSettings) -> SliceSettings {
-    SliceSettings { coarse: true, ..settings }
 }
 
 /// So many that a grid to interpolate on is worth making.
