@@ -46,6 +46,10 @@ class RightOptions(TypedDict, total=False):
     noise_images: int | None
     integral: Literal["refined", "grid"] | None
     modes: int | None
+    prune: float | None
+    prune_z: float | None
+    exhaustive: bool
+    audit: float | None
     poses_from: Literal["search", "source", "source,search"] | None
     view_sigma: float | None
     shift_sigma: float | None
@@ -133,7 +137,7 @@ TEMPLATE_DEFAULTS: dict[str, Any] = {
     "symmetry": "C1",
 }
 
-RIGHT_DEFAULTS: dict[str, Any] = {name: None for name in RightOptions.__annotations__}
+RIGHT_DEFAULTS: dict[str, Any] = {**{name: None for name in RightOptions.__annotations__}, "exhaustive": False}
 
 LIKELIHOOD_DEFAULTS: dict[str, Any] = {
     "structures": "all",
@@ -199,6 +203,10 @@ LIKELIHOOD_MEANINGS: dict[str, str] = {
     "noise_images": "How many images of a group its spectrum is found from, at most; 2000 if not given.",
     "integral": '``"refined"``: over all poses, the default where templates between the views can be made; ``"grid"``: over the grid\'s.',
     "modes": "Modes of an image's poses that are looked at between the grid's; 5 if not given.",
+    "prune": "How much ln L may be too low for poses that half of the resolution rules out, nats; 0.01 if not given.",
+    "prune_z": "Standard deviations of the noise that such poses might gain by chance; 3 if not given.",
+    "exhaustive": "Look at all poses in full.",
+    "audit": "Share of the images whose poses are all looked at in full, too; 0.001 if not given, of 20 images at least.",
     "poses_from": '``"search"``, the default: all poses; ``"source"``: near the images\' own angles and origins; ``"source,search"``: all of those without.',
     "view_sigma": "Standard deviation of known rotations, degrees; 10 if not given.",
     "shift_sigma": "Standard deviation of known origins, Å; 5 if not given.",
@@ -246,10 +254,7 @@ def template_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of templates, by the names that the native part knows."""
 
     def positive(name: str) -> float | None:
-        value = None if options[name] is None else number(options[name], name)
-        if value is not None and not (value > 0 and np.isfinite(value)):
-            raise ValueError(f"{name} is {value}, expected a number above 0")
-        return value
+        return _above_zero(options[name], name)
 
     shape, residues, topology = options["atom_shape"], options["protein_residue_model"], options["topology"]
     center = options["center"]
@@ -293,8 +298,19 @@ def likelihood_settings(options: Mapping[str, Any]) -> dict[str, Any]:
         **{name: options[name] for name in RIGHT_DEFAULTS},
         "noise": None if noise is None else os.fspath(noise),
         "noise_images": None if options["noise_images"] is None else at_least_one(options["noise_images"], "noise_images"),
+        "exhaustive": bool(options["exhaustive"]),
+        **{name: _above_zero(options[name], name) for name in ("prune", "prune_z")},
+        "audit": None if options["audit"] is None else number(options["audit"], "audit"),
         "modes": None if options["modes"] is None else at_least_one(options["modes"], "modes"),
     }
+
+
+def _above_zero(value: Any, name: str) -> float | None:
+    """A finite number above 0, or none."""
+    value = None if value is None else number(value, name)
+    if value is not None and not (value > 0 and np.isfinite(value)):
+        raise ValueError(f"{name} is {value}, expected a number above 0")
+    return value
 
 
 def two_counts(displacements: Any) -> tuple[int, int]:

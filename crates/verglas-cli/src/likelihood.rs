@@ -8,9 +8,9 @@ use serde_json::json;
 use verglas::findings::counted;
 use verglas::metadata::Input as ConversionInput;
 use verglas::scoring::{
-    ContrastSource, DEFAULT_NOISE_IMAGES, DEFAULT_SHIFT_SIGMA_ANGSTROM, DEFAULT_VIEW_SIGMA_DEG, IndependentValues,
-    Integral, Likelihood, LikelihoodJob, LikelihoodKind, LikelihoodSettings, LikelihoodSummary, NoiseGroups,
-    NoiseModel, Particles, PosesFrom, RightSettings, RightSummary, StructureChoice, TableFormat,
+    ContrastSource, DEFAULT_AUDIT_SHARE, DEFAULT_NOISE_IMAGES, DEFAULT_SHIFT_SIGMA_ANGSTROM, DEFAULT_VIEW_SIGMA_DEG,
+    IndependentValues, Integral, Likelihood, LikelihoodJob, LikelihoodKind, LikelihoodSettings, LikelihoodSummary,
+    NoiseGroups, NoiseModel, Particles, PosesFrom, Pruning, RightSettings, RightSummary, StructureChoice, TableFormat,
 };
 use verglas::settings::{DefocusAngleAxis, Existing, Shard};
 use verglas::sphere::PointGroup;
@@ -147,6 +147,18 @@ pub struct RightArguments {
     /// Modes of an image's poses that are looked at between the grid's
     #[arg(long, value_name = "K", default_value = "5", help_heading = "Likelihood")]
     pub modes: NonZeroUsize,
+    /// How much ln L may be too low for poses that half of the resolution rules out, in nats
+    #[arg(long, value_name = "NATS", default_value_t = 0.01, value_parser = positive, help_heading = "Likelihood")]
+    pub prune: f64,
+    /// Standard deviations of the noise that such poses might gain by chance
+    #[arg(long, value_name = "Z", default_value_t = 3.0, value_parser = positive, help_heading = "Likelihood")]
+    pub prune_z: f64,
+    /// Look at all poses in full
+    #[arg(long, help_heading = "Likelihood", conflicts_with_all = ["prune", "prune_z", "audit"])]
+    pub exhaustive: bool,
+    /// Share of the images whose poses are all looked at in full, too, to see what ruling out costs; 20 images at least
+    #[arg(long, value_name = "SHARE", default_value_t = DEFAULT_AUDIT_SHARE, value_parser = share, help_heading = "Likelihood")]
+    pub audit: f64,
     /// Where poses come from: search; source, the images' own angles and origins; source,search, which searches those without
     #[arg(long, value_name = "FROM", default_value = "search", value_parser = poses_from, help_heading = "Likelihood")]
     pub poses_from: PosesFrom,
@@ -163,6 +175,13 @@ pub struct RightArguments {
 
 fn noise_images(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&n| n > 0).ok_or_else(|| "expected a whole number, 1 or more".to_owned())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "expected a number from 0 to 1".to_owned())
 }
 
 fn poses_from(text: &str) -> Result<PosesFrom, String> {
@@ -282,6 +301,8 @@ fn likelihood(arguments: &LikelihoodArguments) -> Result<Likelihood, Failure> {
         noise_images: right.noise_images,
         integral: right.integral,
         n_modes: right.modes.into(),
+        pruning: (!right.exhaustive).then_some(Pruning { loss: right.prune, z: right.prune_z }),
+        audit_share: right.audit,
         poses_from: right.poses_from,
         view_sigma_deg: right.view_sigma,
         shift_sigma_angstrom: right.shift_sigma,
@@ -478,6 +499,15 @@ fn describe_right(right: &RightSummary) -> String {
             right.n_between,
             counted(right.n_refined, "image")
         ));
+    }
+    if let Some(share) = right.evaluated_share.filter(|_| right.n_pruned > 0) {
+        text.push_str(&format!("\n{:.2} % of all poses were looked at in full", 100.0 * share));
+        if let Some([mean, most]) = right.audit {
+            text.push_str(&format!(
+                "; in an audit of {}, looking at all of them added {mean:.1e} nats to ln L in the mean, {most:.1e} at most",
+                counted(right.n_audited, "comparison")
+            ));
+        }
     }
     if let Some(share) = right.particle_share {
         text.push_str(&format!(

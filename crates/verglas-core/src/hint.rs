@@ -103,6 +103,8 @@ settings! {
     ViewSigma: "view-sigma", "likelihood";
     /// How far origins may be from known ones.
     ShiftSigma: "shift-sigma", "likelihood";
+    /// Whether all poses are looked at in full.
+    Exhaustive: "exhaustive", "likelihood";
     /// Which structures of a list are compared.
     Structures: "structures", "structures";
     /// Which rows of the metadata are converted, or images of an output folder exported.

@@ -147,6 +147,28 @@ impl PolarGrid {
         })
     }
 
+    /// The innermost `n_shells` shells, with one of `every` angles: sums over them are those over the disc that they fill, out
+    /// to half-way to the next shell.
+    ///
+    /// # Panics
+    /// If there are not so many shells, or `every` does not divide the number of angles.
+    #[must_use]
+    pub fn inner(&self, n_shells: usize, every: usize) -> Self {
+        assert!(n_shells > 0 && self.n_inplanes.is_multiple_of(every), "shells, and a divisor of the angles");
+        let radii = self.radii[..n_shells].to_vec();
+        let radius_max = match self.radii.get(n_shells) {
+            Some(next) => 0.5 * (radii[n_shells - 1] + next),
+            None => self.radius_max,
+        };
+        Self {
+            radius_max,
+            dist_radii: self.dist_radii,
+            n_inplanes: self.n_inplanes / every,
+            radii,
+            shell_weights: self.shell_weights[..n_shells].to_vec(),
+        }
+    }
+
     /// Largest radius R; the outermost shell lies a little below it.
     pub fn radius_max(&self) -> f64 {
         self.radius_max

@@ -124,6 +124,8 @@ pub fn compare_signed<T: Real>(
             is_without_noise: likelihood.is_without_noise(cross_correlation),
             contrast: exact.contrast,
             contrast_sd: exact.contrast_sd,
+            pruned_mass: 0.0,
+            evaluated_share: 1.0,
             refined: None,
         });
     }

@@ -46,6 +46,28 @@ impl Geometry {
         Ok(self)
     }
 
+    /// The innermost `n_shells` shells, with one of `every` angles.
+    ///
+    /// # Panics
+    /// If there are not so many shells, or `every` does not divide the number of angles.
+    pub(crate) fn inner(&self, n_shells: usize, every: usize) -> Self {
+        let grid = self.grid.inner(n_shells, every);
+        let point_weights = self.point_weights[..n_shells].iter().map(|weight| weight * every as f64).collect();
+        let mut constant = vec![0.0; grid.n_points()];
+        self.take_inner(n_shells, every, &self.constant, &mut constant);
+        let mut geometry = Self { grid, box_angstrom: self.box_angstrom, point_weights, constant, i_ss: 0.0 };
+        geometry.sum_constant();
+        geometry
+    }
+
+    /// The values at the points of [`Geometry::inner`] of an image, template or contrast transfer.
+    pub(crate) fn take_inner<V: Copy>(&self, n_shells: usize, every: usize, values: &[V], inner: &mut [V]) {
+        let shells = values.chunks_exact(self.n_inplanes()).take(n_shells);
+        for (inner, value) in inner.iter_mut().zip(shells.flat_map(|shell| shell.iter().step_by(every))) {
+            *inner = *value;
+        }
+    }
+
     fn sum_constant(&mut self) {
         let weights = &self.point_weights;
         self.i_ss = self

@@ -25,6 +25,10 @@ pub struct ImageResult {
     pub contrast: f64,
     /// Its standard deviation, √(E/(2pA)).
     pub contrast_sd: f64,
+    /// How much larger ln L can be for the poses that were not looked at in full, in nats; 0 where all were.
+    pub pruned_mass: f64,
+    /// The share of the grid's poses that were looked at in full, of those that are possible.
+    pub evaluated_share: f64,
     /// What lies between the grid's points, where that was asked for.
     pub refined: Option<Refined>,
 }

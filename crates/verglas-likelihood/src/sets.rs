@@ -113,6 +113,11 @@ impl<'a, T: Real> ImageSet<'a, T> {
         self.values.len() / self.n_points
     }
 
+    /// How their contrast transfers are given.
+    pub(crate) fn contrast(&self) -> Contrast<'a> {
+        self.contrast
+    }
+
     /// The images of a range.
     ///
     /// # Panics

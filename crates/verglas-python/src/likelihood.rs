@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use verglas::scoring::{Likelihood, LikelihoodJob, LikelihoodKind, LikelihoodSettings, NoiseModel, RightSettings};
+use verglas::scoring::{
+    Likelihood, LikelihoodJob, LikelihoodKind, LikelihoodSettings, NoiseModel, Pruning, RightSettings,
+};
 use verglas::settings::Shard;
 use verglas::{Error, Findings};
 
@@ -39,6 +41,10 @@ pub struct LikelihoodValues {
     noise_images: Option<usize>,
     integral: Option<String>,
     modes: Option<usize>,
+    prune: Option<f64>,
+    prune_z: Option<f64>,
+    exhaustive: bool,
+    audit: Option<f64>,
     poses_from: Option<String>,
     view_sigma: Option<f64>,
     shift_sigma: Option<f64>,
@@ -113,6 +119,10 @@ impl LikelihoodValues {
             ("noise_images", self.noise_images.is_some()),
             ("integral", self.integral.is_some()),
             ("modes", self.modes.is_some()),
+            ("prune", self.prune.is_some()),
+            ("prune_z", self.prune_z.is_some()),
+            ("exhaustive", self.exhaustive),
+            ("audit", self.audit.is_some()),
             ("poses_from", self.poses_from.is_some()),
             ("view_sigma", self.view_sigma.is_some()),
             ("shift_sigma", self.shift_sigma.is_some()),
@@ -128,7 +138,12 @@ impl LikelihoodValues {
                 given.join(", ")
             )));
         }
+        if self.exhaustive && (self.prune.is_some() || self.prune_z.is_some() || self.audit.is_some()) {
+            return Err(bad_value("exhaustive is given with prune, prune_z or audit, expected one or the other"));
+        }
         let defaults = RightSettings::default();
+        let Pruning { loss, z } = defaults.pruning.unwrap_or_default();
+        let pruning = Pruning { loss: self.prune.unwrap_or(loss), z: self.prune_z.unwrap_or(z) };
         let said = |error: Error| exception(&error);
         let noise = match &self.noise {
             None => NoiseModel::Spectrum,
@@ -149,6 +164,8 @@ impl LikelihoodValues {
             noise_images: self.noise_images.unwrap_or(defaults.noise_images),
             integral: self.integral.as_deref().map(|name| choose("integral", name)).transpose()?,
             n_modes: self.modes.unwrap_or(defaults.n_modes),
+            pruning: (!self.exhaustive).then_some(pruning),
+            audit_share: self.audit.unwrap_or(defaults.audit_share),
             poses_from: self.poses_from.as_deref().map(str::parse).transpose().map_err(said)?.unwrap_or_default(),
             view_sigma_deg: self.view_sigma.unwrap_or(defaults.view_sigma_deg),
             shift_sigma_angstrom: self.shift_sigma.unwrap_or(defaults.shift_sigma_angstrom),

@@ -87,6 +87,7 @@ fn arguments(setting: Setting) -> Arguments {
         Setting::PosesFrom => (&["poses_from"], ""),
         Setting::ViewSigma => (&["view_sigma"], ""),
         Setting::ShiftSigma => (&["shift_sigma"], ""),
+        Setting::Exhaustive => (&["exhaustive"], "=True"),
         Setting::Rows => (&["rows"], ""),
     };
     Arguments { names, value }

@@ -52,8 +52,16 @@ pub(crate) fn close<T: Number>(job: &LikelihoodJob, output: &OutputFolder) -> Re
     let mut findings = RightFindings::new();
     for stack in 0..job.stacks.len() {
         let results = StackResults::<T>::read(job, output.root(), stack)?;
+        let first_image = job.first_image_of(stack);
         for image in 0..results.stack.n_images {
             let best = results.best(image);
+            if let Some(right) = job.right() {
+                for structure in 0..job.structures.len() {
+                    if let Some(numbers) = results.refined(structure, image) {
+                        findings.add_search(numbers, first_image + image, right);
+                    }
+                }
+            }
             if let Some(best) = best {
                 n_best[best] += 1;
                 n += 1;

@@ -38,6 +38,11 @@ impl Histogram {
     }
 }
 
+/// Losses beyond so many times what is allowed are told.
+const MOST_LOST: f64 = 10.0;
+/// So many of their images are named.
+const MOST_NAMED: usize = 10;
+
 /// What all images together say of a right likelihood.
 #[derive(Debug, Clone)]
 pub(crate) struct RightFindings {
@@ -57,6 +62,15 @@ pub(crate) struct RightFindings {
     n_empty: usize,
     probability: f64,
     n_with_probability: usize,
+    n_searched: usize,
+    evaluated: f64,
+    n_pruned: usize,
+    n_audited: usize,
+    lost: f64,
+    most_lost: f64,
+    /// Images of which more was lost than was allowed, the first few.
+    lossy: Vec<usize>,
+    n_lossy: usize,
 }
 
 /// The same in numbers, of the images' best structures.
@@ -86,6 +100,14 @@ pub struct RightSummary {
     pub n_empty: usize,
     /// The share of images that show a particle: the mean of how likely each does; `None` where that is not known.
     pub particle_share: Option<f64>,
+    /// The share of all poses that was looked at in full, the mean over images and structures.
+    pub evaluated_share: Option<f64>,
+    /// Images, times structures, some of whose poses were left out.
+    pub n_pruned: usize,
+    /// Of these, how many were searched without leaving out anything, too.
+    pub n_audited: usize,
+    /// What that added to ln L in nats: in the mean, and the most.
+    pub audit: Option<[f64; 2]>,
 }
 
 impl RightFindings {
@@ -107,6 +129,14 @@ impl RightFindings {
             n_empty: 0,
             probability: 0.0,
             n_with_probability: 0,
+            n_searched: 0,
+            evaluated: 0.0,
+            n_pruned: 0,
+            n_audited: 0,
+            lost: 0.0,
+            most_lost: f64::NEG_INFINITY,
+            lossy: Vec::new(),
+            n_lossy: 0,
         }
     }
 
@@ -143,6 +173,24 @@ impl RightFindings {
         }
     }
 
+    /// Adds what was left out of an image, by its place among all, with any structure.
+    pub(crate) fn add_search(&mut self, numbers: &RefinedNumbers, image: usize, right: &RightSettings) {
+        let Some(share) = numbers.get("evaluated_share") else { return };
+        self.n_searched += 1;
+        self.evaluated += share;
+        self.n_pruned += usize::from(share < 1.0);
+        let Some(lost) = numbers.get("audit_difference") else { return };
+        self.n_audited += 1;
+        self.lost += lost;
+        self.most_lost = self.most_lost.max(lost);
+        if right.pruning.is_some_and(|pruning| lost > MOST_LOST * pruning.loss) && self.lossy.last() != Some(&image) {
+            self.n_lossy += 1;
+            if self.lossy.len() < MOST_NAMED {
+                self.lossy.push(image);
+            }
+        }
+    }
+
     pub(crate) fn summary(&self) -> RightSummary {
         let quantile = |share| self.gain.quantile(share);
         RightSummary {
@@ -158,6 +206,10 @@ impl RightFindings {
             n_beyond: self.n_beyond,
             n_empty: self.n_empty,
             particle_share: (self.n_with_probability > 0).then(|| self.probability / self.n_with_probability as f64),
+            evaluated_share: (self.n_searched > 0).then(|| self.evaluated / self.n_searched as f64),
+            n_pruned: self.n_pruned,
+            n_audited: self.n_audited,
+            audit: (self.n_audited > 0).then(|| [self.lost / self.n_audited as f64, self.most_lost]),
         }
     }
 
@@ -168,6 +220,19 @@ impl RightFindings {
             let images = counted(self.n_with_odds, "image");
             let message = format!("{} of {images} more likely show nothing than a particle", self.n_empty);
             warnings.push(Warning { code: "few-particles", message: message.into() });
+        }
+        if self.n_lossy > 0 {
+            let named: Vec<String> = self.lossy.iter().map(usize::to_string).collect();
+            let more = if self.n_lossy > named.len() { ", …" } else { "" };
+            warnings.push(Warning {
+                code: "audit",
+                message: Text::from(format!(
+                    "leaving out poses cost up to {:.2} nats of ln L, more than {MOST_LOST:.0} times what it may, in {} of the audited                      (images {}{more}); search all poses with ",
+                    self.most_lost,
+                    counted(self.n_lossy, "image"),
+                    named.join(", ")
+                )) + Hint::Give(Setting::Exhaustive),
+            });
         }
         if right.poses_from == PosesFrom::Search || self.n_known == 0 {
             return warnings;

@@ -8,6 +8,7 @@
 //! | `images` | images' values: read from stacks, or made on the way of particles |
 //! | `memory`, `needs` | how much is held at once, and how much room the results take |
 //! | `prepare` | all that can be checked beforehand |
+//! | `audit` | which images show what leaving out poses costs |
 //! | `between`, `known` | templates between the views; poses that images have already |
 //! | `noise`, `noise_file`, `particle_file` | the noise's spectrum and the particles' scale, found before the first unit |
 //! | `look` | all values, looked at beforehand |
@@ -23,6 +24,7 @@
 //! | `reopen`, `export` | a folder that is done, known again; from its best poses back to the rows of the metadata |
 //! | `verify`, `verify_tables`, `table_rows` | whether a folder is complete and unaltered |
 
+mod audit;
 mod between;
 mod checksummed;
 mod closing;
@@ -73,9 +75,11 @@ pub use manifest::RecordedLikelihood;
 pub use names::{DISPLACEMENTS, LikelihoodFiles, UnitNames};
 pub use prepare::LikelihoodJob;
 pub use refined::RefinedNumbers;
+pub use verglas_likelihood::compare::Pruning;
+
 pub use right::{
-    DEFAULT_NOISE_IMAGES, DEFAULT_SHIFT_SIGMA_ANGSTROM, DEFAULT_VIEW_SIGMA_DEG, IndependentValues, Integral,
-    Likelihood, LikelihoodKind, NoiseGroups, NoiseModel, PosesFrom, RightSettings, ScaleSign,
+    DEFAULT_AUDIT_SHARE, DEFAULT_NOISE_IMAGES, DEFAULT_SHIFT_SIGMA_ANGSTROM, DEFAULT_VIEW_SIGMA_DEG, IndependentValues,
+    Integral, Likelihood, LikelihoodKind, NoiseGroups, NoiseModel, PosesFrom, RightSettings, ScaleSign,
 };
 pub use settings::{ContrastSource, LikelihoodSettings, Particles, StructureChoice, TableFormat};
 pub use summary::LikelihoodSummary;

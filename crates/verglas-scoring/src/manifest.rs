@@ -119,6 +119,15 @@ pub struct RecordedRight {
     /// Modes that were looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modes: Option<usize>,
+    /// How much ln L may be too low for what is left out of the search, nats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prune: Option<f64>,
+    /// By how many standard deviations poses might gain by chance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prune_z: Option<f64>,
+    /// The share of the images that were searched without leaving out anything, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<f64>,
     /// The structures' point group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub symmetry: Option<String>,
@@ -143,6 +152,7 @@ impl RecordedRight {
             NoiseModel::White => "white",
             NoiseModel::File(_) => "file",
         };
+        let pruning = job.comparison(0).pruning();
         let integral = if job.is_refined() { Integral::Refined } else { Integral::Grid };
         Self {
             contrast: Some(right.sign.name().to_owned()),
@@ -153,6 +163,9 @@ impl RecordedRight {
             particle_scale_crc32: noise.scale_crc32.clone(),
             integral: Some(integral.name().to_owned()),
             modes: job.is_refined().then_some(right.n_modes),
+            prune: pruning.map(|pruning| pruning.loss),
+            prune_z: pruning.map(|pruning| pruning.z),
+            audit: pruning.map(|_| right.audit_share),
             symmetry: Some(job.symmetry.to_string()),
             poses_from: Some(right.poses_from.name().to_owned()),
             view_sigma: is_known.then_some(right.view_sigma_deg),

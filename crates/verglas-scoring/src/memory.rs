@@ -23,6 +23,8 @@ pub(crate) struct Sizes {
     pub(crate) source_bytes: u64,
     /// Bytes that templates between the views take; 0 where none are looked at.
     pub(crate) between_bytes: u64,
+    /// Bytes that templates at half of the resolution take; 0 where none are looked at.
+    pub(crate) coarse_bytes: u64,
 }
 
 /// What of the memory is for what, while one structure is compared.
@@ -50,7 +52,8 @@ impl Sizes {
 
     /// Bytes that are held from the first image to the last.
     fn fixed_bytes(&self) -> u64 {
-        self.template_bytes().saturating_add(self.source_bytes).saturating_add(self.between_bytes)
+        let of_templates = self.template_bytes().saturating_add(self.between_bytes).saturating_add(self.coarse_bytes);
+        of_templates.saturating_add(self.source_bytes)
     }
 
     /// All correlations of one image.
@@ -118,6 +121,7 @@ mod tests {
         number_bytes: 4,
         source_bytes: 0,
         between_bytes: 0,
+        coarse_bytes: 0,
     };
 
     #[test]

@@ -481,7 +481,11 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                 particle_scales: particle_scales.clone(),
                 ..job.comparison(budget.search_bytes)
             };
+            let coarse = job.coarse(geometry, &templates);
             let mut search = Search::new(geometry, templates, &job.displacements, settings).map_err(tell)?;
+            if let Some(coarse) = &coarse {
+                search = search.with_pruning(coarse).map_err(tell)?;
+            }
             if let Some(slices) = &slices {
                 search = search.with_refinement(job.refinement(slices, &views, self.right)).map_err(tell)?;
             }

@@ -10,10 +10,10 @@ use verglas_core::findings::{Findings, counted};
 use verglas_fourier::grid::Precision;
 use verglas_fourier::pose::Matrix3;
 use verglas_fourier::sphere::PointGroup;
-use verglas_likelihood::compare::ComparisonSettings;
+use verglas_likelihood::compare::{CoarseTemplates, ComparisonSettings};
 use verglas_likelihood::displacements::Displacements;
 use verglas_likelihood::refine::{ContinuousPose, Refinement, Slices};
-use verglas_likelihood::{ContrastSign, DegreesOfFreedom, Formula, Geometry, PosePrior};
+use verglas_likelihood::{ContrastSign, DegreesOfFreedom, Formula, Geometry, PosePrior, TemplateSet};
 use verglas_particles::metadata::Input;
 use verglas_particles::settings::{DefocusAngleAxis, DescriptorSource};
 use verglas_particles::{Conversion, ConvertSettings};
@@ -25,11 +25,13 @@ use verglas_run::manifest::FolderRecord;
 use verglas_structures::AxisOrder;
 use verglas_structures::templates::RecordedTemplates;
 
+use crate::audit::Audit;
 use crate::between::Between;
 use crate::grids::compare_grids;
 use crate::known::{check_known, on_axes};
 use crate::memory::{Sizes, check_room};
 use crate::names::{Kept, LikelihoodFiles};
+use crate::number::Number;
 use crate::right::{Likelihood, RightSettings};
 use crate::settings::{ContrastSource, LikelihoodSettings, Particles, TableFormat};
 use crate::stacks::{AngleRule, ImageStack, StackGrids, check_contrast, find_stacks, planned_stacks};
@@ -60,6 +62,8 @@ pub struct LikelihoodJob {
     pub(crate) mates: Vec<Matrix3>,
     /// How far poses may lie from the images' own; where all are searched, none.
     pub(crate) prior: Option<PosePrior>,
+    /// The images that are searched without leaving out anything, too.
+    pub(crate) audit: Audit,
 }
 
 impl LikelihoodJob {
@@ -169,6 +173,11 @@ impl LikelihoodJob {
         stack.n_images.saturating_mul(structure.views.len()).saturating_mul(self.displacements.len())
     }
 
+    /// The place among all images of a stack's first.
+    pub(crate) fn first_image_of(&self, stack: usize) -> usize {
+        self.stacks[..stack].iter().map(|stack| stack.n_images).sum()
+    }
+
     pub(crate) fn precision(&self) -> Precision {
         self.structures.first().map_or(Precision::Single, |structure| structure.precision)
     }
@@ -206,6 +215,27 @@ impl LikelihoodJob {
         let place = self.structures.iter().position(|other| other.place == structure.place);
         let of = |between: &Between| place.and_then(|place| between.needed_bytes.get(place)).copied();
         self.between.as_ref().and_then(of).unwrap_or(0)
+    }
+
+    /// What templates at half of the resolution take, if some are looked at.
+    fn coarse_bytes(&self, structure: &StructureTemplates) -> u64 {
+        match self.comparison(u64::MAX).looks_coarsely(structure.views.len(), self.displacements.len()) {
+            true => match structure.precision {
+                Precision::Single => CoarseTemplates::<f32>::needed_bytes(&self.geometry, structure.views.len()),
+                Precision::Double => CoarseTemplates::<f64>::needed_bytes(&self.geometry, structure.views.len()),
+            },
+            false => 0,
+        }
+    }
+
+    /// Templates at half of the resolution, where they say enough.
+    pub(crate) fn coarse<T: Number>(
+        &self,
+        geometry: &Geometry,
+        templates: &TemplateSet<'_, T>,
+    ) -> Option<CoarseTemplates<T>> {
+        let is_wanted = self.comparison(u64::MAX).looks_coarsely(templates.n_views(), self.displacements.len());
+        is_wanted.then(|| CoarseTemplates::new(geometry, templates, &self.displacements)).flatten()
     }
 
     /// What looking between the grid's poses needs.
@@ -246,6 +276,7 @@ impl LikelihoodJob {
             degrees_of_freedom: self.degrees_of_freedom(),
             // It stands for no cell of its own.
             weighs_appended: self.right().is_none(),
+            pruning: self.right().and_then(|right| right.pruning),
             // Whatever it will be.
             particle_scales: if self.right().is_some() && self.settings.integrated { vec![1.0] } else { Vec::new() },
             n_threads: self.settings.n_threads,
@@ -266,6 +297,7 @@ impl LikelihoodJob {
             },
             // That there is a transform is checked with the images.
             between_bytes: self.between_bytes(structure),
+            coarse_bytes: self.coarse_bytes(structure),
             source_bytes: self.conversion.as_ref().and_then(|images| images.image_maker_bytes().ok()).unwrap_or(0),
         }
     }
@@ -348,8 +380,16 @@ impl LikelihoodJob {
             symmetry,
             mates: symmetry.rotations(),
             prior: None,
+            audit: Audit::new(0, 0.0),
         };
         job.check_band(findings);
+        if let Some(right) = job.right() {
+            if let Err(error) = right.check_pruning() {
+                findings.error(error);
+            }
+            let share = if right.pruning.is_some() { right.audit_share } else { 0.0 };
+            job.audit = Audit::new(job.n_images(), share);
+        }
         job.prior = check_known(&job.stacks, &job.settings, findings);
         if let Err(error) = job.check_noise() {
             findings.error(error);

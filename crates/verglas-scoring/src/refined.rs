@@ -7,7 +7,7 @@ use crate::column::ColumnType;
 use crate::pose::continuous_in_relions_convention;
 
 /// The columns of the file, in order; those before [`N_IN_TABLES`] are columns of the tables, too.
-pub(crate) const FIELDS: [&str; 20] = [
+pub(crate) const FIELDS: [&str; 23] = [
     "log_likelihood_grid",
     "contrast",
     "contrast_sd",
@@ -21,6 +21,8 @@ pub(crate) const FIELDS: [&str; 20] = [
     "prior_shift_angstrom",
     "log_odds_particle",
     "p_particle",
+    "pruned_mass",
+    "evaluated_share",
     "rot_deg",
     "tilt_deg",
     "psi_deg",
@@ -28,13 +30,20 @@ pub(crate) const FIELDS: [&str; 20] = [
     "origin_y_angstrom",
     "is_between",
     "is_inverted",
+    "audit_difference",
 ];
 /// How many of them the tables have.
-pub(crate) const N_IN_TABLES: usize = 13;
+pub(crate) const N_IN_TABLES: usize = 15;
 /// The first of those that say where the best mode is: angles, then the origin.
-const POSE: usize = 13;
+const POSE: usize = 15;
 /// The first of those of particles.
 const ODDS: usize = 11;
+/// What was left out of the search.
+const PRUNED: usize = 13;
+const IS_BETWEEN: usize = 20;
+const IS_INVERTED: usize = 21;
+/// ln L of a search that leaves out nothing, less that of the one that does; of few images.
+const AUDIT: usize = 22;
 
 /// What the tables' columns hold.
 pub(crate) fn column_types() -> impl Iterator<Item = (&'static str, ColumnType)> {
@@ -57,7 +66,8 @@ impl RefinedNumbers {
         let is_inverted = f64::from(u8::from(-result.smallest_cross_correlation > result.cross_correlation));
         let mut numbers = [f64::NAN; FIELDS.len()];
         numbers[..3].copy_from_slice(&[result.log_likelihood_integrated, result.contrast, result.contrast_sd]);
-        numbers[19] = is_inverted;
+        numbers[IS_INVERTED] = is_inverted;
+        numbers[PRUNED..PRUNED + 2].copy_from_slice(&[result.pruned_mass, result.evaluated_share]);
         if let Some(refined) = &result.refined {
             let (angles, origin) = continuous_in_relions_convention(&refined.pose, axes);
             let [rot, tilt, psi] = [angles.rot, angles.tilt, angles.psi].map(f64::to_degrees);
@@ -65,7 +75,7 @@ impl RefinedNumbers {
                 true => (refined.prior_distance.0.to_degrees(), refined.prior_distance.1),
                 false => (f64::NAN, f64::NAN),
             };
-            numbers[1..19].copy_from_slice(&[
+            numbers[1..ODDS].copy_from_slice(&[
                 refined.contrast,
                 refined.contrast_sd,
                 refined.n_modes as f64,
@@ -76,15 +86,9 @@ impl RefinedNumbers {
                 refined.shift_sd_angstrom,
                 view,
                 shift,
-                f64::NAN,
-                f64::NAN,
-                rot,
-                tilt,
-                psi,
-                origin[0],
-                origin[1],
-                f64::from(u8::from(refined.is_between)),
             ]);
+            numbers[POSE..POSE + 5].copy_from_slice(&[rot, tilt, psi, origin[0], origin[1]]);
+            numbers[IS_BETWEEN] = f64::from(u8::from(refined.is_between));
         }
         Self(numbers)
     }
@@ -95,12 +99,18 @@ impl RefinedNumbers {
         self
     }
 
+    /// The same with how much larger ln L is where nothing is left out.
+    pub(crate) fn with_audit(mut self, difference: f64) -> Self {
+        self.0[AUDIT] = difference;
+        self
+    }
+
     /// Of one image's row of the file.
     pub(crate) fn of_row(row: &[f64]) -> Self {
         Self(std::array::from_fn(|at| row[at]))
     }
 
-    /// A number by its name, as the tables' columns are called, or `is_between`, `is_inverted`: 0 or 1; `None` where there is none.
+    /// A number by its name, as the tables' columns are called, or `is_between`, `is_inverted` (0 or 1), `audit_difference`; `None` where there is none.
     pub fn get(&self, name: &str) -> Option<f64> {
         let at = FIELDS.iter().position(|field| *field == name)?;
         Some(self.0[at]).filter(|number| !number.is_nan())
@@ -126,8 +136,12 @@ mod tests {
     fn fields_stand_where_they_are_looked_for() {
         assert_eq!(
             (FIELDS[N_IN_TABLES - 1], FIELDS[POSE], FIELDS[POSE + 4]),
-            ("p_particle", "rot_deg", "origin_y_angstrom")
+            ("evaluated_share", "rot_deg", "origin_y_angstrom")
         );
-        assert_eq!((FIELDS[19], FIELDS[18], FIELDS[ODDS]), ("is_inverted", "is_between", "log_odds_particle"));
+        assert_eq!((FIELDS[IS_INVERTED], FIELDS[IS_BETWEEN]), ("is_inverted", "is_between"));
+        assert_eq!(
+            (FIELDS[ODDS], FIELDS[PRUNED], FIELDS[AUDIT]),
+            ("log_odds_particle", "pruned_mass", "audit_difference")
+        );
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use verglas_core::choice::choice;
 use verglas_core::error::{Error, Result};
 use verglas_fourier::sphere::PointGroup;
+use verglas_likelihood::compare::Pruning;
 use verglas_likelihood::refine::DEFAULT_MODES;
 use verglas_likelihood::{ContrastSign, DegreesOfFreedom, PosePrior};
 
@@ -144,6 +145,10 @@ pub struct RightSettings {
     pub integral: Option<Integral>,
     /// Modes of an image's poses that are looked at.
     pub n_modes: usize,
+    /// What is left out of the search over all poses; `None` for nothing.
+    pub pruning: Option<Pruning>,
+    /// The share of the images that are searched without leaving out anything, too, to see what that costs.
+    pub audit_share: f64,
     /// What is known of poses.
     pub poses_from: PosesFrom,
     /// Standard deviation of known rotations, degrees.
@@ -156,6 +161,8 @@ pub struct RightSettings {
 
 /// Images of a group that its spectrum is found from.
 pub const DEFAULT_NOISE_IMAGES: usize = 2000;
+/// The share of images that are audited.
+pub const DEFAULT_AUDIT_SHARE: f64 = 1e-3;
 /// Standard deviation of known rotations, degrees.
 pub const DEFAULT_VIEW_SIGMA_DEG: f64 = 10.0;
 /// Standard deviation of known origins, Å.
@@ -170,6 +177,8 @@ impl Default for RightSettings {
             noise_images: DEFAULT_NOISE_IMAGES,
             integral: None,
             n_modes: DEFAULT_MODES,
+            pruning: Some(Pruning::default()),
+            audit_share: DEFAULT_AUDIT_SHARE,
             poses_from: PosesFrom::Search,
             view_sigma_deg: DEFAULT_VIEW_SIGMA_DEG,
             shift_sigma_angstrom: DEFAULT_SHIFT_SIGMA_ANGSTROM,
@@ -179,6 +188,31 @@ impl Default for RightSettings {
 }
 
 impl RightSettings {
+    /// Whether what may be left out of the search makes sense.
+    ///
+    /// # Errors
+    /// When a number is not within its range.
+    pub(crate) fn check_pruning(&self) -> Result<()> {
+        if let Some(Pruning { loss, z }) = self.pruning {
+            for (what, value) in
+                [("ln L may be too low, in nats,", loss), ("standard deviations that poses may gain by chance", z)]
+            {
+                if !(value.is_finite() && value > 0.0) {
+                    return Err(Error::value(format!(
+                        "what is left out of the search: {what} is {value}, expected a finite number above 0"
+                    )));
+                }
+            }
+        }
+        if !(0.0..=1.0).contains(&self.audit_share) {
+            return Err(Error::value(format!(
+                "share of the images that are audited is {}, expected 0 to 1",
+                self.audit_share
+            )));
+        }
+        Ok(())
+    }
+
     /// How far poses may lie from known ones.
     ///
     /// # Errors

@@ -144,6 +144,15 @@ impl<'a, T: Number> StackResults<'a, T> {
         Some(best_of(self.units.iter().map(|unit| unit.score(image))))
     }
 
+    /// What a right likelihood says of an image and a structure, by its place among those that are compared.
+    pub(crate) fn refined(&self, structure: usize, image: usize) -> Option<&RefinedNumbers> {
+        self.units[structure]
+            .refined
+            .as_ref()?
+            .get(image)
+            .filter(|_| !self.units[structure].left_out.contains_key(&image))
+    }
+
     /// An image of the stack against a structure, by its place among those that are compared.
     pub(crate) fn row(&self, image: usize, structure: usize, best: Option<usize>) -> Row<T> {
         let (job, unit) = (self.job, &self.units[structure]);

@@ -188,7 +188,11 @@ impl LikelihoodJob {
             let scale = around.noise.scale(units[0] % self.stacks.len());
             let particle_scales = scale.map(|scale| scale.scale).into_iter().collect();
             let settings = ComparisonSettings { particle_scales, ..self.comparison(budget.search_bytes) };
+            let coarse = self.coarse(geometry, &templates);
             let mut search = Search::new(geometry, templates, &self.displacements, settings).map_err(tell)?;
+            if let Some(coarse) = &coarse {
+                search = search.with_pruning(coarse).map_err(tell)?;
+            }
             if let (Some(slices), Some(right)) = (&slices, self.right()) {
                 search = search.with_refinement(self.refinement(slices, &views, right)).map_err(tell)?;
             }

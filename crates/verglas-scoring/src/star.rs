@@ -51,6 +51,8 @@ pub(crate) const OF_RIGHT: [&str; N_IN_TABLES] = [
     "verglasPriorShiftAngst",
     "verglasLogOddsParticle",
     "verglasParticleProbability",
+    "verglasPrunedMass",
+    "verglasEvaluatedShare",
 ];
 /// And after those.
 pub(crate) const NOISE: &str = "verglasLogLikelihoodNoise";

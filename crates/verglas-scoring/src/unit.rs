@@ -118,6 +118,8 @@ impl LikelihoodJob {
             let known_of_piece = places.iter().map(|&place| known[place]).collect();
             let piece = Piece { unit, transfers: transfers.as_deref(), places, known: known_of_piece };
             let Some(comparison) = self.compare(&piece, (search, views), &values, around)? else { return Ok(None) };
+            let Some(audited) = self.audit(&piece, search, &values, &comparison, around)? else { return Ok(None) };
+            let mut audited = audited.into_iter();
             let n_left_out = last - first - kept.len();
             // What is left out is done with, too.
             let n = n_left_out.saturating_mul(structure.views.len()).saturating_mul(self.displacements.len());
@@ -136,6 +138,7 @@ impl LikelihoodJob {
                     let none = RefinedNumbers::NONE;
                     result.as_ref().map_or(none, |result| {
                         let numbers = RefinedNumbers::of(result, structure.axis_order, is_known);
+                        let numbers = numbers.with_audit(audited.next().unwrap_or(f64::NAN));
                         match (scale, log_odds.next()) {
                             (Some(scale), Some(odds)) => numbers.with_odds(odds, scale.probability(odds)),
                             _ => numbers,
@@ -178,13 +181,8 @@ impl LikelihoodJob {
             return Ok(Some(Comparison::default()));
         }
         let (structure, stack) = self.parts_of(piece.unit);
-        let formula = if self.settings.as_cryolike { ContrastFormula::CryoLike } else { ContrastFormula::Right };
-        let transfers: Option<Vec<ContrastTransfer>> =
-            piece.transfers.map(|all| piece.places.iter().map(|&image| all[image]).collect());
-        let contrast = match &transfers {
-            None => Contrast::One,
-            Some(transfers) => Contrast::Parameters(transfers, formula),
-        };
+        let transfers = self.transfers_of(piece);
+        let contrast = self.contrast_of(transfers.as_deref());
         let compared = Compared { stack, places: &piece.places };
         let tell = |error| told(error, structure, Some(compared), 0);
         let geometry = around.noise.geometry(piece.unit % self.stacks.len());
@@ -217,6 +215,53 @@ impl LikelihoodJob {
             Err(LikelihoodError::Stopped) => Ok(None),
             other => other.map(Some).map_err(tell),
         }
+    }
+
+    /// How much larger ln L over the grid of each image is where no pose is left out; NaN of those that are not audited. `None` when it is
+    /// time to stop.
+    fn audit<T: Number>(
+        &self,
+        piece: &Piece<'_>,
+        search: &Search<'_, T>,
+        values: &[Complex<T>],
+        comparison: &Comparison<T>,
+        around: &Surroundings<'_>,
+    ) -> Result<Option<Vec<f64>>> {
+        let (structure, stack) = self.parts_of(piece.unit);
+        let first = self.first_image_of(piece.unit % self.stacks.len());
+        let is_audited =
+            |(place, result): (&usize, &ImageResult)| result.evaluated_share < 1.0 && self.audit.has(first + place);
+        let chosen = piece.places.iter().zip(&comparison.images).enumerate();
+        let chosen: Vec<usize> = chosen.filter(|(_, image)| is_audited(*image)).map(|(index, _)| index).collect();
+        let mut differences = vec![f64::NAN; comparison.images.len()];
+        if !chosen.is_empty() {
+            let compared = Compared { stack, places: &piece.places };
+            let tell = |error| told(error, structure, Some(compared), 0);
+            let geometry = around.noise.geometry(piece.unit % self.stacks.len());
+            let transfers = self.transfers_of(piece);
+            let images = ImageSet::new(geometry, values, self.contrast_of(transfers.as_deref())).map_err(tell)?;
+            let go_on = |_| !around.stop.load(Ordering::Relaxed);
+            match search.audit(&images, &chosen, &go_on) {
+                Err(LikelihoodError::Stopped) => return Ok(None),
+                found => {
+                    for (&index, found) in chosen.iter().zip(found.map_err(tell)?) {
+                        differences[index] = found - comparison.images[index].log_likelihood_integrated;
+                    }
+                }
+            }
+        }
+        Ok(Some(differences))
+    }
+
+    /// The contrast transfers of a piece's images, if there are any.
+    fn transfers_of(&self, piece: &Piece<'_>) -> Option<Vec<ContrastTransfer>> {
+        piece.transfers.map(|all| piece.places.iter().map(|&image| all[image]).collect())
+    }
+
+    /// How the contrast transfer of images is computed.
+    fn contrast_of<'t>(&self, transfers: Option<&'t [ContrastTransfer]>) -> Contrast<'t> {
+        let formula = if self.settings.as_cryolike { ContrastFormula::CryoLike } else { ContrastFormula::Right };
+        transfers.map_or(Contrast::One, |transfers| Contrast::Parameters(transfers, formula))
     }
 
     /// Compares images near their poses where these are known, else with all; only one after the other where some are.

@@ -9,7 +9,7 @@ use crate::likelihood_data::{Csv, compared, likelihood, run, tensor};
 use crate::templates_data::all_but_manifests;
 
 /// The other columns of the table.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 16] = [
     "log_likelihood_grid",
     "contrast",
     "contrast_sd",
@@ -23,6 +23,8 @@ const COLUMNS: [&str; 14] = [
     "prior_shift_angstrom",
     "log_odds_particle",
     "p_particle",
+    "pruned_mass",
+    "evaluated_share",
     "log_likelihood_noise",
 ];
 
@@ -52,8 +54,8 @@ fn the_default_is_right_and_says_what_it_found() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stdout.contains("between the grid's poses: ln L is"), "{}", ran.stdout);
     let table = csv(&set, "out");
-    assert_eq!(table.columns()[23..37], COLUMNS);
-    assert_eq!(table.columns()[37], "skipped");
+    assert_eq!(table.columns()[23..39], COLUMNS);
+    assert_eq!(table.columns()[39], "skipped");
     // In numbers that mean something.
     let [share, rest, sd, contrast] =
         ["mode_share", "grid_share", "view_sd_deg", "contrast"].map(|name| table.numbers(name));
@@ -102,6 +104,44 @@ fn the_default_is_right_and_says_what_it_found() {
         run(&set, "likelihood stacks -t templates -o plain --max-displacement 2 --displacements 3 --likelihood plain");
     assert_eq!(truth.code, 0);
     assert_eq!(csv(&set, "plain").columns().len(), 24);
+}
+
+#[test]
+fn poses_that_half_of_the_resolution_rules_out_are_left_out_and_audited() {
+    let set = compared();
+    let grid = "--structures 0 --noise white --integral grid --max-displacement 5 --displacements 21";
+    made(&set, "all", &format!("{grid} --exhaustive"));
+    let ran = run(&set, &format!("likelihood stacks -t templates -o few {grid} --prune 0.02 --audit 1"));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("% of all poses were looked at in full; in an audit of"), "{}", ran.stdout);
+    let (all, few) = (csv(&set, "all"), csv(&set, "few"));
+    let [share, mass, found] =
+        ["evaluated_share", "pruned_mass", "log_likelihood_grid"].map(|column| few.numbers(column));
+    let expected = all.numbers("log_likelihood_grid");
+    for row in 0..few.len() {
+        assert!((0.0..=0.02).contains(&mass[row]) && share[row] > 0.0 && share[row] <= 1.0, "row {row}");
+        let lost = expected[row] - found[row];
+        assert!((-1e-4..=mass[row] + 1e-4).contains(&lost), "row {row}: {lost} of {}", mass[row]);
+    }
+    // Of most images, so much signal as there is.
+    assert!(share.iter().filter(|&&share| share < 0.25).count() > 10, "{share:?}");
+    assert!(all.numbers("evaluated_share").iter().all(|&share| share == 1.0));
+    let (all, few) = (settings(&set, "all"), settings(&set, "few"));
+    assert_eq!((&few["prune"], &few["prune_z"], &few["audit"]), (&0.02.into(), &3.0.into(), &1.0.into()));
+    assert!(all.get("prune").is_none());
+    assert_eq!(run(&set, "report few").code, 0);
+    let page = fs::read_to_string(set.path("few/report.html")).unwrap();
+    assert!(page.contains("poses that half of the resolution rules out were not looked at in full"));
+    // Another bound is another job.
+    let words = format!("--likelihood right {grid} --prune 0.01 --audit 1 --resume");
+    let refused = likelihood(&set, "few", &words);
+    assert!(refused.code == 1 && refused.stderr.contains("prune"), "{}", refused.stderr);
+    for (words, said) in
+        [("--exhaustive --audit 0.5", "--exhaustive"), ("--audit 2", "0 to 1"), ("--prune 0", "above 0")]
+    {
+        let refused = likelihood(&set, "none", &format!("--likelihood right {words}"));
+        assert!(refused.code == 2 && refused.stderr.contains(said), "{words}: {}", refused.stderr);
+    }
 }
 
 #[test]

@@ -74,7 +74,8 @@ impl<'p, T: Real> Finisher<'p, T> {
         Self { plan, evaluator, refiner }
     }
 
-    /// The result of the image that the evaluator took last: `at` is its best pose, `smallest` its smallest correlation.
+    /// The result of the image that the evaluator took last: `at` is its best pose, `smallest` its smallest correlation; the
+    /// last two are what is known of poses that were not looked at.
     ///
     /// # Errors
     /// Where templates between the views can't be taken.
@@ -84,6 +85,7 @@ impl<'p, T: Real> Finisher<'p, T> {
         at: &AtPose,
         smallest: f64,
         views: impl Iterator<Item = LookedAt> + Clone,
+        (pruned_mass, evaluated_share): (f64, f64),
     ) -> Result<Found, LikelihoodError> {
         let refined = match &mut self.refiner {
             None => None,
@@ -102,6 +104,8 @@ impl<'p, T: Real> Finisher<'p, T> {
             is_without_noise: self.plan.likelihood.is_without_noise(at.cross_correlation),
             contrast: at.contrast,
             contrast_sd: at.contrast_sd,
+            pruned_mass,
+            evaluated_share,
             refined,
         };
         Ok((result, odds))

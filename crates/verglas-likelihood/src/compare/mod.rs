@@ -7,6 +7,7 @@
 
 mod basis;
 mod candidates;
+mod coarse;
 mod eigen;
 mod fft;
 mod finish;
@@ -15,6 +16,8 @@ mod near;
 mod plan;
 mod positive;
 mod product;
+mod products;
+mod pruned;
 mod reduce;
 mod run;
 mod samples;
@@ -24,7 +27,8 @@ mod tables;
 mod templates;
 mod work;
 
-pub use plan::ComparisonSettings;
+pub use coarse::CoarseTemplates;
+pub use plan::{ComparisonSettings, Pruning};
 pub use search::Search;
 pub use simd::instruction_set;
 pub use work::SearchReal;

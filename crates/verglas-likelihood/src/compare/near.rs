@@ -7,14 +7,14 @@ use num_complex::Complex;
 use verglas_fourier::pose::Matrix3;
 
 use super::candidates::Candidates;
-use super::fft::{LaneSynthesis, Pair};
+use super::fft::LaneSynthesis;
 use super::images::ImageBlock;
 use super::plan::{CANDIDATE_NATS, Plan};
-use super::product::{GROUP, multiply};
+use super::product::GROUP;
+use super::products::Products;
 use super::reduce::Scales;
 use super::simd::{Dispatch, Kernel, MOST_LANES, Simd};
 use super::tables::Tables;
-use super::templates::{Displaced, SideBySide};
 use crate::error::LikelihoodError;
 use crate::formula::LogSum;
 use crate::pose::{BestOfView, Candidate, Pose};
@@ -147,14 +147,10 @@ impl<T: Dispatch> Kernel<T> for NearWorker<'_, '_, T> {
         let (geometry, p) = (plan.geometry, plan.geometry.n_inplanes());
         let synthesis = LaneSynthesis::new(p);
         let zero = [simd.splat(T::default()); 2];
-        let n_frequencies = plan.basis.frequencies.len();
-        let mut strip = vec![zero; plan.basis.total];
-        let mut products = vec![zero; GROUP * n_frequencies];
+        let mut products = Products::new(simd, plan, block);
         let mut x = vec![zero; synthesis.buffer_len()];
         let mut y = vec![zero; synthesis.buffer_len()];
-        let mut scratch = plan.transform.scratch(simd, &plan.basis);
         let mut tables = Tables::new(geometry, plan.settings.formula, plan.settings.sign, true, block.n_images);
-        let roots: Vec<T> = geometry.point_weights().iter().map(|weight| T::from_f64(weight.sqrt())).collect();
         let mut i_sx = vec![[0.0; MOST_LANES]; block.n_images];
         let mut found: Vec<NearImage> = {
             let none = NearImage {
@@ -174,9 +170,13 @@ impl<T: Dispatch> Kernel<T> for NearWorker<'_, '_, T> {
             if views.clone().all(|view| self.job.near[view].is_empty()) {
                 continue;
             }
-            let source = SideBySide { templates: plan.templates, first: first_view, p, roots: &roots };
-            plan.transform.run(simd, &plan.basis, &source, &mut scratch, &mut strip);
-            self.multiply_constants(simd, &strip, views.clone(), &mut i_sx);
+            let mut groups: Vec<usize> = views
+                .clone()
+                .flat_map(|view| self.job.near[view].iter().map(|&index| index as usize / GROUP))
+                .collect();
+            groups.sort_unstable();
+            groups.dedup();
+            products.constants(simd, first_view, groups.into_iter(), &mut i_sx);
             for view in views {
                 let near = &self.job.near[view];
                 if near.is_empty() {
@@ -200,29 +200,25 @@ impl<T: Dispatch> Kernel<T> for NearWorker<'_, '_, T> {
                 let n_strips = plan.displacements.len().div_ceil(S::LANES);
                 for strip_index in 0..n_strips {
                     let first = strip_index * S::LANES;
-                    let set = &plan.displacements.angstrom()[first..plan.displacements.len().min(first + S::LANES)];
+                    let set = &plan.order[first..plan.order.len().min(first + S::LANES)];
                     let is_near = |state: &State| self.reaches(state, set);
                     let wanted: Vec<bool> = states.iter().map(is_near).collect();
                     if !wanted.contains(&true) {
                         continue;
                     }
-                    let n_angles = plan.transform.n_angles;
-                    let phases = &plan.phases[strip_index * geometry.n_shells() * n_angles * 2 * S::LANES..];
-                    let source = Displaced { template, p, roots: &roots, phases, n_angles };
-                    plan.transform.run(simd, &plan.basis, &source, &mut scratch, &mut strip);
+                    products.displace(simd, template, strip_index..strip_index + 1);
                     let mut at = 0;
                     while at < states.len() {
                         // Images of one group stand beside each other.
                         let group = states[at].index / GROUP;
                         let end = at + states[at..].iter().take_while(|state| state.index / GROUP == group).count();
                         if wanted[at..end].contains(&true) {
-                            self.multiply_group(simd, group, &strip, &mut products);
+                            products.multiply(simd, 1, group..group + 1);
                         }
                         for place in (at..end).filter(|&place| wanted[place]) {
                             let state = &mut states[place];
                             let index = state.index;
-                            let spectrum = &products[(index % GROUP) * n_frequencies..][..n_frequencies];
-                            synthesis.run(simd, spectrum, &mut x, &mut y);
+                            synthesis.run(simd, products.of(index % GROUP, 0), &mut x, &mut y);
                             let values = &x.as_flattened()[..p];
                             let scales = tables.scales(index);
                             let half_ln_a =
@@ -277,64 +273,14 @@ impl<T: Dispatch> NearWorker<'_, '_, T> {
     }
 
     /// Whether a displacement is near at any of the rotations.
-    fn reaches(&self, state: &State, set: &[[f64; 2]]) -> bool {
+    fn reaches(&self, state: &State, set: &[usize]) -> bool {
+        let all = self.job.plan.displacements.angstrom();
         let reach = self.job.known[state.index].prior.shift_reach_angstrom();
-        state
-            .centers
-            .iter()
-            .any(|center| set.iter().any(|d| (d[0] - center[0]).powi(2) + (d[1] - center[1]).powi(2) <= reach * reach))
-    }
-
-    /// Re ΣW s·C·T of the images that are near any of the views.
-    #[inline(always)]
-    fn multiply_constants<S: Simd<T>>(
-        &self,
-        simd: S,
-        strip: &[Pair<S::V>],
-        views: std::ops::Range<usize>,
-        i_sx: &mut [[f64; MOST_LANES]],
-    ) {
-        let NearJob { plan, block, .. } = self.job;
-        let (p, group_len) = (plan.geometry.n_inplanes(), plan.basis.total * GROUP * 2);
-        let mut groups: Vec<usize> =
-            views.flat_map(|view| self.job.near[view].iter().map(|&index| index as usize / GROUP)).collect();
-        groups.sort_unstable();
-        groups.dedup();
-        for group in groups {
-            let panel = &block.constants[group * group_len..(group + 1) * group_len];
-            let mut totals = [[0.0; MOST_LANES]; GROUP];
-            for (q, functions) in plan.basis.frequencies.iter().enumerate() {
-                let factor = if q == 0 || 2 * q == p { 1.0 } else { 2.0 };
-                let range = functions.first..functions.first + functions.rank;
-                let sums = multiply(simd, &panel[range.start * GROUP * 2..range.end * GROUP * 2], &strip[range]);
-                let mut numbers = [T::default(); MOST_LANES];
-                for (total, sum) in totals.iter_mut().zip(&sums) {
-                    simd.store(sum[0], &mut numbers);
-                    total.iter_mut().zip(numbers).for_each(|(total, number)| *total += factor * number.to_f64());
-                }
-            }
-            for (place, total) in totals.into_iter().enumerate() {
-                if let Some(i_sx) = i_sx.get_mut(group * GROUP + place) {
-                    *i_sx = total;
-                }
-            }
-        }
-    }
-
-    /// Products of one group of images with the strip: `[images, frequencies]`.
-    #[inline(always)]
-    fn multiply_group<S: Simd<T>>(&self, simd: S, group: usize, strip: &[Pair<S::V>], products: &mut [Pair<S::V>]) {
-        let NearJob { plan, block, .. } = self.job;
-        let n_frequencies = plan.basis.frequencies.len();
-        let group_len = plan.basis.total * GROUP * 2;
-        let panel = &block.panels[group * group_len..(group + 1) * group_len];
-        for (q, functions) in plan.basis.frequencies.iter().enumerate() {
-            let range = functions.first..functions.first + functions.rank;
-            let sums = multiply(simd, &panel[range.start * GROUP * 2..range.end * GROUP * 2], &strip[range]);
-            for (i, sum) in sums.into_iter().enumerate() {
-                products[i * n_frequencies + q] = sum;
-            }
-        }
+        state.centers.iter().any(|center| {
+            set.iter()
+                .map(|&place| all[place])
+                .any(|d| (d[0] - center[0]).powi(2) + (d[1] - center[1]).powi(2) <= reach * reach)
+        })
     }
 
     /// The near rotations of one image with the lanes' displacements.
@@ -361,7 +307,7 @@ impl<T: Dispatch> NearWorker<'_, '_, T> {
             let (factor, offset) = (scales.factor[w].to_f64(), scales.offset[w].to_f64());
             let half_ln_a = half_ln_a.reference + half_ln_a.log2[w].to_f64() * std::f64::consts::LN_2;
             for lane in 0..n_lanes {
-                let displacement = first + lane;
+                let displacement = plan.order[first + lane];
                 let [d0, d1] = plan.displacements.angstrom()[displacement];
                 let distance2 = (d0 - center[0]).powi(2) + (d1 - center[1]).powi(2);
                 if distance2 > reach2 {

@@ -30,6 +30,8 @@ pub struct ComparisonSettings {
     pub pairs: bool,
     /// Whether all correlations are kept: images · views · displacements · rotations numbers.
     pub full: bool,
+    /// What is left out of the search over all poses, if anything; not with `pairs` or `full`, nor with CryoLike's formulas.
+    pub pruning: Option<Pruning>,
     /// Scales of particles against the noise's standard deviation, for which the odds that there is one are computed; not where
     /// likelihoods aren't integrated.
     pub particle_scales: Vec<f64>,
@@ -37,6 +39,24 @@ pub struct ComparisonSettings {
     pub n_threads: usize,
     /// What buffers may take, in bytes, results and inputs not counted; decides nothing about the results.
     pub memory_bytes: u64,
+}
+
+/// Fewer views and displacements are all looked at.
+const FEW_POSES: usize = 20_000;
+
+/// Which poses are not looked at in full, by what half of the resolution says of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pruning {
+    /// How much ln L may be too low, in nats.
+    pub loss: f64,
+    /// How many standard deviations of the noise a pose may gain beyond what is expected of the right one.
+    pub z: f64,
+}
+
+impl Default for Pruning {
+    fn default() -> Self {
+        Self { loss: 1e-2, z: 3.0 }
+    }
 }
 
 impl Default for ComparisonSettings {
@@ -49,6 +69,7 @@ impl Default for ComparisonSettings {
             integrated: true,
             pairs: false,
             full: false,
+            pruning: None,
             particle_scales: Vec::new(),
             n_threads: 1,
             memory_bytes: 2 << 30,
@@ -57,6 +78,17 @@ impl Default for ComparisonSettings {
 }
 
 impl ComparisonSettings {
+    /// What is left out, where that can be.
+    pub fn pruning(&self) -> Option<Pruning> {
+        let can_be = self.integrated && !self.pairs && !self.full && !self.formula.is_cryolike();
+        self.pruning.filter(|_| can_be)
+    }
+
+    /// Whether half of the resolution is looked at first: not where there are so few poses that little could be saved.
+    pub fn looks_coarsely(&self, n_views: usize, n_displacements: usize) -> bool {
+        self.pruning().is_some() && n_views.saturating_mul(n_displacements) >= FEW_POSES
+    }
+
     /// The scales of particles for which odds are computed.
     pub(crate) fn scales(&self) -> &[f64] {
         if self.integrated { &self.particle_scales } else { &[] }
@@ -65,6 +97,24 @@ impl ComparisonSettings {
 
 /// Poses so many nats below the best one may be modes of their own.
 pub(crate) const CANDIDATE_NATS: f64 = 12.0;
+
+/// Displacements of a grid in bands of few rows, so that those of one vector are near to each other.
+fn in_bands(displacements: &Displacements, lanes: usize) -> Vec<usize> {
+    let n_all = displacements.len();
+    let Some(grid) = displacements.grid() else { return (0..n_all).collect() };
+    let [n_0, n_1] = grid.n;
+    let height = if lanes >= 16 { 4 } else { 2 };
+    let mut order = Vec::with_capacity(n_all);
+    for (band, first) in (0..n_1).step_by(height).enumerate() {
+        for column in 0..n_0 {
+            // Back and forth.
+            let column = if band % 2 == 0 { column } else { n_0 - 1 - column };
+            order.extend((first..n_1.min(first + height)).map(|row| row * n_0 + column));
+        }
+    }
+    order.extend(n_0 * n_1..n_all);
+    order
+}
 
 /// Everything about the templates that images are compared with.
 #[derive(Debug)]
@@ -80,6 +130,8 @@ pub(crate) struct Plan<'a, T: Real> {
     pub negative: Option<Negative<T>>,
     pub basis: Basis<T>,
     pub transform: Transform<T>,
+    /// The displacements, in the order in which they stand in strips of one vector.
+    pub order: Vec<usize>,
     /// Empty until [`Plan::make_phases`].
     pub phases: Vec<T>,
     pub lanes: usize,
@@ -94,6 +146,20 @@ impl<'a, T: Dispatch> Plan<'a, T> {
         displacements: &'a Displacements,
         settings: ComparisonSettings,
     ) -> Result<Self, LikelihoodError> {
+        // Correlations with noise err by √(share/M), M numbers being independent: by 6e-8, or 2e-8 where CryoLike's are
+        // to be met.
+        let per_number = if settings.formula.is_cryolike() { 4e-16 } else { 4e-15 };
+        Self::with_error(geometry, templates, displacements, settings, per_number)
+    }
+
+    /// The same, whose correlations with noise may err by √`per_number`.
+    pub fn with_error(
+        geometry: &'a Geometry,
+        templates: TemplateSet<'a, T>,
+        displacements: &'a Displacements,
+        settings: ComparisonSettings,
+        per_number: f64,
+    ) -> Result<Self, LikelihoodError> {
         let likelihood =
             LogLikelihood::of::<T>(geometry, settings.formula, settings.degrees_of_freedom, settings.sign)?;
         let are_real = are_real(geometry, &templates);
@@ -106,9 +172,6 @@ impl<'a, T: Dispatch> Plan<'a, T> {
             if needed > given {
                 return Err(LikelihoodError::Memory { needed, given });
             }
-            // Correlations with noise err by √(share/M), M numbers being independent: by 6e-8, or 2e-8 where CryoLike's are
-            // to be met.
-            let per_number = if settings.formula.is_cryolike() { 4e-16 } else { 4e-15 };
             let share = per_number * geometry.degrees_of_freedom();
             Basis::of_templates(geometry, &templates, displacements, share, n_threads)
         } else {
@@ -119,6 +182,10 @@ impl<'a, T: Dispatch> Plan<'a, T> {
         let inverse_gain = keeps_views.then(|| InverseGain::new(&likelihood));
         let negative = (settings.sign == ContrastSign::Positive).then(|| Negative::new(likelihood.mu()));
         let (phases, lanes) = (Vec::new(), T::lanes());
+        let order = match settings.looks_coarsely(templates.n_views(), displacements.len()) {
+            true => in_bands(displacements, lanes),
+            false => (0..displacements.len()).collect(),
+        };
         Ok(Self {
             geometry,
             templates,
@@ -129,6 +196,7 @@ impl<'a, T: Dispatch> Plan<'a, T> {
             negative,
             basis,
             transform,
+            order,
             phases,
             lanes,
             keeps_views,
@@ -150,7 +218,7 @@ impl<'a, T: Dispatch> Plan<'a, T> {
 
     /// Makes the table of phases: what takes most memory that is not the images'.
     pub fn make_phases(&mut self) {
-        self.phases = phases(self.geometry, self.displacements, self.transform.n_angles, self.lanes);
+        self.phases = phases(self.geometry, self.displacements, &self.order, self.transform.n_angles, self.lanes);
     }
 
     /// Bytes of that table.

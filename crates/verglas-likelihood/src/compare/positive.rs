@@ -117,7 +117,7 @@ fn sum_all<T: Real, S: Simd<T>>(
     simd.store(largest, &mut highest);
     simd.store(smallest, &mut lowest);
     let mut result = match logarithm {
-        Logarithm::Short => sum(simd, values, top, mu, negative, inverse_root_a, Logarithm::Short),
+        Logarithm::Linear | Logarithm::Short => sum(simd, values, top, mu, negative, inverse_root_a, Logarithm::Short),
         Logarithm::Long => sum(simd, values, top, mu, negative, inverse_root_a, Logarithm::Long),
         Logarithm::Exact => sum(simd, values, top, mu, negative, inverse_root_a, Logarithm::Exact),
     };

@@ -42,6 +42,8 @@ pub(crate) fn correlate<T: Real, S: Simd<T>>(simd: S, values: &mut [S::V], scale
 /// How −ln(1 − u) is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Logarithm {
+    /// u itself.
+    Linear,
     /// Three terms of its series.
     Short,
     /// Six.
@@ -86,10 +88,43 @@ impl<T: Real, S: Simd<T>> Part<T, S> for Sum<'_, T, S::V> {
     fn run(self, simd: S) -> Likelihoods {
         let Self { values, top, mu, half_log2_a } = self;
         match choose_logarithm(simd, top) {
-            (top, Logarithm::Short) => sum(simd, values, top, mu, half_log2_a, Logarithm::Short),
+            (top, Logarithm::Linear | Logarithm::Short) => sum(simd, values, top, mu, half_log2_a, Logarithm::Short),
             (top, Logarithm::Long) => sum(simd, values, top, mu, half_log2_a, Logarithm::Long),
             (top, Logarithm::Exact) => sum(simd, values, top, mu, half_log2_a, Logarithm::Exact),
         }
+    }
+}
+
+/// Sums exp of squares: Σ_w exp(μ·cc²) = sum·2^exponent, lane by lane.
+///
+/// * `top`: the largest cc² of each lane.
+/// * `mu`: μ/ln 2.
+/// * `zeros`: as many as `values`.
+#[inline(always)]
+pub(crate) fn sum_squares<T: Real, S: Simd<T>>(
+    simd: S,
+    values: &[S::V],
+    top: S::V,
+    mu: f64,
+    zeros: &[T],
+) -> Likelihoods {
+    simd.call(Squares { values, top, mu, zeros })
+}
+
+/// What [`sum_squares`] sums.
+struct Squares<'a, T, V> {
+    values: &'a [V],
+    top: V,
+    mu: f64,
+    zeros: &'a [T],
+}
+
+impl<T: Real, S: Simd<T>> Part<T, S> for Squares<'_, T, S::V> {
+    type Output = Likelihoods;
+
+    #[inline(always)]
+    fn run(self, simd: S) -> Likelihoods {
+        sum(simd, self.values, self.top, self.mu, self.zeros, Logarithm::Linear)
     }
 }
 
@@ -115,6 +150,7 @@ pub(super) fn choose_logarithm<T: Real, S: Simd<T>>(simd: S, top: S::V) -> (S::V
 pub(super) fn gain<T: Real, S: Simd<T>>(simd: S, u: S::V, mu: S::V, c: S::V, logarithm: Logarithm) -> S::V {
     let term = |k: f64| T::from_f64(1.0 / k);
     let mut series = match logarithm {
+        Logarithm::Linear => return simd.sub(simd.mul(mu, u), c),
         Logarithm::Short => simd.splat(term(3.0)),
         Logarithm::Long => simd.fma(u, simd.splat(term(6.0)), simd.splat(term(5.0))),
         Logarithm::Exact => {

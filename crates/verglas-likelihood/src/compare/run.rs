@@ -1,6 +1,7 @@
 //! Threads that compare a block of images with templates.
 
 use std::f64::consts::LN_2;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -12,11 +13,11 @@ use super::fft::{LaneSynthesis, Pair};
 use super::images::ImageBlock;
 use super::plan::Plan;
 use super::positive::sum_positive;
-use super::product::{GROUP, multiply};
+use super::product::GROUP;
+use super::products::{GROUPS, Products, STRIPS};
 use super::reduce::{correlate, sum_likelihoods};
 use super::simd::{Dispatch, Kernel, MOST_LANES, Simd};
 use super::tables::Tables;
-use super::templates::{Displaced, SideBySide};
 use crate::error::LikelihoodError;
 use crate::formula::{ContrastSign, LogSum};
 use crate::geometry::Geometry;
@@ -26,10 +27,6 @@ use crate::results::PairResult;
 use crate::sets::ImageSet;
 use crate::sums::{ImageSums, sum_constant};
 
-/// Strips of displaced templates that are multiplied with the same images.
-const STRIPS: usize = 2;
-/// Groups of images that are multiplied with the same strips.
-const GROUPS: usize = 2;
 /// More than rounding makes of a gain.
 const ROUNDING: f64 = 1e-6;
 
@@ -55,11 +52,32 @@ pub(crate) struct Outcome {
     pub smallest: Vec<f64>,
 }
 
+/// The poses that are looked at, if not all: strips of displacements of each view.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Selection<'a> {
+    /// `[images, views, strips]`
+    pub ranks: &'a [u32],
+    /// What the ranks of each image must be less than.
+    pub below: &'a [u32],
+    pub n_views: usize,
+    pub n_strips: usize,
+}
+
+impl Selection<'_> {
+    /// Whether an image is compared with the template of a view, displaced by any of the strips.
+    #[inline(always)]
+    fn has(&self, image: usize, view: usize, strips: Range<usize>) -> bool {
+        let first = (image * self.n_views + view) * self.n_strips;
+        self.ranks[first + strips.start..first + strips.end].iter().any(|rank| *rank < self.below[image])
+    }
+}
+
 /// A block of images against all templates.
 pub struct Job<'a, T: Real> {
     search: &'a Plan<'a, T>,
     block: &'a ImageBlock<T>,
     images: &'a ImageSet<'a, T>,
+    selection: Option<Selection<'a>>,
     /// Templates are taken in batches, each by some of the images.
     n_parts: usize,
     next: AtomicUsize,
@@ -79,6 +97,7 @@ impl<'a, T: Dispatch> Job<'a, T> {
         search: &'a Plan<'a, T>,
         block: &'a ImageBlock<T>,
         images: &'a ImageSet<'a, T>,
+        selection: Option<Selection<'a>>,
         pairs: &'a mut [PairResult],
         full: &'a mut [T],
         go_on: &'a (dyn Fn(u64) -> bool + Sync),
@@ -94,6 +113,7 @@ impl<'a, T: Dispatch> Job<'a, T> {
             search,
             block,
             images,
+            selection,
             n_parts,
             next: AtomicUsize::new(0),
             has_failed: AtomicBool::new(false),
@@ -119,6 +139,12 @@ impl<'a, T: Dispatch> Job<'a, T> {
     /// The work of one thread: until no templates are left.
     pub(crate) fn worker<'j>(&'j self) -> Worker<'j, 'a, T> {
         Worker { job: self }
+    }
+
+    /// Whether an image is compared with the template of a view, displaced by any of the strips.
+    #[inline(always)]
+    fn has(&self, image: usize, view: usize, strips: Range<usize>) -> bool {
+        self.selection.is_none_or(|selection| selection.has(image, view, strips))
     }
 
     /// What all threads found.
@@ -161,20 +187,19 @@ struct PairState<T> {
     integral: LogSum,
 }
 
-/// The buffers of one thread.
+/// The buffers of one thread beside those of products.
 struct Buffers<T: Real, V> {
-    /// `[STRIPS, total]`
-    strips: Vec<Pair<V>>,
-    /// Products: `[images, strips, frequencies]`
-    products: Vec<Pair<V>>,
     x: Vec<Pair<V>>,
     y: Vec<Pair<V>>,
     states: Vec<PairState<T>>,
     candidates: Vec<Candidates>,
     smallest: Vec<T>,
     tables: Tables<T>,
-    /// Re ΣW s·C·T of each image and each template of a batch.
-    i_sx: Vec<Complex<f64>>,
+}
+
+/// The images of a group.
+fn images_of(group: usize, n_images: usize) -> Range<usize> {
+    group * GROUP..n_images.min((group + 1) * GROUP)
 }
 
 impl<T: Dispatch> Kernel<T> for Worker<'_, '_, T> {
@@ -184,10 +209,8 @@ impl<T: Dispatch> Kernel<T> for Worker<'_, '_, T> {
         let geometry = search.geometry;
         let synthesis = LaneSynthesis::new(geometry.n_inplanes());
         let zero = [simd.splat(T::default()); 2];
-        let n_frequencies = search.basis.frequencies.len();
+        let mut products = Products::new(simd, search, block);
         let mut buffers = Buffers {
-            strips: vec![zero; STRIPS * search.basis.total],
-            products: vec![zero; GROUPS * GROUP * STRIPS * n_frequencies],
             x: vec![zero; synthesis.buffer_len()],
             y: vec![zero; synthesis.buffer_len()],
             states: Vec::new(),
@@ -200,10 +223,10 @@ impl<T: Dispatch> Kernel<T> for Worker<'_, '_, T> {
                 search.settings.integrated,
                 block.n_images,
             ),
-            i_sx: vec![Complex::default(); block.n_images * S::LANES],
         };
-        let mut scratch = search.transform.scratch(simd, &search.basis);
-        let roots: Vec<T> = geometry.point_weights().iter().map(|weight| T::from_f64(weight.sqrt())).collect();
+        // Re ΣW s·C·T of each image with each template of a batch; with CryoLike's formula all of it.
+        let mut i_sx = vec![[0.0; MOST_LANES]; block.n_images];
+        let mut complex_i_sx = Vec::new();
         let n_views = search.templates.n_views();
         let n_groups = block.n_images.div_ceil(GROUP);
         while !self.job.has_failed.load(Ordering::Relaxed) {
@@ -216,26 +239,35 @@ impl<T: Dispatch> Kernel<T> for Worker<'_, '_, T> {
             let share = |part: usize| (n_groups * part / self.job.n_parts * GROUP).min(block.n_images);
             let images = share(part)..share(part + 1);
             let views = first_view..n_views.min(first_view + S::LANES);
+            let n_strips = search.displacements.len().div_ceil(S::LANES);
             if search.settings.formula.is_cryolike() {
-                self.sum_constants(&mut buffers, S::LANES, views.clone(), images.clone());
+                complex_i_sx.resize(block.n_images * S::LANES, Complex::default());
+                self.sum_constants(&mut complex_i_sx, S::LANES, views.clone(), images.clone());
             } else {
-                let source = SideBySide {
-                    templates: search.templates,
-                    first: first_view,
-                    p: geometry.n_inplanes(),
-                    roots: &roots,
+                let is_needed = |group: &usize| {
+                    let of_group = images_of(*group, block.n_images);
+                    of_group.into_iter().any(|index| views.clone().any(|view| self.job.has(index, view, 0..n_strips)))
                 };
-                let strip = &mut buffers.strips[..search.basis.total];
-                search.transform.run(simd, &search.basis, &source, &mut scratch, strip);
-                self.multiply_constants(simd, &mut buffers, images.clone());
+                let mut groups = (images.start / GROUP..images.end.div_ceil(GROUP)).filter(is_needed).peekable();
+                if groups.peek().is_some() {
+                    products.constants(simd, first_view, groups, &mut i_sx);
+                }
             }
             for view in views {
-                let (p, n_angles, lane) = (geometry.n_inplanes(), search.transform.n_angles, view - first_view);
+                let lane = view - first_view;
+                let is_wanted = |index: usize| self.job.has(index, view, 0..n_strips);
+                if !images.clone().any(is_wanted) {
+                    self.skip(view, images.clone());
+                    continue;
+                }
                 let template = search.templates.template(view);
                 buffers.tables.take(template);
-                for index in images.clone() {
+                for index in images.clone().filter(|&index| is_wanted(index)) {
                     let place = (index, block.order[index], view);
-                    let i_sx = buffers.i_sx[index * S::LANES + lane];
+                    let i_sx = match complex_i_sx.get(index * S::LANES + lane) {
+                        Some(i_sx) => *i_sx,
+                        None => Complex::from(i_sx[index][lane]),
+                    };
                     let facts = &block.facts[index];
                     if let Err(error) = buffers.tables.fill(geometry, search.settings.formula, facts, i_sx, place) {
                         self.job.fail(place.1, view, error);
@@ -251,26 +283,26 @@ impl<T: Dispatch> Kernel<T> for Worker<'_, '_, T> {
                 };
                 buffers.states.clear();
                 buffers.states.resize(block.n_images, state);
-                let n_strips = search.displacements.len().div_ceil(S::LANES);
                 for first_strip in (0..n_strips).step_by(STRIPS) {
                     let strips = first_strip..n_strips.min(first_strip + STRIPS);
-                    for strip in strips.clone() {
-                        let phases = &search.phases[strip * geometry.n_shells() * n_angles * 2 * S::LANES..];
-                        let source = Displaced { template, p, roots: &roots, phases, n_angles };
-                        let out = &mut buffers.strips[(strip - first_strip) * search.basis.total..];
-                        let out = &mut out[..search.basis.total];
-                        search.transform.run(simd, &search.basis, &source, &mut scratch, out);
+                    if !images.clone().any(|index| self.job.has(index, view, strips.clone())) {
+                        continue;
                     }
+                    products.displace(simd, template, strips.clone());
                     let groups = images.start / GROUP..images.end.div_ceil(GROUP);
                     for first_group in groups.clone().step_by(GROUPS) {
                         let groups = first_group..groups.end.min(first_group + GROUPS);
-                        self.multiply(simd, &mut buffers, strips.len(), groups.clone());
                         let covered = groups.start * GROUP..images.end.min(groups.end * GROUP);
+                        if !covered.clone().any(|index| self.job.has(index, view, strips.clone())) {
+                            continue;
+                        }
+                        products.multiply(simd, strips.len(), groups.clone());
                         for index in covered {
                             for strip in strips.clone() {
-                                let products =
-                                    ((index - groups.start * GROUP) * STRIPS + strip - first_strip) * n_frequencies;
-                                self.reduce(simd, &synthesis, &mut buffers, products, index, view, strip);
+                                if self.job.has(index, view, strip..strip + 1) {
+                                    let spectrum = products.of(index - groups.start * GROUP, strip - first_strip);
+                                    self.reduce(simd, &synthesis, &mut buffers, spectrum, (index, view, strip));
+                                }
                             }
                         }
                     }
@@ -294,13 +326,7 @@ impl<T: Dispatch> Kernel<T> for Worker<'_, '_, T> {
 
 impl<T: Dispatch> Worker<'_, '_, T> {
     /// I_sx as it stands, for CryoLike's formula.
-    fn sum_constants<V>(
-        &self,
-        buffers: &mut Buffers<T, V>,
-        lanes: usize,
-        views: std::ops::Range<usize>,
-        images: std::ops::Range<usize>,
-    ) {
+    fn sum_constants(&self, i_sx: &mut [Complex<f64>], lanes: usize, views: Range<usize>, images: Range<usize>) {
         let Job { search, block, .. } = self.job;
         let mut sums = ImageSums::new(search.geometry);
         for index in images {
@@ -310,88 +336,24 @@ impl<T: Dispatch> Worker<'_, '_, T> {
                 return;
             }
             for view in views.clone() {
-                buffers.i_sx[index * lanes + view - views.start] =
+                i_sx[index * lanes + view - views.start] =
                     sum_constant(search.geometry, &sums.contrast, search.templates.template(view));
-            }
-        }
-    }
-
-    /// I_sx by its spectrum: the sum over all frequencies is that at rotation 0.
-    #[inline(always)]
-    fn multiply_constants<S: Simd<T>>(&self, simd: S, buffers: &mut Buffers<T, S::V>, images: std::ops::Range<usize>) {
-        let Job { search, block, .. } = self.job;
-        let (p, group_len) = (search.geometry.n_inplanes(), search.basis.total * GROUP * 2);
-        for group in images.start / GROUP..images.end.div_ceil(GROUP) {
-            let panel = &block.constants[group * group_len..(group + 1) * group_len];
-            let mut totals = [[0.0; MOST_LANES]; GROUP];
-            for (q, functions) in search.basis.frequencies.iter().enumerate() {
-                let factor = if q == 0 || 2 * q == p { 1.0 } else { 2.0 };
-                let range = functions.first..functions.first + functions.rank;
-                let sums =
-                    multiply(simd, &panel[range.start * GROUP * 2..range.end * GROUP * 2], &buffers.strips[range]);
-                let mut numbers = [T::default(); MOST_LANES];
-                for (total, sum) in totals.iter_mut().zip(&sums) {
-                    simd.store(sum[0], &mut numbers);
-                    for (total, number) in total.iter_mut().zip(numbers) {
-                        *total += factor * number.to_f64();
-                    }
-                }
-            }
-            for (place, total) in totals.iter().enumerate() {
-                let index = group * GROUP + place;
-                if index < images.end {
-                    for lane in 0..S::LANES {
-                        buffers.i_sx[index * S::LANES + lane] = Complex::from(total[lane]);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Products of some groups of images with the strips, of all frequencies.
-    #[inline(always)]
-    fn multiply<S: Simd<T>>(
-        &self,
-        simd: S,
-        buffers: &mut Buffers<T, S::V>,
-        n_strips: usize,
-        groups: std::ops::Range<usize>,
-    ) {
-        let Job { search, block, .. } = self.job;
-        let (basis, n_frequencies) = (&search.basis, search.basis.frequencies.len());
-        let group_len = basis.total * GROUP * 2;
-        for (q, functions) in basis.frequencies.iter().enumerate() {
-            let range = functions.first..functions.first + functions.rank;
-            for (place, group) in groups.clone().enumerate() {
-                let panel = &block.panels[group * group_len..(group + 1) * group_len];
-                let panel = &panel[range.start * GROUP * 2..range.end * GROUP * 2];
-                for strip in 0..n_strips {
-                    let templates = &buffers.strips[strip * basis.total..(strip + 1) * basis.total][range.clone()];
-                    let sums = multiply(simd, panel, templates);
-                    for (i, sum) in sums.into_iter().enumerate() {
-                        buffers.products[((place * GROUP + i) * STRIPS + strip) * n_frequencies + q] = sum;
-                    }
-                }
             }
         }
     }
 
     /// All rotations of one image with one strip: the best ones, and the likelihoods.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
     fn reduce<S: Simd<T>>(
         &self,
         simd: S,
         synthesis: &LaneSynthesis<T>,
         buffers: &mut Buffers<T, S::V>,
-        products: usize,
-        index: usize,
-        view: usize,
-        strip: usize,
+        spectrum: &[Pair<S::V>],
+        (index, view, strip): (usize, usize, usize),
     ) {
         let search = self.job.search;
         let (p, settings) = (search.geometry.n_inplanes(), &search.settings);
-        let spectrum = &buffers.products[products..products + search.basis.frequencies.len()];
         synthesis.run(simd, spectrum, &mut buffers.x, &mut buffers.y);
         let first = strip * S::LANES;
         let n_lanes = S::LANES.min(search.displacements.len() - first);
@@ -423,7 +385,7 @@ impl<T: Dispatch> Worker<'_, '_, T> {
         for lane in 0..n_lanes {
             let (candidates, state) = (&mut buffers.candidates[index], &mut buffers.states[index]);
             buffers.smallest[index] = buffers.smallest[index].smaller(smallest[lane]);
-            let displacement = first + lane;
+            let displacement = search.order[first + lane];
             if settings.sign == ContrastSign::Positive {
                 let reached = |candidates: &mut Candidates, best: f64| {
                     let least = candidates.least(f64::NEG_INFINITY);
@@ -488,7 +450,7 @@ impl<T: Dispatch> Worker<'_, '_, T> {
             for (rotation, value) in values.iter().enumerate() {
                 simd.store(*value, &mut numbers);
                 for lane in 0..n_lanes {
-                    row[(first + lane) * p + rotation] = numbers[lane];
+                    row[search.order[first + lane] * p + rotation] = numbers[lane];
                 }
             }
         }
@@ -506,8 +468,20 @@ impl<T: Dispatch> Worker<'_, '_, T> {
         }
     }
 
+    /// Keeps that nothing is known of the images with a template.
+    fn skip(&self, view: usize, images: Range<usize>) {
+        let n_views = self.job.search.templates.n_views();
+        let mut outcome = self.job.outcome.lock().expect("no thread panics while it holds this");
+        for index in images.clone() {
+            outcome.log_likelihoods[index * n_views + view] = f64::NEG_INFINITY;
+            if self.job.search.keeps_views {
+                outcome.of_views[index * n_views + view].score = f64::NEG_INFINITY;
+            }
+        }
+    }
+
     /// Keeps what is known of the images with a template.
-    fn keep<V>(&self, buffers: &Buffers<T, V>, view: usize, images: std::ops::Range<usize>) {
+    fn keep<V>(&self, buffers: &Buffers<T, V>, view: usize, images: Range<usize>) {
         let Job { search, block, .. } = self.job;
         let n_views = search.templates.n_views();
         let ln_poses = ((search.n_weighted() * search.geometry.n_inplanes()) as f64).ln();

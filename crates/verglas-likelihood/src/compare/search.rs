@@ -5,11 +5,13 @@ use verglas_fourier::pose::Matrix3;
 
 use super::basis::Extent;
 use super::candidates::bytes_of_candidates;
+use super::coarse::CoarseTemplates;
 use super::finish::{Found, LookedAt, finish_images};
 use super::images::{ImageBlock, bytes_per_image};
 use super::near::NearJob;
 use super::plan::{ComparisonSettings, Plan};
 use super::product::GROUP;
+use super::pruned::{Pruned, Pruner, bytes_of_pruned_image, bytes_of_pruner};
 use super::run::{Job, Outcome, bytes_of_thread};
 use super::samples::bytes_of_samples;
 use super::templates::n_phases;
@@ -30,9 +32,10 @@ use crate::sets::{ImageSet, TemplateSet};
 /// Results depend on the templates, displacements and settings, and on each image by itself: not on the other images, on
 /// threads or on memory, to the last bit (on processors with the same vectors).
 #[derive(Debug)]
-pub struct Search<'a, T: Real> {
+pub struct Search<'a, T: SearchReal> {
     plan: Plan<'a, T>,
     refinement: Option<Refinement<'a>>,
+    pruner: Option<Pruner<'a, T>>,
 }
 
 impl<'a, T: SearchReal> Search<'a, T> {
@@ -47,7 +50,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
         settings: ComparisonSettings,
     ) -> Result<Self, LikelihoodError> {
         let plan = Plan::new(geometry, templates, displacements, settings)?;
-        let mut search = Self { plan, refinement: None };
+        let mut search = Self { plan, refinement: None, pruner: None };
         search.images_at_once()?;
         search.plan.make_phases();
         Ok(search)
@@ -65,6 +68,21 @@ impl<'a, T: SearchReal> Search<'a, T> {
         Ok(self)
     }
 
+    /// Looks in full only at poses that half of the resolution leaves possible, as far as the settings ask for that: ln L may then
+    /// be too low by what they say. Memory for `coarse` is not counted.
+    ///
+    /// # Errors
+    /// When memory is too small now.
+    pub fn with_pruning(mut self, coarse: &'a CoarseTemplates<T>) -> Result<Self, LikelihoodError> {
+        let Plan { settings, templates, displacements, .. } = &self.plan;
+        let is_wanted = settings.looks_coarsely(templates.n_views(), displacements.len());
+        if let Some(pruning) = settings.pruning().filter(|_| is_wanted) {
+            self.pruner = Some(Pruner::new(&self.plan, coarse, pruning)?);
+            self.images_at_once()?;
+        }
+        Ok(self)
+    }
+
     /// The least memory that a search of these templates takes, in bytes, without making it; takes as long as finding their
     /// radial functions does. `is_refined` says whether it is to be one [with refinement](Search::with_refinement), whose templates
     /// between the views are not counted.
@@ -79,9 +97,13 @@ impl<'a, T: SearchReal> Search<'a, T> {
         is_refined: bool,
     ) -> Result<u64, LikelihoodError> {
         let settings = ComparisonSettings { memory_bytes: u64::MAX, ..settings.clone() };
-        let mut plan = Plan::new(geometry, templates, displacements, settings)?;
+        let mut plan = Plan::new(geometry, templates, displacements, settings.clone())?;
         plan.keeps_views |= is_refined;
-        Ok(Self { plan, refinement: None }.least_memory_bytes())
+        let mut least = Self { plan, refinement: None, pruner: None }.least_memory_bytes();
+        if settings.looks_coarsely(templates.n_views(), displacements.len()) {
+            least = least.saturating_add(of_pruning::<T>(geometry, displacements, templates.n_views(), &settings));
+        }
+        Ok(least)
     }
 
     /// The least memory that suffices whatever the templates of `n_views` views are, in bytes: what a search of them can keep
@@ -102,7 +124,11 @@ impl<'a, T: SearchReal> Search<'a, T> {
         let keeps_views = is_refined || !settings.scales().is_empty();
         let of_views = if keeps_views { (n_views * size_of::<BestOfView>()) as u64 } else { 0 };
         let for_images = fixed + GROUP as u64 * (of_views + bytes_of_image::<T>(geometry, basis, n_views, settings));
-        for_images.max(bytes_of_samples(geometry, n_threads))
+        let least = for_images.max(bytes_of_samples(geometry, n_threads));
+        match settings.looks_coarsely(n_views, displacements.len()) {
+            true => least.saturating_add(of_pruning::<T>(geometry, displacements, n_views, settings)),
+            false => least,
+        }
     }
 
     /// How many radial functions are kept, of all frequencies together, and how many there would be.
@@ -122,14 +148,16 @@ impl<'a, T: SearchReal> Search<'a, T> {
         let n_threads = plan.settings.n_threads.max(1);
         let refinement = if plan.keeps_views { bytes_of_refinement(plan.geometry, n_threads) } else { 0 };
         let of_threads = n_threads as u64 * bytes_of_thread::<T>(plan.geometry, basis, n_angles, plan.lanes);
-        plan.bytes_of_phases() + refinement + of_threads
+        let pruner = self.pruner.as_ref().map_or(0, Pruner::fixed_bytes);
+        plan.bytes_of_phases() + refinement + of_threads + pruner
     }
 
     fn bytes_per_image(&self) -> u64 {
         let plan = &self.plan;
         let n_views = plan.templates.n_views();
         let of_views = if plan.keeps_views { n_views * size_of::<BestOfView>() } else { 0 };
-        bytes_of_image::<T>(plan.geometry, plan.basis.extent(), n_views, &plan.settings) + of_views as u64
+        let of_pruner = self.pruner.as_ref().map_or(0, |pruner| pruner.bytes_per_image(plan));
+        bytes_of_image::<T>(plan.geometry, plan.basis.extent(), n_views, &plan.settings) + of_views as u64 + of_pruner
     }
 
     /// How many images are held at once.
@@ -190,7 +218,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
                 }
                 false => &mut [],
             };
-            for (result, odds) in self.compare_block(images, range, pairs, full, go_on)? {
+            for (result, odds) in self.compare_block(images, range.collect(), pairs, full, go_on)? {
                 comparison.images.push(result);
                 comparison.log_odds.extend(odds);
             }
@@ -198,45 +226,120 @@ impl<'a, T: SearchReal> Search<'a, T> {
         Ok(comparison)
     }
 
+    /// Compares the images at these places: as far as half of the resolution allows with few poses, else with all.
     fn compare_block(
         &self,
         images: &ImageSet<T>,
-        range: std::ops::Range<usize>,
+        order: Vec<usize>,
         pairs: &mut [PairResult],
         full: &mut [T],
         go_on: &(dyn Fn(u64) -> bool + Sync),
     ) -> Result<Vec<Found>, LikelihoodError> {
         let n_threads = self.plan.settings.n_threads.max(1);
-        let formula = self.plan.settings.formula;
-        let block =
-            ImageBlock::new(self.plan.geometry, &self.plan.basis, formula, images, range.clone().collect(), n_threads)?;
-        let job = Job::new(&self.plan, &block, images, pairs, full, go_on);
-        share_work(n_threads, || T::work(&job));
-        let Outcome { log_likelihoods, of_views, candidates, smallest } = job.finish()?;
+        let Plan { geometry, basis, settings, .. } = &self.plan;
+        let new_block = |order| ImageBlock::new(geometry, basis, settings.formula, images, order, n_threads);
+        let mut block = new_block(order)?;
+        let pruned = match &self.pruner {
+            Some(pruner) => pruner.search(&self.plan, &block, images, go_on)?,
+            None => None,
+        };
+        let mut found: Vec<Option<Found>> = vec![None; block.n_images];
+        let mut rest: Vec<usize> = (0..block.n_images).collect();
+        if let Some(Pruned { outcome, shares }) = pruned {
+            let mut done: Vec<(usize, (f64, f64))> = Vec::new();
+            rest.clear();
+            for (index, shares) in shares.into_iter().enumerate() {
+                match shares {
+                    Some(shares) => done.push((index, shares)),
+                    None => rest.push(index),
+                }
+            }
+            let results = self.finish_block(&block, images, outcome, &done)?;
+            if !go_on((done.len() * self.plan.templates.n_views()) as u64) {
+                return Err(LikelihoodError::Stopped);
+            }
+            for ((index, _), result) in done.into_iter().zip(results) {
+                found[index] = Some(result);
+            }
+            if !rest.is_empty() {
+                block = new_block(rest.iter().map(|&index| block.order[index]).collect())?;
+            }
+        }
+        if !rest.is_empty() {
+            let job = Job::new(&self.plan, &block, images, None, pairs, full, go_on);
+            share_work(n_threads, || T::work(&job));
+            let outcome = job.finish()?;
+            let all: Vec<(usize, (f64, f64))> = (0..block.n_images).map(|index| (index, (0.0, 1.0))).collect();
+            for (index, result) in rest.into_iter().zip(self.finish_block(&block, images, outcome, &all)?) {
+                found[index] = Some(result);
+            }
+        }
+        Ok(found.into_iter().flatten().collect())
+    }
 
-        let n_views = self.plan.templates.n_views();
-        finish_images(&self.plan, self.refinement, range.len(), |index, finisher| {
+    /// Makes the results of some images of a block, each with what is known of poses that were not looked at.
+    fn finish_block(
+        &self,
+        block: &ImageBlock<T>,
+        images: &ImageSet<T>,
+        outcome: Outcome,
+        of: &[(usize, (f64, f64))],
+    ) -> Result<Vec<Found>, LikelihoodError> {
+        let Outcome { log_likelihoods, of_views, candidates, smallest } = outcome;
+        let Plan { settings, templates, likelihood, keeps_views, .. } = &self.plan;
+        let n_views = templates.n_views();
+        finish_images(&self.plan, self.refinement, of.len(), |place, finisher| {
+            let (index, shares) = of[place];
             let of_all = index * n_views..(index + 1) * n_views;
-            let of_views = if self.plan.keeps_views { &of_views[of_all.clone()] } else { &[] };
-            let log_likelihoods = if self.plan.settings.integrated { &log_likelihoods[of_all] } else { &[] };
-            let integrated = match self.plan.settings.integrated {
-                true => integrate_views(formula, self.plan.templates.view_weights(), log_likelihoods.iter().copied()),
+            let of_views = if *keeps_views { &of_views[of_all.clone()] } else { &[] };
+            let log_likelihoods = if settings.integrated { &log_likelihoods[of_all] } else { &[] };
+            let integrated = match settings.integrated {
+                true => integrate_views(settings.formula, templates.view_weights(), log_likelihoods.iter().copied()),
                 false => f64::NAN,
             };
-            let (image, candidates) = (range.start + index, candidates[index].sorted());
+            let (image, candidates) = (block.order[index], candidates[index].sorted());
             finisher.evaluator.take(images, image)?;
             let (best, at) = finisher.evaluator.best(image, &candidates)?;
             let searched =
                 Searched { of_views, candidates: &candidates, log_likelihood: integrated, best, known: None };
-            let shared = self.plan.likelihood.shared(block.facts[index].v);
-            let views = of_views.iter().zip(log_likelihoods).enumerate().map(|(view, (best, sum))| LookedAt {
+            let shared = likelihood.shared(block.facts[index].v);
+            let looked_at = of_views.iter().zip(log_likelihoods).enumerate();
+            let views = looked_at.filter(|(_, (best, _))| best.score.is_finite()).map(|(view, (best, sum))| LookedAt {
                 view,
                 best: *best,
                 ln_sum: sum - shared,
                 ln_prior: 0.0,
             });
-            finisher.finish(&searched, &at, smallest[index], views)
+            finisher.finish(&searched, &at, smallest[index], views, shares)
         })
+    }
+
+    /// ln L over the grid of the images at these places, with all poses looked at in full, whatever is left out otherwise.
+    ///
+    /// # Errors
+    /// As [`Search::compare_watched`].
+    pub fn audit(
+        &self,
+        images: &ImageSet<T>,
+        order: &[usize],
+        go_on: &(dyn Fn(u64) -> bool + Sync),
+    ) -> Result<Vec<f64>, LikelihoodError> {
+        let Plan { geometry, basis, settings, templates, .. } = &self.plan;
+        let (n_threads, n_views) = (settings.n_threads.max(1), templates.n_views());
+        let mut found = Vec::with_capacity(order.len());
+        for order in order.chunks(self.images_at_once()?) {
+            let block = ImageBlock::new(geometry, basis, settings.formula, images, order.to_vec(), n_threads)?;
+            let tells_nothing = |_| go_on(0);
+            let job = Job::new(&self.plan, &block, images, None, &mut [], &mut [], &tells_nothing);
+            share_work(n_threads, || T::work(&job));
+            let outcome = job.finish()?;
+            found.extend(
+                outcome.log_likelihoods.chunks_exact(n_views).map(|of_views| {
+                    integrate_views(settings.formula, templates.view_weights(), of_views.iter().copied())
+                }),
+            );
+        }
+        Ok(found)
     }
 
     /// Compares each image with the templates near its known pose, weighted by the prior; `views` are the rotations of the
@@ -326,9 +429,21 @@ impl<'a, T: SearchReal> Search<'a, T> {
                 let pose = ContinuousPose::of_template(&views[view], angle, displacement);
                 LookedAt { view, best: *best, ln_sum: *ln_sum, ln_prior: known[index].ln_density(&pose) }
             });
-            finisher.finish(&searched, &at, found.smallest, views)
+            finisher.finish(&searched, &at, found.smallest, views, (0.0, 1.0))
         })
     }
+}
+
+/// Bytes that the least search at half of the resolution takes, whatever the templates are.
+fn of_pruning<T: SearchReal>(
+    geometry: &Geometry,
+    displacements: &Displacements,
+    n_views: usize,
+    settings: &ComparisonSettings,
+) -> u64 {
+    let coarse = Extent::most(geometry);
+    let of_image = bytes_of_pruned_image::<T>(geometry, coarse, (n_views, displacements.len()), settings);
+    bytes_of_pruner::<T>(geometry, displacements, coarse, settings) + GROUP as u64 * of_image
 }
 
 /// Bytes of all threads that look between the grid's poses: two templates and what is summed of them, and some templates of a

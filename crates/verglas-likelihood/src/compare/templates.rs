@@ -213,10 +213,11 @@ pub(crate) fn n_phases(geometry: &Geometry, displacements: &Displacements, n_ang
 }
 
 /// exp(−2πi·(2/L)·(d_0 x + d_1 y)) for strips of displacements: `[strips, n_shells, angles, 2, lanes]`. The last strip is filled
-/// up with the last displacement.
+/// up with the last displacement; `order` is that of the displacements.
 pub(crate) fn phases<T: Real>(
     geometry: &Geometry,
     displacements: &Displacements,
+    order: &[usize],
     n_angles: usize,
     lanes: usize,
 ) -> Vec<T> {
@@ -229,7 +230,7 @@ pub(crate) fn phases<T: Real>(
                 let start = values.len();
                 values.resize(start + 2 * lanes, T::default());
                 for lane in 0..lanes {
-                    let displacement = set[(strip * lanes + lane).min(set.len() - 1)];
+                    let displacement = set[order[(strip * lanes + lane).min(set.len() - 1)]];
                     let turns = geometry.turns(shell, angle, displacement);
                     let value = Complex::<f64>::cis(-TAU * (turns - turns.round()));
                     values[start + lane] = T::from_f64(value.re);

@@ -6,6 +6,7 @@ mod golden;
 mod independence;
 mod near;
 mod noise;
+mod pruned;
 mod refined;
 mod shared;
 mod simulated;

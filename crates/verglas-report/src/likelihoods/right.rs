@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use maud::html;
+use maud::{Markup, html};
 use verglas_core::error::Result;
 use verglas_plot::grouped;
 use verglas_scoring::{LikelihoodFolder, RefinedNumbers};
@@ -88,7 +88,52 @@ pub(super) struct RightSurvey {
     n_between: usize,
     n_inverted: usize,
     n_images: usize,
+    search: Looked,
     noise: Vec<Vec<(f64, f64)>>,
+}
+
+/// How much of the search was left out.
+#[derive(Debug, Default)]
+struct Looked {
+    /// Images some of whose poses were.
+    n_pruned: usize,
+    /// The sum of the shares that were looked at, of all images.
+    evaluated: f64,
+    /// The largest bound of what that may cost, nats.
+    most: f64,
+    /// What it cost where all poses were looked at, too: images, their sum and the most.
+    n_audited: usize,
+    lost: f64,
+    most_lost: f64,
+}
+
+impl Looked {
+    fn add(&mut self, numbers: &RefinedNumbers) {
+        let share = numbers.get("evaluated_share").unwrap_or(1.0);
+        self.n_pruned += usize::from(share < 1.0);
+        self.evaluated += share;
+        self.most = self.most.max(numbers.get("pruned_mass").unwrap_or(0.0));
+        if let Some(lost) = numbers.get("audit_difference") {
+            self.most_lost = if self.n_audited == 0 { lost } else { self.most_lost.max(lost) };
+            self.n_audited += 1;
+            self.lost += lost;
+        }
+    }
+
+    /// In words, of `n` images.
+    fn text(&self, n: usize) -> Markup {
+        html! {
+            @if self.n_pruned > 0 {
+                "Of " (images(self.n_pruned)) " poses that half of the resolution rules out were not looked at in full: "
+                (four_digits(100.0 * self.evaluated / n.max(1) as f64)) " % of all were, and ln L is too low by at most "
+                (four_digits(self.most)) " nats, as far as chance allows. "
+                @if self.n_audited > 0 {
+                    "Looking at all of them for " (images(self.n_audited)) " added " (four_digits(self.lost / self.n_audited as f64))
+                    " nats in the mean and " (four_digits(self.most_lost)) " at most. "
+                }
+            }
+        }
+    }
 }
 
 /// Shows the numbers, and ln L, of images with the structures that they go best with, each a place among those compared; none where
@@ -133,6 +178,7 @@ impl RightSurvey {
             n_between: 0,
             n_inverted: 0,
             n_images: 0,
+            search: Looked::default(),
             noise: folder.noise()?,
         }))
     }
@@ -140,6 +186,7 @@ impl RightSurvey {
     /// Counts an image.
     pub(super) fn add(&mut self, numbers: &RefinedNumbers, ln_l: f64) {
         self.n_images += 1;
+        self.search.add(numbers);
         for (counted, quantity) in self.quantities.iter_mut().zip(&QUANTITIES) {
             if let (Some(counted), Some(value)) = (counted, (quantity.of)(numbers, ln_l)) {
                 counted.histogram.add(value);
@@ -167,6 +214,7 @@ impl RightSurvey {
                          ln L is less sure. "
                     }
                 }
+                (self.search.text(n))
                 @if self.n_inverted > 0 {
                     (images(self.n_inverted)) " of " (grouped(n)) @if self.n_inverted == 1 { " fits" } @else { " fit" } " better with inverted contrast: if that is most of them, \
                      the images' sign is wrong. "
