@@ -11,6 +11,8 @@ from typing import Any, Union
 import numpy as np
 import numpy.typing as npt
 
+from ._grids import CartesianGrid, PolarGrid, ViewingAngles
+from ._html import table
 from ._native import Descriptor
 
 #: What names a file.
@@ -136,6 +138,15 @@ class ImageDescriptor:
         )
 
     @classmethod
+    def ensure(cls, input: object) -> ImageDescriptor:
+        """The descriptor itself, or the one in the file of this path; CryoLike's become ours."""
+        if isinstance(input, ImageDescriptor):
+            return input
+        if isinstance(input, (str, bytes, os.PathLike)):
+            return cls.load(input)
+        return cls._of(native_descriptor(input))
+
+    @classmethod
     def load(cls, filename: PathLike) -> ImageDescriptor:
         """Reads a descriptor file (``.npz``), CryoLike's or ours, or a stack's metadata. Nothing is unpickled.
 
@@ -179,9 +190,13 @@ class ImageDescriptor:
         }
 
     def print(self) -> None:
-        """Prints all values, one per line; CryoLike's scripts call it."""
-        for name, value in self.to_dict().items():
-            print(f"{name}: {value}")
+        """Prints all values, one per line, in the order and with the names of CryoLike's."""
+        grid = self.cartesian_grid
+        values = {"n_voxels": grid.n_pixels, "voxel_size": grid.pixel_size, "box_size": grid.box_size, **self.to_dict()}
+        print("Parameters:")
+        for name, value in values.items():
+            if name not in ("n_pixels", "pixel_size"):
+                print(f"{name}: {value}")
 
     def is_compatible_with(self, other: object) -> bool:
         """Whether both have the same Cartesian and polar grids, to the last bit; nothing else counts.
@@ -189,6 +204,48 @@ class ImageDescriptor:
         ``other`` is a descriptor, ours or CryoLike's.
         """
         return self._native.is_compatible_with(native_descriptor(other))
+
+    def is_compatible_with_pdb(self) -> bool:
+        """Whether templates can be made from atoms: their radius or the residue model is given."""
+        return self.use_protein_residue_model if self.atom_radii is None else self.atom_radii > 0
+
+    def get_3d_box_size(self) -> npt.NDArray[np.float64]:
+        """The sides of the box of a map, Å: float64 (3,).
+
+        Raises:
+            ValueError: pixels are not square, so the third side is unknown.
+        """
+        y, x = self.box_size
+        if x != y:
+            raise ValueError(f"the box is {y} × {x} Å, expected a square one: its third side is unknown")
+        return np.full(3, y)
+
+    @property
+    def cartesian_grid(self) -> CartesianGrid:
+        """The pixels, with the attributes of CryoLike's grid."""
+        return CartesianGrid(np.array([self.n_pixels] * 2, np.int64), self.pixel_size)
+
+    @property
+    def polar_grid(self) -> PolarGrid:
+        """The points of the Fourier images, with the attributes of CryoLike's grid."""
+        return PolarGrid(self.radius_max, self.dist_radii, self.n_inplanes, self.radii, self.weights)
+
+    @property
+    def viewing_angles(self) -> ViewingAngles:
+        """The views of templates that are ``viewing_distance`` apart, without symmetry.
+
+        Raises:
+            ValueError: the descriptor has no viewing distance.
+        """
+        views = self._native.views()
+        if views is None:
+            raise ValueError("the descriptor has no viewing_distance, which the viewing angles follow from")
+        return ViewingAngles(*views)
+
+    @property
+    def box_size(self) -> npt.NDArray[np.float64]:
+        """The box's sides along axis 0 (y) and axis 1 (x), Å: float64 (2,)."""
+        return self.pixel_size * self.n_pixels
 
     @property
     def n_pixels(self) -> int:
@@ -273,6 +330,9 @@ class ImageDescriptor:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ImageDescriptor.from_dict, (self.to_dict(),)
+
+    def _repr_html_(self) -> str:
+        return table("Image descriptor", [*self.to_dict().items(), ("n_shells", self.n_shells)])
 
     def __repr__(self) -> str:
         y, x = self._native.pixel_size
