@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Mapping
 from enum import Enum
@@ -14,6 +13,11 @@ import numpy.typing as npt
 from ._grids import CartesianGrid, PolarGrid, ViewingAngles
 from ._html import table
 from ._native import Descriptor
+from ._values import at_least_one as at_least_one
+from ._values import count as count
+from ._values import number as number
+from ._values import numbers, plain, show, word
+from ._values import pair as pair
 
 #: What names a file.
 PathLike = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
@@ -122,9 +126,9 @@ class ImageDescriptor:
         missing = [key for key in _GRID_KEYS if data.get(key) is None]
         if missing:
             raise ValueError(f"has no {', '.join(f'`{key}`' for key in missing)}; is it an image descriptor?")
-        sides = np.unique(_numbers(data["n_pixels"], "n_pixels"))
+        sides = np.unique(numbers(data["n_pixels"], "n_pixels"))
         if sides.size != 1:
-            raise ValueError(f"n_pixels is {_show(data['n_pixels'])}, expected the same for both axes: images are square")
+            raise ValueError(f"n_pixels is {show(data['n_pixels'])}, expected the same for both axes: images are square")
         return cls._of(
             Descriptor.from_grids(
                 count(sides[0], "n_pixels"),
@@ -367,84 +371,10 @@ def parameters(params_input: object) -> Descriptor | str | None:
     return native_descriptor(params_input)
 
 
-def _plain(value: Any) -> Any:
-    """The value without the array, tensor, NumPy scalar or enum around it."""
-    if isinstance(value, Enum):
-        return _plain(value.value)
-    if isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
-        # The array of a tensor, of any device that gives its values away.
-        value = np.asarray(value)
-        values = np.unique(value) if value.size > 1 else value.reshape(-1)
-        if values.size == 0:
-            return None
-        if values.size > 1:
-            raise ValueError(f"{_show(value)} are several values, expected one")
-        return values[0].item()
-    return value
-
-
-def _show(value: Any) -> str:
-    return str(np.asarray(value).tolist())
-
-
-def _numbers(value: Any, name: str) -> npt.NDArray[np.float64]:
-    try:
-        return np.atleast_1d(np.asarray(value)).astype(np.float64).reshape(-1)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} is {value!r}, expected numbers") from None
-
-
-def number(value: Any, name: str) -> float:
-    """One number, from any scalar type."""
-    try:
-        return float(_plain(value))
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} is {value!r}, expected a number") from None
-
-
-def count(value: Any, name: str) -> int:
-    """One whole number that counts something, from any scalar type."""
-    plain = _plain(value)
-    try:
-        whole = operator.index(plain)
-    except TypeError:
-        if not isinstance(plain, float) or not plain.is_integer():
-            raise ValueError(f"{name} is {plain!r}, expected a whole number") from None
-        whole = int(plain)
-    if whole < 0:
-        raise ValueError(f"{name} is {whole}, expected a positive number")
-    return whole
-
-
-def at_least_one(value: Any, name: str) -> int:
-    """One whole number above 0, from any scalar type."""
-    whole = count(value, name)
-    if whole == 0:
-        raise ValueError(f"{name} is 0, expected at least 1")
-    return whole
-
-
-def pair(value: Any, name: str) -> tuple[float, float]:
-    """One number for both axes, or one for each."""
-    numbers = _numbers(value, name)
-    if numbers.size not in (1, 2):
-        raise ValueError(f"{name} is {_show(value)}, expected one number or two")
-    return float(numbers[0]), float(numbers[-1])
-
-
-def _word(value: Any, name: str) -> str:
-    plain = _plain(value)
-    if isinstance(plain, bytes):
-        plain = plain.decode()
-    if not isinstance(plain, str):
-        raise ValueError(f"{name} is {plain!r}, expected a word")
-    return plain.lower()
-
-
 def _precision(value: Any) -> str:
-    word = _word(value, "precision")
+    name = word(value, "precision")
     # CryoLike's third value leaves it to whoever reads it; single is what it makes of images then.
-    return "single" if word in ("default", "") else word
+    return "single" if name in ("default", "") else name
 
 
 def _template(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -452,7 +382,7 @@ def _template(values: Mapping[str, Any]) -> dict[str, Any]:
 
     def optional(key: str) -> Any:
         value = values.get(key)
-        return None if value is None else _plain(value)
+        return None if value is None else plain(value)
 
     distance, radii, selection = optional("viewing_distance"), optional("atom_radii"), optional("atom_selection")
     residues, shape = optional("use_protein_residue_model"), optional("atom_shape")
@@ -461,5 +391,5 @@ def _template(values: Mapping[str, Any]) -> dict[str, Any]:
         "atom_radii": None if radii is None else number(radii, "atom_radii"),
         "atom_selection": None if selection is None else str(selection),
         "use_protein_residue_model": True if residues is None else bool(residues),
-        "atom_shape": AtomShape.GAUSSIAN.value if shape is None else _word(shape, "atom_shape"),
+        "atom_shape": AtomShape.GAUSSIAN.value if shape is None else word(shape, "atom_shape"),
     }

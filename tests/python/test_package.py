@@ -1,5 +1,6 @@
 """The command that comes with the Python package is the one that Cargo builds, and the package needs nothing to be built."""
 
+import io
 import os
 import platform
 import re
@@ -7,8 +8,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 import zipfile
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
 import pytest
@@ -151,6 +155,56 @@ def wheel():
     if len(wheels) != 1:
         pytest.skip("scripts/test, and nothing else, builds the wheel that is looked at here")
     return wheels[0]
+
+
+@pytest.fixture
+def packing():
+    """scripts/package as a module."""
+    if sys.version_info < (3, 11):
+        pytest.skip("scripts/package needs Python 3.11")
+    loader = SourceFileLoader("package_script", str(PROJECT / "scripts/package"))
+    module = module_from_spec(spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+def packed(path, files):
+    """An archive of source as maturin makes it: one time of change for all files, ever."""
+    with tarfile.open(path, "w") as archive:
+        for name, text in files.items():
+            member, content = tarfile.TarInfo(name), text.encode()
+            member.size, member.mtime = len(content), 1153704088
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def test_what_changed_in_the_source_is_new_for_cargo(packing, tmp_path, monkeypatch):
+    """Cargo builds again what has changed later than it was built; everything else is left as it is."""
+    monkeypatch.setattr(packing, "WORK", tmp_path)
+    top = f"verglas-{VERSION}"
+    with tarfile.open(packed(tmp_path / "a.tar", {f"{top}/same.rs": "1", f"{top}/other.rs": "1", f"{top}/in/gone.rs": "1"})) as archive:
+        packing.unpack(archive)
+    for path in (tmp_path / top).rglob("*.rs"):
+        os.utime(path, (1, 1))
+    with tarfile.open(packed(tmp_path / "b.tar", {f"{top}/same.rs": "1", f"{top}/other.rs": "2"})) as archive:
+        packing.unpack(archive)
+    same, other = tmp_path / top / "same.rs", tmp_path / top / "other.rs"
+    assert (same.stat().st_mtime, other.read_text()) == (1, "2")
+    assert other.stat().st_mtime > time.time() - 600
+    assert not (tmp_path / top / "in/gone.rs").exists()
+
+
+def test_a_wheel_is_not_made_of_an_earlier_source(packing, tmp_path):
+    listed = subprocess.run(["git", "ls-files", "crates", "python"], cwd=PROJECT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("this is not a clone of the repository")
+    top = f"verglas-{VERSION}"
+    files = {f"{top}/{name}": (PROJECT / name).read_text() for name in listed.stdout.split() if re.search(r"\.(rs|pyi?)$", name)}
+    with tarfile.open(packed(tmp_path / "a.tar", files)) as archive:
+        assert packing.differing(archive) is None
+    files[f"{top}/python/verglas/_look.py"] += " "
+    with tarfile.open(packed(tmp_path / "b.tar", files)) as archive:
+        assert packing.differing(archive) == "python/verglas/_look.py"
 
 
 def check_package(*words):
