@@ -19,6 +19,9 @@ Beyond that:
 * :func:`make_templates`, :func:`read_structure`, :func:`read_map`, :func:`ctf`, :func:`displacements`, :func:`compare` and
   :func:`relion_poses` do the same with NumPy arrays, in memory
 * :func:`read_star`, :func:`read_cryosparc`, :func:`read_mrc` and :func:`load_stack` read files as NumPy arrays
+* :func:`write_star` and :func:`write_mrc` write such files
+* :func:`inspect` describes a file, :func:`status` says how far a job is, :func:`report` writes a page about an output folder,
+  :func:`export` the rows of chosen particles with results in new columns
 * :class:`PolarTransform` is the transform itself, NumPy in and out
 * :func:`simulate` makes data with known truth
 * :func:`weights` gives the share of each structure, from the log-likelihoods of images
@@ -46,8 +49,11 @@ from ._cryolike import (
     run_likelihood_optimal_pose,
 )
 from ._descriptor import AtomShape, ImageDescriptor, Precision
+from ._export import Exported, export
+from ._grids import CartesianGrid, PolarGrid, ViewingAngles
 from ._likelihood import LikelihoodSummary, check_likelihood, likelihood
-from ._make import Templates, ViewingAngles, make_templates
+from ._look import Inspection, Page, RunStatus, Status, inspect, report, status
+from ._make import Templates, make_templates
 from ._mrc import MrcStack, read_mrc
 from ._native import VERSION as __version__
 from ._native import FormatError
@@ -70,16 +76,20 @@ from ._tables import StarFile, Table, read_cryosparc, read_star
 from ._templates import TemplateSummary, check_templates, templates
 from ._verify import verify
 from ._weights import Weights, weights
+from ._write import write_mrc, write_star
 
 __all__ = [
     "AtomShape",
+    "CartesianGrid",
     "Comparison",
     "CrossCorrelation",
     "DensityMap",
     "Displacer",
+    "Exported",
     "Findings",
     "FormatError",
     "ImageDescriptor",
+    "Inspection",
     "LikelihoodFolders",
     "LikelihoodSummary",
     "MrcStack",
@@ -87,13 +97,17 @@ __all__ = [
     "OptimalDisplacementAndRotation",
     "OptimalPose",
     "OptimalRotation",
+    "Page",
+    "PolarGrid",
     "PolarTransform",
     "Precision",
     "RelionPoses",
     "Results",
+    "RunStatus",
     "SimulatedDataSet",
     "Stack",
     "StarFile",
+    "Status",
     "Structure",
     "Summary",
     "Table",
@@ -115,6 +129,8 @@ __all__ = [
     "convert_particle_stacks_from_paired_star_and_mrc_files",
     "ctf",
     "displacements",
+    "export",
+    "inspect",
     "likelihood",
     "load_stack",
     "make_templates",
@@ -126,11 +142,15 @@ __all__ = [
     "read_star",
     "read_structure",
     "relion_poses",
+    "report",
     "run_likelihood_full_cross_correlation",
     "run_likelihood_optimal_pose",
     "simulate",
+    "status",
     "stitch_log_likelihood_matrices",
     "templates",
     "verify",
     "weights",
+    "write_mrc",
+    "write_star",
 ]

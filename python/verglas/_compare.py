@@ -12,7 +12,8 @@ from . import _native
 from ._descriptor import ImageDescriptor, at_least_one, native_descriptor, number
 from ._html import table
 from ._job_options import two_counts
-from ._make import Templates, ViewingAngles
+from ._grids import ViewingAngles
+from ._make import Templates
 from ._native import FormatError
 from ._polar import n_cores
 from ._poses import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Mapping
 from enum import Enum
@@ -11,7 +10,14 @@ from typing import Any, Union
 import numpy as np
 import numpy.typing as npt
 
+from ._grids import CartesianGrid, PolarGrid, ViewingAngles
+from ._html import table
 from ._native import Descriptor
+from ._values import at_least_one as at_least_one
+from ._values import count as count
+from ._values import number as number
+from ._values import numbers, plain, show, word
+from ._values import pair as pair
 
 #: What names a file.
 PathLike = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
@@ -120,9 +126,9 @@ class ImageDescriptor:
         missing = [key for key in _GRID_KEYS if data.get(key) is None]
         if missing:
             raise ValueError(f"has no {', '.join(f'`{key}`' for key in missing)}; is it an image descriptor?")
-        sides = np.unique(_numbers(data["n_pixels"], "n_pixels"))
+        sides = np.unique(numbers(data["n_pixels"], "n_pixels"))
         if sides.size != 1:
-            raise ValueError(f"n_pixels is {_show(data['n_pixels'])}, expected the same for both axes: images are square")
+            raise ValueError(f"n_pixels is {show(data['n_pixels'])}, expected the same for both axes: images are square")
         return cls._of(
             Descriptor.from_grids(
                 count(sides[0], "n_pixels"),
@@ -134,6 +140,15 @@ class ImageDescriptor:
                 _template(data),
             )
         )
+
+    @classmethod
+    def ensure(cls, input: object) -> ImageDescriptor:
+        """The descriptor itself, or the one in the file of this path; CryoLike's become ours."""
+        if isinstance(input, ImageDescriptor):
+            return input
+        if isinstance(input, (str, bytes, os.PathLike)):
+            return cls.load(input)
+        return cls._of(native_descriptor(input))
 
     @classmethod
     def load(cls, filename: PathLike) -> ImageDescriptor:
@@ -179,9 +194,13 @@ class ImageDescriptor:
         }
 
     def print(self) -> None:
-        """Prints all values, one per line; CryoLike's scripts call it."""
-        for name, value in self.to_dict().items():
-            print(f"{name}: {value}")
+        """Prints all values, one per line, in the order and with the names of CryoLike's."""
+        grid = self.cartesian_grid
+        values = {"n_voxels": grid.n_pixels, "voxel_size": grid.pixel_size, "box_size": grid.box_size, **self.to_dict()}
+        print("Parameters:")
+        for name, value in values.items():
+            if name not in ("n_pixels", "pixel_size"):
+                print(f"{name}: {value}")
 
     def is_compatible_with(self, other: object) -> bool:
         """Whether both have the same Cartesian and polar grids, to the last bit; nothing else counts.
@@ -189,6 +208,48 @@ class ImageDescriptor:
         ``other`` is a descriptor, ours or CryoLike's.
         """
         return self._native.is_compatible_with(native_descriptor(other))
+
+    def is_compatible_with_pdb(self) -> bool:
+        """Whether templates can be made from atoms: their radius or the residue model is given."""
+        return self.use_protein_residue_model if self.atom_radii is None else self.atom_radii > 0
+
+    def get_3d_box_size(self) -> npt.NDArray[np.float64]:
+        """The sides of the box of a map, Å: float64 (3,).
+
+        Raises:
+            ValueError: pixels are not square, so the third side is unknown.
+        """
+        y, x = self.box_size
+        if x != y:
+            raise ValueError(f"the box is {y} × {x} Å, expected a square one: its third side is unknown")
+        return np.full(3, y)
+
+    @property
+    def cartesian_grid(self) -> CartesianGrid:
+        """The pixels, with the attributes of CryoLike's grid."""
+        return CartesianGrid(np.array([self.n_pixels] * 2, np.int64), self.pixel_size)
+
+    @property
+    def polar_grid(self) -> PolarGrid:
+        """The points of the Fourier images, with the attributes of CryoLike's grid."""
+        return PolarGrid(self.radius_max, self.dist_radii, self.n_inplanes, self.radii, self.weights)
+
+    @property
+    def viewing_angles(self) -> ViewingAngles:
+        """The views of templates that are ``viewing_distance`` apart, without symmetry.
+
+        Raises:
+            ValueError: the descriptor has no viewing distance.
+        """
+        views = self._native.views()
+        if views is None:
+            raise ValueError("the descriptor has no viewing_distance, which the viewing angles follow from")
+        return ViewingAngles(*views)
+
+    @property
+    def box_size(self) -> npt.NDArray[np.float64]:
+        """The box's sides along axis 0 (y) and axis 1 (x), Å: float64 (2,)."""
+        return self.pixel_size * self.n_pixels
 
     @property
     def n_pixels(self) -> int:
@@ -274,6 +335,9 @@ class ImageDescriptor:
     def __reduce__(self) -> tuple[Any, ...]:
         return ImageDescriptor.from_dict, (self.to_dict(),)
 
+    def _repr_html_(self) -> str:
+        return table("Image descriptor", [*self.to_dict().items(), ("n_shells", self.n_shells)])
+
     def __repr__(self) -> str:
         y, x = self._native.pixel_size
         return (
@@ -307,84 +371,10 @@ def parameters(params_input: object) -> Descriptor | str | None:
     return native_descriptor(params_input)
 
 
-def _plain(value: Any) -> Any:
-    """The value without the array, tensor, NumPy scalar or enum around it."""
-    if isinstance(value, Enum):
-        return _plain(value.value)
-    if isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
-        # The array of a tensor, of any device that gives its values away.
-        value = np.asarray(value)
-        values = np.unique(value) if value.size > 1 else value.reshape(-1)
-        if values.size == 0:
-            return None
-        if values.size > 1:
-            raise ValueError(f"{_show(value)} are several values, expected one")
-        return values[0].item()
-    return value
-
-
-def _show(value: Any) -> str:
-    return str(np.asarray(value).tolist())
-
-
-def _numbers(value: Any, name: str) -> npt.NDArray[np.float64]:
-    try:
-        return np.atleast_1d(np.asarray(value)).astype(np.float64).reshape(-1)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} is {value!r}, expected numbers") from None
-
-
-def number(value: Any, name: str) -> float:
-    """One number, from any scalar type."""
-    try:
-        return float(_plain(value))
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} is {value!r}, expected a number") from None
-
-
-def count(value: Any, name: str) -> int:
-    """One whole number that counts something, from any scalar type."""
-    plain = _plain(value)
-    try:
-        whole = operator.index(plain)
-    except TypeError:
-        if not isinstance(plain, float) or not plain.is_integer():
-            raise ValueError(f"{name} is {plain!r}, expected a whole number") from None
-        whole = int(plain)
-    if whole < 0:
-        raise ValueError(f"{name} is {whole}, expected a positive number")
-    return whole
-
-
-def at_least_one(value: Any, name: str) -> int:
-    """One whole number above 0, from any scalar type."""
-    whole = count(value, name)
-    if whole == 0:
-        raise ValueError(f"{name} is 0, expected at least 1")
-    return whole
-
-
-def pair(value: Any, name: str) -> tuple[float, float]:
-    """One number for both axes, or one for each."""
-    numbers = _numbers(value, name)
-    if numbers.size not in (1, 2):
-        raise ValueError(f"{name} is {_show(value)}, expected one number or two")
-    return float(numbers[0]), float(numbers[-1])
-
-
-def _word(value: Any, name: str) -> str:
-    plain = _plain(value)
-    if isinstance(plain, bytes):
-        plain = plain.decode()
-    if not isinstance(plain, str):
-        raise ValueError(f"{name} is {plain!r}, expected a word")
-    return plain.lower()
-
-
 def _precision(value: Any) -> str:
-    word = _word(value, "precision")
+    name = word(value, "precision")
     # CryoLike's third value leaves it to whoever reads it; single is what it makes of images then.
-    return "single" if word in ("default", "") else word
+    return "single" if name in ("default", "") else name
 
 
 def _template(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -392,7 +382,7 @@ def _template(values: Mapping[str, Any]) -> dict[str, Any]:
 
     def optional(key: str) -> Any:
         value = values.get(key)
-        return None if value is None else _plain(value)
+        return None if value is None else plain(value)
 
     distance, radii, selection = optional("viewing_distance"), optional("atom_radii"), optional("atom_selection")
     residues, shape = optional("use_protein_residue_model"), optional("atom_shape")
@@ -401,5 +391,5 @@ def _template(values: Mapping[str, Any]) -> dict[str, Any]:
         "atom_radii": None if radii is None else number(radii, "atom_radii"),
         "atom_selection": None if selection is None else str(selection),
         "use_protein_residue_model": True if residues is None else bool(residues),
-        "atom_shape": AtomShape.GAUSSIAN.value if shape is None else _word(shape, "atom_shape"),
+        "atom_shape": AtomShape.GAUSSIAN.value if shape is None else word(shape, "atom_shape"),
     }

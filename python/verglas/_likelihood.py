@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._descriptor import PathLike, parameters
-from ._html import table
+from ._html import Row, Shown, n_bytes_text
 from ._job_options import LikelihoodJobOptions, job_settings, likelihood_settings, with_likelihood_job_options
 from ._native import LikelihoodPreparation
-from ._report import Findings, VerglasWarning, logger
+from ._report import Findings, VerglasWarning, logger, shard_text
 from ._run import run, tell_checked
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LikelihoodSummary:
+class LikelihoodSummary(Shown):
     """What a job that computes likelihoods did.
 
     Attributes:
@@ -81,17 +81,24 @@ class LikelihoodSummary:
         }
         return cls(**{known.name: values[known.name] for known in fields(cls)})
 
-    def _repr_html_(self) -> str:
-        rows: list[tuple[str, Any]] = [
+    def _caption(self) -> str:
+        return f"Likelihoods in {self.output}" + shard_text(self.shard)
+
+    def _rows(self) -> list[Row]:
+        rows: list[Row] = [
             ("images", f"{self.n_images} in {self.n_stacks} stacks"),
+            ("structures", len(self.structures)),
             ("templates", self.n_templates),
             ("displacements", self.n_displacements),
+            ("units", f"{self.n_units}, {self.n_units_kept} of them from an earlier run" if self.n_units_kept else self.n_units),
             ("comparisons/s", f"{self.comparisons_per_second:.0f}"),
-            ("warnings", len(self.warnings)),
+            ("written", f"{n_bytes_text(self.bytes_written)} in {self.seconds:.1f} s"),
         ]
         if self.n_best is not None:
             rows += [(f"fit {name} best", n) for name, n in zip(self.structures, self.n_best)]
-        return table(f"Likelihoods in {self.output}", rows)
+        rows += [("table", path) for path in self.tables]
+        rows += [("warning", warning) for warning in self.warnings]
+        return rows
 
 
 @with_likelihood_job_options

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _native
 from ._descriptor import ImageDescriptor, PathLike, native_descriptor, parameters
+from ._grids import ViewingAngles
 from ._html import table
 from ._job_options import (
     JOB_DEFAULTS,
@@ -31,29 +32,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 Angles = npt.NDArray[np.float64]
-
-
-class ViewingAngles(NamedTuple):
-    """The directions that templates are seen from; float64 (n,) each, angles in radians.
-
-    The template of a view is F(R·k) with R = R_z(azimus)·R_y(polars)·R_z(gammas), k in the image's plane.
-
-    Attributes:
-        azimus: α.
-        polars: β, from the z axis.
-        gammas: γ, in the image's plane; 0 on these grids.
-        weights_viewing: The part of the sphere's area that the view stands for; their sum is 4π.
-    """
-
-    azimus: Angles
-    polars: Angles
-    gammas: Angles
-    weights_viewing: Angles
-
-    @property
-    def n_angles(self) -> int:
-        """How many views there are."""
-        return len(self.azimus)
 
 
 class Templates:

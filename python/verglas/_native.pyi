@@ -24,19 +24,25 @@ __all__ = [
     "contrast_transfer",
     "count_work",
     "displacement_set",
+    "export",
     "input_kind",
+    "inspect",
     "poses_for_relion",
     "read_map",
     "read_npz",
     "read_star",
     "read_structure",
+    "report",
     "run_command",
     "setting_words",
     "simulate",
+    "status",
     "structure_name",
     "tensor_layout",
     "verify",
     "weights",
+    "write_mrc",
+    "write_star",
     "write_tensor",
 ]
 
@@ -143,6 +149,7 @@ class Descriptor:
     def load(path: str | PathLike[str]) -> Descriptor: ...
     def save(self, path: str | PathLike[str]) -> None: ...
     def is_compatible_with(self, other: Descriptor) -> bool: ...
+    def views(self) -> list[npt.NDArray[np.float64]] | None: ...
     @property
     def n_pixels(self) -> int: ...
     @property
@@ -238,3 +245,11 @@ def verify(
 def weights(
     source: str | npt.NDArray[np.float64], settings: dict[str, Any], progress: Callable[[int, int], Any] | None = None
 ) -> tuple[str, npt.NDArray[np.float64]]: ...
+def inspect(path: str | PathLike[str]) -> tuple[str, str]: ...
+def status(folder: str | PathLike[str]) -> tuple[str, str, list[int]]: ...
+def report(
+    folder: str | PathLike[str], output: str | PathLike[str] | None, n_examples: int, most_looked_at: int
+) -> tuple[str, str]: ...
+def export(values: dict[str, Any]) -> str: ...
+def write_star(path: str | PathLike[str], blocks: list[tuple[str, bool, list[tuple[str, Any]]]]) -> None: ...
+def write_mrc(path: str | PathLike[str], images: npt.NDArray[np.float32], pixel_size_angstrom: float | None) -> None: ...

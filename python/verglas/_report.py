@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import logging
 import sys
 import warnings
@@ -10,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+from ._html import Row, Shown, n_bytes_text
 
 #: Decisions and their reasons.
 logger = logging.getLogger("verglas")
@@ -74,9 +77,12 @@ class Findings:
             lines.append(f"nothing wrong: {self.n_images} images, {self.n_stacks} stacks")
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(Shown):
     """What a conversion did.
 
     Attributes:
@@ -147,3 +153,30 @@ class Summary:
             "warnings": tuple(VerglasWarning(found["message"], found["code"]) for found in values["warnings"]),
         }
         return cls(**{known.name: values[known.name] for known in fields(cls)})
+
+    def _caption(self) -> str:
+        return f"Stacks in {self.output}" + shard_text(self.shard)
+
+    def _rows(self) -> list[Row]:
+        y, x = self.pixel_size_angstrom
+        size = f"{y}" if y == x else f"{y} × {x}"
+        rows: list[Row] = [("images", f"{self.n_images} in {self.n_stacks} stacks, from {self.n_image_files} image files")]
+        if self.n_images_skipped:
+            rows.append(("left out", f"{self.n_images_skipped} images that can't be read or normalised"))
+        if self.n_stacks_kept:
+            rows.append(("kept", f"{self.n_stacks_kept} stacks of an earlier run"))
+        rows.append(("box", f"{self.n_input_pixels} px of {size} Å ({self.pixel_size_source})"))
+        if self.n_pixels != self.n_input_pixels:
+            method = f" ({self.downsample_method})" if self.downsample_method else ""
+            rows.append(("downsampled to", f"{self.n_pixels} px{method}"))
+        rows.append(("grid", f"{self.n_shells} shells × {self.n_inplanes} angles, {self.precision} precision"))
+        if self.new_descriptor is not None:
+            rows.append(("new descriptor", self.new_descriptor))
+        rows.append(("written", f"{n_bytes_text(self.bytes_written)} in {self.seconds:.1f} s"))
+        rows += [("warning", warning) for warning in self.warnings]
+        return rows
+
+
+def shard_text(shard: tuple[int, int] | None) -> str:
+    """Which part of a job it is, for a caption."""
+    return "" if shard is None else f", shard {shard[0]} of {shard[1]}"

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ._descriptor import PathLike
 from ._html import table
+from ._names import unknown
 from ._native import FormatError
 from ._stack import map_tensor
 
@@ -68,6 +69,9 @@ class Results(dict[str, Column]):
     def displacements(self) -> Column:
         """The displacements that were tried along image axes 0 and 1, (2, D), Å."""
         return map_tensor(self.path / "displacements_set.pt")
+
+    def __missing__(self, name: str) -> Column:
+        raise unknown("column", name, self)
 
     def _matrix(self, name: str) -> Column | None:
         path = self.path / "likelihood_matrix" / name

@@ -9,11 +9,12 @@ from typing import Literal
 
 from . import _native
 from ._descriptor import PathLike, at_least_one, count, number
+from ._html import Row, Shown
 from ._progress import Progress, listener
 
 
 @dataclass(frozen=True)
-class SimulatedDataSet:
+class SimulatedDataSet(Shown):
     """The files of a simulated data set.
 
     Attributes:
@@ -25,6 +26,13 @@ class SimulatedDataSet:
     metadata: list[Path]
     stacks: list[Path]
     truth: Path
+
+    def _caption(self) -> str:
+        return "A simulated data set"
+
+    def _rows(self) -> list[Row]:
+        rows: list[Row] = [("metadata", path) for path in self.metadata]
+        return [*rows, ("image files", f"{len(self.stacks)} in {self.truth.parent}"), ("truth", self.truth)]
 
 
 def simulate(

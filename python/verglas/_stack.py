@@ -5,14 +5,22 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _native
 from ._descriptor import ImageDescriptor, PathLike
+from ._names import unknown
 from ._native import FormatError
+
+
+class StackMetadata(dict[str, Union[npt.NDArray[Any], None]]):
+    """The arrays of a stack's metadata by name; absent ones are ``None``."""
+
+    def __missing__(self, name: str) -> npt.NDArray[Any] | None:
+        raise unknown("array", name, self)
 
 
 class Stack:
@@ -103,8 +111,8 @@ def load_stack(path: PathLike, number: int | None = None) -> Stack:
     return Stack(file.with_suffix(".npz"))
 
 
-def _read_npz(path: Path) -> dict[str, npt.NDArray[Any] | None]:
-    arrays: dict[str, npt.NDArray[Any] | None] = {}
+def _read_npz(path: Path) -> StackMetadata:
+    arrays = StackMetadata()
     for name, parts in _native.read_npz(os.fspath(path)):
         if parts is None:
             arrays[name] = None

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from . import _native
 from ._descriptor import PathLike
+from ._html import table
+from ._names import unknown
 from ._native import FormatError
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class Table(Mapping[str, Column]):
         """
         found = [column for known, column in self._columns if known == name]
         if not found:
-            raise KeyError(name)
+            raise unknown("column", name, self.column_names)
         if len(found) > 1:
             raise FormatError(f"`{self.name}` has {len(found)} columns `{name}`")
         return found[0]
@@ -64,8 +66,17 @@ class Table(Mapping[str, Column]):
     def __len__(self) -> int:
         return len(dict(self._columns))
 
+    def __contains__(self, name: object) -> bool:
+        return any(known == name for known, _ in self._columns)
+
     def __repr__(self) -> str:
         return f"Table({self.name!r}, {self.n_rows} rows, {self.column_names})"
+
+    def _repr_html_(self) -> str:
+        return table(f"{self.name}: {self.n_rows} rows", ((name, _first_of(column)) for name, column in self._columns))
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.column_names
 
     def to_pandas(self) -> pd.DataFrame:
         """All columns as a data frame; fields of several values per row become columns ``NAME/0``, ``NAME/1``, ….
@@ -105,7 +116,7 @@ class StarFile(Mapping[str, Table]):
         """
         found = [block for block in self.blocks if block.name == name]
         if not found:
-            raise KeyError(name)
+            raise unknown("block", name, [block.name for block in self.blocks])
         if len(found) > 1:
             raise FormatError(f"the file has {len(found)} blocks `data_{name}`")
         return found[0]
@@ -116,12 +127,26 @@ class StarFile(Mapping[str, Table]):
     def __len__(self) -> int:
         return len({block.name for block in self.blocks})
 
+    def __contains__(self, name: object) -> bool:
+        return any(block.name == name for block in self.blocks)
+
     def __repr__(self) -> str:
         return f"StarFile({self.blocks})"
+
+    def _repr_html_(self) -> str:
+        return "".join(block._repr_html_() for block in self.blocks)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
 
     def to_pandas(self) -> dict[str, pd.DataFrame]:
         """All blocks as data frames."""
         return {name: block.to_pandas() for name, block in self.items()}
+
+
+def _first_of(column: Column) -> str:
+    values = ", ".join(str(value) for value in column[:3].tolist())
+    return f"{'text' if column.dtype == object else column.dtype}: {values}{', …' if len(column) > 3 else ''}"
 
 
 def read_star(path: PathLike) -> StarFile:

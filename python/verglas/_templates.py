@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ._descriptor import PathLike, parameters
-from ._html import table
+from ._html import Row, Shown, n_bytes_text
 from ._job_options import TemplateJobOptions, job_settings, template_settings, with_template_job_options
 from ._native import TemplatePreparation
-from ._report import Findings, VerglasWarning, logger
+from ._report import Findings, VerglasWarning, logger, shard_text
 from ._run import run, tell_checked
 
 if TYPE_CHECKING:
@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 StructureInput = Union[PathLike, npt.ArrayLike]
 
 
+# In the class, `list` is a field.
+Rows = list[Row]
+
+
 @dataclass(frozen=True)
-class TemplateSummary:
+class TemplateSummary(Shown):
     """What a job that makes templates did.
 
     Attributes:
@@ -79,18 +83,21 @@ class TemplateSummary:
         }
         return cls(**{known.name: values[known.name] for known in fields(cls)})
 
-    def _repr_html_(self) -> str:
-        return table(
-            f"Templates in {self.output}",
-            [
-                ("structures", self.n_structures),
-                ("templates each", self.n_templates_each),
-                ("grid", f"{self.n_shells} shells × {self.n_inplanes} angles, {self.precision} precision"),
-                ("box", f"{self.n_pixels} px of {self.pixel_size_angstrom} Å"),
-                ("time", f"{self.seconds:.1f} s"),
-                ("warnings", len(self.warnings)),
-            ],
-        )
+    def _caption(self) -> str:
+        return f"Templates in {self.output}" + shard_text(self.shard)
+
+    def _rows(self) -> Rows:
+        rows: Rows = [
+            ("structures", self.n_structures),
+            ("templates each", self.n_templates_each),
+            ("grid", f"{self.n_shells} shells × {self.n_inplanes} angles, {self.precision} precision"),
+            ("box", f"{self.n_pixels} px of {self.pixel_size_angstrom} Å"),
+            ("written", f"{n_bytes_text(self.bytes_written)} in {self.seconds:.1f} s"),
+        ]
+        if self.n_structures_kept:
+            rows.insert(1, ("kept", f"{self.n_structures_kept} structures of an earlier run"))
+        rows += [("warning", warning) for warning in self.warnings]
+        return rows
 
 
 @with_template_job_options

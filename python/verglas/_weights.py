@@ -13,15 +13,19 @@ import numpy.typing as npt
 
 from . import _native
 from ._descriptor import PathLike, at_least_one, count, number
+from ._html import Row, Shown
 from ._progress import Progress, listener
 from ._report import VerglasWarning, warn_all
 
 #: The columns of ``Weights.intervals``.
 QUANTILES = ("lo95", "lo68", "median", "hi68", "hi95")
 
+#: Structures that are shown one by one; the heaviest.
+MOST_SHOWN = 12
+
 
 @dataclass(frozen=True)
-class Weights:
+class Weights(Shown):
     """Weights of structures.
 
     Attributes:
@@ -61,6 +65,23 @@ class Weights:
     gap: float
     iterations: int
     warnings: tuple[VerglasWarning, ...] = field(repr=False)
+
+    def _caption(self) -> str:
+        return f"Weights of {len(self.names)} structures by {self.n_images} images"
+
+    def _rows(self) -> list[Row]:
+        rows: list[Row] = []
+        for place in np.argsort(-self.weights, kind="stable")[:MOST_SHOWN]:
+            between = "" if self.intervals is None else f"  (95 %: {self.intervals[place, 0]:.3f} to {self.intervals[place, 4]:.3f})"
+            rows.append((self.names[place], f"{self.weights[place]:.4f}{between}"))
+        if len(self.names) > MOST_SHOWN:
+            rest = 1.0 - sum(sorted(self.weights.tolist())[-MOST_SHOWN:])
+            rows.append((f"{len(self.names) - MOST_SHOWN} others", f"{max(rest, 0.0):.4f} together"))
+        rows.append(("effective number", f"{self.effective_number:.2f}"))
+        pairs = (f"{self.names[a]} and {self.names[b]}" for a, b, _ in self.not_told_apart[:MOST_SHOWN])
+        rows += [("not told apart", pair) for pair in pairs]
+        rows += [("warning", warning) for warning in self.warnings]
+        return rows
 
 
 def weights(

@@ -175,3 +175,61 @@ def test_dictionaries_of_others():
     ]:
         with pytest.raises(ValueError, match=message):
             made.is_compatible_with(Theirs(**changes))
+
+
+def test_grids_have_cryolikes_attributes():
+    """Numbers that a reader can check; CryoLike's x is axis 0."""
+    made = ImageDescriptor.from_individual_values(4, [1.5, 2.0], n_inplanes=6)
+    pixels, polar = made.cartesian_grid, made.polar_grid
+    assert pixels.n_pixels.tolist() == [4, 4] and pixels.pixel_size.tolist() == [1.5, 2.0] and pixels.n_pixels_total == 16
+    assert pixels.box_size.tolist() == made.box_size.tolist() == [6.0, 8.0] and pixels.radius.tolist() == [3.0, 4.0]
+    assert pixels.x_axis.tolist() == [-3.0, -1.5, 0.0, 1.5] and pixels.y_axis.tolist() == [-4.0, -2.0, 0.0, 2.0]
+    assert pixels.x_pixels[:, 2].tolist() == pixels.x_axis.tolist() and pixels.y_pixels[2].tolist() == pixels.y_axis.tolist()
+
+    assert (polar.uniform, polar.half_space, polar.radius_max, polar.dist_radii) == (True, False, 1.0, 0.25)
+    assert (polar.n_shells, polar.n_inplanes, polar.n_points) == (made.n_shells, 6, 6 * made.n_shells)
+    assert polar.n_inplane_shells.tolist() == [6] * made.n_shells
+    np.testing.assert_allclose(polar.theta_shell, np.arange(6) * np.pi / 3)
+    np.testing.assert_array_equal(polar.radius_points[:7], made.radii[[0] * 6 + [1]])
+    # Shell 1, angle 60°.
+    np.testing.assert_allclose([polar.x_points[7], polar.y_points[7]], made.radii[1] * np.array([0.5, np.sqrt(3) / 2]))
+    assert polar.integration_weight_points.shape == polar.mask_points.shape == (made.n_shells, 6)
+    np.testing.assert_allclose(polar.integration_weight_points.sum(), np.pi, rtol=1e-12)
+    # ∫ r² over the unit disc is π/2, whichever way the points are laid out.
+    squared = polar.radius_points**2
+    np.testing.assert_allclose(polar.integrate(squared), [np.pi / 2], rtol=1e-12)
+    np.testing.assert_allclose(polar.integrate(np.tile(squared, (2, 1)).reshape(2, -1, 6)), [np.pi / 2] * 2, rtol=1e-12)
+    with pytest.raises(ValueError, match="expected the last axes"):
+        polar.integrate(np.ones(5))
+    np.testing.assert_allclose(polar.mask_integral, np.sum(polar.mask_points**2 * polar.integration_weight_points))
+    np.testing.assert_allclose(polar.resolution(8.0)[-1], 4.0 / made.radii[-1])
+
+
+def test_viewing_angles_cover_the_sphere():
+    made = ImageDescriptor.from_individual_values(16, 1.0, viewing_distance=0.5)
+    angles = made.viewing_angles
+    assert angles.n_angles == len(angles.polars) == len(angles.gammas) > 40
+    np.testing.assert_allclose(angles.weights_viewing.sum(), 4 * np.pi, rtol=1e-12)
+    np.testing.assert_allclose(np.sum(np.cos(angles.polars) ** 2 * angles.weights_viewing), 4 * np.pi / 3, rtol=1e-12)
+    assert not angles.gammas.any()
+    without = ImageDescriptor.from_dict({**made.to_dict(), "viewing_distance": None})
+    with pytest.raises(ValueError, match="no viewing_distance"):
+        without.viewing_angles
+
+
+def test_cryolikes_further_methods(tmp_path, capsys):
+    made = ImageDescriptor.from_individual_values(16, 1.5, atom_radii=2.0)
+    made.print()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:4] == ["Parameters:", "n_voxels: [16 16]", "voxel_size: [1.5 1.5]", "box_size: [24. 24.]"]
+    assert lines[4:8] == ["radius_max: 4.0", "dist_radii: 0.25", "n_inplanes: 32", "precision: single"]
+    assert lines[-1] == "atom_shape: gaussian"
+    made.save(tmp_path / "a.npz")
+    assert ImageDescriptor.ensure(made) is made
+    assert ImageDescriptor.ensure(tmp_path / "a.npz") == ImageDescriptor.ensure(str(tmp_path / "a.npz")) == made
+    assert made.get_3d_box_size().tolist() == [24.0] * 3
+    with pytest.raises(ValueError, match="third side"):
+        ImageDescriptor.from_individual_values(16, [1.0, 2.0]).get_3d_box_size()
+    assert made.is_compatible_with_pdb()
+    assert not ImageDescriptor.from_individual_values(16, 1.0, use_protein_residue_model=False).is_compatible_with_pdb()
+    assert "<td" in made._repr_html_() and "1.5" in made._repr_html_()

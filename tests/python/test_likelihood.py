@@ -266,7 +266,7 @@ def test_ctrl_c_leaves_what_can_be_resumed(made, tmp_path):
         if len(seen) == 1:
             threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"(?s)stopped: \d+ of \d+ units in `.*hint: the same job with `skip_exist=True`"):
         likelihood(made, tmp_path / "out", progress=progress, displacements=81, max_displacement=4)
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     assert manifest["run"]["state"] == "stopped"

@@ -1,13 +1,18 @@
 """The command that comes with the Python package is the one that Cargo builds, and the package needs nothing to be built."""
 
+import io
 import os
+import platform
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 import zipfile
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
 import pytest
@@ -112,6 +117,37 @@ def test_the_links_of_the_readme_work_everywhere():
                 assert not place or place in [re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads], link
 
 
+def test_every_crate_can_be_published():
+    """Each says where it belongs, and brings its README and licences along."""
+    workspace = (PROJECT / "Cargo.toml").read_text()
+    published = 0
+    for manifest in sorted(PROJECT.glob("crates/*/Cargo.toml")):
+        text, folder = manifest.read_text(), manifest.parent
+        if "\npublish = false\n" in text:
+            continue
+        published += 1
+        package = text.split("\n\n")[0]
+        for field in ["repository", "homepage", "documentation", "readme", "description", "license", "rust-version"]:
+            assert re.search(rf"^{field}(\.workspace)? = ", package, re.M), f"{manifest}: {field}"
+        for name in ["LICENSE-MIT", "LICENSE-APACHE"]:
+            assert (folder / name).read_bytes() == (PROJECT / name).read_bytes(), folder
+        needed = re.search(r'^rust-version = "(.*)"$', workspace, re.M)[1]
+        assert f"Rust {needed} or later" in (folder / "README.md").read_text(), folder
+    assert published >= 18
+
+
+def test_install_lines_are_locked_and_say_which_rust():
+    """Whoever installs from source gets the versions that were tested, and learns which Rust it takes."""
+    needed = re.search(r'^rust-version = "(.*)"$', (PROJECT / "Cargo.toml").read_text(), re.M)[1]
+    lines = 0
+    for path in [PROJECT / "README.md", *PROJECT.glob("docs/*.md"), *PROJECT.glob("crates/*/README.md")]:
+        text = path.read_text()
+        for line in re.findall(r"^ *cargo install .*$", text, re.M):
+            lines += 1
+            assert "--locked" in line and f"Rust {needed} or later" in text, f"{path}: {line}"
+    assert lines >= 2
+
+
 @pytest.fixture(scope="module")
 def wheel():
     """The wheel that scripts/test has built and installed."""
@@ -119,6 +155,56 @@ def wheel():
     if len(wheels) != 1:
         pytest.skip("scripts/test, and nothing else, builds the wheel that is looked at here")
     return wheels[0]
+
+
+@pytest.fixture
+def packing():
+    """scripts/package as a module."""
+    if sys.version_info < (3, 11):
+        pytest.skip("scripts/package needs Python 3.11")
+    loader = SourceFileLoader("package_script", str(PROJECT / "scripts/package"))
+    module = module_from_spec(spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+def packed(path, files):
+    """An archive of source as maturin makes it: one time of change for all files, ever."""
+    with tarfile.open(path, "w") as archive:
+        for name, text in files.items():
+            member, content = tarfile.TarInfo(name), text.encode()
+            member.size, member.mtime = len(content), 1153704088
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def test_what_changed_in_the_source_is_new_for_cargo(packing, tmp_path, monkeypatch):
+    """Cargo builds again what has changed later than it was built; everything else is left as it is."""
+    monkeypatch.setattr(packing, "WORK", tmp_path)
+    top = f"verglas-{VERSION}"
+    with tarfile.open(packed(tmp_path / "a.tar", {f"{top}/same.rs": "1", f"{top}/other.rs": "1", f"{top}/in/gone.rs": "1"})) as archive:
+        packing.unpack(archive)
+    for path in (tmp_path / top).rglob("*.rs"):
+        os.utime(path, (1, 1))
+    with tarfile.open(packed(tmp_path / "b.tar", {f"{top}/same.rs": "1", f"{top}/other.rs": "2"})) as archive:
+        packing.unpack(archive)
+    same, other = tmp_path / top / "same.rs", tmp_path / top / "other.rs"
+    assert (same.stat().st_mtime, other.read_text()) == (1, "2")
+    assert other.stat().st_mtime > time.time() - 600
+    assert not (tmp_path / top / "in/gone.rs").exists()
+
+
+def test_a_wheel_is_not_made_of_an_earlier_source(packing, tmp_path):
+    listed = subprocess.run(["git", "ls-files", "crates", "python"], cwd=PROJECT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("this is not a clone of the repository")
+    top = f"verglas-{VERSION}"
+    files = {f"{top}/{name}": (PROJECT / name).read_text() for name in listed.stdout.split() if re.search(r"\.(rs|pyi?)$", name)}
+    with tarfile.open(packed(tmp_path / "a.tar", files)) as archive:
+        assert packing.differing(archive) is None
+    files[f"{top}/python/verglas/_look.py"] += " "
+    with tarfile.open(packed(tmp_path / "b.tar", files)) as archive:
+        assert packing.differing(archive) == "python/verglas/_look.py"
 
 
 def check_package(*words):
@@ -139,22 +225,26 @@ def renamed(wheel, tmp_path):
         path = tmp_path / f"{'-'.join(wheel.name.split('-')[:-1])}-{system}.whl"
         return Path(shutil.copy(wheel, path))
 
-    if "-linux_" not in wheel.name:
-        pytest.skip("the wheel is not for this Linux alone")
+    if sys.platform != "linux":
+        pytest.skip("names of systems that promise a glibc are Linux's")
     return rename
 
 
-def test_a_wheel_for_one_machine_is_not_released(wheel, renamed):
-    ran = check_package(wheel)
-    assert ran.returncode == 1 and "it is for linux, expected manylinux_X_Y" in ran.stderr
-    ran = check_package(renamed("manylinux_2_17_" + ("x86_64" if "aarch64" in wheel.name else "aarch64")))
-    assert ran.returncode == 1 and "the binary is for" in ran.stderr
+PROCESSOR = platform.machine()
+
+
+def test_a_wheel_for_one_machine_is_not_released(renamed):
+    ran = check_package(renamed(f"linux_{PROCESSOR}"))
+    assert ran.returncode == 1 and f"it is for linux_{PROCESSOR}, expected manylinux_X_Y_PROCESSOR" in ran.stderr
+    ran = check_package(renamed("manylinux_2_17_" + ("x86_64" if PROCESSOR == "aarch64" else "aarch64")))
+    assert ran.returncode == 1 and f"the binary is for {PROCESSOR}" in ran.stderr
 
 
 @pytest.mark.skipif(not shutil.which("readelf"), reason="no readelf (Debian: apt-get install binutils)")
-def test_a_wheel_that_promises_an_older_glibc_is_refused(wheel, renamed, tmp_path):
+@pytest.mark.parametrize("system", ["manylinux_2_17_P", "manylinux2014_P.manylinux_2_17_P", "manylinux_2_40_P.manylinux2014_P"])
+def test_a_wheel_that_promises_an_older_glibc_is_refused(wheel, renamed, tmp_path, system):
     """It was linked against this machine's. What is newer than promised is what binutils says."""
-    ran = check_package(renamed("manylinux_2_17_" + ("aarch64" if "aarch64" in wheel.name else "x86_64")))
+    ran = check_package(renamed(system.replace("P", PROCESSOR)))
     assert ran.returncode == 1 and "symbols newer than glibc 2.17: " in ran.stderr, ran.stderr
     told = {each for each in re.findall(r"(\w+) \(([0-9.]+)\)", ran.stderr) if each[0] != "itself"}
     with zipfile.ZipFile(wheel) as archive:

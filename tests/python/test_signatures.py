@@ -43,7 +43,8 @@ CRYOLIKE_LIKELIHOODS = {
 }
 #: Functions of ours whose docstrings say what each argument means.
 OURS = ["check", "templates", "check_templates", "likelihood", "check_likelihood", "make_templates", "compare", "ctf",
-        "displacements", "relion_poses", "read_structure", "read_map", "verify"]  # fmt: skip
+        "displacements", "relion_poses", "read_structure", "read_map", "verify", "inspect", "status", "report", "export",
+        "write_star", "write_mrc"]  # fmt: skip
 
 
 def function(name):

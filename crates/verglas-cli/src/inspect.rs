@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
-use verglas::{Error, Warning};
+use verglas::hint::{CommandWords, Words};
+use verglas::{Error, Hint, Setting, Warning};
 use verglas_inspect::{
     ArchiveContents, ArrayContents, Contents, CrcState, CsContents, Inspection, MOST_DISTINCT, MrcContents, Number,
     NumberRange, StackContents, StarBlock, StarContents, StarDialect, TensorContents, Values, inspect,
@@ -44,7 +45,7 @@ pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Res
                 if arguments.json {
                     objects.push(serde_json::to_value(&inspection).unwrap_or_default());
                 } else {
-                    result(&describe(&inspection))?;
+                    result(&describe(&inspection, &CommandWords))?;
                 }
                 for warning in &inspection.warnings {
                     let message = format!("`{}`: {warning}", inspection.path);
@@ -78,15 +79,16 @@ pub fn run(arguments: &InspectArguments, messages: Messages) -> std::result::Res
     }
 }
 
-/// The whole description of one file, for people.
-fn describe(inspection: &Inspection) -> String {
+/// The whole description of one file, for people, in the words of a front end.
+#[must_use]
+pub fn describe(inspection: &Inspection, words: &dyn Words) -> String {
     let (what, lines) = match &inspection.contents {
         Contents::Star(star) => (star_title(star), star_lines(star)),
         Contents::Cs(cs) => (
             format!("CryoSPARC .cs, {} × {}", count(cs.n_rows, "row"), count(cs.fields.len() as u64, "field")),
             cs_lines(cs),
         ),
-        Contents::Mrc(mrc) => (mrc_title(mrc), mrc_lines(mrc)),
+        Contents::Mrc(mrc) => (mrc_title(mrc), mrc_lines(mrc, words)),
         Contents::Structure(structure) => ("structure".to_owned(), structure_lines(structure)),
         Contents::Trajectory(trajectory) => (
             format!(
@@ -219,14 +221,17 @@ fn mrc_title(mrc: &MrcContents) -> String {
     format!("MRC{packed}, {} of {} × {} px", count(mrc.n_sections, "section"), mrc.n_columns, mrc.n_rows)
 }
 
-fn mrc_lines(mrc: &MrcContents) -> Vec<String> {
+fn mrc_lines(mrc: &MrcContents, words: &dyn Words) -> Vec<String> {
     let mut rows = vec![
         pair(
             "pixels",
             match mrc.byte_sign {
                 Some(sign) => format!(
-                    "mode {} ({}), read as {sign} unless --mode0 says otherwise, {}-endian",
-                    mrc.mode, mrc.mode_name, mrc.byte_order
+                    "mode {} ({}), read as {sign} unless {} says otherwise, {}-endian",
+                    mrc.mode,
+                    mrc.mode_name,
+                    words.hint(Hint::Give(Setting::Mode0)),
+                    mrc.byte_order
                 ),
                 None => format!("mode {} ({}), {}-endian", mrc.mode, mrc.mode_name, mrc.byte_order),
             },

@@ -40,6 +40,10 @@ use args::{Arguments, Command};
 use failure::Failure;
 use messages::Messages;
 
+pub use inspect::describe as describe_file;
+pub use report::describe as describe_report;
+pub use status::look as look_at_job;
+
 /// Runs the command line and returns the process's exit code; the first word is the program's name.
 ///
 /// Installs signal handlers once something is being written, which changes how the process reacts to signals; so this is

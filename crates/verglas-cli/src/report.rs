@@ -48,7 +48,8 @@ pub fn run(arguments: &ReportArguments, messages: Messages) -> Result<()> {
     Ok(())
 }
 
-/// The summary.
+/// The summary of a report, for people.
+#[must_use]
 pub fn describe(summary: &ReportSummary) -> String {
     let about = match summary.subject {
         Subject::Particles(counts) => {

@@ -1,9 +1,10 @@
 //! `verglas status`: the progress of a running job.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::HumanDuration;
+use verglas::Result;
 use verglas::findings::counted;
 use verglas::status::{FolderStatus, RunStatus, State, show_ranges};
 use verglas_run::manifest::FolderRecord;
@@ -35,9 +36,8 @@ pub struct StatusArguments {
 const MOST_LISTED: usize = 20;
 
 /// Reads the folder's manifests and summarises them.
-pub fn run(arguments: &StatusArguments) -> Result<(), Failure> {
-    let record = FolderRecord::read(&arguments.folder)?;
-    let status = FolderStatus::of(&record);
+pub fn run(arguments: &StatusArguments) -> std::result::Result<(), Failure> {
+    let (status, text) = look(&arguments.folder)?;
     if arguments.unfinished {
         if status.n_shards.is_none() {
             let folder = arguments.folder.display();
@@ -50,10 +50,21 @@ pub fn run(arguments: &StatusArguments) -> Result<(), Failure> {
     } else if arguments.json {
         result(&printable_json(serde_json::to_string_pretty(&status).unwrap_or_default()))?;
     } else {
-        let nouns = record.first().settings.input.nouns();
-        result(&describe(&status, &arguments.folder.display().to_string(), Nouns::of(nouns)))?;
+        result(&text)?;
     }
     Ok(())
+}
+
+/// The progress of the job in `folder`, and the same for people.
+///
+/// # Errors
+/// When no run has begun there, or its record can't be read.
+pub fn look(folder: &Path) -> Result<(FolderStatus, String)> {
+    let record = FolderRecord::read(folder)?;
+    let status = FolderStatus::of(&record);
+    let nouns = Nouns::of(record.first().settings.input.nouns());
+    let text = describe(&status, &folder.display().to_string(), nouns);
+    Ok((status, text))
 }
 
 /// What is counted: particles in stacks, or templates of structures.

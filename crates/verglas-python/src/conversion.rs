@@ -8,7 +8,7 @@ use verglas::{Conversion, Error, Findings};
 use crate::error::{bad_value, exception};
 use crate::found::Found;
 use crate::settings::{InputValues, SettingsValues};
-use crate::watch::watched;
+use crate::watch::{watched, watched_job};
 use crate::words::warnings_as_json;
 
 /// The findings about an input, and the conversion that can start if nothing is wrong.
@@ -78,8 +78,7 @@ impl Preparation {
     fn check_pixels(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<()> {
         let Some(conversion) = &self.conversion else { return Ok(()) };
         let total = conversion.n_images() as u64;
-        let found = watched(py, progress.as_ref(), total, |counter, stop| conversion.check_pixels(counter, stop))?;
-        let found = found.map_err(|error| exception(&error))?;
+        let found = watched_job(py, progress.as_ref(), total, |counter, stop| conversion.check_pixels(counter, stop))?;
         self.found.with(|findings| {
             findings.errors.extend(found.errors);
             findings.warnings.extend(found.warnings);
@@ -95,12 +94,11 @@ impl Preparation {
             return Err(self.exception().unwrap_or_else(|| exception(&Error::value("nothing to convert"))));
         };
         let total = conversion.n_images() as u64;
-        let summary = watched(py, progress.as_ref(), total, |counter, stop| {
+        let summary = watched_job(py, progress.as_ref(), total, |counter, stop| {
             let summary = conversion.run_with(&output, counter, stop);
             self.found.with(|findings| findings.warnings.extend(counter.take_warnings()));
             summary
         })?;
-        let summary = summary.map_err(|error| exception(&error))?;
         let mut values = serde_json::to_value(&summary).map_err(bad_value)?;
         values["warnings"] = warnings_as_json(&summary.warnings);
         Ok(values.to_string())

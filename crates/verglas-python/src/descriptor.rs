@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use numpy::PyArray1;
+use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 use verglas::descriptor::{AtomShape, BaseValues, ImageDescriptor, TemplateSettings};
 use verglas::grid::{CartesianGrid, PolarGrid, Precision};
+use verglas::sphere::Views;
 
 use crate::error::{bad_value, exception};
 
@@ -130,6 +131,14 @@ impl Descriptor {
     #[getter]
     fn shell_weights<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
         PyArray1::from_slice(py, self.0.polar_grid.shell_weights())
+    }
+
+    /// The views about `viewing_distance` apart: azimuths, polar angles, angles in the image's plane, weights; `None`
+    /// without a distance.
+    fn views<'py>(&self, py: Python<'py>) -> PyResult<Option<[Bound<'py, PyArray1<f64>>; 4]>> {
+        let Some(distance) = self.0.template.viewing_distance else { return Ok(None) };
+        let Views { azimuth, polar, gamma, weight } = Views::new(distance).map_err(bad_value)?;
+        Ok(Some([azimuth, polar, gamma, weight].map(|values| values.into_pyarray(py))))
     }
 
     #[getter]

@@ -15,7 +15,7 @@ use crate::error::{bad_value, exception};
 use crate::found::Found;
 use crate::structures::{AtomColumns, MapValue};
 use crate::templates::{InputValue, TemplateValues};
-use crate::watch::watched;
+use crate::watch::{watched, watched_job};
 
 /// A structure as Python gives it.
 #[derive(FromPyObject)]
@@ -80,8 +80,8 @@ impl MemoryPreparation {
             return Err(self.exception().unwrap_or_else(|| bad_value("no structure")));
         };
         let total = job.n_templates() as u64;
-        let made = watched(py, progress.as_ref(), total, |counter, stop| job.run(counter, stop))?;
-        let MadeTemplates { values, facts } = made.map_err(|error| exception(&error))?;
+        let MadeTemplates { values, facts } =
+            watched_job(py, progress.as_ref(), total, |counter, stop| job.run(counter, stop))?;
         let grid = &facts.descriptor.polar_grid;
         let shape = [facts.views.len(), grid.n_shells(), grid.n_inplanes()];
         let array = match values {

@@ -12,9 +12,11 @@ mod cs;
 mod descriptor;
 mod ending;
 mod error;
+mod export;
 mod found;
 mod in_memory;
 mod likelihood;
+mod look;
 mod memory;
 mod mrc;
 mod npz;
@@ -31,6 +33,7 @@ mod verify;
 mod watch;
 mod weights;
 mod words;
+mod write;
 
 /// The module `verglas._native`.
 #[pyo3::pymodule]
@@ -52,9 +55,13 @@ mod _native {
     #[pymodule_export]
     use crate::error::FormatError;
     #[pymodule_export]
+    use crate::export::export;
+    #[pymodule_export]
     use crate::in_memory::{Facts, MemoryPreparation};
     #[pymodule_export]
     use crate::likelihood::LikelihoodPreparation;
+    #[pymodule_export]
+    use crate::look::{inspect, report, status};
     #[pymodule_export]
     use crate::mrc::MrcFile;
     #[pymodule_export]
@@ -79,6 +86,8 @@ mod _native {
     use crate::weights::weights;
     #[pymodule_export]
     use crate::words::setting_words;
+    #[pymodule_export]
+    use crate::write::{write_mrc, write_star};
 
     /// The package's version, which is defined only in Cargo's workspace.
     #[pymodule_export]

@@ -13,7 +13,7 @@ use crate::choices::choose;
 use crate::error::{bad_value, exception};
 use crate::found::Found;
 use crate::settings::DescriptorValue;
-use crate::watch::watched;
+use crate::watch::{watched, watched_job};
 use crate::words::warnings_as_json;
 
 /// Every setting, as the Python modules say it.
@@ -252,12 +252,11 @@ impl LikelihoodPreparation {
             return Err(self.exception().unwrap_or_else(|| bad_value("nothing to compare")));
         };
         let (warnings, total) = (self.found.warnings(), job.n_comparisons() as u64);
-        let summary = watched(py, progress.as_ref(), total, |counter, stop| {
+        let summary = watched_job(py, progress.as_ref(), total, |counter, stop| {
             let summary = job.run(&output, &warnings, counter, stop);
             self.found.with(|findings| findings.warnings.extend(counter.take_warnings()));
             summary
         })?;
-        let summary = summary.map_err(|error| exception(&error))?;
         let mut values = serde_json::to_value(&summary).map_err(bad_value)?;
         values["warnings"] = warnings_as_json(&self.found.warnings());
         Ok(values.to_string())

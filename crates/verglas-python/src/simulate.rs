@@ -6,8 +6,7 @@ use pyo3::prelude::*;
 use verglas::simulate::SimulationSettings;
 
 use crate::choices::choose;
-use crate::error::exception;
-use crate::watch::watched;
+use crate::watch::watched_job;
 
 /// The settings of a simulation.
 #[derive(FromPyObject)]
@@ -38,9 +37,8 @@ pub fn simulate(
     simulation.seed = settings.seed;
     simulation.n_threads = settings.threads.unwrap_or(simulation.n_threads);
     let total = simulation.n_particles as u64;
-    let written = watched(py, progress.as_ref(), total, |counter, stop| {
+    let data_set = watched_job(py, progress.as_ref(), total, |counter, stop| {
         verglas::simulate::simulate(&simulation, &output, counter, stop)
     })?;
-    let data_set = written.map_err(|error| exception(&error))?;
     Ok((data_set.metadata_files, data_set.stack_files, data_set.truth_file))
 }

@@ -15,7 +15,7 @@ use crate::choices::choose;
 use crate::error::{bad_value, exception};
 use crate::found::Found;
 use crate::settings::DescriptorValue;
-use crate::watch::watched;
+use crate::watch::{watched, watched_job};
 use crate::words::warnings_as_json;
 
 /// A structure as Python gives it: a density `[z, y, x]`, or a path.
@@ -225,12 +225,11 @@ impl TemplatePreparation {
             return Err(self.exception().unwrap_or_else(|| bad_value("no structure")));
         };
         let (warnings, total) = (self.found.warnings(), job.n_templates() as u64);
-        let summary = watched(py, progress.as_ref(), total, |counter, stop| {
+        let summary = watched_job(py, progress.as_ref(), total, |counter, stop| {
             let summary = job.run(&output, &warnings, counter, stop);
             self.found.with(|findings| findings.warnings.extend(counter.take_warnings()));
             summary
         })?;
-        let summary = summary.map_err(|error| exception(&error))?;
         let mut values = serde_json::to_value(&summary).map_err(bad_value)?;
         values["warnings"] = warnings_as_json(&self.found.warnings());
         Ok(values.to_string())

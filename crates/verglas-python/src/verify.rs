@@ -10,8 +10,8 @@ use verglas::verify::{Problem, verify_on};
 use verglas::{Result, Warning};
 use verglas_run::manifest::FolderRecord;
 
-use crate::error::{bad_value, exception};
-use crate::watch::watched;
+use crate::error::bad_value;
+use crate::watch::watched_job;
 use crate::words::{PythonWords, warnings_as_json};
 
 /// How much there is to verify in an output folder, and the noun for it; 0 if its record can't be read.
@@ -46,7 +46,7 @@ pub fn verify(
     total: u64,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
-    let looked = watched(py, progress.as_ref(), total, |counter, stop| -> Result<Looked> {
+    let looked = watched_job(py, progress.as_ref(), total, |counter, stop| -> Result<Looked> {
         if is_of_templates(&folder) {
             let found = verify_templates(&folder, n_threads, counter, stop)?;
             let n_units = found.n_structures_sound;
@@ -66,7 +66,6 @@ pub fn verify(
         let n_units = found.n_stacks_sound;
         Ok(Looked { problems: found.problems, warnings: found.warnings, n_images: found.n_images, n_units })
     })?;
-    let looked = looked.map_err(|error| exception(&error))?;
     let problems: Vec<_> = looked
         .problems
         .iter()

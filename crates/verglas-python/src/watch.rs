@@ -7,11 +7,12 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError};
 use pyo3::prelude::*;
-use verglas::{Observer, StopFlag, Warning};
+use verglas::{Error, ErrorKind, Observer, StopFlag, Warning};
 
 use crate::ending;
+use crate::error::exception;
 
 /// How often the interpreter is asked whether to stop. Short for a person, long for a processor.
 const POLL: Duration = Duration::from_millis(100);
@@ -58,6 +59,53 @@ pub fn watched<T: Send>(
     total: u64,
     work: impl FnOnce(&Counter, &StopFlag) -> T + Send,
 ) -> PyResult<T> {
+    match run(py, progress, total, work)? {
+        (_, Some(raised)) => Err(raised),
+        (value, None) => Ok(value),
+    }
+}
+
+/// The same for a job. Where Ctrl-C stopped it, the exception says what the job says: what is kept.
+///
+/// # Errors
+/// As [`watched`]; and the job's own.
+pub fn watched_job<T: Send>(
+    py: Python<'_>,
+    progress: Option<&Py<PyAny>>,
+    total: u64,
+    work: impl FnOnce(&Counter, &StopFlag) -> verglas::Result<T> + Send,
+) -> PyResult<T> {
+    match run(py, progress, total, work)? {
+        (Err(stopped), Some(raised)) if says_nothing(py, &raised) => Err(with_words(py, &raised, &stopped)),
+        (_, Some(raised)) => Err(raised),
+        (made, None) => made.map_err(|error| exception(&error)),
+    }
+}
+
+/// Whether it is the interpreter's own `KeyboardInterrupt`, which has no text.
+fn says_nothing(py: Python<'_>, raised: &PyErr) -> bool {
+    raised.get_type(py).is(py.get_type::<PyKeyboardInterrupt>())
+        && raised.value(py).str().is_ok_and(|text| text.to_string_lossy().is_empty())
+}
+
+/// The interrupt with the words of the job that it stopped, at the place where it came; as it is, if something else
+/// ended the job.
+fn with_words(py: Python<'_>, raised: &PyErr, stopped: &Error) -> PyErr {
+    if stopped.kind() != ErrorKind::Interrupted {
+        return raised.clone_ref(py);
+    }
+    let told = exception(stopped);
+    told.set_traceback(py, raised.traceback(py));
+    told
+}
+
+/// Runs `work`; returns what it returned, and what a signal handler or `progress` raised meanwhile.
+fn run<T: Send>(
+    py: Python<'_>,
+    progress: Option<&Py<PyAny>>,
+    total: u64,
+    work: impl FnOnce(&Counter, &StopFlag) -> T + Send,
+) -> PyResult<(T, Option<PyErr>)> {
     let (counter, stop) = (Counter::default(), AtomicBool::new(false));
     let (mut interruption, mut reported) = (None, 0);
     let outcome = py.detach(|| {
@@ -88,13 +136,10 @@ pub fn watched<T: Send>(
     });
     let outcome = outcome.map_err(|error: io::Error| PyOSError::new_err(format!("cannot start a thread: {error}")))?;
     let value = outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    match interruption {
-        Some(raised) => Err(raised),
-        None => {
-            ending::within(|| look(py, progress, &counter, total, &mut reported)).transpose()?;
-            Ok(value)
-        }
+    if interruption.is_none() {
+        interruption = ending::within(|| look(py, progress, &counter, total, &mut reported)).and_then(PyResult::err);
     }
+    Ok((value, interruption))
 }
 
 /// Lets signal handlers run, and reports progress if it has changed.

@@ -10,8 +10,8 @@ use verglas::scoring::StructureChoice;
 use verglas::weights::{Array, ImageChoice, Source, WeightsJob, WeightsSettings};
 
 use crate::choices::choose;
-use crate::error::{bad_value, exception};
-use crate::watch::watched;
+use crate::error::bad_value;
+use crate::watch::watched_job;
 use crate::words::warnings_as_json;
 
 /// Log-likelihoods: a matrix in memory, or where they are.
@@ -91,12 +91,11 @@ pub fn weights<'py>(
     };
     let settings = settings.into_settings()?;
     let n_resamples = settings.n_resamples;
-    let made = watched(py, progress.as_ref(), n_resamples as u64, |counter, stop| {
+    let made = watched_job(py, progress.as_ref(), n_resamples as u64, |counter, stop| {
         let mut findings = Findings::new();
         let job = WeightsJob::prepare(source, settings, &mut findings)?;
         job.run(None, &findings.warnings, counter, stop)
     })?;
-    let made = made.map_err(|error| exception(&error))?;
     let mut values = serde_json::to_value(&made.record).map_err(bad_value)?;
     values["warnings"] = warnings_as_json(&made.warnings);
     let shape = (n_resamples, made.record.structures.len());

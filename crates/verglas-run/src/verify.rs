@@ -100,8 +100,8 @@ pub fn unfinished(parts: &[Manifest], unit: &str) -> Vec<Problem> {
         let n_done = counted(part.stacks.len(), unit);
         let message = format!("the run{of_shard} is unfinished: {n_done} recorded of {n_own}; {how}");
         let hint = match part.shard {
-            None => "the same command with " + Hint::Resume + " makes what is missing",
-            Some(_) => "the same command makes what is missing of a shard".into(),
+            None => "the same job with " + Hint::Resume + " makes what is missing",
+            Some(_) => "the same job makes what is missing of a shard".into(),
         };
         problems.push(Problem::new("unfinished", message).with_hint(hint));
     }

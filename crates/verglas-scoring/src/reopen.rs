@@ -39,7 +39,7 @@ impl FinishedFolder {
         let n_there = record.stacks().len();
         if !record.is_complete() || n_there != record.n_stacks() {
             let of = counted(record.n_stacks(), "unit");
-            let hint = "the same command with " + Hint::Resume + " makes the others";
+            let hint = "the same job with " + Hint::Resume + " makes the others";
             return Err(
                 Error::value(format!("`{}` is not whole: {n_there} of {of} are there", root.display())).with_hint(hint)
             );

@@ -216,7 +216,7 @@ impl LikelihoodJob {
             ErrorKind::Interrupted,
             format!("stopped: {n_done} of {} in `{}` are done", counted(n_own, "unit"), around.output.root().display()),
         )
-        .with_hint("the same command with " + Hint::Resume + " makes the others")
+        .with_hint("the same job with " + Hint::Resume + " makes the others")
     }
 
     /// The bytes of the set of displacements, `[2, D]`.

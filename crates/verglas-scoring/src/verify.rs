@@ -238,7 +238,7 @@ fn check_closing(
     found: &mut LikelihoodVerification,
     stop: &StopFlag,
 ) {
-    let hint = || "the same command with " + Hint::Resume + " writes it";
+    let hint = || "the same job with " + Hint::Resume + " writes it";
     let [cross_correlation, optimal, integrated] = MATRICES;
     let mut expected = vec![DISPLACEMENTS, cross_correlation, optimal];
     expected.extend(settings.integrated.then_some(integrated));

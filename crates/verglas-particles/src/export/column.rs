@@ -50,7 +50,7 @@ impl NewColumn {
 /// Neither STAR nor people can do with white space or control characters in a column's name.
 fn check_name(name: &str) -> Result<()> {
     if name.is_empty() {
-        return Err(Error::value("a new column has no name, expected NAME=FILE"));
+        return Err(Error::value("a new column has no name"));
     }
     if name.chars().any(|char| char.is_whitespace() || char.is_control()) {
         return Err(Error::value(format!(

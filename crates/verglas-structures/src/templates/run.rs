@@ -124,7 +124,7 @@ impl TemplateJob {
                     ErrorKind::Interrupted,
                     format!("stopped: {n_done} of {n_own} structures in `{}` are done", output.root().display()),
                 )
-                .with_hint("the same command with " + Hint::Resume + " makes the others"));
+                .with_hint("the same job with " + Hint::Resume + " makes the others"));
             };
             recorder.add(record, Vec::new());
             recorder.note(0, ChunkTimes::default())?;

@@ -238,7 +238,7 @@ fn check_list(folder: &Path, settings: &RecordedTemplates, found: &mut TemplateV
         Ok(paths) => paths,
         Err(error) => {
             let problem = Problem::new("list-unreadable", error.to_string());
-            let hint = "the same command with " + Hint::Resume + " writes it";
+            let hint = "the same job with " + Hint::Resume + " writes it";
             found.problems.push(problem.with_hint(hint));
             return;
         }

@@ -54,7 +54,7 @@ pub(super) fn find(root: &Path, settings: &WeightsSettings, findings: &mut Findi
     if !path.exists() {
         return Err(match is_ours {
             true => Error::not_found(format!("`{}` is missing", path.display()))
-                .with_hint("the command that made the folder writes it, with " + Hint::Resume),
+                .with_hint("the job that made the folder writes it, with " + Hint::Resume),
             false => Error::not_found(format!("`{shown}` has neither `{INTEGRATED}` nor `{OPTIMAL}`"))
                 .with_hint("expected the output folder of `verglas likelihood` or CryoLike's, or a matrix (.pt, .npy)"),
         });
