@@ -22,6 +22,7 @@ mod search;
 pub(crate) mod simd;
 mod tables;
 mod templates;
+mod watch;
 mod work;
 
 pub use plan::ComparisonSettings;

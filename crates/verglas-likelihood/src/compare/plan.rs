@@ -5,6 +5,7 @@ use super::positive::Negative;
 use super::samples::bytes_of_samples;
 use super::simd::Dispatch;
 use super::templates::{Transform, are_real, n_phases, phases};
+use super::watch::GoOn;
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{ContrastSign, DegreesOfFreedom, Formula, LogLikelihood};
@@ -93,6 +94,7 @@ impl<'a, T: Dispatch> Plan<'a, T> {
         templates: TemplateSet<'a, T>,
         displacements: &'a Displacements,
         settings: ComparisonSettings,
+        go_on: GoOn<'_>,
     ) -> Result<Self, LikelihoodError> {
         let likelihood =
             LogLikelihood::of::<T>(geometry, settings.formula, settings.degrees_of_freedom, settings.sign)?;
@@ -110,7 +112,7 @@ impl<'a, T: Dispatch> Plan<'a, T> {
             // to be met.
             let per_number = if settings.formula.is_cryolike() { 4e-16 } else { 4e-15 };
             let share = per_number * geometry.degrees_of_freedom();
-            Basis::of_templates(geometry, &templates, displacements, share, n_threads)
+            Basis::of_templates(geometry, &templates, displacements, share, (n_threads, go_on))?
         } else {
             Basis::whole(geometry, spectrum)
         };

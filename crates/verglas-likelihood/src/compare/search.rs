@@ -36,7 +36,7 @@ pub struct Search<'a, T: Real> {
 }
 
 impl<'a, T: SearchReal> Search<'a, T> {
-    /// Finds the radial functions of the templates, in single precision; takes a second or two for N = 128.
+    /// Finds the radial functions of the templates, in single precision; takes some seconds for N = 128.
     ///
     /// # Errors
     /// When a grid is too small for the likelihood, or memory for the least that is needed.
@@ -46,7 +46,21 @@ impl<'a, T: SearchReal> Search<'a, T> {
         displacements: &'a Displacements,
         settings: ComparisonSettings,
     ) -> Result<Self, LikelihoodError> {
-        let plan = Plan::new(geometry, templates, displacements, settings)?;
+        Self::new_watched(geometry, templates, displacements, settings, &|| true)
+    }
+
+    /// The same, watched: `go_on`, asked by any thread, says whether to go on; once it says no, it must not say yes again.
+    ///
+    /// # Errors
+    /// As [`Search::new`]; [`LikelihoodError::Stopped`].
+    pub fn new_watched(
+        geometry: &'a Geometry,
+        templates: TemplateSet<'a, T>,
+        displacements: &'a Displacements,
+        settings: ComparisonSettings,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Self, LikelihoodError> {
+        let plan = Plan::new(geometry, templates, displacements, settings, go_on)?;
         let mut search = Self { plan, refinement: None };
         search.images_at_once()?;
         search.plan.make_phases();
@@ -67,19 +81,20 @@ impl<'a, T: SearchReal> Search<'a, T> {
 
     /// The least memory that a search of these templates takes, in bytes, without making it; takes as long as finding their
     /// radial functions does. `is_refined` says whether it is to be one [with refinement](Search::with_refinement), whose templates
-    /// between the views are not counted.
+    /// between the views are not counted. `go_on` is as in [`Search::new_watched`].
     ///
     /// # Errors
-    /// When a grid is too small for the likelihood.
+    /// When a grid is too small for the likelihood; [`LikelihoodError::Stopped`].
     pub fn needed_memory_bytes(
         geometry: &'a Geometry,
         templates: TemplateSet<'a, T>,
         displacements: &'a Displacements,
         settings: &ComparisonSettings,
         is_refined: bool,
+        go_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<u64, LikelihoodError> {
         let settings = ComparisonSettings { memory_bytes: u64::MAX, ..settings.clone() };
-        let mut plan = Plan::new(geometry, templates, displacements, settings)?;
+        let mut plan = Plan::new(geometry, templates, displacements, settings, go_on)?;
         plan.keeps_views |= is_refined;
         Ok(Self { plan, refinement: None }.least_memory_bytes())
     }
@@ -215,7 +230,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
         let Outcome { log_likelihoods, of_views, candidates, smallest } = job.finish()?;
 
         let n_views = self.plan.templates.n_views();
-        finish_images(&self.plan, self.refinement, range.len(), |index, finisher| {
+        finish_images(&self.plan, self.refinement, range.len(), go_on, |index, finisher| {
             let of_all = index * n_views..(index + 1) * n_views;
             let of_views = if self.plan.keeps_views { &of_views[of_all.clone()] } else { &[] };
             let log_likelihoods = if self.plan.settings.integrated { &log_likelihoods[of_all] } else { &[] };
@@ -300,7 +315,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
         let found = job.finish()?;
         let total: f64 = templates.view_weights().iter().sum();
         let step = std::f64::consts::TAU / geometry.n_inplanes() as f64;
-        finish_images(&self.plan, self.refinement, order.len(), |index, finisher| {
+        finish_images(&self.plan, self.refinement, order.len(), go_on, |index, finisher| {
             let (image, found) = (order[index], &found[index]);
             finisher.evaluator.take(images, image)?;
             let mut sum = LogSum::new();

@@ -9,4 +9,5 @@ mod noise;
 mod refined;
 mod shared;
 mod simulated;
+mod stopping;
 mod symmetry;
