@@ -118,7 +118,7 @@ impl<T: Real> Basis<T> {
 
     /// The functions of the largest eigenvalues: those of the smallest, of all frequencies, are left out as long as they sum
     /// up to no more than the share.
-    fn of_largest(n: usize, p: usize, eigen: &[(Vec<f64>, Vec<f64>)], share: f64) -> Self {
+    fn of_largest(n: usize, p: usize, eigen: &[Eigen], share: f64) -> Self {
         let mut values: Vec<(f64, usize)> = eigen
             .iter()
             .enumerate()
@@ -200,16 +200,18 @@ fn both_signs(q: usize, p: usize) -> f64 {
     if q == 0 || 2 * q == p { 1.0 } else { 2.0 }
 }
 
-/// Eigenvalues and eigenvectors of each matrix.
+/// Eigenvalues and eigenvectors.
+type Eigen = (Vec<f64>, Vec<f64>);
+
+/// Those of each matrix.
 fn all_eigen(
     n: usize,
     matrices: Vec<Vec<f64>>,
     n_threads: usize,
     go_on: GoOn<'_>,
-) -> Result<Vec<(Vec<f64>, Vec<f64>)>, LikelihoodError> {
+) -> Result<Vec<Eigen>, LikelihoodError> {
     let next = AtomicUsize::new(0);
-    let found: Vec<Mutex<(Vec<f64>, Vec<f64>)>> =
-        matrices.into_iter().map(|matrix| Mutex::new((Vec::new(), matrix))).collect();
+    let found: Vec<Mutex<Eigen>> = matrices.into_iter().map(|matrix| Mutex::new((Vec::new(), matrix))).collect();
     share_work(n_threads, || {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
