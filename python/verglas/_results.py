@@ -33,8 +33,8 @@ _YES_OR_NO = ("at_edge", "best")
 class Results(dict[str, Column]):
     """A row for each image and structure, as columns by name, in the order of ``results.csv``.
 
-    It is a ``dict`` of NumPy arrays of one length, which ``pandas.DataFrame`` and ``polars.DataFrame`` take as it is. Places
-    are int64 (from 0), numbers float64, ``at_edge`` and ``best`` bool, texts ``str`` objects; unknown numbers
+    It is a ``dict`` of NumPy arrays of one length, which ``pandas.DataFrame``, ``polars.DataFrame`` and ``pyarrow.table`` take
+    as it is. Places are int64 (from 0), numbers float64, ``at_edge`` and ``best`` bool, texts ``str`` objects; unknown numbers
     are NaN (places are then float64), unknown texts are empty. Angles are in degrees, lengths in Å; see docs/likelihood.md.
 
     Attributes:

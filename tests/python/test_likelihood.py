@@ -9,6 +9,7 @@ import threading
 
 import numpy as np
 import pytest
+import starfile
 from conftest import verglas as command
 
 import verglas
@@ -113,12 +114,42 @@ def test_results_are_the_tables(made):
 
 def test_results_become_data_frames(made):
     results = verglas.read_results(made / "plain")
+    pyarrow = pytest.importorskip("pyarrow")
+    table = pyarrow.table(results)
+    assert table.column_names == list(results) and table.num_rows == 80
+    assert (table.schema.field("template").type, table.schema.field("best").type) == (pyarrow.int64(), pyarrow.bool_())
+    assert table["name"].to_pylist() == results["name"].tolist()
+    np.testing.assert_array_equal(table["cross_correlation"].to_numpy(), results["cross_correlation"])
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(results)
     assert list(frame.columns) == list(results) and len(frame) == 80
     assert frame["template"].dtype == np.int64
     polars = pytest.importorskip("polars")
     assert polars.DataFrame(results).columns == list(results)
+
+
+@pytest.mark.parametrize("kind", ["plain", "right"])
+def test_starfile_reads_the_best_of_each_image(made, tmp_path, kind):
+    right = {"likelihood": "right", "noise_images": 20, "integral": "grid"} if kind == "right" else {}
+    likelihood(made, tmp_path / "out", table=("csv", "star"), **right)
+    results = verglas.read_results(tmp_path / "out")
+    blocks = starfile.read(tmp_path / "out/results.star", always_dict=True)
+    assert list(blocks) == ["particles"]
+    particles, best = blocks["particles"], results["best"]
+    names = [f"{section + 1:06}@{file}" for section, file in zip(results["section"][best], results["file"][best])]
+    assert particles["rlnImageName"].tolist() == names and len(names) == 40
+    of = {
+        "rlnAngleRot": "rot_deg", "rlnAngleTilt": "tilt_deg", "rlnAnglePsi": "psi_deg", "rlnOriginXAngst": "origin_x_angstrom",
+        "rlnOriginYAngst": "origin_y_angstrom", "rlnLogLikeliContribution": "log_likelihood_integrated", "verglasImage": "image",
+        "verglasRow": "row", "verglasTemplate": "template", "verglasLogLikelihoodOptimal": "log_likelihood_optimal",
+        "verglasAtEdge": "at_edge",
+    }  # fmt: skip
+    if kind == "right":
+        of |= {"verglasContrast": "contrast", "verglasLogOddsParticle": "log_odds_particle", "verglasLogLikelihoodNoise": "log_likelihood_noise"}
+    for theirs, ours in of.items():
+        np.testing.assert_array_equal(particles[theirs], results[ours][best], err_msg=theirs)
+    assert (particles["rlnClassNumber"] == results["structure"][best] + 1).all()
+    assert (particles["verglasStructureName"] == results["name"][best]).all()
 
 
 def test_damaged_tables_are_told_where(made, tmp_path):

@@ -159,6 +159,26 @@ def test_what_the_command_writes(tmp_path, torch_python):
     np.testing.assert_array_equal(found.weights, table["weight"])
     np.testing.assert_array_equal(found.resamples, resamples)
     assert record["mean_log_likelihood"] == pytest.approx(mean_log(written, table["weight"]), abs=1e-8)
+    command("weights", "logs.npy", "-o", "more", "--images", "good.npy", "--bootstrap", 0, "--log-likelihood", "pt", cwd=tmp_path)
+    script = "import sys, torch; numpy = torch.load(sys.argv[1], weights_only=True).numpy(); print(numpy.dtype, numpy.tobytes().hex())"
+    tensor = tmp_path / "more/log_likelihood.pt"
+    ran = subprocess.run([torch_python, "-c", script, tensor], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == f"float64 {written.tobytes().hex()}"
     script = "import sys, torch; w = torch.load(sys.argv[1], weights_only=True); print(w.dtype, w.tolist())"
     ran = subprocess.run([torch_python, "-c", script, out / "weights.pt"], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == f"torch.float64 {table['weight'].tolist()}"
+
+
+def test_log_likelihoods_as_cryoer_reads_them(tmp_path):
+    """The lines by which its programs read them; each makes (images, structures) of log-likelihoods, for Stan."""
+    logs, _ = on_a_line(300, 4, 1.0, seed=5)
+    np.save(tmp_path / "logs.npy", logs)
+    axes = ("--matrix-axes", "images-structures")
+    command("weights", "logs.npy", "-o", "out", *axes, "--bootstrap", 0, "--log-likelihood", "txt", "--log-likelihood", "cryoer", cwd=tmp_path)
+    # run_cryoER_mcmc, with --lmbd -1.
+    distance = np.load(tmp_path / "out/log_likelihood_cryoer.npy")
+    assert distance.shape == (4, 300) and distance.flags.c_contiguous
+    norm = -1
+    np.testing.assert_array_equal(-norm * distance.T, logs)
+    # tests/run_stan.py.
+    np.testing.assert_array_equal(np.loadtxt(tmp_path / "out/log_likelihood.txt"), logs)

@@ -138,8 +138,11 @@ fn measure<T: SearchReal + SliceReal>(n_pixels: usize, n_threads: usize, stop: &
     let search = |integrated: bool| {
         let settings = ComparisonSettings { integrated, n_threads, ..ComparisonSettings::default() };
         let start = Instant::now();
-        let search = Search::new(data.geometry(), set, &displacements, settings).map_err(as_error)?;
-        Ok::<_, Error>((search, start.elapsed().as_secs_f64()))
+        let go_on = || !stop.load(Ordering::Relaxed);
+        match Search::new_watched(data.geometry(), set, &displacements, settings, &go_on) {
+            Ok(search) => Ok((search, start.elapsed().as_secs_f64())),
+            Err(error) => Err(unless_stopped(stop).err().unwrap_or_else(|| as_error(error))),
+        }
     };
     let compare = |search: &Search<'_, T>, images: &Images<T>| {
         let contrast = Contrast::Parameters(&images.transfers, ContrastFormula::Right);

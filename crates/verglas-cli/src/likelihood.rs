@@ -15,7 +15,7 @@ use verglas::scoring::{
 use verglas::settings::{DefocusAngleAxis, Existing, Shard};
 use verglas::sphere::PointGroup;
 use verglas::structures::AxisOrder;
-use verglas::{Choice, Findings};
+use verglas::{Choice, Findings, StopFlag};
 
 use crate::convert::{
     ContrastWord, ImageArguments, LEFT_OUT, contrast_of_comparison, files_of_folder, input, settings_of_images,
@@ -245,7 +245,9 @@ pub fn run(arguments: &LikelihoodArguments, messages: Messages) -> Result<(), Fa
     let refused = output
         .filter(|_| !arguments.check)
         .and_then(|output| LikelihoodJob::check_output(output, particles.clone(), templates, &settings).err());
-    let prepared = LikelihoodJob::prepare(particles, templates, output, settings, &mut findings);
+    // Until signals are listened to, they end the process: nothing is written.
+    let not_stopped = StopFlag::new(false);
+    let prepared = LikelihoodJob::prepare(particles, templates, output, settings, &mut findings, &not_stopped);
     messages.findings(&findings);
     let job = match (refused, prepared) {
         (None, Ok(job)) => job,

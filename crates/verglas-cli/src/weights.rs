@@ -8,7 +8,9 @@ use serde_json::json;
 use verglas::Findings;
 use verglas::findings::counted;
 use verglas::scoring::StructureChoice;
-use verglas::weights::{ImageChoice, MatrixAxes, Source, StructureWeight, Weights, WeightsJob, WeightsSettings};
+use verglas::weights::{
+    ImageChoice, LogLikelihoodFormat, MatrixAxes, Source, StructureWeight, Weights, WeightsJob, WeightsSettings,
+};
 
 use crate::failure::Failure;
 use crate::messages::Messages;
@@ -20,6 +22,7 @@ Examples:
   verglas weights likelihood -o weights
   verglas weights likelihood -o weights --images good.npy --exclude 3,7-9 --bootstrap 1000
   verglas weights log_likelihood.npy -o weights --matrix-axes images-structures
+  verglas weights likelihood -o weights --log-likelihood txt --log-likelihood cryoer
   verglas weights likelihood --check";
 
 #[derive(Debug, Args)]
@@ -57,6 +60,9 @@ pub struct WeightsArguments {
     /// Folder to write to
     #[arg(short, long, value_name = "OUT", help_heading = "Output", required_unless_present = "check")]
     pub output: Option<PathBuf>,
+    /// Write the log-likelihoods for other programs, besides `log_likelihood.npy`; may be given several times
+    #[arg(long, value_name = "FORMAT", value_parser = choice::<LogLikelihoodFormat>(), help_heading = "Output")]
+    pub log_likelihood: Vec<LogLikelihoodFormat>,
     /// Only find everything that is wrong; write nothing
     #[arg(long, help_heading = "Output", conflicts_with = "overwrite")]
     pub check: bool,
@@ -111,6 +117,7 @@ fn settings(arguments: &WeightsArguments) -> WeightsSettings {
         tolerance: arguments.tolerance,
         n_resamples: arguments.bootstrap,
         seed: arguments.seed,
+        log_likelihood: arguments.log_likelihood.clone(),
         overwrite: arguments.overwrite,
         n_threads: arguments.threads.map_or(defaults.n_threads, usize::from),
     }

@@ -135,7 +135,8 @@ impl Call<'_> {
         if settings.full {
             settings.memory_bytes -= n_at_once as u64 * image_bytes;
         }
-        let search = Search::new(&self.geometry, templates, &self.displacements, settings)?;
+        let go_on = || !stop.load(Ordering::Relaxed);
+        let search = Search::new_watched(&self.geometry, templates, &self.displacements, settings, &go_on)?;
         let go_on = |n_pairs: u64| {
             counter.images_done(n_pairs.saturating_mul(self.displacements.len() as u64));
             !stop.load(Ordering::Relaxed)

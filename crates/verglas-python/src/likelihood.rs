@@ -194,12 +194,12 @@ impl LikelihoodPreparation {
         output: Option<PathBuf>,
     ) -> PyResult<Self> {
         let settings = settings.into_settings()?;
-        watched(py, None, 0, move |_, _| {
+        watched(py, None, 0, move |_, stop| {
             let mut findings = Findings::new();
             let check = |output: &PathBuf| LikelihoodJob::check_output(output, &particles, &templates, &settings);
             let refused = output.as_ref().map(check);
-            let prepared =
-                LikelihoodJob::prepare(&particles, &templates, output.as_deref(), settings.clone(), &mut findings);
+            let (output, settings) = (output.as_deref(), settings.clone());
+            let prepared = LikelihoodJob::prepare(&particles, &templates, output, settings, &mut findings, stop);
             let job = match prepared {
                 Ok(job) => Some(job),
                 Err(error) => {

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use num_complex::Complex;
-use verglas_core::error::{Error, Result};
+use verglas_core::StopFlag;
+use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::Findings;
 use verglas_core::hint::{Hint, Setting, Text};
 use verglas_fourier::pose::Matrix3;
@@ -11,6 +12,7 @@ use verglas_likelihood::LikelihoodError;
 use verglas_likelihood::refine::Slices;
 use verglas_structures::templates::{StructureSlices, TemplateStructures};
 
+use crate::failure::unless_stopped;
 use crate::right::Integral;
 use crate::settings::LikelihoodSettings;
 use crate::structures::StructureTemplates;
@@ -28,20 +30,22 @@ impl Between {
     /// that is told: likelihoods are integrated over the grid then.
     ///
     /// # Errors
-    /// When they are not there or not as they were.
+    /// When they are not there or not as they were; when it is stopped.
     pub(crate) fn find(
         folder: &Path,
         structures: &[StructureTemplates],
         settings: &LikelihoodSettings,
-        findings: &mut Findings,
+        (findings, stop): (&mut Findings, &StopFlag),
     ) -> Result<Option<Self>> {
         let Some(right) = settings.likelihood.right() else { return Ok(None) };
         if !settings.integrated || right.integral == Some(Integral::Grid) {
             return Ok(None);
         }
-        match Self::read(folder, structures, settings) {
+        match Self::read(folder, structures, settings, stop) {
             Ok(between) => Ok(Some(between)),
-            Err(error) if right.integral.is_some() => {
+            Err(error) if error.kind() == ErrorKind::Interrupted => Err(error),
+            // What the system refuses may be there next time, and then likelihoods would be others.
+            Err(error) if right.integral.is_some() || matches!(error.kind(), ErrorKind::Io | ErrorKind::Memory) => {
                 Err(error.with_hint(Hint::Choose(Setting::Integral, "grid") + " does without them"))
             }
             Err(error) => {
@@ -51,7 +55,12 @@ impl Between {
         }
     }
 
-    fn read(folder: &Path, structures: &[StructureTemplates], settings: &LikelihoodSettings) -> Result<Self> {
+    fn read(
+        folder: &Path,
+        structures: &[StructureTemplates],
+        settings: &LikelihoodSettings,
+        stop: &StopFlag,
+    ) -> Result<Self> {
         let read = TemplateStructures::read(folder, settings.n_threads, settings.memory_bytes)?;
         if let Some(unknown) = structures.iter().find(|structure| !read.has(&structure.name)) {
             return Err(Error::value(format!(
@@ -60,7 +69,12 @@ impl Between {
                 unknown.name
             )));
         }
-        let needed: Result<Vec<u64>> = structures.iter().map(|structure| read.needed_bytes(&structure.name)).collect();
+        // Each structure is read.
+        let needed = |structure: &StructureTemplates| {
+            unless_stopped(stop)?;
+            read.needed_bytes(&structure.name)
+        };
+        let needed: Result<Vec<u64>> = structures.iter().map(needed).collect();
         Ok(Self { structures: read, needed_bytes: needed? })
     }
 

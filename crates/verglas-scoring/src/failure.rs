@@ -1,6 +1,9 @@
 //! What is wrong with images and templates, with the files that they are in.
 
-use verglas_core::error::{Error, ErrorKind};
+use std::sync::atomic::Ordering;
+
+use verglas_core::StopFlag;
+use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::hint::{Hint, Setting, Text};
 use verglas_likelihood::LikelihoodError;
 use verglas_run::disk::in_words;
@@ -12,6 +15,18 @@ use crate::structures::StructureTemplates;
 pub(crate) fn too_little_memory(what: &str, needed: u64, allowed: u64) -> Error {
     Error::value(format!("{what} takes {} of memory, {} are allowed", in_words(needed), in_words(allowed)))
         .with_hint("allow more with " + Hint::Give(Setting::Memory))
+}
+
+/// Goes on with what is prepared before anything is written.
+///
+/// # Errors
+/// When it is stopped.
+pub(crate) fn unless_stopped(stop: &StopFlag) -> Result<()> {
+    if stop.load(Ordering::Relaxed) { Err(stopped_at_first()) } else { Ok(()) }
+}
+
+fn stopped_at_first() -> Error {
+    Error::new(ErrorKind::Interrupted, "stopped before anything was written")
 }
 
 /// What can be done about images that can't be compared.
@@ -82,7 +97,7 @@ pub(crate) fn told(
                 + " and "
                 + Hint::Give(Setting::ShiftSigma),
         ),
-        LikelihoodError::Stopped => Error::new(ErrorKind::Interrupted, "stopped"),
+        LikelihoodError::Stopped => stopped_at_first(),
         other => Error::value(format!("`{templates}`: {other}")),
     }
 }

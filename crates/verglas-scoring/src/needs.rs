@@ -1,12 +1,15 @@
 //! How much memory each structure takes, known before the first unit.
 
+use std::sync::atomic::Ordering;
+
+use verglas_core::StopFlag;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::counted;
 use verglas_fourier::grid::Precision;
 use verglas_likelihood::TemplateSet;
 use verglas_likelihood::compare::Search;
 
-use crate::failure::{told, too_little_memory};
+use crate::failure::{told, too_little_memory, unless_stopped};
 use crate::number::Number;
 use crate::prepare::LikelihoodJob;
 use crate::structures::StructureTemplates;
@@ -17,22 +20,23 @@ impl LikelihoodJob {
     /// Templates are read only where what suffices for any templates is more than is allowed.
     ///
     /// # Errors
-    /// How much the structure takes that takes most, where that is more than is allowed; templates that can't be read.
-    pub(crate) fn least_search_bytes(&self) -> Result<Vec<u64>> {
+    /// How much the structure takes that takes most, where that is more than is allowed; templates that can't be read; when it is
+    /// stopped.
+    pub(crate) fn least_search_bytes(&self, stop: &StopFlag) -> Result<Vec<u64>> {
         match self.precision() {
-            Precision::Single => self.least_search_bytes_in::<f32>(),
-            Precision::Double => self.least_search_bytes_in::<f64>(),
+            Precision::Single => self.least_search_bytes_in::<f32>(stop),
+            Precision::Double => self.least_search_bytes_in::<f64>(stop),
         }
     }
 
-    fn least_search_bytes_in<T: Number>(&self) -> Result<Vec<u64>> {
+    fn least_search_bytes_in<T: Number>(&self, stop: &StopFlag) -> Result<Vec<u64>> {
         let allowed = self.settings.memory_bytes;
         let (mut least, mut n_too_large, mut largest) = (Vec::new(), 0, None::<(u64, &StructureTemplates)>);
         for structure in &self.structures {
             let held = self.sizes(structure).least_held_bytes(&self.settings);
             let sufficient = self.sufficient_bytes::<T>(structure);
             let all_fits = held.saturating_add(sufficient) <= allowed;
-            let needed = if all_fits || held >= allowed { sufficient } else { self.exact_bytes::<T>(structure)? };
+            let needed = if all_fits || held >= allowed { sufficient } else { self.exact_bytes::<T>(structure, stop)? };
             let of_all = held.saturating_add(needed);
             if of_all > allowed {
                 n_too_large += 1;
@@ -59,12 +63,15 @@ impl LikelihoodJob {
     }
 
     /// What these templates take.
-    fn exact_bytes<T: Number>(&self, structure: &StructureTemplates) -> Result<u64> {
+    fn exact_bytes<T: Number>(&self, structure: &StructureTemplates, stop: &StopFlag) -> Result<u64> {
+        unless_stopped(stop)?;
         let values = structure.read::<T>(self.geometry.n_points())?;
         let tell = |error| -> Error { told(error, structure, None, 0) };
         let templates = TemplateSet::new(&self.geometry, &values, &structure.views.weight).map_err(tell)?;
         let settings = self.comparison(u64::MAX);
-        Search::needed_memory_bytes(&self.geometry, templates, &self.displacements, &settings, self.is_refined())
+        let go_on = || !stop.load(Ordering::Relaxed);
+        let (displacements, is_refined) = (&self.displacements, self.is_refined());
+        Search::needed_memory_bytes(&self.geometry, templates, displacements, &settings, is_refined, &go_on)
             .map_err(tell)
     }
 }

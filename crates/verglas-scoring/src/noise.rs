@@ -473,7 +473,10 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                 continue;
             }
             let geometry = &self.geometries[group];
-            let tell = |error| told(error, structure, None, budget.held_bytes);
+            let tell = |error| match error {
+                LikelihoodError::Stopped => stopped(),
+                error => told(error, structure, None, budget.held_bytes),
+            };
             let templates = TemplateSet::new(geometry, &values, &structure.views.weight).map_err(tell)?;
             let settings = ComparisonSettings {
                 pairs: false,
@@ -482,9 +485,11 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                 ..job.comparison(budget.search_bytes)
             };
             let coarse = job.coarse(geometry, &templates);
-            let mut search = Search::new(geometry, templates, &job.displacements, settings).map_err(tell)?;
+            let go_on = || !self.stop.load(Ordering::Relaxed);
+            let search = Search::new_watched(geometry, templates, &job.displacements, settings, &go_on);
+            let mut search = search.map_err(tell)?;
             if let Some(coarse) = &coarse {
-                search = search.with_pruning(coarse).map_err(tell)?;
+                search = search.with_pruning(coarse, &go_on).map_err(tell)?;
             }
             if let Some(slices) = &slices {
                 search = search.with_refinement(job.refinement(slices, &views, self.right)).map_err(tell)?;
@@ -587,6 +592,10 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                             }
                         }
                     });
+                    // What is missing then must not look like a spectrum.
+                    if self.stop.load(Ordering::Relaxed) {
+                        return Err(stopped());
+                    }
                     match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
                         Some((_, error)) => Err(self.told(group, places, error)),
                         None => Ok(()),

@@ -2,10 +2,10 @@
 //!
 //! Rows are gathered in groups, so what is held does not depend on their number.
 
-use std::io;
+use std::io::{self, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parquet::basic::{LogicalType, Repetition, Type as PhysicalType};
 use parquet::column::reader::get_typed_column_reader;
@@ -29,8 +29,10 @@ const GROUP_ROWS: usize = 1 << 16;
 
 /// The table, being written.
 pub(crate) struct ParquetTable<T> {
-    writer: SerializedFileWriter<Checksummed>,
+    writer: SerializedFileWriter<Kept>,
     path: PathBuf,
+    /// What the system refused to write, by its number.
+    refused: Arc<OnceLock<i32>>,
     columns: Vec<Column>,
     n_rows: usize,
     precision: PhantomData<T>,
@@ -78,15 +80,17 @@ impl<T: Number> ParquetTable<T> {
     /// When it can't be written.
     pub(crate) fn start(file: Checksummed, right: bool) -> Result<Self> {
         let (path, columns) = (file.path().to_owned(), columns(right));
+        let refused = Arc::new(OnceLock::new());
+        let file = Kept { file, refused: Arc::clone(&refused) };
         let start = || {
             let fields: std::result::Result<Vec<_>, _> =
                 columns.iter().map(|&(name, of)| schema_of(name, of, is_single::<T>()).map(Arc::new)).collect();
             let schema = Type::group_type_builder("results").with_fields(fields?).build()?;
             SerializedFileWriter::new(file, Arc::new(schema), Arc::new(WriterProperties::builder().build()))
         };
-        let writer = start().map_err(|error| not_written(&path, error))?;
+        let writer = start().map_err(|error| not_written(&path, error, None))?;
         let columns = columns.iter().map(|&(_, of)| Column::new(of, is_single::<T>())).collect();
-        Ok(Self { writer, path, columns, n_rows: 0, precision: PhantomData })
+        Ok(Self { writer, path, refused, columns, n_rows: 0, precision: PhantomData })
     }
 
     /// Adds a row.
@@ -115,7 +119,7 @@ impl<T: Number> ParquetTable<T> {
             }
             group.close().map(|_| ())
         };
-        write().map_err(|error| not_written(&self.path, error))?;
+        write().map_err(|error| not_written(&self.path, error, self.refused.get()))?;
         self.columns.iter_mut().for_each(Column::clear);
         self.n_rows = 0;
         Ok(())
@@ -129,7 +133,29 @@ impl<T: Number> ParquetTable<T> {
         if self.n_rows > 0 {
             self.write_group()?;
         }
-        self.writer.into_inner().map_err(|error| not_written(&self.path, error))
+        let kept = self.writer.into_inner().map_err(|error| not_written(&self.path, error, self.refused.get()))?;
+        Ok(kept.file)
+    }
+}
+
+/// A file that keeps the number of what the system refused: at the end of a table, only words of it come back.
+struct Kept {
+    file: Checksummed,
+    refused: Arc<OnceLock<i32>>,
+}
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes);
+        let refused = written.as_ref().err().filter(|error| error.kind() != io::ErrorKind::Interrupted);
+        if let Some(number) = refused.and_then(io::Error::raw_os_error) {
+            self.refused.get_or_init(|| number);
+        }
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 
@@ -197,13 +223,9 @@ impl Column {
     }
 }
 
-fn not_written(path: &Path, error: ParquetError) -> Error {
-    let refused = match &error {
-        ParquetError::External(source) => source.downcast_ref::<io::Error>(),
-        _ => None,
-    };
+fn not_written(path: &Path, error: ParquetError, refused: Option<&i32>) -> Error {
     match refused {
-        Some(refused) => cannot_write(path, refused),
+        Some(&refused) => cannot_write(path, &io::Error::from_raw_os_error(refused)),
         None => Error::format(format!("cannot write `{}`: {error}", path.display())),
     }
 }

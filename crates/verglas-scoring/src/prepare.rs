@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use verglas_core::StopFlag;
 use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::{Findings, counted};
 use verglas_fourier::grid::Precision;
@@ -72,15 +73,16 @@ impl LikelihoodJob {
     /// known: there must be room.
     ///
     /// # Errors
-    /// When something is wrong; where several things are, [`Error::others`] has the rest.
+    /// When something is wrong; where several things are, [`Error::others`] has the rest. When `stop` is set.
     pub fn prepare(
         particles: impl Into<Particles>,
         templates: &Path,
         output: Option<&Path>,
         settings: LikelihoodSettings,
         findings: &mut Findings,
+        stop: &StopFlag,
     ) -> Result<Self> {
-        let checked = Self::check(&particles.into(), templates, output, settings, findings);
+        let checked = Self::check(&particles.into(), templates, (output, stop), settings, findings);
         match (findings.take_error(), checked) {
             (None, Some(job)) => Ok(job),
             (Some(error), _) => Err(error),
@@ -311,7 +313,7 @@ impl LikelihoodJob {
     fn check(
         particles: &Particles,
         templates: &Path,
-        output: Option<&Path>,
+        (output, stop): (Option<&Path>, &StopFlag),
         mut settings: LikelihoodSettings,
         findings: &mut Findings,
     ) -> Option<Self> {
@@ -394,13 +396,13 @@ impl LikelihoodJob {
         if let Err(error) = job.check_noise() {
             findings.error(error);
         }
-        match Between::find(templates, &job.structures, &job.settings, findings) {
+        match Between::find(templates, &job.structures, &job.settings, (findings, stop)) {
             Ok(between) => job.between = between,
             Err(error) => findings.error(error),
         }
         // Templates that are wrong take any memory.
         if findings.errors.is_empty() {
-            match job.least_search_bytes() {
+            match job.least_search_bytes(stop) {
                 Ok(least) => job.least_search_bytes = least,
                 Err(error) => findings.error(error),
             }
@@ -474,8 +476,14 @@ impl LikelihoodJob {
 /// The point group that is given, else that of the templates.
 fn symmetry_of(templates: &Path, settings: &LikelihoodSettings) -> Result<PointGroup> {
     let given = settings.likelihood.right().and_then(|right| right.symmetry);
-    let record = FolderRecord::read(templates).ok();
-    let recorded = record.map(|record| RecordedTemplates::of(record.first()).symmetry);
+    let recorded = match FolderRecord::read(templates) {
+        Ok(record) => Some(RecordedTemplates::of(record.first()).symmetry),
+        // CryoLike's have none. One that is damaged says something that must not be overlooked.
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => {
+            return Err(error.with_hint("it says what the templates were made of, and their symmetry: make them again"));
+        }
+    };
     let own: PointGroup = recorded.and_then(|symmetry| symmetry.parse().ok()).unwrap_or(PointGroup::Cyclic(1));
     match given {
         Some(given) if own != PointGroup::Cyclic(1) && given != own => Err(Error::value(format!(
@@ -502,7 +510,15 @@ fn or_tell<T>(result: Result<T>, findings: &mut Findings) -> Option<T> {
 
 /// A conversion that is not done has stacks that look like all there are.
 fn tell_of_unfinished_stacks(particles: &Path, findings: &mut Findings) {
-    let Ok(record) = FolderRecord::read(particles) else { return };
+    let record = match FolderRecord::read(particles) {
+        Ok(record) => record,
+        Err(error) if error.kind() == ErrorKind::NotFound => return,
+        Err(error) => {
+            let what = "whether the conversion is finished is not known: ";
+            findings.warn("stacks-record-unreadable", what + error.message().clone());
+            return;
+        }
+    };
     if !record.is_complete() {
         findings.warn(
             "stacks-unfinished",

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use verglas_core::StopFlag;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
 use verglas_core::hint::Hint;
@@ -97,7 +98,8 @@ impl FinishedFolder {
             ..LikelihoodSettings::default()
         };
         self.check_stacks(particles)?;
-        let job = LikelihoodJob::prepare(particles, &templates, None, settings, &mut Findings::new())?;
+        let job =
+            LikelihoodJob::prepare(particles, &templates, None, settings, &mut Findings::new(), &StopFlag::new(false))?;
         self.check_templates(findings)?;
         self.compare(&job, particles, &templates)?;
         Ok(job)

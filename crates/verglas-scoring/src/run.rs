@@ -11,8 +11,8 @@ use verglas_core::hint::Hint;
 use verglas_core::{Observer, StopFlag};
 use verglas_formats::pt::write_pt;
 use verglas_fourier::grid::Precision;
-use verglas_likelihood::TemplateSet;
 use verglas_likelihood::compare::{ComparisonSettings, Search};
+use verglas_likelihood::{LikelihoodError, TemplateSet};
 use verglas_run::Existing;
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::{FileRecord, Manifest, RunState, manifest_name};
@@ -189,9 +189,16 @@ impl LikelihoodJob {
             let particle_scales = scale.map(|scale| scale.scale).into_iter().collect();
             let settings = ComparisonSettings { particle_scales, ..self.comparison(budget.search_bytes) };
             let coarse = self.coarse(geometry, &templates);
-            let mut search = Search::new(geometry, templates, &self.displacements, settings).map_err(tell)?;
+            let go_on = || !around.stop.load(Ordering::Relaxed);
+            let mut search = match Search::new_watched(geometry, templates, &self.displacements, settings, &go_on) {
+                Err(LikelihoodError::Stopped) => return Err(self.stopped(around)),
+                made => made.map_err(tell)?,
+            };
             if let Some(coarse) = &coarse {
-                search = search.with_pruning(coarse).map_err(tell)?;
+                search = match search.with_pruning(coarse, &go_on) {
+                    Err(LikelihoodError::Stopped) => return Err(self.stopped(around)),
+                    made => made.map_err(tell)?,
+                };
             }
             if let (Some(slices), Some(right)) = (&slices, self.right()) {
                 search = search.with_refinement(self.refinement(slices, &views, right)).map_err(tell)?;

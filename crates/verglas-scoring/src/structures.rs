@@ -261,6 +261,12 @@ impl StructureTemplates {
         if there != n || n_shells * n_inplanes != n_points || stack.precision() != self.precision {
             return Err(Error::format(format!("`{}` has changed since it was looked at", self.path.display())));
         }
+        // Others may write tensors without checksums.
+        if stack.facts().is_some() {
+            stack
+                .verify()
+                .map_err(|error| error.with_hint("the templates were altered or damaged: make them again"))?;
+        }
         for first in (0..n).step_by(at_once.max(1)) {
             take(first, &T::read_templates(&mut stack, first..n.min(first + at_once.max(1)))?)?;
         }

@@ -17,6 +17,7 @@ use verglas_run::manifest::{FileRecord, manifest_paths};
 
 use crate::names::{ALL, RECORD, paths};
 use crate::record::WeightsRecord;
+use crate::settings::LogLikelihoodFormat;
 
 /// The names of the files, for the code that all output folders share.
 #[derive(Debug)]
@@ -189,6 +190,32 @@ pub(crate) fn write_matrix(
         writer.write_all(&value.to_le_bytes())?;
     }
     Ok(())
+}
+
+/// Log-likelihoods, `[images, structures]` with the last axis fastest, in a format of their own.
+///
+/// # Errors
+/// The writer's errors.
+pub(crate) fn write_log_likelihood(
+    writer: &mut dyn Write,
+    format: LogLikelihoodFormat,
+    [n_images, n_structures]: [usize; 2],
+    values: &[f64],
+) -> io::Result<()> {
+    match format {
+        LogLikelihoodFormat::Text => values.chunks_exact(n_structures.max(1)).try_for_each(|row| {
+            // The shortest digits that give the same number back.
+            let words: Vec<String> = row.iter().map(f64::to_string).collect();
+            writeln!(writer, "{}", words.join(" "))
+        }),
+        LogLikelihoodFormat::Tensor => {
+            write_pt(writer, &[n_images as u64, n_structures as u64], values).map_err(io::Error::other)
+        }
+        LogLikelihoodFormat::CryoEr => {
+            let of_structure = |structure| values.iter().skip(structure).step_by(n_structures).copied();
+            write_matrix(writer, [n_structures, n_images], (0..n_structures).flat_map(of_structure))
+        }
+    }
 }
 
 /// The weights as a tensor.

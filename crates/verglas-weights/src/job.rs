@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
 use verglas_core::atomic::sync_folder;
+use verglas_core::choice::Choice;
 use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::{Findings, Warning, counted};
 use verglas_core::hint::{Hint, Setting, Text};
@@ -13,14 +14,15 @@ use verglas_run::manifest::{RecordedPath, unix_seconds};
 use verglas_scoring::StructureChoice;
 
 use crate::files::{
-    Written, check_output, check_read, output_folder, remove_earlier, write_matrix, write_table, write_weights,
+    Written, check_output, check_read, output_folder, remove_earlier, write_log_likelihood, write_matrix, write_table,
+    write_weights,
 };
 use crate::mixture::{
     Bootstrap, Fit, Interval, Likelihoods, NoFit, assignments, bootstrap, effective_number, fit, not_told_apart,
 };
 use crate::names::{BOOTSTRAP, LOG_LIKELIHOOD, RECORD, TABLE, WEIGHTS};
 use crate::record::{RecordedMatrix, RecordedWeights, StructureWeight, WeightsRecord};
-use crate::settings::WeightsSettings;
+use crate::settings::{LogLikelihoodFormat, WeightsSettings};
 use crate::source::{Component, LogLikelihoods, Source};
 
 /// Weights to be made: everything is checked, nothing is written.
@@ -188,6 +190,11 @@ impl WeightsJob {
             written.add(folder.root(), LOG_LIKELIHOOD, |writer| {
                 write_matrix(writer, [n_images, n], values.iter().copied())
             })?;
+            for &format in LogLikelihoodFormat::ALL.iter().filter(|format| settings.log_likelihood.contains(format)) {
+                written.add(folder.root(), format.file_name(), |writer| {
+                    write_log_likelihood(writer, format, [n_images, n], &values)
+                })?;
+            }
         }
         let likelihoods = Likelihoods::from_logarithms(values, n);
         let no_fit = |no_fit| no_weights(no_fit, settings.tolerance);

@@ -20,8 +20,11 @@ mod source;
 mod verify;
 
 pub use job::{Weights, WeightsJob};
-pub use names::{BOOTSTRAP, LOG_LIKELIHOOD, RECORD, TABLE, WEIGHTS};
+pub use names::{
+    BOOTSTRAP, LOG_LIKELIHOOD, LOG_LIKELIHOOD_CRYOER, LOG_LIKELIHOOD_TENSOR, LOG_LIKELIHOOD_TEXT, RECORD, TABLE,
+    WEIGHTS,
+};
 pub use record::{Kind, RecordedWeights, StructureWeight, WeightsRecord};
-pub use settings::{ImageChoice, MatrixAxes, WeightsSettings};
+pub use settings::{ImageChoice, LogLikelihoodFormat, MatrixAxes, WeightsSettings};
 pub use source::{Array, Source};
 pub use verify::{WeightsVerification, is_of_weights, verify_weights};

@@ -9,6 +9,7 @@ use verglas_core::threads::default_threads;
 use verglas_scoring::StructureChoice;
 
 use crate::mixture::{MAX_TOLERANCE, MIN_TOLERANCE};
+use crate::names::{LOG_LIKELIHOOD_CRYOER, LOG_LIKELIHOOD_TENSOR, LOG_LIKELIHOOD_TEXT};
 
 choice! {
     /// Which axis of a matrix is which.
@@ -17,6 +18,29 @@ choice! {
         ImagesStructures = "images-structures",
         /// A row for each structure, as CryoLike's matrices have it.
         StructuresImages = "structures-images",
+    }
+}
+
+choice! {
+    /// How log-likelihoods are written besides `log_likelihood.npy`.
+    pub enum LogLikelihoodFormat("format of log-likelihoods") {
+        /// Text, a line for each image: for NumPy's loadtxt, and cryoER's scripts that read text.
+        Text = "txt",
+        /// A tensor, images × structures.
+        Tensor = "pt",
+        /// A `.npy`, structures × images: for cryoER's run_cryoER_mcmc with lmbd = -1.
+        CryoEr = "cryoer",
+    }
+}
+
+impl LogLikelihoodFormat {
+    /// The name of the file.
+    pub(crate) fn file_name(self) -> &'static str {
+        match self {
+            Self::Text => LOG_LIKELIHOOD_TEXT,
+            Self::Tensor => LOG_LIKELIHOOD_TENSOR,
+            Self::CryoEr => LOG_LIKELIHOOD_CRYOER,
+        }
     }
 }
 
@@ -60,6 +84,8 @@ pub struct WeightsSettings {
     pub n_resamples: usize,
     /// By which these draws are known again.
     pub seed: u64,
+    /// How log-likelihoods are written besides `log_likelihood.npy`, where files are.
+    pub log_likelihood: Vec<LogLikelihoodFormat>,
     /// Whether files of an earlier run are replaced.
     pub overwrite: bool,
     /// Threads that compute.
@@ -77,6 +103,7 @@ impl Default for WeightsSettings {
             tolerance: 1e-6,
             n_resamples: 200,
             seed: 0,
+            log_likelihood: Vec::new(),
             overwrite: false,
             n_threads: default_threads(),
         }

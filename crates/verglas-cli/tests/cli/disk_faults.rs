@@ -24,7 +24,7 @@ pub fn can_trace() -> bool {
 }
 
 /// The command with faults; `None`, and a word, where nothing can be traced.
-fn run_with_faults(dir: &Path, faults: &[&str], arguments: &[&str]) -> Option<Output> {
+pub fn run_with_faults(dir: &Path, faults: &[&str], arguments: &[&str]) -> Option<Output> {
     let strace = || {
         let mut strace = Command::new("strace");
         strace.args(["-f", "--seccomp-bpf", "-o", "trace", "-e", "signal=none"]).current_dir(dir);
@@ -36,7 +36,7 @@ fn run_with_faults(dir: &Path, faults: &[&str], arguments: &[&str]) -> Option<Ou
     Some(strace().args(faults).arg(env!("CARGO_BIN_EXE_verglas")).args(arguments).output().unwrap())
 }
 
-fn told(output: &Output) -> String {
+pub fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 

@@ -9,7 +9,7 @@ use crate::data_set::DataSet;
 use crate::disk_faults::can_trace;
 
 /// Runs the command, and kills it when it makes a call for the `nth` time; whether it came to that.
-fn killed_at(dir: &Path, call: &str, nth: usize, arguments: &[&str]) -> bool {
+pub fn killed_at(dir: &Path, call: &str, nth: usize, arguments: &[&str]) -> bool {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-o", "trace"]).current_dir(dir);
     let (traced, injected) = (format!("trace={call}"), format!("inject={call}:signal=KILL:when={nth}"));

@@ -4,7 +4,7 @@
 use std::fs;
 
 use verglas_formats::npy::text_npy;
-use verglas_formats::pt::{PtLayout, write_pt};
+use verglas_formats::pt::{PtFile, PtLayout, write_pt};
 
 use crate::data_set::DataSet;
 use crate::likelihood_data::{compared, likelihood, run};
@@ -127,8 +127,13 @@ fn values_that_cannot_be_compared_are_reported_with_their_place() {
     fs::write(&stack, &good).unwrap();
 
     let templates = set.path("templates/templates_fourier_b.pt");
-    let mut bad = fs::read(&templates).unwrap();
-    bad[at(1, 5)..at(1, 5) + 4].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    // With the checksum of what it says.
+    let mut file = PtFile::open(&templates).unwrap();
+    let shape = file.tensor().shape().to_vec();
+    let mut values = file.read_complex64(0..shape[0]).unwrap();
+    values[n_points + 5].re = f32::INFINITY;
+    let mut bad = Vec::new();
+    write_pt(&mut bad, &shape, &values).unwrap();
     fs::write(&templates, &bad).unwrap();
     let ran = likelihood(&set, "out", "--overwrite");
     assert_eq!(ran.code, 1);

@@ -21,6 +21,7 @@ mod kills;
 mod likelihood;
 mod likelihood_data;
 mod likelihood_errors;
+mod likelihood_faults;
 mod likelihood_golden;
 mod likelihood_input;
 mod likelihood_poses;

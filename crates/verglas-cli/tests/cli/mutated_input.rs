@@ -15,7 +15,7 @@ use verglas_formats::star::StarFile;
 use crate::data_set::{DataSet, USUAL_NAMES, star};
 
 #[path = "../../../verglas-formats/tests/hostile/mutate.rs"]
-mod mutate;
+pub mod mutate;
 
 use mutate::{Numbers, mutated};
 

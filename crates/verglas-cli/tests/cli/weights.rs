@@ -113,6 +113,36 @@ fn weights_are_the_best_and_every_file_says_the_same() {
 }
 
 #[test]
+fn log_likelihoods_are_written_for_other_programs() {
+    let (set, mut values) = with_matrix();
+    // Digits that are not short, and numbers that are large.
+    values.iter_mut().enumerate().for_each(|(at, value)| *value = *value / 3.0 - 52_272.0 * (at % 7) as f64);
+    write_tensor(&set, "large.pt", [400, 3], &values);
+    let formats = "--log-likelihood txt --log-likelihood pt --log-likelihood cryoer --log-likelihood txt";
+    let weigh = format!("weights large.pt -o out --matrix-axes images-structures --bootstrap 0 {formats}");
+    assert_code(&run(&set, &weigh), 0, &[]);
+    let text = fs::read_to_string(set.path("out/log_likelihood.txt")).unwrap();
+    let rows: Vec<Vec<f64>> =
+        text.lines().map(|line| line.split(' ').map(|word| word.parse().unwrap()).collect()).collect();
+    assert!(rows.len() == 400 && rows.concat() == values);
+    assert_eq!(tensor(&set.path("out/log_likelihood.pt")), (vec![400, 3], values.clone()));
+    assert_eq!(array(&set.path("out/log_likelihood.npy")), (vec![400, 3], values.clone()));
+    let turned = (0..3).flat_map(|structure| values.iter().skip(structure).step_by(3).copied()).collect();
+    assert_eq!(array(&set.path("out/log_likelihood_cryoer.npy")), (vec![3, 400], turned));
+    assert_code(&run(&set, "verify out"), 0, &[]);
+    // They are of these images and structures, and go when they are not asked for any more.
+    fs::write(set.path("out/log_likelihood.txt"), "0 0 0\n").unwrap();
+    assert_code(&run(&set, "verify out"), 1, &["`out/log_likelihood.txt` has 6 bytes"]);
+    let less = "weights large.pt -o out --matrix-axes images-structures --bootstrap 0 --overwrite --exclude 1 \
+                --temperature 2 --log-likelihood cryoer";
+    assert_code(&run(&set, less), 0, &[]);
+    let halves = [0, 2].iter().flat_map(|at| values.iter().skip(*at).step_by(3).map(|value| value / 2.0)).collect();
+    assert_eq!(array(&set.path("out/log_likelihood_cryoer.npy")), (vec![2, 400], halves));
+    assert!(!set.path("out/log_likelihood.txt").exists() && !set.path("out/log_likelihood.pt").exists());
+    assert_code(&run(&set, "verify out"), 0, &[]);
+}
+
+#[test]
 fn results_depend_on_the_seed_and_on_nothing_else() {
     let (set, _) = with_matrix();
     let made = |folder: &str, more: &str| {

@@ -12,7 +12,9 @@ use verglas_core::threads::share_work;
 
 use super::eigen::eigen;
 use super::samples::Samples;
+use super::watch::{GoOn, unless_stopped};
 use crate::displacements::Displacements;
+use crate::error::LikelihoodError;
 use crate::geometry::Geometry;
 use crate::real::Real;
 use crate::sets::TemplateSet;
@@ -90,21 +92,25 @@ impl<T: Real> Basis<T> {
 
     /// The fewest functions that leave out no more than `share` of the energy of displaced templates, by a sample of them;
     /// and, of other samples, no more than some times as much of any.
+    ///
+    /// # Errors
+    /// [`LikelihoodError::Stopped`].
     pub fn of_templates(
         geometry: &Geometry,
         templates: &TemplateSet<T>,
         displacements: &Displacements,
         share: f64,
-        n_threads: usize,
-    ) -> Self {
+        (n_threads, go_on): (usize, GoOn<'_>),
+    ) -> Result<Self, LikelihoodError> {
         let (n, p) = (geometry.n_shells(), geometry.n_inplanes());
         let samples = Samples::new(geometry, templates, displacements);
-        let eigen = all_eigen(n, samples.moments(n_threads), n_threads);
+        let eigen = all_eigen(n, samples.moments(n_threads, go_on)?, n_threads, go_on)?;
         let mut of_all = share;
         loop {
             let basis = Self::of_largest(n, p, &eigen, of_all);
-            if basis.total == n * eigen.len() || basis.left_out(&samples, p, n_threads) <= MOST_OF_ANY * share {
-                return basis;
+            let is_all = basis.total == n * eigen.len();
+            if is_all || basis.left_out(&samples, p, n_threads, go_on)? <= MOST_OF_ANY * share {
+                return Ok(basis);
             }
             of_all /= 8.0;
         }
@@ -112,7 +118,7 @@ impl<T: Real> Basis<T> {
 
     /// The functions of the largest eigenvalues: those of the smallest, of all frequencies, are left out as long as they sum
     /// up to no more than the share.
-    fn of_largest(n: usize, p: usize, eigen: &[(Vec<f64>, Vec<f64>)], share: f64) -> Self {
+    fn of_largest(n: usize, p: usize, eigen: &[Eigen], share: f64) -> Self {
         let mut values: Vec<(f64, usize)> = eigen
             .iter()
             .enumerate()
@@ -144,13 +150,19 @@ impl<T: Real> Basis<T> {
     }
 
     /// The largest share of the energy of a sample that the functions leave out, among those to be tried.
-    fn left_out(&self, samples: &Samples<T>, p: usize, n_threads: usize) -> f64 {
+    fn left_out(
+        &self,
+        samples: &Samples<T>,
+        p: usize,
+        n_threads: usize,
+        go_on: GoOn<'_>,
+    ) -> Result<f64, LikelihoodError> {
         let range = samples.trials();
         let (next, worst) = (AtomicUsize::new(range.start), Mutex::new(0.0_f64));
         share_work(n_threads, || {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                if !range.contains(&index) {
+                if !range.contains(&index) || !go_on() {
                     break;
                 }
                 let spectrum = samples.spectrum(index);
@@ -175,7 +187,8 @@ impl<T: Real> Basis<T> {
                 *worst = worst.max(sum);
             }
         });
-        worst.into_inner().expect("all threads are done")
+        unless_stopped(go_on)?;
+        Ok(worst.into_inner().expect("all threads are done"))
     }
 }
 
@@ -187,18 +200,26 @@ fn both_signs(q: usize, p: usize) -> f64 {
     if q == 0 || 2 * q == p { 1.0 } else { 2.0 }
 }
 
-/// Eigenvalues and eigenvectors of each matrix.
-fn all_eigen(n: usize, matrices: Vec<Vec<f64>>, n_threads: usize) -> Vec<(Vec<f64>, Vec<f64>)> {
+/// Eigenvalues and eigenvectors.
+type Eigen = (Vec<f64>, Vec<f64>);
+
+/// Those of each matrix.
+fn all_eigen(
+    n: usize,
+    matrices: Vec<Vec<f64>>,
+    n_threads: usize,
+    go_on: GoOn<'_>,
+) -> Result<Vec<Eigen>, LikelihoodError> {
     let next = AtomicUsize::new(0);
-    let found: Vec<Mutex<(Vec<f64>, Vec<f64>)>> =
-        matrices.into_iter().map(|matrix| Mutex::new((Vec::new(), matrix))).collect();
+    let found: Vec<Mutex<Eigen>> = matrices.into_iter().map(|matrix| Mutex::new((Vec::new(), matrix))).collect();
     share_work(n_threads, || {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(found) = found.get(index) else { break };
+            let Some(found) = found.get(index).filter(|_| go_on()) else { break };
             let mut found = found.lock().expect("no thread panics while it holds this");
             found.0 = eigen(n, &mut found.1);
         }
     });
-    found.into_iter().map(|found| found.into_inner().expect("all threads are done")).collect()
+    unless_stopped(go_on)?;
+    Ok(found.into_iter().map(|found| found.into_inner().expect("all threads are done")).collect())
 }

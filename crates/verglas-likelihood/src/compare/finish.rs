@@ -1,6 +1,6 @@
 //! From what the search over the grid found of a block's images to their results.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use verglas_core::threads::share_work;
@@ -41,23 +41,33 @@ pub(super) struct Finisher<'p, T: Real> {
 /// Makes the results of `n_images` images on all threads, in their order: `of_image` gets the place of each.
 ///
 /// # Errors
-/// That of the first image that has one.
+/// That of the first image that has one; [`LikelihoodError::Stopped`] once `go_on`, asked before each image, says no.
 pub(super) fn finish_images<'p, T: Real>(
     plan: &'p Plan<'p, T>,
     refinement: Option<Refinement<'p>>,
     n_images: usize,
+    go_on: &(dyn Fn(u64) -> bool + Sync),
     of_image: impl Fn(usize, &mut Finisher<'p, T>) -> Result<Found, LikelihoodError> + Sync,
 ) -> Result<Vec<Found>, LikelihoodError> {
     let results: Vec<Mutex<Option<Result<Found, LikelihoodError>>>> = (0..n_images).map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
+    let is_stopped = AtomicBool::new(false);
     share_work(plan.settings.n_threads.max(1), || {
         let mut finisher = Finisher::new(plan, refinement);
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(result) = results.get(index) else { break };
+            // Between the grid's poses, an image takes a tenth of a second or more.
+            if is_stopped.load(Ordering::Relaxed) || !go_on(0) {
+                is_stopped.store(true, Ordering::Relaxed);
+                break;
+            }
             *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(of_image(index, &mut finisher));
         }
     });
+    if is_stopped.into_inner() {
+        return Err(LikelihoodError::Stopped);
+    }
     results
         .into_iter()
         .filter_map(|result| result.into_inner().expect("all threads are done"))

@@ -25,6 +25,7 @@ mod search;
 pub(crate) mod simd;
 mod tables;
 mod templates;
+mod watch;
 mod work;
 
 pub use coarse::CoarseTemplates;

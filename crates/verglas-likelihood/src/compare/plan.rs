@@ -5,6 +5,7 @@ use super::positive::Negative;
 use super::samples::bytes_of_samples;
 use super::simd::Dispatch;
 use super::templates::{Transform, are_real, n_phases, phases};
+use super::watch::GoOn;
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{ContrastSign, DegreesOfFreedom, Formula, LogLikelihood};
@@ -145,11 +146,12 @@ impl<'a, T: Dispatch> Plan<'a, T> {
         templates: TemplateSet<'a, T>,
         displacements: &'a Displacements,
         settings: ComparisonSettings,
+        go_on: GoOn<'_>,
     ) -> Result<Self, LikelihoodError> {
         // Correlations with noise err by √(share/M), M numbers being independent: by 6e-8, or 2e-8 where CryoLike's are
         // to be met.
         let per_number = if settings.formula.is_cryolike() { 4e-16 } else { 4e-15 };
-        Self::with_error(geometry, templates, displacements, settings, per_number)
+        Self::with_error(geometry, templates, displacements, settings, per_number, go_on)
     }
 
     /// The same, whose correlations with noise may err by √`per_number`.
@@ -159,6 +161,7 @@ impl<'a, T: Dispatch> Plan<'a, T> {
         displacements: &'a Displacements,
         settings: ComparisonSettings,
         per_number: f64,
+        go_on: GoOn<'_>,
     ) -> Result<Self, LikelihoodError> {
         let likelihood =
             LogLikelihood::of::<T>(geometry, settings.formula, settings.degrees_of_freedom, settings.sign)?;
@@ -173,7 +176,7 @@ impl<'a, T: Dispatch> Plan<'a, T> {
                 return Err(LikelihoodError::Memory { needed, given });
             }
             let share = per_number * geometry.degrees_of_freedom();
-            Basis::of_templates(geometry, &templates, displacements, share, n_threads)
+            Basis::of_templates(geometry, &templates, displacements, share, (n_threads, go_on))?
         } else {
             Basis::whole(geometry, spectrum)
         };

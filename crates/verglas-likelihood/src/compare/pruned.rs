@@ -70,8 +70,13 @@ pub(super) fn bytes_of_pruner<T: SearchReal>(
 }
 
 impl<'a, T: SearchReal> Pruner<'a, T> {
-    pub fn new(full: &Plan<'_, T>, coarse: &'a CoarseTemplates<T>, pruning: Pruning) -> Result<Self, LikelihoodError> {
-        let mut plan = coarse.plan(&full.settings)?;
+    pub fn new(
+        full: &Plan<'_, T>,
+        coarse: &'a CoarseTemplates<T>,
+        pruning: Pruning,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Self, LikelihoodError> {
+        let mut plan = coarse.plan(&full.settings, go_on)?;
         plan.make_phases();
         let strips = coarse.nodes().strips(&full.order, full.lanes, full.n_weighted());
         let strip_lens = strips.iter().map(Vec::len).collect();

@@ -8,7 +8,9 @@ use num_complex::Complex;
 use verglas_core::threads::share_work;
 use verglas_fft::{Fft, plan_complex_forward_f64};
 
+use super::watch::{GoOn, unless_stopped};
 use crate::displacements::Displacements;
+use crate::error::LikelihoodError;
 use crate::geometry::Geometry;
 use crate::real::Real;
 use crate::sets::TemplateSet;
@@ -99,11 +101,15 @@ impl<'a, T: Real> Samples<'a, T> {
     }
 
     /// For each frequency from 0 to ⌊P/2⌋ the matrix Σ Re(t tᴴ) over the samples: `[n_shells, n_shells]`.
-    pub fn moments(&self, n_threads: usize) -> Vec<Vec<f64>> {
+    ///
+    /// # Errors
+    /// [`LikelihoodError::Stopped`].
+    pub fn moments(&self, n_threads: usize, go_on: GoOn<'_>) -> Result<Vec<Vec<f64>>, LikelihoodError> {
         let (n, p) = (self.geometry.n_shells(), self.geometry.n_inplanes());
         let n_samples = self.n_found_from();
         let moments: Vec<Mutex<Vec<f64>>> = (0..p / 2 + 1).map(|_| Mutex::new(vec![0.0; n * n])).collect();
         for start in (0..n_samples).step_by(AT_ONCE) {
+            unless_stopped(go_on)?;
             let spectra: Vec<Mutex<Vec<Complex<f64>>>> =
                 (start..n_samples.min(start + AT_ONCE)).map(|_| Mutex::default()).collect();
             let next = AtomicUsize::new(0);
@@ -122,7 +128,7 @@ impl<'a, T: Real> Samples<'a, T> {
                 let mut column = vec![Complex::default(); n];
                 loop {
                     let q = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(moments) = moments.get(q) else { break };
+                    let Some(moments) = moments.get(q).filter(|_| go_on()) else { break };
                     let mut moments = moments.lock().expect("no thread panics while it holds this");
                     for spectrum in &spectra {
                         for (column, shell) in column.iter_mut().zip(spectrum.chunks_exact(p)) {
@@ -137,6 +143,7 @@ impl<'a, T: Real> Samples<'a, T> {
                 }
             });
         }
-        moments.into_iter().map(|moments| moments.into_inner().expect("all threads are done")).collect()
+        unless_stopped(go_on)?;
+        Ok(moments.into_iter().map(|moments| moments.into_inner().expect("all threads are done")).collect())
     }
 }

@@ -39,7 +39,7 @@ pub struct Search<'a, T: SearchReal> {
 }
 
 impl<'a, T: SearchReal> Search<'a, T> {
-    /// Finds the radial functions of the templates, in single precision; takes a second or two for N = 128.
+    /// Finds the radial functions of the templates, in single precision; takes some seconds for N = 128.
     ///
     /// # Errors
     /// When a grid is too small for the likelihood, or memory for the least that is needed.
@@ -49,7 +49,21 @@ impl<'a, T: SearchReal> Search<'a, T> {
         displacements: &'a Displacements,
         settings: ComparisonSettings,
     ) -> Result<Self, LikelihoodError> {
-        let plan = Plan::new(geometry, templates, displacements, settings)?;
+        Self::new_watched(geometry, templates, displacements, settings, &|| true)
+    }
+
+    /// The same, watched: `go_on`, asked by any thread, says whether to go on; once it says no, it must not say yes again.
+    ///
+    /// # Errors
+    /// As [`Search::new`]; [`LikelihoodError::Stopped`].
+    pub fn new_watched(
+        geometry: &'a Geometry,
+        templates: TemplateSet<'a, T>,
+        displacements: &'a Displacements,
+        settings: ComparisonSettings,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Self, LikelihoodError> {
+        let plan = Plan::new(geometry, templates, displacements, settings, go_on)?;
         let mut search = Self { plan, refinement: None, pruner: None };
         search.images_at_once()?;
         search.plan.make_phases();
@@ -69,15 +83,20 @@ impl<'a, T: SearchReal> Search<'a, T> {
     }
 
     /// Looks in full only at poses that half of the resolution leaves possible, as far as the settings ask for that: ln L may then
-    /// be too low by what they say. Memory for `coarse` is not counted.
+    /// be too low by what they say. Memory for `coarse` is not counted. `go_on` is as
+    /// in [`Search::new_watched`].
     ///
     /// # Errors
-    /// When memory is too small now.
-    pub fn with_pruning(mut self, coarse: &'a CoarseTemplates<T>) -> Result<Self, LikelihoodError> {
+    /// When memory is too small now; [`LikelihoodError::Stopped`].
+    pub fn with_pruning(
+        mut self,
+        coarse: &'a CoarseTemplates<T>,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Self, LikelihoodError> {
         let Plan { settings, templates, displacements, .. } = &self.plan;
         let is_wanted = settings.looks_coarsely(templates.n_views(), displacements.len());
         if let Some(pruning) = settings.pruning().filter(|_| is_wanted) {
-            self.pruner = Some(Pruner::new(&self.plan, coarse, pruning)?);
+            self.pruner = Some(Pruner::new(&self.plan, coarse, pruning, go_on)?);
             self.images_at_once()?;
         }
         Ok(self)
@@ -85,19 +104,20 @@ impl<'a, T: SearchReal> Search<'a, T> {
 
     /// The least memory that a search of these templates takes, in bytes, without making it; takes as long as finding their
     /// radial functions does. `is_refined` says whether it is to be one [with refinement](Search::with_refinement), whose templates
-    /// between the views are not counted.
+    /// between the views are not counted. `go_on` is as in [`Search::new_watched`].
     ///
     /// # Errors
-    /// When a grid is too small for the likelihood.
+    /// When a grid is too small for the likelihood; [`LikelihoodError::Stopped`].
     pub fn needed_memory_bytes(
         geometry: &'a Geometry,
         templates: TemplateSet<'a, T>,
         displacements: &'a Displacements,
         settings: &ComparisonSettings,
         is_refined: bool,
+        go_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<u64, LikelihoodError> {
         let settings = ComparisonSettings { memory_bytes: u64::MAX, ..settings.clone() };
-        let mut plan = Plan::new(geometry, templates, displacements, settings.clone())?;
+        let mut plan = Plan::new(geometry, templates, displacements, settings.clone(), go_on)?;
         plan.keeps_views |= is_refined;
         let mut least = Self { plan, refinement: None, pruner: None }.least_memory_bytes();
         if settings.looks_coarsely(templates.n_views(), displacements.len()) {
@@ -254,7 +274,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
                     None => rest.push(index),
                 }
             }
-            let results = self.finish_block(&block, images, outcome, &done)?;
+            let results = self.finish_block(&block, images, outcome, &done, go_on)?;
             if !go_on((done.len() * self.plan.templates.n_views()) as u64) {
                 return Err(LikelihoodError::Stopped);
             }
@@ -270,7 +290,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
             share_work(n_threads, || T::work(&job));
             let outcome = job.finish()?;
             let all: Vec<(usize, (f64, f64))> = (0..block.n_images).map(|index| (index, (0.0, 1.0))).collect();
-            for (index, result) in rest.into_iter().zip(self.finish_block(&block, images, outcome, &all)?) {
+            for (index, result) in rest.into_iter().zip(self.finish_block(&block, images, outcome, &all, go_on)?) {
                 found[index] = Some(result);
             }
         }
@@ -284,11 +304,12 @@ impl<'a, T: SearchReal> Search<'a, T> {
         images: &ImageSet<T>,
         outcome: Outcome,
         of: &[(usize, (f64, f64))],
+        go_on: &(dyn Fn(u64) -> bool + Sync),
     ) -> Result<Vec<Found>, LikelihoodError> {
         let Outcome { log_likelihoods, of_views, candidates, smallest } = outcome;
         let Plan { settings, templates, likelihood, keeps_views, .. } = &self.plan;
         let n_views = templates.n_views();
-        finish_images(&self.plan, self.refinement, of.len(), |place, finisher| {
+        finish_images(&self.plan, self.refinement, of.len(), go_on, |place, finisher| {
             let (index, shares) = of[place];
             let of_all = index * n_views..(index + 1) * n_views;
             let of_views = if *keeps_views { &of_views[of_all.clone()] } else { &[] };
@@ -403,7 +424,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
         let found = job.finish()?;
         let total: f64 = templates.view_weights().iter().sum();
         let step = std::f64::consts::TAU / geometry.n_inplanes() as f64;
-        finish_images(&self.plan, self.refinement, order.len(), |index, finisher| {
+        finish_images(&self.plan, self.refinement, order.len(), go_on, |index, finisher| {
             let (image, found) = (order[index], &found[index]);
             finisher.evaluator.take(images, image)?;
             let mut sum = LogSum::new();

@@ -58,7 +58,10 @@ fn check<T: SearchReal>() {
         assert!(matches!(compare(n_threads, least - 1, 0..n_images), Err(LikelihoodError::Memory { .. })));
         // Known without making the search, and bounded without the templates.
         let settings = ComparisonSettings { pairs: true, full: true, n_threads, ..ComparisonSettings::default() };
-        assert_eq!(Search::needed_memory_bytes(&case.geometry, templates, &set, &settings, false).unwrap(), least);
+        assert_eq!(
+            Search::needed_memory_bytes(&case.geometry, templates, &set, &settings, false, &|| true).unwrap(),
+            least
+        );
         let sufficient =
             Search::<T>::sufficient_memory_bytes(&case.geometry, &set, templates.n_views(), &settings, false);
         assert!((least..64 * least).contains(&sufficient), "{least} {sufficient}");

@@ -10,4 +10,5 @@ mod pruned;
 mod refined;
 mod shared;
 mod simulated;
+mod stopping;
 mod symmetry;

@@ -32,7 +32,7 @@ fn compare(
     let contrast = Contrast::Parameters(&transfers, ContrastFormula::Right);
     let images = ImageSet::new(geometry, &values, contrast).unwrap();
     let coarse = CoarseTemplates::new(geometry, &set, displacements).unwrap();
-    let search = Search::new(geometry, set, displacements, settings).unwrap().with_pruning(&coarse).unwrap();
+    let search = Search::new(geometry, set, displacements, settings).unwrap().with_pruning(&coarse, &|| true).unwrap();
     search.compare(&images).unwrap().images
 }
 

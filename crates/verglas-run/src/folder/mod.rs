@@ -264,6 +264,12 @@ impl OutputFolder {
         let files = unit_files(&self.root, &*self.files)?;
         let mut doomed: Vec<PathBuf> = files.iter().filter(is_mine).map(|file| self.path(&file.name)).collect();
         doomed.extend(self.partial_shared_files(&names_in(&self.root)?));
+        if self.shard.is_none() {
+            let is_partial = |path: &PathBuf| {
+                path.file_name().and_then(|name| name.to_str()).is_some_and(|name| whole_name(name) != name)
+            };
+            doomed.extend(self.closing_files_there()?.into_iter().filter(is_partial));
+        }
         remove_files(&doomed, &[])
     }
 

@@ -133,7 +133,7 @@ fn check_unaltered(manifest: &Manifest) -> Result<()> {
             Some(found) => found.clone(),
             None => {
                 let found = super::prepare::sha256_of(&path).map_err(|error| {
-                    Error::not_found(format!("the templates were made of `{}`: {error}", path.display()))
+                    Error::new(error.kind(), format!("the templates were made of `{}`: {error}", path.display()))
                 })?;
                 known.insert(path.clone(), Some(found.clone()));
                 Some(found)

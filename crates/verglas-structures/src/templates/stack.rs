@@ -123,6 +123,14 @@ impl TemplateStack {
         self.facts.as_ref()
     }
 
+    /// Reads all values, and compares them with their checksum.
+    ///
+    /// # Errors
+    /// When they can't be read, or are not those that were written.
+    pub fn verify(&mut self) -> Result<()> {
+        self.tensor.verify_crc().map_err(|error| Error::from_format(&self.path, error))
+    }
+
     /// Reads some templates, `[templates, n_shells, n_inplanes]`, in single precision.
     ///
     /// # Errors

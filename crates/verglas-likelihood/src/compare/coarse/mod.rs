@@ -90,10 +90,14 @@ impl<T: Dispatch> CoarseTemplates<T> {
     }
 
     /// What is prepared for them.
-    pub(super) fn plan(&self, settings: &ComparisonSettings) -> Result<Plan<'_, T>, LikelihoodError> {
+    pub(super) fn plan(
+        &self,
+        settings: &ComparisonSettings,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Plan<'_, T>, LikelihoodError> {
         let templates = TemplateSet::new(&self.geometry, &self.values, &self.view_weights)?;
         let settings = ComparisonSettings { particle_scales: Vec::new(), pruning: None, ..settings.clone() };
-        Plan::with_error(&self.geometry, templates, &self.displacements, settings, ERROR_PER_NUMBER)
+        Plan::with_error(&self.geometry, templates, &self.displacements, settings, ERROR_PER_NUMBER, go_on)
     }
 
     pub(super) fn geometry(&self) -> &Geometry {
