@@ -20,6 +20,7 @@ mod source;
 mod verify;
 
 pub use job::{Weights, WeightsJob};
+pub use mixture::Interval;
 pub use names::{BOOTSTRAP, LOG_LIKELIHOOD, RECORD, TABLE, WEIGHTS};
 pub use record::{Kind, RecordedWeights, StructureWeight, WeightsRecord};
 pub use settings::{ImageChoice, MatrixAxes, WeightsSettings};
