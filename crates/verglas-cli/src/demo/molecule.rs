@@ -55,7 +55,7 @@ const ARM: [Helix; 4] = [
 ];
 /// The hinge turns about y.
 const HINGE: [f64; 3] = [19.0, 6.0, 23.0];
-const N_LINKER: usize = 5;
+const N_LINKER: usize = 6;
 
 const RISE: f64 = 1.5;
 const TURN_DEG: f64 = 100.0;
@@ -91,29 +91,37 @@ fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
 }
 
-/// The residues between two ends: along half an ellipse that stands out towards `side`, as far as steps of the right length need.
+/// The residues between two ends, evenly along half an ellipse that stands out towards `side` as far as steps of the right length
+/// need.
 fn loop_between(from: [f64; 3], to: [f64; 3], side: f64, n_residues: usize) -> Vec<[f64; 3]> {
-    let points = |height: f64| -> Vec<[f64; 3]> {
-        let at = |step: usize| {
-            let angle = PI * step as f64 / (n_residues + 1) as f64;
+    const N_PIECES: usize = 400;
+    let curve = |height: f64| -> Vec<[f64; 3]> {
+        let at = |piece: usize| {
+            let angle = PI * piece as f64 / N_PIECES as f64;
             let share = 0.5 - 0.5 * angle.cos();
             let mut point: [f64; 3] = std::array::from_fn(|axis| from[axis] + share * (to[axis] - from[axis]));
             point[2] += side * height * angle.sin();
             point
         };
-        (1..=n_residues).map(at).collect()
+        (0..=N_PIECES).map(at).collect()
     };
-    let length = |height: f64| -> f64 {
-        let inner = points(height);
-        let ends = [&[from][..], &inner, &[to]].concat();
-        ends.windows(2).map(|pair| distance(pair[0], pair[1])).sum()
-    };
+    let length = |curve: &[[f64; 3]]| curve.windows(2).map(|pair| distance(pair[0], pair[1])).sum::<f64>();
     let (mut low, mut high) = (0.0, 40.0);
     for _ in 0..40 {
         let middle = 0.5 * (low + high);
-        if length(middle) < STEP * (n_residues + 1) as f64 { low = middle } else { high = middle }
+        if length(&curve(middle)) < STEP * (n_residues + 1) as f64 { low = middle } else { high = middle }
     }
-    points(low)
+    let curve = curve(low);
+    let step = length(&curve) / (n_residues + 1) as f64;
+    let mut residues = Vec::with_capacity(n_residues);
+    let mut gone = 0.0;
+    for pair in curve.windows(2) {
+        gone += distance(pair[0], pair[1]);
+        if residues.len() < n_residues && gone >= step * (residues.len() + 1) as f64 {
+            residues.push(pair[1]);
+        }
+    }
+    residues
 }
 
 /// Helices one after the other, with the loops between them.
@@ -201,7 +209,7 @@ mod tests {
             let positions = positions(conformation);
             for (place, pair) in positions.windows(2).enumerate() {
                 let step = distance(pair[0], pair[1]);
-                assert!((2.8..4.8).contains(&step), "{}: {step} Å from {place} to the next", conformation.file);
+                assert!((3.0..4.0).contains(&step), "{}: {step} Å from {place} to the next", conformation.file);
             }
             for (first, a) in positions.iter().enumerate() {
                 for (second, b) in positions.iter().enumerate().skip(first + 3) {
