@@ -8,7 +8,6 @@ mod check;
 mod completions;
 mod convert;
 mod demo;
-mod demo_truth;
 mod descriptor;
 mod export;
 mod failure;

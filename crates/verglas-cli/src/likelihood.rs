@@ -1,7 +1,7 @@
 //! `verglas likelihood`.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Args};
 use serde_json::json;
@@ -241,13 +241,34 @@ pub fn run(arguments: &LikelihoodArguments, messages: Messages) -> Result<(), Fa
         Particles::Stacks(_) => String::new(),
     };
     let output = arguments.output.as_deref();
+    let Some(output) = output.filter(|_| !arguments.check) else {
+        let mut findings = Findings::new();
+        let not_stopped = StopFlag::new(false);
+        let prepared = LikelihoodJob::prepare(particles, templates, output, settings, &mut findings, &not_stopped);
+        messages.findings(&findings);
+        return check(&prepared?, findings.warnings.len(), &files, messages);
+    };
+    let summary = compare(particles, templates, settings, output, messages)?;
+    messages.summary(&(describe(&summary) + &files), || serde_json::to_value(&summary).unwrap_or_default());
+    if summary.n_images_skipped > 0 { Err(Failure::AlreadySaid(LEFT_OUT)) } else { Ok(()) }
+}
+
+/// Checks and compares, and reports along the way.
+///
+/// # Errors
+/// When something is wrong with images, templates, settings or the output folder; also when a signal stops it.
+pub fn compare(
+    particles: Particles,
+    templates: &Path,
+    settings: LikelihoodSettings,
+    output: &Path,
+    messages: Messages,
+) -> Result<LikelihoodSummary, Failure> {
     let mut findings = Findings::new();
-    let refused = output
-        .filter(|_| !arguments.check)
-        .and_then(|output| LikelihoodJob::check_output(output, particles.clone(), templates, &settings).err());
+    let refused = LikelihoodJob::check_output(output, particles.clone(), templates, &settings).err();
     // Until signals are listened to, they end the process: nothing is written.
     let not_stopped = StopFlag::new(false);
-    let prepared = LikelihoodJob::prepare(particles, templates, output, settings, &mut findings, &not_stopped);
+    let prepared = LikelihoodJob::prepare(particles, templates, Some(output), settings, &mut findings, &not_stopped);
     messages.findings(&findings);
     let job = match (refused, prepared) {
         (None, Ok(job)) => job,
@@ -255,15 +276,10 @@ pub fn run(arguments: &LikelihoodArguments, messages: Messages) -> Result<(), Fa
         (Some(first), Err(second)) => return Err(first.with_other(second).into()),
     };
     let signals = Signals::listen()?;
-    let Some(output) = output.filter(|_| !arguments.check) else {
-        return check(&job, findings.warnings.len(), &files, signals, messages);
-    };
     let progress = messages.progress(job.n_comparisons() as u64, "comparisons");
     let summary = job.run(output, &findings.warnings, &progress, &signals.stop);
     progress.finish();
-    let summary = summary.map_err(|error| signals.failure(error))?;
-    messages.summary(&(describe(&summary) + &files), || serde_json::to_value(&summary).unwrap_or_default());
-    if summary.n_images_skipped > 0 { Err(Failure::AlreadySaid(LEFT_OUT)) } else { Ok(()) }
+    summary.map_err(|error| signals.failure(error))
 }
 
 /// Which likelihood is asked for.
@@ -347,13 +363,8 @@ fn particles(arguments: &LikelihoodArguments) -> Result<Particles, Failure> {
 }
 
 /// Looks at all values and tells; fails when something is wrong.
-fn check(
-    job: &LikelihoodJob,
-    n_warnings: usize,
-    files: &str,
-    signals: &Signals,
-    messages: Messages,
-) -> Result<(), Failure> {
+fn check(job: &LikelihoodJob, n_warnings: usize, files: &str, messages: Messages) -> Result<(), Failure> {
+    let signals = Signals::listen()?;
     let mut findings = Findings::new();
     let progress = messages.progress(job.n_values() as u64, "images and templates");
     let looked = job.check_values(&progress, &signals.stop, &mut findings);
@@ -435,7 +446,7 @@ fn settings(arguments: &LikelihoodArguments) -> Result<LikelihoodSettings, Failu
 const MOST_STRUCTURES: usize = 10;
 
 /// The closing words.
-fn describe(summary: &LikelihoodSummary) -> String {
+pub fn describe(summary: &LikelihoodSummary) -> String {
     let shard = summary.shard.map_or(String::new(), |shard| format!("shard {shard}: "));
     let kept = match summary.n_units_kept {
         0 => String::new(),

@@ -41,12 +41,19 @@ pub enum LogFormat {
 pub struct Messages {
     logging: Logging,
     has_colours: bool,
+    /// Codes of warnings that are not shown.
+    expected: &'static [&'static str],
 }
 
 impl Messages {
     pub fn new(logging: Logging) -> Self {
         let has_colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        Self { logging, has_colours }
+        Self { logging, has_colours, expected: &[] }
+    }
+
+    /// The same, without warnings of these codes: what they warn of is meant.
+    pub fn without(self, expected: &'static [&'static str]) -> Self {
+        Self { expected, ..self }
     }
 
     /// Prints an error and everything that came with it.
@@ -66,8 +73,11 @@ impl Messages {
         }
     }
 
-    /// Prints a warning; warnings can't be silenced.
+    /// Prints a warning; a user can't silence it.
     pub fn warning(self, warning: &Warning) {
+        if self.expected.contains(&warning.code) {
+            return;
+        }
         match self.logging.log_format {
             LogFormat::Text => self.line("warning", "33", &warning.message.said_in(&CommandWords)),
             LogFormat::Json => {

@@ -20,7 +20,8 @@ const EXAMPLES: &str = "\
 Examples:
   verglas simulate -o data --particles 1000 --n-pixels 128
   verglas simulate -o data --particles 10000 --n-pixels 256 --layout cs-job --snr 0.05 --seed 7
-  verglas simulate -o data --particles 5000 --n-pixels 128 --pixel-size 2 --structure open.pdb --structure closed.pdb";
+  verglas simulate -o data --particles 5000 --n-pixels 128 --pixel-size 2 --structure open.pdb --structure closed.pdb
+  verglas simulate -o data --particles 5000 --n-pixels 128 --structure open.pdb --structure closed.pdb --shares 1,3";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -41,6 +42,9 @@ pub struct SimulateArguments {
     /// does; if several are given, each particle shows one of them (`structure` in the truth says which)
     #[arg(long = "structure", value_name = "FILE")]
     pub structures: Vec<PathBuf>,
+    /// How many particles show each of the structures, in proportion: such as 1,3 [default: as many each]
+    #[arg(long, value_name = "X,Y", requires = "structures", value_delimiter = ',', value_parser = positive)]
+    pub shares: Vec<f64>,
     /// Which atoms of the structures to use [default: name CA]
     #[arg(long, value_name = "SELECTION", requires = "structures")]
     pub atom_selection: Option<String>,
@@ -67,7 +71,9 @@ pub fn run(arguments: &SimulateArguments, messages: Messages) -> Result<(), Fail
     // Shifts stay the same in pixels.
     settings.max_origin_angstrom *= arguments.pixel_size / settings.pixel_size_angstrom;
     settings.pixel_size_angstrom = arguments.pixel_size;
-    settings.structures = load_structures(arguments, messages)?;
+    let selection = arguments.atom_selection.as_deref().unwrap_or("name CA");
+    settings.structures = load_structures(&arguments.structures, selection, &settings, messages)?;
+    settings.shares.clone_from(&arguments.shares);
     settings.layout = arguments.layout;
     settings.n_stacks = arguments.stacks;
     settings.signal_to_noise = Some(arguments.snr);
@@ -94,17 +100,25 @@ pub fn run(arguments: &SimulateArguments, messages: Messages) -> Result<(), Fail
     Ok(())
 }
 
-/// Reads the structures to project.
-fn load_structures(arguments: &SimulateArguments, messages: Messages) -> Result<Vec<Structure>, Failure> {
-    if arguments.structures.is_empty() {
+/// Reads the structures to project, for the settings' box and pixels.
+///
+/// # Errors
+/// When one can't be read, or has none of the selected atoms.
+pub fn load_structures(
+    paths: &[PathBuf],
+    selection: &str,
+    settings: &SimulationSettings,
+    messages: Messages,
+) -> Result<Vec<Structure>, Failure> {
+    if paths.is_empty() {
         return Ok(Vec::new());
     }
     let mut findings = Findings::new();
-    let selection = Selection::parse(arguments.atom_selection.as_deref().unwrap_or("name CA"))?;
-    let box_angstrom = arguments.n_pixels as f64 * arguments.pixel_size;
-    let settings = LoadSettings::with_selection(selection, box_angstrom, arguments.pixel_size);
-    let inputs = arguments.structures.iter().cloned().map(Input::File).collect();
-    let structures = Structures::plan(inputs, settings, &mut findings);
+    let selection = Selection::parse(selection)?;
+    let box_angstrom = settings.n_pixels as f64 * settings.pixel_size_angstrom;
+    let load_settings = LoadSettings::with_selection(selection, box_angstrom, settings.pixel_size_angstrom);
+    let inputs = paths.iter().cloned().map(Input::File).collect();
+    let structures = Structures::plan(inputs, load_settings, &mut findings);
     messages.findings(&findings);
     if let Some(error) = findings.take_error() {
         return Err(error.into());

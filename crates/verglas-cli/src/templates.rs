@@ -1,7 +1,7 @@
 //! `verglas templates`.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -159,27 +159,50 @@ pub fn run(arguments: &TemplatesArguments, messages: Messages) -> Result<(), Fai
     }
     let settings = settings(arguments);
     let inputs: Vec<Input> = arguments.input.iter().cloned().map(Input::File).collect();
-    let output = arguments.output.as_deref().filter(|_| !arguments.check);
+    let Some(output) = arguments.output.as_deref().filter(|_| !arguments.check) else {
+        let (job, findings) = prepare(inputs, settings, None, messages)?;
+        report_checked(&job, findings.warnings.len(), messages);
+        return Ok(());
+    };
+    let summary = make(inputs, settings, output, messages)?;
+    messages.summary(&describe(&summary), || serde_json::to_value(&summary).unwrap_or_default());
+    Ok(())
+}
+
+/// Checks, and tells what was found.
+fn prepare(
+    inputs: Vec<Input>,
+    settings: TemplateJobSettings,
+    output: Option<&Path>,
+    messages: Messages,
+) -> Result<(TemplateJob, Findings), Failure> {
     let mut findings = Findings::new();
     let refused = output.and_then(|output| TemplateJob::check_output(output, &settings).err());
     let prepared = TemplateJob::prepare(inputs, settings, &mut findings);
     messages.findings(&findings);
-    let job = match (refused, prepared) {
-        (None, Ok(job)) => job,
-        (Some(error), Ok(_)) | (None, Err(error)) => return Err(error.into()),
-        (Some(first), Err(second)) => return Err(first.with_other(second).into()),
-    };
-    let Some(output) = output else {
-        report_checked(&job, findings.warnings.len(), messages);
-        return Ok(());
-    };
+    match (refused, prepared) {
+        (None, Ok(job)) => Ok((job, findings)),
+        (Some(error), Ok(_)) | (None, Err(error)) => Err(error.into()),
+        (Some(first), Err(second)) => Err(first.with_other(second).into()),
+    }
+}
+
+/// Checks and makes templates, and reports along the way.
+///
+/// # Errors
+/// When something is wrong with structures, settings or the output folder; also when a signal stops it.
+pub fn make(
+    inputs: Vec<Input>,
+    settings: TemplateJobSettings,
+    output: &Path,
+    messages: Messages,
+) -> Result<TemplateSummary, Failure> {
+    let (job, findings) = prepare(inputs, settings, Some(output), messages)?;
     let signals = Signals::listen()?;
     let progress = messages.progress(job.n_templates() as u64, "templates");
     let summary = job.run(output, &findings.warnings, &progress, &signals.stop);
     progress.finish();
-    let summary = summary.map_err(|error| signals.failure(error))?;
-    messages.summary(&describe(&summary), || serde_json::to_value(&summary).unwrap_or_default());
-    Ok(())
+    summary.map_err(|error| signals.failure(error))
 }
 
 fn report_checked(job: &TemplateJob, n_warnings: usize, messages: Messages) {
@@ -246,7 +269,7 @@ fn settings(arguments: &TemplatesArguments) -> TemplateJobSettings {
 }
 
 /// The summary.
-fn describe(summary: &TemplateSummary) -> String {
+pub fn describe(summary: &TemplateSummary) -> String {
     let shard = summary.shard.map_or(String::new(), |shard| format!("shard {shard}: "));
     let kept = match summary.n_structures_kept {
         0 => String::new(),

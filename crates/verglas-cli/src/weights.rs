@@ -1,7 +1,7 @@
 //! `verglas weights`.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -78,21 +78,45 @@ pub struct WeightsArguments {
 /// Runs the command.
 pub fn run(arguments: &WeightsArguments, messages: Messages) -> Result<(), Failure> {
     let settings = settings(arguments);
-    let output = arguments.output.as_deref().filter(|_| !arguments.check);
-    let mut findings = Findings::new();
-    let refused = output.and_then(|output| WeightsJob::check_output(output, &settings).err());
-    let source = Source::Path(arguments.likelihoods.clone());
-    let prepared = WeightsJob::prepare(source, settings, &mut findings);
-    messages.findings(&findings);
-    let job = match (refused, prepared) {
-        (None, Ok(job)) => job,
-        (Some(error), Ok(_)) | (None, Err(error)) => return Err(error.into()),
-        (Some(first), Err(second)) => return Err(first.with_other(second).into()),
-    };
-    let Some(output) = output else {
+    let Some(output) = arguments.output.as_deref().filter(|_| !arguments.check) else {
+        let (job, findings) = prepare(&arguments.likelihoods, settings, None, messages)?;
         report_checked(&job, findings.warnings.len(), messages);
         return Ok(());
     };
+    let weights = weigh(&arguments.likelihoods, settings, output, messages)?;
+    messages.summary(&describe(&weights), || serde_json::to_value(&weights).unwrap_or_default());
+    Ok(())
+}
+
+/// Checks, and tells what was found.
+fn prepare(
+    likelihoods: &Path,
+    settings: WeightsSettings,
+    output: Option<&Path>,
+    messages: Messages,
+) -> Result<(WeightsJob, Findings), Failure> {
+    let mut findings = Findings::new();
+    let refused = output.and_then(|output| WeightsJob::check_output(output, &settings).err());
+    let prepared = WeightsJob::prepare(Source::Path(likelihoods.to_owned()), settings, &mut findings);
+    messages.findings(&findings);
+    match (refused, prepared) {
+        (None, Ok(job)) => Ok((job, findings)),
+        (Some(error), Ok(_)) | (None, Err(error)) => Err(error.into()),
+        (Some(first), Err(second)) => Err(first.with_other(second).into()),
+    }
+}
+
+/// Checks and finds weights, and reports along the way.
+///
+/// # Errors
+/// When something is wrong with likelihoods, settings or the output folder; also when a signal stops it.
+pub fn weigh(
+    likelihoods: &Path,
+    settings: WeightsSettings,
+    output: &Path,
+    messages: Messages,
+) -> Result<Weights, Failure> {
+    let (job, findings) = prepare(likelihoods, settings, Some(output), messages)?;
     let signals = Signals::listen()?;
     let progress = messages.progress(job.n_resamples() as u64, "resamples");
     let weights = job.run(Some(output), &findings.warnings, &progress, &signals.stop);
@@ -101,8 +125,7 @@ pub fn run(arguments: &WeightsArguments, messages: Messages) -> Result<(), Failu
     for warning in &weights.warnings[findings.warnings.len()..] {
         messages.warning(warning);
     }
-    messages.summary(&describe(&weights), || serde_json::to_value(&weights).unwrap_or_default());
-    Ok(())
+    Ok(weights)
 }
 
 /// The settings, from the command line.
@@ -148,7 +171,7 @@ fn report_checked(job: &WeightsJob, n_warnings: usize, messages: Messages) {
 const MOST_LISTED: usize = 10;
 
 /// The summary.
-fn describe(weights: &Weights) -> String {
+pub fn describe(weights: &Weights) -> String {
     let record = &weights.record;
     let below = weights.output.as_ref().map_or_else(String::new, |output| format!(", below {}", output.display()));
     let mut text = format!(

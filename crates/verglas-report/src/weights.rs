@@ -119,11 +119,13 @@ fn not_told_apart(record: &WeightsRecord) -> Section {
         @if record.settings.bootstrap == 0 {
             p { "Images were not resampled, so this is unknown." }
         } @else if pairs.is_empty() {
-            p { "No two structures' weights go against each other: correlations over the resamples are all above −0.5." }
+            p {
+                "No two structures' weights go against each other over the resamples more than counts of images do."
+            }
         } @else {
             p {
                 "Where one of these has more, the other has less (correlation of their weights over the resamples \
-                 below −0.5): the images determine their sum, but hardly the share of each. An interval that ends at \
+                 below −0.5, and more than if images were simply counted): they determine their sum, but hardly the share of each. An interval that ends at \
                  0 is no proof that such a structure is absent: maximum-likelihood weights leave out structures that \
                  are not needed."
             }

@@ -52,7 +52,7 @@ impl SimulatedParticle {
         let defocus_angle_rad = draw_from(&mut stream, &settings.defocus_angle_rad);
         let phase_shift_rad = draw_from(&mut stream, &settings.phase_shift_rad);
         let half = u8::from(stream.random::<f64>() < 0.5);
-        let structure = (stream.random::<f64>() * settings.structures.len() as f64) as usize;
+        let structure = structure_at(settings, stream.random());
         let micrograph = index / PARTICLES_PER_MICROGRAPH;
         let optics_group = micrograph % settings.optics_groups.len();
         let optics = &settings.optics_groups[optics_group];
@@ -70,6 +70,21 @@ impl SimulatedParticle {
         let uid = Purpose::Uid.seed(settings.seed, index);
         Self { pose, origin_angstrom, ctf, structure, optics_group, micrograph, half, uid }
     }
+}
+
+/// The structure that a fraction below 1 falls on, if shares lie side by side.
+fn structure_at(settings: &SimulationSettings, fraction: f64) -> usize {
+    if settings.shares.is_empty() {
+        return (fraction * settings.structures.len() as f64) as usize;
+    }
+    let mut end = 0.0;
+    let at = fraction * settings.shares.iter().sum::<f64>();
+    let place = settings.shares.iter().position(|share| {
+        end += share;
+        at < end
+    });
+    // Rounding must not lead beyond the last one.
+    place.unwrap_or(settings.shares.len() - 1)
 }
 
 /// The purposes of a particle's random numbers: each has its own stream, so that none disturbs the others.
@@ -139,6 +154,23 @@ mod tests {
         assert!((900..1_100).contains(&count(&|p| p.half == 1)));
         assert_eq!(count(&|p| p.ctf.voltage_kv == 200.0), 1_000);
         assert_eq!(particles.iter().map(|particle| particle.uid).collect::<HashSet<_>>().len(), 2_000);
+    }
+
+    #[test]
+    fn structures_are_shown_in_proportion() {
+        let shown = |shares: &[f64]| {
+            let settings = SimulationSettings { shares: shares.to_vec(), ..SimulationSettings::new(2_000, 32) };
+            let mut n = vec![0; shares.len()];
+            (0..2_000).for_each(|index| n[SimulatedParticle::draw(&settings, index).structure] += 1);
+            n
+        };
+        let n = shown(&[1.0, 0.5, 2.5]);
+        // Four standard deviations of a count.
+        for (n, share) in n.into_iter().zip([0.25, 0.125, 0.625]) {
+            let expected = 2_000.0 * share;
+            assert!((f64::from(n) - expected).abs() < 4.0 * (expected * (1.0 - share)).sqrt(), "{n} of {expected}");
+        }
+        assert_eq!(shown(&[3.0]), [2_000]);
     }
 
     #[test]

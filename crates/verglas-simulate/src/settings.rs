@@ -28,6 +28,8 @@ pub struct SimulationSettings {
     pub pixel_size_angstrom: f64,
     /// What is projected: each particle shows one of these, drawn from the seed. Empty: the built-in density.
     pub structures: Vec<Structure>,
+    /// How many particles show each structure, in proportion; as many each where this is empty.
+    pub shares: Vec<f64>,
     /// Which files hold the data set, and how.
     pub layout: Layout,
     /// How many image files; by default one per 1,000 particles, but two at least.
@@ -75,6 +77,7 @@ impl SimulationSettings {
             n_pixels,
             pixel_size_angstrom,
             structures: Vec::new(),
+            shares: Vec::new(),
             layout: Layout::Star,
             n_stacks: None,
             signal_to_noise: Some(0.1),
@@ -115,6 +118,13 @@ impl SimulationSettings {
         })?;
         expect(self.n_threads > 0, || "expected 1 thread or more, found 0".into())?;
         expect(!self.optics_groups.is_empty(), || "expected 1 optics group or more, found none".into())?;
+        let (n_shares, n_structures) = (self.shares.len(), self.structures.len());
+        expect(self.shares.is_empty() || n_shares == n_structures, || {
+            format!("expected a share of each of {n_structures} structures, found {n_shares}")
+        })?;
+        for &share in &self.shares {
+            check_number("share of a structure", share, 1e-9..=1e9)?;
+        }
         check_number("pixel size in Å", self.pixel_size_angstrom, 1e-3..=1e3)?;
         if let Some(ratio) = self.signal_to_noise {
             check_number("signal-to-noise ratio", ratio, 1e-12..=1e12)?;
@@ -175,6 +185,7 @@ mod tests {
             (SimulationSettings { n_stacks: Some(0), ..good.clone() }, "found 0"),
             (SimulationSettings { n_threads: 0, ..good.clone() }, "expected 1 thread or more, found 0"),
             (SimulationSettings { optics_groups: vec![], ..good.clone() }, "found none"),
+            (SimulationSettings { shares: vec![1.0, 2.0], ..good.clone() }, "share of each of 0 structures, found 2"),
             (SimulationSettings { signal_to_noise: Some(0.0), ..good.clone() }, "signal-to-noise ratio"),
             (SimulationSettings { signal_to_noise: Some(f64::NAN), ..good.clone() }, "found NaN"),
             (SimulationSettings { pixel_size_angstrom: f64::INFINITY, ..good.clone() }, "pixel size in Å"),

@@ -272,7 +272,7 @@ impl Outcome {
             effective_number_interval: Interval::of(&mut effective),
             n_one_hot: assigned.n_one_hot,
             structures: structures.collect(),
-            not_told_apart: not_told_apart(&self.resamples, n, APART),
+            not_told_apart: not_told_apart(&self.resamples, n, self.n_images, APART),
             warnings: Vec::new(),
             made: unix_seconds(SystemTime::now()).unwrap_or(0.0),
             seconds: 0.0,

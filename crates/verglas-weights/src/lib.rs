@@ -20,6 +20,7 @@ mod source;
 mod verify;
 
 pub use job::{Weights, WeightsJob};
+pub use mixture::Interval;
 pub use names::{
     BOOTSTRAP, LOG_LIKELIHOOD, LOG_LIKELIHOOD_CRYOER, LOG_LIKELIHOOD_TENSOR, LOG_LIKELIHOOD_TEXT, RECORD, TABLE,
     WEIGHTS,

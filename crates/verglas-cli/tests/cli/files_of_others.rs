@@ -26,13 +26,26 @@ fn a_report_replaces_an_earlier_one_and_nothing_else() {
 }
 
 #[test]
-fn a_demo_leaves_the_stacks_and_data_of_others_alone() {
+fn a_demo_leaves_what_others_made_alone() {
     let set = DataSet::usual();
     let ran = set.run(&["convert", "particles.star", "-o", "mine/stacks"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     fs::create_dir_all(set.path("other/data")).unwrap();
     fs::copy(set.path("particles.star"), set.path("other/data/particles.star")).unwrap();
+    fs::create_dir_all(set.path("third/structures")).unwrap();
+    let atom = |n| {
+        format!(
+            "ATOM  {n:>5}  CA  ALA A{n:>4}      {:>6.1}   0.000   0.000  1.00 20.00           C\n",
+            4.0 * f64::from(n)
+        )
+    };
+    fs::write(set.path("third/structures/open.pdb"), (1..=9).map(atom).collect::<String>()).unwrap();
+    let templates = ["templates", "third/structures/open.pdb", "-d", "mine/stacks", "-o", "fourth/templates"];
+    let ran = set.run(&[&templates[..], &["--viewing-distance", "1"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
     for (folder, told) in [
+        ("third", "`third/structures/open.pdb` was not made by this demo"),
+        ("fourth", "`fourth/templates` holds templates that were not made by a demo"),
         ("mine", "`mine/stacks` holds stacks that were not made by a demo"),
         ("other", "`other/data/particles.star` exists already"),
     ] {

@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use serde_json::json;
+use verglas_formats::npz::NpzReader;
+
 use crate::conversion::{Metadata, physical_images};
 use crate::data_set::DataSet;
 
@@ -30,28 +33,85 @@ fn nothing_is_overwritten() {
 }
 
 #[test]
-fn the_demo_runs_twice_and_says_where_things_are() {
+fn particles_show_given_structures_in_proportion() {
     let set = DataSet::empty();
-    for _ in 0..2 {
-        let ran = set.run(&["demo", "here"]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        for named in ["here/data", "here/stacks", "torch.load", "complete and unaltered", "verglas export"] {
-            assert!(ran.stdout.contains(named), "{}", ran.stdout);
-        }
-        // A demonstration has nothing to warn of, and ends with how right it is.
-        assert_eq!(ran.stderr, "");
-        let last = ran.stdout.trim_end().lines().next_back().unwrap();
-        let numbers: Vec<f64> = last
-            .split(|char: char| !(char.is_ascii_digit() || char == '.'))
-            .filter_map(|text| text.parse().ok())
-            .collect();
-        assert!(
-            last.starts_with("Compared with the known truth: ") && (numbers[0] - numbers[1]).abs() < 0.005,
-            "{last}"
-        );
+    for (name, apart) in [("near.pdb", 6.0), ("far.pdb", 9.0)] {
+        let atom = |n: i32| {
+            let z = f64::from(n) * apart;
+            format!("ATOM  {n:>5}  CA  ALA A{n:>4}    {:>8.3}{:>8.3}{z:>8.3}  1.00 20.00           C  \n", 0.0, 0.0)
+        };
+        fs::write(set.path(name), (1..=4).map(atom).collect::<String>()).unwrap();
     }
-    assert!(set.path("here/stacks/fft/particles_fourier_stack_000002.npz").exists());
-    assert!(set.path("here/stacks/report.html").exists());
+    let simulate = "simulate --particles 200 --n-pixels 16 --pixel-size 4 --structure near.pdb --structure far.pdb";
+    let words = |more: &str| simulate.split(' ').chain(more.split(' ')).map(str::to_owned).collect::<Vec<_>>();
+    let run = |more: &str| set.run(&words(more).iter().map(String::as_str).collect::<Vec<_>>());
+    let ran = run("-o data --shares 1,4");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let far: f64 = structures_shown(&set, "data/truth.npz").iter().sum();
+    // Four standard deviations of 200 draws.
+    assert!((far - 160.0).abs() < 23.0, "{far}");
+    let wrong = run("-o other --shares 1,2,3");
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.stderr.contains("a share of each of 2 structures, found 3"), "{}", wrong.stderr);
+}
+
+/// The structure that each particle shows.
+fn structures_shown(set: &DataSet, path: &str) -> Vec<f64> {
+    NpzReader::open(set.path(path)).unwrap().read("structure").unwrap().to_f64().unwrap()
+}
+
+/// The one test of the whole demo: it is run once, and once more on what is there.
+#[test]
+fn the_demo_goes_the_whole_way_and_keeps_what_is_done() {
+    let set = DataSet::empty();
+    let ran = set.run(&["demo", "here"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    // A demonstration has nothing to warn of.
+    assert_eq!(ran.stderr, "");
+    for named in [
+        "104 particles of 2 image files in 3 stacks",
+        "here/stacks is complete and unaltered",
+        "against 2 structures",
+        "verglas convert here/data/particles.star",
+        "verglas templates here/structures/open.pdb here/structures/closed.pdb",
+        "verglas likelihood stacks",
+        "verglas weights likelihood",
+        "verglas export here/stacks",
+        "torch.load",
+    ] {
+        assert!(ran.stdout.contains(named), "{named}: {}", ran.stdout);
+    }
+    // It ends with how right it is.
+    let end = ran.stdout.split("Compared with the truth, which the demo knows").nth(1).unwrap();
+    let starts = ["images ", "structures ", "weights ", "closed ", "poses "];
+    let lines: Vec<&str> = end.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    assert!(
+        lines.len() == starts.len() && lines.iter().zip(starts).all(|(line, start)| line.starts_with(start)),
+        "{end}"
+    );
+
+    let again = set.run(&["demo", "here", "--log-format", "json"]);
+    assert_eq!((again.code, again.stderr.as_str()), (0, ""), "{}", again.stdout);
+    let told: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!([&told["likelihood"]["n_units"], &told["likelihood"]["n_units_kept"]], [&json!(6), &json!(6)]);
+    let truth = &told["truth"];
+    let number = |value: &serde_json::Value| value.as_f64().unwrap();
+    assert!((number(&truth["correlation"]) - number(&truth["expected"])).abs() < 0.005, "{truth}");
+    // 103 of 104 are more than 99 %.
+    assert!(number(&truth["n_right"]) >= 103.0 && truth["n_images"] == 104, "{truth}");
+    assert!(number(&truth["view_deg"]) < 3.0 && number(&truth["origin_angstrom"]) < 1.0, "{truth}");
+    let closed = structures_shown(&set, "here/data/truth.npz").iter().sum::<f64>() / 104.0;
+    for (share, expected) in truth["shares"].as_array().unwrap().iter().zip([1.0 - closed, closed]) {
+        assert!((number(&share["truth"]) - expected).abs() < 1e-9, "{share}");
+        assert!((number(&share["weight"]) - expected).abs() < 0.02, "{share}");
+        assert!(number(&share["lo95"]) < expected && expected < number(&share["hi95"]), "{share}");
+    }
+    assert_eq!(told["weights"]["not_told_apart"], json!([]));
+    for folder in ["stacks", "templates", "likelihood", "weights"] {
+        assert!(set.path(&format!("here/{folder}/report.html")).is_file(), "{folder}");
+        let verified = set.run(&["verify", &format!("here/{folder}")]);
+        assert_eq!(verified.code, 0, "{folder}: {}", verified.stderr);
+    }
 }
 
 /// Metadata keys and the values of all images.

@@ -41,7 +41,7 @@ fn what_is_pruned_is_less_than_its_bound() {
     let world = World::new(32, 3.0, 1.0, 4.0, 9);
     let model = Model::new(&world, 5, 0.0);
     let templates = round::<f32>(&model.templates(&world));
-    for (rho2, most_share) in [(0.0, 1.0), (160.0, 0.6), (300.0, 0.1)] {
+    for (rho2, most_share) in [(0.0, 1.0), (300.0, 0.1)] {
         let images: Vec<Image> = (0..3).map(|seed| image(&world, &model, rho2, 2.0, 300 + seed)).collect();
         let all = compare(&world, &templates, &images, settings(None, 2));
         let pruned = compare(&world, &templates, &images, settings(Some(Pruning::default()), 2));
@@ -61,7 +61,7 @@ fn what_is_pruned_is_less_than_its_bound() {
         let mean = pruned.iter().map(|pruned| pruned.evaluated_share).sum::<f64>() / pruned.len() as f64;
         assert!(mean <= most_share, "rho2 {rho2}: {mean}");
         // Each image by itself, whatever the threads.
-        let alone = compare(&world, &templates, &images[2..3], settings(Some(Pruning::default()), 1));
-        assert_eq!(alone[0], pruned[2]);
+        let alone = compare(&world, &templates, &images[1..2], settings(Some(Pruning::default()), 1));
+        assert_eq!(alone[0], pruned[1]);
     }
 }

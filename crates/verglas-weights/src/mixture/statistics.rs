@@ -65,9 +65,23 @@ pub struct Pair {
     pub correlation: f64,
 }
 
-/// Pairs of structures whose weights `[resamples, structures]` are correlated below `below`, the strongest first.
-pub fn not_told_apart(resamples: &[f64], n_structures: usize, below: f64) -> Vec<Pair> {
+/// How many times as much the difference of two weights must vary as it does where images are simply counted.
+const MORE_THAN_COUNTS: f64 = 1.5;
+
+/// Pairs of structures whose weights `[resamples, structures]`, by `n_images` images, are correlated below `below`, the strongest
+/// first.
+///
+/// Weights of structures that images tell apart perfectly go against each other, too, since they sum to 1: of two structures
+/// always. So pairs are left out whose difference varies no more than that of counted images,
+/// var(w₁ − w₂) = (w₁ + w₂ − (w₁ − w₂)²)/n.
+pub fn not_told_apart(resamples: &[f64], n_structures: usize, n_images: usize, below: f64) -> Vec<Pair> {
     let n = resamples.len() / n_structures.max(1);
+    let mean = |of: &dyn Fn(&[f64]) -> f64| resamples.chunks_exact(n_structures).map(of).sum::<f64>() / n as f64;
+    let varies_like_counts = |a: usize, b: usize| {
+        let (sum, difference) = (mean(&|w| w[a] + w[b]), mean(&|w| w[a] - w[b]));
+        let variance = mean(&|w| (w[a] - w[b] - difference).powi(2));
+        variance <= MORE_THAN_COUNTS * (sum - difference * difference) / n_images as f64
+    };
     let column = |structure: usize| resamples.iter().skip(structure).step_by(n_structures);
     // Each structure's weights, as unit vectors about their mean; of weights that don't vary nothing is known.
     let centred: Vec<Option<Vec<f64>>> = (0..n_structures)
@@ -83,7 +97,7 @@ pub fn not_told_apart(resamples: &[f64], n_structures: usize, below: f64) -> Vec
         for (second, b) in centred.iter().enumerate().skip(first + 1) {
             let (Some(a), Some(b)) = (a, b) else { continue };
             let correlation: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
-            if correlation < below {
+            if correlation < below && !varies_like_counts(first, second) {
                 pairs.push(Pair { structures: [first, second], correlation });
             }
         }
@@ -148,12 +162,21 @@ mod tests {
     fn weights_that_go_against_each_other_are_a_pair() {
         // Structure 3 never varies.
         let resamples = [0.1, 0.5, 0.3, 0.1, 0.4, 0.2, 0.3, 0.1, 0.2, 0.45, 0.25, 0.1, 0.35, 0.2, 0.35, 0.1];
-        let pairs = not_told_apart(&resamples, 4, -0.5);
+        let pairs = not_told_apart(&resamples, 4, 1000, -0.5);
         let places: Vec<[usize; 2]> = pairs.iter().map(|pair| pair.structures).collect();
         assert_eq!(places, [[0, 1], [1, 2]]);
         // numpy.corrcoef
         let expected = [-0.973_562_8, -0.637_576_71];
         assert!(pairs.iter().zip(expected).all(|(pair, x)| (pair.correlation - x).abs() < 1e-8), "{pairs:?}");
+    }
+
+    #[test]
+    fn counted_images_tell_structures_apart() {
+        // 0.5 ± 0.05 and 0.5 ∓ 0.05, as 100 images have it.
+        let resamples = [0.45, 0.55, 0.55, 0.45];
+        assert_eq!(not_told_apart(&resamples, 2, 100, -0.5), []);
+        // Of 1,000 images it should be three times as narrow.
+        assert_eq!(not_told_apart(&resamples, 2, 1000, -0.5).len(), 1);
     }
 
     #[test]
