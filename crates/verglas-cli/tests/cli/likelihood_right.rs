@@ -6,7 +6,7 @@ use verglas_formats::npz::NpzReader;
 
 use crate::data_set::DataSet;
 use crate::likelihood_data::{Csv, compared, likelihood, run, tensor};
-use crate::templates_data::all_but_manifests;
+use crate::templates_data::{all_but_manifests, write_protein};
 
 /// The other columns of the table.
 const COLUMNS: [&str; 16] = [
@@ -108,10 +108,18 @@ fn the_default_is_right_and_says_what_it_found() {
 
 #[test]
 fn poses_that_half_of_the_resolution_rules_out_are_left_out_and_audited() {
-    let set = compared();
-    let grid = "--structures 0 --noise white --integral grid --max-displacement 5 --displacements 21";
-    made(&set, "all", &format!("{grid} --exhaustive"));
-    let ran = run(&set, &format!("likelihood stacks -t templates -o few {grid} --prune 0.02 --audit 1"));
+    let set = DataSet::empty();
+    write_protein(&set, "a.pdb", 40, 1);
+    for command in [
+        "simulate -o faint --particles 20 --n-pixels 32 --pixel-size 3 --structure a.pdb --snr 0.4 --seed 3",
+        "convert faint/particles.star -o seen --no-plots --no-physical",
+        "templates a.pdb -o fine -d seen --viewing-distance 0.2 --no-plots",
+    ] {
+        assert_eq!(run(&set, command).code, 0, "{command}");
+    }
+    let grid = "seen -t fine --noise white --integral grid --max-displacement 4 --displacements 9";
+    assert_eq!(run(&set, &format!("likelihood {grid} -o all --exhaustive")).code, 0);
+    let ran = run(&set, &format!("likelihood {grid} -o few --prune 0.02 --audit 1"));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stdout.contains("% of all poses were looked at in full; in an audit of"), "{}", ran.stdout);
     let (all, few) = (csv(&set, "all"), csv(&set, "few"));
@@ -133,13 +141,12 @@ fn poses_that_half_of_the_resolution_rules_out_are_left_out_and_audited() {
     let page = fs::read_to_string(set.path("few/report.html")).unwrap();
     assert!(page.contains("poses that half of the resolution rules out were not looked at in full"));
     // Another bound is another job.
-    let words = format!("--likelihood right {grid} --prune 0.01 --audit 1 --resume");
-    let refused = likelihood(&set, "few", &words);
+    let refused = run(&set, &format!("likelihood {grid} -o few --prune 0.01 --audit 1 --resume"));
     assert!(refused.code == 1 && refused.stderr.contains("prune"), "{}", refused.stderr);
     for (words, said) in
         [("--exhaustive --audit 0.5", "--exhaustive"), ("--audit 2", "0 to 1"), ("--prune 0", "above 0")]
     {
-        let refused = likelihood(&set, "none", &format!("--likelihood right {words}"));
+        let refused = run(&set, &format!("likelihood {grid} -o none {words}"));
         assert!(refused.code == 2 && refused.stderr.contains(said), "{words}: {}", refused.stderr);
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use verglas_formats::mrc::{Mode, MrcLayout, MrcOptions, MrcStack, MrcWriter};
-use verglas_formats::pt::PtLayout;
+use verglas_formats::pt::{PtFile, PtLayout, write_pt};
 use verglas_run::manifest::Manifest;
 
 use crate::data_set::{DataSet, Ran};
@@ -265,9 +265,14 @@ fn images_of_stacks_that_cannot_be_compared_are_left_out_too() {
 
     // Templates that are wrong are found beforehand, too, and never left out.
     let templates = set.path("templates/templates_fourier_b.pt");
-    let mut bytes = fs::read(&templates).unwrap();
-    bytes[at(1, 5)..at(1, 5) + 4].copy_from_slice(&f32::INFINITY.to_le_bytes());
-    bytes[at(4, 0)..at(5, 0)].fill(0);
+    // With the checksum of what they say.
+    let mut file = PtFile::open(&templates).unwrap();
+    let shape = file.tensor().shape().to_vec();
+    let mut values = file.read_complex64(0..shape[0]).unwrap();
+    values[n_points + 5].re = f32::INFINITY;
+    values[4 * n_points..5 * n_points].fill(Default::default());
+    let mut bytes = Vec::new();
+    write_pt(&mut bytes, &shape, &values).unwrap();
     fs::write(&templates, &bytes).unwrap();
     let check = run(&set, "likelihood stacks -t templates --check --skip-unreadable");
     assert_eq!(check.code, 1);

@@ -23,6 +23,8 @@ const STEP: f32 = 1.0 / 32.0;
 const N_RANKS: usize = 1024;
 /// Their width in nats.
 const RANK: f32 = 0.125;
+/// The largest cc² that a bound may have.
+const MOST_SHARED: f32 = 0.9999;
 /// Images of whose poses a larger share would have to be looked at are searched as if nothing was known.
 const MOST_SHARE: f64 = 0.25;
 
@@ -111,8 +113,8 @@ impl<T: Dispatch> Bounds<'_, T> {
             .map(|gain| gain & 0xffff)
             .enumerate()
             .max_by_key(|&(place, gain)| (gain, usize::MAX - place))?;
-        // The scale that the best pose has.
-        let scale2 = 2.0 * best as f32 * STEP / of_view(place / n_strips).0;
+        // The scale that the best pose has, which the right one, between the grid's, may exceed.
+        let scale2 = 2.0 * best as f32 * STEP / of_view(place / n_strips).0 / self.coarse.correlation2();
         let weights = self.plan.templates.view_weights();
         let total: f64 = weights.iter().sum();
         let n_poses = self.plan.n_weighted() as f64 * p;
@@ -133,8 +135,9 @@ impl<T: Dispatch> Bounds<'_, T> {
                 let moved2 = (t + rest * (low - t).max(0.0)).powi(2);
                 let more = 0.5 * (moved2 - t * t) + 0.5 * high2 + z * (high2 + rest * moved2).sqrt();
                 let gain = mean + more;
-                // Of a t with few degrees of freedom, which gains more than a normal variable.
-                *bound = gain + gain * gain / values + ln_len + ln_view;
+                // 2·gain/M is cc², which gains −½M ln(1 − cc²).
+                let share = (2.0 * gain / values).clamp(0.0, MOST_SHARED);
+                *bound = -0.5 * values * (-share).ln_1p() + ln_len + ln_view;
             }
         }
         let top = bounds.iter().copied().filter(|bound| bound.is_finite()).fold(f32::NEG_INFINITY, f32::max);

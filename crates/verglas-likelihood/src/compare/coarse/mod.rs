@@ -6,6 +6,7 @@
 mod bounds;
 mod job;
 mod nodes;
+mod steps;
 
 use num_complex::Complex;
 
@@ -23,6 +24,8 @@ use crate::sets::{Contrast, ImageSet, TemplateSet};
 
 /// So many independent values the inner half must have, to say anything.
 const LEAST_VALUES: f64 = 40.0;
+/// Where the grid's best pose may go no better with the right one than this, it says too little of how strong a particle is.
+const LEAST_CORRELATION: f64 = 0.8;
 /// Correlations at half of the resolution may err by the root of it.
 const ERROR_PER_NUMBER: f64 = 1e-8;
 
@@ -36,6 +39,8 @@ pub struct CoarseTemplates<T> {
     view_weights: Vec<f64>,
     nodes: Nodes,
     displacements: Displacements,
+    /// The square of the least correlation of any pose with the grid's next.
+    correlation2: f32,
     /// Σ|T|²/P of each shell, of those beyond the inner half, too: `[views, n_shells]`.
     power: Vec<f32>,
 }
@@ -46,8 +51,8 @@ fn n_inner(geometry: &Geometry) -> usize {
 }
 
 impl<T: Dispatch> CoarseTemplates<T> {
-    /// Takes them from the templates; `None` where half of the resolution says too little: of grids that hold few values, and
-    /// of templates that are not real in space.
+    /// Takes them from the templates; `None` where half of the resolution says too little: of grids that hold few values or whose
+    /// poses are far apart, and of templates that are not real in space.
     pub fn new(geometry: &Geometry, templates: &TemplateSet<'_, T>, displacements: &Displacements) -> Option<Self> {
         let (n_shells, p) = (n_inner(geometry), geometry.n_inplanes());
         if n_shells < 2 || n_shells == geometry.n_shells() || !are_real(geometry, templates) {
@@ -70,7 +75,11 @@ impl<T: Dispatch> CoarseTemplates<T> {
             }));
         }
         let view_weights = templates.view_weights().to_vec();
-        TemplateSet::new(&inner, &values, &view_weights).ok()?;
+        let set = TemplateSet::new(&inner, &values, &view_weights).ok()?;
+        let correlation = steps::least_correlation(&inner, &set, displacements);
+        if correlation.is_nan() || correlation < LEAST_CORRELATION {
+            return None;
+        }
         // Of all views together, without contrast transfer.
         let of_shell = |shell: usize| {
             let sum: f32 = power.iter().skip(shell).step_by(geometry.n_shells()).sum();
@@ -79,7 +88,16 @@ impl<T: Dispatch> CoarseTemplates<T> {
         let nodes = Nodes::new(geometry, displacements, (0..n_shells).map(of_shell));
         let set = displacements.angstrom();
         let displacements = Displacements::of(nodes.places.iter().map(|&place| set[place]).collect()).ok()?;
-        Some(Self { geometry: inner, every, values, view_weights, nodes, displacements, power })
+        Some(Self {
+            geometry: inner,
+            every,
+            values,
+            view_weights,
+            nodes,
+            displacements,
+            correlation2: (correlation * correlation) as f32,
+            power,
+        })
     }
 
     /// Bytes that those of `n_views` templates take.
@@ -107,6 +125,11 @@ impl<T: Dispatch> CoarseTemplates<T> {
     /// How many rotations stand for each that is compared.
     pub(super) fn every(&self) -> usize {
         self.every
+    }
+
+    /// The square of the least correlation of any pose with the grid's next.
+    pub(super) fn correlation2(&self) -> f32 {
+        self.correlation2
     }
 
     pub(super) fn nodes(&self) -> &Nodes {

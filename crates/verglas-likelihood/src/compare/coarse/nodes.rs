@@ -61,7 +61,7 @@ pub(crate) struct Between {
 const MOST_REST: f32 = 0.02;
 
 /// The mean over all directions of the wave of a shell, displaced.
-fn mean_wave(geometry: &Geometry, shell: usize, distance_angstrom: f64) -> f32 {
+pub(super) fn mean_wave(geometry: &Geometry, shell: usize, distance_angstrom: f64) -> f32 {
     const N: usize = 64;
     let turns = 2.0 / geometry.box_angstrom() * geometry.grid().radii()[shell] * distance_angstrom;
     let sum: f64 = (0..N).map(|i| (TAU * turns * (TAU * (i as f64 + 0.5) / N as f64).cos()).cos()).sum();
