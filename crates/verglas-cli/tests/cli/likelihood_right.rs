@@ -111,7 +111,7 @@ fn poses_that_half_of_the_resolution_rules_out_are_left_out_and_audited() {
     let set = DataSet::empty();
     write_protein(&set, "a.pdb", 40, 1);
     for command in [
-        "simulate -o faint --particles 20 --n-pixels 32 --pixel-size 3 --structure a.pdb --snr 0.4 --seed 3",
+        "simulate -o faint --particles 20 --n-pixels 32 --pixel-size 3 --structure a.pdb --snr 3 --seed 3",
         "convert faint/particles.star -o seen --no-plots --no-physical",
         "templates a.pdb -o fine -d seen --viewing-distance 0.2 --no-plots",
     ] {
@@ -131,8 +131,8 @@ fn poses_that_half_of_the_resolution_rules_out_are_left_out_and_audited() {
         let lost = expected[row] - found[row];
         assert!((-1e-4..=mass[row] + 1e-4).contains(&lost), "row {row}: {lost} of {}", mass[row]);
     }
-    // Of most images, so much signal as there is.
-    assert!(share.iter().filter(|&&share| share < 0.25).count() > 10, "{share:?}");
+    // Of some images; most views of so round a protein look much alike.
+    assert!(share.iter().filter(|&&share| share < 0.25).count() >= 5, "{share:?}");
     assert!(all.numbers("evaluated_share").iter().all(|&share| share == 1.0));
     let (all, few) = (settings(&set, "all"), settings(&set, "few"));
     assert_eq!((&few["prune"], &few["prune_z"], &few["audit"]), (&0.02.into(), &3.0.into(), &1.0.into()));
@@ -144,7 +144,7 @@ fn poses_that_half_of_the_resolution_rules_out_are_left_out_and_audited() {
     let refused = run(&set, &format!("likelihood {grid} -o few --prune 0.01 --audit 1 --resume"));
     assert!(refused.code == 1 && refused.stderr.contains("prune"), "{}", refused.stderr);
     for (words, said) in
-        [("--exhaustive --audit 0.5", "--exhaustive"), ("--audit 2", "0 to 1"), ("--prune 0", "above 0")]
+        [("--exhaustive --audit 0.5", "--exhaustive"), ("--audit 2", "0 to 1"), ("--prune 0", "a positive number")]
     {
         let refused = run(&set, &format!("likelihood {grid} -o none {words}"));
         assert!(refused.code == 2 && refused.stderr.contains(said), "{words}: {}", refused.stderr);
