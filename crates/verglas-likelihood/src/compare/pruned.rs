@@ -33,7 +33,11 @@ pub(super) struct Pruner<'a, T: SearchReal> {
 }
 
 /// What was looked at of a block's images.
-pub(super) struct Pruned {
+pub(super) struct Pruned<T> {
+    /// The images in another order.
+    pub block: ImageBlock<T>,
+    /// Which of the block's images each is.
+    pub rows: Vec<usize>,
     pub outcome: Outcome,
     /// For each image how much the other poses may add, in nats, and the share of those that were looked at; `None` where too
     /// many would have to be.
@@ -83,17 +87,18 @@ impl<'a, T: SearchReal> Pruner<'a, T> {
         Ok(Self { plan, coarse, pruning, strips, strip_lens })
     }
 
-    /// Looks at those poses of a block's images that matter. `None` where nothing can be said at half of the resolution.
+    /// Looks at those poses of a block's images that matter; gives the block back where nothing can be said at half
+    /// of the resolution.
     ///
     /// # Errors
     /// As the search over all; [`LikelihoodError::Stopped`].
     pub fn search(
         &self,
         full: &Plan<'_, T>,
-        block: &ImageBlock<T>,
+        block: ImageBlock<T>,
         images: &ImageSet<'_, T>,
         go_on: &(dyn Fn(u64) -> bool + Sync),
-    ) -> Result<Option<Pruned>, LikelihoodError> {
+    ) -> Result<Result<Pruned<T>, ImageBlock<T>>, LikelihoodError> {
         let n_threads = full.settings.n_threads.max(1);
         let (n_views, n_strips) = (full.templates.n_views(), self.strips.len());
         let n_images = block.n_images;
@@ -103,7 +108,7 @@ impl<'a, T: SearchReal> Pruner<'a, T> {
         let order = (0..n_images).collect();
         // An image of which nothing is there at half of the resolution.
         let Ok(coarse) = ImageBlock::new(self.plan.geometry, basis, formula, &set, order, n_threads) else {
-            return Ok(None);
+            return Ok(Err(block));
         };
         // What the noise of an image is, by all of it.
         let values = full.geometry.degrees_of_freedom();
@@ -119,36 +124,41 @@ impl<'a, T: SearchReal> Pruner<'a, T> {
         let job = CoarseJob::new((&self.plan, self.coarse), &coarse, &self.strips, &scales, &mut ranks, go_on);
         share_work(n_threads, || T::work_coarse(&job));
         let Some(smallest) = job.finish() else {
-            return if go_on(0) { Ok(None) } else { Err(LikelihoodError::Stopped) };
+            return if go_on(0) { Ok(Err(block)) } else { Err(LikelihoodError::Stopped) };
         };
         drop((coarse, of_images));
-        let decisions = self.decide(full, block, &mut ranks);
+        let decisions = self.decide(full, &block, &mut ranks);
 
+        // Images that look alike stand beside each other: their poses are looked at together.
+        let mut rows: Vec<usize> = (0..n_images).collect();
+        rows.sort_by_key(|&row| (decisions[row].as_ref().map_or(usize::MAX, |decision| decision.view), row));
+        let order = rows.iter().map(|&row| block.order[row]).collect();
+        drop(block);
+        let block = ImageBlock::new(full.geometry, &full.basis, formula, images, order, n_threads)?;
         let mut below: Vec<u32> = decisions.iter().map(|decision| decision.as_ref().map_or(0, |d| d.first)).collect();
-        let first = self.look(full, block, images, (&ranks, &below), go_on)?;
+        let first = self.look(full, &block, images, (&ranks, &below, &rows), go_on)?;
         let ln_sum = |outcome: &Outcome, index: usize| {
             let of_views = outcome.log_likelihoods[index * n_views..(index + 1) * n_views].iter().copied();
             let shared = full.likelihood.shared(block.facts[index].v);
             integrate_views(formula, full.templates.view_weights(), of_views) - shared
         };
-        for (index, (below, decision)) in below.iter_mut().zip(&decisions).enumerate() {
-            let found = decision.as_ref().and_then(|d| d.below(ln_sum(&first, index), self.pruning.loss));
-            *below = found.unwrap_or(0);
+        for (index, &row) in rows.iter().enumerate() {
+            let found = decisions[row].as_ref().and_then(|d| d.below(ln_sum(&first, index), self.pruning.loss));
+            below[row] = found.unwrap_or(0);
         }
         drop(first);
-        let mut outcome = self.look(full, block, images, (&ranks, &below), go_on)?;
-        let shares = decisions
-            .iter()
-            .enumerate()
-            .map(|(index, decision)| {
-                let decision = decision.as_ref().filter(|_| below[index] > 0)?;
-                // As large as a correlation in full that gains as much.
-                let coarse = smallest[index] * (scales[index] / values).sqrt();
-                outcome.smallest[index] = outcome.smallest[index].min(coarse);
-                Some((decision.pruned_mass(below[index], ln_sum(&outcome, index)), decision.share(below[index])))
-            })
-            .collect();
-        Ok(Some(Pruned { outcome, shares }))
+        let mut outcome = self.look(full, &block, images, (&ranks, &below, &rows), go_on)?;
+        let mut shares = Vec::with_capacity(n_images);
+        for (index, &row) in rows.iter().enumerate() {
+            let decision = decisions[row].as_ref().filter(|_| below[row] > 0);
+            shares.push(decision.map(|decision| {
+                (decision.pruned_mass(below[row], ln_sum(&outcome, index)), decision.share(below[row]))
+            }));
+            // As large as a correlation in full that gains as much.
+            let coarse = smallest[row] * (scales[row] / values).sqrt();
+            outcome.smallest[index] = outcome.smallest[index].min(coarse);
+        }
+        Ok(Ok(Pruned { block, rows, outcome, shares }))
     }
 
     /// Which poses of each image are looked at.
@@ -174,10 +184,11 @@ impl<'a, T: SearchReal> Pruner<'a, T> {
         full: &Plan<'_, T>,
         block: &ImageBlock<T>,
         images: &ImageSet<'_, T>,
-        (ranks, below): (&[u32], &[u32]),
+        (ranks, below, rows): (&[u32], &[u32], &[usize]),
         go_on: &(dyn Fn(u64) -> bool + Sync),
     ) -> Result<Outcome, LikelihoodError> {
-        let selection = Selection { ranks, below, n_views: full.templates.n_views(), n_strips: self.strips.len() };
+        let (n_views, n_strips) = (full.templates.n_views(), self.strips.len());
+        let selection = Selection { ranks, below, rows, n_views, n_strips };
         let tells_nothing = |_| go_on(0);
         let job = Job::new(full, block, images, Some(selection), &mut [], &mut [], &tells_nothing);
         share_work(full.settings.n_threads.max(1), || T::work(&job));

@@ -59,6 +59,8 @@ pub(crate) struct Selection<'a> {
     pub ranks: &'a [u32],
     /// What the ranks of each image must be less than.
     pub below: &'a [u32],
+    /// Which of these images each of the block is.
+    pub rows: &'a [usize],
     pub n_views: usize,
     pub n_strips: usize,
 }
@@ -67,8 +69,9 @@ impl Selection<'_> {
     /// Whether an image is compared with the template of a view, displaced by any of the strips.
     #[inline(always)]
     fn has(&self, image: usize, view: usize, strips: Range<usize>) -> bool {
-        let first = (image * self.n_views + view) * self.n_strips;
-        self.ranks[first + strips.start..first + strips.end].iter().any(|rank| *rank < self.below[image])
+        let row = self.rows[image];
+        let first = (row * self.n_views + view) * self.n_strips;
+        self.ranks[first + strips.start..first + strips.end].iter().any(|rank| *rank < self.below[row])
     }
 }
 

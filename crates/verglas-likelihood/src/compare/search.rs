@@ -258,33 +258,37 @@ impl<'a, T: SearchReal> Search<'a, T> {
         let n_threads = self.plan.settings.n_threads.max(1);
         let Plan { geometry, basis, settings, .. } = &self.plan;
         let new_block = |order| ImageBlock::new(geometry, basis, settings.formula, images, order, n_threads);
-        let mut block = new_block(order)?;
+        let n_images = order.len();
+        let mut found: Vec<Option<Found>> = vec![None; n_images];
+        let mut rest: Vec<usize> = (0..n_images).collect();
+        let block = new_block(order)?;
         let pruned = match &self.pruner {
-            Some(pruner) => pruner.search(&self.plan, &block, images, go_on)?,
-            None => None,
+            Some(pruner) => pruner.search(&self.plan, block, images, go_on)?,
+            None => Err(block),
         };
-        let mut found: Vec<Option<Found>> = vec![None; block.n_images];
-        let mut rest: Vec<usize> = (0..block.n_images).collect();
-        if let Some(Pruned { outcome, shares }) = pruned {
-            let mut done: Vec<(usize, (f64, f64))> = Vec::new();
-            rest.clear();
-            for (index, shares) in shares.into_iter().enumerate() {
-                match shares {
-                    Some(shares) => done.push((index, shares)),
-                    None => rest.push(index),
+        let block = match pruned {
+            Err(block) => block,
+            Ok(Pruned { block: sorted, rows, outcome, shares }) => {
+                let (mut done, mut not_done) = (Vec::new(), Vec::new());
+                for (index, shares) in shares.into_iter().enumerate() {
+                    match shares {
+                        Some(shares) => done.push((index, shares)),
+                        None => not_done.push((rows[index], sorted.order[index])),
+                    }
                 }
+                let results = self.finish_block(&sorted, images, outcome, &done, go_on)?;
+                if !go_on((done.len() * self.plan.templates.n_views()) as u64) {
+                    return Err(LikelihoodError::Stopped);
+                }
+                for ((index, _), result) in done.into_iter().zip(results) {
+                    found[rows[index]] = Some(result);
+                }
+                drop(sorted);
+                not_done.sort_unstable();
+                rest = not_done.iter().map(|(row, _)| *row).collect();
+                new_block(not_done.into_iter().map(|(_, image)| image).collect())?
             }
-            let results = self.finish_block(&block, images, outcome, &done, go_on)?;
-            if !go_on((done.len() * self.plan.templates.n_views()) as u64) {
-                return Err(LikelihoodError::Stopped);
-            }
-            for ((index, _), result) in done.into_iter().zip(results) {
-                found[index] = Some(result);
-            }
-            if !rest.is_empty() {
-                block = new_block(rest.iter().map(|&index| block.order[index]).collect())?;
-            }
-        }
+        };
         if !rest.is_empty() {
             let job = Job::new(&self.plan, &block, images, None, pairs, full, go_on);
             share_work(n_threads, || T::work(&job));

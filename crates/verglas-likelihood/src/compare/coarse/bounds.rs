@@ -83,6 +83,8 @@ pub(in super::super) struct Decision {
     top: f64,
     /// Poses whose rank is below this are looked at first.
     pub first: u32,
+    /// The view of the best pose at half of the resolution.
+    pub view: usize,
 }
 
 impl<T: Dispatch> Bounds<'_, T> {
@@ -160,7 +162,7 @@ impl<T: Dispatch> Bounds<'_, T> {
             is_wanted
         });
         let first = first.count() as u32;
-        Some(Decision { sums, counts, top: f64::from(top), first })
+        Some(Decision { sums, counts, top: f64::from(top), first, view: place / n_strips })
     }
 }
 
