@@ -13,8 +13,8 @@ use std::f32::consts::LOG2_E;
 use super::super::images::ImageBlock;
 use super::super::plan::{Plan, Pruning};
 use super::super::simd::Dispatch;
-use super::CoarseTemplates;
 use super::nodes::{About, Between};
+use super::templates::CoarseTemplates;
 use crate::real::Real;
 
 /// Steps of stored gains in nats.

@@ -14,9 +14,9 @@ use super::super::products::{GROUPS, Products, STRIPS};
 use super::super::reduce::{correlate, sum_squares};
 use super::super::simd::{Dispatch, Kernel, MOST_LANES, Simd};
 use super::super::tables::Tables;
-use super::CoarseTemplates;
 use super::bounds::Gains;
 use super::nodes::About;
+use super::templates::CoarseTemplates;
 use crate::formula::ContrastSign;
 use crate::real::Real;
 

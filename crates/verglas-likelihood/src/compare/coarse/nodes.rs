@@ -60,6 +60,11 @@ pub(crate) struct Between {
 /// looked at in full than are saved.
 const MOST_REST: f32 = 0.02;
 
+/// The shells of the inner half.
+pub(super) fn n_inner(geometry: &Geometry) -> usize {
+    geometry.grid().radii().partition_point(|radius| 2.0 * radius <= geometry.grid().radius_max())
+}
+
 /// The mean over all directions of the wave of a shell, displaced.
 pub(super) fn mean_wave(geometry: &Geometry, shell: usize, distance_angstrom: f64) -> f32 {
     const N: usize = 64;
@@ -131,7 +136,7 @@ impl Nodes {
         // Along an axis that is not halved nothing lies between nodes.
         let [s_0, s_1] = [0, 1].map(|axis| if is_halved[axis] { grid.steps_angstrom[axis] } else { 0.0 });
         let lags = [s_0, s_1, s_0.hypot(s_1), 2.0 * s_0, 2.0 * s_1, 2.0 * s_0.hypot(s_1)];
-        let waves = (0..super::n_inner(geometry)).map(|k| lags.map(|lag| mean_wave(geometry, k, lag))).collect();
+        let waves = (0..n_inner(geometry)).map(|k| lags.map(|lag| mean_wave(geometry, k, lag))).collect();
         Self { places, about, waves }
     }
 
