@@ -307,10 +307,12 @@ def likelihood_settings(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _above_zero(value: Any, name: str) -> float | None:
     """A finite number above 0, or none."""
-    value = None if value is None else number(value, name)
-    if value is not None and not (value > 0 and np.isfinite(value)):
-        raise ValueError(f"{name} is {value}, expected a number above 0")
-    return value
+    if value is None:
+        return None
+    found = number(value, name)
+    if not (found > 0 and np.isfinite(found)):
+        raise ValueError(f"{name} is {found}, expected a number above 0")
+    return found
 
 
 def two_counts(displacements: Any) -> tuple[int, int]:
