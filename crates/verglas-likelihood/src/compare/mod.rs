@@ -6,6 +6,7 @@
 //! are evaluated again in full, in double precision. `docs/math.md` derives it.
 
 mod basis;
+mod batches;
 mod candidates;
 mod coarse;
 mod eigen;

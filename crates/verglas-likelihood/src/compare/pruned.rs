@@ -28,8 +28,6 @@ pub(super) struct Pruner<'a, T: SearchReal> {
     pruning: Pruning,
     /// The displacements that weigh of each strip, with the nodes about them.
     strips: Vec<Vec<About>>,
-    /// How many displacements that weigh each has.
-    strip_lens: Vec<usize>,
 }
 
 /// What was looked at of a block's images.
@@ -83,8 +81,7 @@ impl<'a, T: SearchReal> Pruner<'a, T> {
         let mut plan = coarse.plan(&full.settings, go_on)?;
         plan.make_phases();
         let strips = coarse.nodes().strips(&full.order, full.lanes, full.n_weighted());
-        let strip_lens = strips.iter().map(Vec::len).collect();
-        Ok(Self { plan, coarse, pruning, strips, strip_lens })
+        Ok(Self { plan, coarse, pruning, strips })
     }
 
     /// Looks at those poses of a block's images that matter; gives the block back where nothing can be said at half
@@ -163,7 +160,7 @@ impl<'a, T: SearchReal> Pruner<'a, T> {
 
     /// Which poses of each image are looked at.
     fn decide(&self, full: &Plan<'_, T>, block: &ImageBlock<T>, ranks: &mut [u32]) -> Vec<Option<Decision>> {
-        let bounds = Bounds { plan: full, coarse: self.coarse, pruning: self.pruning, strip_lens: &self.strip_lens };
+        let bounds = Bounds { plan: full, coarse: self.coarse, pruning: self.pruning, strips: &self.strips };
         let n_each = ranks.len() / block.n_images;
         let work: Vec<_> = ranks.chunks_exact_mut(n_each).map(|ranks| Mutex::new((ranks, None))).collect();
         let next = AtomicUsize::new(0);

@@ -69,30 +69,7 @@ pub(crate) fn sum_likelihoods<T: Real, S: Simd<T>>(
     half_log2_a: &[T],
 ) -> Likelihoods {
     let top = simd.max(simd.mul(largest, largest), simd.mul(smallest, smallest));
-    simd.call(Sum { values, top, mu, half_log2_a })
-}
-
-/// What [`sum_likelihoods`] sums.
-struct Sum<'a, T, V> {
-    values: &'a [V],
-    /// The largest cc².
-    top: V,
-    mu: f64,
-    half_log2_a: &'a [T],
-}
-
-impl<T: Real, S: Simd<T>> Part<T, S> for Sum<'_, T, S::V> {
-    type Output = Likelihoods;
-
-    #[inline(always)]
-    fn run(self, simd: S) -> Likelihoods {
-        let Self { values, top, mu, half_log2_a } = self;
-        match choose_logarithm(simd, top) {
-            (top, Logarithm::Linear | Logarithm::Short) => sum(simd, values, top, mu, half_log2_a, Logarithm::Short),
-            (top, Logarithm::Long) => sum(simd, values, top, mu, half_log2_a, Logarithm::Long),
-            (top, Logarithm::Exact) => sum(simd, values, top, mu, half_log2_a, Logarithm::Exact),
-        }
-    }
+    simd.call(Sum { values, top, mu, half_log2_a, logarithm: None })
 }
 
 /// Sums exp of squares: Σ_w exp(μ·cc²) = sum·2^exponent, lane by lane.
@@ -108,23 +85,32 @@ pub(crate) fn sum_squares<T: Real, S: Simd<T>>(
     mu: f64,
     zeros: &[T],
 ) -> Likelihoods {
-    simd.call(Squares { values, top, mu, zeros })
+    simd.call(Sum { values, top, mu, half_log2_a: zeros, logarithm: Some(Logarithm::Linear) })
 }
 
-/// What [`sum_squares`] sums.
-struct Squares<'a, T, V> {
+/// What [`sum_likelihoods`] and [`sum_squares`] sum.
+struct Sum<'a, T, V> {
     values: &'a [V],
+    /// The largest cc².
     top: V,
     mu: f64,
-    zeros: &'a [T],
+    half_log2_a: &'a [T],
+    /// As the largest cc² asks for, where it is not said.
+    logarithm: Option<Logarithm>,
 }
 
-impl<T: Real, S: Simd<T>> Part<T, S> for Squares<'_, T, S::V> {
+impl<T: Real, S: Simd<T>> Part<T, S> for Sum<'_, T, S::V> {
     type Output = Likelihoods;
 
     #[inline(always)]
     fn run(self, simd: S) -> Likelihoods {
-        sum(simd, self.values, self.top, self.mu, self.zeros, Logarithm::Linear)
+        let Self { values, top, mu, half_log2_a, logarithm } = self;
+        match logarithm.map_or_else(|| choose_logarithm(simd, top), |logarithm| (top, logarithm)) {
+            (top, Logarithm::Linear) => sum(simd, values, top, mu, half_log2_a, Logarithm::Linear),
+            (top, Logarithm::Short) => sum(simd, values, top, mu, half_log2_a, Logarithm::Short),
+            (top, Logarithm::Long) => sum(simd, values, top, mu, half_log2_a, Logarithm::Long),
+            (top, Logarithm::Exact) => sum(simd, values, top, mu, half_log2_a, Logarithm::Exact),
+        }
     }
 }
 

@@ -3,11 +3,12 @@
 use std::f64::consts::LN_2;
 use std::ops::Range;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use num_complex::Complex;
 
 use super::basis::Extent;
+use super::batches::Batches;
 use super::candidates::Candidates;
 use super::fft::{LaneSynthesis, Pair};
 use super::images::ImageBlock;
@@ -81,9 +82,7 @@ pub struct Job<'a, T: Real> {
     block: &'a ImageBlock<T>,
     images: &'a ImageSet<'a, T>,
     selection: Option<Selection<'a>>,
-    /// Templates are taken in batches, each by some of the images.
-    n_parts: usize,
-    next: AtomicUsize,
+    batches: Batches,
     has_failed: AtomicBool,
     is_stopped: AtomicBool,
     error: Mutex<Option<(usize, usize, LikelihoodError)>>,
@@ -108,17 +107,12 @@ impl<'a, T: Dispatch> Job<'a, T> {
         let n_views = search.templates.n_views();
         let n_log_likelihoods = if search.settings.integrated { block.n_images * n_views } else { 0 };
         let n_poses = search.displacements.len() * search.geometry.n_inplanes();
-        // Where templates are few, images are shared out, too.
-        let n_batches = n_views.div_ceil(search.lanes);
-        let n_groups = block.n_images.div_ceil(GROUP);
-        let n_parts = (4 * search.settings.n_threads.max(1)).div_ceil(n_batches).min(n_groups.div_ceil(GROUPS)).max(1);
         Self {
             search,
             block,
             images,
             selection,
-            n_parts,
-            next: AtomicUsize::new(0),
+            batches: Batches::new(n_views, search.lanes, block.n_images, search.settings.n_threads),
             has_failed: AtomicBool::new(false),
             is_stopped: AtomicBool::new(false),
             error: Mutex::new(None),
@@ -230,26 +224,17 @@ impl<T: Dispatch> Kernel<T> for Worker<'_, '_, T> {
         // Re ΣW s·C·T of each image with each template of a batch; with CryoLike's formula all of it.
         let mut i_sx = vec![[0.0; MOST_LANES]; block.n_images];
         let mut complex_i_sx = Vec::new();
-        let n_views = search.templates.n_views();
-        let n_groups = block.n_images.div_ceil(GROUP);
         while !self.job.has_failed.load(Ordering::Relaxed) {
-            let item = self.job.next.fetch_add(1, Ordering::Relaxed);
-            let (batch, part) = (item / self.job.n_parts, item % self.job.n_parts);
-            let first_view = batch * S::LANES;
-            if first_view >= n_views {
-                break;
-            }
-            let share = |part: usize| (n_groups * part / self.job.n_parts * GROUP).min(block.n_images);
-            let images = share(part)..share(part + 1);
-            let views = first_view..n_views.min(first_view + S::LANES);
+            let Some((views, images)) = self.job.batches.take() else { break };
+            let first_view = views.start;
             let n_strips = search.displacements.len().div_ceil(S::LANES);
             if search.settings.formula.is_cryolike() {
                 complex_i_sx.resize(block.n_images * S::LANES, Complex::default());
                 self.sum_constants(&mut complex_i_sx, S::LANES, views.clone(), images.clone());
             } else {
                 let is_needed = |group: &usize| {
-                    let of_group = images_of(*group, block.n_images);
-                    of_group.into_iter().any(|index| views.clone().any(|view| self.job.has(index, view, 0..n_strips)))
+                    images_of(*group, block.n_images)
+                        .any(|index| views.clone().any(|view| self.job.has(index, view, 0..n_strips)))
                 };
                 let mut groups = (images.start / GROUP..images.end.div_ceil(GROUP)).filter(is_needed).peekable();
                 if groups.peek().is_some() {

@@ -68,8 +68,8 @@ pub(in super::super) struct Bounds<'a, T: Real> {
     pub plan: &'a Plan<'a, T>,
     pub coarse: &'a CoarseTemplates<T>,
     pub pruning: Pruning,
-    /// How many displacements that weigh each strip has.
-    pub strip_lens: &'a [usize],
+    /// The displacements that weigh of each strip.
+    pub strips: &'a [Vec<About>],
 }
 
 /// Which poses of an image are looked at.
@@ -91,7 +91,7 @@ impl<T: Dispatch> Bounds<'_, T> {
     /// Puts ranks, 0 for the poses that may gain most, in place of what strips gain, `[views, strips]`. `block` has the images in
     /// full; `None` where nothing can be said.
     pub fn decide(&self, block: &ImageBlock<T>, index: usize, gains: &mut [u32]) -> Option<Decision> {
-        let n_strips = self.strip_lens.len();
+        let n_strips = self.strips.len();
         let n_views = gains.len() / n_strips;
         let geometry = self.plan.geometry;
         let (n_shells, n_inner) = (geometry.n_shells(), self.coarse.geometry().n_shells());
@@ -122,7 +122,7 @@ impl<T: Dispatch> Bounds<'_, T> {
         let n_poses = self.plan.n_weighted() as f64 * p;
         let values = geometry.degrees_of_freedom() as f32;
         let z = self.pruning.z as f32;
-        let ln_lens: Vec<f32> = self.strip_lens.iter().map(|&n| (n as f32).ln()).collect();
+        let ln_lens: Vec<f32> = self.strips.iter().map(|strip| (strip.len() as f32).ln()).collect();
         let mut bounds = vec![0.0_f32; gains.len()];
         for (view, (gains, bounds)) in gains.chunks_exact(n_strips).zip(bounds.chunks_exact_mut(n_strips)).enumerate() {
             let (inner, outer, rest) = of_view(view);
@@ -150,11 +150,11 @@ impl<T: Dispatch> Bounds<'_, T> {
         for (place, (gain, bound)) in gains.iter_mut().zip(&bounds).enumerate() {
             let rank = (((top - bound) / RANK) as usize).min(N_RANKS - 1);
             sums[rank] += f64::from(bound - top).exp();
-            counts[rank] += self.strip_lens[place % n_strips];
+            counts[rank] += self.strips[place % n_strips].len();
             *gain = rank as u32;
         }
         // Some of the highest, whose sum says how much matters.
-        let wanted = (n_views * n_strips / 1000).clamp(8, 64) * self.strip_lens[0];
+        let wanted = (n_views * n_strips / 1000).clamp(8, 64) * self.strips[0].len();
         let mut found = 0;
         let first = counts.iter().take_while(|&&count| {
             let is_wanted = found < wanted;

@@ -2,10 +2,11 @@
 
 use std::f64::consts::LN_2;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use num_complex::Complex;
 
+use super::super::batches::Batches;
 use super::super::fft::LaneSynthesis;
 use super::super::images::ImageBlock;
 use super::super::plan::Plan;
@@ -29,8 +30,7 @@ pub struct CoarseJob<'a, T: Real> {
     strips: &'a [Vec<About>],
     /// κ² of each image: a correlation gains ½κ²cc².
     scales: &'a [f64],
-    n_parts: usize,
-    next: AtomicUsize,
+    batches: Batches,
     has_failed: AtomicBool,
     /// One for each image: what its poses gain, `[views, strips]`, and its most negative correlation.
     found: Vec<Mutex<(&'a mut [u32], f64)>>,
@@ -47,12 +47,9 @@ impl<'a, T: Dispatch> CoarseJob<'a, T> {
         go_on: &'a (dyn Fn(u64) -> bool + Sync),
     ) -> Self {
         let n_views = plan.templates.n_views();
-        let n_batches = n_views.div_ceil(plan.lanes);
-        let n_groups = block.n_images.div_ceil(GROUP);
-        let n_parts = (4 * plan.settings.n_threads.max(1)).div_ceil(n_batches).min(n_groups.div_ceil(GROUPS)).max(1);
+        let batches = Batches::new(n_views, plan.lanes, block.n_images, plan.settings.n_threads);
         let found = gains.chunks_exact_mut(n_views * strips.len()).map(|gains| Mutex::new((gains, 4.0))).collect();
-        let (next, has_failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { plan, block, coarse, strips, scales, n_parts, next, has_failed, found, go_on }
+        Self { plan, block, coarse, strips, scales, batches, has_failed: AtomicBool::new(false), found, go_on }
     }
 
     pub(in super::super) fn worker<'j>(&'j self) -> CoarseWorker<'j, 'a, T> {
@@ -86,7 +83,7 @@ impl<T: Dispatch> Kernel<T> for CoarseWorker<'_, '_, T> {
         let mut products = Products::new(simd, plan, block);
         let mut tables = Tables::new(geometry, formula, sign, false, block.n_images);
         let mut i_sx = vec![[0.0; MOST_LANES]; block.n_images];
-        let (n_views, n_nodes) = (plan.templates.n_views(), plan.displacements.len());
+        let n_nodes = plan.displacements.len();
         let n_strips = n_nodes.div_ceil(S::LANES);
         // What the poses of a node gain together, `[images, nodes]`.
         let mut of_nodes = vec![0.0_f32; block.n_images * n_nodes];
@@ -98,20 +95,13 @@ impl<T: Dispatch> Kernel<T> for CoarseWorker<'_, '_, T> {
             ContrastSign::Any => simd.splat(T::from_f64(-4.0)),
         };
         let ln_every = (coarse.every() as f64).ln();
-        let n_groups = block.n_images.div_ceil(GROUP);
         let mut gains = Gains::new(self.job.strips, n_nodes);
         while !self.job.has_failed.load(Ordering::Relaxed) {
-            let item = self.job.next.fetch_add(1, Ordering::Relaxed);
-            let (batch, part) = (item / self.job.n_parts, item % self.job.n_parts);
-            let first_view = batch * S::LANES;
-            if first_view >= n_views {
-                break;
-            }
-            let share = |part: usize| (n_groups * part / self.job.n_parts * GROUP).min(block.n_images);
-            let images = share(part)..share(part + 1);
+            let Some((views, images)) = self.job.batches.take() else { break };
+            let first_view = views.start;
             let groups = images.start / GROUP..images.end.div_ceil(GROUP);
             products.constants(simd, first_view, groups.clone(), &mut i_sx);
-            for view in first_view..n_views.min(first_view + S::LANES) {
+            for view in views {
                 let template = plan.templates.template(view);
                 tables.take(template);
                 for index in images.clone() {

@@ -36,6 +36,11 @@ pub struct CoarseTemplates<T> {
     power: Vec<f32>,
 }
 
+/// One of so many rotations is compared: half of them are enough for half of the resolution, where they are an even number, too.
+fn every_of(geometry: &Geometry) -> usize {
+    if geometry.n_inplanes().is_multiple_of(4) { 2 } else { 1 }
+}
+
 impl<T: Dispatch> CoarseTemplates<T> {
     /// Takes them from the templates; `None` where half of the resolution says too little: of grids that hold few values or whose
     /// poses are far apart, and of templates that are not real in space.
@@ -44,7 +49,7 @@ impl<T: Dispatch> CoarseTemplates<T> {
         if n_shells < 2 || n_shells == geometry.n_shells() || !are_real(geometry, templates) {
             return None;
         }
-        let every = if p.is_multiple_of(4) { 2 } else { 1 };
+        let every = every_of(geometry);
         let inner = geometry.inner(n_shells, every);
         if inner.degrees_of_freedom() < LEAST_VALUES {
             return None;
@@ -88,8 +93,7 @@ impl<T: Dispatch> CoarseTemplates<T> {
 
     /// Bytes that those of `n_views` templates take.
     pub fn needed_bytes(geometry: &Geometry, n_views: usize) -> u64 {
-        let inner =
-            n_inner(geometry) * geometry.n_inplanes() / if geometry.n_inplanes().is_multiple_of(4) { 2 } else { 1 };
+        let inner = n_inner(geometry) * geometry.n_inplanes() / every_of(geometry);
         (n_views * (inner * size_of::<Complex<T>>() + geometry.n_shells() * size_of::<f32>())) as u64
     }
 
