@@ -16,7 +16,7 @@ use verglas::settings::{
 use verglas::{Choice, Conversion, Error, Findings, Summary};
 
 use crate::descriptor::GridArguments;
-use crate::failure::Failure;
+use crate::failure::{Failure, unless_refused};
 use crate::messages::Messages;
 use crate::numbers::short;
 use crate::signals::Signals;
@@ -234,11 +234,7 @@ pub fn convert(
     let refused = Conversion::check_output(output, &settings).err();
     let prepared = Conversion::prepare_with(input, settings, &mut findings);
     messages.findings(&findings);
-    let conversion = match (refused, prepared) {
-        (None, Ok(conversion)) => conversion,
-        (Some(error), Ok(_)) | (None, Err(error)) => return Err(error.into()),
-        (Some(first), Err(second)) => return Err(first.with_other(second).into()),
-    };
+    let conversion = unless_refused(refused, prepared)?;
     let signals = Signals::listen()?;
     let progress = messages.progress(conversion.n_images() as u64, "images");
     let summary = conversion.run_with(output, &progress, &signals.stop);

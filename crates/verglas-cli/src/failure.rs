@@ -15,3 +15,15 @@ pub enum Failure {
     /// Everything has been reported already; the exit code tells scripts.
     AlreadySaid(u8),
 }
+
+/// The job that was prepared, if its output folder was not refused; what is wrong with both is told together.
+///
+/// # Errors
+/// As the one or the other.
+pub fn unless_refused<J>(refused: Option<Error>, prepared: verglas::Result<J>) -> Result<J, Failure> {
+    match (refused, prepared) {
+        (None, Ok(job)) => Ok(job),
+        (Some(error), Ok(_)) | (None, Err(error)) => Err(error.into()),
+        (Some(first), Err(second)) => Err(first.with_other(second).into()),
+    }
+}

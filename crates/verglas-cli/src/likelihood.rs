@@ -20,7 +20,7 @@ use verglas::{Choice, Findings, StopFlag};
 use crate::convert::{
     ContrastWord, ImageArguments, LEFT_OUT, contrast_of_comparison, files_of_folder, input, settings_of_images,
 };
-use crate::failure::Failure;
+use crate::failure::{Failure, unless_refused};
 use crate::given::Given;
 use crate::messages::Messages;
 use crate::signals::Signals;
@@ -270,11 +270,7 @@ pub fn compare(
     let not_stopped = StopFlag::new(false);
     let prepared = LikelihoodJob::prepare(particles, templates, Some(output), settings, &mut findings, &not_stopped);
     messages.findings(&findings);
-    let job = match (refused, prepared) {
-        (None, Ok(job)) => job,
-        (Some(error), Ok(_)) | (None, Err(error)) => return Err(error.into()),
-        (Some(first), Err(second)) => return Err(first.with_other(second).into()),
-    };
+    let job = unless_refused(refused, prepared)?;
     let signals = Signals::listen()?;
     let progress = messages.progress(job.n_comparisons() as u64, "comparisons");
     let summary = job.run(output, &findings.warnings, &progress, &signals.stop);

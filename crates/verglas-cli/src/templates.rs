@@ -15,7 +15,7 @@ use verglas::templates::{
     AtomMass, DescriptorSource, TemplateJob, TemplateJobSettings, TemplateOverrides, TemplateSummary,
 };
 
-use crate::failure::Failure;
+use crate::failure::{Failure, unless_refused};
 use crate::messages::Messages;
 use crate::signals::Signals;
 use crate::values::{bytes, positive, shard};
@@ -180,11 +180,7 @@ fn prepare(
     let refused = output.and_then(|output| TemplateJob::check_output(output, &settings).err());
     let prepared = TemplateJob::prepare(inputs, settings, &mut findings);
     messages.findings(&findings);
-    match (refused, prepared) {
-        (None, Ok(job)) => Ok((job, findings)),
-        (Some(error), Ok(_)) | (None, Err(error)) => Err(error.into()),
-        (Some(first), Err(second)) => Err(first.with_other(second).into()),
-    }
+    Ok((unless_refused(refused, prepared)?, findings))
 }
 
 /// Checks and makes templates, and reports along the way.

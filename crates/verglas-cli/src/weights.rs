@@ -12,7 +12,7 @@ use verglas::weights::{
     ImageChoice, LogLikelihoodFormat, MatrixAxes, Source, StructureWeight, Weights, WeightsJob, WeightsSettings,
 };
 
-use crate::failure::Failure;
+use crate::failure::{Failure, unless_refused};
 use crate::messages::Messages;
 use crate::signals::Signals;
 use crate::values::{choice, positive};
@@ -99,11 +99,7 @@ fn prepare(
     let refused = output.and_then(|output| WeightsJob::check_output(output, &settings).err());
     let prepared = WeightsJob::prepare(Source::Path(likelihoods.to_owned()), settings, &mut findings);
     messages.findings(&findings);
-    match (refused, prepared) {
-        (None, Ok(job)) => Ok((job, findings)),
-        (Some(error), Ok(_)) | (None, Err(error)) => Err(error.into()),
-        (Some(first), Err(second)) => Err(first.with_other(second).into()),
-    }
+    Ok((unless_refused(refused, prepared)?, findings))
 }
 
 /// Checks and finds weights, and reports along the way.

@@ -49,11 +49,26 @@ fn undisturbed() -> (DataSet, BTreeMap<PathBuf, Vec<u8>>) {
     (set, files)
 }
 
-#[test]
-fn whichever_call_fails_nothing_is_broken_and_resuming_makes_the_rest() {
-    let (set, files) = undisturbed();
-    let output = set.path("out");
-    let convert = [&CONVERT[..], &["-o", "out"]].concat();
+/// What is looked at after a call that failed; each gets a text that says which.
+pub struct Looks<'a> {
+    /// What has a final name is whole.
+    pub nothing_broken: &'a dyn Fn(&str),
+    /// The run that ended with 0 made everything.
+    pub finished: &'a dyn Fn(&str),
+    /// The one that did not is resumed, and then made everything.
+    pub resumes: &'a dyn Fn(&str),
+}
+
+/// Lets calls of a command that makes `output` fail, of each kind one after the other: every `stride`-th from the one of number
+/// `stride`/2 on, until no call of that number is made any more, and none beyond `most`. How many runs refused, and how many ended with 0
+/// all the same; `None` where nothing can be traced.
+pub fn let_calls_fail(
+    set: &DataSet,
+    output: &Path,
+    words: &[&str],
+    (stride, most): (usize, usize),
+    looks: &Looks<'_>,
+) -> Option<(usize, usize)> {
     let (mut n_refused, mut n_survived) = (0, 0);
     for (call, error) in [
         ("openat", "EIO"),
@@ -71,50 +86,69 @@ fn whichever_call_fails_nothing_is_broken_and_resuming_makes_the_rest() {
         ("flock", "EIO"),
     ] {
         // Until no call of this number is made any more.
-        for nth in 1.. {
-            assert!(nth < 1000, "{call} is called without end");
+        for nth in (1..).map(|k| k * stride - stride / 2) {
+            assert!(nth < most, "{call} is called without end");
             // The others are not even stopped at.
             let traced = format!("trace={call}");
             let injected = format!("inject={call}:error={error}:when={nth}");
-            let Some(ran) = run_with_faults(set.dir.path(), &["-e", &traced, "-e", &injected], &convert) else {
-                return;
-            };
+            let ran = run_with_faults(set.dir.path(), &["-e", &traced, "-e", &injected], words)?;
             let told = told(&ran);
             let what = format!("{call} number {nth} fails with {error}, exit code {:?}: {told}", ran.status.code());
-            if output.exists() {
-                for (name, bytes) in all_files(&output) {
-                    if !name.file_name().unwrap().as_encoded_bytes().starts_with(b".") {
-                        assert!(files.get(&name) == Some(&bytes), "`{}` is broken: {what}", name.display());
-                    }
-                }
-            }
-            let is_traced = fs::read_to_string(set.path("trace")).unwrap().contains("(INJECTED)");
+            (looks.nothing_broken)(&what);
+            let is_injected = fs::read_to_string(set.path("trace")).unwrap().contains("(INJECTED)");
             if ran.status.success() {
                 if ["unlink", "statx"].contains(&call) {
                     // A lock that nobody holds stays if it can't be checked or removed.
                     let _ = fs::remove_file(output.join(".verglas.lock"));
                 }
-                assert!(all_files(&output) == files, "something is missing: {what}");
+                (looks.finished)(&what);
                 // Nobody may believe to have on the disk what is not.
                 let is_of_writing = ["pwrite64", "fsync", "rename", "mkdir"].contains(&call);
-                assert!(!(is_traced && is_of_writing), "overlooked: {what}");
-                n_survived += usize::from(is_traced);
+                assert!(!(is_injected && is_of_writing), "overlooked: {what}");
+                n_survived += usize::from(is_injected);
             } else {
                 n_refused += 1;
                 // The loader, which can't open a library, says 127.
                 assert!(matches!(ran.status.code(), Some(1 | 127)), "{what}");
                 assert!(!told.is_empty() && !told.contains("panicked"), "{what}");
-                let resumed = set.run(&[&convert[..], &["--resume"]].concat());
-                assert_eq!(resumed.code, 0, "{what}then: {}", resumed.stderr);
-                assert!(all_files(&output) == files, "resumed, after {what}");
+                (looks.resumes)(&what);
             }
-            fs::remove_dir_all(&output).unwrap();
-            if !is_traced {
+            fs::remove_dir_all(output).unwrap();
+            if !is_injected {
                 break;
             }
         }
     }
     println!("{n_refused} refused, {n_survived} survived");
+    Some((n_refused, n_survived))
+}
+
+/// What has a final name below `output` is what an undisturbed run made, byte by byte.
+#[track_caller]
+pub fn assert_nothing_broken(files: &BTreeMap<PathBuf, Vec<u8>>, output: &Path, what: &str) {
+    let found = if output.exists() { all_files(output) } else { BTreeMap::new() };
+    for (name, bytes) in found {
+        if !name.file_name().unwrap().as_encoded_bytes().starts_with(b".") {
+            assert!(files.get(&name) == Some(&bytes), "`{}` is broken: {what}", name.display());
+        }
+    }
+}
+
+#[test]
+fn whichever_call_fails_nothing_is_broken_and_resuming_makes_the_rest() {
+    let (set, files) = undisturbed();
+    let output = set.path("out");
+    let convert = [&CONVERT[..], &["-o", "out"]].concat();
+    let looks = Looks {
+        nothing_broken: &|what| assert_nothing_broken(&files, &output, what),
+        finished: &|what| assert!(all_files(&output) == files, "something is missing: {what}"),
+        resumes: &|what| {
+            let resumed = set.run(&[&convert[..], &["--resume"]].concat());
+            assert_eq!(resumed.code, 0, "{what}then: {}", resumed.stderr);
+            assert!(all_files(&output) == files, "resumed, after {what}");
+        },
+    };
+    let Some((n_refused, n_survived)) = let_calls_fail(&set, &output, &convert, (1, 1000), &looks) else { return };
     assert!(n_refused > 100 && n_survived > 0, "{n_refused} refused, {n_survived} survived");
 }
 

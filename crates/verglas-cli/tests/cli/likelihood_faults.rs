@@ -15,7 +15,7 @@ use verglas::{ConvertSettings, ErrorKind, Findings, Observer, Silent, StopFlag};
 
 use crate::conversion::all_files;
 use crate::data_set::{DataSet, Ran};
-use crate::disk_faults::{can_trace, run_with_faults, told};
+use crate::disk_faults::{self, Looks, can_trace};
 use crate::kills::killed_at;
 use crate::likelihood_data::run;
 use crate::mutated_input::mutate::{Numbers, mutated};
@@ -82,12 +82,7 @@ impl Undisturbed {
     /// What has a final name is what the undisturbed run made, byte by byte.
     #[track_caller]
     fn assert_nothing_broken(&self, output: &Path, what: &str) {
-        let files = if output.exists() { all_files(output) } else { BTreeMap::new() };
-        for (name, bytes) in files {
-            if !name.file_name().unwrap().as_encoded_bytes().starts_with(b".") {
-                assert!(self.files.get(&name) == Some(&bytes), "`{}` is broken: {what}", name.display());
-            }
-        }
+        disk_faults::assert_nothing_broken(&self.files, output, what);
     }
 
     /// A resumed run makes all of it, and nothing else.
@@ -110,60 +105,18 @@ impl Undisturbed {
     }
 }
 
-/// Lets every `stride`-th call fail, of each kind, from the one of number `stride`/2 on.
+/// Lets every `stride`-th call fail, of each kind.
 fn let_calls_fail(options: &str, stride: usize) -> Option<(usize, usize)> {
     let undisturbed = Undisturbed::new(options);
     let output = undisturbed.set.path("out");
     let command = undisturbed.command("out", "");
     let words: Vec<&str> = command.split_whitespace().collect();
-    let (mut n_refused, mut n_survived) = (0, 0);
-    for (call, error) in [
-        ("openat", "EIO"),
-        ("read", "EIO"),
-        ("pread64", "EIO"),
-        ("write", "ENOSPC"),
-        ("pwrite64", "EDQUOT"),
-        ("ftruncate", "EFBIG"),
-        ("fsync", "EIO"),
-        ("rename", "EACCES"),
-        ("mkdir", "EROFS"),
-        ("unlink", "EPERM"),
-        ("getdents64", "EIO"),
-        ("statx", "ESTALE"),
-        ("flock", "EIO"),
-    ] {
-        for nth in (1..).map(|k| k * stride - stride / 2) {
-            assert!(nth < 5000, "{call} is called without end");
-            let (traced, injected) = (format!("trace={call}"), format!("inject={call}:error={error}:when={nth}"));
-            let ran = run_with_faults(undisturbed.set.dir.path(), &["-e", &traced, "-e", &injected], &words)?;
-            let told = told(&ran);
-            let what = format!("{call} number {nth} fails with {error}, exit code {:?}: {told}", ran.status.code());
-            let is_injected = fs::read_to_string(undisturbed.set.path("trace")).unwrap().contains("(INJECTED)");
-            undisturbed.assert_nothing_broken(&output, &what);
-            if ran.status.success() {
-                if ["unlink", "statx"].contains(&call) {
-                    // A lock that nobody holds stays if it can't be checked or removed.
-                    let _ = fs::remove_file(output.join(".verglas.lock"));
-                }
-                undisturbed.assert_finished("out", &what);
-                let is_of_writing = ["pwrite64", "fsync", "rename", "mkdir"].contains(&call);
-                assert!(!(is_injected && is_of_writing), "overlooked: {what}");
-                n_survived += usize::from(is_injected);
-            } else {
-                n_refused += 1;
-                // The loader, which can't open a library, says 127.
-                assert!(matches!(ran.status.code(), Some(1 | 127)), "{what}");
-                assert!(!told.is_empty() && !told.contains("panicked"), "{what}");
-                undisturbed.assert_resumes("out", &what);
-            }
-            let _ = fs::remove_dir_all(&output);
-            if !is_injected {
-                break;
-            }
-        }
-    }
-    println!("{n_refused} refused, {n_survived} survived");
-    Some((n_refused, n_survived))
+    let looks = Looks {
+        nothing_broken: &|what| undisturbed.assert_nothing_broken(&output, what),
+        finished: &|what| undisturbed.assert_finished("out", what),
+        resumes: &|what| undisturbed.assert_resumes("out", what),
+    };
+    disk_faults::let_calls_fail(&undisturbed.set, &output, &words, (stride, 5000), &looks)
 }
 
 #[test]
