@@ -9,3 +9,4 @@ pub mod polar;
 pub mod pose;
 pub mod slices;
 pub mod sphere;
+pub mod waves;

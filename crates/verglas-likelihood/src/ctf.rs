@@ -10,10 +10,11 @@
 //! U, U′ the two defoci, signed; α the defocus angle from axis 0; q = 2r_n/L in 1/Å. h, e, c, m are those of CODATA 2018; the
 //! constants that RELION uses ([`verglas_fourier::ctf`]) make λ 6e-6 longer.
 
-use std::f64::consts::{FRAC_PI_2, PI};
+use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
 use crate::error::LikelihoodError;
 use crate::geometry::Geometry;
+use crate::waves::sin_cos_of_turns;
 
 /// Planck's constant in J s (CODATA 2018).
 const PLANCK: f64 = 6.626_070_15e-34;
@@ -103,12 +104,17 @@ impl ContrastTransfer {
             .collect();
         let quartic = FRAC_PI_2 * self.spherical_aberration_mm * 1e7 * lambda.powi(3);
         let in_phase = (1.0 - self.amplitude_contrast * self.amplitude_contrast).sqrt();
-        for (shell, out) in out.chunks_exact_mut(grid.n_inplanes()).enumerate() {
+        let p = grid.n_inplanes();
+        let (mut turns, mut sin, mut cos) = (vec![0.0; p], vec![0.0; p], vec![0.0; p]);
+        for (shell, out) in out.chunks_exact_mut(p).enumerate() {
             let q2 = (2.0 * grid.radii()[shell] / geometry.box_angstrom()).powi(2);
             let envelope = (-0.25 * b_factor * q2).exp();
-            for (out, defocus) in out.iter_mut().zip(&defocus) {
+            for (turns, defocus) in turns.iter_mut().zip(&defocus) {
                 let chi = PI * lambda * defocus * q2 - quartic * q2 * q2 + self.phase_shift_rad;
-                let (sin, cos) = chi.sin_cos();
+                *turns = chi / TAU;
+            }
+            sin_cos_of_turns(&turns, &mut sin, &mut cos);
+            for (out, (sin, cos)) in out.iter_mut().zip(sin.iter().zip(&cos)) {
                 *out = (in_phase * sin + self.amplitude_contrast * cos) * envelope;
             }
         }

@@ -113,6 +113,9 @@ pub fn compare_signed<T: Real>(
             cross_correlation,
             template,
             displacement: pose.displacement,
+            displacement_angstrom: displacements.angstrom()[pose.displacement],
+            is_at_edge: displacements.is_at_rim()[pose.displacement],
+            prior_distance: None,
             rotation: pose.rotation,
             log_likelihood_optimal: exact.log_likelihood,
             log_likelihood_integrated: integrate_views(

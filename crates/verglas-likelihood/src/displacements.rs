@@ -1,6 +1,7 @@
 //! The displacements that are tried.
 
 use crate::error::LikelihoodError;
+use crate::prior::PosePrior;
 
 /// Displacements d = (d_0, d_1) in Å along image axes 0 and 1, d_0 fastest.
 ///
@@ -77,7 +78,7 @@ impl Displacements {
             1 => 0.0,
             _ => reach * ((2 * i) as f64 - (n - 1) as f64) / (n - 1) as f64,
         };
-        let is_end = |n: usize, i: usize| n > 1 && (i == 0 || i == n - 1);
+        let is_end = |n: usize, i: usize| reach > 0.0 && n > 1 && (i == 0 || i == n - 1);
         let (mut angstrom, mut is_at_rim) = (Vec::new(), Vec::new());
         for i_1 in 0..n_1 {
             for i_0 in 0..n_0 {
@@ -97,6 +98,31 @@ impl Displacements {
             has_appended,
             grid: Some(DisplacementGrid { n: [n_0, n_1], steps_angstrom: [step(n_0), step(n_1)] }),
         })
+    }
+
+    /// Those within the reach of a prior, about (0, 0): what is searched near a known displacement.
+    ///
+    /// Steps are those of `grid`, or a standard deviation of the prior where that is less: sums over them are integrals then. None is at
+    /// a rim. Along an axis without displacements there are none here, either.
+    pub fn near(grid: &DisplacementGrid, prior: &PosePrior) -> Self {
+        let reach = prior.shift_reach_angstrom();
+        let steps = grid.steps_angstrom.map(|step| step.min(prior.shift_sigma_angstrom()));
+        let most = steps.map(|step| if step > 0.0 { (reach / step * (1.0 + 1e-9)) as i64 } else { 0 });
+        let mut angstrom = Vec::new();
+        for i_1 in -most[1]..=most[1] {
+            for i_0 in -most[0]..=most[0] {
+                let d = [i_0 as f64 * steps[0], i_1 as f64 * steps[1]];
+                if d[0].hypot(d[1]) <= reach * (1.0 + 1e-9) {
+                    angstrom.push(d);
+                }
+            }
+        }
+        Self {
+            is_at_rim: vec![false; angstrom.len()],
+            angstrom,
+            has_appended: false,
+            grid: Some(DisplacementGrid { n: most.map(|most| 2 * most as usize + 1), steps_angstrom: steps }),
+        }
     }
 
     /// These displacements in Å, in this order; none of them is at a rim.
@@ -122,7 +148,7 @@ impl Displacements {
         self.has_appended
     }
 
-    /// The grid that they form, if they do; the appended (0, 0) is not of it.
+    /// The grid that they are of, if they are; the appended (0, 0) is not of it.
     pub fn grid(&self) -> Option<&DisplacementGrid> {
         self.grid.as_ref()
     }
@@ -169,6 +195,26 @@ mod tests {
         let line = Displacements::new(1.0, 1.0, 3, 1).unwrap();
         assert_eq!(line.angstrom(), [[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]);
         assert_eq!(line.is_at_rim(), [true, false, true]);
+    }
+
+    #[test]
+    fn those_near_a_known_one_fill_the_priors_reach() {
+        let grid = *Displacements::new(8.0, 1.5, 17, 17).unwrap().grid().unwrap();
+        let near = |sigma| Displacements::near(&grid, &PosePrior::new(0.1, sigma).unwrap());
+        // Three pixels, a pixel apart.
+        let set = near(1.5);
+        assert_eq!((set.len(), set.angstrom()[14], set.grid().unwrap().n), (29, [0.0, 0.0], [7, 7]));
+        assert!(set.angstrom().iter().all(|d| d[0].hypot(d[1]) <= 4.5));
+        // A narrow prior is summed in steps of its own.
+        for sigma in [0.2, 0.9, 4.0] {
+            let (set, prior) = (near(sigma), PosePrior::new(0.1, sigma).unwrap());
+            let cell = set.grid().unwrap().ln_cell();
+            let sum: f64 =
+                set.angstrom().iter().map(|d| (prior.ln_of_distance2(d[0] * d[0] + d[1] * d[1]) + cell).exp()).sum();
+            assert!((sum - 1.0).abs() < 0.02, "{sigma}: {sum}");
+        }
+        let none = *Displacements::new(0.0, 1.5, 1, 1).unwrap().grid().unwrap();
+        assert_eq!(Displacements::near(&none, &PosePrior::new(0.1, 4.0).unwrap()).angstrom(), [[0.0, 0.0]]);
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod results;
 mod sets;
 mod student;
 mod sums;
+mod waves;
 
 pub use check::ImageCheck;
 pub use error::LikelihoodError;

@@ -8,9 +8,8 @@
 //! image in units of its own E/(I_ss·M), over adjacent shells together until they have [`VALUES_OF_A_POOL`] values, and linear
 //! in the radius between their middles and beyond the last. Shells inside radius 1 take the value there: the offset b̂ fits what they hold.
 
-use std::f64::consts::TAU;
-
 use num_complex::Complex;
+use verglas_fourier::waves::sin_cos_turns;
 
 use crate::error::LikelihoodError;
 use crate::formula::Formula;
@@ -272,7 +271,8 @@ fn mean_power(geometry: &Geometry, values: &[Complex<f64>], unit: f64) -> Vec<f6
 pub fn move_slice(geometry: &Geometry, template: &mut [Complex<f64>], shift_angstrom: [f64; 2]) {
     let p = geometry.n_inplanes();
     for (at, value) in template.iter_mut().enumerate() {
-        *value *= Complex::cis(-TAU * geometry.turns(at / p, at % p, shift_angstrom));
+        let (sin, cos) = sin_cos_turns(geometry.turns(at / p, at % p, shift_angstrom));
+        *value *= Complex::new(cos, -sin);
     }
 }
 

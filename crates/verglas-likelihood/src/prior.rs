@@ -56,6 +56,11 @@ impl PosePrior {
         (REACH * self.view_sigma_rad).min(PI)
     }
 
+    /// The standard deviation of displacements, Å.
+    pub fn shift_sigma_angstrom(&self) -> f64 {
+        self.shift_sigma_angstrom
+    }
+
     /// The largest displacement, Å.
     pub fn shift_reach_angstrom(&self) -> f64 {
         REACH * self.shift_sigma_angstrom
@@ -124,6 +129,11 @@ impl Known<'_> {
     /// How far a pose lies from the known one: the angle in radians, the displacement in Å.
     pub fn distances(&self, pose: &ContinuousPose) -> (f64, f64) {
         (self.angles(pose).fold(f64::INFINITY, f64::min), self.distance(pose))
+    }
+
+    /// Whether a pose so far from the known one, in radians and Å, is at the edge of what is possible: beyond nine tenths of a reach.
+    pub fn is_edge(&self, (theta, distance): (f64, f64)) -> bool {
+        theta > 0.9 * self.prior.view_reach_rad() || distance > 0.9 * self.prior.shift_reach_angstrom()
     }
 
     /// Whether a pose is possible.

@@ -11,6 +11,14 @@ pub struct ImageResult {
     pub template: usize,
     /// Its place among the displacements.
     pub displacement: usize,
+    /// How far the template is moved in its own frame, Å.
+    pub displacement_angstrom: [f64; 2],
+    /// Whether the best pose is at the edge of what was searched: the displacement at the rim of all, or near known poses any part of it
+    /// beyond nine tenths of the prior's reach.
+    pub is_at_edge: bool,
+    /// How far the best pose lies from the known one, radians and Å, if one is known: between the grid's poses where these were looked
+    /// at.
+    pub prior_distance: Option<(f64, f64)>,
     /// w, its rotation being 2πw/P.
     pub rotation: usize,
     /// ℓ at that pose.
@@ -86,8 +94,6 @@ pub struct Refined {
     pub psi_sd_rad: f64,
     /// Of the displacement, Å; 0 where none is searched.
     pub shift_sd_angstrom: f64,
-    /// How far the best mode lies from the known pose: radians, and Å; 0 where none is known.
-    pub prior_distance: (f64, f64),
     /// Whether the posterior is neither the lattices' nor the grid's, though the grid is coarse for it.
     pub is_between: bool,
 }

@@ -1,13 +1,12 @@
 //! The sums over the grid that correlations are made of, in double precision.
 
-use std::f64::consts::TAU;
-
 use num_complex::Complex;
 
 use crate::error::LikelihoodError;
 use crate::formula::Formula;
 use crate::geometry::Geometry;
 use crate::real::Real;
+use crate::waves::Waves;
 
 /// An image or template of which less than this share is left, once the constant is taken out, is a constant.
 const LEAST_SHARE: f64 = 1e-12;
@@ -58,6 +57,24 @@ impl ImageSums {
         self.v = self.i_yy * i_ss - i_sy2;
         // Not `<=`: NaN is an error, too.
         if self.v > LEAST_SHARE * self.i_yy * i_ss { Ok(()) } else { Err(LikelihoodError::ImageNorm { image }) }
+    }
+}
+
+impl ImageSums {
+    /// Moves the image back by a displacement in Å: its products with templates are those that templates have that are moved so much
+    /// further. What is summed of it alone stays.
+    pub fn move_back(&mut self, geometry: &Geometry, displacement: [f64; 2]) {
+        let p = geometry.n_inplanes();
+        let mut waves = Waves::of_displacement(geometry, displacement);
+        let shells = self.values.chunks_exact_mut(p).zip(self.weighted.chunks_exact_mut(p));
+        for (shell, (values, weighted)) in shells.enumerate() {
+            for ((value, weighted), (cos, sin)) in values.iter_mut().zip(weighted).zip(waves.of_shell(geometry, shell))
+            {
+                let phase = Complex::new(cos, sin);
+                *value *= phase;
+                *weighted *= phase.conj();
+            }
+        }
     }
 }
 
@@ -122,9 +139,11 @@ pub(crate) fn displace<T: Real>(
     out: &mut [Complex<f64>],
 ) {
     let p = geometry.n_inplanes();
-    for (at, (out, value)) in out.iter_mut().zip(template).enumerate() {
-        let turns = geometry.turns(at / p, at % p, displacement);
-        *out = to_double(*value) * Complex::cis(-TAU * (turns - turns.round()));
+    let mut waves = Waves::of_displacement(geometry, displacement);
+    for (shell, (out, template)) in out.chunks_exact_mut(p).zip(template.chunks_exact(p)).enumerate() {
+        for ((out, value), (cos, sin)) in out.iter_mut().zip(template).zip(waves.of_shell(geometry, shell)) {
+            *out = to_double(*value) * Complex::new(cos, -sin);
+        }
     }
 }
 

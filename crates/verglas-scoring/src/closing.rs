@@ -79,14 +79,24 @@ pub(crate) fn close<T: Number>(job: &LikelihoodJob, output: &OutputFolder) -> Re
     let mut warnings = Vec::new();
     // More than a tenth.
     if 10 * n_at_edge > n {
-        warnings.push(Warning {
-            code: "at-edge",
-            message: Text::from(format!(
-                "the best poses of {n_at_edge} of {} are at the rim of the displacements that were tried: the particles may be \
-                 farther off; try more with ",
-                counted(n, "image")
-            )) + Hint::Give(Setting::MaxDisplacement),
-        });
+        let images = counted(n, "image");
+        let message = match job.known {
+            None => {
+                Text::from(format!(
+                    "the best poses of {n_at_edge} of {images} are at the rim of the displacements that were tried: the particles \
+                     may be farther off; try more with "
+                )) + Hint::Give(Setting::MaxDisplacement)
+            }
+            Some(_) => {
+                Text::from(format!(
+                    "the best poses of {n_at_edge} of {images} are at the edge of what their known poses allow: they may be farther \
+                     off; allow more with "
+                )) + Hint::Give(Setting::ViewSigma)
+                    + " and "
+                    + Hint::Give(Setting::ShiftSigma)
+            }
+        };
+        warnings.push(Warning { code: "at-edge", message });
     }
     let right = job.right().map(|right| {
         warnings.extend(findings.warnings(right));

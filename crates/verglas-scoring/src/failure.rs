@@ -85,18 +85,12 @@ pub(crate) fn told(
             let what = format!("comparing images with `{templates}`");
             too_little_memory(&what, needed.saturating_add(held), given.saturating_add(held))
         }
-        LikelihoodError::NothingNear { image } => Error::value(format!(
-            "{}: no view, rotation and displacement of the grid is near its known pose",
-            image_of(image)
-        ))
-        .with_hint(
-            "its origin may lie beyond the displacements that are tried: try more with "
-                + Hint::Give(Setting::MaxDisplacement)
-                + ", or allow more distance with "
-                + Hint::Give(Setting::ViewSigma)
-                + " and "
-                + Hint::Give(Setting::ShiftSigma),
-        ),
+        LikelihoodError::NothingNear { image } => {
+            Error::value(format!("{}: no view and rotation of the grid is near its known pose", image_of(image)))
+                .with_hint(
+                    "allow more distance with " + Hint::Give(Setting::ViewSigma) + ", or make templates of more views",
+                )
+        }
         LikelihoodError::Stopped => stopped_at_first(),
         other => Error::value(format!("`{templates}`: {other}")),
     }

@@ -44,6 +44,8 @@ pub struct UnitPoses {
     pub template: Vec<i64>,
     /// (d_0, d_1) along image axes 0 and 1, Å.
     pub displacement_angstrom: Vec<[f64; 2]>,
+    /// Of each image with a known pose, whether the best one is at the edge of what that allows.
+    pub at_edge_of_known: Vec<Option<bool>>,
 }
 
 impl LikelihoodFolder {
@@ -131,8 +133,14 @@ impl LikelihoodFolder {
             return Err(Error::format(format!("`{}` names view {view} of {n_views}", path.display())));
         }
         let x = self.numbers(x, stack, images.clone())?;
-        let y = self.numbers(y, stack, images)?;
-        Ok(UnitPoses { template, displacement_angstrom: x.into_iter().zip(y).map(<[f64; 2]>::from).collect() })
+        let y = self.numbers(y, stack, images.clone())?;
+        let at_edge = |numbers: RefinedNumbers| numbers.get("is_at_edge").map(|is_at_edge| is_at_edge != 0.0);
+        let at_edge_of_known = match self.refined(structure, stack, images.clone())? {
+            Some(refined) => refined.into_iter().map(at_edge).collect(),
+            None => vec![None; images.len()],
+        };
+        let displacement_angstrom = x.into_iter().zip(y).map(<[f64; 2]>::from).collect();
+        Ok(UnitPoses { template, displacement_angstrom, at_edge_of_known })
     }
 
     /// What a right likelihood says beside of some images of a stack with a structure; `None` where likelihoods are plain.

@@ -66,12 +66,12 @@ pub(crate) fn check_known(
     stacks: &[ImageStack],
     settings: &LikelihoodSettings,
     findings: &mut Findings,
-) -> Option<PosePrior> {
+) -> Option<(PosePrior, PosesFrom)> {
     let right = settings.likelihood.right().filter(|right| right.poses_from != PosesFrom::Search)?;
     if settings.pairs || settings.full_cross_correlation {
         findings.error(Error::value("near known poses there are neither pairs nor all correlations"));
     }
-    let prior = right.prior().map_err(|error| findings.error(error)).ok();
+    let prior = right.prior().map_err(|error| findings.error(error)).ok().map(|prior| (prior, right.poses_from));
     let (mut n, mut n_known, mut first) = (0, 0, None);
     for stack in stacks {
         match stack.known_poses() {

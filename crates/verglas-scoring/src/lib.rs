@@ -57,6 +57,7 @@ mod results;
 mod right;
 mod row;
 mod run;
+mod searches;
 mod settings;
 mod stacks;
 mod star;

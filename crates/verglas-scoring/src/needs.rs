@@ -7,7 +7,8 @@ use verglas_core::error::{Error, Result};
 use verglas_core::findings::counted;
 use verglas_fourier::grid::Precision;
 use verglas_likelihood::TemplateSet;
-use verglas_likelihood::compare::Search;
+use verglas_likelihood::compare::{ComparisonSettings, Search};
+use verglas_likelihood::displacements::Displacements;
 
 use crate::failure::{told, too_little_memory, unless_stopped};
 use crate::number::Number;
@@ -59,7 +60,10 @@ impl LikelihoodJob {
     fn sufficient_bytes<T: Number>(&self, structure: &StructureTemplates) -> u64 {
         let settings = self.comparison(u64::MAX);
         let n_views = structure.views.len();
-        Search::<T>::sufficient_memory_bytes(&self.geometry, &self.displacements, n_views, &settings, self.is_refined())
+        let of = |(displacements, settings): (&Displacements, ComparisonSettings)| {
+            Search::<T>::sufficient_memory_bytes(&self.geometry, displacements, n_views, &settings, self.is_refined())
+        };
+        sharing_equally(self.planned_searches(&settings).map(of))
     }
 
     /// What these templates take.
@@ -70,8 +74,17 @@ impl LikelihoodJob {
         let templates = TemplateSet::new(&self.geometry, &values, &structure.views.weight).map_err(tell)?;
         let settings = self.comparison(u64::MAX);
         let go_on = || !stop.load(Ordering::Relaxed);
-        let (displacements, is_refined) = (&self.displacements, self.is_refined());
-        Search::needed_memory_bytes(&self.geometry, templates, displacements, &settings, is_refined, &go_on)
-            .map_err(tell)
+        let of = |(displacements, settings): (_, ComparisonSettings)| {
+            let is_refined = self.is_refined();
+            Search::needed_memory_bytes(&self.geometry, templates, displacements, &settings, is_refined, &go_on)
+        };
+        let needed: std::result::Result<Vec<u64>, _> = self.planned_searches(&settings).map(of).collect();
+        Ok(sharing_equally(needed.map_err(tell)?.into_iter()))
     }
+}
+
+/// What searches that get the same share of the memory take together.
+fn sharing_equally(needed: impl Iterator<Item = u64>) -> u64 {
+    let (n, most) = needed.fold((0, 0), |(n, most), needed| (n + 1, needed.max(most)));
+    most.saturating_mul(n)
 }

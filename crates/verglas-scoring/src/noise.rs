@@ -15,7 +15,7 @@ use verglas_core::findings::{Warning, counted};
 use verglas_core::threads::share_work;
 use verglas_core::{Observer, StopFlag};
 use verglas_fourier::pose::Matrix3;
-use verglas_likelihood::compare::{ComparisonSettings, Search};
+use verglas_likelihood::compare::ComparisonSettings;
 use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
 use verglas_likelihood::noise::{
     NoiseSpectrum, PowerSums, Residual, image_power, move_slice, residual_power, template_at,
@@ -247,7 +247,7 @@ struct Best {
     structure: usize,
     /// The pose of the grid.
     template: usize,
-    displacement: usize,
+    displacement_angstrom: [f64; 2],
     rotation: usize,
     /// And where it was refined to.
     pose: ContinuousPose,
@@ -287,7 +287,7 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
         (observer, stop): (&'a dyn Observer, &'a StopFlag),
     ) -> Self {
         let nowhere = ContinuousPose { rotation: [[0.0; 3]; 3], shift_angstrom: [0.0; 2] };
-        let best = Best { structure: 0, template: 0, displacement: 0, rotation: 0, pose: nowhere };
+        let best = Best { structure: 0, template: 0, displacement_angstrom: [0.0; 2], rotation: 0, pose: nowhere };
         let of_group = |group: usize| {
             let stacks: Vec<usize> = (0..job.stacks.len()).filter(|&stack| groups.of_stack[stack] == group).collect();
             let n: usize = stacks.iter().map(|&stack| job.stacks[stack].n_images).sum();
@@ -428,11 +428,11 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
             self.compare(structure, &wanted, false, |group, places, comparison, views| {
                 for (&place, result) in places.iter().zip(comparison.images) {
                     let angle = job.angle(result.rotation);
-                    let displacement = job.displacements.angstrom()[result.displacement];
+                    let displacement = result.displacement_angstrom;
                     let best = Best {
                         structure,
                         template: result.template,
-                        displacement: result.displacement,
+                        displacement_angstrom: displacement,
                         rotation: result.rotation,
                         pose: ContinuousPose::of_template(&views[result.template], angle, displacement),
                     };
@@ -486,20 +486,15 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
             };
             let coarse = job.coarse(geometry, &templates);
             let go_on = || !self.stop.load(Ordering::Relaxed);
-            let search = Search::new_watched(geometry, templates, &job.displacements, settings, &go_on);
-            let mut search = search.map_err(tell)?;
-            if let Some(coarse) = &coarse {
-                search = search.with_pruning(coarse, &go_on).map_err(tell)?;
-            }
-            if let Some(slices) = &slices {
-                search = search.with_refinement(job.refinement(slices, &views, self.right)).map_err(tell)?;
-            }
+            let refinement = slices.as_ref().map(|slices| job.refinement(slices, &views, self.right));
+            let parts = (geometry, templates, &views[..]);
+            let searches = job.searches(parts, settings, coarse.as_ref(), refinement, &go_on).map_err(tell)?;
             self.each_piece(group, places, budget.n_images, &mut |places, values, transfers| {
                 let tell = |error| self.told(group, places, error);
                 let set = self.image_set(geometry, values, transfers).map_err(tell)?;
                 let go_on = |_| !self.stop.load(Ordering::Relaxed);
                 let known = self.known_of(&self.groups[group], places, structure.axis_order)?;
-                let comparison = job.search_piece(&search, &set, &views, &known, &go_on).map_err(tell)?;
+                let comparison = searches.compare(&set, &known, &go_on).map_err(tell)?;
                 take(group, places, comparison, &views);
                 Ok(())
             })?;
@@ -519,7 +514,7 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
         for &place in places {
             let Sampled { stack, place, .. } = sampled[place];
             if of_stack.as_ref().is_none_or(|(there, _)| *there != stack) {
-                of_stack = Some((stack, self.job.known(&self.job.stacks[stack], axes)?));
+                of_stack = Some((stack, self.job.known_poses(&self.job.stacks[stack], axes)?));
             }
             known.push(of_stack.as_ref().and_then(|(_, known)| known.get(place).copied().flatten()));
         }
@@ -570,11 +565,11 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                                     refined_residual(geometry, climber, slices, &set, index, &sampled[place].best)
                                 }
                                 _ => {
-                                    let Best { template, displacement, rotation, pose, .. } = sampled[place].best;
+                                    let Best { template, displacement_angstrom, rotation, pose, .. } =
+                                        sampled[place].best;
                                     let n = geometry.n_points();
                                     let values = &templates[template * n..(template + 1) * n];
-                                    let displacement = job.displacements.angstrom()[displacement];
-                                    let at = template_at(geometry, values, displacement, rotation);
+                                    let at = template_at(geometry, values, displacement_angstrom, rotation);
                                     residual_power(geometry, &set, index, &at).map(|left| (left, pose))
                                 }
                             };

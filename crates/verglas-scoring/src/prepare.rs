@@ -14,7 +14,7 @@ use verglas_fourier::sphere::PointGroup;
 use verglas_likelihood::compare::{CoarseTemplates, ComparisonSettings};
 use verglas_likelihood::displacements::Displacements;
 use verglas_likelihood::refine::{ContinuousPose, Refinement, Slices};
-use verglas_likelihood::{ContrastSign, DegreesOfFreedom, Formula, Geometry, PosePrior, TemplateSet};
+use verglas_likelihood::{ContrastSign, DegreesOfFreedom, Formula, Geometry, TemplateSet};
 use verglas_particles::metadata::Input;
 use verglas_particles::settings::{DefocusAngleAxis, DescriptorSource};
 use verglas_particles::{Conversion, ConvertSettings};
@@ -34,6 +34,7 @@ use crate::memory::{Sizes, check_room};
 use crate::names::{Kept, LikelihoodFiles};
 use crate::number::Number;
 use crate::right::{Likelihood, RightSettings};
+use crate::searches::KnownPoses;
 use crate::settings::{ContrastSource, LikelihoodSettings, Particles, TableFormat};
 use crate::stacks::{AngleRule, ImageStack, StackGrids, check_contrast, find_stacks, planned_stacks};
 use crate::structures::{FoundStructures, StructureTemplates};
@@ -62,7 +63,7 @@ pub struct LikelihoodJob {
     /// The rotations that they look the same after.
     pub(crate) mates: Vec<Matrix3>,
     /// How far poses may lie from the images' own; where all are searched, none.
-    pub(crate) prior: Option<PosePrior>,
+    pub(crate) known: Option<KnownPoses>,
     /// The images that are searched without leaving out anything, too.
     pub(crate) audit: Audit,
 }
@@ -221,7 +222,7 @@ impl LikelihoodJob {
 
     /// What templates at half of the resolution take, if some are looked at.
     fn coarse_bytes(&self, structure: &StructureTemplates) -> u64 {
-        match self.comparison(u64::MAX).looks_coarsely(structure.views.len(), self.displacements.len()) {
+        match self.looks_coarsely(structure.views.len()) {
             true => match structure.precision {
                 Precision::Single => CoarseTemplates::<f32>::needed_bytes(&self.geometry, structure.views.len()),
                 Precision::Double => CoarseTemplates::<f64>::needed_bytes(&self.geometry, structure.views.len()),
@@ -230,14 +231,20 @@ impl LikelihoodJob {
         }
     }
 
+    /// Whether half of the resolution is looked at first.
+    fn looks_coarsely(&self, n_views: usize) -> bool {
+        self.searches_everywhere() && self.comparison(u64::MAX).looks_coarsely(n_views, self.displacements.len())
+    }
+
     /// Templates at half of the resolution, where they say enough.
     pub(crate) fn coarse<T: Number>(
         &self,
         geometry: &Geometry,
         templates: &TemplateSet<'_, T>,
     ) -> Option<CoarseTemplates<T>> {
-        let is_wanted = self.comparison(u64::MAX).looks_coarsely(templates.n_views(), self.displacements.len());
-        is_wanted.then(|| CoarseTemplates::new(geometry, templates, &self.displacements)).flatten()
+        self.looks_coarsely(templates.n_views())
+            .then(|| CoarseTemplates::new(geometry, templates, &self.displacements))
+            .flatten()
     }
 
     /// What looking between the grid's poses needs.
@@ -255,8 +262,8 @@ impl LikelihoodJob {
     ///
     /// # Errors
     /// When the metadata can't be read.
-    pub(crate) fn known(&self, stack: &ImageStack, axes: AxisOrder) -> Result<Vec<Option<ContinuousPose>>> {
-        match self.prior {
+    pub(crate) fn known_poses(&self, stack: &ImageStack, axes: AxisOrder) -> Result<Vec<Option<ContinuousPose>>> {
+        match self.known {
             None => Ok(vec![None; stack.n_images]),
             Some(_) => Ok(on_axes(&stack.known_poses()?, axes)),
         }
@@ -381,7 +388,7 @@ impl LikelihoodJob {
             between: None,
             symmetry,
             mates: symmetry.rotations(),
-            prior: None,
+            known: None,
             audit: Audit::new(0, 0.0),
         };
         job.check_band(findings);
@@ -392,7 +399,8 @@ impl LikelihoodJob {
             let share = if right.pruning.is_some() { right.audit_share } else { 0.0 };
             job.audit = Audit::new(job.n_images(), share);
         }
-        job.prior = check_known(&job.stacks, &job.settings, findings);
+        let prior = check_known(&job.stacks, &job.settings, findings);
+        job.known = prior.and_then(|(prior, from)| KnownPoses::new(prior, &job.displacements, from));
         if let Err(error) = job.check_noise() {
             findings.error(error);
         }

@@ -69,7 +69,6 @@ impl LikelihoodJob {
         output: &OutputFolder,
     ) -> Result<Vec<FileRecord>> {
         let results = &outcome.results;
-        let set = self.displacements.angstrom();
         let record = |name: &str, file: FinishedFile| FileRecord::new(name, file.bytes, file.crc32);
         // Of images that were left out.
         let number =
@@ -86,8 +85,8 @@ impl LikelihoodJob {
             results.iter().map(|result| result.map_or(NO_TEMPLATE, |result| result.template as i64)).collect();
         let [template, x, y, rotation] = &names.optimal_pose;
         files.push(write(template, tensor(&templates)?)?);
-        files.push(write(x, tensor(&numbers(&|result| set[result.displacement][0]))?)?);
-        files.push(write(y, tensor(&numbers(&|result| set[result.displacement][1]))?)?);
+        files.push(write(x, tensor(&numbers(&|result| result.displacement_angstrom[0]))?)?);
+        files.push(write(y, tensor(&numbers(&|result| result.displacement_angstrom[1]))?)?);
         files.push(write(rotation, tensor(&numbers(&|result| self.angle(result.rotation)))?)?);
         for ((file, crcs), name) in tensors.pairs.into_iter().zip(&names.pairs) {
             files.push(record(name, file.finish(crcs.into_iter())?));

@@ -7,7 +7,7 @@ use crate::column::ColumnType;
 use crate::pose::continuous_in_relions_convention;
 
 /// The columns of the file, in order; those before [`N_IN_TABLES`] are columns of the tables, too.
-pub(crate) const FIELDS: [&str; 23] = [
+pub(crate) const FIELDS: [&str; 24] = [
     "log_likelihood_grid",
     "contrast",
     "contrast_sd",
@@ -31,6 +31,7 @@ pub(crate) const FIELDS: [&str; 23] = [
     "is_between",
     "is_inverted",
     "audit_difference",
+    "is_at_edge",
 ];
 /// How many of them the tables have.
 pub(crate) const N_IN_TABLES: usize = 15;
@@ -44,6 +45,10 @@ const IS_BETWEEN: usize = 20;
 const IS_INVERTED: usize = 21;
 /// ln L of a search that leaves out nothing, less that of the one that does; of few images.
 const AUDIT: usize = 22;
+/// Whether the pose lies at the edge of what a known one allows.
+const IS_AT_EDGE: usize = 23;
+/// How far it lies from a known one.
+const PRIOR: usize = 9;
 
 /// What the tables' columns hold.
 pub(crate) fn column_types() -> impl Iterator<Item = (&'static str, ColumnType)> {
@@ -61,21 +66,21 @@ impl RefinedNumbers {
     /// Of an image that was left out.
     pub(crate) const NONE: Self = Self([f64::NAN; FIELDS.len()]);
 
-    /// Of a result, on templates with these axes. `is_known` says whether a pose was known beforehand.
-    pub(crate) fn of(result: &ImageResult, axes: AxisOrder, is_known: bool) -> Self {
+    /// Of a result, on templates with these axes.
+    pub(crate) fn of(result: &ImageResult, axes: AxisOrder) -> Self {
         let is_inverted = f64::from(u8::from(-result.smallest_cross_correlation > result.cross_correlation));
         let mut numbers = [f64::NAN; FIELDS.len()];
         numbers[..3].copy_from_slice(&[result.log_likelihood_integrated, result.contrast, result.contrast_sd]);
         numbers[IS_INVERTED] = is_inverted;
+        if let Some((view, shift)) = result.prior_distance {
+            numbers[PRIOR..PRIOR + 2].copy_from_slice(&[view.to_degrees(), shift]);
+            numbers[IS_AT_EDGE] = f64::from(u8::from(result.is_at_edge));
+        }
         numbers[PRUNED..PRUNED + 2].copy_from_slice(&[result.pruned_mass, result.evaluated_share]);
         if let Some(refined) = &result.refined {
             let (angles, origin) = continuous_in_relions_convention(&refined.pose, axes);
             let [rot, tilt, psi] = [angles.rot, angles.tilt, angles.psi].map(f64::to_degrees);
-            let (view, shift) = match is_known {
-                true => (refined.prior_distance.0.to_degrees(), refined.prior_distance.1),
-                false => (f64::NAN, f64::NAN),
-            };
-            numbers[1..ODDS].copy_from_slice(&[
+            numbers[1..PRIOR].copy_from_slice(&[
                 refined.contrast,
                 refined.contrast_sd,
                 refined.n_modes as f64,
@@ -84,8 +89,6 @@ impl RefinedNumbers {
                 refined.view_sd_rad.to_degrees(),
                 refined.psi_sd_rad.to_degrees(),
                 refined.shift_sd_angstrom,
-                view,
-                shift,
             ]);
             numbers[POSE..POSE + 5].copy_from_slice(&[rot, tilt, psi, origin[0], origin[1]]);
             numbers[IS_BETWEEN] = f64::from(u8::from(refined.is_between));
@@ -110,7 +113,7 @@ impl RefinedNumbers {
         Self(std::array::from_fn(|at| row[at]))
     }
 
-    /// A number by its name, as the tables' columns are called, or `is_between`, `is_inverted` (0 or 1), `audit_difference`; `None` where there is none.
+    /// A number by its name, as the tables' columns are called, or `is_between`, `is_inverted` (0 or 1), `audit_difference`, or of images with a known pose `is_at_edge`; `None` where there is none.
     pub fn get(&self, name: &str) -> Option<f64> {
         let at = FIELDS.iter().position(|field| *field == name)?;
         Some(self.0[at]).filter(|number| !number.is_nan())
@@ -143,5 +146,6 @@ mod tests {
             (FIELDS[ODDS], FIELDS[PRUNED], FIELDS[AUDIT]),
             ("log_odds_particle", "pruned_mass", "audit_difference")
         );
+        assert_eq!((FIELDS[PRIOR], FIELDS[IS_AT_EDGE]), ("prior_view_deg", "is_at_edge"));
     }
 }

@@ -18,8 +18,10 @@ use crate::refined::{FIELDS, RefinedNumbers};
 pub(crate) struct UnitResults<T> {
     pub(crate) cross_correlation: Vec<T>,
     pub(crate) template: Vec<usize>,
-    /// Places among the displacements.
-    pub(crate) displacement: Vec<usize>,
+    /// Displacements of templates in their own frame.
+    pub(crate) displacement_angstrom: Vec<[f64; 2]>,
+    /// Whether the pose is at the edge of what was searched.
+    pub(crate) is_at_edge: Vec<bool>,
     /// w, the rotation being 2πw/P.
     pub(crate) rotation: Vec<usize>,
     pub(crate) optimal: Vec<f64>,
@@ -75,14 +77,28 @@ impl<T: Number> UnitResults<T> {
             false => 0,
         };
         let places: Vec<usize> = read_whole(&template, n)?.into_iter().enumerate().map(place).collect();
+        let refined = match frame.right {
+            true => Some(read_refined(&root.join(&names.refined), n, 0..n)?),
+            false => None,
+        };
+        let at_edge_of_prior =
+            |image: usize| refined.as_ref().and_then(|refined: &Vec<RefinedNumbers>| refined[image].get("is_at_edge"));
         let set = frame.displacements.angstrom();
         let stored: Vec<[T; 2]> = set.iter().map(|d| d.map(T::from_f64)).collect();
         let (d_0, d_1) = (read_numbers::<T>(&x, n)?, read_numbers::<T>(&y, n)?);
-        let found = d_0.into_iter().zip(d_1).enumerate().map(|(image, (d_0, d_1))| match is_kept(image) {
-            true => stored.iter().position(|d| *d == [d_0, d_1]),
-            false => Some(0),
+        let found = d_0.into_iter().zip(d_1).enumerate().map(|(image, (d_0, d_1))| {
+            if !is_kept(image) {
+                return Some(([0.0; 2], false));
+            }
+            // From a known one it may be any.
+            if let Some(is_at_edge) = at_edge_of_prior(image) {
+                let displacement = [d_0.to_f64(), d_1.to_f64()];
+                return displacement.iter().all(|d| d.is_finite()).then_some((displacement, is_at_edge != 0.0));
+            }
+            let place = stored.iter().position(|d| *d == [d_0, d_1])?;
+            Some((set[place], frame.displacements.is_at_rim()[place]))
         });
-        let displacement: Option<Vec<usize>> = found.collect();
+        let displacements: Option<Vec<([f64; 2], bool)>> = found.collect();
         let turns = |angle: T| (angle.to_f64() / std::f64::consts::TAU * frame.n_inplanes as f64).round() as usize;
         let rotations: Vec<usize> = read_numbers::<T>(&rotation, n)?.into_iter().map(turns).collect();
         let altered =
@@ -93,20 +109,19 @@ impl<T: Number> UnitResults<T> {
         if rotations.iter().any(|&rotation| rotation >= frame.n_inplanes) {
             return Err(altered(&rotation));
         }
+        let (displacement_angstrom, is_at_edge) = displacements.ok_or_else(|| altered(&x))?.into_iter().unzip();
         Ok(Self {
             cross_correlation: read_numbers(&root.join(&names.cross_correlation), n)?,
             template: places,
-            displacement: displacement.ok_or_else(|| altered(&x))?,
+            displacement_angstrom,
+            is_at_edge,
             rotation: rotations,
             optimal: read_numbers(&root.join(&names.optimal), n)?,
             integrated: match frame.integrated {
                 true => Some(read_numbers(&root.join(&names.integrated), n)?),
                 false => None,
             },
-            refined: match frame.right {
-                true => Some(read_refined(&root.join(&names.refined), n, 0..n)?),
-                false => None,
-            },
+            refined,
             left_out,
         })
     }

@@ -158,8 +158,7 @@ impl<'a, T: Number> StackResults<'a, T> {
         let (job, unit) = (self.job, &self.units[structure]);
         let templates = &job.structures[structure];
         let (template, rotation) = (unit.template[image], unit.rotation[image]);
-        let place = unit.displacement[image];
-        let displacement_angstrom = job.displacements.angstrom()[place];
+        let displacement_angstrom = unit.displacement_angstrom[image];
         let views = &templates.views;
         let pose = TemplatePose {
             azimuth: views.azimuth[template],
@@ -193,7 +192,7 @@ impl<'a, T: Number> StackResults<'a, T> {
             noise: best.and_then(|best| noise_of(&self.units[best], image)),
             angles_deg,
             origin_angstrom,
-            is_at_edge: job.is_at_edge(place),
+            is_at_edge: unit.is_at_edge[image],
             is_best: Some(structure) == best,
             skipped: unit.left_out.get(&image).cloned(),
         }
@@ -204,13 +203,6 @@ impl<'a, T: Number> StackResults<'a, T> {
 pub(crate) fn noise_of<T: Number>(best: &UnitResults<T>, image: usize) -> Option<f64> {
     let odds = best.refined.as_ref()?[image].get("log_odds_particle")?;
     Some(best.integrated.as_ref()?[image] - odds)
-}
-
-impl LikelihoodJob {
-    /// Whether a displacement is on the rim of the square that is searched, if one is.
-    fn is_at_edge(&self, displacement: usize) -> bool {
-        self.settings.max_displacement_pixels > 0.0 && self.displacements.is_at_rim()[displacement]
-    }
 }
 
 /// A text as CSV has it: in quotes where it must be.

@@ -11,7 +11,7 @@ use verglas_core::hint::Hint;
 use verglas_core::{Observer, StopFlag};
 use verglas_formats::pt::write_pt;
 use verglas_fourier::grid::Precision;
-use verglas_likelihood::compare::{ComparisonSettings, Search};
+use verglas_likelihood::compare::ComparisonSettings;
 use verglas_likelihood::{LikelihoodError, TemplateSet};
 use verglas_run::Existing;
 use verglas_run::folder::OutputFolder;
@@ -190,23 +190,17 @@ impl LikelihoodJob {
             let settings = ComparisonSettings { particle_scales, ..self.comparison(budget.search_bytes) };
             let coarse = self.coarse(geometry, &templates);
             let go_on = || !around.stop.load(Ordering::Relaxed);
-            let mut search = match Search::new_watched(geometry, templates, &self.displacements, settings, &go_on) {
+            let refinement =
+                slices.as_ref().zip(self.right()).map(|(slices, right)| self.refinement(slices, &views, right));
+            let made = self.searches((geometry, templates, &views), settings, coarse.as_ref(), refinement, &go_on);
+            let searches = match made {
                 Err(LikelihoodError::Stopped) => return Err(self.stopped(around)),
                 made => made.map_err(tell)?,
             };
-            if let Some(coarse) = &coarse {
-                search = match search.with_pruning(coarse, &go_on) {
-                    Err(LikelihoodError::Stopped) => return Err(self.stopped(around)),
-                    made => made.map_err(tell)?,
-                };
-            }
-            if let (Some(slices), Some(right)) = (&slices, self.right()) {
-                search = search.with_refinement(self.refinement(slices, &views, right)).map_err(tell)?;
-            }
             let times = ChunkTimes { compute: before.elapsed(), ..ChunkTimes::default() };
             around.recorder.note(0, times)?;
             for &unit in units {
-                let Some(made) = self.make::<T>(unit, (&search, &views), budget.n_images, around)? else {
+                let Some(made) = self.make::<T>(unit, &searches, budget.n_images, around)? else {
                     return Err(self.stopped(around));
                 };
                 around.recorder.add(made.record, Vec::new());

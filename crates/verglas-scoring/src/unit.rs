@@ -9,8 +9,6 @@ use verglas_core::error::{ErrorKind, Result};
 use verglas_core::findings::{Warning, counted};
 use verglas_core::hint::{Hint, Setting, Text};
 use verglas_core::{Observer, StopFlag};
-use verglas_fourier::pose::Matrix3;
-use verglas_likelihood::compare::Search;
 use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
 use verglas_likelihood::refine::ContinuousPose;
 use verglas_likelihood::{Comparison, Contrast, ImageCheck, ImageResult, ImageSet, LikelihoodError};
@@ -27,6 +25,7 @@ use crate::number::Number;
 use crate::prepare::LikelihoodJob;
 use crate::publish::UnitOutcome;
 use crate::refined::RefinedNumbers;
+use crate::searches::Searches;
 use crate::settings::ContrastSource;
 use crate::stacks::ImageStack;
 
@@ -77,7 +76,7 @@ impl LikelihoodJob {
     pub(crate) fn make<T: Number>(
         &self,
         unit: usize,
-        (search, views): (&Search<'_, T>, &[Matrix3]),
+        searches: &Searches<'_, T>,
         n_at_once: usize,
         around: &Surroundings<'_>,
     ) -> Result<Option<MadeUnit>> {
@@ -94,7 +93,7 @@ impl LikelihoodJob {
         let mut open = around.images.open(stack)?;
         let mut tensors = self.start_tensors::<T>(&names, structure.views.len(), stack.n_images, around.output)?;
         let mut check = ImageCheck::new(&self.geometry, self.formula());
-        let known = self.known(stack, structure.axis_order)?;
+        let known = self.known_poses(stack, structure.axis_order)?;
         let mut outcome =
             UnitOutcome { results: Vec::with_capacity(stack.n_images), refined: Vec::new(), left_out: LeftOut::new() };
         let mut values: Vec<Complex<T>> = Vec::new();
@@ -117,8 +116,8 @@ impl LikelihoodJob {
             let places: Vec<usize> = kept.iter().map(|place| first + place).collect();
             let known_of_piece = places.iter().map(|&place| known[place]).collect();
             let piece = Piece { unit, transfers: transfers.as_deref(), places, known: known_of_piece };
-            let Some(comparison) = self.compare(&piece, (search, views), &values, around)? else { return Ok(None) };
-            let Some(audited) = self.audit(&piece, search, &values, &comparison, around)? else { return Ok(None) };
+            let Some(comparison) = self.compare(&piece, searches, &values, around)? else { return Ok(None) };
+            let Some(audited) = self.audit(&piece, searches, &values, &comparison, around)? else { return Ok(None) };
             let mut audited = audited.into_iter();
             let n_left_out = last - first - kept.len();
             // What is left out is done with, too.
@@ -133,11 +132,9 @@ impl LikelihoodJob {
             let mut results = comparison.images.into_iter();
             outcome.results.extend(left_out.iter().map(|reason| if reason.is_none() { results.next() } else { None }));
             if self.right().is_some() {
-                let of = |(place, result): (usize, &Option<ImageResult>)| {
-                    let is_known = known[first + place].is_some();
-                    let none = RefinedNumbers::NONE;
-                    result.as_ref().map_or(none, |result| {
-                        let numbers = RefinedNumbers::of(result, structure.axis_order, is_known);
+                let of = |result: &Option<ImageResult>| {
+                    result.as_ref().map_or(RefinedNumbers::NONE, |result| {
+                        let numbers = RefinedNumbers::of(result, structure.axis_order);
                         let numbers = numbers.with_audit(audited.next().unwrap_or(f64::NAN));
                         match (scale, log_odds.next()) {
                             (Some(scale), Some(odds)) => numbers.with_odds(odds, scale.probability(odds)),
@@ -145,7 +142,7 @@ impl LikelihoodJob {
                         }
                     })
                 };
-                outcome.refined.extend(outcome.results[first..].iter().enumerate().map(of));
+                outcome.refined.extend(outcome.results[first..].iter().map(of));
             }
             let reasons = left_out.into_iter().enumerate();
             // On one line, as tables have it.
@@ -173,7 +170,7 @@ impl LikelihoodJob {
     fn compare<T: Number>(
         &self,
         piece: &Piece<'_>,
-        (search, views): (&Search<'_, T>, &[Matrix3]),
+        searches: &Searches<'_, T>,
         values: &[Complex<T>],
         around: &Surroundings<'_>,
     ) -> Result<Option<Comparison<T>>> {
@@ -199,7 +196,7 @@ impl LikelihoodJob {
             }
             !around.stop.load(Ordering::Relaxed)
         };
-        let comparison = self.search_piece(search, &images, views, &piece.known, &go_on);
+        let comparison = searches.compare(&images, &piece.known, &go_on);
         if let Some(error) = refused.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(error);
         }
@@ -222,7 +219,7 @@ impl LikelihoodJob {
     fn audit<T: Number>(
         &self,
         piece: &Piece<'_>,
-        search: &Search<'_, T>,
+        searches: &Searches<'_, T>,
         values: &[Complex<T>],
         comparison: &Comparison<T>,
         around: &Surroundings<'_>,
@@ -241,7 +238,7 @@ impl LikelihoodJob {
             let transfers = self.transfers_of(piece);
             let images = ImageSet::new(geometry, values, self.contrast_of(transfers.as_deref())).map_err(tell)?;
             let go_on = |_| !around.stop.load(Ordering::Relaxed);
-            match search.audit(&images, &chosen, &go_on) {
+            match searches.audit(&images, &chosen, &go_on) {
                 Err(LikelihoodError::Stopped) => return Ok(None),
                 found => {
                     for (&index, found) in chosen.iter().zip(found.map_err(tell)?) {
@@ -262,33 +259,6 @@ impl LikelihoodJob {
     fn contrast_of<'t>(&self, transfers: Option<&'t [ContrastTransfer]>) -> Contrast<'t> {
         let formula = if self.settings.as_cryolike { ContrastFormula::CryoLike } else { ContrastFormula::Right };
         transfers.map_or(Contrast::One, |transfers| Contrast::Parameters(transfers, formula))
-    }
-
-    /// Compares images near their poses where these are known, else with all; only one after the other where some are.
-    pub(crate) fn search_piece<'s, T: Number>(
-        &'s self,
-        search: &Search<'s, T>,
-        images: &ImageSet<T>,
-        views: &[Matrix3],
-        known: &[Option<ContinuousPose>],
-        go_on: &(dyn Fn(u64) -> bool + Sync),
-    ) -> std::result::Result<Comparison<T>, LikelihoodError> {
-        let Some(prior) = self.prior else { return search.compare_watched(images, go_on) };
-        let mut all = Comparison::default();
-        let mut first = 0;
-        for run in known.chunk_by(|a, b| a.is_some() == b.is_some()) {
-            let images = images.range(first..first + run.len());
-            let poses: Vec<ContinuousPose> = run.iter().copied().flatten().collect();
-            let found = match poses.is_empty() {
-                true => search.compare_watched(&images, go_on),
-                false => search.compare_near(&images, (&poses, prior), (views, &self.mates), go_on),
-            };
-            let found = found.map_err(|error| error.of_image_from(first))?;
-            all.images.extend(found.images);
-            all.log_odds.extend(found.log_odds);
-            first += run.len();
-        }
-        Ok(all)
     }
 
     /// Tells of a stack whose contrast is the other one, or that has no noise.

@@ -202,8 +202,8 @@ fn expected<T: Number>(
     best: usize,
 ) -> TableRow {
     let index = at.index;
-    let (template, rotation, place) = (unit.template[index], unit.rotation[index], unit.displacement[index]);
-    let displacement_angstrom = frame.displacements.angstrom()[place];
+    let (template, rotation) = (unit.template[index], unit.rotation[index]);
+    let displacement_angstrom = unit.displacement_angstrom[index];
     let turn = std::f64::consts::TAU * rotation as f64 / frame.n_inplanes as f64;
     let angle = |angles: fn(&Views) -> &Vec<f64>| {
         views.and_then(|(views, _)| angles(views).get(template).copied()).unwrap_or_default()
@@ -217,7 +217,6 @@ fn expected<T: Number>(
     };
     let axes = views.map_or(AxisOrder::default(), |(_, axes)| *axes);
     let (angles, [origin_x, origin_y]) = pose.in_relions_convention(axes);
-    let is_at_edge = settings.max_displacement > 0.0 && frame.displacements.is_at_rim()[place];
     let integrated = unit.integrated.as_ref().map(|integrated| integrated[index]);
     let numbers = [
         at.image as f64,
@@ -231,7 +230,7 @@ fn expected<T: Number>(
         360.0 * rotation as f64 / frame.n_inplanes as f64,
         unit.optimal[index],
         integrated.unwrap_or_default(),
-        f64::from(u8::from(is_at_edge)),
+        f64::from(u8::from(unit.is_at_edge[index])),
         f64::from(u8::from(at.structure == best)),
         angles.rot.to_degrees(),
         angles.tilt.to_degrees(),

@@ -4,8 +4,9 @@ use num_complex::Complex;
 
 use super::axis::Axis;
 use super::volume::{Layout, Slab};
-use super::weights::{PADDED, SliceReal, WeightTable};
-use crate::polar::simd::{Kernel, Simd};
+use super::weights::{PADDED, SHORT, SHORT_TERMS, SliceReal, WeightTable};
+use crate::polar::simd::{Kernel, OCTET, Simd};
+use crate::waves::sin_cos_turns;
 
 /// Vectors that a row of W complex numbers fills, at most.
 const MAX_VECTORS: usize = 14;
@@ -35,7 +36,10 @@ impl<T: SliceReal> Kernel<T> for Interpolate<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
+        let wraps = self.axes.iter().any(|axis| axis.wraps);
         match self.table.width() {
+            // The whole grid, as a rule.
+            4 if !wraps && self.u0.start == 0.0 && self.u0.end == f64::INFINITY => self.run_short(simd),
             4 => self.run_with::<S, 4>(simd),
             8 => self.run_with::<S, 8>(simd),
             _ => self.run_with::<S, 14>(simd),
@@ -43,7 +47,111 @@ impl<T: SliceReal> Kernel<T> for Interpolate<'_, T> {
     }
 }
 
+/// Shells that are interpolated together; as many as the longest vector has lanes, at least.
+const SHELLS: usize = 16;
+/// 1.5·2⁵²: added to a whole number, it leaves that in the last bits.
+const WHOLE: f64 = 6_755_399_441_055_744.0;
+/// Angles whose values are put in their places together.
+const ANGLES: usize = 8;
+
 impl<T: SliceReal> Interpolate<'_, T> {
+    /// With four neighbours along each axis: the weights of many points at once, and a row of the cube in one vector.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn run_short<S: Simd<T>>(self, simd: S) {
+        let numbers = self.slab.numbers::<T>();
+        let short = self.table.short().expect("of four neighbours there are such weights");
+        let low = [self.layout.low[0] + self.slab.first as i64, self.layout.low[1], self.layout.low[2]];
+        let strides = [self.layout.plane, self.layout.row, 1];
+        let (plane, row) = (2 * self.layout.plane, 2 * self.layout.row);
+        let n_shells = self.q.len();
+        let mut values = vec![Complex::new(T::zero(), T::zero()); ANGLES * n_shells];
+        for (block, directions) in self.directions.chunks(ANGLES).enumerate() {
+            for (angle, (&direction, values)) in directions.iter().zip(values.chunks_exact_mut(n_shells)).enumerate() {
+                // Only u₀ ≥ 0 is stored: F(−k) = conj F(k).
+                let flipped = direction[0] < 0.0;
+                let direction = if flipped { direction.map(|d| -d) } else { direction };
+                let turns = self.shifts.map(|shifts| shifts[block * ANGLES + angle]);
+                for (q, values) in self.q.chunks(SHELLS).zip(values.chunks_mut(SHELLS)) {
+                    let mut starts = [0_i64; SHELLS];
+                    let mut weights = [[[T::zero(); SHELLS]; SHORT]; 3];
+                    for axis in 0..3 {
+                        let mut places = [T::zero(); SHELLS];
+                        for ((q, start), place) in q.iter().zip(&mut starts).zip(&mut places) {
+                            let shifted = direction[axis] * q - 1.0;
+                            let first = shifted.floor();
+                            *place = T::rounded(2.0 * (shifted - first) - 1.0);
+                            // A whole number far below 2⁵²: its last bits, without the checks of a cast.
+                            let whole = (first + WHOLE).to_bits() as i32;
+                            *start += (i64::from(whole) - low[axis]) * strides[axis] as i64;
+                        }
+                        for lane in (0..SHELLS).step_by(S::LANES) {
+                            let z = simd.load(&places[lane..]);
+                            let y = simd.mul(z, z);
+                            for tap in 0..SHORT / 2 {
+                                let mut even = simd.splat(short.even[tap][SHORT_TERMS - 1]);
+                                let mut odd = simd.splat(short.odd[tap][SHORT_TERMS - 1]);
+                                for power in (0..SHORT_TERMS - 1).rev() {
+                                    even = simd.mul_add(even, y, simd.splat(short.even[tap][power]));
+                                    odd = simd.mul_add(odd, y, simd.splat(short.odd[tap][power]));
+                                }
+                                let (this, other) = (simd.mul_add(z, odd, even), simd.neg_mul_add(z, odd, even));
+                                let of_lanes = lane..lane + S::LANES;
+                                weights[axis][tap][of_lanes.clone()]
+                                    .copy_from_slice(bytemuck::cast_slice(std::slice::from_ref(&this)));
+                                weights[axis][SHORT - 1 - tap][of_lanes]
+                                    .copy_from_slice(bytemuck::cast_slice(std::slice::from_ref(&other)));
+                            }
+                        }
+                    }
+                    let mut phases = [Complex::new(T::zero(), T::zero()); SHELLS];
+                    if let Some(turns) = turns {
+                        for (q, phase) in q.iter().zip(&mut phases) {
+                            let (sin, cos) = sin_cos_turns(turns * q);
+                            *phase = Complex::new(T::rounded(cos), T::rounded(-sin));
+                        }
+                    }
+                    let [along_0, along_1, along_2] = &weights;
+                    for (k, value) in values.iter_mut().enumerate() {
+                        let start = 2 * starts[k] as usize;
+                        let reach = (SHORT - 1) * (plane + row) + OCTET;
+                        assert!(
+                            start < numbers.len() && reach <= numbers.len() - start,
+                            "the cube lies within the grid"
+                        );
+                        let mut total = simd.splat_octet(T::zero());
+                        for b in 0..SHORT {
+                            let mut sum = simd.splat_octet(T::zero());
+                            for a in 0..SHORT {
+                                let from = start + a * plane + b * row;
+                                // SAFETY: a and b are below SHORT, and the end of the last row has been checked; `OCTET` numbers
+                                // that stand side by side are an array of them.
+                                let of_row = unsafe { &*numbers.as_ptr().add(from).cast::<[T; OCTET]>() };
+                                sum = simd.mul_add_octet(simd.splat_octet(along_0[a][k]), simd.load_octet(of_row), sum);
+                            }
+                            total = simd.mul_add_octet(simd.splat_octet(along_1[b][k]), sum, total);
+                        }
+                        let [a, b, c, d] = [along_2[0][k], along_2[1][k], along_2[2][k], along_2[3][k]];
+                        let mut eight = [a, a, b, b, c, c, d, d];
+                        simd.store_octet(simd.mul_octet(simd.load_octet(&eight), total), &mut eight);
+                        let [r0, i0, r1, i1, r2, i2, r3, i3] = eight;
+                        let mut found = Complex::new((r0 + r2) + (r1 + r3), (i0 + i2) + (i1 + i3));
+                        if flipped {
+                            found = found.conj();
+                        }
+                        *value = if turns.is_some() { found * phases[k] } else { found };
+                    }
+                }
+            }
+            let first = block * ANGLES;
+            for (n, out) in self.out.chunks_exact_mut(self.n_inplanes).take(n_shells).enumerate() {
+                for (angle, out) in out[first..first + directions.len()].iter_mut().enumerate() {
+                    *out = values[angle * n_shells + n];
+                }
+            }
+        }
+    }
+
     #[inline(always)]
     fn run_with<S: Simd<T>, const W: usize>(self, simd: S) {
         let numbers = self.slab.numbers::<T>();

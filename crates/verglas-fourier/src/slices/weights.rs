@@ -1,7 +1,7 @@
 //! Interpolation weights as piecewise polynomials, to be had for any position without a table of points.
 
 use crate::polar::Real;
-use crate::polar::kernel::Kernel;
+use crate::polar::kernel::{Kernel, WeightFit};
 
 /// Weights that are stored for a position: as many as the widest kernel has, and zeros up to whole vectors.
 pub(super) const PADDED: usize = 16;
@@ -85,6 +85,39 @@ pub(super) struct WeightTable<T> {
     coefficients: Vec<T>,
     /// How many neighbours.
     width: usize,
+    /// The same for all positions at once, where there are few neighbours.
+    short: Option<ShortWeights<T>>,
+}
+
+/// The weights of four neighbours as polynomials of the place between the middle two, −1 to 1: w_t(z) = E_t(z²) + z·O_t(z²), and
+/// by symmetry w_{3−t}(z) = w_t(−z).
+#[derive(Debug)]
+pub(super) struct ShortWeights<T> {
+    /// E of the first two, by rising power.
+    pub(super) even: [[T; SHORT_TERMS]; 2],
+    /// O of the first two.
+    pub(super) odd: [[T; SHORT_TERMS]; 2],
+}
+
+/// Neighbours that [`ShortWeights`] are for.
+pub(super) const SHORT: usize = 4;
+/// Terms of their polynomials.
+pub(super) const SHORT_TERMS: usize = 5;
+
+impl<T: SliceReal> ShortWeights<T> {
+    fn new(fit: &WeightFit) -> Self {
+        let nodes: Vec<f64> = (0..2 * SHORT_TERMS)
+            .map(|m| (std::f64::consts::PI * (m as f64 + 0.5) / (2 * SHORT_TERMS) as f64).cos())
+            .collect();
+        let weights: Vec<Vec<f64>> =
+            nodes.iter().map(|node| fit.weights((SHORT - 1) as f64 / 2.0 + 0.5 * node, 0)).collect();
+        let of_tap = |tap: usize| polynomial(&nodes, weights.iter().map(|weights| weights[tap]).collect());
+        let polynomials = [of_tap(0), of_tap(1)];
+        let every_other = |tap: usize, first: usize| -> [T; SHORT_TERMS] {
+            std::array::from_fn(|power| T::rounded(polynomials[tap][first + 2 * power]))
+        };
+        Self { even: [every_other(0, 0), every_other(1, 0)], odd: [every_other(0, 1), every_other(1, 1)] }
+    }
 }
 
 impl<T: SliceReal> WeightTable<T> {
@@ -113,7 +146,13 @@ impl<T: SliceReal> WeightTable<T> {
                 );
             }
         }
-        Self { coefficients, width }
+        Self { coefficients, width, short: (width == SHORT).then(|| ShortWeights::new(&fit)) }
+    }
+
+    /// The weights of four neighbours, where there are four.
+    #[inline(always)]
+    pub(super) fn short(&self) -> Option<&ShortWeights<T>> {
+        self.short.as_ref()
     }
 
     /// How many neighbours there are.
@@ -217,6 +256,24 @@ mod tests {
         assert!(double < 7e-14, "{double:e}");
         let (single, double) = (error::<f32>(true), error::<f64>(true));
         assert!(single < 3.3e-4 && double < 5e-8, "{single:e} {double:e}");
+    }
+
+    #[test]
+    fn few_weights_are_the_same_for_all_positions_at_once() {
+        let table = WeightTable::<f32>::new(true);
+        let short = table.short().unwrap();
+        let value = |terms: &[f32; SHORT_TERMS], y: f32| terms.iter().rev().fold(0.0, |sum, term| sum * y + term);
+        for step in 0..1000 {
+            let u = 7.0 + f64::from(step) / 1000.0;
+            let (first, coefficients, place) = table.locate(u);
+            let z = (2.0 * (u - 1.0 - first as f64) - 1.0) as f32;
+            for tap in 0..SHORT {
+                let expected = coefficients.chunks(PADDED).fold(0.0, |sum, c| sum * place + c[tap]);
+                let (own, sign) = if tap < 2 { (tap, 1.0) } else { (3 - tap, -1.0) };
+                let found = value(&short.even[own], z * z) + sign * z * value(&short.odd[own], z * z);
+                assert!((found - expected).abs() < 2e-6, "{u} {tap}: {found} {expected}");
+            }
+        }
     }
 
     #[test]

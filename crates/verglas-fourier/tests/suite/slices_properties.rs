@@ -253,6 +253,38 @@ fn every_instruction_set_is_accurate() {
 }
 
 #[test]
+fn a_short_kernel_is_as_good_as_it_says_in_every_instruction_set() {
+    let coarse = SliceSettings { coarse: true, ..settings() };
+    let mut off_centre = beads(150, 14.0, AtomShape::Gaussian, 5);
+    off_centre.positions_angstrom.iter_mut().for_each(|position| position[1] += 4.0);
+    let mut structures = structures();
+    structures.push(Structure::Beads(Arc::new(off_centre)));
+    let rotations = some_rotations();
+    for structure in structures {
+        for p in [48, 51] {
+            let grid = PolarGrid::new(6.0, 0.25, p).unwrap();
+            let all = |plan: &SlicePlan<f32>| {
+                let mut out = vec![Complex::default(); rotations.len() * plan.slice_len()];
+                plan.compute(&rotations, &mut out, &mut vec![0.0; rotations.len()]).unwrap();
+                out
+            };
+            let expected = all(&SlicePlan::new(structure.clone(), &grid, 48.0, &settings()).unwrap());
+            for set in instruction_sets() {
+                let plan = SlicePlan::<f32>::new_on(set, structure.clone(), &grid, 48.0, &coarse).unwrap();
+                let found = all(&plan);
+                for (found, expected) in found.chunks(plan.slice_len()).zip(expected.chunks(plan.slice_len())) {
+                    let difference = |(a, b): (&Complex<f32>, &Complex<f32>)| f64::from((a - b).norm_sqr());
+                    let off: f64 = found.iter().zip(expected).map(difference).sum();
+                    let all: f64 = expected.iter().map(|value| f64::from(value.norm_sqr())).sum();
+                    // 3.2e-4 along each of three axes.
+                    assert!((off / all).sqrt() < 6e-4, "{set} {p}: {:e}", (off / all).sqrt());
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn memory_is_known_before_and_bounded() {
     for structure in structures() {
         let whole = SlicePlan::<f32>::estimate(&structure, &polar(), 48.0, &settings()).unwrap();

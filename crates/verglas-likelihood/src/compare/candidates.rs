@@ -102,6 +102,11 @@ impl<'a, T: Real> Evaluator<'a, T> {
         self.sums.sum(self.geometry, self.formula, image)
     }
 
+    /// Moves the image taken last back by a displacement in Å.
+    pub fn move_back(&mut self, displacement: [f64; 2]) {
+        self.sums.move_back(self.geometry, displacement);
+    }
+
     /// The image taken last.
     pub fn sums(&self) -> &ImageSums {
         &self.sums

@@ -51,7 +51,7 @@ pub(crate) fn bytes_per_image<T: Real>(geometry: &Geometry, basis: Extent, formu
 }
 
 impl<T: Real> ImageBlock<T> {
-    /// The images at the places `order`.
+    /// The images at the places `order`, each moved back by its displacement of `moved`, Å, if there are any.
     ///
     /// # Errors
     /// The first image's that can't be compared.
@@ -61,6 +61,7 @@ impl<T: Real> ImageBlock<T> {
         formula: Formula,
         images: &ImageSet<T>,
         order: Vec<usize>,
+        moved: Option<&[[f64; 2]]>,
         n_threads: usize,
     ) -> Result<Self, LikelihoodError> {
         let (n_images, group_len) = (order.len(), basis.total * GROUP * 2);
@@ -85,8 +86,10 @@ impl<T: Real> ImageBlock<T> {
                     let mut taken = taken.lock().expect("no thread panics while it holds this");
                     let (panel, constant, facts) = &mut *taken;
                     for (place, facts) in facts.iter_mut().enumerate() {
-                        let image = order[group * GROUP + place];
-                        if let Err(found) = worker.fill(images, image, place, panel, constant.as_deref_mut(), facts) {
+                        let index = group * GROUP + place;
+                        let (image, moved) = (order[index], moved.map(|moved| moved[index]));
+                        let panels = (&mut **panel, constant.as_deref_mut());
+                        if let Err(found) = worker.fill(images, (image, moved), place, panels, facts) {
                             let mut error = error.lock().expect("no thread panics while it holds this");
                             if error.as_ref().is_none_or(|(first, _)| image < *first) {
                                 *error = Some((image, found));
@@ -129,15 +132,17 @@ impl<'a, T: Real> Worker<'a, T> {
     fn fill(
         &mut self,
         images: &ImageSet<T>,
-        image: usize,
+        (image, moved): (usize, Option<[f64; 2]>),
         place: usize,
-        panel: &mut [T],
-        constant: Option<&mut [T]>,
+        (panel, constant): (&mut [T], Option<&mut [T]>),
         facts: &mut Facts,
     ) -> Result<(), LikelihoodError> {
         let (geometry, p) = (self.geometry, self.geometry.n_inplanes());
         images.fill(geometry, image, &mut self.sums.values, &mut self.sums.contrast)?;
         self.sums.sum(geometry, self.formula, image)?;
+        if let Some(displacement) = moved {
+            self.sums.move_back(geometry, displacement);
+        }
         for (at, value) in self.spectrum.iter_mut().enumerate() {
             *value = self.sums.values[at] * (self.roots[at / p] * self.sums.contrast[at]);
         }

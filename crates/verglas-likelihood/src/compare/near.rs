@@ -1,4 +1,6 @@
 //! The comparison near known poses: views, rotations and displacements within the prior's reach, weighted by it.
+//!
+//! Images have been moved back by their known displacements, so that the same few displacements do for all of them.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,7 +13,7 @@ use super::fft::LaneSynthesis;
 use super::images::ImageBlock;
 use super::plan::{CANDIDATE_NATS, Plan};
 use super::product::GROUP;
-use super::products::Products;
+use super::products::{Products, STRIPS};
 use super::reduce::Scales;
 use super::simd::{Dispatch, Kernel, MOST_LANES, Simd};
 use super::tables::Tables;
@@ -43,6 +45,8 @@ pub struct NearJob<'a, T: Real> {
     near: Vec<Vec<u32>>,
     /// ln of the weight of a pose but for its view and the prior: 1/P, and the area that a displacement stands for.
     ln_weight: f64,
+    /// ln of the prior's density at each displacement, in the order of strips.
+    ln_displacements: Vec<f64>,
     next: AtomicUsize,
     has_failed: AtomicBool,
     is_stopped: AtomicBool,
@@ -78,6 +82,10 @@ impl<'a, T: Dispatch> NearJob<'a, T> {
                 }
             }
         }
+        let ln_displacement = |&place: &usize| {
+            let [x, y] = plan.displacements.angstrom()[place];
+            known.first().map_or(0.0, |known| known.prior.ln_of_distance2(x * x + y * y))
+        };
         let ln_cell = plan.displacements.grid().map_or(0.0, |grid| grid.ln_cell());
         let none =
             NearImage { of_views: Vec::new(), candidates: Candidates::new(CANDIDATE_NATS), smallest: f64::INFINITY };
@@ -88,6 +96,7 @@ impl<'a, T: Dispatch> NearJob<'a, T> {
             known,
             rotations,
             near,
+            ln_displacements: plan.order.iter().map(ln_displacement).collect(),
             ln_weight: ln_cell - (plan.geometry.n_inplanes() as f64).ln(),
             next: AtomicUsize::new(0),
             has_failed: AtomicBool::new(false),
@@ -134,8 +143,6 @@ struct State {
     index: usize,
     /// The rotations that are near, each with ln of the prior's density.
     rotations: Vec<(usize, f64)>,
-    /// Where known displacements lie in the template's frame, for each of them.
-    centers: Vec<[f64; 2]>,
     sum: LogSum,
     best: BestOfView,
 }
@@ -198,34 +205,24 @@ impl<T: Dispatch> Kernel<T> for NearWorker<'_, '_, T> {
                     states.push(self.state(index, view));
                 }
                 let n_strips = plan.displacements.len().div_ceil(S::LANES);
-                for strip_index in 0..n_strips {
-                    let first = strip_index * S::LANES;
-                    let set = &plan.order[first..plan.order.len().min(first + S::LANES)];
-                    let is_near = |state: &State| self.reaches(state, set);
-                    let wanted: Vec<bool> = states.iter().map(is_near).collect();
-                    if !wanted.contains(&true) {
-                        continue;
-                    }
-                    products.displace(simd, template, strip_index..strip_index + 1);
-                    let mut at = 0;
-                    while at < states.len() {
-                        // Images of one group stand beside each other.
-                        let group = states[at].index / GROUP;
-                        let end = at + states[at..].iter().take_while(|state| state.index / GROUP == group).count();
-                        if wanted[at..end].contains(&true) {
-                            products.multiply(simd, 1, group..group + 1);
-                        }
-                        for place in (at..end).filter(|&place| wanted[place]) {
-                            let state = &mut states[place];
+                for first_strip in (0..n_strips).step_by(STRIPS) {
+                    let strips = first_strip..n_strips.min(first_strip + STRIPS);
+                    products.displace(simd, template, strips.clone());
+                    // Images of one group stand beside each other.
+                    for of_group in states.chunk_by_mut(|a, b| a.index / GROUP == b.index / GROUP) {
+                        let group = of_group[0].index / GROUP;
+                        products.multiply(simd, strips.len(), group..group + 1);
+                        for state in of_group {
                             let index = state.index;
-                            synthesis.run(simd, products.of(index % GROUP, 0), &mut x, &mut y);
-                            let values = &x.as_flattened()[..p];
                             let scales = tables.scales(index);
                             let half_ln_a =
                                 HalfLnA { log2: tables.half_log2_a(index), reference: tables.reference(index) };
-                            self.reduce(simd, values, scales, &half_ln_a, (view, first), state, &mut found[index]);
+                            for strip in strips.clone() {
+                                synthesis.run(simd, products.of(index % GROUP, strip - first_strip), &mut x, &mut y);
+                                let (values, place) = (&x.as_flattened()[..p], (view, strip * S::LANES));
+                                self.reduce(simd, values, scales, &half_ln_a, place, state, &mut found[index]);
+                            }
                         }
-                        at = end;
                     }
                 }
                 for state in states {
@@ -258,29 +255,16 @@ impl<T: Dispatch> NearWorker<'_, '_, T> {
         let p = self.job.plan.geometry.n_inplanes();
         let of_mates = self.job.rotations[index].iter();
         let traces: Vec<[f64; 3]> = of_mates.map(|rotation| trace(rotation, &self.job.views[view])).collect();
-        let (mut rotations, mut centers) = (Vec::new(), Vec::new());
+        let mut rotations = Vec::new();
         for w in 0..p {
             let (sin, cos) = (std::f64::consts::TAU * w as f64 / p as f64).sin_cos();
             let angles = traces.iter().map(|[a, b, c]| angle_of_trace(a * cos + b * sin + c));
             if angles.clone().any(|angle| angle <= known.prior.view_reach_rad()) {
                 rotations.push((w, known.ln_of_angles(angles)));
-                let [d0, d1] = known.pose.shift_angstrom;
-                centers.push([cos * d0 - sin * d1, sin * d0 + cos * d1]);
             }
         }
         let best = BestOfView { score: f64::NEG_INFINITY, displacement: 0, rotation: 0 };
-        State { index, rotations, centers, sum: LogSum::new(), best }
-    }
-
-    /// Whether a displacement is near at any of the rotations.
-    fn reaches(&self, state: &State, set: &[usize]) -> bool {
-        let all = self.job.plan.displacements.angstrom();
-        let reach = self.job.known[state.index].prior.shift_reach_angstrom();
-        state.centers.iter().any(|center| {
-            set.iter()
-                .map(|&place| all[place])
-                .any(|d| (d[0] - center[0]).powi(2) + (d[1] - center[1]).powi(2) <= reach * reach)
-        })
+        State { index, rotations, sum: LogSum::new(), best }
     }
 
     /// The near rotations of one image with the lanes' displacements.
@@ -297,26 +281,18 @@ impl<T: Dispatch> NearWorker<'_, '_, T> {
         found: &mut NearImage,
     ) {
         let plan = self.job.plan;
-        let prior = &self.job.known[state.index].prior;
-        let reach2 = prior.shift_reach_angstrom() * prior.shift_reach_angstrom();
-        let n_weighted = plan.n_weighted();
-        let n_lanes = S::LANES.min(n_weighted.saturating_sub(first));
+        let n_lanes = S::LANES.min(plan.order.len() - first);
+        let of_lanes = first..first + n_lanes;
+        let lanes = plan.order[of_lanes.clone()].iter().zip(&self.job.ln_displacements[of_lanes]);
         let mut numbers = [T::default(); MOST_LANES];
-        for (&(w, ln_rotation), center) in state.rotations.iter().zip(&state.centers) {
+        for &(w, ln_rotation) in &state.rotations {
             simd.store(values[w], &mut numbers);
             let (factor, offset) = (scales.factor[w].to_f64(), scales.offset[w].to_f64());
             let half_ln_a = half_ln_a.reference + half_ln_a.log2[w].to_f64() * std::f64::consts::LN_2;
-            for lane in 0..n_lanes {
-                let displacement = plan.order[first + lane];
-                let [d0, d1] = plan.displacements.angstrom()[displacement];
-                let distance2 = (d0 - center[0]).powi(2) + (d1 - center[1]).powi(2);
-                if distance2 > reach2 {
-                    continue;
-                }
-                let cc = numbers[lane].to_f64() * factor - offset;
+            for (number, (&displacement, ln_displacement)) in numbers.iter().zip(lanes.clone()) {
+                let cc = number.to_f64() * factor - offset;
                 found.smallest = found.smallest.min(cc);
-                let ln_prior = ln_rotation + prior.ln_of_distance2(distance2);
-                let score = plan.likelihood.gain(cc) - half_ln_a + ln_prior;
+                let score = plan.likelihood.gain(cc) - half_ln_a + ln_rotation + ln_displacement;
                 state.sum.add(score + self.job.ln_weight, 1.0);
                 if score > state.best.score {
                     let rotation = w as u32;

@@ -104,6 +104,10 @@ fn in_bands(displacements: &Displacements, lanes: usize) -> Vec<usize> {
     let n_all = displacements.len();
     let Some(grid) = displacements.grid() else { return (0..n_all).collect() };
     let [n_0, n_1] = grid.n;
+    if n_0 * n_1 > n_all {
+        // Those near a known one are not all of it.
+        return (0..n_all).collect();
+    }
     let height = if lanes >= 16 { 4 } else { 2 };
     let mut order = Vec::with_capacity(n_all);
     for (band, first) in (0..n_1).step_by(height).enumerate() {

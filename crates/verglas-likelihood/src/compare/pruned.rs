@@ -104,7 +104,7 @@ impl<'a, T: SearchReal> Pruner<'a, T> {
         let (basis, formula) = (&self.plan.basis, full.settings.formula);
         let order = (0..n_images).collect();
         // An image of which nothing is there at half of the resolution.
-        let Ok(coarse) = ImageBlock::new(self.plan.geometry, basis, formula, &set, order, n_threads) else {
+        let Ok(coarse) = ImageBlock::new(self.plan.geometry, basis, formula, &set, order, None, n_threads) else {
             return Ok(Err(block));
         };
         // What the noise of an image is, by all of it.
@@ -131,7 +131,7 @@ impl<'a, T: SearchReal> Pruner<'a, T> {
         rows.sort_by_key(|&row| (decisions[row].as_ref().map_or(usize::MAX, |decision| decision.view), row));
         let order = rows.iter().map(|&row| block.order[row]).collect();
         drop(block);
-        let block = ImageBlock::new(full.geometry, &full.basis, formula, images, order, n_threads)?;
+        let block = ImageBlock::new(full.geometry, &full.basis, formula, images, order, None, n_threads)?;
         let mut below: Vec<u32> = decisions.iter().map(|decision| decision.as_ref().map_or(0, |d| d.first)).collect();
         let first = self.look(full, &block, images, (&ranks, &below, &rows), go_on)?;
         let ln_sum = |outcome: &Outcome, index: usize| {

@@ -134,8 +134,9 @@ impl<'a, T: Real> Samples<'a, T> {
                         for (column, shell) in column.iter_mut().zip(spectrum.chunks_exact(p)) {
                             *column = shell[q];
                         }
-                        for (row, a) in moments.chunks_exact_mut(n).zip(&column) {
-                            for (moment, b) in row.iter_mut().zip(&column) {
+                        // Up to the diagonal.
+                        for (row, (moments, a)) in moments.chunks_exact_mut(n).zip(&column).enumerate() {
+                            for (moment, b) in moments.iter_mut().zip(&column[..=row]) {
                                 *moment += a.re * b.re + a.im * b.im;
                             }
                         }
@@ -144,6 +145,15 @@ impl<'a, T: Real> Samples<'a, T> {
             });
         }
         unless_stopped(go_on)?;
-        Ok(moments.into_iter().map(|moments| moments.into_inner().expect("all threads are done")).collect())
+        let whole = |moments: Mutex<Vec<f64>>| {
+            let mut moments = moments.into_inner().expect("all threads are done");
+            for row in 0..n {
+                for column in 0..row {
+                    moments[column * n + row] = moments[row * n + column];
+                }
+            }
+            moments
+        };
+        Ok(moments.into_iter().map(whole).collect())
     }
 }

@@ -23,6 +23,7 @@ use crate::geometry::Geometry;
 use crate::pose::{BestOfView, ContinuousPose};
 use crate::prior::{Known, PosePrior};
 use crate::real::Real;
+use crate::refine::rotation::turn;
 use crate::refine::{Refinement, Searched};
 use crate::results::{Comparison, PairResult};
 use crate::sets::{ImageSet, TemplateSet};
@@ -63,6 +64,16 @@ impl<'a, T: SearchReal> Search<'a, T> {
         settings: ComparisonSettings,
         go_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self, LikelihoodError> {
+        T::search(geometry, templates, displacements, settings, go_on)
+    }
+
+    pub(super) fn make(
+        geometry: &'a Geometry,
+        templates: TemplateSet<'a, T>,
+        displacements: &'a Displacements,
+        settings: ComparisonSettings,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Self, LikelihoodError> {
         let plan = Plan::new(geometry, templates, displacements, settings, go_on)?;
         let mut search = Self { plan, refinement: None, pruner: None };
         search.images_at_once()?;
@@ -89,6 +100,14 @@ impl<'a, T: SearchReal> Search<'a, T> {
     /// # Errors
     /// When memory is too small now; [`LikelihoodError::Stopped`].
     pub fn with_pruning(
+        self,
+        coarse: &'a CoarseTemplates<T>,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Self, LikelihoodError> {
+        T::prune(self, coarse, go_on)
+    }
+
+    pub(super) fn prune(
         mut self,
         coarse: &'a CoarseTemplates<T>,
         go_on: &(dyn Fn() -> bool + Sync),
@@ -208,6 +227,14 @@ impl<'a, T: SearchReal> Search<'a, T> {
         images: &ImageSet<T>,
         go_on: &(dyn Fn(u64) -> bool + Sync),
     ) -> Result<Comparison<T>, LikelihoodError> {
+        T::compare(self, images, go_on)
+    }
+
+    pub(super) fn compare_all(
+        &self,
+        images: &ImageSet<T>,
+        go_on: &(dyn Fn(u64) -> bool + Sync),
+    ) -> Result<Comparison<T>, LikelihoodError> {
         let (n_images, n_views) = (images.n_images(), self.plan.templates.n_views());
         let n_poses = self.plan.displacements.len() * self.plan.geometry.n_inplanes();
         let mut comparison = Comparison::default();
@@ -257,7 +284,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
     ) -> Result<Vec<Found>, LikelihoodError> {
         let n_threads = self.plan.settings.n_threads.max(1);
         let Plan { geometry, basis, settings, .. } = &self.plan;
-        let new_block = |order| ImageBlock::new(geometry, basis, settings.formula, images, order, n_threads);
+        let new_block = |order| ImageBlock::new(geometry, basis, settings.formula, images, order, None, n_threads);
         let n_images = order.len();
         let mut found: Vec<Option<Found>> = vec![None; n_images];
         let mut rest: Vec<usize> = (0..n_images).collect();
@@ -349,11 +376,20 @@ impl<'a, T: SearchReal> Search<'a, T> {
         order: &[usize],
         go_on: &(dyn Fn(u64) -> bool + Sync),
     ) -> Result<Vec<f64>, LikelihoodError> {
+        T::audit(self, images, order, go_on)
+    }
+
+    pub(super) fn audit_all(
+        &self,
+        images: &ImageSet<T>,
+        order: &[usize],
+        go_on: &(dyn Fn(u64) -> bool + Sync),
+    ) -> Result<Vec<f64>, LikelihoodError> {
         let Plan { geometry, basis, settings, templates, .. } = &self.plan;
         let (n_threads, n_views) = (settings.n_threads.max(1), templates.n_views());
         let mut found = Vec::with_capacity(order.len());
         for order in order.chunks(self.images_at_once()?) {
-            let block = ImageBlock::new(geometry, basis, settings.formula, images, order.to_vec(), n_threads)?;
+            let block = ImageBlock::new(geometry, basis, settings.formula, images, order.to_vec(), None, n_threads)?;
             let tells_nothing = |_| go_on(0);
             let job = Job::new(&self.plan, &block, images, None, &mut [], &mut [], &tells_nothing);
             share_work(n_threads, || T::work(&job));
@@ -370,10 +406,22 @@ impl<'a, T: SearchReal> Search<'a, T> {
     /// Compares each image with the templates near its known pose, weighted by the prior; `views` are the rotations of the
     /// templates' views, `mates` those that the structure looks the same after, itself among them. Integrals have the prior in place of uniform poses; best poses are those of the largest product.
     ///
+    /// The search's displacements are those from the known one ([`Displacements::near`]): images are moved back by it first.
+    ///
     /// # Errors
     /// As [`Search::compare_watched`]; when there are not as many poses as images, or views as templates; when displacements
-    /// form no grid.
+    /// form no grid; an image without any view and rotation near its pose.
     pub fn compare_near(
+        &self,
+        images: &ImageSet<T>,
+        (poses, prior): (&[ContinuousPose], PosePrior),
+        (views, mates): (&[Matrix3], &'a [Matrix3]),
+        go_on: &(dyn Fn(u64) -> bool + Sync),
+    ) -> Result<Comparison<T>, LikelihoodError> {
+        T::compare_near(self, images, (poses, prior), (views, mates), go_on)
+    }
+
+    pub(super) fn compare_all_near(
         &self,
         images: &ImageSet<T>,
         (poses, prior): (&[ContinuousPose], PosePrior),
@@ -421,16 +469,26 @@ impl<'a, T: SearchReal> Search<'a, T> {
     ) -> Result<Vec<Found>, LikelihoodError> {
         let Plan { geometry, likelihood, templates, displacements, settings, .. } = &self.plan;
         let n_threads = settings.n_threads.max(1);
-        let known: Vec<Known<'a>> = order.iter().map(|&image| Known { prior, pose: poses[image], mates }).collect();
-        let block = ImageBlock::new(geometry, &self.plan.basis, settings.formula, images, order.clone(), n_threads)?;
+        let origins: Vec<[f64; 2]> = order.iter().map(|&image| poses[image].shift_angstrom).collect();
+        // Of images that are moved back.
+        let of_moved = |image: &usize| ContinuousPose { shift_angstrom: [0.0; 2], ..poses[*image] };
+        let known: Vec<Known<'a>> = order.iter().map(|image| Known { prior, pose: of_moved(image), mates }).collect();
+        let (basis, moved) = (&self.plan.basis, Some(&origins[..]));
+        let block = ImageBlock::new(geometry, basis, settings.formula, images, order.clone(), moved, n_threads)?;
         let job = NearJob::new(&self.plan, &block, views, &known, go_on);
         share_work(n_threads, || T::work_near(&job));
         let found = job.finish()?;
         let total: f64 = templates.view_weights().iter().sum();
         let step = std::f64::consts::TAU / geometry.n_inplanes() as f64;
+        let pose_of = |view: usize, displacement: usize, rotation: usize| {
+            let displacement = displacements.angstrom()[displacement];
+            ContinuousPose::of_template(&views[view], step * rotation as f64, displacement)
+        };
         finish_images(&self.plan, self.refinement, order.len(), go_on, |index, finisher| {
-            let (image, found) = (order[index], &found[index]);
+            let (image, found, known) = (order[index], &found[index], &known[index]);
+            let [x, y] = origins[index];
             finisher.evaluator.take(images, image)?;
+            finisher.evaluator.move_back([x, y]);
             let mut sum = LogSum::new();
             let mut of_views = vec![BestOfView { score: f64::NAN, displacement: 0, rotation: 0 }; templates.n_views()];
             for (view, of_view, best) in &found.of_views {
@@ -445,16 +503,25 @@ impl<'a, T: SearchReal> Search<'a, T> {
                 candidates: &candidates,
                 log_likelihood: sum.ln() + likelihood.shared(block.facts[index].v),
                 best: best.pose,
-                known: Some(known[index]),
+                known: Some(*known),
             };
-            let views = found.of_views.iter().map(|(view, ln_sum, best)| {
-                let view = *view as usize;
-                let displacement = displacements.angstrom()[best.displacement as usize];
-                let angle = step * f64::from(best.rotation);
-                let pose = ContinuousPose::of_template(&views[view], angle, displacement);
-                LookedAt { view, best: *best, ln_sum: *ln_sum, ln_prior: known[index].ln_density(&pose) }
+            let looked_at = found.of_views.iter().map(|(view, ln_sum, best)| {
+                let pose = pose_of(*view as usize, best.displacement as usize, best.rotation as usize);
+                LookedAt { view: *view as usize, best: *best, ln_sum: *ln_sum, ln_prior: known.ln_density(&pose) }
             });
-            finisher.finish(&searched, &at, found.smallest, views, (0.0, 1.0))
+            let (mut result, odds) = finisher.finish(&searched, &at, found.smallest, looked_at, (0.0, 1.0))?;
+            // Back to where the image is.
+            let best = pose_of(best.pose.template, best.pose.displacement, best.pose.rotation);
+            let distances = known.distances(result.refined.as_ref().map_or(&best, |refined| &refined.pose));
+            (result.prior_distance, result.is_at_edge) = (Some(distances), known.is_edge(distances));
+            let [d_0, d_1] = turn([x, y], step * result.rotation as f64);
+            result.displacement_angstrom[0] += d_0;
+            result.displacement_angstrom[1] += d_1;
+            if let Some(refined) = &mut result.refined {
+                refined.pose.shift_angstrom[0] += x;
+                refined.pose.shift_angstrom[1] += y;
+            }
+            Ok((result, odds))
         })
     }
 }

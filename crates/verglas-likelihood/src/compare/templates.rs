@@ -3,6 +3,7 @@
 use std::f64::consts::TAU;
 
 use num_complex::Complex;
+use verglas_fourier::waves::sin_cos_turns;
 
 use super::basis::{Basis, Spectrum};
 use super::fft::{LaneFft, Pair, times};
@@ -232,9 +233,9 @@ pub(crate) fn phases<T: Real>(
                 for lane in 0..lanes {
                     let displacement = set[order[(strip * lanes + lane).min(set.len() - 1)]];
                     let turns = geometry.turns(shell, angle, displacement);
-                    let value = Complex::<f64>::cis(-TAU * (turns - turns.round()));
-                    values[start + lane] = T::from_f64(value.re);
-                    values[start + lanes + lane] = T::from_f64(value.im);
+                    let (sin, cos) = sin_cos_turns(turns);
+                    values[start + lane] = T::from_f64(cos);
+                    values[start + lanes + lane] = T::from_f64(-sin);
                 }
             }
         }

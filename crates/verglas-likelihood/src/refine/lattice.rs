@@ -49,7 +49,7 @@ pub(super) struct Lattice {
     pub ln_odds: Vec<f64>,
 }
 
-/// One direction of view: templates at the rotations between two steps of the grid.
+/// One direction of view: its template at the rotations between two steps of the grid.
 struct Column {
     view: [i32; 2],
     templates: Vec<Template>,
@@ -137,14 +137,12 @@ impl Lattice {
     ) -> Result<Column, LikelihoodError> {
         let base = self.local(&[view[0], view[1], 0, 0, 0]);
         let part = step_rad(posterior.geometry) / parts as f64;
-        let rotations: Vec<_> = (0..parts)
-            .map(|rest| chart.rotation(&[base[0], base[1], base[2] + rest as f64 * part, 0.0, 0.0]))
-            .collect();
-        let mut slices: Vec<Complex<f64>> = Vec::new();
-        posterior.slices(&rotations, &mut slices)?;
-        let prepared = slices.chunks_exact(posterior.geometry.n_points()).map(|slice| {
+        let rotation = chart.rotation(&[base[0], base[1], base[2], 0.0, 0.0]);
+        let mut slice: Vec<Complex<f64>> = Vec::new();
+        posterior.slices(&[rotation], &mut slice)?;
+        let prepared = (0..parts).map(|rest| {
             let mut template = Template::default();
-            posterior.prepare(slice, &mut template);
+            posterior.prepare_between(&slice, rest as f64 * part, &mut template);
             template
         });
         Ok(Column {

@@ -57,6 +57,8 @@ const APART_VIEW: f64 = 0.35;
 const APART_TURNS: f64 = 5.0;
 /// or displacements by more pixels.
 const APART_PIXELS: f64 = 1.6;
+/// A pose of the grid that is no more nats higher than a mode's parabola is on its slope.
+const SLOPE: f64 = 1.0;
 /// Modes with δᵀHδ below this between them are one.
 const SAME: f64 = 2.0;
 /// Poses of the grid so many nats below the best lead to no mode.
@@ -141,8 +143,8 @@ impl<'a, T: Real> Refiner<'a, T> {
         ContinuousPose::of_template(&self.refinement.views[pose.template], angle, displacement)
     }
 
-    /// The best poses of the grid that are apart from each other, best first.
-    fn starts(&self, searched: &Searched<'_, 'a>, n: usize) -> Vec<ContinuousPose> {
+    /// The best poses of the grid that are apart from each other, best first, with their scores; the first is the grid's best.
+    fn starts(&self, searched: &Searched<'_, 'a>, n: usize) -> Vec<(ContinuousPose, f64)> {
         let of_views = searched.of_views.iter().enumerate().map(|(template, best)| Candidate {
             score: best.score,
             pose: Pose { template, displacement: best.displacement as usize, rotation: best.rotation as usize },
@@ -151,7 +153,7 @@ impl<'a, T: Real> Refiner<'a, T> {
         let top = all.iter().map(|candidate| candidate.score).fold(f64::NEG_INFINITY, f64::max);
         all.retain(|candidate| candidate.score.is_finite() && candidate.score >= top - NATS_OF_POSES);
         all.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.pose.cmp(&b.pose)));
-        let mut found = vec![self.pose(&searched.best)];
+        let mut found = vec![(self.pose(&searched.best), top)];
         for candidate in &all {
             if found.len() >= n {
                 break;
@@ -163,8 +165,11 @@ impl<'a, T: Real> Refiner<'a, T> {
                     || local[2].abs() > APART_TURNS * self.steps[2]
                     || local[3].hypot(local[4]) > APART_PIXELS * self.refinement.pixel_angstrom
             };
-            if found.iter().all(|other| with_mates(self.refinement.mates, &pose).all(|mate| is_apart(other, &mate))) {
-                found.push(pose);
+            let is_new = |(other, _): &(ContinuousPose, f64)| {
+                with_mates(self.refinement.mates, &pose).all(|mate| is_apart(other, &mate))
+            };
+            if found.iter().all(is_new) {
+                found.push((pose, candidate.score));
             }
         }
         found
@@ -211,7 +216,18 @@ impl<'a, T: Real> Refiner<'a, T> {
             }
         };
         let mut modes: Vec<Mode> = Vec::new();
-        for (place, start) in starts.into_iter().enumerate() {
+        let shared = self.posterior.likelihood.shared(self.posterior.v());
+        for (place, (start, score)) in starts.into_iter().enumerate() {
+            // No higher than a mode that is known lets expect there: its slope.
+            let is_slope = |mode: &Mode| {
+                let nearest = with_mates(self.refinement.mates, &start)
+                    .map(|mate| mode.quadratic(&mode.chart.local(&mate), n))
+                    .fold(f64::INFINITY, f64::min);
+                score + shared <= mode.value.total() - 0.5 * nearest + SLOPE
+            };
+            if place == self.climbed.len() && modes.iter().any(is_slope) {
+                self.climbed.push(None);
+            }
             if place == self.climbed.len() {
                 let best =
                     self.climbed.iter().flatten().map(|mode| mode.value.total()).fold(f64::NEG_INFINITY, f64::max);
@@ -332,7 +348,6 @@ impl<'a, T: Real> Refiner<'a, T> {
             view_sd_rad: sd[0],
             psi_sd_rad: sd[1],
             shift_sd_angstrom: sd[2],
-            prior_distance: searched.known.map_or((0.0, 0.0), |known| known.distances(&pose)),
             is_between: coarse && (0.05..=0.95).contains(&grid_share),
         };
         Ok((refined, odds))

@@ -1,6 +1,5 @@
 //! From a pose of the grid to the maximum of ℓ₊ near it.
 
-use num_complex::Complex;
 use verglas_fourier::pose::Matrix3;
 
 use super::chart::{Chart, Local, Moves};
@@ -40,7 +39,15 @@ const CLOSE: f64 = 1e-3;
 /// A climb is given up where so many times what the next step is to gain, and so many nats, would not make it count.
 const HOPE: (f64, f64) = (3.0, 4.0);
 
-/// ℓ₊ at some coordinates of a chart. Templates are taken once for each rotation that is not a step of the grid from another.
+/// Where something stands in a list, at the end of which it is put if it is not there.
+fn place_of<T: PartialEq>(list: &mut Vec<T>, sought: T) -> usize {
+    list.iter().position(|other| *other == sought).unwrap_or_else(|| {
+        list.push(sought);
+        list.len() - 1
+    })
+}
+
+/// ℓ₊ at some coordinates of a chart. Templates are taken once for each view.
 pub(super) fn values(
     posterior: &mut Posterior,
     chart: &Chart,
@@ -48,7 +55,9 @@ pub(super) fn values(
 ) -> Result<Vec<Value>, LikelihoodError> {
     let step = step_rad(posterior.geometry);
     let n_points = posterior.geometry.n_points();
-    let mut keys: Vec<[f64; 3]> = Vec::new();
+    // Views, and which of them, between which steps of the grid, how many steps further each point is.
+    let mut views: Vec<[f64; 2]> = Vec::new();
+    let mut keys: Vec<(usize, f64)> = Vec::new();
     let mut places = Vec::with_capacity(points.len());
     for point in points {
         let turn = (point[2] / step).round();
@@ -56,16 +65,11 @@ pub(super) fn values(
         if rest.abs() < 1e-9 {
             rest = 0.0;
         }
-        let key = [point[0], point[1], rest];
-        let place = keys.iter().position(|other| *other == key).unwrap_or_else(|| {
-            keys.push(key);
-            keys.len() - 1
-        });
-        places.push((place, turn as i64));
+        let view = place_of(&mut views, [point[0], point[1]]);
+        places.push((place_of(&mut keys, (view, rest)), turn as i64));
     }
-    let rotations: Vec<Matrix3> =
-        keys.iter().map(|[x, y, omega]| chart.rotation(&[*x, *y, *omega, 0.0, 0.0])).collect();
-    let mut slices: Vec<Complex<f64>> = Vec::new();
+    let rotations: Vec<Matrix3> = views.iter().map(|[x, y]| chart.rotation(&[*x, *y, 0.0, 0.0, 0.0])).collect();
+    let mut slices = std::mem::take(&mut posterior.room);
     posterior.slices(&rotations, &mut slices)?;
     let poses: Vec<ContinuousPose> = points.iter().map(|point| chart.pose(point)).collect();
     let center = chart.center().shift_angstrom;
@@ -79,7 +83,8 @@ pub(super) fn values(
     for index in order {
         let (place, turn) = places[index];
         if taken.is_none_or(|(other, _)| other != place) {
-            posterior.prepare(&slices[place * n_points..(place + 1) * n_points], &mut template);
+            let (view, rest) = keys[place];
+            posterior.prepare_between(&slices[view * n_points..(view + 1) * n_points], rest, &mut template);
         }
         if taken != Some((place, turn)) {
             posterior.turn(&template, turn, &mut turned);
@@ -87,6 +92,7 @@ pub(super) fn values(
         taken = Some((place, turn));
         found[index] = Some(posterior.value(&turned, &poses[index]));
     }
+    posterior.room = slices;
     Ok(found.into_iter().flatten().collect())
 }
 
@@ -216,7 +222,7 @@ pub(super) fn climb(
         if damping == 0.0 {
             for i in 0..n {
                 let deviation = 1.0 / hessian[i][i].sqrt();
-                // A whole step of the grid's rotations takes no template of its own: that is good enough till near the maximum.
+                // A whole step of the grid's rotations takes no template between them: that is good enough till near the maximum.
                 let is_whole = i == 2 && !is_near && deviation >= grid_steps[2];
                 steps[i] = if is_whole { grid_steps[2] } else { (SHARE * deviation).min(grid_steps[i]) };
             }

@@ -15,6 +15,7 @@ use std::f64::consts::{PI, TAU};
 use std::sync::Arc;
 
 use num_complex::Complex;
+use verglas_fft::{Fft, plan_complex_forward_f32, plan_complex_inverse_f32};
 use verglas_fourier::pose::Matrix3;
 
 use super::slices::Slices;
@@ -56,6 +57,9 @@ pub(super) struct Posterior<'a> {
     pub geometry: &'a Geometry,
     pub likelihood: &'a LogLikelihood,
     slices: &'a dyn Slices,
+    /// Along a shell, and back.
+    forward: Arc<dyn Fft<f32>>,
+    inverse: Arc<dyn Fft<f32>>,
     /// Angles that are summed over: half of them where the other half says the same.
     n_angles: usize,
     /// The same, filled up to whole vectors.
@@ -76,6 +80,8 @@ pub(super) struct Posterior<'a> {
     orders: Arc<Orders>,
     /// Those that were needed before, by how far they reach.
     made: BTreeMap<i32, Arc<Orders>>,
+    /// For templates, which are taken over and over again.
+    pub room: Vec<Complex<f64>>,
 }
 
 /// c_n of each shell.
@@ -161,6 +167,8 @@ impl<'a> Posterior<'a> {
             geometry,
             likelihood,
             slices,
+            forward: plan_complex_forward_f32(p),
+            inverse: plan_complex_inverse_f32(p),
             n_angles,
             n_padded,
             directions,
@@ -174,6 +182,7 @@ impl<'a> Posterior<'a> {
             center_angstrom: [f64::NAN; 2],
             orders: Arc::new(Orders::new(geometry, 0.0)),
             made: BTreeMap::new(),
+            room: Vec::new(),
         }
     }
 
@@ -261,6 +270,35 @@ impl<'a> Posterior<'a> {
                 (re[at], im[at]) = (re[at - p], im[at - p]);
             }
         }
+    }
+
+    /// Makes a template ready that is turned by an angle less than a step of the grid: along each shell the waves that its points
+    /// hold are turned.
+    pub fn prepare_between(&self, values: &[Complex<f64>], angle: f64, template: &mut Template) {
+        if angle == 0.0 {
+            return self.prepare(values, template);
+        }
+        let p = self.geometry.n_inplanes();
+        // exp(iqω)/P; of the highest wave of an even number, which stands for both signs, the real part.
+        let factor = |place: usize| {
+            let q = if 2 * place <= p { place as f64 } else { place as f64 - p as f64 };
+            let wave = Complex::cis(q * angle) / p as f64;
+            Complex::new(wave.re as f32, if 2 * place == p { 0.0 } else { wave.im as f32 })
+        };
+        let factors: Vec<Complex<f32>> = (0..p).map(factor).collect();
+        let mut turned: Vec<Complex<f32>> =
+            values.iter().map(|value| Complex::new(value.re as f32, value.im as f32)).collect();
+        let mut scratch = vec![Complex::default(); self.scratch_len()];
+        self.forward.process_with_scratch(&mut turned, &mut scratch);
+        for shell in turned.chunks_exact_mut(p) {
+            shell.iter_mut().zip(&factors).for_each(|(value, factor)| *value *= factor);
+        }
+        self.inverse.process_with_scratch(&mut turned, &mut scratch);
+        self.prepare(&turned, template);
+    }
+
+    fn scratch_len(&self) -> usize {
+        self.forward.get_inplace_scratch_len().max(self.inverse.get_inplace_scratch_len())
     }
 
     /// Sums a template, turned further by `turn` steps of the grid, with the image.
@@ -475,6 +513,42 @@ mod tests {
         }
     }
 
+    struct NoSlices;
+    impl Slices for NoSlices {
+        fn take(&self, _: &[Matrix3], _: &mut [Complex<f64>]) -> Result<(), LikelihoodError> {
+            unreachable!("templates are given")
+        }
+    }
+
+    #[test]
+    fn between_two_rotations_waves_are_turned() {
+        use crate::formula::Formula;
+        use verglas_fourier::grid::PolarGrid;
+
+        for p in [36, 21] {
+            let geometry = Geometry::new(PolarGrid::new(8.0, 0.5, p).unwrap(), 64.0).unwrap();
+            let likelihood = LogLikelihood::new::<f64>(&geometry, Formula::Right).unwrap();
+            let posterior = Posterior::new(&geometry, &likelihood, &NoSlices);
+            // Waves of a few frequencies, others on each shell.
+            let value = |shell: usize, angle: f64| {
+                let wave = |q: i32, size: f64| Complex::from_polar(size, f64::from(q) * angle + 0.3 * shell as f64);
+                wave(0, 1.0) + wave(3, 0.5) + wave(-7, 0.7) + wave((p / 2 - 1) as i32, 0.2)
+            };
+            let of_all = |turned: f64| -> Vec<Complex<f64>> {
+                let place = |at: usize| (at / p, TAU * (at % p) as f64 / p as f64 + turned);
+                (0..geometry.n_points()).map(place).map(|(shell, angle)| value(shell, angle)).collect()
+            };
+            for angle in [0.0, 0.07, 0.11] {
+                let (mut found, mut expected) = (Template::default(), Template::default());
+                posterior.prepare_between(&of_all(0.0), angle, &mut found);
+                posterior.prepare(&of_all(angle), &mut expected);
+                for (found, expected) in found.parts.iter().flatten().zip(expected.parts.iter().flatten()) {
+                    assert!((found - expected).abs() < 2e-6, "{p} {angle}: {found} {expected}");
+                }
+            }
+        }
+    }
+
     /// As sums over all points, whatever the reach.
     #[test]
     fn displaced_products_are_those_of_all_points() {
@@ -482,12 +556,6 @@ mod tests {
         use crate::sums::{ImageSums, displace};
         use verglas_fourier::grid::PolarGrid;
 
-        struct None;
-        impl Slices for None {
-            fn take(&self, _: &[Matrix3], _: &mut [Complex<f64>]) -> Result<(), LikelihoodError> {
-                unreachable!("templates are given")
-            }
-        }
         let mut seed = 1_u64;
         let mut uniform = move || {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -514,8 +582,8 @@ mod tests {
             let mut template = Vec::new();
             real(&mut template);
             let likelihood = LogLikelihood::new::<f64>(&geometry, Formula::Right).unwrap();
-            let mut posterior = Posterior::new(&geometry, &likelihood, &None);
-            posterior.take(&image, Option::None);
+            let mut posterior = Posterior::new(&geometry, &likelihood, &NoSlices);
+            posterior.take(&image, None);
             let (mut prepared, mut turned) = (Template::default(), Turned::default());
             posterior.prepare(&template, &mut prepared);
             for (reach, turn) in [(0.0, 3), (0.4, 0), (3.0, -5), (11.0, 17)] {

@@ -31,8 +31,13 @@ fn turned(rotation: &Matrix3, angle: f64, noise: &mut Noise) -> Matrix3 {
     std::array::from_fn(|i| std::array::from_fn(|j| (0..3).map(|m| rotation[i][m] * by[m][j]).sum()))
 }
 
+/// A pose's displacement in the frame of its template.
+fn in_template(pose: &ContinuousPose) -> [f64; 2] {
+    pose.as_template().1
+}
+
 #[test]
-fn what_is_near_is_what_all_poses_give_within_reach() {
+fn what_is_near_is_the_sum_over_the_priors_reach() {
     let world = World::new(24, 3.0, 0.6, 4.0, 9);
     let model = Model::new(&world, 5, 0.0);
     let compared = Compared::new(&world, &model);
@@ -60,29 +65,43 @@ fn what_is_near_is_what_all_poses_give_within_reach() {
         let (_, correlations) = compared.image(&image);
         let plain = Plain::new(&world, &image, ContrastSign::Positive);
         let (mut sum, mut n, mut best) = (Vec::new(), 0, f64::NEG_INFINITY);
+        let n_displacements = world.displacements.len();
         for (view, rotation) in world.rotations.iter().enumerate() {
             for w in 0..p {
                 let angle = TAU * w as f64 / p as f64;
                 let (sin, cos) = angle.sin_cos();
                 let rotation: Matrix3 = rotation.map(|[x, y, z]| [x * cos + y * sin, y * cos - x * sin, z]);
-                for (index, [d0, d1]) in world.displacements.angstrom().iter().enumerate() {
-                    let shift_angstrom = [cos * d0 + sin * d1, cos * d1 - sin * d0];
-                    let (theta, distance) = distances(&ContinuousPose { rotation, shift_angstrom }, &known);
-                    if theta > 3.0 * view_sigma || distance > 3.0 * shift_sigma {
-                        continue;
-                    }
-                    n += 1;
-                    let cc = correlations[(view * world.displacements.len() + index) * p + w];
-                    let ln_prior =
-                        -0.5 * (theta / view_sigma).powi(2) - z.ln() - 0.5 * (distance / shift_sigma).powi(2);
-                    let weight = world.views.weight[view] / total / p as f64 * 9.0 / norm;
-                    // ℓ₊ but for ½ ln A, which is that of the pose's own template.
-                    let gain = plain.likelihood.gain(cc);
-                    if gain + ln_prior > best - 25.0 {
-                        best = best.max(gain + ln_prior);
-                        let value = plain.values(&model, &rotation, &[shift_angstrom])[0];
-                        sum.push(value + ln_prior + weight.ln());
-                    }
+                let (theta, _) = distances(&ContinuousPose { rotation, ..known }, &known);
+                if theta > 3.0 * view_sigma {
+                    continue;
+                }
+                // Steps of the grid, about the known displacement, which a standard deviation is less than.
+                let step = shift_sigma;
+                let near: Vec<[f64; 2]> = (-3..=3)
+                    .flat_map(|i| (-3..=3).map(move |j| [step * f64::from(i), step * f64::from(j)]))
+                    .filter(|d| d[0].hypot(d[1]) <= 3.0 * shift_sigma + 1e-9)
+                    .collect();
+                n += near.len();
+                // What the search everywhere says there, so that little is summed in vain.
+                let of_rotation = |index: usize| correlations[(view * n_displacements + index) * p + w];
+                let highest = (0..n_displacements).map(of_rotation).fold(f64::NEG_INFINITY, f64::max);
+                let ln_rotation = -0.5 * (theta / view_sigma).powi(2) - z.ln();
+                let most = plain.likelihood.gain(highest) + ln_rotation;
+                best = best.max(most);
+                if most < best - 25.0 {
+                    continue;
+                }
+                let in_image = |d: &[f64; 2]| {
+                    [
+                        known.shift_angstrom[0] + cos * d[0] + sin * d[1],
+                        known.shift_angstrom[1] + cos * d[1] - sin * d[0],
+                    ]
+                };
+                let shifts: Vec<[f64; 2]> = near.iter().map(in_image).collect();
+                let weight = world.views.weight[view] / total / p as f64 * step * step / norm;
+                for (value, d) in plain.values(&model, &rotation, &shifts).iter().zip(&near) {
+                    let ln_prior = ln_rotation - 0.5 * (d[0].hypot(d[1]) / shift_sigma).powi(2);
+                    sum.push(value + ln_prior + weight.ln());
                 }
             }
         }
@@ -108,7 +127,8 @@ fn the_integral_near_a_pose_is_that_over_the_prior() {
             rotation: turned(&image.rotation, 0.08, &mut noise),
             shift_angstrom: image.shift_angstrom.map(|d| d + noise.normal()),
         };
-        let refined = compared.image_near(&image, known, prior).refined.unwrap();
+        let found = compared.image_near(&image, known, prior);
+        let refined = found.refined.unwrap();
         let plain = Plain::new(&world, &image, ContrastSign::Positive);
         let (n, mut terms) = (1500, Vec::new());
         while terms.len() < n {
@@ -135,8 +155,18 @@ fn the_integral_near_a_pose_is_that_over_the_prior() {
         let mean = terms.iter().map(|term| (term - top).exp()).sum::<f64>() / n as f64;
         let square = terms.iter().map(|term| (2.0 * (term - top)).exp()).sum::<f64>() / n as f64;
         let (expected, error) = (top + mean.ln(), ((square / (mean * mean) - 1.0) / n as f64).sqrt());
-        println!("expected {expected} ({error}), found {}; {:?}", refined.log_likelihood, refined.prior_distance);
+        println!("expected {expected} ({error}), found {}; {:?}", refined.log_likelihood, found.prior_distance);
         let difference = refined.log_likelihood - expected;
         assert!(difference.abs() < 0.1 + 2.0 * error && error < 0.15, "{difference}, error {error}");
+        // Near where the image is, not where it was moved to.
+        let (theta, distance) = found.prior_distance.unwrap();
+        assert_eq!(found.is_at_edge, theta > 2.7 * view_sigma || distance > 2.7 * shift_sigma);
+        let (expected_theta, expected_distance) = distances(&refined.pose, &known);
+        assert!((theta - expected_theta).abs() < 1e-6 && (distance - expected_distance).abs() < 1e-9);
+        let truth = ContinuousPose { rotation: image.rotation, shift_angstrom: image.shift_angstrom };
+        let (_, off) = distances(&refined.pose, &truth);
+        assert!(off < 1.5, "{off} A off");
+        let of_grid = |axis: usize| (found.displacement_angstrom[axis] - in_template(&refined.pose)[axis]).abs();
+        assert!(of_grid(0) < 2.5 && of_grid(1) < 2.5, "{:?}", found.displacement_angstrom);
     }
 }

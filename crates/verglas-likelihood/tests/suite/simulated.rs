@@ -210,7 +210,7 @@ impl<'a> Compared<'a> {
 
     /// What is found of an image, and the correlation of each pose of the grid.
     pub fn image(&self, image: &Image) -> (ImageResult, Vec<f64>) {
-        self.with(image, true, |search, images| {
+        self.with(image, &self.world.displacements, true, |search, images| {
             let found = search.compare(images).unwrap();
             (found.images[0], found.cross_correlations.iter().map(|cc| f64::from(*cc)).collect())
         })
@@ -218,7 +218,8 @@ impl<'a> Compared<'a> {
 
     /// What is found of an image near a pose.
     pub fn image_near(&self, image: &Image, pose: ContinuousPose, prior: PosePrior) -> ImageResult {
-        self.with(image, false, |search, images| {
+        let displacements = Displacements::near(self.world.displacements.grid().unwrap(), &prior);
+        self.with(image, &displacements, false, |search, images| {
             search
                 .compare_near(images, (&[pose], prior), (&self.world.rotations, &self.world.mates), &|_| true)
                 .unwrap()
@@ -226,8 +227,14 @@ impl<'a> Compared<'a> {
         })
     }
 
-    fn with<R>(&self, image: &Image, full: bool, run: impl FnOnce(&Search<f32>, &ImageSet<f32>) -> R) -> R {
-        let World { geometry, views, displacements, .. } = self.world;
+    fn with<R>(
+        &self,
+        image: &Image,
+        displacements: &Displacements,
+        full: bool,
+        run: impl FnOnce(&Search<f32>, &ImageSet<f32>) -> R,
+    ) -> R {
+        let World { geometry, views, .. } = self.world;
         let set = TemplateSet::new(geometry, &self.templates, &views.weight).unwrap();
         let settings = ComparisonSettings {
             sign: ContrastSign::Positive,

@@ -37,8 +37,8 @@ fn an_asymmetric_unit_is_as_good_as_all_views() {
     let prior = PosePrior::new(10_f64.to_radians(), 5.0).unwrap();
     let pose = ContinuousPose { rotation: image.rotation, shift_angstrom: image.shift_angstrom };
     let near = |compared: &Compared, pose: ContinuousPose| {
-        let found = compared.image_near(&image, pose, prior).refined.unwrap();
-        (found.log_likelihood, found.prior_distance.0)
+        let found = compared.image_near(&image, pose, prior);
+        (found.refined.unwrap().log_likelihood, found.prior_distance.unwrap().0)
     };
     let (expected, _) = near(&known_views, pose);
     for mate in group.rotations() {

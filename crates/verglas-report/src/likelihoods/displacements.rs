@@ -15,7 +15,9 @@ pub(super) struct DisplacementCounts {
     counts: Vec<u64>,
     /// At (0, 0) where that is none of the cells' centres.
     pub(super) n_between: u64,
-    /// At the rim of the square.
+    /// Near known ones, and farther out than the square.
+    pub(super) n_outside: u64,
+    /// At the rim of the square, or the edge of what known poses allow.
     pub(super) n_at_rim: u64,
 }
 
@@ -34,7 +36,7 @@ impl DisplacementCounts {
         let reach_angstrom = settings.max_displacement * settings.pixel_size[0];
         // A damaged manifest makes no array that doesn't fit.
         let n_cells = n[0].saturating_mul(n[1]).min(1 << 24);
-        Self { reach_angstrom, n, counts: vec![0; n_cells], n_between: 0, n_at_rim: 0 }
+        Self { reach_angstrom, n, counts: vec![0; n_cells], n_between: 0, n_outside: 0, n_at_rim: 0 }
     }
 
     /// Counts a displacement (d_0, d_1), and says whether it is at the rim.
@@ -53,6 +55,26 @@ impl DisplacementCounts {
                 self.n_at_rim += u64::from(is_at_rim);
                 is_at_rim
             }
+        }
+    }
+
+    /// Counts a displacement near a known one, which may be any.
+    pub(super) fn add_known(&mut self, displacement_angstrom: [f64; 2], is_at_edge: bool) {
+        self.n_at_rim += u64::from(is_at_edge);
+        let along = |axis: usize| {
+            let place = match (self.n[axis], self.reach_angstrom) {
+                (1, _) => 0.0,
+                (n, reach) => (displacement_angstrom[axis] / reach + 1.0) / 2.0 * (n - 1) as f64,
+            };
+            (place.round() >= 0.0 && place.round() < self.n[axis] as f64).then(|| place.round() as usize)
+        };
+        match (along(0), along(1)) {
+            (Some(row), Some(column)) => {
+                if let Some(count) = self.counts.get_mut(row * self.n[1] + column) {
+                    *count += 1;
+                }
+            }
+            _ => self.n_outside += 1,
         }
     }
 
@@ -125,6 +147,14 @@ mod tests {
             assert_eq!(found.n_between, u64::from(set.len() > n[0] * n[1]));
             assert_eq!(found.n_at_rim as usize, found.n_tried().1);
         }
+        // Near known ones they may be any.
+        let mut known = counts([5, 3]);
+        known.add_known([-3.2, 0.4], false);
+        known.add_known([-4.4, 0.0], true);
+        assert_eq!(
+            (known.counts.iter().position(|&count| count == 1), known.n_outside, known.n_at_rim),
+            (Some(1), 1, 1)
+        );
         // Rows are axis 0: d_0 is fastest in the set, columns in the picture.
         let mut one = counts([5, 3]);
         one.add([-3.4, 0.0]);

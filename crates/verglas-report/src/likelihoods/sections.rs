@@ -227,15 +227,23 @@ impl Contents<'_> {
         let found = &self.survey.displacements;
         let (n_tried, n_rim) = found.n_tried();
         let percent = |n: u64, of: usize| format!("{:.1} %", 100.0 * n as f64 / of.max(1) as f64);
-        let words = format!(
-            "{} of the best poses are at the rim, as are {} of the displacements tried",
-            percent(found.n_at_rim, self.survey.n_images),
-            percent(n_rim as u64, n_tried)
-        );
+        let n_at_rim = percent(found.n_at_rim, self.survey.n_images);
+        let are_known = self.folder.settings().right.poses_from.as_deref().is_some_and(|from| from != "search");
+        let words = match are_known {
+            true => format!("{n_at_rim} of the best poses are at the edge of what known poses allow"),
+            false => format!(
+                "{n_at_rim} of the best poses are at the rim, as are {} of the displacements tried",
+                percent(n_rim as u64, n_tried)
+            ),
+        };
         let body = html! {
             p {
                 "How far the template was moved to match the image, before it was turned, up to "
-                (four_digits(found.reach_angstrom)) " Å along each axis: " (words) ". Particles at the rim may be farther off."
+                (four_digits(found.reach_angstrom)) " Å along each axis: " (words) ". Particles "
+                (if are_known { "there" } else { "at the rim" }) " may be farther off."
+                @if found.n_outside > 0 {
+                    " Farther out than is shown: " (grouped(found.n_outside as usize)) "."
+                }
                 @if found.n_between > 0 {
                     " At (0, 0), between the cells: " (grouped(found.n_between as usize)) "."
                 }

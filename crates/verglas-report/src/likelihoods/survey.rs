@@ -293,7 +293,14 @@ fn add_poses(
             if let Ok(view) = usize::try_from(poses.template[image]) {
                 survey.directions.add(place, view);
             }
-            is_at_rim[image] = survey.displacements.add(poses.displacement_angstrom[image]);
+            let displacement = poses.displacement_angstrom[image];
+            is_at_rim[image] = match poses.at_edge_of_known[image] {
+                None => survey.displacements.add(displacement),
+                Some(is_at_edge) => {
+                    survey.displacements.add_known(displacement, is_at_edge);
+                    is_at_edge
+                }
+            };
         }
     }
     Ok(is_at_rim)

@@ -206,14 +206,17 @@ impl StructureSlices {
     /// # Panics
     /// When `out` has another length.
     pub fn compute(&self, rotations: &[Matrix3], out: &mut [Complex<f64>]) -> std::result::Result<(), SliceError> {
-        let mut norms = vec![0.0; rotations.len()];
         match &self.plan {
-            Plan::Double(plan) => plan.compute(rotations, out, &mut norms),
+            Plan::Double(plan) => plan.compute(rotations, out, &mut vec![0.0; rotations.len()]),
             Plan::Single(plan) => {
-                let mut values = vec![Complex::default(); out.len()];
-                plan.compute(rotations, &mut values, &mut norms)?;
-                for (out, value) in out.iter_mut().zip(values) {
-                    *out = Complex::new(f64::from(value.re), f64::from(value.im));
+                // One at a time, which stays in the cache.
+                let n_points = out.len() / rotations.len().max(1);
+                let mut values = vec![Complex::default(); n_points];
+                for (rotation, out) in rotations.chunks(1).zip(out.chunks_exact_mut(n_points.max(1))) {
+                    plan.compute(rotation, &mut values, &mut [0.0])?;
+                    for (out, value) in out.iter_mut().zip(&values) {
+                        *out = Complex::new(f64::from(value.re), f64::from(value.im));
+                    }
                 }
                 Ok(())
             }

@@ -1,4 +1,4 @@
-//! Pairs (image, template, displacement) per second: `cargo run --release -p verglas-likelihood --example pairs [images]
+//! Pairs (image, template, displacement) per second: `cargo bench -p verglas-likelihood --bench pairs -- [images]
 //! [templates] [threads] [shells] [bead radius in 0.1 Å]`.
 //!
 //! N = 128, 256 in-planes, 17 × 17 or 16 × 16 + 1 displacements up to 8 pixels; images and templates are of 600 random beads in a

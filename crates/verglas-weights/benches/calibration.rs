@@ -1,6 +1,6 @@
 //! How often intervals of weights hold the truth, over many data sets on a line: takes some minutes.
 //!
-//! `cargo run --release -p verglas-weights --example calibration [DATA_SETS [RESAMPLES]]`
+//! `cargo bench -p verglas-weights --bench calibration -- [DATA_SETS [RESAMPLES]]`
 
 #[path = "../tests/suite/line.rs"]
 mod line;
@@ -13,7 +13,8 @@ use verglas_core::{Silent, StopFlag};
 use verglas_weights::mixture::{Bootstrap, Interval, bootstrap, effective_number, fit};
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).map(|word| word.parse().expect("a whole number"));
+    // `cargo bench` adds `--bench`.
+    let mut arguments = std::env::args().skip(1).filter_map(|word| word.parse().ok());
     let n_data_sets: u64 = arguments.next().unwrap_or(200);
     let n_resamples = arguments.next().unwrap_or(40) as usize;
     println!("structures images distance  95 % held  68 % held  effective (true)  passes  s/data set");
