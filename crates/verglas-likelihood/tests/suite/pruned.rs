@@ -38,11 +38,11 @@ fn compare(
 
 #[test]
 fn what_is_pruned_is_less_than_its_bound() {
-    let world = World::new(32, 3.0, 1.0, 4.0, 9);
+    let world = World::new(32, 3.0, 1.0, 3.0, 7);
     let model = Model::new(&world, 5, 0.0);
     let templates = round::<f32>(&model.templates(&world));
     for (rho2, most_share) in [(0.0, 1.0), (300.0, 0.1)] {
-        let images: Vec<Image> = (0..3).map(|seed| image(&world, &model, rho2, 2.0, 300 + seed)).collect();
+        let images: Vec<Image> = (0..2).map(|seed| image(&world, &model, rho2, 2.0, 300 + seed)).collect();
         let all = compare(&world, &templates, &images, settings(None, 2));
         let pruned = compare(&world, &templates, &images, settings(Some(Pruning::default()), 2));
         for (pruned, all) in pruned.iter().zip(&all) {
