@@ -132,7 +132,7 @@ def test_templates_and_likelihoods_as_job_arrays(tmp_path):
     verglas("simulate", "-o", "data", "--particles", 40, "--n-pixels", 24, "--pixel-size", 3, "--structure", "a.pdb", cwd=tmp_path)
     verglas("convert", "data/particles.star", "-o", "stacks", "--batch-size", 10, "--no-plots", cwd=tmp_path)
     of_templates = ["a.pdb", "b.pdb", "-d", "stacks", "--viewing-distance", "0.8", "--no-plots"]
-    of_likelihoods = ["stacks", "-t", "templates", "--max-displacement", "2", "--displacements", "3", "--integral", "grid"]
+    of_likelihoods = ["stacks", "-t", "templates", "--max-displacement", "2", "--displacements", "3", "--likelihood", "plain"]
     with slurm_cluster.slurm_cluster() as environment:
         environment["PATH"] = f"{BUILT}{os.pathsep}{environment['PATH']}"
         for script, words, output in [("templates", of_templates, "templates"), ("likelihood", of_likelihoods, "likelihood")]:

@@ -1,6 +1,8 @@
 //! Pairs (image, template, displacement) per second: `cargo bench -p verglas-likelihood --bench pairs -- [images]
 //! [templates] [threads] [shells] [bead radius in 0.1 Å]`.
 //!
+//! With `known` after these, how much faster it is near known poses: `-- 2000 2370 known`.
+//!
 //! N = 128, 256 in-planes, 17 × 17 or 16 × 16 + 1 displacements up to 8 pixels; images and templates are of 600 random beads in a
 //! ball of 0.3 N (Gaussians of 3 Å unless told otherwise; pixels of 1.5 Å), images with noise and a contrast transfer each.
 
@@ -10,12 +12,14 @@ use std::time::Instant;
 
 use num_complex::Complex;
 use verglas_fourier::grid::PolarGrid;
+use verglas_fourier::pose::Matrix3;
 use verglas_fourier::slices::{AtomMass, AtomShape, Beads, SlicePlan, SliceSettings, Structure};
-use verglas_fourier::sphere::Views;
+use verglas_fourier::sphere::{PointGroup, Views};
 use verglas_likelihood::compare::{ComparisonSettings, Search};
 use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
 use verglas_likelihood::displacements::Displacements;
-use verglas_likelihood::{Contrast, Geometry, ImageSet, TemplateSet};
+use verglas_likelihood::refine::ContinuousPose;
+use verglas_likelihood::{Contrast, ContrastSign, Geometry, ImageSet, PosePrior, TemplateSet};
 
 const N: usize = 128;
 const PIXEL_ANGSTROM: f64 = 1.5;
@@ -65,6 +69,7 @@ fn main() {
     let beads =
         Beads { positions_angstrom: positions, radii_angstrom, shape: AtomShape::Gaussian, mass: AtomMass::Volume };
     let views = Views::new(1.0 / (4.0 * PI)).expect("views");
+    let n_views = n_views.min(views.len());
     let step = views.len() / n_views;
     let chosen: Vec<usize> = (0..n_views).map(|i| i * step.max(1)).collect();
     let rotations: Vec<_> = chosen.iter().map(|&view| views.rotation(view)).collect();
@@ -129,6 +134,12 @@ fn main() {
     let templates = TemplateSet::new(&geometry, &values, &weights).expect("templates");
     let images =
         ImageSet::new(&geometry, &images, Contrast::Parameters(&transfers, ContrastFormula::Right)).expect("images");
+    if std::env::args().any(|argument| argument == "known") {
+        let poses: Vec<ContinuousPose> = (0..n_images)
+            .map(|image| ContinuousPose { rotation: rotations[image * 7 % n_views], shift_angstrom: [0.0; 2] })
+            .collect();
+        return compare_known(&geometry, templates, &displacements, &images, (&poses, &rotations), n_threads);
+    }
     for integrated in [false, true] {
         let settings = ComparisonSettings { integrated, n_threads, ..ComparisonSettings::default() };
         let start = Instant::now();
@@ -148,4 +159,40 @@ fn main() {
             pairs / processor / 1e6
         );
     }
+}
+
+/// How much faster images are compared near known poses, 10° and 3 pixels, than everywhere: likelihoods with scales above 0.
+fn compare_known(
+    geometry: &Geometry,
+    templates: TemplateSet<f32>,
+    displacements: &Displacements,
+    images: &ImageSet<f32>,
+    (poses, views): (&[ContinuousPose], &[Matrix3]),
+    n_threads: usize,
+) {
+    let settings = ComparisonSettings {
+        sign: ContrastSign::Positive,
+        weighs_appended: false,
+        n_threads,
+        ..ComparisonSettings::default()
+    };
+    let n = images.n_images();
+    // A few are enough to say what all would take.
+    let few = images.range(0..n.min(64));
+    let start = Instant::now();
+    let search = Search::new(geometry, templates, displacements, settings.clone()).expect("a search");
+    let plan = start.elapsed().as_secs_f64();
+    search.compare(&few).expect("a comparison");
+    let all = (start.elapsed().as_secs_f64() - plan) / few.n_images() as f64 * n as f64;
+    println!("everywhere: {:.0} s for {n} images, by {} of them; plan {plan:.2} s", all, few.n_images());
+    let prior = PosePrior::new((10.0_f64 / 3.0).to_radians(), PIXEL_ANGSTROM).expect("a prior");
+    let near = Displacements::near(displacements.grid().expect("a grid"), &prior);
+    let start = Instant::now();
+    let search = Search::new(geometry, templates, &near, settings).expect("a search");
+    let plan = start.elapsed().as_secs_f64();
+    let mates = PointGroup::Cyclic(1).rotations();
+    let found = search.compare_near(images, (poses, prior), (views, &mates), &|_| true).expect("a comparison");
+    let seconds = start.elapsed().as_secs_f64() - plan;
+    let right = found.images.iter().enumerate().filter(|(i, image)| image.template == i * 7 % views.len()).count();
+    println!("near known poses: {seconds:.2} s; plan {plan:.2} s; {right} right: {:.0} times faster", all / seconds);
 }

@@ -14,7 +14,7 @@ use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
 use crate::error::LikelihoodError;
 use crate::geometry::Geometry;
-use crate::waves::sin_cos_of_turns;
+use crate::waves::{n_opposite, sin_cos_of_turns};
 
 /// Planck's constant in J s (CODATA 2018).
 const PLANCK: f64 = 6.626_070_15e-34;
@@ -95,7 +95,10 @@ impl ContrastTransfer {
             ContrastFormula::CryoLike => (0.5 * difference.abs(), 0.0),
         };
         let (sin_twice, cos_twice) = (2.0 * self.defocus_angle_rad).sin_cos();
-        let defocus: Vec<f64> = (0..grid.n_inplanes())
+        let p = grid.n_inplanes();
+        // It is the same in opposite directions.
+        let n = p - n_opposite(p);
+        let defocus: Vec<f64> = (0..n)
             .map(|inplane| {
                 let (cos, sin) = grid.direction(inplane);
                 // cos 2(θ − α)
@@ -104,8 +107,7 @@ impl ContrastTransfer {
             .collect();
         let quartic = FRAC_PI_2 * self.spherical_aberration_mm * 1e7 * lambda.powi(3);
         let in_phase = (1.0 - self.amplitude_contrast * self.amplitude_contrast).sqrt();
-        let p = grid.n_inplanes();
-        let (mut turns, mut sin, mut cos) = (vec![0.0; p], vec![0.0; p], vec![0.0; p]);
+        let (mut turns, mut sin, mut cos) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
         for (shell, out) in out.chunks_exact_mut(p).enumerate() {
             let q2 = (2.0 * grid.radii()[shell] / geometry.box_angstrom()).powi(2);
             let envelope = (-0.25 * b_factor * q2).exp();
@@ -114,9 +116,11 @@ impl ContrastTransfer {
                 *turns = chi / TAU;
             }
             sin_cos_of_turns(&turns, &mut sin, &mut cos);
-            for (out, (sin, cos)) in out.iter_mut().zip(sin.iter().zip(&cos)) {
+            let (first, opposite) = out.split_at_mut(n);
+            for (out, (sin, cos)) in first.iter_mut().zip(sin.iter().zip(&cos)) {
                 *out = (in_phase * sin + self.amplitude_contrast * cos) * envelope;
             }
+            opposite.copy_from_slice(&first[..opposite.len()]);
         }
         Ok(())
     }

@@ -7,8 +7,9 @@ use crate::geometry::Geometry;
 
 /// The phases of a displacement on one shell after the other.
 pub(crate) struct Waves {
-    /// Turns per Å⁻¹ of each angle: d_0 x + d_1 y.
+    /// Turns per Å⁻¹ of each angle: d_0 x + d_1 y. Of an even number half of them: the others are opposite to these.
     along: Vec<f64>,
+    n_opposite: usize,
     turns: Vec<f64>,
     sin: Vec<f64>,
     cos: Vec<f64>,
@@ -22,8 +23,10 @@ impl Waves {
             let (cos, sin) = geometry.grid().direction(inplane);
             d_0 * cos + d_1 * sin
         };
-        let room = || vec![0.0; p];
-        Self { along: (0..p).map(along).collect(), turns: room(), sin: room(), cos: room() }
+        let n_opposite = n_opposite(p);
+        let n = p - n_opposite;
+        let room = || vec![0.0; n];
+        Self { along: (0..n).map(along).collect(), n_opposite, turns: room(), sin: room(), cos: room() }
     }
 
     /// cos and sin at each angle of a shell.
@@ -31,8 +34,14 @@ impl Waves {
         let radius = geometry.grid().radii()[shell] * (2.0 / geometry.box_angstrom());
         self.turns.iter_mut().zip(&self.along).for_each(|(turns, along)| *turns = radius * along);
         sin_cos_of_turns(&self.turns, &mut self.sin, &mut self.cos);
-        self.cos.iter().copied().zip(self.sin.iter().copied())
+        let all = self.cos.iter().copied().zip(self.sin.iter().copied());
+        all.clone().chain(all.take(self.n_opposite).map(|(cos, sin)| (cos, -sin)))
     }
+}
+
+/// Of `p` angles, how many are opposite to the first ones.
+pub(crate) fn n_opposite(p: usize) -> usize {
+    if p.is_multiple_of(2) { p / 2 } else { 0 }
 }
 
 /// sin 2πt and cos 2πt of each t, within 4e-16 and what rounding t makes of it.

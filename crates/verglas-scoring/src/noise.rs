@@ -198,6 +198,9 @@ impl LikelihoodJob {
                 };
                 let scales = if self.settings.integrated { Some(sample.scales()?) } else { None };
                 observer.stage("");
+                // Of a data set without empty images the share can never be told: that is recorded, and is nothing to worry about.
+                let is_told = |warning: &&Warning| warning.code != PARTICLE_SHARE_UNKNOWN;
+                sample.warnings.iter().filter(is_told).for_each(|warning| observer.warning(warning));
                 warnings.append(&mut sample.warnings);
                 match scales {
                     Some(scales) => noise.with_scales(&groups, particle_file::to_text(&scales), &scale_path),
@@ -226,6 +229,9 @@ fn earlier_text(root: &Path, path: &Path, recorded: fn(&RecordedRight) -> &Optio
 fn read_text(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))
 }
+
+/// The share of images that show a particle was not found.
+const PARTICLE_SHARE_UNKNOWN: &str = "particle-share-unknown";
 
 /// An image of the sample.
 #[derive(Debug, Clone, Copy)]
@@ -645,7 +651,7 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                      as the median of these",
                     counted(n_images, "image")
                 );
-                self.warnings.push(Warning { code: "particle-share-unknown", message: message.into() });
+                self.warnings.push(Warning { code: PARTICLE_SHARE_UNKNOWN, message: message.into() });
             }
             scales.push(GroupScale {
                 scale: found.map_or(median, |found| found.scale),

@@ -18,7 +18,8 @@ use crate::files::{
     write_weights,
 };
 use crate::mixture::{
-    Bootstrap, Fit, Interval, Likelihoods, NoFit, assignments, bootstrap, effective_number, fit, not_told_apart,
+    Assignments, Bootstrap, Fit, Interval, Likelihoods, NoFit, assignments, bootstrap, effective_number, fit,
+    not_told_apart,
 };
 use crate::names::{BOOTSTRAP, LOG_LIKELIHOOD, RECORD, TABLE, WEIGHTS};
 use crate::record::{RecordedMatrix, RecordedWeights, StructureWeight, WeightsRecord};
@@ -202,9 +203,11 @@ impl WeightsJob {
         let asked = Bootstrap { n_resamples: settings.n_resamples, seed: settings.seed, tolerance: settings.tolerance };
         let resamples = bootstrap(&likelihoods, &best.weights, asked, n_threads, observer, stop).map_err(no_fit)?;
         let outcome = Outcome { best, resamples, components, n_images, matrix, excluded };
-        let (mut record, resamples) = outcome.record(&likelihoods, &settings);
+        let assigned = assignments(&likelihoods, &outcome.best.weights);
         drop(likelihoods);
+        let (mut record, resamples) = outcome.record(&assigned, &settings);
         warn_of_one_hot(&record, &mut all_warnings);
+        warn_of_alike(&assigned, n_images, &mut all_warnings);
         record.warnings = all_warnings.iter().map(Into::into).collect();
         record.seconds = start.elapsed().as_secs_f64();
         if let Some(folder) = &folder {
@@ -242,9 +245,8 @@ struct Outcome {
 
 impl Outcome {
     /// Everything about it except times and files; and the resamples.
-    fn record(self, likelihoods: &Likelihoods, settings: &WeightsSettings) -> (WeightsRecord, Vec<f64>) {
+    fn record(self, assigned: &Assignments, settings: &WeightsSettings) -> (WeightsRecord, Vec<f64>) {
         let n = self.components.len();
-        let assigned = assignments(likelihoods, &self.best.weights);
         let structures = self.components.into_iter().enumerate().map(|(at, component)| {
             let mut column: Vec<f64> = self.resamples.iter().skip(at).step_by(n).copied().collect();
             StructureWeight {
@@ -292,6 +294,22 @@ fn warn_of_one_hot(record: &WeightsRecord, warnings: &mut Vec<Warning>) {
                  as the log-likelihoods; where these exaggerate, so do the weights",
                 record.n_one_hot,
                 counted(record.n_images, "image")
+            )
+            .into(),
+        });
+    }
+}
+
+/// Where log-likelihoods say nothing, neither do weights.
+fn warn_of_alike(assigned: &Assignments, n_images: usize, warnings: &mut Vec<Warning>) {
+    if 2 * assigned.n_alike > n_images {
+        warnings.push(Warning {
+            code: "all-alike",
+            message: format!(
+                "{} of {} are exactly as likely with every structure, and say nothing about weights (CryoLike's own scripts write one \
+                 number as integrated likelihood of all images)",
+                assigned.n_alike,
+                counted(n_images, "image")
             )
             .into(),
         });

@@ -284,6 +284,16 @@ fn images_that_belong_to_one_structure_each_are_counted_and_reported() {
 }
 
 #[test]
+fn a_matrix_that_says_nothing_is_told() {
+    let set = DataSet::empty();
+    // What CryoLike's own scripts write as integrated likelihood.
+    write_tensor(&set, "constant.pt", [30, 2], &[-123.5; 60]);
+    let ran = set.run(&["weights", "constant.pt", "-o", "out"]);
+    assert_code(&ran, 0, &["30 of 30 images are exactly as likely with every structure"]);
+    assert_eq!(record(&set, "out")["warnings"][0]["code"], "all-alike");
+}
+
+#[test]
 fn structures_that_are_hardly_told_apart_are_named() {
     let set = DataSet::empty();
     // The second is the first, but for a little.

@@ -27,8 +27,8 @@ impl Counted {
             (draw(&self.histogram, name, unit, "images", self.median))
             figcaption {
                 "median " (four_digits(self.median)) (unit_after)
-                @match self.histogram.below { 0 => {}, n => { "; " (grouped(n as usize)) " below the axis" } }
-                @match self.histogram.above { 0 => {}, n => { "; " (grouped(n as usize)) " above it" } }
+                @match self.histogram.below { 0 => {}, n => { "; " (grouped(n as usize)) " left of the axis" } }
+                @match self.histogram.above { 0 => {}, n => { "; " (grouped(n as usize)) " right of it" } }
             }
         }
     }

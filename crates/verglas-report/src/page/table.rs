@@ -39,6 +39,9 @@ const SHORT: usize = 24;
 
 /// A table with one row of heads; `caption` is read to those who can't see it.
 pub(crate) fn table(caption: &str, heads: &[&str], rows: impl Iterator<Item = Vec<Cell>>) -> Markup {
+    let rows: Vec<Vec<Cell>> = rows.collect();
+    let is_of_numbers =
+        |column: usize| rows.iter().any(|row| row.get(column).is_some_and(|cell| !matches!(cell, Cell::Text(_))));
     // Narrow screens lay rows out as blocks, which would take from them that they are a table: the roles say it.
     html! {
         div.wide tabindex="0" role="region" aria-label=(caption) {
@@ -46,13 +49,13 @@ pub(crate) fn table(caption: &str, heads: &[&str], rows: impl Iterator<Item = Ve
                 caption.unseen { (caption) }
                 thead role="rowgroup" {
                     tr role="row" {
-                        @for head in heads {
-                            th scope="col" role="columnheader" { button type="button" { (head) } }
+                        @for (column, head) in heads.iter().enumerate() {
+                            th.number[is_of_numbers(column)] scope="col" role="columnheader" { button type="button" { (head) } }
                         }
                     }
                 }
                 tbody role="rowgroup" {
-                    @for row in rows {
+                    @for row in &rows {
                         tr role="row" {
                             @for (cell, head) in row.iter().zip(heads) {
                                 @match cell {
@@ -82,6 +85,8 @@ mod tests {
         let html = table("<b>", &["<i>", "x", "y"], [row].into_iter()).into_string();
         assert!(!html.contains("<b>") && !html.contains("<i>") && !html.contains("<1>"), "{html}");
         assert_eq!(html.matches("</td>").count(), 3);
+        // Heads stand above what they are of.
+        assert_eq!(html.matches("<th class=\"number\"").count(), 1, "{html}");
         assert!(
             html.contains("data-value=\"1.5\">&lt;1&gt;</td>") && html.contains("data-head=\"&lt;i&gt;\""),
             "{html}"

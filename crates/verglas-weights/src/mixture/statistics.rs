@@ -115,13 +115,15 @@ pub struct Assignments {
     pub responsibility: Vec<f64>,
     /// Images whose largest responsibility is above 0.999.
     pub n_one_hot: usize,
+    /// Images that are as likely with each structure as with any other.
+    pub n_alike: usize,
 }
 
 /// Goes through the images once more.
 pub fn assignments(likelihoods: &Likelihoods, weights: &[f64]) -> Assignments {
     const ONE: f64 = 0.999;
     let n = likelihoods.n_structures();
-    let mut found = Assignments { n_best: vec![0; n], responsibility: vec![0.0; n], n_one_hot: 0 };
+    let mut found = Assignments { n_best: vec![0; n], responsibility: vec![0.0; n], n_one_hot: 0, n_alike: 0 };
     for image in 0..likelihoods.n_images() {
         let row = likelihoods.row(image);
         let best = row.iter().enumerate().fold(0, |best, (place, value)| if *value > row[best] { place } else { best });
@@ -134,6 +136,7 @@ pub fn assignments(likelihoods: &Likelihoods, weights: &[f64]) -> Assignments {
             largest = largest.max(share);
         }
         found.n_one_hot += usize::from(largest > ONE);
+        found.n_alike += usize::from(row.iter().all(|value| *value == row[0]));
     }
     found
 }
@@ -184,7 +187,7 @@ mod tests {
         let logs = vec![0.0, -20.0, -1.0, 0.0, 0.0, -0.5];
         let likelihoods = Likelihoods::from_logarithms(logs, 2);
         let found = assignments(&likelihoods, &[0.5, 0.5]);
-        assert_eq!((found.n_best, found.n_one_hot), (vec![2, 1], 1));
+        assert_eq!((found.n_best, found.n_one_hot, found.n_alike), (vec![2, 1], 1, 0));
         let share = |difference: f64| 1.0 / (1.0 + difference.exp());
         let expected = share(-20.0) + share(1.0) + share(-0.5);
         assert!(
