@@ -5,6 +5,7 @@ use verglas_core::findings::{Findings, counted};
 use verglas_core::hint::{Hint, Setting};
 use verglas_fourier::pose::Pose;
 use verglas_likelihood::PosePrior;
+use verglas_likelihood::displacements::Displacements;
 use verglas_likelihood::refine::ContinuousPose;
 use verglas_particles::metadata::NOT_KNOWN_DEG;
 use verglas_particles::particle::OriginColumn;
@@ -15,6 +16,23 @@ use crate::pose::from_relions_convention;
 use crate::right::PosesFrom;
 use crate::settings::LikelihoodSettings;
 use crate::stacks::{ImageStack, StackOrigin};
+
+/// How far poses may lie from the images' own.
+#[derive(Debug)]
+pub(crate) struct KnownPoses {
+    pub(crate) prior: PosePrior,
+    /// The displacements that are tried, from the known ones.
+    pub(crate) displacements: Displacements,
+    /// Whether images without a pose are searched everywhere.
+    pub(crate) are_some_searched: bool,
+}
+
+impl KnownPoses {
+    pub(crate) fn new(prior: PosePrior, grid: &Displacements, from: PosesFrom) -> Option<Self> {
+        let displacements = Displacements::near(grid.grid()?, &prior);
+        Some(Self { prior, displacements, are_some_searched: from == PosesFrom::SourceOrSearch })
+    }
+}
 
 /// RELION's angles in radians and origin in Å of one image.
 pub(crate) type KnownPose = (Pose, [f64; 2]);

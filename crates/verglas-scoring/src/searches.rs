@@ -8,24 +8,6 @@ use verglas_likelihood::{Comparison, Geometry, ImageSet, LikelihoodError, PosePr
 
 use crate::number::Number;
 use crate::prepare::LikelihoodJob;
-use crate::right::PosesFrom;
-
-/// How far poses may lie from the images' own.
-#[derive(Debug)]
-pub(crate) struct KnownPoses {
-    pub(crate) prior: PosePrior,
-    /// The displacements that are tried, from the known ones.
-    displacements: Displacements,
-    /// Whether images without a pose are searched everywhere.
-    are_some_searched: bool,
-}
-
-impl KnownPoses {
-    pub(crate) fn new(prior: PosePrior, grid: &Displacements, from: PosesFrom) -> Option<Self> {
-        let displacements = Displacements::near(grid.grid()?, &prior);
-        Some(Self { prior, displacements, are_some_searched: from == PosesFrom::SourceOrSearch })
-    }
-}
 
 /// The templates of a structure, ready to be compared with images.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ mod basis;
 mod batches;
 mod candidates;
 mod coarse;
+mod compiled;
 mod eigen;
 mod fft;
 mod finish;
@@ -30,7 +31,7 @@ mod watch;
 mod work;
 
 pub use coarse::CoarseTemplates;
+pub use compiled::SearchReal;
 pub use plan::{ComparisonSettings, Pruning};
 pub use search::Search;
 pub use simd::instruction_set;
-pub use work::SearchReal;

@@ -13,7 +13,7 @@ use super::plan::{ComparisonSettings, Plan, Pruning};
 use super::run::{Job, Outcome, Selection, bytes_of_thread};
 use super::samples::bytes_of_samples;
 use super::templates::n_phases;
-use super::work::SearchReal;
+use super::work::Work;
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::integrate_views;
@@ -22,7 +22,7 @@ use crate::sets::ImageSet;
 
 /// What is prepared once for the templates of a structure.
 #[derive(Debug)]
-pub(super) struct Pruner<'a, T: SearchReal> {
+pub(super) struct Pruner<'a, T: Work> {
     plan: Plan<'a, T>,
     coarse: &'a CoarseTemplates<T>,
     pruning: Pruning,
@@ -43,7 +43,7 @@ pub(super) struct Pruned<T> {
 }
 
 /// Bytes that an image takes beside what it takes in full: its coarse spectra, and what its poses gain.
-pub(super) fn bytes_of_pruned_image<T: SearchReal>(
+pub(super) fn bytes_of_pruned_image<T: Work>(
     geometry: &Geometry,
     coarse: Extent,
     (n_views, n_displacements): (usize, usize),
@@ -58,7 +58,7 @@ pub(super) fn bytes_of_pruned_image<T: SearchReal>(
 }
 
 /// Bytes of what does not depend on the images: phases and threads.
-pub(super) fn bytes_of_pruner<T: SearchReal>(
+pub(super) fn bytes_of_pruner<T: Work>(
     geometry: &Geometry,
     displacements: &Displacements,
     coarse: Extent,
@@ -71,7 +71,7 @@ pub(super) fn bytes_of_pruner<T: SearchReal>(
     phases.max(prepared) + n_threads * bytes_of_thread::<T>(geometry, coarse, p, lanes)
 }
 
-impl<'a, T: SearchReal> Pruner<'a, T> {
+impl<'a, T: Work> Pruner<'a, T> {
     pub fn new(
         full: &Plan<'_, T>,
         coarse: &'a CoarseTemplates<T>,

@@ -15,7 +15,7 @@ use super::pruned::{Pruned, Pruner, bytes_of_pruned_image, bytes_of_pruner};
 use super::run::{Job, Outcome, bytes_of_thread};
 use super::samples::bytes_of_samples;
 use super::templates::n_phases;
-use super::work::SearchReal;
+use super::work::Work;
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{LogSum, integrate_views};
@@ -33,40 +33,13 @@ use crate::sets::{ImageSet, TemplateSet};
 /// Results depend on the templates, displacements and settings, and on each image by itself: not on the other images, on
 /// threads or on memory, to the last bit (on processors with the same vectors).
 #[derive(Debug)]
-pub struct Search<'a, T: SearchReal> {
+pub struct Search<'a, T: Work> {
     plan: Plan<'a, T>,
     refinement: Option<Refinement<'a>>,
     pruner: Option<Pruner<'a, T>>,
 }
 
-impl<'a, T: SearchReal> Search<'a, T> {
-    /// Finds the radial functions of the templates, in single precision; takes some seconds for N = 128.
-    ///
-    /// # Errors
-    /// When a grid is too small for the likelihood, or memory for the least that is needed.
-    pub fn new(
-        geometry: &'a Geometry,
-        templates: TemplateSet<'a, T>,
-        displacements: &'a Displacements,
-        settings: ComparisonSettings,
-    ) -> Result<Self, LikelihoodError> {
-        Self::new_watched(geometry, templates, displacements, settings, &|| true)
-    }
-
-    /// The same, watched: `go_on`, asked by any thread, says whether to go on; once it says no, it must not say yes again.
-    ///
-    /// # Errors
-    /// As [`Search::new`]; [`LikelihoodError::Stopped`].
-    pub fn new_watched(
-        geometry: &'a Geometry,
-        templates: TemplateSet<'a, T>,
-        displacements: &'a Displacements,
-        settings: ComparisonSettings,
-        go_on: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Self, LikelihoodError> {
-        T::search(geometry, templates, displacements, settings, go_on)
-    }
-
+impl<'a, T: Work> Search<'a, T> {
     pub(super) fn make(
         geometry: &'a Geometry,
         templates: TemplateSet<'a, T>,
@@ -93,20 +66,6 @@ impl<'a, T: SearchReal> Search<'a, T> {
         Ok(self)
     }
 
-    /// Looks in full only at poses that half of the resolution leaves possible, as far as the settings ask for that: ln L may then
-    /// be too low by what they say. Memory for `coarse` is not counted. `go_on` is as
-    /// in [`Search::new_watched`].
-    ///
-    /// # Errors
-    /// When memory is too small now; [`LikelihoodError::Stopped`].
-    pub fn with_pruning(
-        self,
-        coarse: &'a CoarseTemplates<T>,
-        go_on: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Self, LikelihoodError> {
-        T::prune(self, coarse, go_on)
-    }
-
     pub(super) fn prune(
         mut self,
         coarse: &'a CoarseTemplates<T>,
@@ -121,13 +80,8 @@ impl<'a, T: SearchReal> Search<'a, T> {
         Ok(self)
     }
 
-    /// The least memory that a search of these templates takes, in bytes, without making it; takes as long as finding their
-    /// radial functions does. `is_refined` says whether it is to be one [with refinement](Search::with_refinement), whose templates
-    /// between the views are not counted. `go_on` is as in [`Search::new_watched`].
-    ///
-    /// # Errors
-    /// When a grid is too small for the likelihood; [`LikelihoodError::Stopped`].
-    pub fn needed_memory_bytes(
+    /// The least memory that a search takes, without making it.
+    pub(super) fn needed_bytes(
         geometry: &'a Geometry,
         templates: TemplateSet<'a, T>,
         displacements: &'a Displacements,
@@ -207,27 +161,6 @@ impl<'a, T: SearchReal> Search<'a, T> {
             return Err(LikelihoodError::Memory { needed: self.least_memory_bytes(), given });
         }
         Ok(n as usize)
-    }
-
-    /// Compares each image with each template, displaced and turned.
-    ///
-    /// # Errors
-    /// Values that are not finite, and images and templates that are 0 or constant, with their place.
-    pub fn compare(&self, images: &ImageSet<T>) -> Result<Comparison<T>, LikelihoodError> {
-        self.compare_watched(images, &|_| true)
-    }
-
-    /// The same, watched: `go_on` is told by any thread how many more pairs of an image and a template are compared, and says
-    /// whether to go on.
-    ///
-    /// # Errors
-    /// As [`Search::compare`]; [`LikelihoodError::Stopped`].
-    pub fn compare_watched(
-        &self,
-        images: &ImageSet<T>,
-        go_on: &(dyn Fn(u64) -> bool + Sync),
-    ) -> Result<Comparison<T>, LikelihoodError> {
-        T::compare(self, images, go_on)
     }
 
     pub(super) fn compare_all(
@@ -366,19 +299,6 @@ impl<'a, T: SearchReal> Search<'a, T> {
         })
     }
 
-    /// ln L over the grid of the images at these places, with all poses looked at in full, whatever is left out otherwise.
-    ///
-    /// # Errors
-    /// As [`Search::compare_watched`].
-    pub fn audit(
-        &self,
-        images: &ImageSet<T>,
-        order: &[usize],
-        go_on: &(dyn Fn(u64) -> bool + Sync),
-    ) -> Result<Vec<f64>, LikelihoodError> {
-        T::audit(self, images, order, go_on)
-    }
-
     pub(super) fn audit_all(
         &self,
         images: &ImageSet<T>,
@@ -401,24 +321,6 @@ impl<'a, T: SearchReal> Search<'a, T> {
             );
         }
         Ok(found)
-    }
-
-    /// Compares each image with the templates near its known pose, weighted by the prior; `views` are the rotations of the
-    /// templates' views, `mates` those that the structure looks the same after, itself among them. Integrals have the prior in place of uniform poses; best poses are those of the largest product.
-    ///
-    /// The search's displacements are those from the known one ([`Displacements::near`]): images are moved back by it first.
-    ///
-    /// # Errors
-    /// As [`Search::compare_watched`]; when there are not as many poses as images, or views as templates; when displacements
-    /// form no grid; an image without any view and rotation near its pose.
-    pub fn compare_near(
-        &self,
-        images: &ImageSet<T>,
-        (poses, prior): (&[ContinuousPose], PosePrior),
-        (views, mates): (&[Matrix3], &'a [Matrix3]),
-        go_on: &(dyn Fn(u64) -> bool + Sync),
-    ) -> Result<Comparison<T>, LikelihoodError> {
-        T::compare_near(self, images, (poses, prior), (views, mates), go_on)
     }
 
     pub(super) fn compare_all_near(
@@ -527,7 +429,7 @@ impl<'a, T: SearchReal> Search<'a, T> {
 }
 
 /// Bytes that the least search at half of the resolution takes, whatever the templates are.
-fn of_pruning<T: SearchReal>(
+fn of_pruning<T: Work>(
     geometry: &Geometry,
     displacements: &Displacements,
     n_views: usize,

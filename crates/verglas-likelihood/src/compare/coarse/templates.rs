@@ -5,7 +5,6 @@ use num_complex::Complex;
 use super::super::plan::{ComparisonSettings, Plan};
 use super::super::simd::Dispatch;
 use super::super::templates::are_real;
-use super::super::work::SearchReal;
 use super::nodes::{Nodes, n_inner};
 use super::steps::least_correlation;
 use crate::displacements::Displacements;
@@ -42,15 +41,9 @@ fn every_of(geometry: &Geometry) -> usize {
     if geometry.n_inplanes().is_multiple_of(4) { 2 } else { 1 }
 }
 
-impl<T: SearchReal> CoarseTemplates<T> {
+impl<T: Dispatch> CoarseTemplates<T> {
     /// Takes them from the templates; `None` where half of the resolution says too little: of grids that hold few values or whose
     /// poses are far apart, and of templates that are not real in space.
-    pub fn new(geometry: &Geometry, templates: &TemplateSet<'_, T>, displacements: &Displacements) -> Option<Self> {
-        T::coarse_templates(geometry, templates, displacements)
-    }
-}
-
-impl<T: Dispatch> CoarseTemplates<T> {
     pub(in super::super) fn make(
         geometry: &Geometry,
         templates: &TemplateSet<'_, T>,
