@@ -290,7 +290,8 @@ fn a_matrix_that_says_nothing_is_told() {
     write_tensor(&set, "constant.pt", [30, 2], &[-123.5; 60]);
     let ran = set.run(&["weights", "constant.pt", "-o", "out"]);
     assert_code(&ran, 0, &["30 of 30 images are exactly as likely with every structure"]);
-    assert_eq!(record(&set, "out")["warnings"][0]["code"], "all-alike");
+    let codes = record(&set, "out")["warnings"].as_array().unwrap().clone();
+    assert!(codes.iter().any(|warning| warning["code"] == "all-alike"), "{codes:?}");
 }
 
 #[test]
