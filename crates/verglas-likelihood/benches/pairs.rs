@@ -177,8 +177,8 @@ fn compare_known(
         ..ComparisonSettings::default()
     };
     let n = images.n_images();
-    // A few are enough to say what all would take.
-    let few = images.range(0..n.min(64));
+    // Some are enough to say what all would take: so many that making displaced templates, once for all, counts little.
+    let few = images.range(0..n.min(320));
     let start = Instant::now();
     let search = Search::new(geometry, templates, displacements, settings.clone()).expect("a search");
     let plan = start.elapsed().as_secs_f64();
