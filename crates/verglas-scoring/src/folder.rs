@@ -135,7 +135,12 @@ impl LikelihoodFolder {
         let x = self.numbers(x, stack, images.clone())?;
         let y = self.numbers(y, stack, images.clone())?;
         let at_edge = |numbers: RefinedNumbers| numbers.get("is_at_edge").map(|is_at_edge| is_at_edge != 0.0);
-        let at_edge_of_known = match self.refined(structure, stack, images.clone())? {
+        // Not read where it says nothing of that.
+        let refined = match self.settings.has_known_poses() {
+            true => self.refined(structure, stack, images.clone())?,
+            false => None,
+        };
+        let at_edge_of_known = match refined {
             Some(refined) => refined.into_iter().map(at_edge).collect(),
             None => vec![None; images.len()],
         };

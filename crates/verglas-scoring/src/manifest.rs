@@ -180,6 +180,11 @@ impl RecordedLikelihood {
         serde_json::from_value(Value::Object(manifest.settings.others.clone())).unwrap_or_default()
     }
 
+    /// Whether some images were compared near a known pose only.
+    pub fn has_known_poses(&self) -> bool {
+        self.right.poses_from.as_deref().is_some_and(|from| from != PosesFrom::Search.name())
+    }
+
     /// Whether the likelihood is right.
     pub fn is_right(&self) -> bool {
         self.likelihood == "right"

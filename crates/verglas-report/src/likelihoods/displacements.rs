@@ -47,9 +47,7 @@ impl DisplacementCounts {
                 false
             }
             Place::Cell(place) => {
-                if let Some(count) = self.counts.get_mut(place[0] * self.n[1] + place[1]) {
-                    *count += 1;
-                }
+                self.count(place);
                 let is_end = |axis: usize| self.n[axis] > 1 && (place[axis] == 0 || place[axis] == self.n[axis] - 1);
                 let is_at_rim = self.reach_angstrom > 0.0 && (is_end(0) || is_end(1));
                 self.n_at_rim += u64::from(is_at_rim);
@@ -61,33 +59,34 @@ impl DisplacementCounts {
     /// Counts a displacement near a known one, which may be any.
     pub(super) fn add_known(&mut self, displacement_angstrom: [f64; 2], is_at_edge: bool) {
         self.n_at_rim += u64::from(is_at_edge);
-        let along = |axis: usize| {
-            let place = match (self.n[axis], self.reach_angstrom) {
-                (1, _) => 0.0,
-                (n, reach) => (displacement_angstrom[axis] / reach + 1.0) / 2.0 * (n - 1) as f64,
-            };
-            (place.round() >= 0.0 && place.round() < self.n[axis] as f64).then(|| place.round() as usize)
-        };
-        match (along(0), along(1)) {
-            (Some(row), Some(column)) => {
-                if let Some(count) = self.counts.get_mut(row * self.n[1] + column) {
-                    *count += 1;
-                }
-            }
+        match [0, 1].map(|axis| self.nearest(axis, displacement_angstrom[axis])) {
+            [Some((row, _)), Some((column, _))] => self.count([row, column]),
             _ => self.n_outside += 1,
         }
     }
 
+    fn count(&mut self, [row, column]: [usize; 2]) {
+        if let Some(count) = self.counts.get_mut(row * self.n[1] + column) {
+            *count += 1;
+        }
+    }
+
+    /// The cell that a displacement is nearest to along an axis, and how far from its centre it is in cells; `None` of one that is
+    /// farther out.
+    fn nearest(&self, axis: usize, displacement_angstrom: f64) -> Option<(usize, f64)> {
+        let (n, reach) = (self.n[axis], self.reach_angstrom);
+        if n == 1 || reach <= 0.0 {
+            return Some((0, 0.0));
+        }
+        let place = (displacement_angstrom / reach + 1.0) / 2.0 * (n - 1) as f64;
+        let nearest = place.round();
+        (nearest >= 0.0 && nearest < n as f64).then_some((nearest as usize, (place - nearest).abs()))
+    }
+
     fn place(&self, displacement_angstrom: [f64; 2]) -> Place {
-        let along = |axis: usize| -> Option<usize> {
-            let (n, reach) = (self.n[axis], self.reach_angstrom);
-            if n == 1 || reach <= 0.0 {
-                return Some(0);
-            }
-            let place = (displacement_angstrom[axis] / reach + 1.0) / 2.0 * (n - 1) as f64;
+        let along = |axis: usize| {
             // Stored in single precision, at worst.
-            let nearest = place.round();
-            ((place - nearest).abs() < 1e-3 && nearest >= 0.0 && nearest < n as f64).then_some(nearest as usize)
+            self.nearest(axis, displacement_angstrom[axis]).filter(|(_, off)| *off < 1e-3).map(|(place, _)| place)
         };
         match (along(0), along(1)) {
             (Some(row), Some(column)) => Place::Cell([row, column]),

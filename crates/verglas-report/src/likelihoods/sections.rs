@@ -228,7 +228,7 @@ impl Contents<'_> {
         let (n_tried, n_rim) = found.n_tried();
         let percent = |n: u64, of: usize| format!("{:.1} %", 100.0 * n as f64 / of.max(1) as f64);
         let n_at_rim = percent(found.n_at_rim, self.survey.n_images);
-        let are_known = self.folder.settings().right.poses_from.as_deref().is_some_and(|from| from != "search");
+        let are_known = self.folder.settings().has_known_poses();
         let words = match are_known {
             true => format!("{n_at_rim} of the best poses are at the edge of what known poses allow"),
             false => format!(
