@@ -26,7 +26,8 @@ warning.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ExportArguments {
-    /// Output folder of a conversion; with --likelihood also the STAR or .cs file that it was made from
+    /// Output folder of a conversion; with --likelihood also the STAR or .cs file, or the job's folder, that it was made
+    /// from, or that the likelihoods were
     #[arg(value_name = "PARTICLES")]
     pub particles: PathBuf,
     /// Best poses and log-likelihoods from this output folder of `likelihood`, which was made from PARTICLES

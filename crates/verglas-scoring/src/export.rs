@@ -7,6 +7,7 @@ use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
 use verglas_fourier::grid::Precision;
 use verglas_particles::export::{Export, Exported, FoundPose, export_poses};
+use verglas_particles::stack::FOURIER_FOLDER;
 
 use crate::number::Number;
 use crate::prepare::LikelihoodJob;
@@ -41,7 +42,8 @@ impl FromStr for PoseOf {
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PoseExport {
-    /// The folder of stacks that was compared, or the STAR or `.cs` file that it was made from.
+    /// The folder of stacks that was compared, or the STAR or `.cs` file that it was made from; of likelihoods that were made
+    /// straight from particles, what they were made from, or a folder of the same images' stacks.
     pub particles: PathBuf,
     /// The folder of likelihoods.
     pub likelihood: PathBuf,
@@ -68,30 +70,27 @@ pub fn export_likelihood(export: &PoseExport, findings: &mut Findings) -> Result
     let is_folder = std::fs::metadata(&export.particles)
         .map_err(|error| Error::io(format_args!("cannot read `{}`", export.particles.display()), &error))?
         .is_dir();
-    if folder.is_straight() && !is_folder {
-        return Err(Error::value(format!(
-            "`{}` was made straight from particles, and does not know their rows",
-            export.likelihood.display()
-        ))
-        .with_hint(
-            "convert the particles with the same options, and give the folder of stacks: the likelihoods are of the same images",
-        ));
-    }
+    let has_stacks = export.particles.join(FOURIER_FOLDER).is_dir();
+    let recorded = folder.recorded_images().filter(|_| !has_stacks);
     let stacks = if is_folder { export.particles.clone() } else { folder.particles() };
-    let job = folder.reopen(&stacks, findings)?;
+    let source = match &recorded {
+        Some(_) => folder.other_source(&export.particles)?,
+        None => (!is_folder).then(|| export.particles.clone()),
+    };
+    let job = folder.reopen(recorded.is_none().then_some(stacks.as_path()), findings)?;
     let poses = match job.precision() {
         Precision::Single => poses::<f32>(&job, &folder.root, export.pose_of)?,
         Precision::Double => poses::<f64>(&job, &folder.root, export.pose_of)?,
     };
     let rows = Export {
         folder: stacks,
-        source: (!is_folder).then(|| export.particles.clone()),
+        source,
         rows: export.rows.clone(),
         columns: export.columns.clone(),
         output: export.output.clone(),
         overwrite: export.overwrite,
     };
-    export_poses(&rows, &poses, findings)
+    export_poses(&rows, recorded, &poses, findings)
 }
 
 /// The poses of all images, in order; `None` for one whose likelihood is not known.

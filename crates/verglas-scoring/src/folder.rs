@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use verglas_core::error::{Error, Result};
 use verglas_formats::pt::PtFile;
 use verglas_fourier::sphere::Views;
+use verglas_particles::export::RecordedImages;
 use verglas_run::descriptor::ImageDescriptor;
 use verglas_run::manifest::{FolderRecord, InputRecord, Manifest};
 use verglas_structures::AxisOrder;
 use verglas_structures::templates::{TemplateList, TemplateStack};
 
-use crate::manifest::RecordedLikelihood;
+use crate::manifest::{RecordedLikelihood, recorded_images};
 use crate::names::{NOISE_SPECTRUM, UnitNames};
 use crate::noise_file;
 use crate::refined::RefinedNumbers;
@@ -103,6 +104,11 @@ impl LikelihoodFolder {
             InputRecord::Likelihood { particles, .. } => Some(self.manifest.resolve(particles)),
             _ => None,
         }
+    }
+
+    /// Images that were made on the way of particles; `None` where they were read from stacks.
+    pub fn recorded_images(&self) -> Option<RecordedImages<'_>> {
+        recorded_images(&self.root, &self.manifest)
     }
 
     /// How well some images of a stack go with a structure.

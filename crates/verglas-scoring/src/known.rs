@@ -54,13 +54,14 @@ impl ImageStack {
                 (&read.0, &read.1)
             }
             StackOrigin::Particles(conversion) => (&conversion.table().pose, &conversion.table().origin),
+            StackOrigin::Recorded => return Err(self.not_made_again()),
         };
         let at = |column: &Option<OriginColumn>, place: usize| {
             column.as_ref().map_or(0.0, |column| column.values.get(place))
         };
         let of = |image: usize| {
             let place = match &self.origin {
-                StackOrigin::Files { .. } => image,
+                StackOrigin::Files { .. } | StackOrigin::Recorded => image,
                 StackOrigin::Particles(conversion) => conversion.particle_of(self.number, image),
             };
             let pose = poses.get(place)?;

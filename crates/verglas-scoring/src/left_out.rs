@@ -119,7 +119,7 @@ pub(crate) fn records(stack: &ImageStack, left_out: &LeftOut) -> Result<Vec<Skip
         let row = sources.rows.get(image).copied().unwrap_or((stack.first_image + image) as i64);
         let (file, section) = match &stack.origin {
             StackOrigin::Files { fourier, .. } => (RecordedPath::from(fourier.as_path()), image as i64),
-            StackOrigin::Particles(_) => {
+            StackOrigin::Particles(_) | StackOrigin::Recorded => {
                 let file = sources.files.get(image).map(Vec::as_slice).unwrap_or_default();
                 let section = sources.sections.get(image).copied().unwrap_or(0);
                 (RecordedPath::from(Path::new(OsStr::from_bytes(file))), section)

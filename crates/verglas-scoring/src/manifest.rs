@@ -9,6 +9,7 @@ use verglas_core::Choice;
 use verglas_core::error::Result;
 use verglas_core::findings::Warning;
 use verglas_particles::Conversion;
+use verglas_particles::export::RecordedImages;
 use verglas_run::manifest::{
     InputFile, InputRecord, InputRole, Manifest, PlanRecord, RecordedPath, RecordedSettings, RunRecord,
 };
@@ -241,12 +242,34 @@ pub(crate) fn new_manifest(job: &LikelihoodJob, noise: &FoundNoise, warnings: &[
     })
 }
 
+/// What the names of settings of images start with.
+const OF_IMAGES: &str = "images_";
+
 /// Settings of a conversion that decide its images, by names that tell them from the job's own.
 fn settings_of_images(settings: &RecordedSettings) -> impl Iterator<Item = (String, Value)> {
     /// What is written, and what the job says itself.
     const OTHERS: [&str; 6] = ["physical", "plots", "max_stacks", "skip_unreadable", "descriptor", "descriptor_crc32"];
     let of_images = settings.others.iter().filter(|(name, _)| !OTHERS.contains(&name.as_str()));
-    of_images.map(|(name, value)| (format!("images_{name}"), value.clone()))
+    of_images.map(|(name, value)| (format!("{OF_IMAGES}{name}"), value.clone()))
+}
+
+/// What a manifest says of images that were made on the way of particles, for the folder at `root`; `None` where they were read
+/// from stacks.
+pub(crate) fn recorded_images<'a>(root: &'a Path, manifest: &'a Manifest) -> Option<RecordedImages<'a>> {
+    let InputRecord::Likelihood { images: Some(input), .. } = &manifest.settings.input else { return None };
+    let recorded = RecordedLikelihood::of(manifest);
+    let of_images = manifest.settings.others.iter().filter_map(|(name, value)| {
+        let name = name.strip_prefix(OF_IMAGES)?;
+        Some((name.to_owned(), value.clone()))
+    });
+    Some(RecordedImages {
+        root,
+        manifest,
+        input: input.as_ref(),
+        conversion: serde_json::from_value(Value::Object(of_images.collect())).unwrap_or_default(),
+        n_stacks: recorded.n_images.len(),
+        plan_crc32: recorded.images_plan_crc32?,
+    })
 }
 
 /// Of structures and stacks, in order: what was read is compared by itself.

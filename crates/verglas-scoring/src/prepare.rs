@@ -35,7 +35,7 @@ use crate::names::{Kept, LikelihoodFiles};
 use crate::number::Number;
 use crate::right::{Likelihood, RightSettings};
 use crate::settings::{ContrastSource, LikelihoodSettings, Particles, TableFormat};
-use crate::stacks::{AngleRule, ImageStack, StackGrids, check_contrast, find_stacks, planned_stacks};
+use crate::stacks::{AngleRule, ImageStack, StackGrids, check_contrast, find_stacks, planned_stacks, recorded_stacks};
 use crate::structures::{FoundStructures, StructureTemplates};
 
 /// A job that was checked and can start.
@@ -83,11 +83,26 @@ impl LikelihoodJob {
         stop: &StopFlag,
     ) -> Result<Self> {
         let checked = Self::check(&particles.into(), templates, (output, stop), settings, findings);
-        match (findings.take_error(), checked) {
-            (None, Some(job)) => Ok(job),
-            (Some(error), _) => Err(error),
-            (None, None) => Err(Error::value("there is nothing to compare")),
-        }
+        or_first_error(checked, findings)
+    }
+
+    /// A job that is done and was made straight from `particles`, with so many images in each stack: what it found is looked at.
+    ///
+    /// # Errors
+    /// When something is wrong with the templates.
+    pub(crate) fn of_recorded_images(
+        particles: PathBuf,
+        n_images: &[usize],
+        templates: &Path,
+        settings: LikelihoodSettings,
+    ) -> Result<Self> {
+        let (findings, stop) = (&mut Findings::new(), &StopFlag::new(false));
+        let found = FoundStructures::find(templates, &settings, findings);
+        let stacks = FoundStacks { stacks: recorded_stacks(n_images), grids: Vec::new(), conversion: None };
+        let job = found.and_then(|found| {
+            Self::with_stacks(stacks, found, (particles, templates), (None, stop), settings, findings)
+        });
+        or_first_error(job, findings)
     }
 
     /// Checks, without changing anything, that `output` can be written to.
@@ -352,11 +367,22 @@ impl LikelihoodJob {
                 FoundStacks::of_input(input, of_images, findings)
             }
         };
-        let FoundStacks { stacks, grids: stack_grids, conversion } = stacks?;
+        Self::with_stacks(stacks?, found?, (particles.path(), templates), (output, stop), settings, findings)
+    }
+
+    /// Checks the rest, with the stacks and structures that were found.
+    fn with_stacks(
+        FoundStacks { stacks, grids: stack_grids, conversion }: FoundStacks,
+        found: FoundStructures,
+        (particles, templates): (PathBuf, &Path),
+        (output, stop): (Option<&Path>, &StopFlag),
+        settings: LikelihoodSettings,
+        findings: &mut Findings,
+    ) -> Option<Self> {
         if settings.contrast == ContrastSource::Stack {
             check_contrast(&stacks, angle_rule(&settings), findings);
         }
-        let FoundStructures { structures, grids, descriptor, descriptor_file, as_cryolike } = found?;
+        let FoundStructures { structures, grids, descriptor, descriptor_file, as_cryolike } = found;
         compare_grids(&descriptor, &descriptor_file, &grids, &stack_grids, findings);
         if let Some(made) = as_cryolike.filter(|made| *made != settings.as_cryolike) {
             let (theirs, ours) =
@@ -374,7 +400,7 @@ impl LikelihoodJob {
         let symmetry = or_tell(symmetry_of(templates, &settings), findings)?;
         let mut job = Self {
             settings,
-            particles: particles.path(),
+            particles,
             conversion,
             templates: templates.to_owned(),
             descriptor,
@@ -513,6 +539,14 @@ fn angle_rule(settings: &LikelihoodSettings) -> AngleRule {
 /// The value, or an error kept with what else was found.
 fn or_tell<T>(result: Result<T>, findings: &mut Findings) -> Option<T> {
     result.map_err(|error| findings.error(error)).ok()
+}
+
+fn or_first_error(job: Option<LikelihoodJob>, findings: &mut Findings) -> Result<LikelihoodJob> {
+    match (findings.take_error(), job) {
+        (None, Some(job)) => Ok(job),
+        (Some(error), _) => Err(error),
+        (None, None) => Err(Error::value("there is nothing to compare")),
+    }
 }
 
 /// A conversion that is not done has stacks that look like all there are.

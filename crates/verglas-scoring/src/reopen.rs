@@ -6,10 +6,11 @@ use verglas_core::StopFlag;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
 use verglas_core::hint::Hint;
+use verglas_particles::export::RecordedImages;
 use verglas_run::manifest::{FolderRecord, InputFile, InputRecord, InputRole, Manifest, RecordedPath, size_and_time};
 use verglas_run::whole::sha256_of;
 
-use crate::manifest::RecordedLikelihood;
+use crate::manifest::{RecordedLikelihood, recorded_images};
 use crate::prepare::LikelihoodJob;
 use crate::right::{Integral, Likelihood, NoiseModel, RightSettings};
 use crate::settings::{ContrastSource, LikelihoodSettings, StructureChoice};
@@ -49,24 +50,65 @@ impl FinishedFolder {
         Ok(Self { root: root.to_owned(), record, particles, templates, is_straight: images.is_some(), settings })
     }
 
-    /// Whether images were made on the way of particles, and never written as stacks.
-    pub(crate) fn is_straight(&self) -> bool {
-        self.is_straight
+    /// The metadata file in place of which `given` stands, where images were made on the way: none if `given` is the file itself,
+    /// or the folder of the job whose file it is.
+    ///
+    /// # Errors
+    /// When `given` is another folder.
+    pub(crate) fn other_source(&self, given: &Path) -> Result<Option<PathBuf>> {
+        let is_given = |other: &Path| match (given.canonicalize(), other.canonicalize()) {
+            (Ok(given), Ok(other)) => given == other,
+            _ => false,
+        };
+        let metadata = self.manifest().inputs.iter().filter(|input| input.role == Some(InputRole::Metadata));
+        let mut files = metadata.map(|input| self.manifest().locate(&input.path));
+        match files.any(|file| file.ancestors().any(is_given)) {
+            true => Ok(None),
+            false if given.is_dir() => {
+                Err(self.other_particles(given, "it holds neither stacks nor the file that the images were made from"))
+            }
+            false => Ok(Some(given.to_owned())),
+        }
     }
 
-    /// Where the stacks are that it was made from.
+    /// Where the stacks are that it was made from, or the particles.
     pub(crate) fn particles(&self) -> PathBuf {
         self.manifest().locate(&self.particles)
     }
 
-    /// The job that made it, from the stacks in `particles`.
+    /// Images that were made on the way of particles; `None` where they were read from stacks.
+    pub(crate) fn recorded_images(&self) -> Option<RecordedImages<'_>> {
+        recorded_images(&self.root, self.manifest())
+    }
+
+    /// The job that made it, from the stacks in the folder `particles`; `None` where it was made straight from particles, and
+    /// these are not looked at.
     ///
     /// # Errors
     /// When stacks or templates are gone, or are not those that it was made from.
-    pub(crate) fn reopen(&self, particles: &Path, findings: &mut Findings) -> Result<LikelihoodJob> {
-        let recorded = &self.settings;
+    pub(crate) fn reopen(&self, particles: Option<&Path>, findings: &mut Findings) -> Result<LikelihoodJob> {
         let templates = self.manifest().locate(&self.templates);
-        let settings = LikelihoodSettings {
+        let settings = self.settings_of_results()?;
+        let job = match particles {
+            Some(particles) => {
+                self.check_stacks(particles)?;
+                let (findings, stop) = (&mut Findings::new(), &StopFlag::new(false));
+                LikelihoodJob::prepare(particles, &templates, None, settings, findings, stop)?
+            }
+            None => {
+                let n_images = &self.settings.n_images;
+                LikelihoodJob::of_recorded_images(self.particles(), n_images, &templates, settings)?
+            }
+        };
+        self.check_templates(findings)?;
+        self.compare(&job, &templates)?;
+        Ok(job)
+    }
+
+    /// Settings by which results are read.
+    fn settings_of_results(&self) -> Result<LikelihoodSettings> {
+        let recorded = &self.settings;
+        Ok(LikelihoodSettings {
             // Where it is gone, that of the templates is taken, and has the right checksum or not.
             descriptor: recorded
                 .descriptor
@@ -96,13 +138,7 @@ impl FinishedFolder {
             },
             as_cryolike: recorded.as_cryolike,
             ..LikelihoodSettings::default()
-        };
-        self.check_stacks(particles)?;
-        let job =
-            LikelihoodJob::prepare(particles, &templates, None, settings, &mut Findings::new(), &StopFlag::new(false))?;
-        self.check_templates(findings)?;
-        self.compare(&job, particles, &templates)?;
-        Ok(job)
+        })
     }
 
     fn manifest(&self) -> &Manifest {
@@ -189,7 +225,7 @@ impl FinishedFolder {
     }
 
     /// Whether what was found has the structures, images and grids that the manifest speaks of.
-    fn compare(&self, job: &LikelihoodJob, particles: &Path, templates: &Path) -> Result<()> {
+    fn compare(&self, job: &LikelihoodJob, templates: &Path) -> Result<()> {
         let recorded = &self.settings;
         let names: Vec<&str> = job.structures.iter().map(|structure| structure.name.as_str()).collect();
         let n_templates: Vec<usize> = job.structures.iter().map(|structure| structure.views.len()).collect();
@@ -209,7 +245,7 @@ impl FinishedFolder {
             .with_hint("poses are counted in the views of the templates: put these back as they were"));
         }
         if n_images != recorded.n_images {
-            return Err(self.other_particles(particles, "other numbers of images in its stacks"));
+            return Err(self.other_particles(&job.particles, "other numbers of images in its stacks"));
         }
         Ok(())
     }

@@ -43,6 +43,8 @@ pub(crate) enum StackOrigin {
     },
     /// They are made on the way, as the stack of this number of the conversion.
     Particles(Arc<Conversion>),
+    /// They were made on the way once, and are not made again: what was found is looked at.
+    Recorded,
 }
 
 /// A stack's grids, for comparison with others'.
@@ -96,13 +98,21 @@ pub(crate) fn find_stacks(
 
 /// The stacks that `conversion` would write.
 pub(crate) fn planned_stacks(conversion: &Arc<Conversion>) -> Vec<ImageStack> {
+    in_sequence(conversion.stack_sizes(), &StackOrigin::Particles(Arc::clone(conversion)))
+}
+
+/// Stacks of so many images that were made on the way.
+pub(crate) fn recorded_stacks(n_images: &[usize]) -> Vec<ImageStack> {
+    in_sequence(n_images.iter().copied(), &StackOrigin::Recorded)
+}
+
+fn in_sequence(sizes: impl Iterator<Item = usize>, origin: &StackOrigin) -> Vec<ImageStack> {
     let mut first_image = 0;
     let of = |(number, n_images): (usize, usize)| {
         first_image += n_images;
-        let origin = StackOrigin::Particles(Arc::clone(conversion));
-        ImageStack { number, n_images, first_image: first_image - n_images, origin }
+        ImageStack { number, n_images, first_image: first_image - n_images, origin: origin.clone() }
     };
-    conversion.stack_sizes().enumerate().map(of).collect()
+    sizes.enumerate().map(of).collect()
 }
 
 /// How many stacks there are, from number 0 on.
@@ -194,6 +204,7 @@ impl ImageStack {
     pub(crate) fn label(&self) -> String {
         match &self.origin {
             StackOrigin::Files { fourier, .. } => format!("`{}`", fourier.display()),
+            StackOrigin::Recorded => format!("stack {}", self.number),
             StackOrigin::Particles(conversion) => format!("stack {} of `{}`", self.number, conversion.name()),
         }
     }
@@ -201,7 +212,7 @@ impl ImageStack {
     /// What messages call one of its images.
     pub(crate) fn label_of(&self, image: usize) -> String {
         match &self.origin {
-            StackOrigin::Files { .. } => format!("{}: image {image}", self.label()),
+            StackOrigin::Files { .. } | StackOrigin::Recorded => format!("{}: image {image}", self.label()),
             StackOrigin::Particles(conversion) => {
                 let (table, particle) = (conversion.table(), conversion.particle_of(self.number, image));
                 format!(
@@ -225,6 +236,7 @@ impl ImageStack {
         let transfers = match &self.origin {
             StackOrigin::Files { metadata, .. } => self.stored_contrast(metadata, rule)?,
             StackOrigin::Particles(conversion) => self.planned_contrast(conversion, rule),
+            StackOrigin::Recorded => return Err(self.not_made_again()),
         };
         match transfers.iter().enumerate().find_map(|(image, transfer)| transfer.check(image).err()) {
             Some(LikelihoodError::Contrast { image, problem }) => {
@@ -251,7 +263,13 @@ impl ImageStack {
                 let table = conversion.table();
                 table.constants[table.constants_index(conversion.particle_of(self.number, 0)) as usize]
             }
+            StackOrigin::Recorded => return Err(self.not_made_again()),
         }))
+    }
+
+    /// The error for what only images say that are not made again.
+    pub(crate) fn not_made_again(&self) -> Error {
+        Error::value(format!("the images of stack {} were made on the way, and are not made again", self.number))
     }
 
     fn stored_contrast(&self, metadata: &Path, rule: AngleRule) -> Result<Vec<ContrastTransfer>> {
@@ -306,17 +324,10 @@ impl ImageStack {
         match &self.origin {
             StackOrigin::Files { metadata, .. } => StackColumns::open(metadata)?.sources(n, Some(self.first_image)),
             StackOrigin::Particles(conversion) => {
-                let table = conversion.table();
-                let particles: Vec<usize> = (0..n).map(|image| conversion.particle_of(self.number, image)).collect();
-                let of_each = |particle: &usize| i64::from(table.row[*particle]);
-                let file = |particle: &usize| table.image_names[table.image[*particle] as usize].clone();
-                Ok(ImageSources {
-                    rows: particles.iter().map(of_each).collect(),
-                    uids: table.uid.as_ref().map_or_else(Vec::new, |uids| particles.iter().map(|&p| uids[p]).collect()),
-                    files: particles.iter().map(file).collect(),
-                    sections: particles.iter().map(|&particle| i64::from(table.section[particle].0)).collect(),
-                })
+                let particles = (0..n).map(|image| conversion.particle_of(self.number, image));
+                Ok(ImageSources::of_particles(conversion.table(), particles))
             }
+            StackOrigin::Recorded => Ok(ImageSources::default()),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Promise: likelihoods straight from particles are those of the stacks that they would be converted into, to the last byte, and
-//! no stack is written.
+//! no stack is written; and the rows of the particles get the same poses.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use verglas_run::manifest::{FolderRecord, InputRecord, InputRole};
 
-use crate::data_set::DataSet;
+use crate::data_set::{DataSet, run_in};
 use crate::likelihood_data::{Csv, compared, run, tensor};
 use crate::templates_data::all_but_manifests;
 
@@ -49,7 +49,7 @@ const HOW: &str = "--max-displacement 2 --displacements 3,5 --pairs --table csv 
 /// Compares `input` with templates, by way of stacks and directly, with `options` of the conversion.
 #[track_caller]
 fn assert_same_by_both_ways(set: &DataSet, (input, options): (&str, &str), descriptor: &str, templates: &str) {
-    for folder in ["way", "stacked", "direct"] {
+    for folder in ["way", "stacked", "direct", "elsewhere"] {
         let _ = fs::remove_dir_all(set.path(folder));
     }
     assert_ran(set, &format!("convert {input} {options} -d {descriptor} -o way --no-plots --no-physical"));
@@ -59,6 +59,23 @@ fn assert_same_by_both_ways(set: &DataSet, (input, options): (&str, &str), descr
     assert_same(set, "stacked", "direct");
     assert!(!set.path("direct/fft").exists());
     assert_ran(set, "verify direct");
+    // From another folder, too, the metadata are found again.
+    fs::create_dir(set.path("elsewhere")).unwrap();
+    let ending = if input.starts_with("cs") { "cs" } else { "star" };
+    let from =
+        if input.contains("star-pairs") { "star-pairs/particles_000.star" } else { input.split(' ').next().unwrap() };
+    let exported = |command: String| {
+        let output = set.path(&format!("elsewhere/posed.{ending}"));
+        let ran = run_in(&set.path("elsewhere"), &command.split_whitespace().collect::<Vec<_>>());
+        assert_eq!(ran.code, 0, "{command}: {}", ran.stderr);
+        let bytes = fs::read(&output).unwrap();
+        fs::remove_file(output).unwrap();
+        (bytes, ran.stdout, ran.stderr)
+    };
+    let by_stacks = exported(format!("export ../way --likelihood ../stacked -o posed.{ending}"));
+    let direct = exported(format!("export ../{from} --likelihood ../direct -o posed.{ending}"));
+    assert!(by_stacks.0 == direct.0, "{input} {options}");
+    assert_eq!((by_stacks.1.replace("stacked", "direct"), by_stacks.2), (direct.1, direct.2), "{input} {options}");
 }
 
 #[test]
@@ -176,6 +193,30 @@ fn shards_resume_and_records_are_those_of_any_run() {
     let of = |role: InputRole| inputs.iter().filter(|input| input.role == Some(role)).count();
     assert_eq!((of(InputRole::Metadata), of(InputRole::Images)), (1, 2));
     assert!(inputs.iter().all(|input| input.bytes.is_some() && input.modified.is_some()));
+
+    // Other metadata of the same size, or what has nothing to do with it, get no poses.
+    let export = |particles: &str| run(&set, &format!("export {particles} --likelihood whole -o posed.star"));
+    assert_eq!(export("data/particles.star").code, 0);
+    fs::remove_file(set.path("posed.star")).unwrap();
+    // The folder of the file, as that of a job.
+    assert_eq!(export("data").code, 0);
+    fs::remove_file(set.path("posed.star")).unwrap();
+    let text = fs::read_to_string(set.path("data/particles.star")).unwrap();
+    let mut lines: Vec<&str> = text.lines().collect();
+    let rows: Vec<usize> = (0..lines.len()).filter(|&at| lines[at].contains('@')).collect();
+    lines.swap(rows[0], rows[1]);
+    fs::write(set.path("other.star"), lines.join("\n") + "\n").unwrap();
+    fs::write(set.path("longer.star"), format!("{text}\n")).unwrap();
+    for (particles, told) in [
+        ("other.star", "the metadata give other images than `whole` was made from, or in another order"),
+        ("longer.star", "`longer.star` is not the file that `whole` was made from"),
+        ("templates", "it holds neither stacks nor the file that the images were made from"),
+        ("nothing.star", "cannot read `nothing.star`"),
+    ] {
+        let refused = export(particles);
+        assert!(refused.code == 1 && refused.stderr.contains(told), "{particles}: {}", refused.stderr);
+        assert!(!set.path("posed.star").exists());
+    }
 
     // What is missing is made again, and nothing else is mistaken for it.
     let before = all_but_manifests(&set.path("whole"));

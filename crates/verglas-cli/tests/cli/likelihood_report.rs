@@ -5,7 +5,7 @@ use std::fs;
 use verglas_formats::pt::{PtFile, write_pt};
 
 use crate::data_set::DataSet;
-use crate::likelihood_data::{assert_made, compared, tensor};
+use crate::likelihood_data::{assert_made, compared, run, tensor};
 
 /// The page's table with this caption: heads, and each row's cells by their value if they have one, otherwise by their
 /// text.
@@ -249,6 +249,31 @@ fn a_folder_that_is_not_complete_is_reported_as_far_as_it_goes() {
     assert!(page.contains("id=\"directions\"") && page.contains("id=\"fit\""));
     let table = page_table(&page, "Numbers of each structure");
     assert_eq!(column(&table, "images it fits best"), ["20"]);
+}
+
+#[test]
+fn images_that_were_made_on_the_way_have_their_rows() {
+    let set = compared();
+    assert_made(&set, "stacked", "");
+    let straight = "likelihood data/particles.star --batch-size 8 -t templates -o out --max-displacement 2 --displacements 3,5 \
+                    --likelihood plain";
+    assert_eq!(run(&set, straight).code, 0);
+    let lists = |folder: &str| {
+        let ran = set.run(&["report", folder]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        let page = fs::read_to_string(set.path(&format!("{folder}/report.html"))).unwrap();
+        let table = page_table(&page, "Images that fit worst");
+        ["row", "file", "section"].map(|name| column(&table, name))
+    };
+    let (stacked, straight) = (lists("stacked"), lists("out"));
+    assert!(straight[0].iter().all(|row| row.parse::<u32>().is_ok()), "{straight:?}");
+    assert_eq!(stacked, straight);
+    // Metadata that were changed don't say it any more.
+    let star = set.path("data/particles.star");
+    let text = fs::read_to_string(&star).unwrap();
+    let last = text.trim_end().rfind('\n').unwrap();
+    fs::write(&star, &text[..=last]).unwrap();
+    assert!(report(&set, &[]).contains("the origin of the listed images is unknown: the metadata give other images"));
 }
 
 #[test]

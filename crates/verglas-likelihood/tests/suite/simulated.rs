@@ -311,8 +311,18 @@ impl<'a> Plain<'a> {
     }
 }
 
-/// ln L by drawing poses: cells of the grid as often as √ of what the grid's points say, and any pose of a cell; with its
-/// standard error. Neither modes nor lattices are in it.
+fn product(a: &Matrix3, b: &Matrix3) -> Matrix3 {
+    std::array::from_fn(|i| std::array::from_fn(|j| (0..3).map(|k| a[i][k] * b[k][j]).sum()))
+}
+
+fn transposed(a: &Matrix3) -> Matrix3 {
+    std::array::from_fn(|i| std::array::from_fn(|j| a[j][i]))
+}
+
+/// ln L by drawing poses: cells of the grid as often as the power 0.4 of what the grid's points say, and any pose of a cell,
+/// each weighed by how often all cells together draw it; with its standard error. Neither modes nor lattices are in it.
+///
+/// A view's cell is a cap that reaches into its neighbours', so that caps leave nothing of the sphere out.
 pub fn drawn(
     world: &World,
     model: &Model,
@@ -321,57 +331,81 @@ pub fn drawn(
     n_draws: usize,
     seed: u64,
 ) -> (f64, f64) {
-    let (p, n_views) = (world.geometry.n_inplanes(), world.rotations.len());
-    let (d, mut noise) = (world.displacements.len(), Noise::new(seed));
-    // Directions all over the sphere, by the view that is nearest: of a view's own cell, any is as likely as any other.
-    let directions: Vec<[f64; 3]> = world.rotations.iter().map(|r| [r[0][2], r[1][2], r[2][2]]).collect();
-    let mut cells: Vec<Vec<[f64; 3]>> = vec![Vec::new(); n_views];
-    let n_directions = 12 * n_views;
-    for _ in 0..n_directions {
-        let r = noise.rotation();
-        let direction = [r[0][2], r[1][2], r[2][2]];
-        let dot = |other: &[f64; 3]| (0..3).map(|i| direction[i] * other[i]).sum::<f64>();
-        let nearest = (0..n_views).max_by(|a, b| dot(&directions[*a]).total_cmp(&dot(&directions[*b]))).unwrap();
-        cells[nearest].push(direction);
-    }
-    // A cell's weight: tempered, so that maxima between the points are found.
+    let (p, n_views, d) = (world.geometry.n_inplanes(), world.rotations.len(), world.displacements.len());
+    let mut noise = Noise::new(seed);
+    let height = 1.0 - (4.0 * PI / n_views as f64).sqrt().cos();
+    // A cell's probability: tempered, so that maxima between the points are found.
     let gains: Vec<f64> = cross_correlations.iter().map(|cc| plain.likelihood.gain(*cc)).collect();
     let top = gains.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut cumulative = Vec::with_capacity(gains.len());
-    let mut sum = 0.0;
-    for (at, gain) in gains.iter().enumerate() {
-        let view = at / (d * p);
-        let share = cells[view].len() as f64 / n_directions as f64;
-        sum += share * (0.4 * (gain - top)).exp();
-        cumulative.push(sum);
-    }
-    let step = world.displacements.grid().unwrap().steps_angstrom[0];
+    let tempered: Vec<f64> = gains.iter().map(|gain| (0.4 * (gain - top)).exp()).collect();
+    let sum: f64 = tempered.iter().sum();
+    let cumulative: Vec<f64> = tempered
+        .iter()
+        .scan(0.0, |so_far, one| {
+            *so_far += one;
+            Some(*so_far)
+        })
+        .collect();
+    let grid = world.displacements.grid().unwrap();
+    let (step, half) = (grid.steps_angstrom[0], grid.reach_angstrom(0));
+    let along = (2.0 * half / step).round() as usize;
+    assert_eq!(along * along, d);
+    let of_place = |d0: f64, d1: f64| {
+        let place = |x: f64| Some(((x + half) / step).floor()).filter(|k| (0.0..along as f64).contains(k));
+        Some(place(d1)? as usize * along + place(d0)? as usize)
+    };
     let mut terms = Vec::with_capacity(n_draws);
     for _ in 0..n_draws {
         let mark = (noise.next() + 0.5) * sum;
         let at = cumulative.partition_point(|c| *c < mark).min(gains.len() - 1);
         let (view, displacement, w) = (at / (d * p), at / p % d, at % p);
-        if cells[view].is_empty() {
-            continue;
-        }
-        let probability = (cumulative[at] - if at > 0 { cumulative[at - 1] } else { 0.0 }) / sum;
-        let share = cells[view].len() as f64 / n_directions as f64 / (d * p) as f64;
-        let [x, y, z] = cells[view][((noise.next() + 0.5) * cells[view].len() as f64) as usize % cells[view].len()];
-        let omega = TAU * (w as f64 + noise.next()) / p as f64;
-        let turned = rotation(y.atan2(x), z.clamp(-1.0, 1.0).acos(), omega);
-        let [d0, d1] = world.displacements.angstrom()[displacement];
+        let (phi, polar) = (TAU * noise.next(), (1.0 - height * (noise.next() + 0.5)).acos());
+        let own = TAU * (w as f64 + noise.next()) / p as f64;
+        let turned = product(&world.rotations[view], &rotation(phi, polar, own - phi));
+        // Of each view whose cap the pose lies in: its cell of rotations, the angle, and the angle of the pose itself.
+        let near: Vec<(usize, usize, f64)> = (0..n_views)
+            .filter_map(|view| {
+                let local = product(&transposed(&world.rotations[view]), &turned);
+                (1.0 - local[2][2] <= height).then(|| {
+                    let angle = local[2][1].atan2(-local[2][0]) + local[1][2].atan2(local[0][2]);
+                    (view, (angle / TAU * p as f64).round().rem_euclid(p as f64) as usize, angle)
+                })
+            })
+            .collect();
+        let omega = turned[2][1].atan2(-turned[2][0]);
         // Displacements all over the cell, from the template's frame to the image's.
         const ALONG: usize = 5;
-        let mut shifts = Vec::with_capacity(ALONG * ALONG);
-        for i in 0..ALONG * ALONG {
-            let place = |i: usize, jitter: f64| step * ((i as f64 + 0.5 + jitter) / ALONG as f64 - 0.5);
-            let (d0, d1) = (d0 + place(i % ALONG, noise.next()), d1 + place(i / ALONG, noise.next()));
-            shifts.push([omega.cos() * d0 + omega.sin() * d1, omega.cos() * d1 - omega.sin() * d0]);
+        let [d0, d1] = world.displacements.angstrom()[displacement];
+        let shifts: Vec<[f64; 2]> = (0..ALONG * ALONG)
+            .map(|i| {
+                let place = |i: usize, jitter: f64| step * ((i as f64 + 0.5 + jitter) / ALONG as f64 - 0.5);
+                let (d0, d1) = (d0 + place(i % ALONG, noise.next()), d1 + place(i / ALONG, noise.next()));
+                [own.cos() * d0 + own.sin() * d1, own.cos() * d1 - own.sin() * d0]
+            })
+            .collect();
+        let into = |shift: &[f64; 2], angle: f64| {
+            let (sin, cos) = angle.sin_cos();
+            of_place(cos * shift[0] - sin * shift[1], sin * shift[0] + cos * shift[1])
+        };
+        let ln_terms: Vec<f64> = plain
+            .values(model, &turned, &shifts)
+            .into_iter()
+            .zip(&shifts)
+            .filter(|(_, shift)| into(shift, omega).is_some())
+            .map(|(value, shift)| {
+                let often: f64 = near
+                    .iter()
+                    .filter_map(|&(view, w, angle)| Some(tempered[(view * d + into(shift, angle)?) * p + w]))
+                    .sum();
+                // The cap's share of the sphere is half its height.
+                value - (often / sum * (d * p) as f64 * 2.0 / height).ln()
+            })
+            .collect();
+        let top = ln_terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if top.is_finite() {
+            let mean = ln_terms.iter().map(|term| (term - top).exp()).sum::<f64>() / (ALONG * ALONG) as f64;
+            terms.push(top + mean.ln());
         }
-        let values = plain.values(model, &turned, &shifts);
-        let top = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let mean = values.iter().map(|value| (value - top).exp()).sum::<f64>() / (ALONG * ALONG) as f64;
-        terms.push(top + mean.ln() + (share / probability).ln());
     }
     let top = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mean = terms.iter().map(|term| (term - top).exp()).sum::<f64>() / n_draws as f64;

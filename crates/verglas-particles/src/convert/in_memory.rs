@@ -13,7 +13,7 @@ use verglas_fourier::grid::Precision;
 use verglas_fourier::polar::Real;
 use verglas_run::manifest::{InputFile, RecordedSettings};
 
-use super::manifest::{inputs, plan_record, recorded_settings};
+use super::manifest::{inputs, plan_crc32, recorded_settings};
 use super::pipeline::ImageBuffers;
 use super::prepare::Conversion;
 use crate::metadata::Input;
@@ -89,7 +89,7 @@ impl Conversion {
 
     /// CRC-32, in hexadecimal, of which image of which row goes where.
     pub fn plan_crc32(&self) -> String {
-        plan_record(self).crc32
+        plan_crc32(&self.plan, &self.table)
     }
 
     /// The settings as its manifest would have them.

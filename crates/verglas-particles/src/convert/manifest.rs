@@ -13,6 +13,8 @@ use verglas_run::manifest::{
 
 use super::prepare::Conversion;
 use crate::metadata::Input;
+use crate::particle::ParticleTable;
+use crate::plan::StackPlan;
 use crate::settings::DescriptorSource;
 
 /// The record before the first stack. `descriptor` holds the bytes of the descriptor's file.
@@ -25,7 +27,11 @@ pub(super) fn new_manifest(conversion: &Conversion, warnings: &[Warning], descri
         shard: settings.shard,
         working_dir: std::env::current_dir().map(RecordedPath).unwrap_or_default(),
         settings: recorded_settings(conversion, descriptor),
-        plan: plan_record(conversion),
+        plan: PlanRecord {
+            n_images: conversion.plan.n_images(),
+            n_stacks: conversion.plan.stacks().len(),
+            crc32: plan_crc32(&conversion.plan, &conversion.table),
+        },
         inputs: inputs(conversion),
         warnings: warnings.iter().map(Into::into).collect(),
         n_images: conversion.n_images(),
@@ -54,9 +60,8 @@ pub(super) fn inputs(conversion: &Conversion) -> Vec<InputFile> {
     metadata.chain(descriptor).chain(images.map(|file| InputFile::of(&file.path, InputRole::Images))).collect()
 }
 
-/// The plan in short, with all that decides which image comes where and with which constants.
-pub(super) fn plan_record(conversion: &Conversion) -> PlanRecord {
-    let (plan, table) = (&conversion.plan, &conversion.table);
+/// CRC-32, in hexadecimal, of all that decides which image comes where and with which constants.
+pub(crate) fn plan_crc32(plan: &StackPlan, table: &ParticleTable) -> String {
     let mut hasher = Hasher::new();
     let mut block = Vec::with_capacity(1 << 16);
     let mut add = |numbers: &[u64]| {
@@ -81,7 +86,7 @@ pub(super) fn plan_record(conversion: &Conversion) -> PlanRecord {
         hasher.update(&(name.len() as u64).to_le_bytes());
         hasher.update(name);
     }
-    PlanRecord { n_images: plan.n_images(), n_stacks: plan.stacks().len(), crc32: format!("{:08x}", hasher.finalize()) }
+    format!("{:08x}", hasher.finalize())
 }
 
 /// Every setting of a conversion, as its manifest has it. Early versions did not have all.

@@ -23,6 +23,7 @@ pub use in_memory::ImageMaker;
 pub(crate) use left_out::ROW as SKIPPED_ROW_COLUMN;
 pub use left_out::plain_text;
 pub use manifest::RecordedConversion;
+pub(crate) use manifest::plan_crc32;
 pub use prepare::Conversion;
 pub use room::OutputBytes;
 pub use summary::Summary;

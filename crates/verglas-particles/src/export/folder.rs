@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::convert::RecordedConversion;
 use crate::stack::{StackColumns, StackNames, keys};
 use verglas_core::error::{Error, Result};
-use verglas_core::findings::{counted, counted_do};
-use verglas_run::manifest::{FolderRecord, InputFile, InputRecord, Manifest, RecordedPath};
+use verglas_core::findings::{Findings, counted, counted_do};
+use verglas_run::manifest::{FolderRecord, InputFile, InputRecord, InputRole, Manifest, RecordedPath};
 
+use super::planned::{PlannedImages, RecordedImages};
 use super::pose::SourceImages;
-use super::source::{Source, in_place_of};
+use super::source::{Source, SourceKind, check_unchanged, in_place_of};
 
 /// Where one image comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +35,11 @@ pub(super) enum Identities {
     None,
 }
 
-/// The images of an output folder, in the order of its stacks.
+/// The images of an output folder, in the order of its stacks; or those that a job made on the way without writing them.
 #[derive(Debug)]
 pub(super) struct ImageFolder {
-    manifest: Manifest,
+    root: PathBuf,
+    conversion: RecordedConversion,
     sources: Vec<Source>,
     origins: Vec<Origin>,
     identities: Identities,
@@ -74,12 +77,10 @@ impl ImageFolder {
             _ => None,
         };
         let source_of_image_file = pairs.map(sources_of_pairs).transpose()?;
-        let mut sources = sources(&record, pairs)?;
-        if let Some(path) = source {
-            sources = vec![in_place_of(sources, path, root)?];
-        }
-        let manifest = record.first().clone();
-        let mut folder = Self { manifest, sources, origins: Vec::new(), identities: Identities::None };
+        let sources = sources(record.first(), pairs, source, root)?;
+        let conversion = RecordedConversion::of(record.first());
+        let mut folder =
+            Self { root: root.to_owned(), conversion, sources, origins: Vec::new(), identities: Identities::None };
         let (mut uids, mut images) = (Vec::new(), Vec::new());
         for record in stacks {
             let metadata = root.join(StackNames::of(record.number).metadata);
@@ -104,6 +105,50 @@ impl ImageFolder {
         Ok(folder)
     }
 
+    /// The images that a job made on the way. `source` is as in [`ImageFolder::open`].
+    ///
+    /// # Errors
+    /// When the metadata can't be read, or are not what they were; when `source` can't be the file.
+    pub(super) fn of_recorded(images: &RecordedImages<'_>, source: Option<&Path>) -> Result<Self> {
+        let pairs = match images.input {
+            InputRecord::StarPairs { pairs } => Some(pairs.as_slice()),
+            _ => None,
+        };
+        let sources = sources(images.manifest, pairs, source, images.root)?;
+        for source in &sources {
+            SourceKind::of(&source.path)?;
+            // Before it is read; what must be told is told later.
+            check_unchanged(source, &mut Findings::new())?;
+        }
+        let source_of_image_file = pairs.map(sources_of_pairs).transpose()?;
+        let PlannedImages { table, plan } = images.plan(source)?;
+        let file = |particle: usize| table.image_names[table.image[particle] as usize].as_slice();
+        let origin = |particle: usize| Origin {
+            source: source_of_image_file.as_ref().and_then(|of| of.get(file(particle)).copied()).unwrap_or(0),
+            row: table.row[particle],
+        };
+        let identities = match (&source_of_image_file, &table.uid) {
+            (Some(_), _) => Identities::None,
+            (None, Some(uids)) => Identities::Uid(plan.particles().map(|particle| uids[particle]).collect()),
+            (None, None) => {
+                let identity = |particle: usize| image_identity(file(particle), u64::from(table.section[particle].0));
+                Identities::Image(plan.particles().map(identity).collect())
+            }
+        };
+        Ok(Self {
+            root: images.root.to_owned(),
+            conversion: images.conversion.clone(),
+            sources,
+            origins: plan.particles().map(origin).collect(),
+            identities,
+        })
+    }
+
+    /// Where the images' record is.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(super) fn n_images(&self) -> usize {
         self.origins.len()
     }
@@ -112,12 +157,12 @@ impl ImageFolder {
         &self.sources
     }
 
-    /// How the sources' images lie to those of the folder, which is at `root`.
+    /// How the sources' images lie to those of the folder.
     ///
     /// # Errors
     /// When the manifest does not say it.
-    pub(super) fn source_images(&self, root: &Path) -> Result<SourceImages> {
-        SourceImages::of(&self.manifest, root)
+    pub(super) fn source_images(&self) -> Result<SourceImages> {
+        SourceImages::of(&self.conversion, &self.root)
     }
 
     /// One per image.
@@ -130,19 +175,31 @@ impl ImageFolder {
     }
 }
 
-/// The metadata files: the STAR files of pairs, else the first input, which is the only one or the first of two.
-fn sources(record: &FolderRecord, pairs: Option<&[[RecordedPath; 2]]>) -> Result<Vec<Source>> {
-    let manifest = record.first();
+/// The metadata files: the STAR files of pairs, else the first one, which is the only one or the first of two; in its place
+/// `given`, where that is given for the folder at `root`.
+fn sources(
+    manifest: &Manifest,
+    pairs: Option<&[[RecordedPath; 2]]>,
+    given: Option<&Path>,
+    root: &Path,
+) -> Result<Vec<Source>> {
     let of =
         |input: &InputFile| Source { path: manifest.locate(&input.path), bytes: input.bytes, modified: input.modified };
     let no_input = || Error::format(format!("{} names no metadata file", manifest.file_name()));
-    match pairs {
-        None => Ok(vec![manifest.inputs.first().map(of).ok_or_else(no_input)?]),
+    // A folder of likelihoods has templates among its inputs, too. Early manifests don't say what a file is.
+    let is_metadata = |input: &&InputFile| input.role.is_none_or(|role| role == InputRole::Metadata);
+    let sources = match pairs {
+        None => vec![manifest.inputs.iter().find(is_metadata).map(of).ok_or_else(no_input)?],
         Some(pairs) => {
             let by_path: HashMap<&RecordedPath, &InputFile> =
                 manifest.inputs.iter().map(|input| (&input.path, input)).collect();
-            pairs.iter().map(|[star, _]| by_path.get(star).map(|input| of(input)).ok_or_else(no_input)).collect()
+            let of_pair = |[star, _]: &[RecordedPath; 2]| by_path.get(star).map(|input| of(input)).ok_or_else(no_input);
+            pairs.iter().map(of_pair).collect::<Result<_>>()?
         }
+    };
+    match given {
+        Some(path) => Ok(vec![in_place_of(sources, path, root)?]),
+        None => Ok(sources),
     }
 }
 

@@ -23,6 +23,7 @@ mod column;
 mod cs;
 mod folder;
 mod line_ends;
+mod planned;
 mod pose;
 mod source;
 mod star;
@@ -34,6 +35,7 @@ use std::path::{Path, PathBuf};
 use crate::selection::select_images;
 use column::NewColumn;
 use folder::ImageFolder;
+pub use planned::{PlannedImages, RecordedImages};
 pub use pose::FoundPose;
 use pose::{StarPoses, cs_poses};
 use serde::Serialize;
@@ -45,7 +47,7 @@ use verglas_core::hint::Hint;
 /// What to export.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Export {
-    /// The output folder of a conversion.
+    /// The output folder of a conversion; not looked at for images that were never written ([`RecordedImages`]).
     pub folder: PathBuf,
     /// The metadata file that it was made from, if that is not to be looked for where the conversion found it.
     pub source: Option<PathBuf>,
@@ -92,30 +94,46 @@ struct Written {
 /// When the folder is not a complete output folder, when its source is gone or was altered, when an array does not fit
 /// the folder's images, when a new column's name is taken, when the output already exists, or when it can't be written.
 pub fn export(export: &Export, findings: &mut Findings) -> Result<Exported> {
-    write(export, None, findings)
+    check_output(export)?;
+    let folder = ImageFolder::open(&export.folder, export.source.as_deref())?;
+    write(export, &folder, None, findings)
 }
 
 /// The same with what was found for the first `poses.len()` images of the folder, in place of what the source says: in a STAR
 /// file `rlnAngleRot`, `rlnAngleTilt`, `rlnAnglePsi`, `rlnOriginXAngst`, `rlnOriginYAngst`, `rlnClassNumber` (the structure, from
 /// 1), `rlnLogLikeliContribution`, and, if present, `rlnOriginX` and `rlnOriginY` in pixels; in a `.cs`
 /// `alignments3D/pose`, `alignments3D/shift`, `alignments3D/psize_A`, `alignments3D/class` (from 0), `verglas/log_likelihood`.
-/// Rows without a result are left out, with a warning.
+/// Rows without a result are left out, with a warning. With `recorded`, the images are those, and there is no folder.
 ///
 /// # Errors
 /// As [`export`]; when the folder has fewer images; when nothing was found for any chosen one.
-pub fn export_poses(export: &Export, poses: &[Option<FoundPose>], findings: &mut Findings) -> Result<Exported> {
-    write(export, Some(poses), findings)
+pub fn export_poses(
+    export: &Export,
+    recorded: Option<RecordedImages<'_>>,
+    poses: &[Option<FoundPose>],
+    findings: &mut Findings,
+) -> Result<Exported> {
+    check_output(export)?;
+    let source = export.source.as_deref();
+    let folder = match recorded {
+        Some(images) => ImageFolder::of_recorded(&images, source)?,
+        None => ImageFolder::open(&export.folder, source)?,
+    };
+    write(export, &folder, Some(poses), findings)
 }
 
-fn write(export: &Export, poses: Option<&[Option<FoundPose>]>, findings: &mut Findings) -> Result<Exported> {
+fn write(
+    export: &Export,
+    folder: &ImageFolder,
+    poses: Option<&[Option<FoundPose>]>,
+    findings: &mut Findings,
+) -> Result<Exported> {
     let kind = kind_of_output(&export.output)?;
-    check_output(export)?;
-    let folder = ImageFolder::open(&export.folder, export.source.as_deref())?;
     let n_images = match poses {
         Some(poses) if poses.len() > folder.n_images() => {
             return Err(Error::value(format!(
                 "`{}` holds {}, and {} were compared",
-                export.folder.display(),
+                folder.root().display(),
                 counted(folder.n_images(), "image"),
                 poses.len()
             )));
@@ -152,19 +170,19 @@ fn write(export: &Export, poses: Option<&[Option<FoundPose>]>, findings: &mut Fi
         found = chosen.iter().filter_map(|&image| poses[image as usize]).collect();
     }
     let columns = NewColumn::read_all(&export.columns, n_images, &chosen)?;
-    let images = poses.map(|_| folder.source_images(&export.folder)).transpose()?;
+    let images = poses.map(|_| folder.source_images()).transpose()?;
     let written = match kind {
         SourceKind::Star => {
             let poses = images.map(|images| StarPoses::new(&found, &images));
-            star::write_star(&folder, &chosen, poses.as_ref(), &columns, &export.output)?
+            star::write_star(folder, &chosen, poses.as_ref(), &columns, &export.output)?
         }
         SourceKind::Cs => {
             let poses = images.map_or(Vec::new(), |images| cs_poses(&found, &images));
-            cs::write_cs(&folder, &chosen, &poses, &columns, &export.output)?
+            cs::write_cs(folder, &chosen, &poses, &columns, &export.output)?
         }
     };
     let n_left_out = match poses {
-        Some(_) => warn_of_left_out(export, &folder, n_images, n_chosen - chosen.len(), &written, findings),
+        Some(_) => warn_of_left_out(export, folder, n_images, n_chosen - chosen.len(), &written, findings),
         None => 0,
     };
     let path_of = |source: &usize| lossy(&folder.sources()[*source].path);
@@ -232,6 +250,7 @@ fn kind_of_output(output: &Path) -> Result<SourceKind> {
 
 fn check_output(export: &Export) -> Result<()> {
     let output = &export.output;
+    kind_of_output(output)?;
     // A link that leads nowhere is there too.
     if output.is_dir() {
         return Err(Error::value(format!("`{}` is a folder, expected a file to write", output.display())));

@@ -5,7 +5,6 @@ use std::path::Path;
 use verglas_core::error::{Error, Result};
 use verglas_formats::npy::{ByteOrder, Dtype, Field, Kind, Scalar};
 use verglas_fourier::pose::Pose;
-use verglas_run::manifest::Manifest;
 
 use super::column::NewColumn;
 use crate::convert::RecordedConversion;
@@ -34,16 +33,14 @@ pub(super) struct SourceImages {
 }
 
 impl SourceImages {
-    /// By what the conversion's manifest says.
+    /// By what the manifest of `folder` says of the conversion.
     ///
     /// # Errors
     /// When it says no pixel size.
-    pub(super) fn of(manifest: &Manifest, folder: &Path) -> Result<Self> {
-        let recorded = RecordedConversion::of(manifest);
+    pub(super) fn of(recorded: &RecordedConversion, folder: &Path) -> Result<Self> {
         let Some([along_rows, along_columns]) = recorded.pixel_size else {
             return Err(Error::format(format!(
-                "`{}` of `{}` says no pixel size of the input images",
-                manifest.file_name(),
+                "the manifest of `{}` says no pixel size of the input images",
                 folder.display()
             )));
         };

@@ -10,7 +10,9 @@ use verglas_fourier::pose::Pose;
 
 use super::columns::{StackColumns, own_values};
 use super::keys;
-use crate::particle::{Column, DefocusAngleAxis, LensConstants, OriginColumn, OriginColumns, OriginUnit, PoseColumns};
+use crate::particle::{
+    Column, DefocusAngleAxis, LensConstants, OriginColumn, OriginColumns, OriginUnit, ParticleTable, PoseColumns,
+};
 
 /// How each image of a stack was taken.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,6 +140,23 @@ pub struct ImageSources {
     pub files: Vec<Vec<u8>>,
     /// Sections in these, from 0.
     pub sections: Vec<i64>,
+}
+
+impl ImageSources {
+    /// Of these rows of a table, in their order.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn of_particles(table: &ParticleTable, particles: impl Iterator<Item = usize>) -> Self {
+        let mut sources = Self::default();
+        for particle in particles {
+            sources.rows.push(i64::from(table.row[particle]));
+            sources.uids.extend(table.uid.as_ref().map(|uids| uids[particle]));
+            sources.files.push(table.image_names[table.image[particle] as usize].clone());
+            sources.sections.push(i64::from(table.section[particle].0));
+        }
+        sources
+    }
 }
 
 impl StackColumns {

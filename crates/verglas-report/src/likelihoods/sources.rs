@@ -1,4 +1,5 @@
-//! Where listed images come from, as far as the stacks that were compared still say it.
+//! Where listed images come from, as far as the stacks that were compared still say it, or the metadata of images that were made
+//! on the way.
 
 use std::collections::BTreeMap;
 
@@ -21,18 +22,26 @@ pub(super) struct Source {
 /// The images' sources, in their order; the metadata of each stack are read once.
 ///
 /// # Errors
-/// When the metadata of a stack can't be read any more.
+/// When the metadata of a stack can't be read any more; when those of images that were made on the way are not what they were.
 pub(super) fn sources(folder: &LikelihoodFolder, images: &[Listed]) -> Result<Vec<Source>> {
     let mut sources = vec![Source::default(); images.len()];
-    let Some(particles) = folder.particles().filter(|path| path.is_dir()) else { return Ok(sources) };
+    let planned = folder.recorded_images().map(|recorded| recorded.plan(None)).transpose()?;
+    let Some(particles) = folder.particles().filter(|path| planned.is_some() || path.is_dir()) else {
+        return Ok(sources);
+    };
     let mut by_stack: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (place, image) in images.iter().enumerate() {
         by_stack.entry(image.stack).or_default().push(place);
     }
     for (stack, places) in by_stack {
-        let first_image = folder.n_images()[..stack].iter().sum();
-        let path = particles.join(StackNames::of(stack).metadata);
-        let of_stack = StackColumns::open(&path)?.sources(folder.n_images()[stack], Some(first_image))?;
+        let of_stack = match &planned {
+            Some(planned) => planned.sources(stack),
+            None => {
+                let first_image = folder.n_images()[..stack].iter().sum();
+                let path = particles.join(StackNames::of(stack).metadata);
+                StackColumns::open(&path)?.sources(folder.n_images()[stack], Some(first_image))?
+            }
+        };
         for place in places {
             sources[place] = Source::of(&of_stack, images[place].index);
         }
