@@ -22,6 +22,7 @@
 //! | `findings` | what all images together say of a right likelihood |
 //! | `manifest`, `summary` | what is recorded, and the closing words |
 //! | `reopen`, `export` | a folder that is done, known again; from its best poses back to the rows of the metadata |
+//! | `pairs` | images beside the templates of their best poses |
 //! | `verify`, `verify_tables`, `table_rows` | whether a folder is complete and unaltered |
 
 mod audit;
@@ -45,6 +46,7 @@ mod needs;
 mod noise;
 mod noise_file;
 mod number;
+mod pairs;
 #[cfg_attr(not(feature = "parquet"), path = "parquet_absent.rs")]
 mod parquet_table;
 mod particle_file;
@@ -74,6 +76,7 @@ pub use findings::RightSummary;
 pub use folder::{LikelihoodFolder, UnitPoses, UnitScores};
 pub use manifest::RecordedLikelihood;
 pub use names::{DISPLACEMENTS, LikelihoodFiles, UnitNames};
+pub use pairs::{Pair, PairOf, Pairs, pairs};
 pub use prepare::LikelihoodJob;
 pub use refined::RefinedNumbers;
 pub use verglas_likelihood::compare::Pruning;

@@ -12,6 +12,7 @@ use verglas_fourier::grid::Precision;
 use verglas_fourier::pose::Matrix3;
 use verglas_fourier::sphere::PointGroup;
 use verglas_likelihood::compare::{CoarseTemplates, ComparisonSettings};
+use verglas_likelihood::ctf::ContrastFormula;
 use verglas_likelihood::displacements::Displacements;
 use verglas_likelihood::refine::{ContinuousPose, Refinement, Slices};
 use verglas_likelihood::{ContrastSign, DegreesOfFreedom, Formula, Geometry, TemplateSet};
@@ -285,6 +286,15 @@ impl LikelihoodJob {
 
     pub(crate) fn angle_rule(&self) -> AngleRule {
         angle_rule(&self.settings)
+    }
+
+    /// Whether images have a contrast transfer.
+    pub(crate) fn contrast_is_known(&self) -> bool {
+        self.settings.contrast == ContrastSource::Stack
+    }
+
+    pub(crate) fn contrast_formula(&self) -> ContrastFormula {
+        if self.settings.as_cryolike { ContrastFormula::CryoLike } else { ContrastFormula::Right }
     }
 
     /// What is computed, within `memory_bytes`.

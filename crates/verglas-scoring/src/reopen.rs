@@ -6,6 +6,7 @@ use verglas_core::StopFlag;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Findings, counted};
 use verglas_core::hint::Hint;
+use verglas_particles::Conversion;
 use verglas_particles::export::RecordedImages;
 use verglas_run::manifest::{FolderRecord, InputFile, InputRecord, InputRole, Manifest, RecordedPath, size_and_time};
 use verglas_run::whole::sha256_of;
@@ -13,7 +14,7 @@ use verglas_run::whole::sha256_of;
 use crate::manifest::{RecordedLikelihood, recorded_images};
 use crate::prepare::LikelihoodJob;
 use crate::right::{Integral, Likelihood, NoiseModel, RightSettings};
-use crate::settings::{ContrastSource, LikelihoodSettings, StructureChoice};
+use crate::settings::{ContrastSource, LikelihoodSettings, Particles, StructureChoice};
 
 /// The manifests of a folder of likelihoods in which every unit is there.
 #[derive(Debug)]
@@ -103,6 +104,41 @@ impl FinishedFolder {
         self.check_templates(findings)?;
         self.compare(&job, &templates)?;
         Ok(job)
+    }
+
+    /// The job that made it with its images, which can be read or made again.
+    ///
+    /// # Errors
+    /// When stacks, particles or templates are gone, or are not those that it was made from.
+    pub(crate) fn reopen_images(&self, findings: &mut Findings) -> Result<LikelihoodJob> {
+        let recorded = &self.settings;
+        let settings = LikelihoodSettings {
+            contrast: recorded.ctf.parse().unwrap_or_default(),
+            defocus_angle_axis: recorded.defocus_angle_axis.as_ref().and_then(|axis| axis.parse().ok()),
+            skip_unreadable: recorded.skip_unreadable,
+            ..self.settings_of_results()?
+        };
+        let particles = match self.recorded_images() {
+            None => {
+                self.check_stacks(&self.particles())?;
+                Particles::Stacks(self.particles())
+            }
+            Some(images) => Particles::Input {
+                input: images.input(None),
+                settings: Box::new(images.settings()?),
+                has_own_grids: false,
+            },
+        };
+        let templates = self.manifest().locate(&self.templates);
+        let (own, stop) = (&mut Findings::new(), &StopFlag::new(false));
+        let job = LikelihoodJob::prepare(particles, &templates, None, settings, own, stop)?;
+        self.check_templates(findings)?;
+        self.compare(&job, &templates)?;
+        let plan = job.conversion.as_deref().map(Conversion::plan_crc32);
+        match plan == recorded.images_plan_crc32 {
+            true => Ok(job),
+            false => Err(self.other_particles(&job.particles, "other images, or in another order")),
+        }
     }
 
     /// Settings by which results are read.

@@ -9,7 +9,7 @@ use verglas_core::error::{ErrorKind, Result};
 use verglas_core::findings::{Warning, counted};
 use verglas_core::hint::{Hint, Setting, Text};
 use verglas_core::{Observer, StopFlag};
-use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
+use verglas_likelihood::ctf::ContrastTransfer;
 use verglas_likelihood::refine::ContinuousPose;
 use verglas_likelihood::{Comparison, Contrast, ImageCheck, ImageResult, ImageSet, LikelihoodError};
 use verglas_run::folder::OutputFolder;
@@ -257,8 +257,7 @@ impl LikelihoodJob {
 
     /// How the contrast transfer of images is computed.
     fn contrast_of<'t>(&self, transfers: Option<&'t [ContrastTransfer]>) -> Contrast<'t> {
-        let formula = if self.settings.as_cryolike { ContrastFormula::CryoLike } else { ContrastFormula::Right };
-        transfers.map_or(Contrast::One, |transfers| Contrast::Parameters(transfers, formula))
+        transfers.map_or(Contrast::One, |transfers| Contrast::Parameters(transfers, self.contrast_formula()))
     }
 
     /// Tells of a stack whose contrast is the other one, or that has no noise.

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use verglas::scoring::{PairOf, pairs};
 use verglas_formats::pt::{PtFile, write_pt};
 
 use crate::data_set::DataSet;
@@ -249,6 +250,47 @@ fn a_folder_that_is_not_complete_is_reported_as_far_as_it_goes() {
     assert!(page.contains("id=\"directions\"") && page.contains("id=\"fit\""));
     let table = page_table(&page, "Numbers of each structure");
     assert_eq!(column(&table, "images it fits best"), ["20"]);
+}
+
+/// With its stacks, and with images that are made again.
+#[test]
+fn images_stand_beside_the_templates_of_their_best_poses() {
+    let set = compared();
+    assert_made(&set, "out", "");
+    let straight = "likelihood data/particles.star --batch-size 8 -t templates -o straight --max-displacement 2 \
+                    --displacements 3,5 --likelihood plain";
+    assert_eq!(run(&set, straight).code, 0);
+    let results = Results::read(&set, "out", 2, 3);
+    let wanted: Vec<PairOf> = (0..20)
+        .flat_map(|image| [0, 1].map(|structure| PairOf { stack: image / 8, image: image % 8, structure }))
+        .collect();
+    for folder in ["out", "straight"] {
+        // Paths in the records are from the folder that the command ran in.
+        let found = pairs(&set.path(folder), &wanted).unwrap().pairs;
+        for (wanted, pair) in wanted.iter().zip(&found) {
+            let expected = results.cross_correlation[wanted.structure][8 * wanted.stack + wanted.image];
+            // The template's mean over the box is that of where it stands, which makes this difference.
+            assert!((pair.correlation - expected).abs() < 2e-3, "{wanted:?}: {} {expected}", pair.correlation);
+        }
+        let ran = set.run(&["report", folder]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{folder}");
+        let page = fs::read_to_string(set.path(&format!("{folder}/report.html"))).unwrap();
+        let section = page.split("id=\"beside\"").nth(1).unwrap_or_else(|| panic!("{folder}: no pictures"));
+        let section = section.split("</section>").next().unwrap();
+        assert_eq!(section.matches("<img").count(), 16, "{folder}");
+        let best = (0..20).max_by(|&a, &b| {
+            let of = |image: usize| results.cross_correlation[results.best(image)][image];
+            of(a).total_cmp(&of(b))
+        });
+        assert!(section.contains(&format!("at the best pose of image {}", best.unwrap())), "{folder}");
+    }
+    // Without images or templates, the page says why there are none.
+    fs::rename(set.path("data/stacks"), set.path("gone")).unwrap();
+    assert_eq!(set.run(&["report", "straight"]).code, 0);
+    let page = fs::read_to_string(set.path("straight/report.html")).unwrap();
+    assert!(
+        page.contains("there are no pictures of images beside their templates: ") && !page.contains("id=\"beside\"")
+    );
 }
 
 #[test]

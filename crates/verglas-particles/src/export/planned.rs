@@ -1,6 +1,7 @@
 //! Images that another job made on the way of particles, without stacks: their plan, made again from the metadata.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::str::FromStr;
@@ -14,7 +15,7 @@ use crate::convert::{RecordedConversion, plan_crc32};
 use crate::metadata::{Input, ReadSettings, RowSelection, read_particles};
 use crate::particle::ParticleTable;
 use crate::plan::{PlanSettings, StackPlan, plan_stacks};
-use crate::settings::PixelSizeFrom;
+use crate::settings::{ConvertSettings, DEFAULT_BATCH_SIZE, Downsampling, PixelSizeFrom};
 use crate::stack::ImageSources;
 
 /// What a job recorded of images that it made on the way and never wrote.
@@ -90,7 +91,39 @@ impl RecordedImages<'_> {
         })
     }
 
-    fn input(&self, source: Option<&Path>) -> Input {
+    /// The settings by which the images can be made again, on grids that are given elsewhere.
+    ///
+    /// # Errors
+    /// When the file of chosen rows is gone.
+    pub fn settings(&self) -> Result<ConvertSettings> {
+        let recorded = &self.conversion;
+        let factor = recorded.downsample.filter(|_| recorded.downsample_to.is_none());
+        let there = |path: &RecordedPath| self.manifest.locate(path);
+        Ok(ConvertSettings {
+            image_dir: recorded.image_dir.as_ref().map(there),
+            batch_size: recorded.batch_size.unwrap_or(DEFAULT_BATCH_SIZE),
+            // Wherever it came from.
+            pixel_size_angstrom: recorded.pixel_size,
+            pixel_size_from: Some(PixelSizeFrom::Caller),
+            defocus_angle_unit: named(recorded.defocus_angle_unit.as_deref()),
+            phase_shift_unit: named(recorded.phase_shift_unit.as_deref()),
+            downsampling: Downsampling {
+                factor: factor.and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN),
+                method: named(recorded.downsample_method.as_deref()),
+            },
+            downsample_to: recorded.downsample_to,
+            contrast: named(recorded.contrast.as_deref()),
+            optics_groups: recorded.optics_groups.clone().unwrap_or_default(),
+            rows: recorded.rows.as_ref().map(there),
+            byte_sign: named(recorded.mode0.as_deref()),
+            pixel_type: recorded.pixel_type.as_deref().and_then(|name| name.parse().ok()),
+            keep_files_apart: recorded.keep_files_apart.unwrap_or(false),
+            ..ConvertSettings::default()
+        })
+    }
+
+    /// What the images are made from; of one file, the one at `source` if that is given.
+    pub fn input(&self, source: Option<&Path>) -> Input {
         let there = |path: &RecordedPath| self.manifest.locate(path);
         let first = |path: &RecordedPath| source.map_or_else(|| there(path), Path::to_owned);
         match self.input {

@@ -60,6 +60,11 @@ impl Lists {
         (Self { worst, decisive, first_images, has_table, is_inside, n_structures }, missing)
     }
 
+    /// An image's place among all.
+    pub(super) fn number(&self, image: &Listed) -> usize {
+        self.first_images[image.stack] + image.index
+    }
+
     /// The images that fit worst; `names` are those of the structures that are compared.
     pub(super) fn worst(&self, survey: &Survey, names: &[&str]) -> Markup {
         self.write("Images that fit worst", &survey.worst, &self.worst, names, |image| image.best, None)
@@ -98,7 +103,7 @@ impl Lists {
             heads.push("line of results.csv");
         }
         let rows = images.iter().zip(sources).map(|(image, source)| {
-            let place = self.first_images[image.stack] + image.index;
+            let place = self.number(image);
             let mut row = vec![Cell::count(place)];
             row.extend(lead.map(|_| Cell::optional(image.lead)));
             row.extend([

@@ -3,6 +3,7 @@
 //! The units' results are streamed (`survey.rs`); stacks and templates are read for what only they hold, if they still
 //! exist.
 
+mod beside;
 mod compared;
 mod counted;
 mod directions;
@@ -25,6 +26,7 @@ use verglas_scoring::{LikelihoodFolder, RecordedLikelihood};
 
 use crate::page::{Page, four_digits};
 use crate::run_record;
+use beside::Beside;
 use compared::Compared;
 use lists::Lists;
 use sections::Contents;
@@ -43,11 +45,17 @@ pub(crate) fn page(root: &Path, record: &FolderRecord, is_inside: bool) -> Resul
     };
     let survey = survey(&folder, &compared)?;
     let (lists, missing) = Lists::new(root, &folder, &compared, &survey, is_inside);
-    let contents = Contents { folder: &folder, compared: &compared, survey: &survey, lists: &lists };
+    let beside = Beside::new(root, &compared, &survey);
+    let no_pictures =
+        beside.as_ref().err().map(|error| format!("there are no pictures of images beside their templates: {error}"));
+    let beside = beside.ok();
+    let contents =
+        Contents { folder: &folder, compared: &compared, survey: &survey, lists: &lists, beside: beside.as_ref() };
     let mut sections = contents.sections();
     sections.extend(run_record::sections(record, &run_record::Words::LIKELIHOODS));
     let mut warnings = own_warnings(&folder, &compared, &survey);
     warnings.extend(missing);
+    warnings.extend(no_pictures);
     warnings.extend(run_record::warnings(record));
     let n_structures = compared.structures.len();
     let images = format!("{} {}", grouped(survey.n_images), if survey.n_images == 1 { "image" } else { "images" });

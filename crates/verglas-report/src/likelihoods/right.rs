@@ -10,7 +10,8 @@ use verglas_scoring::{LikelihoodFolder, RefinedNumbers};
 use super::compared::{Chunk, Compared};
 use super::counted::Counted;
 use crate::page::{Cell, Section, four_digits, table};
-use crate::plots::noise_spectra;
+use crate::plots::{histogram, noise_spectra};
+use crate::statistics::Histogram;
 
 /// A number of each image with its best structure.
 struct Quantity {
@@ -199,6 +200,19 @@ impl RightSurvey {
         self.n_inverted += usize::from(numbers.get("is_inverted") == Some(1.0));
     }
 
+    /// How many images have how many modes.
+    fn modes(&self) -> Markup {
+        let most = self.n_modes.keys().next_back().copied().unwrap_or(0);
+        let counts = (0..=most).map(|n| self.n_modes.get(&n).copied().unwrap_or(0) as u64).collect();
+        let bars = Histogram { low: -0.5, high: most as f64 + 0.5, counts, below: 0, above: 0 };
+        let mut so_far = 0;
+        let median = self.n_modes.iter().find(|(_, n)| {
+            so_far += **n;
+            2 * so_far >= self.n_images
+        });
+        histogram(&bars, "poses of an image", "", "images", median.map_or(0.0, |(n, _)| *n as f64))
+    }
+
     /// The section, with the grid's steps of views and rotations in degrees.
     pub(super) fn section(&self, [view_step, rotation_step]: [f64; 2], box_angstrom: f64) -> Section {
         let n = self.n_images;
@@ -234,6 +248,13 @@ impl RightSurvey {
                         }
                     }
                 }
+                @if !self.n_modes.is_empty() {
+                    figure.card {
+                        h3 { "Poses apart from each other that count" }
+                        (self.modes())
+                        @if self.n_modes.contains_key(&0) { figcaption { "0: so many that the grid sums them" } }
+                    }
+                }
                 @for (counted, quantity) in self.quantities.iter().zip(&QUANTITIES) {
                     @if let Some(counted) = counted {
                         figure.card {
@@ -248,7 +269,6 @@ impl RightSurvey {
                     let share = 100.0 * *n_images as f64 / n.max(1) as f64;
                     vec![Cell::count(*n_modes), Cell::count(*n_images), Cell::Number(share, format!("{share:.1} %"))]
                 })))
-                @if self.n_modes.contains_key(&0) { p.faint { "0: the posterior is so broad that the grid sums it." } }
             }
         };
         Section { id: "right", title: "Noise, poses and particles", body }

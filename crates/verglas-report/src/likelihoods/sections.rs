@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use verglas_plot::grouped;
 use verglas_scoring::LikelihoodFolder;
 
+use super::beside::Beside;
 use super::compared::Compared;
 use super::directions::Directions;
 use super::lists::Lists;
@@ -20,6 +21,8 @@ pub(super) struct Contents<'a> {
     pub(super) compared: &'a Compared,
     pub(super) survey: &'a Survey,
     pub(super) lists: &'a Lists,
+    /// Pictures, where they can be made.
+    pub(super) beside: Option<&'a Beside>,
 }
 
 impl Contents<'_> {
@@ -36,7 +39,11 @@ impl Contents<'_> {
             let box_angstrom = settings.n_pixels as f64 * settings.pixel_size[0];
             sections.push(right.section([view_step, 360.0 / settings.n_inplanes as f64], box_angstrom));
         }
-        sections.extend([self.fit(), self.directions()]);
+        sections.push(self.fit());
+        if let Some(beside) = self.beside {
+            sections.push(beside.section(self.survey, |image| self.lists.number(image), &self.names()));
+        }
+        sections.push(self.directions());
         if self.survey.displacements.were_tried() {
             sections.push(self.displacements());
         }

@@ -18,6 +18,8 @@ use crate::statistics::quantile;
 
 /// Images that fit worst, or decide most, that are listed.
 pub(super) const N_LISTED: usize = 20;
+/// Images that fit best, and of those that fit worst, that are shown beside their templates.
+pub(super) const N_BESIDE: usize = 4;
 /// Numbers of images and structures that the sample holds, at most.
 const MOST_SAMPLED: usize = 2_000_000;
 /// Images in the sample, at most.
@@ -41,7 +43,8 @@ pub(super) struct Survey {
     pub(super) cross_correlation: Counted,
     pub(super) directions: Directions,
     pub(super) displacements: DisplacementCounts,
-    /// The smallest correlation first.
+    /// The largest correlation first, and the smallest.
+    pub(super) best: Vec<Listed>,
     pub(super) worst: Vec<Listed>,
     /// What a right likelihood says beside.
     pub(super) right: Option<RightSurvey>,
@@ -221,10 +224,11 @@ fn second_look(
         cross_correlation: Counted::for_sample(first.best_cross_correlations()),
         directions: Directions::new(folder, &compared.structures),
         displacements: DisplacementCounts::new(folder.settings()),
+        best: Vec::new(),
         worst: Vec::new(),
         right,
     };
-    let (mut worst, mut decisive) = (Top::new(N_LISTED), Top::new(N_LISTED));
+    let (mut top, mut worst, mut decisive) = (Top::new(N_BESIDE), Top::new(N_LISTED), Top::new(N_LISTED));
     let mut squares = vec![0.0; n];
     compared.for_each_chunk(folder, |chunk| {
         let best: Vec<Option<usize>> =
@@ -254,6 +258,7 @@ fn second_look(
             });
             let (stack, index, is_at_rim) = (chunk.stack, chunk.images.start + image, is_at_rim[image]);
             let listed = || Listed { stack, index, best, cross_correlation, is_at_rim, lead };
+            top.add(cross_correlation, listed);
             worst.add(-cross_correlation, listed);
             if let Some(lead) = lead {
                 decisive.add(lead.abs(), listed);
@@ -268,6 +273,7 @@ fn second_look(
         let variance = (squares - numbers.sum * numbers.mean) / (n_images - 1.0);
         numbers.deviation = if n_images > 1.0 { variance.max(0.0).sqrt() } else { f64::NAN };
     }
+    survey.best = top.finish();
     survey.worst = worst.finish();
     if let Some(second) = &mut survey.second {
         second.decisive = decisive.finish();
