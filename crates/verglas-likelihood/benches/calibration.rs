@@ -2,7 +2,8 @@
 //! between structures.
 //!
 //! ```sh
-//! cargo bench -p verglas-likelihood --bench calibration -- 10    # images of each kind; some minutes
+//! cargo bench -p verglas-likelihood --bench calibration -- 10        # images of each kind; some minutes a line
+//! cargo bench -p verglas-likelihood --bench calibration -- 40 100    # of ρ² = 100 only
 //! ```
 
 #[allow(dead_code)]
@@ -27,7 +28,9 @@ const OFF: f64 = 0.1;
 const N_DRAWS_AGAIN: usize = 16 * N_DRAWS;
 
 fn main() {
-    let n_images: u64 = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(10);
+    let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
+    let n_images = numbers.first().copied().unwrap_or(10);
+    let only = numbers.get(1).map(|&rho2| rho2 as f64);
     println!(
         "{:>4} {:>4} {:>6} {:>7} | {:>22} {:>11} | {:>22} | {:>22} | {:>7} {:>7} {:>6}",
         "N",
@@ -43,10 +46,13 @@ fn main() {
         "s"
     );
     for (n_pixels, factor) in [(32, 0.5), (24, 1.0)] {
+        if std::env::var("ONLYN").is_ok_and(|n| n != n_pixels.to_string()) {
+            continue;
+        }
         let world = World::new(n_pixels, 72.0 / n_pixels as f64, factor, 3.0, 7);
         let (model, other) = (Model::new(&world, 5, 0.0), Model::new(&world, 5, 2.0));
         let structures = [Compared::new(&world, &model), Compared::new(&world, &other)];
-        for rho2 in [10.0, 30.0, 100.0, 200.0, 300.0] {
+        for rho2 in [10.0, 30.0, 100.0, 200.0, 300.0].into_iter().filter(|rho2| only.is_none_or(|only| only == *rho2)) {
             let (mut refined, mut grid, mut errors, mut took) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
             // Differences between the structures: expected, refined, grid.
             let mut differences: Vec<[f64; 3]> = Vec::new();
@@ -61,13 +67,27 @@ fn main() {
                     let took = before.elapsed().as_secs_f64();
                     let found_modes = found.refined.map(|r| (r.n_modes, r.mode_share, r.grid_share, r.view_sd_rad));
                     let found = [found.refined.expect("refined").log_likelihood, found.log_likelihood_integrated];
-                    let (mut expected, mut error) = drawn(&world, model, &plain, &correlations, N_DRAWS, seed);
+                    let (mut expected, mut error) = drawn(
+                        &world,
+                        model,
+                        &plain,
+                        &correlations,
+                        std::env::var("DRAWS").ok().and_then(|v| v.parse().ok()).unwrap_or(N_DRAWS),
+                        seed,
+                    );
                     if (found[0] - expected).abs() > OFF {
                         let seed = seed + 1_000_000;
-                        (expected, error) = drawn(&world, model, &plain, &correlations, N_DRAWS_AGAIN, seed);
+                        (expected, error) = drawn(
+                            &world,
+                            model,
+                            &plain,
+                            &correlations,
+                            if std::env::var("DRAWS").is_ok() { 1 } else { N_DRAWS_AGAIN },
+                            seed,
+                        );
                         if (found[0] - expected).abs() > OFF {
                             println!(
-                                "    rho2 {rho2} image {seed}: {:.3} ({error:.3}) {:.2?}",
+                                "    rho2 {rho2} image {seed}: {:.3} ({error:.3}) {:.4?}",
                                 found[0] - expected,
                                 (found_modes, found)
                             );
@@ -81,8 +101,11 @@ fn main() {
                 for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
                     scope.spawn(|| {
                         loop {
-                            let seed = next.fetch_add(1, Ordering::Relaxed);
-                            if seed >= n_images {
+                            let seed = next.fetch_add(1, Ordering::Relaxed)
+                                + std::env::var("FIRST").ok().and_then(|v| v.parse().ok()).unwrap_or(0u64);
+                            if seed
+                                >= n_images + std::env::var("FIRST").ok().and_then(|v| v.parse().ok()).unwrap_or(0u64)
+                            {
                                 break;
                             }
                             let one = of_image(seed);

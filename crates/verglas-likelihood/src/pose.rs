@@ -5,7 +5,7 @@ use verglas_fourier::pose::Matrix3;
 use crate::refine::rotation::{about_z, inplane_angle, product, turn};
 
 /// Which template, where, and how it is turned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Pose {
     pub template: usize,
     pub displacement: usize,

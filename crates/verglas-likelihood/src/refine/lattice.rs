@@ -17,12 +17,26 @@ use crate::pose::ContinuousPose;
 
 /// Step in standard deviations.
 const STEP: f64 = 1.6;
-/// A point leads to its neighbours where it is at most so many nats below the mode: a Gaussian's reach of 3.7 deviations, and a step.
-const NATS: f64 = 7.0;
-/// Points so far below the best mode of all lead nowhere.
-const NATS_OF_ALL: f64 = 9.0;
-/// A mode with more points is no mode that is narrower than the grid.
-const MOST_POINTS: usize = 12_000;
+/// A step along views is at most so many of the grid's: a mode that is long is no Gaussian all along.
+const LONGEST: f64 = 2.0;
+
+/// How far a lattice goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reach {
+    /// A point leads to its neighbours where it is at most so many nats below the mode,
+    nats: f64,
+    /// and below the best mode of all.
+    nats_of_all: f64,
+    /// A mode with more points is no mode that is narrower than the grid.
+    most_points: usize,
+}
+
+impl Reach {
+    /// A Gaussian's reach of 3.7 deviations, and a step.
+    pub const USUAL: Self = Self { nats: 7.0, nats_of_all: 9.0, most_points: 12_000 };
+    /// For modes whose tails hold too much to leave them to the grid.
+    pub const FAR: Self = Self { nats: 10.0, nats_of_all: 12.0, most_points: 40_000 };
+}
 
 /// Points lie no more standard deviations of the displacement away.
 const FARTHEST: f64 = 6.5;
@@ -67,7 +81,8 @@ struct AtRotation {
 }
 
 impl Lattice {
-    /// Sums a mode, with odds for each of `scales`. `counting` says which poses belong to it, and lie where poses are searched.
+    /// Sums a mode, with odds for each of `scales`, over a grid whose poses are `grid_steps` apart. `counting` says which poses
+    /// belong to it, and lie where poses are searched.
     ///
     /// `None` where there are too many points for a mode that is narrower than the grid.
     pub fn sum(
@@ -76,6 +91,7 @@ impl Lattice {
         n: usize,
         best_of_all: f64,
         (counting, scales): (&Counting, &[f64]),
+        (grid_steps, reach): (&Local, Reach),
     ) -> Result<Option<Self>, LikelihoodError> {
         let Some(root) = cholesky(&mode.covariance, n) else { return Ok(None) };
         // Rotations in whole steps of the grid, or the steps in whole parts, so that templates are taken once for each view.
@@ -87,12 +103,14 @@ impl Lattice {
         };
         let mut lengths = [STEP; 5];
         lengths[2] = turns as f64 * grid_step / (parts as f64 * root[2][2]);
+        lengths[0] = lengths[0].min(LONGEST * grid_steps[0] / root[0][0].hypot(root[1][0]));
+        lengths[1] = lengths[1].min(LONGEST * grid_steps[1] / root[1][1]);
         let basis: Matrix5 = std::array::from_fn(|i| std::array::from_fn(|j| root[i][j] * lengths[j]));
         let mut lattice =
             Self { basis, n, points: ByPlace::default(), ln_integral: f64::NEG_INFINITY, ln_odds: Vec::new() };
         posterior.center(mode.chart.center().shift_angstrom, farthest(mode, n));
         let top = mode.value.total();
-        let floor = (top - NATS).max(best_of_all - NATS_OF_ALL);
+        let floor = (top - reach.nats).max(best_of_all - reach.nats_of_all);
         let mut sum = Sums { ln: LogSum::new(), odds: scales.iter().map(|&scale| (scale, LogSum::new())).collect() };
         let mut queue = vec![[0, 0]];
         let mut seen: ByPlace<2, ()> = ByPlace::default();
@@ -101,9 +119,9 @@ impl Lattice {
         while let Some(&view) = queue.get(next) {
             next += 1;
             let mut column = lattice.column(posterior, &mode.chart, view, parts)?;
-            let walk = Walk { turns, parts, floor, counting };
+            let walk = Walk { turns, parts, floor, counting, most_points: reach.most_points };
             let highest = lattice.walk(posterior, &mode.chart, &mut column, &walk, &mut sum);
-            if lattice.points.len() > MOST_POINTS {
+            if lattice.points.len() > reach.most_points {
                 return Ok(None);
             }
             if highest > floor {
@@ -218,7 +236,7 @@ impl Lattice {
                     }
                 }
             }
-            if self.points.len() > MOST_POINTS {
+            if self.points.len() > walk.most_points {
                 break;
             }
         }
@@ -348,4 +366,5 @@ struct Walk<'a> {
     parts: i64,
     floor: f64,
     counting: &'a Counting<'a>,
+    most_points: usize,
 }

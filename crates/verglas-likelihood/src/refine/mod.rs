@@ -22,6 +22,7 @@ mod square;
 
 use std::f64::consts::PI;
 
+use rustc_hash::FxHashMap;
 use verglas_fourier::pose::Matrix3;
 
 pub use climber::Climber;
@@ -33,10 +34,11 @@ pub use crate::results::Refined;
 
 use self::chart::{Chart, Local, Moves};
 use self::frame::{moves_of, steps_of};
-use self::lattice::{Counting, Lattice};
+use self::lattice::{Counting, Lattice, Reach};
+use self::linear::Matrix5;
 use self::mode::{Mode, climb};
 use self::posterior::{Posterior, step_rad};
-use self::rest::GridPoses;
+use self::rest::{GridPoses, SumInside};
 use self::rotation::product;
 use self::square::Square;
 use crate::displacements::Displacements;
@@ -59,13 +61,15 @@ const APART_TURNS: f64 = 5.0;
 const APART_PIXELS: f64 = 1.6;
 /// A pose of the grid that is no more nats higher than a mode's parabola is on its slope.
 const SLOPE: f64 = 1.0;
+/// Where much is left to the grid, so many times as many modes are looked for.
+const MORE_MODES: usize = 4;
 /// Modes with δᵀHδ below this between them are one.
 const SAME: f64 = 2.0;
 /// Poses of the grid so many nats below the best lead to no mode.
 const NATS_OF_POSES: f64 = 12.0;
 /// Modes so many nats below the best are dropped.
 const NATS_OF_MODES: f64 = 8.0;
-/// Up to this many standard deviations a step of the grid is as good as any lattice.
+/// Up to this many standard deviations, a step of the grid is as good as any lattice.
 const FINE: f64 = 2.0;
 /// A mode that is wider than this, radians, is no matter of a lattice.
 const WIDE: f64 = 0.6;
@@ -82,8 +86,17 @@ pub(crate) struct Refiner<'a, T: Real> {
     square: Square<'a>,
     /// Distances of the grid's poses.
     steps: Local,
-    /// What climbs from the image's starts came to, in their order.
-    climbed: Vec<Option<Mode>>,
+}
+
+/// Modes that are looked for, one start after the other.
+struct ModeSearch {
+    /// Poses of the grid that may lead to one, best first, with their scores.
+    starts: Vec<(ContinuousPose, f64)>,
+    /// The first that was not looked at.
+    next: usize,
+    modes: Vec<Mode>,
+    /// Starts that led to no mode, or to a known one.
+    in_vain: Vec<ContinuousPose>,
 }
 
 /// What lattices say of a particle.
@@ -132,7 +145,6 @@ impl<'a, T: Real> Refiner<'a, T> {
             moves,
             square: Square { known: None, moves, reach },
             steps,
-            climbed: Vec::new(),
         }
     }
 
@@ -143,44 +155,36 @@ impl<'a, T: Real> Refiner<'a, T> {
         ContinuousPose::of_template(&self.refinement.views[pose.template], angle, displacement)
     }
 
-    /// The best poses of the grid that are apart from each other, best first, with their scores; the first is the grid's best.
-    fn starts(&self, searched: &Searched<'_, 'a>, n: usize) -> Vec<(ContinuousPose, f64)> {
-        let of_views = searched.of_views.iter().enumerate().map(|(template, best)| Candidate {
-            score: best.score,
-            pose: Pose { template, displacement: best.displacement as usize, rotation: best.rotation as usize },
-        });
-        let mut all: Vec<Candidate> = of_views.chain(searched.candidates.iter().copied()).collect();
+    /// The best poses of the grid, best first, with their scores; the first is the grid's best.
+    fn starts(&self, searched: &Searched<'_, 'a>) -> Vec<(ContinuousPose, f64)> {
+        let mut all: Vec<Candidate> = all_candidates(searched).collect();
         let top = all.iter().map(|candidate| candidate.score).fold(f64::NEG_INFINITY, f64::max);
         all.retain(|candidate| candidate.score.is_finite() && candidate.score >= top - NATS_OF_POSES);
         all.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.pose.cmp(&b.pose)));
-        let mut found = vec![(self.pose(&searched.best), top)];
-        for candidate in &all {
-            if found.len() >= n {
-                break;
-            }
-            let pose = self.pose(&candidate.pose);
-            let is_apart = |other: &ContinuousPose, pose: &ContinuousPose| {
-                let local = Chart::new(*other, Moves::Both).local(pose);
-                local[0].hypot(local[1]) > APART_VIEW
-                    || local[2].abs() > APART_TURNS * self.steps[2]
-                    || local[3].hypot(local[4]) > APART_PIXELS * self.refinement.pixel_angstrom
-            };
-            let is_new = |(other, _): &(ContinuousPose, f64)| {
-                with_mates(self.refinement.mates, &pose).all(|mate| is_apart(other, &mate))
-            };
-            if found.iter().all(is_new) {
-                found.push((pose, candidate.score));
-            }
-        }
-        found
+        all.dedup_by_key(|candidate| candidate.pose);
+        let best = (self.pose(&searched.best), top);
+        std::iter::once(best).chain(all.iter().map(|start| (self.pose(&start.pose), start.score))).collect()
+    }
+
+    /// Whether two poses are apart, and so are their mates.
+    fn are_apart(&self, one: &ContinuousPose, other: &ContinuousPose) -> bool {
+        let chart = Chart::new(*one, Moves::Both);
+        with_mates(self.refinement.mates, other).all(|mate| {
+            let local = chart.local(&mate);
+            local[0].hypot(local[1]) > APART_VIEW
+                || local[2].abs() > APART_TURNS * self.steps[2]
+                || local[3].hypot(local[4]) > APART_PIXELS * self.refinement.pixel_angstrom
+        })
     }
 
     /// Whether the grid sums a mode as well as a lattice does, or no lattice could.
     fn is_the_grids(&self, mode: &Mode) -> bool {
-        let n = self.moves.n_coordinates();
-        let sd = |i: usize| mode.covariance[i][i].sqrt();
-        let is_fine = (0..n).all(|i| self.steps[i] <= FINE * sd(i));
-        is_fine || (0..3).any(|i| sd(i) > WIDE)
+        self.is_fine_for(mode) || (0..3).any(|i| mode.covariance[i][i].sqrt() > WIDE)
+    }
+
+    /// Whether a step of the grid is as good as any lattice.
+    fn is_fine_for(&self, mode: &Mode) -> bool {
+        least_of_dual(&mode.covariance, &self.steps, self.moves.n_coordinates()) * FINE * FINE >= 1.0
     }
 
     /// Finds the modes of an image, and the integral.
@@ -194,56 +198,57 @@ impl<'a, T: Real> Refiner<'a, T> {
     ) -> Result<(Refined, OddsOfModes), LikelihoodError> {
         self.posterior.take(image, searched.known);
         self.square.known = searched.known;
-        self.climbed.clear();
-        let modes = self.modes(searched, self.refinement.n_modes)?;
-        let found = self.integrate(searched, &modes)?;
+        let starts = self.starts(searched);
+        let mut search = ModeSearch { starts, next: 0, modes: Vec::new(), in_vain: Vec::new() };
+        let modes = self.modes(&mut search, self.refinement.n_modes.max(1))?;
+        let found = self.integrate(searched, &modes, Reach::USUAL)?;
         if !found.0.is_between {
             return Ok(found);
         }
-        let more = self.modes(searched, 2 * self.refinement.n_modes)?;
-        if more.len() == modes.len() { Ok(found) } else { self.integrate(searched, &more) }
+        let more = self.modes(&mut search, MORE_MODES * self.refinement.n_modes.max(1))?;
+        self.integrate(searched, &more, Reach::FAR)
     }
 
-    /// The modes that the best `n_modes` poses of the grid lead to, best first.
-    fn modes(&mut self, searched: &Searched<'_, 'a>, n_modes: usize) -> Result<Vec<Mode>, LikelihoodError> {
+    /// Up to `n_modes` modes that poses of the grid lead to, best first. A pose that a known mode explains leads to none, nor one
+    /// that is near a start in vain.
+    fn modes(&mut self, search: &mut ModeSearch, n_modes: usize) -> Result<Vec<Mode>, LikelihoodError> {
         let n = self.moves.n_coordinates();
-        let starts = self.starts(searched, n_modes.max(1));
-        let farthest = match &searched.known {
+        let farthest = match &self.square.known {
             None => self.square.reach[0].hypot(self.square.reach[1]) + 2.0 * self.refinement.pixel_angstrom,
             Some(known) => {
                 let [x, y] = known.pose.shift_angstrom;
                 x.hypot(y) + 2.0 * known.prior.shift_reach_angstrom()
             }
         };
-        let mut modes: Vec<Mode> = Vec::new();
         let shared = self.posterior.likelihood.shared(self.posterior.v());
-        for (place, (start, score)) in starts.into_iter().enumerate() {
+        let mates = self.refinement.mates;
+        while search.modes.len() < n_modes && search.in_vain.len() < n_modes {
+            let Some(&(start, score)) = search.starts.get(search.next) else { break };
+            search.next += 1;
             // No higher than a mode that is known lets expect there: its slope.
             let is_slope = |mode: &Mode| {
-                let nearest = with_mates(self.refinement.mates, &start)
+                let nearest = with_mates(mates, &start)
                     .map(|mate| mode.quadratic(&mode.chart.local(&mate), n))
                     .fold(f64::INFINITY, f64::min);
                 score + shared <= mode.value.total() - 0.5 * nearest + SLOPE
             };
-            if place == self.climbed.len() && modes.iter().any(is_slope) {
-                self.climbed.push(None);
+            if search.modes.iter().any(is_slope) || !search.in_vain.iter().all(|other| self.are_apart(other, &start)) {
+                continue;
             }
-            if place == self.climbed.len() {
-                let best =
-                    self.climbed.iter().flatten().map(|mode| mode.value.total()).fold(f64::NEG_INFINITY, f64::max);
-                let limits = (farthest, best - NATS_OF_MODES);
-                let mode = climb(&mut self.posterior, start, self.moves, &self.steps, limits)?;
-                self.climbed.push(mode);
-            }
-            let Some(mode) = self.climbed[place].clone() else { continue };
+            let best = search.modes.iter().map(|mode| mode.value.total()).fold(f64::NEG_INFINITY, f64::max);
+            let limits = (farthest, best - NATS_OF_MODES);
+            let mode = climb(&mut self.posterior, start, self.moves, &self.steps, limits)?;
             let is_near = |other: &Mode, pose: &ContinuousPose| other.quadratic(&other.chart.local(pose), n) < SAME;
-            let is_known =
-                |other: &Mode| with_mates(self.refinement.mates, mode.chart.center()).any(|mate| is_near(other, &mate));
-            let is_known = modes.iter().any(is_known);
-            if !is_known {
-                modes.push(mode);
+            let is_known = |mode: &Mode| {
+                let mut center = with_mates(mates, mode.chart.center());
+                center.any(|mate| search.modes.iter().any(|other| is_near(other, &mate)))
+            };
+            match mode.filter(|mode| !is_known(mode)) {
+                Some(mode) => search.modes.push(mode),
+                None => search.in_vain.push(start),
             }
         }
+        let mut modes = search.modes.clone();
         modes.sort_by(|a, b| b.laplace.total_cmp(&a.laplace));
         let least = modes.first().map_or(0.0, |mode| mode.laplace - NATS_OF_MODES);
         modes.retain(|mode| mode.laplace >= least);
@@ -255,6 +260,7 @@ impl<'a, T: Real> Refiner<'a, T> {
         &mut self,
         searched: &Searched<'_, 'a>,
         modes: &[Mode],
+        reach: Reach,
     ) -> Result<(Refined, OddsOfModes), LikelihoodError> {
         let n = self.moves.n_coordinates();
         let best_of_all = modes.iter().map(|mode| mode.value.total()).fold(f64::NEG_INFINITY, f64::max);
@@ -265,7 +271,14 @@ impl<'a, T: Real> Refiner<'a, T> {
             }
             let counting = Counting { modes, index, square: self.square, mates: self.refinement.mates, n };
             let scales = self.particle_scales;
-            let lattice = Lattice::sum(&mut self.posterior, &modes[index], n, best_of_all, (&counting, scales));
+            let lattice = Lattice::sum(
+                &mut self.posterior,
+                &modes[index],
+                n,
+                best_of_all,
+                (&counting, scales),
+                (&self.steps, reach),
+            );
             if let Some(lattice) = lattice? {
                 lattices.push((index, lattice));
             }
@@ -295,11 +308,16 @@ impl<'a, T: Real> Refiner<'a, T> {
             total.add(of_modes[*index], 1.0);
         }
         let inside = match lattices.is_empty() {
-            true => f64::NEG_INFINITY,
-            false => self.grid_poses(searched.known).sum_inside(&mut self.posterior, modes, lattices),
+            true => SumInside { ln: f64::NEG_INFINITY, excess: 0.0 },
+            false => {
+                let ln_found = self.ln_found(searched);
+                self.grid_poses(searched.known).sum_inside(&mut self.posterior, modes, lattices, &ln_found)
+            }
         };
-        let rest = 1.0 - (inside - searched.log_likelihood).exp();
-        let ln_rest = if rest > 0.0 { searched.log_likelihood + rest.ln() } else { f64::NEG_INFINITY };
+        // The search's sum is good to its own precision, which would be all of a small rest.
+        let of_grid = searched.log_likelihood - inside.excess;
+        let rest = 1.0 - (inside.ln - of_grid).exp();
+        let ln_rest = if rest > 0.0 { of_grid + rest.ln() } else { f64::NEG_INFINITY };
         total.add(ln_rest, 1.0);
         let log_likelihood = total.ln();
         let odds = OddsOfModes {
@@ -332,7 +350,7 @@ impl<'a, T: Real> Refiner<'a, T> {
                 (pose, value[0], 0.0, self.spread(searched))
             }
         };
-        let coarse = best.is_some_and(|(_, mode)| (0..n).any(|i| self.steps[i] > FINE * mode.covariance[i][i].sqrt()));
+        let coarse = best.is_some_and(|(_, mode)| !self.is_fine_for(mode));
         let (contrast, contrast_sd) = self.posterior.likelihood.contrast(value.a, value.b, self.posterior.v());
         let odds = OddsOfModes { a: value.a, ..odds };
         let refined = Refined {
@@ -351,6 +369,12 @@ impl<'a, T: Real> Refiner<'a, T> {
             is_between: coarse && (0.05..=0.95).contains(&grid_share),
         };
         Ok((refined, odds))
+    }
+
+    /// What the search says of its best poses.
+    fn ln_found(&self, searched: &Searched<'_, 'a>) -> FxHashMap<Pose, f64> {
+        let shared = self.posterior.likelihood.shared(self.posterior.v());
+        all_candidates(searched).map(|candidate| (candidate.pose, candidate.score + shared)).collect()
     }
 
     fn grid_poses(&self, known: Option<Known<'a>>) -> GridPoses<'a, T> {
@@ -380,8 +404,73 @@ impl<'a, T: Real> Refiner<'a, T> {
     }
 }
 
+/// The least kᵀΣk over the shortest vectors k of the grid's dual lattice: by Poisson's formula, a sum over the grid is off from the
+/// integral of a Gaussian of covariance Σ by terms 2·exp(−2π²·kᵀΣk). Coordinates that depend on each other make it small, however
+/// wide each of them is.
+///
+/// How the grid's views and displacements lie in the chart differs from pose to pose: k may point anywhere in these planes.
+fn least_of_dual(covariance: &Matrix5, steps: &Local, n: usize) -> f64 {
+    const DIRECTIONS: usize = 12;
+    let circle = |[a, b]: [f64; 2]| -> Vec<[f64; 2]> {
+        let along = |i: usize| {
+            let (sin, cos) = (PI * i as f64 / (DIRECTIONS / 2) as f64).sin_cos();
+            [if a > 0.0 { cos / a } else { 0.0 }, if b > 0.0 { sin / b } else { 0.0 }]
+        };
+        std::iter::once([0.0; 2]).chain((0..DIRECTIONS).map(along)).collect()
+    };
+    let shifts = match n {
+        5 => circle([steps[3], steps[4]]),
+        4 => vec![[0.0; 2], [1.0 / steps[3], 0.0], [-1.0 / steps[3], 0.0]],
+        _ => vec![[0.0; 2]],
+    };
+    let mut least = f64::INFINITY;
+    for view in circle([steps[0], steps[1]]) {
+        // Of k and −k, one is enough.
+        for turn in [0.0, 1.0 / steps[2]] {
+            for shift in &shifts {
+                let k = [view[0], view[1], turn, shift[0], shift[1]];
+                let square: f64 = (0..n).map(|i| (0..n).map(|j| k[i] * covariance[i][j] * k[j]).sum::<f64>()).sum();
+                if k.iter().any(|k| *k != 0.0) {
+                    least = least.min(square);
+                }
+            }
+        }
+    }
+    least
+}
+
+/// The best pose of each view, and the best of all.
+fn all_candidates<'s>(searched: &Searched<'s, '_>) -> impl Iterator<Item = Candidate> + use<'s> {
+    let of_views = searched.of_views.iter().enumerate().map(|(template, best)| Candidate {
+        score: best.score,
+        pose: Pose { template, displacement: best.displacement as usize, rotation: best.rotation as usize },
+    });
+    of_views.chain(searched.candidates.iter().copied())
+}
+
 /// A pose and its mates, itself first.
 fn with_mates<'m>(mates: &'m [Matrix3], pose: &ContinuousPose) -> impl Iterator<Item = ContinuousPose> + use<'m> {
     let pose = *pose;
     mates.iter().map(move |mate| ContinuousPose { rotation: product(mate, &pose.rotation), ..pose })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grid_is_as_fine_as_its_worst_direction() {
+        let steps = [0.1, 0.1, 0.2, 3.0, 3.0];
+        let mut covariance: Matrix5 =
+            std::array::from_fn(|i| std::array::from_fn(|j| if i == j { 0.49 * steps[i] * steps[i] } else { 0.0 }));
+        // Each coordinate by itself: 0.7 of a step.
+        for n in 3..=5 {
+            assert!((least_of_dual(&covariance, &steps, n) - 0.49).abs() < 1e-12);
+        }
+        // Two that go together, a rotation and a displacement: their difference is narrow, 2·0.49·(1 − 0.9).
+        covariance[2][3] = 0.9 * 0.49 * steps[2] * steps[3];
+        covariance[3][2] = covariance[2][3];
+        assert!((least_of_dual(&covariance, &steps, 5) - 0.098).abs() < 1e-12);
+        assert!((least_of_dual(&covariance, &steps, 3) - 0.49).abs() < 1e-12);
+    }
 }

@@ -1,5 +1,6 @@
 //! The poses of the grid that lie in the cells of lattices.
 
+use rustc_hash::FxHashMap;
 use verglas_fourier::pose::Matrix3;
 
 use super::chart::{Chart, Local};
@@ -9,7 +10,7 @@ use super::posterior::{Posterior, Template, Turned, step_rad};
 use super::rotation::{about_z, product, turn};
 use crate::displacements::Displacements;
 use crate::formula::LogSum;
-use crate::pose::ContinuousPose;
+use crate::pose::{ContinuousPose, Pose};
 use crate::prior::Known;
 use crate::real::Real;
 use crate::sets::TemplateSet;
@@ -24,6 +25,15 @@ pub(super) struct GridPoses<'a, T: Real> {
     pub mates: &'a [Matrix3],
 }
 
+/// The grid's poses in the lattices' cells.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SumInside {
+    /// ln of the sum of exp ℓ₊ over them, with the grid's weights.
+    pub ln: f64,
+    /// How much higher the search's sum is: ln of the ratio over those of them whose scores are known.
+    pub excess: f64,
+}
+
 /// A pose of the grid in a lattice's cell, of one view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Inside {
@@ -34,8 +44,14 @@ struct Inside {
 }
 
 impl<T: Real> GridPoses<'_, T> {
-    /// ln of the sum of exp ℓ₊ over the grid's poses in the lattices' cells, with the grid's weights.
-    pub fn sum_inside(&self, posterior: &mut Posterior, modes: &[Mode], lattices: &[(usize, Lattice)]) -> f64 {
+    /// Sums the grid's poses in the lattices' cells. `ln_found` has what the search says of some of them.
+    pub fn sum_inside(
+        &self,
+        posterior: &mut Posterior,
+        modes: &[Mode],
+        lattices: &[(usize, Lattice)],
+        ln_found: &FxHashMap<Pose, f64>,
+    ) -> SumInside {
         let step = step_rad(posterior.geometry);
         let total: f64 = self.templates.view_weights().iter().sum();
         // With a prior, which is a density, a displacement stands for its cell.
@@ -51,6 +67,7 @@ impl<T: Real> GridPoses<'_, T> {
         let (mut template, mut turned) = (Template::default(), Turned::default());
         let mut found = Vec::new();
         let mut sum = LogSum::new();
+        let (mut of_search, mut of_the_same) = (LogSum::new(), LogSum::new());
         for (view, weight) in self.templates.view_weights().iter().enumerate() {
             if *weight <= 0.0 {
                 continue;
@@ -81,12 +98,23 @@ impl<T: Real> GridPoses<'_, T> {
                     let rotation = product(&self.views[view], &about_z(step * f64::from(rotation)));
                     for pose in of_rotation {
                         let at = ContinuousPose { rotation, shift_angstrom: shift(pose) };
-                        sum.add(posterior.value(&turned, &at).total() + ln_weight, 1.0);
+                        let value = posterior.value(&turned, &at).total() + ln_weight;
+                        sum.add(value, 1.0);
+                        let place = Pose {
+                            template: view,
+                            displacement: pose.displacement as usize,
+                            rotation: pose.rotation as usize,
+                        };
+                        if let Some(found) = ln_found.get(&place) {
+                            of_search.add(found + ln_weight, 1.0);
+                            of_the_same.add(value, 1.0);
+                        }
                     }
                 }
             }
         }
-        sum.ln()
+        let excess = of_search.ln() - of_the_same.ln();
+        SumInside { ln: sum.ln(), excess: if excess.is_finite() { excess } else { 0.0 } }
     }
 
     /// Displacements that have a weight.
