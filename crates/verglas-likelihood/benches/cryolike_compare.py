@@ -25,7 +25,8 @@ arguments = parser.parse_args()
 
 for name in ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"]:
     os.environ[name] = str(arguments.threads)
-sys.path.insert(0, arguments.cryolike)
+sys.path.insert(0, os.path.abspath(arguments.cryolike))
+command_path = os.path.abspath(arguments.verglas)
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
@@ -66,7 +67,7 @@ def cryolike(integrated, particles, templates, output):
 
 
 def verglas(integrated, particles, templates, output):
-    command = [arguments.verglas, "likelihood", particles, "-t", templates, "-o", output, "--as-cryolike", "-q"]
+    command = [command_path, "likelihood", particles, "-t", templates, "-o", output, "--as-cryolike", "-q"]
     command += ["--max-displacement", str(MOST_PIXELS), "--displacements", str(arguments.displacements)]
     command += ["-j", str(arguments.threads)] + ([] if integrated else ["--no-integrated"])
     subprocess.run([str(part) for part in command], check=True)
@@ -87,23 +88,24 @@ def timed(run, *how):
 print(f"{'N':>4} {'images':>7} {'templates':>9} {'':>10} {'CryoLike s':>11} {'verglas s':>10} {'times':>6} {'cc off by':>10}")
 for n_pixels in arguments.n_pixels:
     with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        protein(folder / "a.pdb")
+        # The list of templates names them from here.
+        os.chdir(folder)
+        protein(Path("a.pdb"))
 
-        def run(words, folder=folder):
-            command = [str(Path(arguments.verglas).resolve()), *words.split(), "-q"]
-            subprocess.run(command, check=True, cwd=folder)
+        def run(words):
+            subprocess.run([command_path, *words.split(), "-q"], check=True)
 
         size = 192.0 / n_pixels
         run(f"simulate -o data --particles {arguments.images} --n-pixels {n_pixels} --pixel-size {size} --structure a.pdb --snr 0.1")
         run("convert data/particles.star -o stacks --no-plots --no-physical")
-        run("templates a.pdb -o templates -d stacks --viewing-distance 0.155 --no-plots")
-        n_templates = len(torch.load(folder / "templates" / "templates_fourier_a.pt", weights_only=True))
+        run("templates a.pdb -o templates -d stacks --viewing-distance 0.185 --no-plots")
+        n_templates = len(torch.load("templates/templates_fourier_a.pt", weights_only=True))
         for integrated in [False, True]:
             what = "integrated" if integrated else "best pose"
-            outputs = folder / f"theirs-{what}", folder / f"ours-{what}"
-            ours = timed(verglas, integrated, folder / "stacks", folder / "templates", outputs[1])
-            seconds = timed(cryolike, integrated, folder / "stacks", folder / "templates", outputs[0])
+            outputs = Path(f"theirs-{what}"), Path(f"ours-{what}")
+            ours = timed(verglas, integrated, Path("stacks"), Path("templates"), outputs[1])
+            seconds = timed(cryolike, integrated, Path("stacks"), Path("templates"), outputs[0])
             off = np.abs(largest(outputs[0]) - largest(outputs[1])).max()
             row = f"{n_pixels:>4} {arguments.images:>7} {n_templates:>9} {what:>10} {seconds:>11.1f} {ours:>10.2f}"
             print(f"{row} {seconds / ours:>6.1f} {off:>10.1e}", flush=True)
+        os.chdir("/")

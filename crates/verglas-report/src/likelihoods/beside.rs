@@ -71,7 +71,7 @@ impl Beside {
                     @for (place, (image, shown)) in images.iter().zip(shown).enumerate() {
                         div.pair {
                             (self.tile(&shown.image, format!("image {}", number(image)), (place == 0).then_some(bar), html! {
-                                "image " (grouped(number(image))) br; "correlation " (four_digits(image.cross_correlation))
+                                "image " (grouped(number(image))) br; "correlation " (format!("{:.3}", image.cross_correlation))
                             }))
                             (self.tile(&shown.template, format!("{} at the best pose of image {}", names[image.best], number(image)), None, html! {
                                 (names[image.best]) br; "at its best pose"
