@@ -6,7 +6,7 @@ use std::str::FromStr;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
 use verglas_fourier::grid::Precision;
-use verglas_particles::export::{Export, Exported, FoundPose, export_poses};
+use verglas_particles::export::{Export, Exported, FoundPose, export_poses, export_recorded_poses};
 use verglas_particles::stack::FOURIER_FOLDER;
 
 use crate::number::Number;
@@ -90,7 +90,10 @@ pub fn export_likelihood(export: &PoseExport, findings: &mut Findings) -> Result
         output: export.output.clone(),
         overwrite: export.overwrite,
     };
-    export_poses(&rows, recorded, &poses, findings)
+    match recorded {
+        Some(images) => export_recorded_poses(&rows, &images, &poses, findings),
+        None => export_poses(&rows, &poses, findings),
+    }
 }
 
 /// The poses of all images, in order; `None` for one whose likelihood is not known.

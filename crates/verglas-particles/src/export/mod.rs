@@ -103,22 +103,28 @@ pub fn export(export: &Export, findings: &mut Findings) -> Result<Exported> {
 /// file `rlnAngleRot`, `rlnAngleTilt`, `rlnAnglePsi`, `rlnOriginXAngst`, `rlnOriginYAngst`, `rlnClassNumber` (the structure, from
 /// 1), `rlnLogLikeliContribution`, and, if present, `rlnOriginX` and `rlnOriginY` in pixels; in a `.cs`
 /// `alignments3D/pose`, `alignments3D/shift`, `alignments3D/psize_A`, `alignments3D/class` (from 0), `verglas/log_likelihood`.
-/// Rows without a result are left out, with a warning. With `recorded`, the images are those, and there is no folder.
+/// Rows without a result are left out, with a warning.
 ///
 /// # Errors
 /// As [`export`]; when the folder has fewer images; when nothing was found for any chosen one.
-pub fn export_poses(
+pub fn export_poses(export: &Export, poses: &[Option<FoundPose>], findings: &mut Findings) -> Result<Exported> {
+    check_output(export)?;
+    let folder = ImageFolder::open(&export.folder, export.source.as_deref())?;
+    write(export, &folder, Some(poses), findings)
+}
+
+/// The same for images that another job made on the way and never wrote: there is no folder of them.
+///
+/// # Errors
+/// As [`export_poses`]; when the metadata are not what the job read.
+pub fn export_recorded_poses(
     export: &Export,
-    recorded: Option<RecordedImages<'_>>,
+    images: &RecordedImages<'_>,
     poses: &[Option<FoundPose>],
     findings: &mut Findings,
 ) -> Result<Exported> {
     check_output(export)?;
-    let source = export.source.as_deref();
-    let folder = match recorded {
-        Some(images) => ImageFolder::of_recorded(&images, source)?,
-        None => ImageFolder::open(&export.folder, source)?,
-    };
+    let folder = ImageFolder::of_recorded(images, export.source.as_deref())?;
     write(export, &folder, Some(poses), findings)
 }
 
