@@ -13,10 +13,11 @@ use verglas_run::descriptor::ImageDescriptor;
 use verglas_structures::templates::TemplateStack;
 
 use crate::images::ImageReader;
+use crate::names::UnitNames;
 use crate::number::Number;
 use crate::prepare::LikelihoodJob;
 use crate::reopen::FinishedFolder;
-use crate::row::StackResults;
+use crate::results::UnitResults;
 
 /// An image, told by its stack and its place in it, and a structure, by its place among those that were compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,8 +73,8 @@ fn of_job<T: Number>(job: &LikelihoodJob, root: &Path, wanted: &[PairOf]) -> Res
     let mut values: Vec<Complex<f64>> = Vec::new();
     let of = |&PairOf { stack, image, structure }: &PairOf| {
         let (of_stack, templates) = (&job.stacks[stack], &job.structures[structure]);
-        let results = StackResults::<T>::read(job, root, stack)?;
-        let unit = results.unit(structure);
+        let names = UnitNames::of(templates.place, of_stack.number);
+        let unit = UnitResults::<T>::read(job.frame(), root, &names, of_stack.n_images, templates.views.len())?;
         if unit.left_out.contains_key(&image) {
             return Err(Error::value(format!("{} was left out", of_stack.label_of(image))));
         }

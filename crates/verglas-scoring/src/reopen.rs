@@ -101,9 +101,7 @@ impl FinishedFolder {
                 LikelihoodJob::of_recorded_images(self.particles(), n_images, &templates, settings)?
             }
         };
-        self.check_templates(findings)?;
-        self.compare(&job, &templates)?;
-        Ok(job)
+        self.known_again(job, &templates, findings)
     }
 
     /// The job that made it with its images, which can be read or made again.
@@ -132,13 +130,19 @@ impl FinishedFolder {
         let templates = self.manifest().locate(&self.templates);
         let (own, stop) = (&mut Findings::new(), &StopFlag::new(false));
         let job = LikelihoodJob::prepare(particles, &templates, None, settings, own, stop)?;
-        self.check_templates(findings)?;
-        self.compare(&job, &templates)?;
+        let job = self.known_again(job, &templates, findings)?;
         let plan = job.conversion.as_deref().map(Conversion::plan_crc32);
         match plan == recorded.images_plan_crc32 {
             true => Ok(job),
             false => Err(self.other_particles(&job.particles, "other images, or in another order")),
         }
+    }
+
+    /// The job, if its templates, structures, images and grids are those that were recorded.
+    fn known_again(&self, job: LikelihoodJob, templates: &Path, findings: &mut Findings) -> Result<LikelihoodJob> {
+        self.check_templates(findings)?;
+        self.compare(&job, templates)?;
+        Ok(job)
     }
 
     /// Settings by which results are read.

@@ -144,11 +144,6 @@ impl<'a, T: Number> StackResults<'a, T> {
         Some(best_of(self.units.iter().map(|unit| unit.score(image))))
     }
 
-    /// The results of a structure, by its place among those that are compared.
-    pub(crate) fn unit(&self, structure: usize) -> &UnitResults<T> {
-        &self.units[structure]
-    }
-
     /// What a right likelihood says of an image and a structure, by its place among those that are compared.
     pub(crate) fn refined(&self, structure: usize, image: usize) -> Option<&RefinedNumbers> {
         self.units[structure]

@@ -12,7 +12,7 @@ use verglas_structures::templates::PolarPicture;
 
 use super::compared::Compared;
 use super::survey::{Listed, N_BESIDE, Survey};
-use crate::page::{Picture, Section, four_digits};
+use crate::page::{Picture, Section, four_digits, scale_bar};
 
 /// Pictures' side, pixels.
 const SIDE: usize = 128;
@@ -101,7 +101,7 @@ impl Beside {
         let grey: Vec<u8> = pixels.iter().map(|&value| GREY[contrast.step(value) as usize][0]).collect();
         let over = html! {
             @if let Some(bar) = bar {
-                span.scale style={ "width:" (format!("{:.2}", 100.0 * bar / self.box_angstrom)) "%" } { (four_digits(bar)) " Å" }
+                (scale_bar(bar, self.box_angstrom))
             }
         };
         let png = encode_png(self.side, self.side, png::ColorType::Grayscale, &grey);

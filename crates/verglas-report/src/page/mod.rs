@@ -9,7 +9,7 @@ mod words;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-pub(crate) use picture::{Picture, colour_bar, data_address};
+pub(crate) use picture::{Picture, colour_bar, data_address, scale_bar};
 pub(crate) use table::{Cell, table};
 pub(crate) use words::{bytes_in_words, date_and_time, four_digits, two_digits, with_code};
 

@@ -2,6 +2,8 @@
 
 use maud::{Markup, html};
 
+use super::words::four_digits;
+
 /// A picture, with what is drawn over it and its caption.
 #[derive(Debug)]
 pub(crate) struct Picture<'a> {
@@ -29,6 +31,15 @@ impl Picture<'_> {
                 }
                 figcaption { (self.caption) }
             }
+        }
+    }
+}
+
+/// A bar of a length that is drawn over a picture `box_angstrom` wide.
+pub(crate) fn scale_bar(length_angstrom: f64, box_angstrom: f64) -> Markup {
+    html! {
+        span.scale style={ "width:" (format!("{:.2}", 100.0 * length_angstrom / box_angstrom)) "%" } {
+            (four_digits(length_angstrom)) " Å"
         }
     }
 }

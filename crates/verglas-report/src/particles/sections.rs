@@ -8,7 +8,7 @@ use super::quantities::{Basis, QUANTITIES};
 use super::stack_files::Stacks;
 use super::stack_metadata::Source;
 use super::survey::{FAR, Survey};
-use crate::page::{Cell, Picture, Section, colour_bar, four_digits, table, two_digits};
+use crate::page::{Cell, Picture, Section, colour_bar, four_digits, scale_bar, table, two_digits};
 use crate::plots::{ViewingDirections, histogram, mean_power, power_and_ctf};
 use crate::statistics::Histogram;
 
@@ -89,11 +89,7 @@ impl Contents<'_> {
     fn particle(&self, png: &[u8], description: String, caption: &str) -> Markup {
         let box_angstrom = self.stacks.box_angstrom();
         let bar = nice_below(0.45 * box_angstrom);
-        let over = html! {
-            span.scale style={ "width:" (format!("{:.2}", 100.0 * bar / box_angstrom)) "%" } {
-                (four_digits(bar)) " Å"
-            }
-        };
+        let over = scale_bar(bar, box_angstrom);
         Picture { png, description, is_wide: false, over, caption: html! { (caption) } }.write()
     }
 

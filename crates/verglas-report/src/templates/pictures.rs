@@ -8,7 +8,7 @@ use verglas_core::error::Result;
 use verglas_plot::{Contrast, DIVERGING, DiscTable, GREY, PowerPlan, Shrinker, SymmetricLog, encode_png, nice_below};
 use verglas_structures::templates::{PolarPicture, TemplateFacts, TemplateStack};
 
-use crate::page::{Picture, colour_bar, four_digits, two_digits};
+use crate::page::{Picture, colour_bar, four_digits, scale_bar, two_digits};
 use crate::plots::mean_power;
 
 /// Templates of a structure that are shown; in Fourier space every second of them.
@@ -79,9 +79,7 @@ fn in_real_space(shown: &[Shown], name: &str, facts: &TemplateFacts, side: usize
     // One contrast for all.
     let contrast = Contrast::robust(shown.iter().map(|shown| shown.physical.as_slice()));
     let bar = nice_below(0.6 * box_angstrom);
-    let scale = html! {
-        span.scale style={ "width:" (format!("{:.2}", 100.0 * bar / box_angstrom)) "%" } { (four_digits(bar)) " Å" }
-    };
+    let scale = scale_bar(bar, box_angstrom);
     let tile = |place: usize, shown: &Shown| {
         let pixels: Vec<u8> = shown.physical.iter().map(|&value| GREY[contrast.step(value) as usize][0]).collect();
         Picture {
