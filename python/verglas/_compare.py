@@ -11,7 +11,7 @@ import numpy.typing as npt
 from . import _native
 from ._descriptor import ImageDescriptor, at_least_one, native_descriptor, number
 from ._html import table
-from ._job_options import two_counts
+from ._job_options import CompareOptions, right_settings, two_counts, with_compare_options
 from ._grids import ViewingAngles
 from ._make import Templates
 from ._native import FormatError
@@ -27,11 +27,14 @@ from ._poses import (
     RelionPoses,
 )
 from ._progress import Progress, listener
+from ._report import warn_all
 from ._sizes import n_bytes
 from ._stack import Stack
 
 if TYPE_CHECKING:
     from typing import Literal
+
+    from typing_extensions import Unpack
 
 DEFAULT_MEMORY_BYTES = 2 << 30
 
@@ -140,24 +143,59 @@ class Comparison:
 
     Attributes:
         displacements: Those that were tried: (2, D), Å.
-        optimal: Log-likelihood at the best pose: float64 (n,).
+        optimal: Log-likelihood at the best pose, of a right likelihood between the grid's: float64 (n,).
         integrated: Log-likelihood over all poses, the mean over them: float64 (n,); ``None`` if not requested.
-        log_likelihood: The same with each template, over displacements and rotations: float64 (n, views); or ``None``.
         smallest_cross_correlation: The smallest correlation of each image: larger in magnitude than the best one if the contrast is
             inverted; float64 (n,).
         is_without_noise: Where 1 − cc² is too small to be anything but rounding: bool (n,).
+        columns: Of a right likelihood what ``results.csv`` says of each image, by the names of its columns, as ``log_likelihood_grid``,
+            ``n_modes``, ``log_odds_particle``; and ``is_between``, ``is_inverted``, ``audit_difference``: float64 (n,) each, NaN where
+            there is nothing; else empty.
+        poses: Of a right likelihood between the grid's poses the best of each image; else ``None``.
+        noise_spectrum: Of a right likelihood σ² of the noise on each shell, its logarithms' mean 0: float64 (S,); else ``None``.
+        particle_scale: Scale of the particles against the noise's standard deviation; ``None`` where it is not known.
+        particle_share: Which share of the images shows a particle; ``None`` where it is not known.
     """
 
     def __init__(self, call: _Call) -> None:
         self._call = call
-        found = call.run("pairs")
+        self._pairs: dict[str, Any] | None = None
         self.displacements = call.displacements
+        self.columns: dict[str, npt.NDArray[np.float64]] = {}
+        self.poses: RelionPoses | None = None
+        self.noise_spectrum: npt.NDArray[np.float64] | None = None
+        self.particle_scale: float | None = None
+        self.particle_share: float | None = None
+        if call.right is None:
+            found = self._pairs = call.run("pairs")
+            self.optimal: npt.NDArray[np.float64] = found["optimal"]
+            self.integrated: npt.NDArray[np.float64] | None = found["integrated"] if call.integrated else None
+        else:
+            found = call.run_right()
+            self.columns = found["columns"]
+            self.optimal = self.columns.pop("log_likelihood_optimal")
+            integrated = self.columns.pop("log_likelihood_integrated")
+            self.integrated = integrated if call.integrated else None
+            angles = [self.columns.pop(name) for name in RelionPoses._fields]
+            if call.is_refined:
+                self.poses = RelionPoses(*angles)
+            self.noise_spectrum = call.noise = found["noise"]
+            self.particle_scale, self.particle_share = found["particle_scale"], found["particle_share"]
         self._found = found
-        self.optimal: npt.NDArray[np.float64] = found["optimal"]
-        self.integrated: npt.NDArray[np.float64] | None = found["integrated"] if call.integrated else None
-        self.log_likelihood: npt.NDArray[np.float64] | None = found["pair_log_likelihood"] if call.integrated else None
         self.smallest_cross_correlation: npt.NDArray[np.float64] = found["smallest_cross_correlation"]
         self.is_without_noise: npt.NDArray[np.bool_] = found["is_without_noise"]
+
+    def _of_pairs(self) -> dict[str, Any]:
+        """The same with each template; of a right likelihood, searched when somebody asks."""
+        if self._pairs is None:
+            self._pairs = self._call.run_right(pairs=True)
+        return self._pairs
+
+    @property
+    def log_likelihood(self) -> npt.NDArray[np.float64] | None:
+        """Log-likelihood with each template, over the grid's displacements and rotations: float64 (n, views); ``None`` if likelihoods
+        were not to be integrated."""
+        return self._of_pairs()["pair_log_likelihood"] if self._call.integrated else None
 
     def __len__(self) -> int:
         return len(self.optimal)
@@ -180,7 +218,8 @@ class Comparison:
         return turned
 
     def optimal_pose(self) -> OptimalPose:
-        """The best pose of each image: that of the largest correlation; of equals, the lowest template, then displacement, then rotation."""
+        """The grid's best pose of each image: that of the largest correlation, or of a right likelihood of the largest log-likelihood; of
+        equals, the lowest template, then displacement, then rotation."""
         found = self._found
         return OptimalPose(
             found["cross_correlation"].astype(self._call.real),
@@ -192,7 +231,7 @@ class Comparison:
 
     def optimal_displacement_and_rotation(self) -> OptimalDisplacementAndRotation:
         """The best displacement and rotation of each image with each template."""
-        found = self._found
+        found = self._of_pairs()
         return OptimalDisplacementAndRotation(
             found["pair_cross_correlation"].astype(self._call.real),
             self._moved(found["pair_displacement"], 0),
@@ -243,6 +282,9 @@ class _Call:
         self.images, self.templates, self.weights, self.contrast = images, templates, weights, contrast
         self.displacements, self.descriptor, self.options = displacements, descriptor, options
         self.integrated = bool(options["integrated"])
+        self.right: dict[str, Any] | None = options["right"]
+        self.noise: npt.NDArray[np.float64] | None = None
+        self.is_refined = False
         self.n_views, _, self.n_inplanes = templates.shape
         self.real = np.dtype(np.float32 if templates.dtype == np.complex64 else np.float64)
 
@@ -250,6 +292,8 @@ class _Call:
         settings = {
             "displacements": self.displacements.T.tolist(),
             "as_cryolike": bool(self.options["as_cryolike"]),
+            "degrees_of_freedom": self.options["degrees_of_freedom"],
+            "noise": None if self.noise is None else self.noise.tolist(),
             "integrated": self.integrated and reduction == "pairs",
             "reduction": reduction,
             "threads": self.options["threads"],
@@ -262,6 +306,34 @@ class _Call:
             )
 
 
+    def run_right(self, pairs: bool = False) -> dict[str, Any]:
+        """A right likelihood; with ``pairs``, of all poses with each template."""
+        assert self.right is not None
+        words = self.right["right"]
+        if pairs:
+            # What was found stays; poses of all templates are those of the grid.
+            words = {**words, "prune": None, "prune_z": None, "audit": None, "exhaustive": True, "integral": "grid"}
+        settings = {
+            **self.right,
+            "right": words,
+            "displacements": self.displacements.T.tolist(),
+            "integrated": self.integrated,
+            "pairs": pairs,
+            "threads": self.options["threads"],
+            "memory": self.options["memory"],
+        }
+        total = len(self.images) * self.n_views * self.displacements.shape[1]
+        with listener(self.options["progress"], total, "comparisons") as tell:
+            found = _native.compare_right(
+                self.descriptor._native, (self.images, self.templates), self.weights, self.contrast, settings, tell
+            )
+        if not pairs:
+            warn_all(found["warnings"])
+            self.is_refined = bool(found["is_refined"])
+        return found
+
+
+@with_compare_options
 def compare(
     images: Stack | npt.ArrayLike,
     templates: Templates | npt.ArrayLike,
@@ -271,11 +343,13 @@ def compare(
     descriptor: object = None,
     weights_viewing: npt.ArrayLike | None = None,
     integrated: bool = True,
-    likelihood: Literal["plain"] = "plain",
+    likelihood: Literal["right", "plain"] = "plain",
+    poses: RelionPoses | npt.ArrayLike | None = None,
     as_cryolike: bool = False,
     threads: int | None = None,
     memory: int | str | None = None,
     progress: Progress = None,
+    **options: Unpack[CompareOptions],
 ) -> Comparison:
     """Compares each image with each template, displaced and turned; docs/math.md has the formulas.
 
@@ -291,20 +365,28 @@ def compare(
         descriptor: The grid; the templates' own if not given.
         weights_viewing: The weight of each view, (views,); the templates' own if not given, equal ones for an array.
         integrated: Whether likelihoods are integrated over poses.
-        likelihood: ``"plain"``: of white noise.
+        likelihood: ``"plain"``: of white noise, scales of both signs, poses of the grid; ``"right"``: a difference of one nat is one. The
+            noise's spectrum and the particles' scale are then found from the images themselves, and poses between the grid's are looked at
+            where the templates come from :func:`make_templates` or a folder that says what they were made of.
+        poses: What is known of each image's pose, for ``poses_from``: as :func:`relion_poses` gives them, or an array (n, 5) of rot, tilt and
+            psi in degrees, x and y of the origin in Å; NaN where nothing is known. The stack's own if not given.
         as_cryolike: Compare as CryoLike does, where that differs; pass the contrast transfer of ``ctf(…, as_cryolike=True)``.
         threads: Threads that compute; all cores if not given. The results do not depend on it.
         memory: Upper bound for buffers, without results and inputs: bytes, or a text such as ``"512M"``; 2 GiB if not given.
         progress: ``True`` for a tqdm bar, or a function that is called with the work done and the total, in images × templates ×
             displacements.
+        (options)
 
     Raises:
-        ValueError: shapes don't fit, a value is not finite, or an image or template is 0 or constant; the text says which.
+        ValueError: shapes don't fit, a value is not finite, or an image or template is 0 or constant; the text says which. Parts of a
+            right likelihood that was not asked for; poses that are wanted and not known.
         MemoryError: there is too little memory, or more is needed than is allowed.
         KeyboardInterrupt: Ctrl-C.
     """
-    if likelihood != "plain":
-        raise ValueError(f"likelihood is {likelihood!r}, expected 'plain'")
+    words = right_settings({**options, "likelihood": likelihood})
+    if likelihood not in ("right", "plain"):
+        raise ValueError(f"likelihood is {likelihood!r}, expected 'right' or 'plain'")
+    _native.check_right(words, bool(as_cryolike))
     if isinstance(templates, Templates):
         descriptor = templates.descriptor if descriptor is None else descriptor
         weights = templates.viewing_angles.weights_viewing if weights_viewing is None else weights_viewing
@@ -334,14 +416,53 @@ def compare(
     moved = np.zeros((2, 1)) if displacements is None else np.array(displacements, np.float64)
     if moved.ndim != 2 or moved.shape[0] != 2 or moved.shape[1] == 0:
         raise ValueError(f"displacements have shape {moved.shape}, expected (2, D)")
-    options = {
+    right = None
+    if likelihood == "right":
+        right = {"right": words, **_of_templates(templates, words), "known": _known(poses, images, len(pictures), words["poses_from"])}
+    elif poses is not None:
+        raise ValueError("poses are given: a part of likelihood='right', which was not asked for")
+    values = {
+        "right": right,
+        "degrees_of_freedom": options["degrees_of_freedom"],
         "integrated": integrated,
         "as_cryolike": as_cryolike,
         "threads": n_cores() if threads is None else at_least_one(threads, "threads"),
         "memory": DEFAULT_MEMORY_BYTES if memory is None else n_bytes(memory),
         "progress": progress,
     }
-    return Comparison(_Call(pictures, of_templates, view_weights, contrast, moved, known, options))
+    return Comparison(_Call(pictures, of_templates, view_weights, contrast, moved, known, values))
+
+
+def _of_templates(templates: Templates | npt.ArrayLike, words: Mapping[str, Any]) -> dict[str, Any]:
+    """What a right likelihood asks of templates: where they lie, and what they were made of."""
+    if isinstance(templates, Templates):
+        views = templates.viewing_angles
+        angles = [np.ascontiguousarray(angle, np.float64) for angle in (views.azimus, views.polars, views.gammas)]
+        return {"views": angles, "symmetry": templates.symmetry, "axis_order": templates.axis_order, "between": templates._between}
+    if words["poses_from"] not in (None, "search"):
+        raise ValueError("templates are an array, whose views are not known, and poses near known ones are wanted: give what make_templates gives")
+    return {"views": None, "symmetry": "C1", "axis_order": None, "between": None}
+
+
+def _known(
+    poses: RelionPoses | npt.ArrayLike | None, images: Stack | npt.ArrayLike, n: int, poses_from: str | None
+) -> npt.NDArray[np.float64] | None:
+    """What is known of poses, if it is wanted: (n, 5)."""
+    if poses_from in (None, "search"):
+        if poses is not None:
+            raise ValueError("poses are given, and poses_from is 'search', expected 'source' or 'source,search'")
+        return None
+    if isinstance(poses, RelionPoses):
+        known = np.stack([np.asarray(column, np.float64) for column in poses], axis=1)
+    elif poses is not None:
+        known = np.array(poses, np.float64)
+    elif isinstance(images, Stack):
+        known = images._poses()
+    else:
+        raise ValueError(f"poses_from is {poses_from!r}, and images are an array: give their poses")
+    if known.shape != (n, 5):
+        raise ValueError(f"poses have shape {known.shape}, expected ({n}, 5)")
+    return np.ascontiguousarray(known)
 
 
 def _complex(values: Any, descriptor: ImageDescriptor, what: str, dtype: np.dtype[Any] | None = None) -> npt.NDArray[Any]:
@@ -361,7 +482,7 @@ def relion_poses(
     *,
     axis_order: Literal["zyx", "xyz"] | None = None,
 ) -> RelionPoses:
-    """Best poses in RELION's convention.
+    """Best poses in RELION's convention: of a right likelihood between the grid's, else the grid's.
 
     Args:
         poses: A comparison, or its best poses.
@@ -371,6 +492,8 @@ def relion_poses(
     Raises:
         ValueError: a pose has a view that does not exist.
     """
+    if isinstance(poses, Comparison) and poses.poses is not None:
+        return poses.poses
     best = poses.optimal_pose() if isinstance(poses, Comparison) else poses
     views = templates.viewing_angles if isinstance(templates, Templates) else templates
     order = axis_order or (templates.axis_order if isinstance(templates, Templates) else None) or "zyx"

@@ -57,6 +57,10 @@ class RightOptions(TypedDict, total=False):
     degrees_of_freedom: Literal["band", "pixels"] | None
 
 
+class CompareOptions(RightOptions, total=False):
+    """Of comparisons of arrays."""
+
+
 class CryoLikeOptions(CallOptions, RightOptions, total=False):
     """Of comparisons with CryoLike's functions."""
 
@@ -229,6 +233,17 @@ with_cryolike_options = options_of(
     },
     LIKELIHOOD_MEANINGS,
 )
+with_compare_options = options_of(
+    CompareOptions,
+    RIGHT_DEFAULTS,
+    {
+        **LIKELIHOOD_MEANINGS,
+        "noise_groups": "All images of a call are one group: either word means the same.",
+        "poses_from": '``"search"``, the default: all poses; ``"source"``: near those of ``poses``, or of the stack; ``"source,search"``: all of images '
+        "without.",
+        "symmetry": "Symmetry of the structure (``Cn``, ``Dn``, ``T``, ``O``, ``I``); that of the templates if not given.",
+    },
+)
 with_likelihood_job_options = options_of(
     LikelihoodJobOptions, {**LIKELIHOOD_DEFAULTS, **JOB_DEFAULTS}, LIKELIHOOD_MEANINGS
 )
@@ -280,7 +295,6 @@ def template_settings(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def likelihood_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     """How images are compared, in the words that the native part knows."""
-    noise = options["noise"]
     table, most = options["table"], options["max_stacks"]
     return {
         "structures": _list_text(options["structures"], "structures"),
@@ -294,6 +308,14 @@ def likelihood_settings(options: Mapping[str, Any]) -> dict[str, Any]:
         "defocus_angle_axis": options["defocus_angle_axis"],
         "templates_axes": options["templates_axes"],
         "max_stacks": None if most is None else at_least_one(most, "max_stacks"),
+        "right": right_settings(options),
+    }
+
+
+def right_settings(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Which likelihood, and what makes it right, in the words that the native part knows."""
+    noise = options["noise"]
+    return {
         "likelihood": options["likelihood"],
         **{name: options[name] for name in RIGHT_DEFAULTS},
         "noise": None if noise is None else os.fspath(noise),

@@ -68,9 +68,13 @@ class Templates:
     as_cryolike: bool
     descriptor: ImageDescriptor
 
-    def __init__(self, fourier: npt.NDArray[Any], facts: Facts) -> None:
+    def __init__(
+        self, fourier: npt.NDArray[Any], facts: Facts, between: MemoryPreparation | tuple[str, str] | None = None
+    ) -> None:
         self.fourier = fourier
         self._facts = facts
+        # Where templates between the views come from: the structure in memory, or a folder's.
+        self._between = between
         values = facts.values()
         self.viewing_angles = ViewingAngles(*(values.pop(name) for name in ViewingAngles._fields))
         self.__dict__.update(values)
@@ -151,7 +155,9 @@ class Templates:
                 raise ValueError(f"`{file}` has no `{beside.name}` next to it\nhint: give the `descriptor` it was made with")
             known = ImageDescriptor.load(given) if isinstance(given, str) else ImageDescriptor._of(native_descriptor(descriptor))
             facts = Facts.from_descriptor(known._native, axis_order)
-        templates = cls(fourier, facts)
+        prefix = "templates_fourier_"
+        between = (os.fspath(file.parent), file.stem[len(prefix) :]) if file.stem.startswith(prefix) else None
+        templates = cls(fourier, facts, between)
         grid, n = templates.descriptor, templates.viewing_angles.n_angles
         expected = (n, grid.n_shells, grid.n_inplanes)
         if fourier.shape != expected or fourier.dtype.kind != "c":
@@ -214,4 +220,4 @@ def make_templates(source: Source, descriptor: object, **options: Unpack[Templat
     tell_found(job)
     with listener(options["progress"], job.n_templates, "templates") as tell:
         fourier, facts = job.run(tell)
-    return Templates(fourier, facts)
+    return Templates(fourier, facts, job)

@@ -20,7 +20,9 @@ __all__ = [
     "Transform",
     "VERSION",
     "choice_names",
+    "check_right",
     "compare",
+    "compare_right",
     "contrast_transfer",
     "count_work",
     "displacement_set",
@@ -235,6 +237,15 @@ def compare(
     settings: dict[str, Any],
     progress: Callable[[int, int], Any] | None = None,
 ) -> dict[str, Any]: ...
+def compare_right(
+    descriptor: Descriptor,
+    arrays: tuple[npt.NDArray[Any], npt.NDArray[Any]],
+    view_weights: npt.NDArray[np.float64],
+    contrast: npt.NDArray[np.float64] | None,
+    settings: dict[str, Any],
+    progress: Callable[[int, int], Any] | None = None,
+) -> dict[str, Any]: ...
+def check_right(words: dict[str, Any], as_cryolike: bool) -> None: ...
 def contrast_transfer(descriptor: Descriptor, values: dict[str, Any]) -> npt.NDArray[np.float64]: ...
 def displacement_set(max_pixels: float, pixel_size: float, n_0: int, n_1: int) -> npt.NDArray[np.float64]: ...
 def poses_for_relion(poses: list[list[float]], axis_order: str) -> list[list[float]]: ...

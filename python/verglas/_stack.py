@@ -74,6 +74,21 @@ class Stack:
         before = (self.path.with_name(f"{stem}{k:06}.npz") for k in range(int(number)))
         return sum(len(Stack(path)) for path in before)
 
+    def _poses(self) -> npt.NDArray[np.float64]:
+        """RELION's angles in degrees and origins in Å of each image, (n, 5): NaN where angles are not known, 0 where origins are not."""
+        n = len(self)
+        columns = []
+        for name, absent in [("angleRotation", np.nan), ("angleTilt", np.nan), ("anglePsi", np.nan), ("originX", 0.0), ("originY", 0.0)]:
+            values = self.metadata.get(name)
+            if values is None or values.size == 0:
+                columns.append(np.full(n, absent))
+            else:
+                columns.append(np.asarray(values, np.float64).reshape(-1))
+        poses = np.stack([*np.degrees(columns[:3]), *columns[3:]], axis=1)
+        # What RELION writes of particles without a pose.
+        poses[np.any(np.abs(poses[:, :3] + 999) < 1e-6, axis=1)] = np.nan
+        return poses
+
     def _tensor(self, path: Path) -> npt.NDArray[Any]:
         tensor = map_tensor(path)
         if tensor.ndim != 3 or len(tensor) != len(self):

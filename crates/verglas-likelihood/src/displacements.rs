@@ -125,7 +125,8 @@ impl Displacements {
         }
     }
 
-    /// These displacements in Å, in this order; none of them is at a rim.
+    /// These displacements in Å, in this order; if they are a set as [`Displacements::new`] makes it, the same in all. Of others none is at
+    /// a rim.
     ///
     /// # Errors
     /// When there are none, or one is not finite.
@@ -139,8 +140,26 @@ impl Displacements {
                 return Err(LikelihoodError::Value { what, value, expected: "a finite number" });
             }
         }
+        if let Some(known) = Self::recognised(&angstrom) {
+            return Ok(Self { angstrom, ..known });
+        }
         let is_at_rim = vec![false; angstrom.len()];
         Ok(Self { angstrom, is_at_rim, has_appended: false, grid: None })
+    }
+
+    /// The set of [`Displacements::new`] that these are, to rounding in single precision.
+    fn recognised(angstrom: &[[f64; 2]]) -> Option<Self> {
+        let (first, len) = (angstrom[0], angstrom.len());
+        let row = angstrom.iter().take_while(|d| d[1] == first[1]).count();
+        let reach = first[0].abs().max(first[1].abs());
+        // The last may be the appended (0, 0), of the only row, too.
+        let counts = [row, row - 1].into_iter().filter(|n_0| *n_0 > 0);
+        let mut counts = counts.flat_map(|n_0| [(n_0, len / n_0), (n_0, (len - 1) / n_0)]).filter(|(_, n_1)| *n_1 > 0);
+        counts.find_map(|(n_0, n_1)| {
+            let set = Self::new(reach, 1.0, n_0, n_1).ok().filter(|set| set.len() == len)?;
+            let is_same = |(a, b): (&[f64; 2], &[f64; 2])| (0..2).all(|axis| (a[axis] - b[axis]).abs() <= 1e-6 * reach);
+            set.angstrom.iter().zip(angstrom).all(is_same).then_some(set)
+        })
     }
 
     /// Whether (0, 0) was appended to a grid of an even number.
@@ -186,6 +205,30 @@ mod tests {
         assert_eq!(set.is_at_rim(), [true, true, true, true, true, true, false]);
         let odd = Displacements::new(2.0, 1.0, 3, 3).unwrap();
         assert_eq!((odd.len(), odd.angstrom()[4], odd.is_at_rim()[4]), (9, [0.0, 0.0], false));
+    }
+
+    #[test]
+    fn a_set_is_known_again() {
+        for (reach, n_0, n_1) in
+            [(8.0, 17, 17), (8.0, 16, 16), (2.0, 3, 2), (2.0, 1, 4), (2.0, 4, 1), (2.0, 1, 3), (0.0, 1, 1), (3.0, 2, 1)]
+        {
+            let set = Displacements::new(reach, 1.3, n_0, n_1).unwrap();
+            let single = set.angstrom().iter().map(|d| d.map(|x| f64::from(x as f32))).collect();
+            let again = Displacements::of(single).unwrap();
+            let grid = again.grid().unwrap();
+            assert_eq!((grid.n, again.has_appended()), ([n_0, n_1], set.has_appended()), "{reach} {n_0} {n_1}");
+            assert_eq!(again.is_at_rim(), set.is_at_rim());
+            for axis in 0..2 {
+                assert!((grid.steps_angstrom[axis] - set.grid().unwrap().steps_angstrom[axis]).abs() < 1e-6);
+            }
+        }
+        let set = Displacements::new(2.0, 1.0, 3, 3).unwrap();
+        let mut moved = set.angstrom().to_vec();
+        moved[4][0] = 0.1;
+        for other in [moved, set.angstrom()[..8].to_vec(), vec![[1.0, 0.0]], vec![[0.0, 1.0], [0.0, 2.0]]] {
+            let others = Displacements::of(other.clone()).unwrap();
+            assert!(others.grid().is_none() && others.angstrom() == other, "{other:?}");
+        }
     }
 
     #[test]

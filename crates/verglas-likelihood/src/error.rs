@@ -31,6 +31,9 @@ pub enum LikelihoodError {
         /// The image.
         image: usize,
     },
+    /// Displacements between which nothing can be integrated.
+    #[error("the displacements are no grid about (0, 0) of equal steps: nothing between them can be integrated over")]
+    NoGrid,
     /// Templates between the views that can't be taken.
     #[error("templates between the views can't be taken: {0}")]
     Slices(String),

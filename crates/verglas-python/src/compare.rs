@@ -6,12 +6,15 @@ use num_complex::Complex;
 use numpy::{Element, PyReadonlyArray1, PyReadonlyArray3};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use verglas::scoring::IndependentValues;
 use verglas::{Error, ErrorKind, Observer, StopFlag};
 use verglas_core::hint::{Hint, Setting};
 use verglas_likelihood::compare::{ComparisonSettings, Search, SearchReal};
 use verglas_likelihood::displacements::Displacements;
+use verglas_likelihood::noise::NoiseSpectrum;
 use verglas_likelihood::{Comparison, Contrast, Formula, Geometry, ImageSet, LikelihoodError, TemplateSet};
 
+use crate::choices::choose;
 use crate::descriptor::Descriptor;
 use crate::error::{bad_value, exception};
 use crate::memory::ensure_memory;
@@ -24,6 +27,9 @@ use crate::watch::{Counter, watched};
 pub struct CompareValues {
     displacements: Vec<[f64; 2]>,
     as_cryolike: bool,
+    degrees_of_freedom: Option<String>,
+    /// σ² of the noise on each shell, unless it is white.
+    noise: Option<Vec<f64>>,
     integrated: bool,
     reduction: String,
     threads: usize,
@@ -62,9 +68,19 @@ pub fn compare<'py>(
     let descriptor = &descriptor.get().0;
     let box_angstrom = descriptor.box_angstrom().map_err(|error| exception(&error))?;
     let geometry = Geometry::new(descriptor.polar_grid.clone(), box_angstrom).map_err(bad_value)?;
+    let geometry = match settings.noise {
+        Some(sigma2) => NoiseSpectrum::of(&geometry, &sigma2).and_then(|noise| noise.weigh(&geometry)),
+        None => Ok(geometry),
+    };
+    let geometry = geometry.map_err(bad_value)?;
+    let n_pixels = descriptor.cartesian_grid.n_pixels();
+    let degrees_of_freedom: IndependentValues = match settings.degrees_of_freedom {
+        Some(name) => choose("degrees_of_freedom", &name)?,
+        None => IndependentValues::default(),
+    };
     let displacements = Displacements::of(settings.displacements).map_err(bad_value)?;
     let formula = match settings.as_cryolike {
-        true => Formula::CryoLike { n_pixels: descriptor.cartesian_grid.n_pixels() },
+        true => Formula::CryoLike { n_pixels },
         false => Formula::Right,
     };
     let reduction = Reduction::of(&settings.reduction)?;
@@ -75,6 +91,7 @@ pub fn compare<'py>(
         contrast: contrast.as_ref().map(|contrast| contrast.as_slice()).transpose()?,
         settings: ComparisonSettings {
             formula,
+            degrees_of_freedom: degrees_of_freedom.of_images(n_pixels),
             integrated: settings.integrated,
             pairs: reduction == Reduction::Pairs,
             full: reduction != Reduction::Pairs,
@@ -137,10 +154,7 @@ impl Call<'_> {
         }
         let go_on = || !stop.load(Ordering::Relaxed);
         let search = Search::new_watched(&self.geometry, templates, &self.displacements, settings, &go_on)?;
-        let go_on = |n_pairs: u64| {
-            counter.images_done(n_pairs.saturating_mul(self.displacements.len() as u64));
-            !stop.load(Ordering::Relaxed)
-        };
+        let go_on = go_on_of(counter, stop, self.displacements.len());
         let mut reduced = Reduced::new(self.reduction);
         for first in (0..n_images).step_by(n_at_once.max(1)) {
             let last = n_images.min(first + n_at_once);
@@ -168,7 +182,20 @@ fn of_block(error: LikelihoodError, first: usize) -> LikelihoodError {
     }
 }
 
-fn raised(error: LikelihoodError) -> PyErr {
+/// Counts comparisons, and says whether to go on.
+pub fn go_on_of<'c>(
+    counter: &'c Counter,
+    stop: &'c StopFlag,
+    n_displacements: usize,
+) -> impl Fn(u64) -> bool + Sync + 'c {
+    move |n_pairs| {
+        counter.images_done(n_pairs.saturating_mul(n_displacements as u64));
+        !stop.load(Ordering::Relaxed)
+    }
+}
+
+/// The exception for what stopped a comparison.
+pub fn raised(error: LikelihoodError) -> PyErr {
     match error {
         LikelihoodError::Memory { needed, given } => {
             let [needed, given] = [needed, given].map(|bytes| bytes.div_ceil(1 << 20));

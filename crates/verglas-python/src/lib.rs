@@ -6,6 +6,7 @@
 mod choices;
 mod command;
 mod compare;
+mod compare_right;
 mod contrast;
 mod conversion;
 mod cs;
@@ -22,6 +23,7 @@ mod mrc;
 mod npz;
 mod polar;
 mod reduce;
+mod right;
 mod settings;
 mod simulate;
 mod star;
@@ -44,6 +46,8 @@ mod _native {
     use crate::command::run_command;
     #[pymodule_export]
     use crate::compare::compare;
+    #[pymodule_export]
+    use crate::compare_right::compare_right;
     #[pymodule_export]
     use crate::contrast::{contrast_transfer, displacement_set, poses_for_relion};
     #[pymodule_export]
@@ -68,6 +72,8 @@ mod _native {
     use crate::npz::read_npz;
     #[pymodule_export]
     use crate::polar::Transform;
+    #[pymodule_export]
+    use crate::right::check_right;
     #[pymodule_export]
     use crate::settings::input_kind;
     #[pymodule_export]

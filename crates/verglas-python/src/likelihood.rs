@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use verglas::scoring::{
-    Likelihood, LikelihoodJob, LikelihoodKind, LikelihoodSettings, NoiseModel, Pruning, RightSettings,
-};
+use verglas::scoring::{LikelihoodJob, LikelihoodSettings};
 use verglas::settings::Shard;
 use verglas::{Error, Findings};
 
 use crate::choices::choose;
 use crate::error::{bad_value, exception};
 use crate::found::Found;
+use crate::right::RightValues;
 use crate::settings::DescriptorValue;
 use crate::watch::{watched, watched_job};
 use crate::words::warnings_as_json;
@@ -33,22 +32,7 @@ pub struct LikelihoodValues {
     templates_axes: Option<String>,
     max_stacks: Option<usize>,
     as_cryolike: bool,
-    likelihood: Option<String>,
-    degrees_of_freedom: Option<String>,
-    contrast: Option<String>,
-    noise: Option<PathBuf>,
-    noise_groups: Option<String>,
-    noise_images: Option<usize>,
-    integral: Option<String>,
-    modes: Option<usize>,
-    prune: Option<f64>,
-    prune_z: Option<f64>,
-    exhaustive: bool,
-    audit: Option<f64>,
-    poses_from: Option<String>,
-    view_sigma: Option<f64>,
-    shift_sigma: Option<f64>,
-    symmetry: Option<String>,
+    right: RightValues,
     existing: String,
     shard: Option<(usize, usize)>,
     threads: Option<usize>,
@@ -61,9 +45,8 @@ impl LikelihoodValues {
     /// # Errors
     /// `ValueError` for an unknown word.
     fn into_settings(self) -> PyResult<LikelihoodSettings> {
-        let likelihood = self.likelihood()?;
-        let independent_values =
-            self.degrees_of_freedom.as_deref().map(|name| choose("degrees_of_freedom", name)).transpose()?;
+        let likelihood = self.right.likelihood(self.as_cryolike)?;
+        let independent_values = self.right.independent_values()?;
         let defaults = LikelihoodSettings::default();
         let said = |error: Error| exception(&error);
         let (descriptor, given_descriptor) = match self.descriptor {
@@ -98,79 +81,6 @@ impl LikelihoodValues {
             memory_bytes: self.memory.unwrap_or(defaults.memory_bytes),
             ..defaults
         })
-    }
-}
-
-impl LikelihoodValues {
-    /// Which likelihood is asked for.
-    ///
-    /// # Errors
-    /// `ValueError` for a word that stands for nothing, and for parts of the right likelihood beside another.
-    fn likelihood(&self) -> PyResult<Likelihood> {
-        let kind: Option<LikelihoodKind> =
-            self.likelihood.as_deref().map(|name| choose("likelihood", name)).transpose()?;
-        if self.as_cryolike && kind == Some(LikelihoodKind::Right) {
-            return Err(bad_value("as_cryolike and likelihood=\"right\" are given, expected one of the two"));
-        }
-        let given = [
-            ("contrast", self.contrast.is_some()),
-            ("noise", self.noise.is_some()),
-            ("noise_groups", self.noise_groups.is_some()),
-            ("noise_images", self.noise_images.is_some()),
-            ("integral", self.integral.is_some()),
-            ("modes", self.modes.is_some()),
-            ("prune", self.prune.is_some()),
-            ("prune_z", self.prune_z.is_some()),
-            ("exhaustive", self.exhaustive),
-            ("audit", self.audit.is_some()),
-            ("poses_from", self.poses_from.is_some()),
-            ("view_sigma", self.view_sigma.is_some()),
-            ("shift_sigma", self.shift_sigma.is_some()),
-            ("symmetry", self.symmetry.is_some()),
-        ];
-        if self.as_cryolike || kind == Some(LikelihoodKind::Plain) {
-            let given: Vec<&str> = given.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name).collect();
-            if given.is_empty() {
-                return Ok(Likelihood::Plain);
-            }
-            return Err(bad_value(format!(
-                "{} given: parts of likelihood=\"right\", which was not asked for",
-                given.join(", ")
-            )));
-        }
-        if self.exhaustive && (self.prune.is_some() || self.prune_z.is_some() || self.audit.is_some()) {
-            return Err(bad_value("exhaustive is given with prune, prune_z or audit, expected one or the other"));
-        }
-        let defaults = RightSettings::default();
-        let Pruning { loss, z } = defaults.pruning.unwrap_or_default();
-        let pruning = Pruning { loss: self.prune.unwrap_or(loss), z: self.prune_z.unwrap_or(z) };
-        let said = |error: Error| exception(&error);
-        let noise = match &self.noise {
-            None => NoiseModel::Spectrum,
-            Some(path) => match path.to_str() {
-                Some(text) => text.parse().map_err(said)?,
-                None => NoiseModel::File(path.clone()),
-            },
-        };
-        Ok(Likelihood::Right(RightSettings {
-            sign: self.contrast.as_deref().map(|name| choose("contrast", name)).transpose()?.unwrap_or_default(),
-            noise,
-            noise_groups: self
-                .noise_groups
-                .as_deref()
-                .map(|name| choose("noise_groups", name))
-                .transpose()?
-                .unwrap_or_default(),
-            noise_images: self.noise_images.unwrap_or(defaults.noise_images),
-            integral: self.integral.as_deref().map(|name| choose("integral", name)).transpose()?,
-            n_modes: self.modes.unwrap_or(defaults.n_modes),
-            pruning: (!self.exhaustive).then_some(pruning),
-            audit_share: self.audit.unwrap_or(defaults.audit_share),
-            poses_from: self.poses_from.as_deref().map(str::parse).transpose().map_err(said)?.unwrap_or_default(),
-            view_sigma_deg: self.view_sigma.unwrap_or(defaults.view_sigma_deg),
-            shift_sigma_angstrom: self.shift_sigma.unwrap_or(defaults.shift_sigma_angstrom),
-            symmetry: self.symmetry.as_deref().map(str::parse).transpose().map_err(bad_value)?,
-        }))
     }
 }
 

@@ -134,6 +134,10 @@ impl<T: Element> Reduced<T> {
         column!("smallest_cross_correlation", |image| image.smallest_cross_correlation);
         column!("is_without_noise", |image| image.is_without_noise);
         let pairs = &self.comparison.pairs;
+        if pairs.len() != n * n_views {
+            // They were not asked for.
+            return Ok(arrays);
+        }
         macro_rules! table {
             ($name:literal, $of:expr) => {{
                 let values: Vec<_> = pairs.iter().map($of).collect();

@@ -95,10 +95,19 @@ fn without(error: &Error) -> Text {
 }
 
 /// Templates of one structure at any rotation.
-pub(crate) struct TemplatesBetween(StructureSlices);
+#[derive(Debug)]
+pub struct TemplatesBetween(pub StructureSlices);
 
 impl Slices for TemplatesBetween {
     fn take(&self, rotations: &[Matrix3], out: &mut [Complex<f64>]) -> std::result::Result<(), LikelihoodError> {
         self.0.compute(rotations, out).map_err(|error| LikelihoodError::Slices(error.to_string()))
+    }
+
+    fn take_rounded(
+        &self,
+        rotations: &[Matrix3],
+        out: &mut [Complex<f32>],
+    ) -> std::result::Result<(), LikelihoodError> {
+        self.0.compute_rounded(rotations, out).map_err(|error| LikelihoodError::Slices(error.to_string()))
     }
 }

@@ -10,7 +10,9 @@
 //! | `prepare` | all that can be checked beforehand |
 //! | `audit` | which images show what leaving out poses costs |
 //! | `between`, `known` | templates between the views; poses that images have already |
-//! | `noise`, `noise_file`, `particle_file` | the noise's spectrum and the particles' scale, found before the first unit |
+//! | `noise`, `odd_noise`, `noise_file` | the noise's spectrum, found before the first unit |
+//! | `particle_scale`, `particle_file` | how strong particles are, found then, too |
+//! | `in_memory` | the same of images in memory, without a job |
 //! | `look` | all values, looked at beforehand |
 //! | `run`, `unit`, `publish` | the work: one structure after the other, each against its stacks |
 //! | `left_out` | images that can't be compared |
@@ -36,6 +38,7 @@ mod findings;
 mod folder;
 mod grids;
 mod images;
+mod in_memory;
 mod known;
 mod left_out;
 mod look;
@@ -46,10 +49,12 @@ mod needs;
 mod noise;
 mod noise_file;
 mod number;
+mod odd_noise;
 mod pairs;
 #[cfg_attr(not(feature = "parquet"), path = "parquet_absent.rs")]
 mod parquet_table;
 mod particle_file;
+mod particle_scale;
 pub mod pose;
 mod prepare;
 mod publish;
@@ -71,12 +76,15 @@ mod unit;
 mod verify;
 mod verify_tables;
 
+pub use between::TemplatesBetween;
 pub use export::{PoseExport, PoseOf, export_likelihood};
 pub use findings::RightSummary;
 pub use folder::{LikelihoodFolder, UnitPoses, UnitScores};
+pub use in_memory::{MemoryImages, MemoryNoise, MemorySettings, MemoryTemplates, RightComparison, compare_in_memory};
 pub use manifest::RecordedLikelihood;
 pub use names::{DISPLACEMENTS, LikelihoodFiles, UnitNames};
 pub use pairs::{Pair, PairOf, Pairs, pairs};
+pub use particle_scale::GroupScale;
 pub use prepare::LikelihoodJob;
 pub use refined::RefinedNumbers;
 pub use verglas_likelihood::compare::Pruning;

@@ -63,7 +63,7 @@ impl LikelihoodJob {
         let of = |(displacements, settings): (&Displacements, ComparisonSettings)| {
             Search::<T>::sufficient_memory_bytes(&self.geometry, displacements, n_views, &settings, self.is_refined())
         };
-        sharing_equally(self.planned_searches(&settings).map(of))
+        sharing_equally(self.searched().planned(&settings).map(of))
     }
 
     /// What these templates take.
@@ -78,7 +78,7 @@ impl LikelihoodJob {
             let is_refined = self.is_refined();
             Search::needed_memory_bytes(&self.geometry, templates, displacements, &settings, is_refined, &go_on)
         };
-        let needed: std::result::Result<Vec<u64>, _> = self.planned_searches(&settings).map(of).collect();
+        let needed: std::result::Result<Vec<u64>, _> = self.searched().planned(&settings).map(of).collect();
         Ok(sharing_equally(needed.map_err(tell)?.into_iter()))
     }
 }

@@ -6,23 +6,20 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::Ordering;
 
 use num_complex::Complex;
 use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::{Warning, counted};
-use verglas_core::threads::share_work;
 use verglas_core::{Observer, StopFlag};
 use verglas_fourier::pose::Matrix3;
 use verglas_likelihood::compare::ComparisonSettings;
 use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
-use verglas_likelihood::noise::{
-    NoiseSpectrum, PowerSums, Residual, image_power, move_slice, residual_power, template_at,
-};
-use verglas_likelihood::refine::{Climber, ContinuousPose, Slices};
+use verglas_likelihood::noise::{NoiseSpectrum, PowerSums, Residual, image_power};
+use verglas_likelihood::refine::ContinuousPose;
 use verglas_likelihood::{
-    Comparison, Contrast, Geometry, ImageCheck, ImageSet, LEAST_SHARE, LikelihoodError, TemplateSet, most_likely_scale,
+    Comparison, Contrast, Geometry, ImageCheck, ImageSet, LikelihoodError, StartPose, TemplateSet, TemplatesAt,
+    residuals,
 };
 use verglas_run::folder::OutputFolder;
 use verglas_run::manifest::{Manifest, manifest_paths};
@@ -34,17 +31,13 @@ use crate::manifest::{FoundNoise, RecordedLikelihood, RecordedRight};
 use crate::names::{NOISE_SPECTRUM, PARTICLE_SCALE};
 use crate::noise_file;
 use crate::number::Number;
-use crate::particle_file::{self, GroupScale};
+use crate::odd_noise::{MOST_ROUNDS, odd_noise, unsettled_noise};
+use crate::particle_file;
+use crate::particle_scale::{GroupScale, N_SCALES, median_scale, scales_about};
 use crate::prepare::LikelihoodJob;
 use crate::right::{NoiseGroups, NoiseModel, RightSettings};
+use crate::searches::{Searches, TemplatesOfViews};
 use crate::settings::ContrastSource;
-
-/// Rounds at most.
-const MOST_ROUNDS: usize = 6;
-/// A spectrum that varies more is told.
-const LARGE_RANGE: f64 = 100.0;
-/// An image whose scale is off its group's median by more is told.
-const LARGE_SCALE: f64 = 4.0;
 
 /// The noise that images are compared with.
 #[derive(Debug)]
@@ -251,12 +244,8 @@ struct Sampled {
 struct Best {
     /// Place among the structures that are compared.
     structure: usize,
-    /// The pose of the grid.
-    template: usize,
-    displacement_angstrom: [f64; 2],
-    rotation: usize,
-    /// And where it was refined to.
-    pose: ContinuousPose,
+    /// The pose of the grid, and where it was refined to.
+    at: StartPose,
 }
 
 /// Images of a group that are compared.
@@ -293,7 +282,8 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
         (observer, stop): (&'a dyn Observer, &'a StopFlag),
     ) -> Self {
         let nowhere = ContinuousPose { rotation: [[0.0; 3]; 3], shift_angstrom: [0.0; 2] };
-        let best = Best { structure: 0, template: 0, displacement_angstrom: [0.0; 2], rotation: 0, pose: nowhere };
+        let at = StartPose { template: 0, displacement_angstrom: [0.0; 2], rotation: 0, pose: nowhere };
+        let best = Best { structure: 0, at };
         let of_group = |group: usize| {
             let stacks: Vec<usize> = (0..job.stacks.len()).filter(|&stack| groups.of_stack[stack] == group).collect();
             let n: usize = stacks.iter().map(|&stack| job.stacks[stack].n_images).sum();
@@ -379,31 +369,9 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
     /// Tells what is out of the ordinary.
     fn tell(&mut self, spectra: &[NoiseSpectrum], units: &[Vec<f64>], is_settled: bool) {
         for (group, (spectrum, units)) in spectra.iter().zip(units).enumerate() {
-            if spectrum.range() > LARGE_RANGE {
-                let message = format!(
-                    "the noise of group {group} varies {:.0}-fold over the frequencies (noise_spectrum.csv)",
-                    spectrum.range()
-                );
-                self.warnings.push(Warning { code: "noise-range", message: message.into() });
-            }
-            let mut sorted = units.clone();
-            sorted.sort_by(f64::total_cmp);
-            let Some(&median) = sorted.get(sorted.len() / 2) else { continue };
-            let n_off =
-                units.iter().filter(|&&unit| unit > LARGE_SCALE * median || unit * LARGE_SCALE < median).count();
-            if n_off > 0 {
-                let message = format!(
-                    "the noise of {n_off} of {} that group {group}'s spectrum is found from is off their median by more than \
-                     {LARGE_SCALE}-fold",
-                    counted(units.len(), "image")
-                );
-                self.warnings.push(Warning { code: "noise-scale", message: message.into() });
-            }
+            self.warnings.extend(odd_noise(&format!("group {group}"), spectrum, units));
         }
-        if !is_settled {
-            let message = format!("the noise's spectrum still changes by more than 1 % after {MOST_ROUNDS} rounds");
-            self.warnings.push(Warning { code: "noise-unsettled", message: message.into() });
-        }
+        self.warnings.extend(unsettled_noise(is_settled));
     }
 
     /// The images' own power.
@@ -435,13 +403,13 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                 for (&place, result) in places.iter().zip(comparison.images) {
                     let angle = job.angle(result.rotation);
                     let displacement = result.displacement_angstrom;
-                    let best = Best {
-                        structure,
+                    let at = StartPose {
                         template: result.template,
                         displacement_angstrom: displacement,
                         rotation: result.rotation,
                         pose: ContinuousPose::of_template(&views[result.template], angle, displacement),
                     };
+                    let best = Best { structure, at };
                     found.push((group, place, result.log_likelihood_optimal, result.contrast, best));
                 }
             })?;
@@ -493,8 +461,9 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
             let coarse = job.coarse(geometry, &templates);
             let go_on = || !self.stop.load(Ordering::Relaxed);
             let refinement = slices.as_ref().map(|slices| job.refinement(slices, &views, self.right));
-            let parts = (geometry, templates, &views[..]);
-            let searches = job.searches(parts, settings, coarse.as_ref(), refinement, &go_on).map_err(tell)?;
+            let of = TemplatesOfViews { geometry, templates, views: &views, mates: &job.mates };
+            let searches =
+                Searches::new(of, job.searched(), settings, coarse.as_ref(), refinement, &go_on).map_err(tell)?;
             self.each_piece(group, places, budget.n_images, &mut |places, values, transfers| {
                 let tell = |error| self.told(group, places, error);
                 let set = self.image_set(geometry, values, transfers).map_err(tell)?;
@@ -549,58 +518,25 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                     self.right.sign.contrast_sign(),
                 )
                 .map_err(|error| Error::value(error.to_string()))?;
+                let refinement = slices.as_ref().map(|slices| job.refinement(slices, &views, self.right));
+                let at = match &refinement {
+                    Some(refinement) => TemplatesAt::Any(refinement),
+                    None => TemplatesAt::Grid(
+                        TemplateSet::new(geometry, &templates, &structure.views.weight)
+                            .map_err(|error| told(error, structure, None, 0))?,
+                    ),
+                };
                 let sampled = &self.groups[group];
-                let found = Mutex::new(&mut found[group]);
+                let found = &mut found[group];
                 self.each_piece(group, own, self.most_at_once(), &mut |places, values, transfers| {
-                    let set =
-                        self.image_set(geometry, values, transfers).map_err(|error| self.told(group, places, error))?;
-                    let next = AtomicUsize::new(0);
-                    let failed: Mutex<Option<(usize, LikelihoodError)>> = Mutex::new(None);
-                    share_work(job.settings.n_threads.max(1), || {
-                        let refinement = slices.as_ref().map(|slices| job.refinement(slices, &views, self.right));
-                        let mut climber = refinement
-                            .as_ref()
-                            .map(|refinement| Climber::new(refinement, geometry, &likelihood, &job.displacements));
-                        loop {
-                            let index = next.fetch_add(1, Ordering::Relaxed);
-                            let Some(&place) = places.get(index).filter(|_| !self.stop.load(Ordering::Relaxed)) else {
-                                break;
-                            };
-                            let left = match (&mut climber, &slices) {
-                                (Some(climber), Some(slices)) => {
-                                    refined_residual(geometry, climber, slices, &set, index, &sampled[place].best)
-                                }
-                                _ => {
-                                    let Best { template, displacement_angstrom, rotation, pose, .. } =
-                                        sampled[place].best;
-                                    let n = geometry.n_points();
-                                    let values = &templates[template * n..(template + 1) * n];
-                                    let at = template_at(geometry, values, displacement_angstrom, rotation);
-                                    residual_power(geometry, &set, index, &at).map(|left| (left, pose))
-                                }
-                            };
-                            match left {
-                                Ok(left) => {
-                                    found.lock().unwrap_or_else(PoisonError::into_inner)[place] = Some(left);
-                                }
-                                Err(error) => {
-                                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                                    if failed.as_ref().is_none_or(|(first, _)| index < *first) {
-                                        *failed = Some((index, error));
-                                    }
-                                    break;
-                                }
-                            }
-                        }
-                    });
-                    // What is missing then must not look like a spectrum.
-                    if self.stop.load(Ordering::Relaxed) {
-                        return Err(stopped());
-                    }
-                    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-                        Some((_, error)) => Err(self.told(group, places, error)),
-                        None => Ok(()),
-                    }
+                    let tell = |error| self.told(group, places, error);
+                    let set = self.image_set(geometry, values, transfers).map_err(tell)?;
+                    let starts: Vec<StartPose> = places.iter().map(|&place| sampled[place].best.at).collect();
+                    let sums = (geometry, &likelihood, &job.displacements);
+                    let go_on = || !self.stop.load(Ordering::Relaxed);
+                    let left = residuals(sums, at, (&set, &starts), job.settings.n_threads, &go_on).map_err(tell)?;
+                    places.iter().zip(left).for_each(|(&place, left)| found[place] = Some(left));
+                    Ok(())
                 })?;
             }
         }
@@ -612,7 +548,7 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                 of_group.add(&left.power);
                 scales.push(left.unit);
                 self.groups[group][place].unit = left.unit;
-                self.groups[group][place].best.pose = pose;
+                self.groups[group][place].best.at.pose = pose;
             }
             sums.push(of_group);
             units.push(scales);
@@ -636,28 +572,20 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
     fn scales(&mut self) -> Result<Vec<GroupScale>> {
         let n: usize = self.groups.iter().map(Vec::len).sum();
         self.observer.stage(&format!("particles of {}", counted(n, "image")));
-        let medians: Vec<f64> = self.groups.iter().map(|group| median_scale(group)).collect();
+        let medians: Vec<f64> = self.groups.iter().map(|group| median_of(group)).collect();
         let log_odds = self.log_odds(&medians)?;
         let mut scales = Vec::with_capacity(medians.len());
         for (group, (&median, log_odds)) in medians.iter().zip(&log_odds).enumerate() {
-            let n_images = log_odds.len() / N_SCALES;
-            let found =
-                if n_images >= LEAST_IMAGES { most_likely_scale(&scales_about(median), log_odds) } else { None };
-            let is_inside = |share: f64| share > 1.5 * LEAST_SHARE && share < 1.0 - 1.5 * LEAST_SHARE;
-            let found = found.filter(|found| !found.is_at_end && is_inside(found.share));
-            if found.is_none() && n_images > 0 {
+            let scale = GroupScale::find(median, log_odds);
+            if scale.share.is_none() && scale.n_images > 0 {
                 let message = format!(
                     "group {group}: the share of images that show a particle can't be told from {}: particles are taken to be as strong \
                      as the median of these",
-                    counted(n_images, "image")
+                    counted(scale.n_images, "image")
                 );
                 self.warnings.push(Warning { code: PARTICLE_SHARE_UNKNOWN, message: message.into() });
             }
-            scales.push(GroupScale {
-                scale: found.map_or(median, |found| found.scale),
-                share: found.map(|found| found.share),
-                n_images,
-            });
+            scales.push(scale);
         }
         Ok(scales)
     }
@@ -773,40 +701,11 @@ fn places_of(group: &[Sampled], structure: usize) -> Vec<usize> {
     (0..group.len()).filter(|&place| is_own(&group[place])).collect()
 }
 
-/// Scales of particles that are looked at.
-const N_SCALES: usize = 40;
-/// Images from which on the share of particles can be told.
-const LEAST_IMAGES: usize = 100;
-
-/// Scales from a fifth of the median to five times it.
-fn scales_about(median: f64) -> Vec<f64> {
-    (0..N_SCALES).map(|i| 0.2 * median * 25_f64.powf(i as f64 / (N_SCALES - 1) as f64)).collect()
-}
-
 /// The median of B/A over the noise's standard deviation; NaN where it is not above 0.
-fn median_scale(sampled: &[Sampled]) -> f64 {
-    let mut scales: Vec<f64> =
-        sampled.iter().map(|image| image.contrast / image.unit.sqrt()).filter(|scale| scale.is_finite()).collect();
-    scales.sort_by(f64::total_cmp);
-    scales.get(scales.len() / 2).copied().filter(|median| *median > 0.0).unwrap_or(f64::NAN)
+fn median_of(sampled: &[Sampled]) -> f64 {
+    median_scale(sampled.iter().map(|image| image.contrast / image.unit.sqrt()))
 }
 
 fn stopped() -> Error {
     Error::new(ErrorKind::Interrupted, "stopped while the noise's spectrum was looked for: nothing was written yet")
-}
-
-/// What is left of an image at the maximum near its pose, and that pose.
-fn refined_residual<T: Number>(
-    geometry: &Geometry,
-    climber: &mut Climber,
-    slices: &dyn Slices,
-    images: &ImageSet<T>,
-    image: usize,
-    best: &Best,
-) -> std::result::Result<(Residual, ContinuousPose), LikelihoodError> {
-    let pose = climber.climb(images, image, best.pose)?;
-    let mut template = vec![Complex::default(); geometry.n_points()];
-    slices.take(&[pose.rotation], &mut template)?;
-    move_slice(geometry, &mut template, pose.shift_angstrom);
-    residual_power(geometry, images, image, &template).map(|left| (left, pose))
 }

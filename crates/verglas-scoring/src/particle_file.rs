@@ -5,27 +5,9 @@ use std::path::Path;
 
 use verglas_core::error::{Error, Result};
 
+use crate::particle_scale::GroupScale;
+
 const HEADER: &str = "group,scale,share,images";
-
-/// Particles of one group of images.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct GroupScale {
-    /// μ, their scale against the noise's standard deviation; NaN where nothing is known.
-    pub(crate) scale: f64,
-    /// The share of images that show one, if that was found.
-    pub(crate) share: Option<f64>,
-    /// Images that it was found from.
-    pub(crate) n_images: usize,
-}
-
-impl GroupScale {
-    /// How likely it is that there is a particle, by ln of the odds were as many images without as with one.
-    pub(crate) fn probability(&self, log_odds: f64) -> f64 {
-        let Some(share) = self.share else { return f64::NAN };
-        // π·e^x/(π·e^x + 1 − π)
-        share / (share + (1.0 - share) * (-log_odds).exp())
-    }
-}
 
 /// The text of the file.
 pub(crate) fn to_text(scales: &[GroupScale]) -> String {

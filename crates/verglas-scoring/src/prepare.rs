@@ -248,7 +248,7 @@ impl LikelihoodJob {
 
     /// Whether half of the resolution is looked at first.
     fn looks_coarsely(&self, n_views: usize) -> bool {
-        self.searches_everywhere() && self.comparison(u64::MAX).looks_coarsely(n_views, self.displacements.len())
+        self.searched().everywhere() && self.comparison(u64::MAX).looks_coarsely(n_views, self.displacements.len())
     }
 
     /// Templates at half of the resolution, where they say enough.
@@ -538,9 +538,9 @@ fn symmetry_of(templates: &Path, settings: &LikelihoodSettings) -> Result<PointG
 }
 
 /// Independent values below which there is no telling.
-const LEAST_VALUES: f64 = 50.0;
+pub(crate) const LEAST_VALUES: f64 = 50.0;
 /// Independent values below which likelihoods are a little off.
-const FEW_VALUES: f64 = 200.0;
+pub(crate) const FEW_VALUES: f64 = 200.0;
 
 fn angle_rule(settings: &LikelihoodSettings) -> AngleRule {
     AngleRule { axis: settings.defocus_angle_axis, as_cryolike: settings.as_cryolike }

@@ -22,7 +22,7 @@ choice! {
 
 impl IndependentValues {
     /// Of images of N × N pixels.
-    pub(crate) fn of_images(self, n_pixels: usize) -> DegreesOfFreedom {
+    pub fn of_images(self, n_pixels: usize) -> DegreesOfFreedom {
         match self {
             Self::Band => DegreesOfFreedom::Band,
             Self::Pixels => DegreesOfFreedom::Pixels { n_pixels },

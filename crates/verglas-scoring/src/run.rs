@@ -27,6 +27,7 @@ use crate::manifest::new_manifest;
 use crate::names::{DISPLACEMENTS, LikelihoodFiles, NOISE_SPECTRUM, PARTICLE_SCALE};
 use crate::number::Number;
 use crate::prepare::LikelihoodJob;
+use crate::searches::{Searches, TemplatesOfViews};
 use crate::summary::LikelihoodSummary;
 use crate::unit::{Surroundings, Told};
 
@@ -192,7 +193,8 @@ impl LikelihoodJob {
             let go_on = || !around.stop.load(Ordering::Relaxed);
             let refinement =
                 slices.as_ref().zip(self.right()).map(|(slices, right)| self.refinement(slices, &views, right));
-            let made = self.searches((geometry, templates, &views), settings, coarse.as_ref(), refinement, &go_on);
+            let of = TemplatesOfViews { geometry, templates, views: &views, mates: &self.mates };
+            let made = Searches::new(of, self.searched(), settings, coarse.as_ref(), refinement, &go_on);
             let searches = match made {
                 Err(LikelihoodError::Stopped) => return Err(self.stopped(around)),
                 made => made.map_err(tell)?,

@@ -13,7 +13,7 @@ use super::fft::LaneSynthesis;
 use super::images::ImageBlock;
 use super::plan::{CANDIDATE_NATS, Plan};
 use super::product::GROUP;
-use super::products::{Products, STRIPS};
+use super::products::{Products, STRIPS, WantedGroup};
 use super::reduce::Scales;
 use super::simd::{Dispatch, Kernel, MOST_LANES, Simd};
 use super::tables::Tables;
@@ -211,7 +211,7 @@ impl<T: Dispatch> Kernel<T> for NearWorker<'_, '_, T> {
                     // Images of one group stand beside each other.
                     for of_group in states.chunk_by_mut(|a, b| a.index / GROUP == b.index / GROUP) {
                         let group = of_group[0].index / GROUP;
-                        products.multiply(simd, strips.len(), group..group + 1);
+                        products.multiply(simd, &[WantedGroup::all(group, strips.len())]);
                         for state in of_group {
                             let index = state.index;
                             let scales = tables.scales(index);

@@ -15,6 +15,20 @@ pub(crate) const STRIPS: usize = 2;
 /// Groups of images that are multiplied with the same strips.
 pub(crate) const GROUPS: usize = 2;
 
+/// A group of images, and which of the strips taken last it is multiplied with.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct WantedGroup {
+    pub group: usize,
+    pub strips: [bool; STRIPS],
+}
+
+impl WantedGroup {
+    /// Multiplied with all of the first `n_strips`.
+    pub fn all(group: usize, n_strips: usize) -> Self {
+        Self { group, strips: std::array::from_fn(|strip| strip < n_strips) }
+    }
+}
+
 /// The buffers of one thread.
 pub(crate) struct Products<'a, T: Real, V> {
     plan: &'a Plan<'a, T>,
@@ -90,17 +104,17 @@ impl<'a, T: Dispatch, V: Copy> Products<'a, T, V> {
         }
     }
 
-    /// Products of up to [`GROUPS`] groups of images with the `n_strips` strips taken last.
+    /// Products of up to [`GROUPS`] groups of images with those of the strips taken last that each of them asks for.
     #[inline(always)]
-    pub fn multiply<S: Simd<T, V = V>>(&mut self, simd: S, n_strips: usize, groups: Range<usize>) {
+    pub fn multiply<S: Simd<T, V = V>>(&mut self, simd: S, groups: &[WantedGroup]) {
         let basis = &self.plan.basis;
         let (n_frequencies, group_len) = (basis.frequencies.len(), basis.total * GROUP * 2);
         for (q, functions) in basis.frequencies.iter().enumerate() {
             let range = functions.first..functions.first + functions.rank;
-            for (place, group) in groups.clone().enumerate() {
+            for (place, &WantedGroup { group, strips }) in groups.iter().enumerate() {
                 let panel = &self.block.panels[group * group_len..(group + 1) * group_len];
                 let panel = &panel[range.start * GROUP * 2..range.end * GROUP * 2];
-                for strip in 0..n_strips {
+                for strip in (0..STRIPS).filter(|strip| strips[*strip]) {
                     let templates = &self.strips[strip * basis.total..(strip + 1) * basis.total][range.clone()];
                     for (i, sum) in multiply(simd, panel, templates).into_iter().enumerate() {
                         self.products[((place * GROUP + i) * STRIPS + strip) * n_frequencies + q] = sum;

@@ -20,6 +20,9 @@ use crate::formula::integrate_views;
 use crate::geometry::Geometry;
 use crate::sets::ImageSet;
 
+/// No rank is as high.
+const ALL: u32 = u32::MAX;
+
 /// What is prepared once for the templates of a structure.
 #[derive(Debug)]
 pub(super) struct Pruner<'a, T: Work> {
@@ -37,9 +40,9 @@ pub(super) struct Pruned<T> {
     /// Which of the block's images each is.
     pub rows: Vec<usize>,
     pub outcome: Outcome,
-    /// For each image how much the other poses may add, in nats, and the share of those that were looked at; `None` where too
+    /// For each image how much the other poses may add, in nats, and the share of those that were looked at: all of them where too
     /// many would have to be.
-    pub shares: Vec<Option<(f64, f64)>>,
+    pub shares: Vec<(f64, f64)>,
 }
 
 /// Bytes that an image takes beside what it takes in full: its coarse spectra, and what its poses gain.
@@ -141,16 +144,17 @@ impl<'a, T: Work> Pruner<'a, T> {
         };
         for (index, &row) in rows.iter().enumerate() {
             let found = decisions[row].as_ref().and_then(|d| d.below(ln_sum(&first, index), self.pruning.loss));
-            below[row] = found.unwrap_or(0);
+            below[row] = found.unwrap_or(ALL);
         }
         drop(first);
         let mut outcome = self.look(full, &block, images, (&ranks, &below, &rows), go_on)?;
         let mut shares = Vec::with_capacity(n_images);
         for (index, &row) in rows.iter().enumerate() {
-            let decision = decisions[row].as_ref().filter(|_| below[row] > 0);
-            shares.push(decision.map(|decision| {
-                (decision.pruned_mass(below[row], ln_sum(&outcome, index)), decision.share(below[row]))
-            }));
+            let Some(decision) = decisions[row].as_ref().filter(|_| below[row] < ALL) else {
+                shares.push((0.0, 1.0));
+                continue;
+            };
+            shares.push((decision.pruned_mass(below[row], ln_sum(&outcome, index)), decision.share(below[row])));
             // As large as a correlation in full that gains as much.
             let coarse = smallest[row] * (scales[row] / values).sqrt();
             outcome.smallest[index] = outcome.smallest[index].min(coarse);

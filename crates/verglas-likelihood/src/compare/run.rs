@@ -15,7 +15,7 @@ use super::images::ImageBlock;
 use super::plan::Plan;
 use super::positive::sum_positive;
 use super::product::GROUP;
-use super::products::{GROUPS, Products, STRIPS};
+use super::products::{GROUPS, Products, STRIPS, WantedGroup};
 use super::reduce::{correlate, sum_likelihoods};
 use super::simd::{Dispatch, Kernel, MOST_LANES, Simd};
 use super::tables::Tables;
@@ -142,6 +142,16 @@ impl<'a, T: Dispatch> Job<'a, T> {
     #[inline(always)]
     fn has(&self, image: usize, view: usize, strips: Range<usize>) -> bool {
         self.selection.is_none_or(|selection| selection.has(image, view, strips))
+    }
+
+    /// A group of images with those of the strips that any of them is compared with.
+    #[inline(always)]
+    fn wanted(&self, group: usize, images: &Range<usize>, view: usize, strips: Range<usize>) -> WantedGroup {
+        let mut wanted = WantedGroup { group, strips: [false; STRIPS] };
+        for (is_wanted, strip) in wanted.strips.iter_mut().zip(strips) {
+            *is_wanted = images_of(group, images.end).any(|index| self.has(index, view, strip..strip + 1));
+        }
+        wanted
     }
 
     /// What all threads found.
@@ -277,19 +287,25 @@ impl<T: Dispatch> Kernel<T> for Worker<'_, '_, T> {
                         continue;
                     }
                     products.displace(simd, template, strips.clone());
-                    let groups = images.start / GROUP..images.end.div_ceil(GROUP);
-                    for first_group in groups.clone().step_by(GROUPS) {
-                        let groups = first_group..groups.end.min(first_group + GROUPS);
-                        let covered = groups.start * GROUP..images.end.min(groups.end * GROUP);
-                        if !covered.clone().any(|index| self.job.has(index, view, strips.clone())) {
-                            continue;
+                    let mut groups = images.start / GROUP..images.end.div_ceil(GROUP);
+                    loop {
+                        let (mut wanted, mut n) = ([WantedGroup::default(); GROUPS], 0);
+                        while n < GROUPS {
+                            let Some(group) = groups.next() else { break };
+                            wanted[n] = self.job.wanted(group, &images, view, strips.clone());
+                            n += usize::from(wanted[n].strips.contains(&true));
                         }
-                        products.multiply(simd, strips.len(), groups.clone());
-                        for index in covered {
-                            for strip in strips.clone() {
-                                if self.job.has(index, view, strip..strip + 1) {
-                                    let spectrum = products.of(index - groups.start * GROUP, strip - first_strip);
-                                    self.reduce(simd, &synthesis, &mut buffers, spectrum, (index, view, strip));
+                        if n == 0 {
+                            break;
+                        }
+                        products.multiply(simd, &wanted[..n]);
+                        for (place, group) in wanted[..n].iter().enumerate() {
+                            for (within, index) in images_of(group.group, images.end).enumerate() {
+                                for strip in strips.clone() {
+                                    if self.job.has(index, view, strip..strip + 1) {
+                                        let spectrum = products.of(place * GROUP + within, strip - first_strip);
+                                        self.reduce(simd, &synthesis, &mut buffers, spectrum, (index, view, strip));
+                                    }
                                 }
                             }
                         }

@@ -217,64 +217,44 @@ impl<'a, T: Work> Search<'a, T> {
     ) -> Result<Vec<Found>, LikelihoodError> {
         let n_threads = self.plan.settings.n_threads.max(1);
         let Plan { geometry, basis, settings, .. } = &self.plan;
-        let new_block = |order| ImageBlock::new(geometry, basis, settings.formula, images, order, None, n_threads);
-        let n_images = order.len();
-        let mut found: Vec<Option<Found>> = vec![None; n_images];
-        let mut rest: Vec<usize> = (0..n_images).collect();
-        let block = new_block(order)?;
+        let block = ImageBlock::new(geometry, basis, settings.formula, images, order, None, n_threads)?;
         let pruned = match &self.pruner {
             Some(pruner) => pruner.search(&self.plan, block, images, go_on)?,
             None => Err(block),
         };
-        let block = match pruned {
-            Err(block) => block,
-            Ok(Pruned { block: sorted, rows, outcome, shares }) => {
-                let (mut done, mut not_done) = (Vec::new(), Vec::new());
-                for (index, shares) in shares.into_iter().enumerate() {
-                    match shares {
-                        Some(shares) => done.push((index, shares)),
-                        None => not_done.push((rows[index], sorted.order[index])),
-                    }
-                }
-                let results = self.finish_block(&sorted, images, outcome, &done, go_on)?;
-                if !go_on((done.len() * self.plan.templates.n_views()) as u64) {
+        match pruned {
+            Ok(Pruned { block, rows, outcome, shares }) => {
+                let results = self.finish_block(&block, images, outcome, &shares, go_on)?;
+                if !go_on((results.len() * self.plan.templates.n_views()) as u64) {
                     return Err(LikelihoodError::Stopped);
                 }
-                for ((index, _), result) in done.into_iter().zip(results) {
-                    found[rows[index]] = Some(result);
-                }
-                drop(sorted);
-                not_done.sort_unstable();
-                rest = not_done.iter().map(|(row, _)| *row).collect();
-                new_block(not_done.into_iter().map(|(_, image)| image).collect())?
+                // In the images' own order again.
+                let mut found: Vec<(usize, Found)> = rows.into_iter().zip(results).collect();
+                found.sort_unstable_by_key(|(row, _)| *row);
+                Ok(found.into_iter().map(|(_, found)| found).collect())
             }
-        };
-        if !rest.is_empty() {
-            let job = Job::new(&self.plan, &block, images, None, pairs, full, go_on);
-            share_work(n_threads, || T::work(&job));
-            let outcome = job.finish()?;
-            let all: Vec<(usize, (f64, f64))> = (0..block.n_images).map(|index| (index, (0.0, 1.0))).collect();
-            for (index, result) in rest.into_iter().zip(self.finish_block(&block, images, outcome, &all, go_on)?) {
-                found[index] = Some(result);
+            Err(block) => {
+                let job = Job::new(&self.plan, &block, images, None, pairs, full, go_on);
+                share_work(n_threads, || T::work(&job));
+                let outcome = job.finish()?;
+                self.finish_block(&block, images, outcome, &vec![(0.0, 1.0); block.n_images], go_on)
             }
         }
-        Ok(found.into_iter().flatten().collect())
     }
 
-    /// Makes the results of some images of a block, each with what is known of poses that were not looked at.
+    /// Makes the results of a block's images, each with what is known of poses that were not looked at.
     fn finish_block(
         &self,
         block: &ImageBlock<T>,
         images: &ImageSet<T>,
         outcome: Outcome,
-        of: &[(usize, (f64, f64))],
+        shares: &[(f64, f64)],
         go_on: &(dyn Fn(u64) -> bool + Sync),
     ) -> Result<Vec<Found>, LikelihoodError> {
         let Outcome { log_likelihoods, of_views, candidates, smallest } = outcome;
         let Plan { settings, templates, likelihood, keeps_views, .. } = &self.plan;
         let n_views = templates.n_views();
-        finish_images(&self.plan, self.refinement, of.len(), go_on, |place, finisher| {
-            let (index, shares) = of[place];
+        finish_images(&self.plan, self.refinement, block.n_images, go_on, |index, finisher| {
             let of_all = index * n_views..(index + 1) * n_views;
             let of_views = if *keeps_views { &of_views[of_all.clone()] } else { &[] };
             let log_likelihoods = if settings.integrated { &log_likelihoods[of_all] } else { &[] };
@@ -295,7 +275,7 @@ impl<'a, T: Work> Search<'a, T> {
                 ln_sum: sum - shared,
                 ln_prior: 0.0,
             });
-            finisher.finish(&searched, &at, smallest[index], views, shares)
+            finisher.finish(&searched, &at, smallest[index], views, shares[index])
         })
     }
 

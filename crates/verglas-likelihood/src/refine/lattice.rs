@@ -156,7 +156,7 @@ impl Lattice {
         let base = self.local(&[view[0], view[1], 0, 0, 0]);
         let part = step_rad(posterior.geometry) / parts as f64;
         let rotation = chart.rotation(&[base[0], base[1], base[2], 0.0, 0.0]);
-        let mut slice: Vec<Complex<f64>> = Vec::new();
+        let mut slice: Vec<Complex<f32>> = Vec::new();
         posterior.slices(&[rotation], &mut slice)?;
         let prepared = (0..parts).map(|rest| {
             let mut template = Template::default();

@@ -81,7 +81,7 @@ pub(super) struct Posterior<'a> {
     /// Those that were needed before, by how far they reach.
     made: BTreeMap<i32, Arc<Orders>>,
     /// For templates, which are taken over and over again.
-    pub room: Vec<Complex<f64>>,
+    pub room: Vec<Complex<f32>>,
 }
 
 /// c_n of each shell.
@@ -249,9 +249,9 @@ impl<'a> Posterior<'a> {
     }
 
     /// The templates of norm 1 at some rotations.
-    pub fn slices(&self, rotations: &[Matrix3], out: &mut Vec<Complex<f64>>) -> Result<(), LikelihoodError> {
+    pub fn slices(&self, rotations: &[Matrix3], out: &mut Vec<Complex<f32>>) -> Result<(), LikelihoodError> {
         out.resize(rotations.len() * self.geometry.n_points(), Complex::default());
-        self.slices.take(rotations, out)
+        self.slices.take_rounded(rotations, out)
     }
 
     /// Makes a template ready to be turned.
@@ -274,7 +274,7 @@ impl<'a> Posterior<'a> {
 
     /// Makes a template ready that is turned by an angle less than a step of the grid: along each shell the waves that its points
     /// hold are turned.
-    pub fn prepare_between(&self, values: &[Complex<f64>], angle: f64, template: &mut Template) {
+    pub fn prepare_between(&self, values: &[Complex<f32>], angle: f64, template: &mut Template) {
         if angle == 0.0 {
             return self.prepare(values, template);
         }
@@ -286,8 +286,7 @@ impl<'a> Posterior<'a> {
             Complex::new(wave.re as f32, if 2 * place == p { 0.0 } else { wave.im as f32 })
         };
         let factors: Vec<Complex<f32>> = (0..p).map(factor).collect();
-        let mut turned: Vec<Complex<f32>> =
-            values.iter().map(|value| Complex::new(value.re as f32, value.im as f32)).collect();
+        let mut turned = values.to_vec();
         let mut scratch = vec![Complex::default(); self.scratch_len()];
         self.forward.process_with_scratch(&mut turned, &mut scratch);
         for shell in turned.chunks_exact_mut(p) {
@@ -540,7 +539,9 @@ mod tests {
             };
             for angle in [0.0, 0.07, 0.11] {
                 let (mut found, mut expected) = (Template::default(), Template::default());
-                posterior.prepare_between(&of_all(0.0), angle, &mut found);
+                let rounded: Vec<Complex<f32>> =
+                    of_all(0.0).iter().map(|value| Complex::new(value.re as f32, value.im as f32)).collect();
+                posterior.prepare_between(&rounded, angle, &mut found);
                 posterior.prepare(&of_all(angle), &mut expected);
                 for (found, expected) in found.parts.iter().flatten().zip(expected.parts.iter().flatten()) {
                     assert!((found - expected).abs() < 2e-6, "{p} {angle}: {found} {expected}");

@@ -13,4 +13,17 @@ pub trait Slices: Sync {
     /// # Errors
     /// When there is none.
     fn take(&self, rotations: &[Matrix3], out: &mut [Complex<f64>]) -> Result<(), LikelihoodError>;
+
+    /// The same, rounded.
+    ///
+    /// # Errors
+    /// As [`Slices::take`].
+    fn take_rounded(&self, rotations: &[Matrix3], out: &mut [Complex<f32>]) -> Result<(), LikelihoodError> {
+        let mut values = vec![Complex::default(); out.len()];
+        self.take(rotations, &mut values)?;
+        for (out, value) in out.iter_mut().zip(values) {
+            *out = Complex::new(value.re as f32, value.im as f32);
+        }
+        Ok(())
+    }
 }

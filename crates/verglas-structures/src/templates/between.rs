@@ -9,7 +9,7 @@ use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
 use verglas_fourier::grid::Precision;
 use verglas_fourier::pose::Matrix3;
-use verglas_fourier::slices::{SliceError, SlicePlan, SliceSettings, Structure};
+use verglas_fourier::slices::{SliceError, SlicePlan, SliceReal, SliceSettings, Structure};
 use verglas_fourier::sphere::PointGroup;
 use verglas_run::descriptor::ImageDescriptor;
 use verglas_run::folder::DESCRIPTOR;
@@ -73,7 +73,7 @@ impl TemplateStructures {
     pub fn needed_bytes(&self, name: &str) -> Result<u64> {
         let job = &self.job;
         let structure = self.load(name)?;
-        let (grid, settings) = (&job.descriptor.polar_grid, self.coarse(&structure));
+        let (grid, settings) = (&job.descriptor.polar_grid, coarse(&structure, &job.settings, usize::MAX));
         let in_double = settings.remove_mean || job.descriptor.precision == Precision::Double;
         let estimate = match in_double {
             true => SlicePlan::<f64>::estimate(&structure, grid, job.box_angstrom, &settings),
@@ -90,19 +90,8 @@ impl TemplateStructures {
     /// When there is no such structure, or it can't be read any more.
     pub fn slices(&self, name: &str) -> Result<StructureSlices> {
         let (job, structure) = (&self.job, self.load(name)?);
-        let grid = &job.descriptor.polar_grid;
-        let of = |error: SliceError| Error::value(format!("`{name}`: {error}"));
-        let coarse = self.coarse(&structure);
-        let in_double = coarse.remove_mean;
-        let plan = match job.descriptor.precision {
-            Precision::Single => {
-                Plan::Single(Slicer::with(structure, grid, job.box_angstrom, in_double, &coarse).map_err(of)?)
-            }
-            Precision::Double => {
-                Plan::Double(Slicer::with(structure, grid, job.box_angstrom, in_double, &coarse).map_err(of)?)
-            }
-        };
-        Ok(StructureSlices { plan })
+        StructureSlices::new(structure, &job.descriptor, job.box_angstrom, &job.settings, usize::MAX)
+            .map_err(|error| Error::value(format!("`{name}`: {error}")))
     }
 
     fn load(&self, name: &str) -> Result<Structure> {
@@ -112,17 +101,17 @@ impl TemplateStructures {
         let content = job.structures.load(planned, &mut Findings::new())?;
         Ok(Origin::of(content, &job.descriptor, &job.settings, job.box_angstrom).0)
     }
-
-    /// As accurate as likelihoods need.
-    fn coarse(&self, structure: &Structure) -> SliceSettings {
-        // Whoever asks has threads already.
-        let settings = TemplateJobSettings { n_threads: 1, ..self.job.settings.clone() };
-        SliceSettings { coarse: true, ..slice_settings(structure, &settings, MANY_VIEWS, usize::MAX) }
-    }
 }
 
 /// So many that a grid to interpolate on is worth making.
 const MANY_VIEWS: usize = 1 << 20;
+
+/// As accurate as likelihoods need.
+fn coarse(structure: &Structure, settings: &TemplateJobSettings, memory_bytes: usize) -> SliceSettings {
+    // Whoever asks has threads already.
+    let settings = TemplateJobSettings { n_threads: 1, ..settings.clone() };
+    SliceSettings { coarse: true, ..slice_settings(structure, &settings, MANY_VIEWS, memory_bytes) }
+}
 
 /// Whether the files are what they were when templates were made.
 fn check_unaltered(manifest: &Manifest) -> Result<()> {
@@ -198,6 +187,24 @@ enum Plan {
 }
 
 impl StructureSlices {
+    /// Prepares them, as templates are made with `settings`, in at most `memory_bytes`.
+    pub(super) fn new(
+        structure: Structure,
+        descriptor: &ImageDescriptor,
+        box_angstrom: f64,
+        settings: &TemplateJobSettings,
+        memory_bytes: usize,
+    ) -> std::result::Result<Self, SliceError> {
+        let grid = &descriptor.polar_grid;
+        let coarse = coarse(&structure, settings, memory_bytes);
+        let in_double = coarse.remove_mean;
+        let plan = match descriptor.precision {
+            Precision::Single => Plan::Single(Slicer::with(structure, grid, box_angstrom, in_double, &coarse)?),
+            Precision::Double => Plan::Double(Slicer::with(structure, grid, box_angstrom, in_double, &coarse)?),
+        };
+        Ok(Self { plan })
+    }
+
     /// The templates of norm 1 at some rotations, `[rotations, n_shells, n_inplanes]`, in the precision of the descriptor.
     ///
     /// # Errors
@@ -209,17 +216,44 @@ impl StructureSlices {
         match &self.plan {
             Plan::Double(plan) => plan.compute(rotations, out, &mut vec![0.0; rotations.len()]),
             Plan::Single(plan) => {
-                // One at a time, which stays in the cache.
-                let n_points = out.len() / rotations.len().max(1);
-                let mut values = vec![Complex::default(); n_points];
-                for (rotation, out) in rotations.chunks(1).zip(out.chunks_exact_mut(n_points.max(1))) {
-                    plan.compute(rotation, &mut values, &mut [0.0])?;
-                    for (out, value) in out.iter_mut().zip(&values) {
-                        *out = Complex::new(f64::from(value.re), f64::from(value.im));
-                    }
-                }
-                Ok(())
+                one_by_one(plan, rotations, out, |value| Complex::new(f64::from(value.re), f64::from(value.im)))
             }
         }
     }
+
+    /// The same, rounded to single precision.
+    ///
+    /// # Errors
+    /// As [`compute`](Self::compute).
+    ///
+    /// # Panics
+    /// When `out` has another length.
+    pub fn compute_rounded(
+        &self,
+        rotations: &[Matrix3],
+        out: &mut [Complex<f32>],
+    ) -> std::result::Result<(), SliceError> {
+        match &self.plan {
+            Plan::Single(plan) => plan.compute(rotations, out, &mut vec![0.0; rotations.len()]),
+            Plan::Double(plan) => {
+                one_by_one(plan, rotations, out, |value| Complex::new(value.re as f32, value.im as f32))
+            }
+        }
+    }
+}
+
+/// Slices in another precision, one at a time, which stays in the cache.
+fn one_by_one<T: SliceReal, U>(
+    plan: &Slicer<T>,
+    rotations: &[Matrix3],
+    out: &mut [U],
+    convert: impl Fn(&Complex<T>) -> U,
+) -> std::result::Result<(), SliceError> {
+    let n_points = out.len() / rotations.len().max(1);
+    let mut values = vec![Complex::default(); n_points];
+    for (rotation, out) in rotations.chunks(1).zip(out.chunks_exact_mut(n_points.max(1))) {
+        plan.compute(rotation, &mut values, &mut [0.0])?;
+        out.iter_mut().zip(&values).for_each(|(out, value)| *out = convert(value));
+    }
+    Ok(())
 }

@@ -12,7 +12,7 @@ use std::f32::consts::LOG2_E;
 
 use super::super::images::ImageBlock;
 use super::super::plan::{Plan, Pruning};
-use super::super::simd::Dispatch;
+use super::super::simd::{Dispatch, MOST_LANES, Simd};
 use super::nodes::{About, Between};
 use super::templates::CoarseTemplates;
 use crate::real::Real;
@@ -25,6 +25,8 @@ const N_RANKS: usize = 1024;
 const RANK: f32 = 0.125;
 /// The largest cc² that a bound may have.
 const MOST_SHARED: f32 = 0.9999;
+/// What fills up strips that are shorter than a vector, in nats.
+const FAR_BELOW: f64 = -1e4;
 /// Images of whose poses a larger share would have to be looked at are searched as if nothing was known.
 const MOST_SHARE: f64 = 0.25;
 
@@ -33,31 +35,36 @@ pub(super) struct Gains<'a> {
     strips: &'a [Vec<About>],
     /// t of each node.
     of_nodes: Vec<f32>,
-    of_strip: Vec<f32>,
 }
 
 impl<'a> Gains<'a> {
     pub fn new(strips: &'a [Vec<About>], n_nodes: usize) -> Self {
-        Self { strips, of_nodes: vec![0.0; n_nodes], of_strip: Vec::new() }
+        Self { strips, of_nodes: vec![0.0; n_nodes] }
     }
 
     /// ln of the mean of exp of the displacements of each strip in the upper half of a number, the largest in the lower; in steps,
     /// rounded up.
-    pub fn put(&mut self, gains: &[f32], between: &Between, of_strips: &mut [u32]) {
+    #[inline(always)]
+    pub fn put<T: Real, S: Simd<T>>(&mut self, simd: S, gains: &[f32], between: &Between, of_strips: &mut [u32]) {
         for (t, gain) in self.of_nodes.iter_mut().zip(gains) {
             *t = (2.0 * gain.max(0.0)).sqrt();
         }
         let in_steps = |gain: f32| (gain / STEP).ceil().clamp(0.0, f32::from(u16::MAX)) as u32;
+        let scale = simd.splat(T::from_f64(f64::from(LOG2_E)));
         for (found, strip) in of_strips.iter_mut().zip(self.strips) {
-            self.of_strip.clear();
-            self.of_strip.extend(strip.iter().map(|about| {
+            let mut numbers = [T::from_f64(FAR_BELOW); MOST_LANES];
+            let mut largest = 0.0_f32;
+            for (number, about) in numbers.iter_mut().zip(strip) {
                 let sum: f32 = about.nodes.iter().map(|&node| self.of_nodes[node as usize]).sum();
                 let t = between.weights[about.side as usize] * sum;
-                0.5 * t * t
-            }));
-            let largest = self.of_strip.iter().copied().fold(0.0, f32::max);
-            let sum: f32 = self.of_strip.iter().map(|gain| f32::power_of_two((gain - largest) * LOG2_E)).sum();
-            let mean = largest + (sum / self.of_strip.len().max(1) as f32).ln();
+                let gain = 0.5 * t * t;
+                largest = largest.max(gain);
+                *number = T::from_f64(f64::from(gain));
+            }
+            let below = simd.sub(simd.load(&numbers), simd.splat(T::from_f64(f64::from(largest))));
+            simd.store(simd.power_of_two(simd.mul(below, scale)), &mut numbers);
+            let sum: f64 = numbers[..strip.len()].iter().map(|number| number.to_f64()).sum();
+            let mean = largest + (sum / strip.len().max(1) as f64).ln() as f32;
             *found = in_steps(mean) << 16 | in_steps(largest);
         }
     }
@@ -154,7 +161,7 @@ impl<T: Dispatch> Bounds<'_, T> {
             *gain = rank as u32;
         }
         // Some of the highest, whose sum says how much matters.
-        let wanted = (n_views * n_strips / 1000).clamp(8, 64) * self.strips[0].len();
+        let wanted = (n_views * n_strips / 2000).clamp(4, 32) * self.strips[0].len();
         let mut found = 0;
         let first = counts.iter().take_while(|&&count| {
             let is_wanted = found < wanted;

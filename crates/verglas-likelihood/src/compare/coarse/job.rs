@@ -11,7 +11,7 @@ use super::super::fft::LaneSynthesis;
 use super::super::images::ImageBlock;
 use super::super::plan::Plan;
 use super::super::product::GROUP;
-use super::super::products::{GROUPS, Products, STRIPS};
+use super::super::products::{GROUPS, Products, STRIPS, WantedGroup};
 use super::super::reduce::{correlate, sum_squares};
 use super::super::simd::{Dispatch, Kernel, MOST_LANES, Simd};
 use super::super::tables::Tables;
@@ -116,7 +116,9 @@ impl<T: Dispatch> Kernel<T> for CoarseWorker<'_, '_, T> {
                     products.displace(simd, template, strips.clone());
                     for first_group in groups.clone().step_by(GROUPS) {
                         let groups = first_group..groups.end.min(first_group + GROUPS);
-                        products.multiply(simd, strips.len(), groups.clone());
+                        let mut wanted = [WantedGroup::all(0, strips.len()); GROUPS];
+                        wanted.iter_mut().zip(groups.clone()).for_each(|(wanted, group)| wanted.group = group);
+                        products.multiply(simd, &wanted[..groups.len()]);
                         for index in groups.start * GROUP..images.end.min(groups.end * GROUP) {
                             for strip in strips.clone() {
                                 let spectrum = products.of(index - groups.start * GROUP, strip - first_strip);
@@ -147,7 +149,7 @@ impl<T: Dispatch> Kernel<T> for CoarseWorker<'_, '_, T> {
                     let transfer = block.facts[index].power.iter().map(|power| power.re as f32);
                     let power = transfer.zip(coarse.power(view)).map(|(transfer, template)| transfer * template);
                     let between = coarse.nodes().between(power.take(geometry.n_shells()));
-                    gains.put(of_nodes, &between, &mut found.0[view * n_strips..(view + 1) * n_strips]);
+                    gains.put(simd, of_nodes, &between, &mut found.0[view * n_strips..(view + 1) * n_strips]);
                 }
                 if !(self.job.go_on)(0) {
                     self.job.has_failed.store(true, Ordering::Relaxed);
