@@ -77,7 +77,7 @@ def test_it_is_the_job_s(made, arrays, templates, tmp_path):
     # Refined correlations are the table's; the grid's pose has its own.
     check_columns(comparison, results, but=["cross_correlation"])
     table = np.genfromtxt(tmp_path / "out/noise_spectrum.csv", delimiter=",", names=True)
-    assert (comparison.noise_spectrum == table["sigma2"]).all()
+    np.testing.assert_allclose(comparison.noise_spectrum, table["sigma2"], rtol=1e-12)
     scale = np.genfromtxt(tmp_path / "out/particle_scale.csv", delimiter=",", names=True)
     assert comparison.particle_scale == pytest.approx(float(scale["scale"]), rel=1e-6)
     assert comparison.particle_share == pytest.approx(float(scale["share"]), rel=1e-6) and 0.7 < comparison.particle_share < 0.95
