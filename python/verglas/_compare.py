@@ -319,6 +319,7 @@ class _Call:
             "displacements": self.displacements.T.tolist(),
             "integrated": self.integrated,
             "pairs": pairs,
+            "sigma2": None if self.noise is None else self.noise.tolist(),
             "threads": self.options["threads"],
             "memory": self.options["memory"],
         }

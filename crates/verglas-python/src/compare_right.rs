@@ -9,8 +9,8 @@ use pyo3::types::PyDict;
 use verglas::pose::{Matrix3, Pose};
 use verglas::scoring::pose::from_relions_convention;
 use verglas::scoring::{
-    Integral, Likelihood, MemoryImages, MemorySettings, MemoryTemplates, PosesFrom, RightComparison, RightSettings,
-    TemplatesBetween, compare_in_memory,
+    Integral, Likelihood, MemoryImages, MemoryNoise, MemorySettings, MemoryTemplates, PosesFrom, RightComparison,
+    RightSettings, TemplatesBetween, compare_in_memory,
 };
 use verglas::sphere::{PointGroup, Views};
 use verglas::structures::AxisOrder;
@@ -20,6 +20,7 @@ use verglas_likelihood::Geometry;
 use verglas_likelihood::LikelihoodError;
 use verglas_likelihood::compare::SearchReal;
 use verglas_likelihood::displacements::Displacements;
+use verglas_likelihood::noise::NoiseSpectrum;
 use verglas_likelihood::refine::{ContinuousPose, Slices};
 
 use crate::compare::{Arrays, go_on_of, raised};
@@ -38,7 +39,10 @@ pub struct RightCallValues<'py> {
     displacements: Vec<[f64; 2]>,
     right: RightValues,
     integrated: bool,
+    /// Whether what each template says is all that is asked for.
     pairs: bool,
+    /// σ² of the noise on each shell, where it was found before.
+    sigma2: Option<Vec<f64>>,
     threads: usize,
     memory: u64,
     /// α, β, γ of the views.
@@ -113,6 +117,11 @@ pub fn compare_right<'py>(
     };
     let mut warnings = Vec::new();
     let slices = slices_of(py, settings.between, &right, (settings.threads, settings.memory), &mut warnings)?;
+    let found = MemorySettings::of(&right, independent_values, &geometry, of_images).map_err(said)?;
+    let noise = match settings.sigma2 {
+        Some(sigma2) => MemoryNoise::Known(NoiseSpectrum::of(&geometry, &sigma2).map_err(bad_value)?),
+        None => found.noise.clone(),
+    };
     let call = Call {
         displacements: Displacements::of(settings.displacements).map_err(bad_value)?,
         view_weights,
@@ -123,11 +132,13 @@ pub fn compare_right<'py>(
         axes,
         slices,
         settings: MemorySettings {
+            noise,
             integrated: settings.integrated,
+            odds: !settings.pairs,
             pairs: settings.pairs,
             n_threads: settings.threads,
             memory_bytes: settings.memory,
-            ..MemorySettings::of(&right, independent_values, &geometry, of_images).map_err(said)?
+            ..found
         },
         geometry,
         warnings,

@@ -100,6 +100,8 @@ pub struct MemorySettings {
     pub prior: Option<(PosePrior, PosesFrom)>,
     /// Whether likelihoods are integrated over poses.
     pub integrated: bool,
+    /// Whether the particles' scale is looked for, and the odds that there is one; not where likelihoods aren't integrated.
+    pub odds: bool,
     /// Whether the best pose of each image with each template is kept.
     pub pairs: bool,
     /// The images' pixel size in Å.
@@ -111,6 +113,10 @@ pub struct MemorySettings {
 }
 
 impl MemorySettings {
+    fn finds_particles(&self) -> bool {
+        self.integrated && self.odds
+    }
+
     /// Those of a job, for images of `n_pixels` pixels of `pixel_angstrom` Å: integrated, without pairs, by one thread with 2 GiB. The
     /// integral is refined where there are templates between the views, whatever `right` says of it; all images are one group.
     ///
@@ -137,6 +143,7 @@ impl MemorySettings {
             audit_share: right.audit_share,
             prior: (right.poses_from != PosesFrom::Search).then_some((prior, right.poses_from)),
             integrated: true,
+            odds: true,
             pairs: false,
             pixel_angstrom,
             n_threads: 1,
@@ -152,7 +159,7 @@ pub struct RightComparison<T> {
     pub comparison: Comparison<T>,
     /// The noise's spectrum.
     pub noise: NoiseSpectrum,
-    /// The particles' scale, where likelihoods are integrated.
+    /// The particles' scale, where it was looked for.
     pub particles: Option<GroupScale>,
     /// Images that were audited, and how much larger ln L over the grid is where nothing is left out.
     pub audited: Vec<(usize, f64)>,
@@ -241,7 +248,7 @@ pub fn compare_in_memory<T: SearchReal>(
     }
     let (noise, weighted, scales) = job.noise(&sample, &mut warnings)?;
     let mut particles = None;
-    if settings.integrated {
+    if settings.finds_particles() {
         let median = median_scale(scales.into_iter());
         let log_odds = match median.is_finite() {
             true => job.compare(&weighted, &sample, scales_about(median), job.refinement())?.log_odds,
@@ -307,7 +314,7 @@ impl<T: SearchReal> MemoryJob<'_, T> {
             }
         };
         let mut weighted = noise.weigh(geometry)?;
-        if n_images == 0 || (!is_sought && !self.settings.integrated) {
+        if n_images == 0 || (!is_sought && !self.settings.finds_particles()) {
             return Ok((noise, weighted, Vec::new()));
         }
         let found = self.compare(&weighted, sample, Vec::new(), None)?;
