@@ -4,6 +4,7 @@
 //! ```sh
 //! cargo bench -p verglas-likelihood --bench calibration -- 10        # images of each kind; some minutes a line
 //! cargo bench -p verglas-likelihood --bench calibration -- 40 100    # of ρ² = 100 only
+//! cargo bench -p verglas-likelihood --bench calibration -- 40 100 24 # and of 24 pixels only
 //! ```
 
 #[allow(dead_code)]
@@ -31,6 +32,7 @@ fn main() {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
     let n_images = numbers.first().copied().unwrap_or(10);
     let only = numbers.get(1).map(|&rho2| rho2 as f64);
+    let only_pixels = numbers.get(2).copied();
     println!(
         "{:>4} {:>4} {:>6} {:>7} | {:>22} {:>11} | {:>22} | {:>22} | {:>7} {:>7} {:>6}",
         "N",
@@ -46,7 +48,7 @@ fn main() {
         "s"
     );
     for (n_pixels, factor) in [(32, 0.5), (24, 1.0)] {
-        if std::env::var("ONLYN").is_ok_and(|n| n != n_pixels.to_string()) {
+        if only_pixels.is_some_and(|only| only != n_pixels as u64) {
             continue;
         }
         let world = World::new(n_pixels, 72.0 / n_pixels as f64, factor, 3.0, 7);
@@ -65,31 +67,18 @@ fn main() {
                     let before = Instant::now();
                     let (found, correlations) = compared.image(&image);
                     let took = before.elapsed().as_secs_f64();
-                    let found_modes = found.refined.map(|r| (r.n_modes, r.mode_share, r.grid_share, r.view_sd_rad));
-                    let found = [found.refined.expect("refined").log_likelihood, found.log_likelihood_integrated];
-                    let (mut expected, mut error) = drawn(
-                        &world,
-                        model,
-                        &plain,
-                        &correlations,
-                        std::env::var("DRAWS").ok().and_then(|v| v.parse().ok()).unwrap_or(N_DRAWS),
-                        seed,
-                    );
+                    let refined = found.refined.expect("refined");
+                    let found = [refined.log_likelihood, found.log_likelihood_integrated];
+                    let draw = |n, seed| drawn(&world, model, &plain, &correlations, n, seed);
+                    let (mut expected, mut error) = draw(N_DRAWS, seed);
                     if (found[0] - expected).abs() > OFF {
-                        let seed = seed + 1_000_000;
-                        (expected, error) = drawn(
-                            &world,
-                            model,
-                            &plain,
-                            &correlations,
-                            if std::env::var("DRAWS").is_ok() { 1 } else { N_DRAWS_AGAIN },
-                            seed,
-                        );
+                        (expected, error) = draw(N_DRAWS_AGAIN, seed + 1_000_000);
                         if (found[0] - expected).abs() > OFF {
                             println!(
-                                "    rho2 {rho2} image {seed}: {:.3} ({error:.3}) {:.4?}",
+                                "    image {seed} of rho2 {rho2} is off by {:.3} ± {error:.3}: {} modes, {:.2} of the sum the grid's",
                                 found[0] - expected,
-                                (found_modes, found)
+                                refined.n_modes,
+                                refined.grid_share
                             );
                         }
                     }
@@ -101,11 +90,8 @@ fn main() {
                 for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
                     scope.spawn(|| {
                         loop {
-                            let seed = next.fetch_add(1, Ordering::Relaxed)
-                                + std::env::var("FIRST").ok().and_then(|v| v.parse().ok()).unwrap_or(0u64);
-                            if seed
-                                >= n_images + std::env::var("FIRST").ok().and_then(|v| v.parse().ok()).unwrap_or(0u64)
-                            {
+                            let seed = next.fetch_add(1, Ordering::Relaxed);
+                            if seed >= n_images {
                                 break;
                             }
                             let one = of_image(seed);

@@ -67,7 +67,7 @@ pub(crate) fn time_span([from, to]: [f64; 2]) -> String {
     }
 }
 
-/// A message whose parts in backticks are code: names of files, settings, commands.
+/// A message whose parts in backticks are code: names of files, settings, commands; and whose options are, which no line breaks.
 pub(crate) fn with_code(message: &str) -> Markup {
     let parts: Vec<&str> = message.split('`').collect();
     // A backtick without a partner is one of the text's own, and so are all after the last pair.
@@ -76,8 +76,28 @@ pub(crate) fn with_code(message: &str) -> Markup {
         @for (index, part) in parts.iter().enumerate() {
             @if index >= n_paired { "`" (part) }
             @else if index % 2 == 1 { code { (part) } }
-            @else { (part) }
+            @else { (with_options(part)) }
         }
+    }
+}
+
+/// A text whose words like `--max-displacement` are code.
+fn with_options(text: &str) -> Markup {
+    let is_of_option = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let (mut parts, mut rest) = (Vec::new(), text);
+    while let Some(at) = rest.find("--") {
+        let (before, option) = rest.split_at(at);
+        let (option, after) = option.split_at(option.find(|c| !is_of_option(c)).unwrap_or(option.len()));
+        let is_word = !before.ends_with(|c: char| c.is_alphanumeric()) && option.trim_matches('-').len() > 1;
+        parts.push((before, if is_word { ("", option) } else { (option, "") }));
+        rest = after;
+    }
+    html! {
+        @for (before, (text, option)) in parts {
+            (before) (text)
+            @if !option.is_empty() { code.option { (option) } }
+        }
+        (rest)
     }
 }
 
@@ -134,6 +154,10 @@ mod tests {
         let written = |text: &str| with_code(text).into_string();
         assert_eq!(written("`--a` writes `b<c`"), "<code>--a</code> writes <code>b&lt;c</code>");
         assert_eq!(written("no code"), "no code");
+        assert_eq!(
+            written("more with --max-displacement; 5--6 or `--x y`, a -- b"),
+            "more with <code class=\"option\">--max-displacement</code>; 5--6 or <code>--x y</code>, a -- b"
+        );
         assert_eq!(written("`a` and 5` of arc"), "<code>a</code> and 5` of arc");
     }
 }

@@ -23,7 +23,12 @@ pub(crate) fn noise_spectra(groups: &[Vec<(f64, f64)>], longest_wave_angstrom: f
     }
     match power_ticks(y[0], y[1]) {
         powers if powers.len() > 1 => {
-            powers.iter().for_each(|exponent| axes.y_tick(*exponent, &power_of_ten(*exponent)))
+            // Plain numbers where they are short.
+            let is_short = y[0] > -2.0 && y[1] < 4.0;
+            let label = |exponent: f64| {
+                if is_short { four_digits(10_f64.powf(exponent)) } else { power_of_ten(exponent) }
+            };
+            powers.iter().for_each(|exponent| axes.y_tick(*exponent, &label(*exponent)))
         }
         _ => {
             let [low, high] = y.map(|y| 10_f64.powf(y));
