@@ -30,13 +30,14 @@ pub const SETTLED: f64 = 0.01;
 pub struct NoiseSpectrum {
     sigma2: Vec<f64>,
     independent_values: Vec<f64>,
+    measured: Vec<f64>,
 }
 
 impl NoiseSpectrum {
     /// White noise: 1 everywhere.
     pub fn white(geometry: &Geometry) -> Self {
         let n = geometry.n_shells();
-        Self { sigma2: vec![1.0; n], independent_values: vec![0.0; n] }
+        Self { sigma2: vec![1.0; n], independent_values: vec![0.0; n], measured: Vec::new() }
     }
 
     /// Given values, one for each shell; they are scaled so that Σ g_n ln σ² is 0.
@@ -53,7 +54,7 @@ impl NoiseSpectrum {
         let mean: f64 = shares.iter().zip(sigma2).map(|(g, value)| g * value.ln()).sum::<f64>() / total;
         let scale = (-mean).exp();
         let sigma2 = sigma2.iter().map(|value| value * scale).collect();
-        Ok(Self { sigma2, independent_values: vec![0.0; geometry.n_shells()] })
+        Ok(Self { sigma2, independent_values: vec![0.0; geometry.n_shells()], measured: Vec::new() })
     }
 
     /// σ² of each shell.
@@ -64,6 +65,11 @@ impl NoiseSpectrum {
     /// How many independent values each shell's own mean is of; 0 where it was given.
     pub fn independent_values(&self) -> &[f64] {
         &self.independent_values
+    }
+
+    /// What was measured on each shell by itself, in the units of σ²; empty where it was given.
+    pub fn measured(&self) -> &[f64] {
+        &self.measured
     }
 
     /// The largest σ² over the smallest.
@@ -168,6 +174,8 @@ impl PowerSums {
         let sigma2: Vec<f64> = radii.iter().map(|radius| interpolated(&middles, radius.max(1.0))).collect();
         let mut found = NoiseSpectrum::of(geometry, &sigma2).ok()?;
         found.independent_values = values;
+        let scale = found.sigma2[0] / sigma2[0];
+        found.measured = self.power.iter().map(|power| power * scale).collect();
         Some(found)
     }
 }
@@ -310,6 +318,11 @@ mod tests {
             // Before the middle of the first pool it is constant.
             let bound = if *r < 2.2 { 0.08 } else { 0.01 };
             assert!((found / expected - 1.0).abs() < bound, "radius {r}: {found} {expected}");
+        }
+        for (shell, (measured, r)) in found.measured().iter().zip(geometry.grid().radii()).enumerate() {
+            let of_fit = if *r < 1.0 { 0.02 / truth(1.0) } else { truth(*r) / truth(r.max(1.0)) };
+            let off = measured / (of_fit * expected.sigma2()[shell]) - 1.0;
+            assert!(off.abs() < 0.02, "radius {r}: {measured} is off by {off}");
         }
         let mean: f64 = shares(&geometry).iter().zip(found.sigma2()).map(|(g, s)| g * s.ln()).sum();
         assert!(mean.abs() < 1e-9);

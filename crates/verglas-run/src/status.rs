@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use serde::Serialize;
-use verglas_core::error::Result;
+use verglas_core::error::{Error, ErrorKind, Result};
 
+use crate::folder::has_lock;
 use crate::manifest::{FolderRecord, InputRecord, Manifest, RunState, unix_seconds};
 use crate::shard::Shard;
 
@@ -100,7 +101,14 @@ impl State {
 /// # Errors
 /// When no run has begun there, or its record can't be read.
 pub fn status(folder: &Path) -> Result<FolderStatus> {
-    FolderRecord::read(folder).map(|record| FolderStatus::of(&record))
+    match FolderRecord::read(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound && has_lock(folder) => Err(Error::not_found(format!(
+            "a run has begun in `{}` and recorded nothing yet: it is preparing, or looks for the noise of the images",
+            folder.display()
+        ))
+        .with_hint("ask again in a while; if none is running, it was killed before its first record")),
+        record => record.map(|record| FolderStatus::of(&record)),
+    }
 }
 
 impl FolderStatus {

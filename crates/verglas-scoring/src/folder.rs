@@ -14,7 +14,7 @@ use verglas_structures::AxisOrder;
 use verglas_structures::templates::{TemplateList, TemplateStack};
 
 use crate::manifest::{RecordedLikelihood, recorded_images};
-use crate::names::{NOISE_SPECTRUM, UnitNames};
+use crate::names::{NOISE_MEASURED, NOISE_SPECTRUM, UnitNames};
 use crate::noise_file;
 use crate::refined::RefinedNumbers;
 use crate::results::read_refined;
@@ -171,13 +171,25 @@ impl LikelihoodFolder {
     /// # Errors
     /// When `noise_spectrum.csv` can't be read.
     pub fn noise(&self) -> Result<Vec<Vec<(f64, f64)>>> {
-        let path = self.root.join(NOISE_SPECTRUM);
+        self.by_resolution(NOISE_SPECTRUM, "sigma2")
+    }
+
+    /// What was measured of it by shell, which that is a fit to; none where it was not looked for.
+    ///
+    /// # Errors
+    /// When `noise_measured.csv` can't be read.
+    pub fn measured_noise(&self) -> Result<Vec<Vec<(f64, f64)>>> {
+        self.by_resolution(NOISE_MEASURED, "measured")
+    }
+
+    fn by_resolution(&self, file: &str, column: &str) -> Result<Vec<Vec<(f64, f64)>>> {
+        let path = self.root.join(file);
         if !path.is_file() {
             return Ok(Vec::new());
         }
         let text = std::fs::read_to_string(&path)
             .map_err(|error| Error::io(format_args!("cannot read `{}`", path.display()), &error))?;
-        noise_file::by_resolution(&text, &path)
+        noise_file::by_resolution(&text, &path, column)
     }
 
     /// The views that a structure's templates were made for, and which of its axes is which.

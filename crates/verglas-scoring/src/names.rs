@@ -6,6 +6,8 @@ use verglas_run::folder::JobFiles;
 
 /// The noise on each shell.
 pub(crate) const NOISE_SPECTRUM: &str = "noise_spectrum.csv";
+/// What was measured on each shell, which that is a fit to.
+pub(crate) const NOISE_MEASURED: &str = "noise_measured.csv";
 /// How strong particles are, and how many images show one.
 pub(crate) const PARTICLE_SCALE: &str = "particle_scale.csv";
 /// The displacements that were tried.
@@ -25,8 +27,18 @@ pub(crate) const PARQUET: &str = "results.parquet";
 /// The table for RELION.
 pub(crate) const STAR: &str = "results.star";
 
-const CLOSING: [&str; 9] =
-    [DISPLACEMENTS, MATRICES[0], MATRICES[1], MATRICES[2], CSV, PARQUET, STAR, NOISE_SPECTRUM, PARTICLE_SCALE];
+const CLOSING: [&str; 10] = [
+    DISPLACEMENTS,
+    MATRICES[0],
+    MATRICES[1],
+    MATRICES[2],
+    CSV,
+    PARQUET,
+    STAR,
+    NOISE_SPECTRUM,
+    NOISE_MEASURED,
+    PARTICLE_SCALE,
+];
 
 const CORRELATIONS: &str = "cross_correlation";
 const POSES: &str = "optimal_pose";

@@ -28,7 +28,7 @@ use crate::failure::{Compared, told};
 use crate::images::ImageReader;
 use crate::left_out;
 use crate::manifest::{FoundNoise, RecordedLikelihood, RecordedRight};
-use crate::names::{NOISE_SPECTRUM, PARTICLE_SCALE};
+use crate::names::{NOISE_MEASURED, NOISE_SPECTRUM, PARTICLE_SCALE};
 use crate::noise_file;
 use crate::number::Number;
 use crate::odd_noise::{MOST_ROUNDS, odd_noise, unsettled_noise};
@@ -48,6 +48,8 @@ pub(crate) struct Noise {
     pub(crate) group_of_stack: Vec<usize>,
     /// The file's text, where there are spectra.
     pub(crate) text: Option<String>,
+    /// The text of what was measured, where spectra were found.
+    pub(crate) measured: Option<String>,
     /// The particles of each group, and each stack's group; where odds are not computed, none.
     pub(crate) scales: Vec<GroupScale>,
     pub(crate) scale_of_stack: Vec<usize>,
@@ -63,6 +65,7 @@ impl Noise {
             geometries: vec![job.geometry.clone()],
             group_of_stack: nowhere.clone(),
             text: None,
+            measured: None,
             scales: Vec::new(),
             scale_of_stack: nowhere,
             scale_text: None,
@@ -85,6 +88,12 @@ impl Noise {
         self.scale_of_stack.clone_from(&groups.of_stack);
         self.scale_text = Some(text);
         Ok(self)
+    }
+
+    /// The files that say it, with their texts.
+    pub(crate) fn files(&self) -> Vec<(&'static str, &str)> {
+        let all = [(NOISE_SPECTRUM, &self.text), (NOISE_MEASURED, &self.measured), (PARTICLE_SCALE, &self.scale_text)];
+        all.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?))).collect()
     }
 
     /// The particles of a stack's group.
@@ -166,7 +175,10 @@ impl LikelihoodJob {
             NoiseModel::File(file) => Some(Noise::of_text(self, &groups, read_text(file)?, file)?),
             NoiseModel::Spectrum if is_earlier_kept => {
                 let text = earlier_text(output.root(), &path, |settings| &settings.noise_spectrum_crc32);
-                text.map(|text| Noise::of_text(self, &groups, text, &path)).transpose()?
+                // Only charts are made of what was measured.
+                let measured = std::fs::read_to_string(output.path(NOISE_MEASURED)).ok();
+                let noise = text.map(|text| Noise::of_text(self, &groups, text, &path)).transpose()?;
+                noise.map(|noise| Noise { measured, ..noise })
             }
             NoiseModel::Spectrum => None,
         };
@@ -186,7 +198,10 @@ impl LikelihoodJob {
                     // As whoever reads it again.
                     None => {
                         let spectra = sample.find()?;
-                        Noise::of_text(self, &groups, noise_file::to_text(&self.geometry, &spectra), &path)?
+                        let measured = noise_file::measured_to_text(&self.geometry, &spectra);
+                        let noise =
+                            Noise::of_text(self, &groups, noise_file::to_text(&self.geometry, &spectra), &path)?;
+                        Noise { measured, ..noise }
                     }
                 };
                 let scales = if self.settings.integrated { Some(sample.scales()?) } else { None };

@@ -8,6 +8,7 @@ use verglas_core::findings::counted;
 use verglas_likelihood::Geometry;
 use verglas_likelihood::noise::NoiseSpectrum;
 
+const MEASURED_COLUMNS: [&str; 4] = ["group", "shell", "resolution_angstrom", "measured"];
 const COLUMNS: [&str; 5] = ["group", "shell", "resolution_angstrom", "sigma2", "independent_values"];
 
 /// The text of spectra, one for each group.
@@ -22,6 +23,19 @@ pub(crate) fn to_text(geometry: &Geometry, spectra: &[NoiseSpectrum]) -> String 
         }
     }
     text
+}
+
+/// The text of what was measured on each shell, of groups where it was: what the spectra are a fit to. `None` where it was of none.
+pub(crate) fn measured_to_text(geometry: &Geometry, spectra: &[NoiseSpectrum]) -> Option<String> {
+    let mut text = MEASURED_COLUMNS.join(",") + "\n";
+    for (group, spectrum) in spectra.iter().enumerate() {
+        for (shell, (radius, measured)) in geometry.grid().radii().iter().zip(spectrum.measured()).enumerate() {
+            let resolution = geometry.box_angstrom() / (2.0 * radius);
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "{group},{shell},{resolution},{measured}");
+        }
+    }
+    spectra.iter().any(|spectrum| !spectrum.measured().is_empty()).then_some(text)
 }
 
 /// Reads σ² of each group of the file called `path`, whose text is `text`: one spectrum for each of `n_groups`, or one for all.
@@ -96,34 +110,56 @@ fn open<'t, const N: usize>(
     Ok((reader, places))
 }
 
-/// The same as it stands, for charts: (resolution in Å, σ²) of each group's shells.
+/// A column as it stands, for charts: (resolution in Å, number) of each group's shells; of groups that have none, nothing.
 ///
 /// # Errors
 /// When a column is missing, or holds no numbers.
-pub(crate) fn by_resolution(text: &str, path: &Path) -> Result<Vec<Vec<(f64, f64)>>> {
+pub(crate) fn by_resolution(text: &str, path: &Path, column: &str) -> Result<Vec<Vec<(f64, f64)>>> {
     let damaged = |what: String| Error::format(format!("`{}`: {what}", path.display()));
-    let (mut reader, [group, resolution, sigma2]) = open(text, path, ["group", "resolution_angstrom", "sigma2"])?;
+    let (mut reader, [group, resolution, value]) = open(text, path, ["group", "resolution_angstrom", column])?;
     let mut groups: Vec<Vec<(f64, f64)>> = Vec::new();
     for (row, record) in reader.records().enumerate() {
         let record = record.map_err(|error| damaged(error.to_string()))?;
         let number = |at: usize| record.get(at).and_then(|text| text.trim().parse::<f64>().ok());
-        let (Some(group), Some(resolution), Some(sigma2)) = (number(group), number(resolution), number(sigma2)) else {
+        let (Some(group), Some(resolution), Some(value)) = (number(group), number(resolution), number(value)) else {
             return Err(damaged(format!("line {} has a cell that is no number", row + 2)));
         };
-        if group as usize == groups.len() {
-            groups.push(Vec::new());
+        let group = group as usize;
+        if group >= groups.len() {
+            if group > MOST_GROUPS {
+                return Err(damaged(format!("line {} is of group {group}", row + 2)));
+            }
+            groups.resize(group + 1, Vec::new());
         }
-        if let Some(last) = groups.last_mut() {
-            last.push((resolution, sigma2));
-        }
+        groups[group].push((resolution, value));
     }
     Ok(groups)
 }
+
+/// Nobody has more.
+const MOST_GROUPS: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use verglas_fourier::grid::PolarGrid;
+
+    #[test]
+    fn what_was_measured_is_that_of_groups_where_it_was() {
+        let geometry = Geometry::new(PolarGrid::new(8.0, 0.25, 64).unwrap(), 64.0).unwrap();
+        let mut sums = verglas_likelihood::noise::PowerSums::new(&geometry);
+        let power: Vec<f64> = geometry.grid().radii().iter().map(|radius| 3.0 + radius.sin()).collect();
+        (0..60).for_each(|_| sums.add(&power));
+        let spectra = [NoiseSpectrum::white(&geometry), sums.spectrum(&geometry).unwrap()];
+        assert!(measured_to_text(&geometry, &spectra[..1]).is_none());
+        let text = measured_to_text(&geometry, &spectra).unwrap();
+        let read = by_resolution(&text, Path::new("noise_measured.csv"), "measured").unwrap();
+        assert!(read.len() == 2 && read[0].is_empty() && read[1].len() == power.len());
+        let scale = read[1][0].1 / power[0];
+        assert!(read[1].iter().zip(&power).all(|((_, found), power)| (found / (power * scale) - 1.0).abs() < 1e-12));
+        let error = by_resolution("group,resolution_angstrom,measured\n99999999,3,1\n", Path::new("x"), "measured");
+        assert!(error.unwrap_err().to_string().contains("line 2 is of group 99999999"));
+    }
 
     #[test]
     fn spectra_are_read_as_they_were_written() {
@@ -147,7 +183,7 @@ mod tests {
         // What is read, written and read again stays as it is.
         let text = to_text(&geometry, &again);
         assert_eq!(to_text(&geometry, &read(&text, path, &geometry, 2).unwrap()).lines().count(), 2 * n + 1);
-        let drawn = by_resolution(&text, path).unwrap();
+        let drawn = by_resolution(&text, path, "sigma2").unwrap();
         assert_eq!(drawn.iter().map(Vec::len).collect::<Vec<_>>(), [n, n]);
         for (shell, (resolution, sigma2)) in drawn[1].iter().enumerate() {
             assert!((resolution * geometry.grid().radii()[shell] / 32.0 - 1.0).abs() < 1e-12, "{shell}: {resolution}");

@@ -24,7 +24,7 @@ use crate::failure::told;
 use crate::images::ImageReader;
 use crate::left_out;
 use crate::manifest::new_manifest;
-use crate::names::{DISPLACEMENTS, LikelihoodFiles, NOISE_SPECTRUM, PARTICLE_SCALE};
+use crate::names::{DISPLACEMENTS, LikelihoodFiles};
 use crate::number::Number;
 use crate::prepare::LikelihoodJob;
 use crate::searches::{Searches, TemplatesOfViews};
@@ -130,11 +130,9 @@ impl LikelihoodJob {
     fn make_all<T: Number>(&self, to_do: &[usize], around: &Surroundings<'_>) -> Result<Option<Closing>> {
         let displacements = self.displacement_bytes::<T>()?;
         around.output.write_shared_file(DISPLACEMENTS, &displacements)?;
-        if let Some(text) = &around.noise.text {
-            around.output.write_shared_file(NOISE_SPECTRUM, text.as_bytes())?;
-        }
-        if let Some(text) = &around.noise.scale_text {
-            around.output.write_shared_file(PARTICLE_SCALE, text.as_bytes())?;
+        let of_noise = around.noise.files();
+        for (name, text) in &of_noise {
+            around.output.write_shared_file(name, text.as_bytes())?;
         }
         for units in to_do.chunk_by(|a, b| a / self.stacks.len() == b / self.stacks.len()) {
             self.make_structure::<T>(units, around)?;
@@ -146,12 +144,7 @@ impl LikelihoodJob {
         around.output.check_is_same()?;
         let mut closing = close::<T>(self, around.output)?;
         closing.files.insert(0, FileRecord::of(DISPLACEMENTS, &displacements));
-        if let Some(text) = &around.noise.text {
-            closing.files.push(FileRecord::of(NOISE_SPECTRUM, text.as_bytes()));
-        }
-        if let Some(text) = &around.noise.scale_text {
-            closing.files.push(FileRecord::of(PARTICLE_SCALE, text.as_bytes()));
-        }
+        closing.files.extend(of_noise.iter().map(|(name, text)| FileRecord::of(*name, text.as_bytes())));
         around.recorder.edit(|manifest| {
             manifest.closing = closing.files.clone();
             manifest.warnings.extend(closing.warnings.iter().map(Into::into));

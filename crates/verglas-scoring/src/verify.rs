@@ -19,7 +19,9 @@ use verglas_run::shard::Shard;
 use verglas_run::verify::{Problem, changed_inputs, compare_file, listed, read_parts, unfinished};
 
 use crate::manifest::RecordedLikelihood;
-use crate::names::{DISPLACEMENTS, LikelihoodFiles, MATRICES, NOISE_SPECTRUM, PARTICLE_SCALE, UnitNames};
+use crate::names::{
+    DISPLACEMENTS, LikelihoodFiles, MATRICES, NOISE_MEASURED, NOISE_SPECTRUM, PARTICLE_SCALE, UnitNames,
+};
 use crate::verify_tables::{check_tables, file_of, tables_of};
 
 /// What was found in a folder of likelihoods.
@@ -244,6 +246,9 @@ fn check_closing(
     expected.extend(settings.integrated.then_some(integrated));
     expected.extend(tables_of(settings).map(file_of));
     expected.extend(settings.right.noise_spectrum_crc32.as_ref().map(|_| NOISE_SPECTRUM));
+    // There where it was recorded.
+    let is_recorded = parts.iter().flat_map(|part| &part.closing).any(|record| record.name == NOISE_MEASURED);
+    expected.extend(is_recorded.then_some(NOISE_MEASURED));
     expected.extend(settings.right.particle_scale_crc32.as_ref().map(|_| PARTICLE_SCALE));
     for name in expected {
         let records: Vec<&FileRecord> =

@@ -77,4 +77,10 @@ fn a_folder_without_a_manifest_is_refused() {
     let ran = set.run(&["status", "stacks"]);
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("`stacks` has no manifest.json"), "{}", ran.stderr);
+    // As a likelihood's folder while the noise is looked for.
+    std::fs::create_dir(set.path("begun")).unwrap();
+    std::fs::write(set.path("begun/.verglas.lock"), "process 1 on elsewhere\n").unwrap();
+    let ran = set.run(&["status", "begun"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("a run has begun in `begun` and recorded nothing yet"), "{}", ran.stderr);
 }

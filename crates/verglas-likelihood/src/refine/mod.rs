@@ -91,7 +91,7 @@ pub(crate) struct Refiner<'a, T: Real> {
 /// Modes that are looked for, one start after the other.
 struct ModeSearch {
     /// Poses of the grid that may lead to one, best first, with their scores.
-    starts: Vec<(ContinuousPose, f64)>,
+    starts: Vec<(Pose, f64)>,
     /// The first that was not looked at.
     next: usize,
     modes: Vec<Mode>,
@@ -156,14 +156,13 @@ impl<'a, T: Real> Refiner<'a, T> {
     }
 
     /// The best poses of the grid, best first, with their scores; the first is the grid's best.
-    fn starts(&self, searched: &Searched<'_, 'a>) -> Vec<(ContinuousPose, f64)> {
+    fn starts(searched: &Searched<'_, 'a>) -> Vec<(Pose, f64)> {
         let mut all: Vec<Candidate> = all_candidates(searched).collect();
         let top = all.iter().map(|candidate| candidate.score).fold(f64::NEG_INFINITY, f64::max);
         all.retain(|candidate| candidate.score.is_finite() && candidate.score >= top - NATS_OF_POSES);
         all.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.pose.cmp(&b.pose)));
         all.dedup_by_key(|candidate| candidate.pose);
-        let best = (self.pose(&searched.best), top);
-        std::iter::once(best).chain(all.iter().map(|start| (self.pose(&start.pose), start.score))).collect()
+        std::iter::once((searched.best, top)).chain(all.iter().map(|start| (start.pose, start.score))).collect()
     }
 
     /// Whether two poses are apart, and so are their mates.
@@ -198,7 +197,7 @@ impl<'a, T: Real> Refiner<'a, T> {
     ) -> Result<(Refined, OddsOfModes), LikelihoodError> {
         self.posterior.take(image, searched.known);
         self.square.known = searched.known;
-        let starts = self.starts(searched);
+        let starts = Self::starts(searched);
         let mut search = ModeSearch { starts, next: 0, modes: Vec::new(), in_vain: Vec::new() };
         let modes = self.modes(&mut search, self.refinement.n_modes.max(1))?;
         let found = self.integrate(searched, &modes, Reach::USUAL)?;
@@ -223,7 +222,8 @@ impl<'a, T: Real> Refiner<'a, T> {
         let shared = self.posterior.likelihood.shared(self.posterior.v());
         let mates = self.refinement.mates;
         while search.modes.len() < n_modes && search.in_vain.len() < n_modes {
-            let Some(&(start, score)) = search.starts.get(search.next) else { break };
+            let Some((pose, score)) = search.starts.get(search.next) else { break };
+            let start = self.pose(pose);
             search.next += 1;
             // No higher than a mode that is known lets expect there: its slope.
             let is_slope = |mode: &Mode| {

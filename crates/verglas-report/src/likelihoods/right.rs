@@ -91,6 +91,7 @@ pub(super) struct RightSurvey {
     n_images: usize,
     search: Looked,
     noise: Vec<Vec<(f64, f64)>>,
+    measured_noise: Vec<Vec<(f64, f64)>>,
 }
 
 /// How much of the search was left out.
@@ -181,6 +182,7 @@ impl RightSurvey {
             n_images: 0,
             search: Looked::default(),
             noise: folder.noise()?,
+            measured_noise: folder.measured_noise()?,
         }))
     }
 
@@ -240,11 +242,15 @@ impl RightSurvey {
                 @if !self.noise.is_empty() {
                     figure.card {
                         h3 { "The noise" }
-                        (noise_spectra(&self.noise, box_angstrom))
+                        (noise_spectra(&self.noise, &self.measured_noise, box_angstrom))
                         figcaption {
                             "variance on each shell, "
                             @match self.noise.len() { 1 => "of all images", n => { "of " (n) " groups of images" } }
                             "; the lower it is, the more a shell counts"
+                            @if !self.measured_noise.is_empty() {
+                                ". Neighbouring shells are fitted together; what is measured of the coarsest is let be, for the offset of \
+                                 images takes part of it"
+                            }
                         }
                     }
                 }

@@ -6,15 +6,22 @@ use verglas_plot::{power_of_ten, power_ticks, resolution_ticks};
 use super::axes::{Axes, bounds, linear_ticks};
 use crate::page::four_digits;
 
-/// σ² against resolution, both logarithmic, a line for each group. Points are (resolution in Å, σ²); waves longer than
-/// `longest_wave_angstrom` are left out.
-pub(crate) fn noise_spectra(groups: &[Vec<(f64, f64)>], longest_wave_angstrom: f64) -> Markup {
-    let on_paper = |&(resolution, sigma2): &(f64, f64)| {
-        let is_shown = resolution > 0.0 && resolution <= longest_wave_angstrom && sigma2 > 0.0;
-        is_shown.then(|| (-resolution.log10(), sigma2.log10()))
+/// σ² against resolution, both logarithmic, a line for each group, and beside it what was measured of half as long waves. Points are
+/// (resolution in Å, σ²); waves longer than `longest_wave_angstrom` are left out.
+pub(crate) fn noise_spectra(
+    groups: &[Vec<(f64, f64)>],
+    measured: &[Vec<(f64, f64)>],
+    longest_wave_angstrom: f64,
+) -> Markup {
+    let on_paper = |groups: &[Vec<(f64, f64)>], longest: f64| -> Vec<Vec<(f64, f64)>> {
+        let of_point = |&(resolution, sigma2): &(f64, f64)| {
+            let is_shown = resolution > 0.0 && resolution <= longest && sigma2 > 0.0;
+            is_shown.then(|| (-resolution.log10(), sigma2.log10()))
+        };
+        groups.iter().map(|group| group.iter().filter_map(of_point).collect()).collect()
     };
-    let groups: Vec<Vec<(f64, f64)>> = groups.iter().map(|group| group.iter().filter_map(on_paper).collect()).collect();
-    let all = || groups.iter().flatten();
+    let (groups, measured) = (on_paper(groups, longest_wave_angstrom), on_paper(measured, 0.5 * longest_wave_angstrom));
+    let all = || groups.iter().chain(&measured).flatten();
     let (x, y) = (bounds(all().map(|point| point.0), 0.02), bounds(all().map(|point| point.1), 0.1));
     let mut axes = Axes::new(x, y, 200, "variance of the noise against resolution".to_owned());
     let [coarsest, finest] = axes.x.map(|x| 10_f64.powf(-x));
@@ -36,10 +43,16 @@ pub(crate) fn noise_spectra(groups: &[Vec<(f64, f64)>], longest_wave_angstrom: f
             ticks.for_each(|tick| axes.y_tick(tick.log10(), &four_digits(tick)));
         }
     }
+    for group in &measured {
+        axes.line("measured", group.iter().copied());
+    }
     for group in &groups {
         axes.line("curve", group.iter().copied());
     }
     axes.legend.push(("curve", "σ²".to_owned()));
+    if measured.iter().any(|group| !group.is_empty()) {
+        axes.legend.push(("measured", "measured on each shell".to_owned()));
+    }
     axes.x_title = "resolution (Å)".to_owned();
     axes.finish()
 }

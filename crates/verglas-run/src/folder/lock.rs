@@ -31,6 +31,11 @@ pub struct FolderLock {
     held: Vec<HeldLock>,
 }
 
+/// Whether a run has locked the folder at `root`, or was killed before it could let go.
+pub fn has_lock(root: &Path) -> bool {
+    root.join(FOLDER_LOCK).exists()
+}
+
 /// The lock of the moment in which a shard decides whether it fits to those that have begun.
 const START_LOCK: &str = ".verglas-start.lock";
 /// So often it is asked for while another shard has it.

@@ -17,8 +17,8 @@ use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::Warning;
 use verglas_core::hint::{Hint, Setting};
 
-pub use lock::host_name;
 use lock::{FolderLock, StartLock};
+pub use lock::{has_lock, host_name};
 pub use own::{JobFiles, UnitFile, unit_files};
 use own::{names_in, remove_files};
 
