@@ -6,8 +6,7 @@ use clap::Args;
 use indicatif::HumanDuration;
 use verglas::Result;
 use verglas::findings::counted;
-use verglas::status::{FolderStatus, RunStatus, State, show_ranges};
-use verglas_run::manifest::FolderRecord;
+use verglas::status::{FolderStatus, RunStatus, State, record_of, show_ranges};
 
 use crate::failure::Failure;
 use crate::messages::{printable_json, result};
@@ -60,7 +59,7 @@ pub fn run(arguments: &StatusArguments) -> std::result::Result<(), Failure> {
 /// # Errors
 /// When no run has begun there, or its record can't be read.
 pub fn look(folder: &Path) -> Result<(FolderStatus, String)> {
-    let record = FolderRecord::read(folder)?;
+    let record = record_of(folder)?;
     let status = FolderStatus::of(&record);
     let nouns = Nouns::of(record.first().settings.input.nouns());
     let text = describe(&status, &folder.display().to_string(), nouns);

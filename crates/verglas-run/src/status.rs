@@ -101,13 +101,21 @@ impl State {
 /// # Errors
 /// When no run has begun there, or its record can't be read.
 pub fn status(folder: &Path) -> Result<FolderStatus> {
+    record_of(folder).map(|record| FolderStatus::of(&record))
+}
+
+/// What the job in `folder` has recorded.
+///
+/// # Errors
+/// As [`FolderRecord::read`]; a run that has begun and recorded nothing yet is named as such.
+pub fn record_of(folder: &Path) -> Result<FolderRecord> {
     match FolderRecord::read(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound && has_lock(folder) => Err(Error::not_found(format!(
             "a run has begun in `{}` and recorded nothing yet: it is preparing, or looks for the noise of the images",
             folder.display()
         ))
         .with_hint("ask again in a while; if none is running, it was killed before its first record")),
-        record => record.map(|record| FolderStatus::of(&record)),
+        record => record,
     }
 }
 
