@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -149,8 +150,8 @@ class Comparison:
             inverted; float64 (n,).
         is_without_noise: Where 1 − cc² is too small to be anything but rounding: bool (n,).
         columns: Of a right likelihood what ``results.csv`` says of each image, by the names of its columns, as ``log_likelihood_grid``,
-            ``n_modes``, ``log_odds_particle``; and ``is_between``, ``is_inverted``, ``audit_difference``: float64 (n,) each, NaN where
-            there is nothing; else empty.
+            ``n_modes``, ``log_odds_particle``, ``at_edge`` (0 or 1); and ``is_between``, ``is_inverted``, ``audit_difference``: float64
+            (n,) each, NaN where there is nothing; else empty.
         poses: Of a right likelihood between the grid's poses the best of each image; else ``None``.
         noise_spectrum: Of a right likelihood σ² of the noise on each shell, its logarithms' mean 0: float64 (S,); else ``None``.
         particle_scale: Scale of the particles against the noise's standard deviation; ``None`` where it is not known.
@@ -188,6 +189,8 @@ class Comparison:
     def _of_pairs(self) -> dict[str, Any]:
         """The same with each template; of a right likelihood, searched when somebody asks."""
         if self._pairs is None:
+            if self._call.right is not None and self._call.right["known"] is not None:
+                raise ValueError("near known poses nothing is known of each template: search all poses for that")
             self._pairs = self._call.run_right(pairs=True)
         return self._pairs
 
@@ -283,7 +286,8 @@ class _Call:
         self.displacements, self.descriptor, self.options = displacements, descriptor, options
         self.integrated = bool(options["integrated"])
         self.right: dict[str, Any] | None = options["right"]
-        self.noise: npt.NDArray[np.float64] | None = None
+        # σ² on each shell, where it is given or was found.
+        self.noise: npt.NDArray[np.float64] | None = options["sigma2"]
         self.is_refined = False
         self.n_views, _, self.n_inplanes = templates.shape
         self.real = np.dtype(np.float32 if templates.dtype == np.complex64 else np.float64)
@@ -311,8 +315,8 @@ class _Call:
         assert self.right is not None
         words = self.right["right"]
         if pairs:
-            # What was found stays; poses of all templates are those of the grid.
-            words = {**words, "prune": None, "prune_z": None, "audit": None, "exhaustive": True, "integral": "grid"}
+            # What was found stays, as `sigma2` says of the noise; poses of all templates are those of the grid.
+            words = {**words, "prune": None, "prune_z": None, "audit": None, "exhaustive": True, "integral": "grid", "noise": "white"}
         settings = {
             **self.right,
             "right": words,
@@ -373,7 +377,7 @@ def compare(
             psi in degrees, x and y of the origin in Å; NaN where nothing is known. The stack's own if not given.
         as_cryolike: Compare as CryoLike does, where that differs; pass the contrast transfer of ``ctf(…, as_cryolike=True)``.
         threads: Threads that compute; all cores if not given. The results do not depend on it.
-        memory: Upper bound for buffers, without results and inputs: bytes, or a text such as ``"512M"``; 2 GiB if not given.
+        memory: Upper bound for buffers, without results, inputs and, of a right likelihood, copies of ``noise_images`` images: bytes, or a text such as ``"512M"``; 2 GiB if not given.
         progress: ``True`` for a tqdm bar, or a function that is called with the work done and the total, in images × templates ×
             displacements.
         (options)
@@ -384,6 +388,11 @@ def compare(
         MemoryError: there is too little memory, or more is needed than is allowed.
         KeyboardInterrupt: Ctrl-C.
     """
+    # σ² of each shell, in place of a file of it.
+    noise = options["noise"]
+    sigma2 = None if noise is None or isinstance(noise, (str, os.PathLike)) else np.array(noise, np.float64)
+    if sigma2 is not None:
+        options = {**options, "noise": "white"}
     words = right_settings({**options, "likelihood": likelihood})
     if likelihood not in ("right", "plain"):
         raise ValueError(f"likelihood is {likelihood!r}, expected 'right' or 'plain'")
@@ -422,8 +431,11 @@ def compare(
         right = {"right": words, **_of_templates(templates, words), "known": _known(poses, images, len(pictures), words["poses_from"])}
     elif poses is not None:
         raise ValueError("poses are given: a part of likelihood='right', which was not asked for")
+    if sigma2 is not None and sigma2.shape != (known.n_shells,):
+        raise ValueError(f"noise has shape {sigma2.shape}, expected ({known.n_shells},): σ² on each shell")
     values = {
         "right": right,
+        "sigma2": sigma2,
         "degrees_of_freedom": options["degrees_of_freedom"],
         "integrated": integrated,
         "as_cryolike": as_cryolike,
@@ -494,6 +506,9 @@ def relion_poses(
         ValueError: a pose has a view that does not exist.
     """
     if isinstance(poses, Comparison) and poses.poses is not None:
+        own = templates.axis_order if isinstance(templates, Templates) else None
+        if axis_order is not None and axis_order != (own or "zyx"):
+            raise ValueError(f"axis_order is {axis_order!r}, and the poses were found with {own or 'zyx'!r}")
         return poses.poses
     best = poses.optimal_pose() if isinstance(poses, Comparison) else poses
     views = templates.viewing_angles if isinstance(templates, Templates) else templates

@@ -16,6 +16,8 @@ from ._sizes import n_bytes, shard_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy.typing as npt
+
 Structures = Union[str, int, Sequence[int]]
 Table = Literal["csv", "parquet", "star"]
 
@@ -59,6 +61,8 @@ class RightOptions(TypedDict, total=False):
 
 class CompareOptions(RightOptions, total=False):
     """Of comparisons of arrays."""
+
+    noise: Literal["spectrum", "white"] | PathLike | npt.ArrayLike | None  # type: ignore[misc]
 
 
 class CryoLikeOptions(CallOptions, RightOptions, total=False):
@@ -238,6 +242,8 @@ with_compare_options = options_of(
     RIGHT_DEFAULTS,
     {
         **LIKELIHOOD_MEANINGS,
+        "noise": '``"spectrum"``, the default: found from the images; ``"white"``; the path of a noise_spectrum.csv; or σ² of each shell, (S,), as '
+        "``noise_spectrum`` of another comparison.",
         "noise_groups": "All images of a call are one group: either word means the same.",
         "poses_from": '``"search"``, the default: all poses; ``"source"``: near those of ``poses``, or of the stack; ``"source,search"``: all of images '
         "without.",

@@ -54,7 +54,7 @@ def compared(arrays, templates, **options):
 
 def check_columns(comparison, results, but=()):
     """Every number of the table is that of the comparison, to what is printed of some."""
-    images = ("image", "stack", "index", "row", "uid", "file", "section", "structure", "name", "best", "skipped", "at_edge")
+    images = ("image", "stack", "index", "row", "uid", "file", "section", "structure", "name", "best", "skipped")
     pose = comparison.optimal_pose()
     others = {
         "log_likelihood_optimal": comparison.optimal,
@@ -149,7 +149,7 @@ def test_arrays_know_the_grid_alone(arrays, templates):
         verglas.compare(*arguments, likelihood="right", integral="refined", **bare)
     with pytest.raises(ValueError, match="views are not known"):
         verglas.compare(*arguments, likelihood="right", poses_from="source", poses=np.zeros((12, 5)), **bare)
-    with pytest.raises(ValueError, match="no grid"):
+    with pytest.raises(ValueError, match="no set of equal steps"):
         verglas.compare(arrays[0], templates, arrays[1], [[0, 1, 5], [0, 2, 3]], likelihood="right")
     with pytest.raises(ValueError, match='noise, modes given: parts of likelihood="right", which was not asked for'):
         verglas.compare(*arguments, noise="white", modes=3, **bare)
@@ -163,6 +163,24 @@ def test_arrays_know_the_grid_alone(arrays, templates):
     assert len(none) == 0 and none.integrated.shape == (0,) and none.log_likelihood.shape == (0, len(templates))
 
 
+def test_what_goes_wrong_is_told_of_the_right_image(made, arrays, templates):
+    images = arrays[0].copy()
+    images[100] = 0
+    # It is the 50th of those that the noise is found from.
+    with pytest.raises(ValueError, match="image 100: norm is 0"):
+        compared((images, arrays[1]), templates, noise_images=60)
+    with pytest.raises(MemoryError, match="templates between the views take [0-9]+ MiB of memory, 1 MiB are allowed\nhint: integral=\"grid\""):
+        compared(arrays, templates, memory="1M")
+    poses = np.zeros((120, 5))
+    near = compared(arrays, templates, poses=poses, poses_from="source", noise="white", integral="grid")
+    with pytest.raises(ValueError, match="near known poses nothing is known of each template"):
+        near.log_likelihood
+    with pytest.raises(ValueError, match="axis_order is 'xyz', and the poses were found with 'zyx'"):
+        verglas.relion_poses(compared((arrays[0][:2], arrays[1][:2]), templates, noise="white"), templates, axis_order="xyz")
+    with pytest.warns(VerglasWarning, match="of 120 images fit better with the opposite sign"):
+        compared((-arrays[0], arrays[1]), templates, integral="grid")
+
+
 def test_a_spectrum_is_read_and_the_same(made, arrays, templates, tmp_path):
     shells = templates.descriptor.n_shells
     sigma2 = np.linspace(3, 1, shells)
@@ -170,6 +188,10 @@ def test_a_spectrum_is_read_and_the_same(made, arrays, templates, tmp_path):
     (tmp_path / "noise.csv").write_text("group,shell,resolution_angstrom,sigma2,independent_values\n" + rows)
     comparison = compared(arrays, templates, noise=tmp_path / "noise.csv", integral="grid")
     np.testing.assert_allclose(comparison.noise_spectrum / sigma2, comparison.noise_spectrum[0] / sigma2[0], rtol=1e-12)
+    again = compared(arrays, templates, noise=comparison.noise_spectrum, integral="grid")
+    np.testing.assert_allclose(again.integrated, comparison.integrated, rtol=1e-12)
+    with pytest.raises(ValueError, match=r"noise has shape \(3,\), expected"):
+        compared(arrays, templates, noise=[1, 2, 3])
     # All correlations have the noise's weights, too.
     best = comparison.complete().cross_correlation_MSdw[:3].max(axis=(1, 2, 3))
     np.testing.assert_allclose(best, comparison.optimal_pose().cross_correlation_M[:3], atol=2e-3)

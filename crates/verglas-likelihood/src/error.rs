@@ -32,7 +32,9 @@ pub enum LikelihoodError {
         image: usize,
     },
     /// Displacements between which nothing can be integrated.
-    #[error("the displacements are no grid about (0, 0) of equal steps: nothing between them can be integrated over")]
+    #[error(
+        "the displacements are no set of equal steps about (0, 0), axis 0 fastest: nothing between them can be integrated over"
+    )]
     NoGrid,
     /// Templates between the views that can't be taken.
     #[error("templates between the views can't be taken: {0}")]
@@ -102,20 +104,29 @@ impl LikelihoodError {
     /// The same error of images of which the first was image `first` of all.
     #[must_use]
     pub fn of_image_from(self, first: usize) -> Self {
+        self.of_image(|image| image + first)
+    }
+
+    /// The same error of the images at other places: `place` says where each of them is.
+    #[must_use]
+    pub fn of_image(self, place: impl Fn(usize) -> usize) -> Self {
         match self {
-            Self::NothingNear { image } => Self::NothingNear { image: image + first },
+            Self::NothingNear { image } => Self::NothingNear { image: place(image) },
             Self::ImageNotFinite { image, shell, inplane } => {
-                Self::ImageNotFinite { image: image + first, shell, inplane }
+                Self::ImageNotFinite { image: place(image), shell, inplane }
             }
-            Self::ImageNorm { image } => Self::ImageNorm { image: image + first },
-            Self::Contrast { image, problem } => Self::Contrast { image: image + first, problem },
-            Self::PairNorm { image, view } => Self::PairNorm { image: image + first, view },
+            Self::ImageNorm { image } => Self::ImageNorm { image: place(image) },
+            Self::Contrast { image, problem } => Self::Contrast { image: place(image), problem },
+            Self::PairNorm { image, view } => Self::PairNorm { image: place(image), view },
             other => other,
         }
     }
 
     /// An error unless `found` is `expected`.
-    pub(crate) fn check_length(what: &'static str, expected: usize, found: usize) -> Result<(), Self> {
+    ///
+    /// # Errors
+    /// [`LikelihoodError::Length`].
+    pub fn check_length(what: &'static str, expected: usize, found: usize) -> Result<(), Self> {
         if expected == found { Ok(()) } else { Err(Self::Length { what, expected, found }) }
     }
 

@@ -72,6 +72,12 @@ impl NoiseSpectrum {
         &self.measured
     }
 
+    /// The same for others than it was measured of.
+    #[must_use]
+    pub fn unmeasured(self) -> Self {
+        Self { measured: Vec::new(), ..self }
+    }
+
     /// The largest σ² over the smallest.
     pub fn range(&self) -> f64 {
         let largest = self.sigma2.iter().copied().fold(0.0, f64::max);

@@ -15,7 +15,7 @@ use verglas::scoring::{
 use verglas::sphere::{PointGroup, Views};
 use verglas::structures::AxisOrder;
 use verglas::templates::TemplateStructures;
-use verglas::{Error, StopFlag};
+use verglas::{Error, ErrorKind, StopFlag};
 use verglas_likelihood::Geometry;
 use verglas_likelihood::LikelihoodError;
 use verglas_likelihood::compare::SearchReal;
@@ -116,7 +116,11 @@ pub fn compare_right<'py>(
         None => vec![[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]; n_views],
     };
     let mut warnings = Vec::new();
-    let slices = slices_of(py, settings.between, &right, (settings.threads, settings.memory), &mut warnings)?;
+    let found = match settings.integrated && right.integral != Some(Integral::Grid) {
+        true => slices_of(py, settings.between, &right, (settings.threads, settings.memory), &mut warnings)?,
+        false => None,
+    };
+    let (slices, slices_bytes) = found.map_or((None, 0), |(slices, bytes)| (Some(slices), bytes));
     let found = MemorySettings::of(&right, independent_values, &geometry, of_images).map_err(said)?;
     let noise = match settings.sigma2 {
         Some(sigma2) => MemoryNoise::Known(NoiseSpectrum::of(&geometry, &sigma2).map_err(bad_value)?),
@@ -137,7 +141,7 @@ pub fn compare_right<'py>(
             odds: !settings.pairs,
             pairs: settings.pairs,
             n_threads: settings.threads,
-            memory_bytes: settings.memory,
+            memory_bytes: settings.memory - slices_bytes,
             ..found
         },
         geometry,
@@ -149,30 +153,22 @@ pub fn compare_right<'py>(
     }
 }
 
-/// Templates between the views, if they are wanted and can be had: where it is not said that they must, that they can't is a warning.
+/// Templates between the views, if they are wanted and can be had, and the bytes that they take. That they can't is a warning where it is
+/// not said that they must, and memory and files have nothing to do with it.
 fn slices_of(
     py: Python<'_>,
     between: Option<BetweenValue>,
     right: &RightSettings,
     (n_threads, memory_bytes): (usize, u64),
     warnings: &mut Vec<(&'static str, String)>,
-) -> PyResult<Option<TemplatesBetween>> {
-    if right.integral == Some(Integral::Grid) {
-        return Ok(None);
-    }
-    let found = match between {
-        Some(BetweenValue::Memory(job)) => {
-            let job = job.get();
-            py.detach(|| job.slices(memory_bytes as usize))
-        }
-        Some(BetweenValue::Folder(folder, name)) => py.detach(|| {
-            TemplateStructures::read(&folder, n_threads, memory_bytes).and_then(|structures| structures.slices(&name))
-        }),
-        None => Err(Error::value("the templates don't say what they were made of")),
-    };
+) -> PyResult<Option<(TemplatesBetween, u64)>> {
+    let found = watched(py, None, 0, move |_, _| take_slices(between, n_threads, memory_bytes))?;
     match found {
-        Ok(slices) => Ok(Some(TemplatesBetween(slices))),
-        Err(error) if right.integral == Some(Integral::Refined) => {
+        Ok(found) => Ok(Some(found)),
+        Err(error)
+            if right.integral == Some(Integral::Refined)
+                || matches!(error.kind(), ErrorKind::Io | ErrorKind::Memory) =>
+        {
             Err(exception(&error.with_hint("integral=\"grid\" does without templates between the views")))
         }
         Err(error) => {
@@ -184,6 +180,35 @@ fn slices_of(
             Ok(None)
         }
     }
+}
+
+fn take_slices(
+    between: Option<BetweenValue>,
+    n_threads: usize,
+    memory_bytes: u64,
+) -> verglas::Result<(TemplatesBetween, u64)> {
+    let fits = |needed: u64| match needed <= memory_bytes {
+        true => Ok(needed),
+        false => {
+            let [needed, allowed] = [needed, memory_bytes].map(|bytes| bytes.div_ceil(1 << 20));
+            let text = format!("templates between the views take {needed} MiB of memory, {allowed} MiB are allowed");
+            Err(Error::new(ErrorKind::Memory, text))
+        }
+    };
+    let (slices, needed) = match between {
+        Some(BetweenValue::Memory(job)) => {
+            let job = job.get().job()?;
+            let needed = fits(job.slices_bytes()?)?;
+            (job.slices()?, needed)
+        }
+        Some(BetweenValue::Folder(folder, name)) => {
+            let structures = TemplateStructures::read(&folder, n_threads, memory_bytes)?;
+            let needed = fits(structures.needed_bytes(&name)?)?;
+            (structures.slices(&name)?, needed)
+        }
+        None => return Err(Error::value("the templates don't say what they were made of")),
+    };
+    Ok((TemplatesBetween(slices), needed))
 }
 
 /// The symmetry of the structure: the templates' own, unless it is given.
@@ -247,7 +272,7 @@ impl Call<'_> {
         let found = compared.map_err(raised)?;
         let columns = found.columns(self.axes);
         let RightComparison { comparison, noise, particles, warnings, .. } = found;
-        let mut reduced = Reduced::new(Reduction::Pairs);
+        let mut reduced = if self.settings.pairs { Reduced::new(Reduction::Pairs) } else { Reduced::of_images() };
         reduced.take(comparison, sides[2], sides[3]);
         let arrays = reduced.into_arrays(py, sides)?;
         let named = PyDict::new(py);
@@ -257,7 +282,8 @@ impl Call<'_> {
         arrays.set_item("columns", named)?;
         arrays.set_item("is_refined", self.slices.is_some() && self.settings.integrated)?;
         arrays.set_item("noise", noise.sigma2().to_vec().into_pyarray(py))?;
-        arrays.set_item("particle_scale", particles.map(|particles| particles.scale))?;
+        let scale = particles.map(|particles| particles.scale).filter(|scale| scale.is_finite());
+        arrays.set_item("particle_scale", scale)?;
         arrays.set_item("particle_share", particles.and_then(|particles| particles.share))?;
         let found =
             warnings.into_iter().map(|warning| (warning.code, warning.message.said_in(&crate::words::PythonWords)));

@@ -6,7 +6,7 @@ use numpy::{IntoPyArray, PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use verglas::sphere::Views;
-use verglas::templates::{MadeTemplates, MemoryJob, Source, StructureSlices, TemplateFacts, TemplateValues as Values};
+use verglas::templates::{MadeTemplates, MemoryJob, Source, TemplateFacts, TemplateValues as Values};
 use verglas::{Error, Findings};
 use verglas_core::atomic::write_whole;
 
@@ -93,15 +93,12 @@ impl MemoryPreparation {
 }
 
 impl MemoryPreparation {
-    /// Templates between the views.
+    /// The structure whose templates are made.
     ///
     /// # Errors
-    /// When there is no structure, or too little memory.
-    pub fn slices(&self, memory_bytes: usize) -> verglas::Result<StructureSlices> {
-        match &self.job {
-            Some(job) => job.slices(memory_bytes),
-            None => Err(Error::value("no structure")),
-        }
+    /// When there is none.
+    pub fn job(&self) -> verglas::Result<&MemoryJob> {
+        self.job.as_ref().ok_or_else(|| Error::value("no structure"))
     }
 }
 

@@ -51,6 +51,8 @@ impl Reduction {
 pub struct Reduced<T> {
     reduction: Reduction,
     comparison: Comparison<T>,
+    /// Whether what each template says was asked for.
+    has_pairs: bool,
     /// Largest correlations, and which displacement or rotation they are of.
     values: Vec<T>,
     places: Vec<u32>,
@@ -59,7 +61,12 @@ pub struct Reduced<T> {
 impl<T: Real> Reduced<T> {
     /// Nothing yet.
     pub fn new(reduction: Reduction) -> Self {
-        Self { reduction, comparison: Comparison::default(), values: Vec::new(), places: Vec::new() }
+        Self { reduction, comparison: Comparison::default(), has_pairs: true, values: Vec::new(), places: Vec::new() }
+    }
+
+    /// Of images alone: nothing of pairs.
+    pub fn of_images() -> Self {
+        Self { has_pairs: false, ..Self::new(Reduction::Pairs) }
     }
 
     /// Takes the next images.
@@ -134,8 +141,7 @@ impl<T: Element> Reduced<T> {
         column!("smallest_cross_correlation", |image| image.smallest_cross_correlation);
         column!("is_without_noise", |image| image.is_without_noise);
         let pairs = &self.comparison.pairs;
-        if pairs.len() != n * n_views {
-            // They were not asked for.
+        if pairs.is_empty() && !self.has_pairs {
             return Ok(arrays);
         }
         macro_rules! table {

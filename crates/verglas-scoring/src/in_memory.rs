@@ -7,7 +7,7 @@ use num_complex::Complex;
 use verglas_core::error::{Error, Result};
 use verglas_core::findings::{Warning, counted};
 use verglas_fourier::pose::Matrix3;
-use verglas_likelihood::compare::{CoarseTemplates, ComparisonSettings, Pruning, SearchReal};
+use verglas_likelihood::compare::{CoarseTemplates, ComparisonSettings, SearchReal};
 use verglas_likelihood::displacements::Displacements;
 use verglas_likelihood::noise::{NoiseSpectrum, PowerSums, image_power};
 use verglas_likelihood::refine::{ContinuousPose, Refinement, Slices};
@@ -19,6 +19,7 @@ use verglas_likelihood::{
 use verglas_structures::AxisOrder;
 
 use crate::audit::Audit;
+use crate::findings::RightFindings;
 use crate::known::KnownPoses;
 use crate::noise_file;
 
@@ -27,7 +28,7 @@ use crate::particle_scale::{GroupScale, median_scale, scales_about};
 use crate::prepare::{FEW_VALUES, LEAST_VALUES};
 use crate::publish::{integrated_of, optimal_of};
 use crate::refined::{FIELDS, RefinedNumbers};
-use crate::right::{DEFAULT_NOISE_IMAGES, IndependentValues, NoiseModel, PosesFrom, RightSettings};
+use crate::right::{IndependentValues, NoiseModel, PosesFrom, RightSettings};
 use crate::row::NOISE;
 use crate::searches::{Searched, Searches, TemplatesOfViews};
 
@@ -60,11 +61,8 @@ pub struct MemoryTemplates<'a, T> {
 /// The noise of images in memory.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MemoryNoise {
-    /// As it is found from so many of them, at most.
-    Found {
-        /// How many.
-        n_images: usize,
-    },
+    /// As it is found from some of them.
+    Found,
     /// White.
     White,
     /// As it is known.
@@ -90,12 +88,8 @@ pub struct MemorySettings {
     pub degrees_of_freedom: DegreesOfFreedom,
     /// The noise.
     pub noise: MemoryNoise,
-    /// Modes of an image's poses that are looked at.
-    pub n_modes: usize,
-    /// What is left out of the search; nothing where pairs are kept.
-    pub pruning: Option<Pruning>,
-    /// The share of images that are searched without leaving out anything, too.
-    pub audit_share: f64,
+    /// What else makes it right.
+    pub right: RightSettings,
     /// How far poses may lie from known ones, where these are searched.
     pub prior: Option<(PosePrior, PosesFrom)>,
     /// Whether likelihoods are integrated over poses.
@@ -134,13 +128,11 @@ impl MemorySettings {
             sign: right.sign.contrast_sign(),
             degrees_of_freedom: independent_values.of_images(n_pixels),
             noise: match &right.noise {
-                NoiseModel::Spectrum => MemoryNoise::Found { n_images: right.noise_images },
+                NoiseModel::Spectrum => MemoryNoise::Found,
                 NoiseModel::White => MemoryNoise::White,
                 NoiseModel::File(path) => MemoryNoise::read(path, geometry)?,
             },
-            n_modes: right.n_modes,
-            pruning: right.pruning,
-            audit_share: right.audit_share,
+            right: right.clone(),
             prior: (right.poses_from != PosesFrom::Search).then_some((prior, right.poses_from)),
             integrated: true,
             odds: true,
@@ -168,8 +160,8 @@ pub struct RightComparison<T> {
 }
 
 impl<T> RightComparison<T> {
-    /// What the tables of a job say of each image, by the names of their columns and of [`RefinedNumbers::get`]; NaN where there is nothing.
-    pub fn columns(&self, axes: AxisOrder) -> Vec<(&'static str, Vec<f64>)> {
+    /// What a job's tables say of each image.
+    fn rows(&self, axes: AxisOrder) -> Vec<RefinedNumbers> {
         let mut audited = self.audited.iter().peekable();
         let mut log_odds = self.comparison.log_odds.iter();
         let of = |(image, result): (usize, &ImageResult)| {
@@ -183,7 +175,13 @@ impl<T> RightComparison<T> {
                 _ => numbers,
             }
         };
-        let rows: Vec<RefinedNumbers> = self.comparison.images.iter().enumerate().map(of).collect();
+        self.comparison.images.iter().enumerate().map(of).collect()
+    }
+
+    /// What the tables of a job say of each image, by the names of their columns and of [`RefinedNumbers::get`]; NaN where there is nothing.
+    /// Of `at_edge`, 0 or 1.
+    pub fn columns(&self, axes: AxisOrder) -> Vec<(&'static str, Vec<f64>)> {
+        let rows = self.rows(axes);
         let of_all = |of: fn(&ImageResult) -> f64| self.comparison.images.iter().map(of).collect();
         let column = |name: &'static str| {
             let values = rows.iter().map(|row| row.get(name).unwrap_or(f64::NAN));
@@ -191,12 +189,46 @@ impl<T> RightComparison<T> {
         };
         let mut columns =
             vec![("log_likelihood_optimal", of_all(optimal_of)), ("log_likelihood_integrated", of_all(integrated_of))];
-        columns.extend(FIELDS.into_iter().map(column));
+        columns.push(("at_edge", of_all(|result| f64::from(u8::from(result.is_at_edge)))));
+        columns.extend(FIELDS.into_iter().filter(|name| *name != "is_at_edge").map(column));
         let noise = |(image, row): (&ImageResult, &RefinedNumbers)| {
             integrated_of(image) - row.get("log_odds_particle").unwrap_or(f64::NAN)
         };
         columns.push((NOISE, self.comparison.images.iter().zip(&rows).map(noise).collect()));
         columns
+    }
+
+    /// What is out of the ordinary of the images together, as a job tells it.
+    fn warn(&mut self, right: &RightSettings) {
+        let mut findings = RightFindings::new();
+        for ((image, result), numbers) in self.comparison.images.iter().enumerate().zip(self.rows(AxisOrder::Zyx)) {
+            findings.add(&numbers, integrated_of(result), right);
+            findings.add_search(&numbers, image, right);
+        }
+        self.warnings.extend(findings.warnings(right));
+        let n = self.comparison.images.len();
+        let images = counted(n, "image");
+        let count = |is: fn(&ImageResult) -> bool| self.comparison.images.iter().filter(|result| is(result)).count();
+        let n_inverted = count(|result| -result.smallest_cross_correlation > result.cross_correlation);
+        let (n_without_noise, n_at_edge) = (count(|result| result.is_without_noise), count(|result| result.is_at_edge));
+        if 2 * n_inverted > n {
+            let message = format!(
+                "{n_inverted} of {images} fit better with the opposite sign: their contrast may be inverted; then multiply them by −1"
+            );
+            self.warnings.push(Warning { code: "contrast-inverted", message: message.into() });
+        }
+        if n_without_noise > 0 {
+            let message = format!(
+                "{n_without_noise} of {images} fit without any noise: their log-likelihoods are bounded by rounding"
+            );
+            self.warnings.push(Warning { code: "no-noise", message: message.into() });
+        }
+        if 10 * n_at_edge > n {
+            let message = format!(
+                "the best poses of {n_at_edge} of {images} are at the rim of what was searched: the particles may be farther off"
+            );
+            self.warnings.push(Warning { code: "at-edge", message: message.into() });
+        }
     }
 }
 
@@ -205,7 +237,8 @@ impl<T> RightComparison<T> {
 /// on.
 ///
 /// # Errors
-/// As [`verglas_likelihood::compare::Search::compare_watched`]; where poses are known, when displacements form no grid.
+/// As [`verglas_likelihood::compare::Search::compare_watched`]; where poses are known, or looked at between the grid's, when displacements
+/// form no grid; arrays of other lengths; a band of less than 50 independent values.
 pub fn compare_in_memory<T: SearchReal>(
     geometry: &Geometry,
     images: &MemoryImages<'_, T>,
@@ -224,12 +257,24 @@ pub fn compare_in_memory<T: SearchReal>(
     }
     let job = MemoryJob { geometry, templates, searched, settings, go_on };
     let n_images = images.values.len() / geometry.n_points();
-    let n_sampled = match settings.noise {
-        MemoryNoise::Found { n_images } => n_images,
-        _ => DEFAULT_NOISE_IMAGES,
+    LikelihoodError::check_length("views", templates.view_weights.len(), templates.views.len())?;
+    if settings.prior.is_some() {
+        LikelihoodError::check_length("known poses", n_images, images.known.len())?;
+        let is_everywhere = searched.everywhere();
+        if let Some(image) = images.known.iter().position(Option::is_none).filter(|_| !is_everywhere) {
+            return Err(LikelihoodError::NothingNear { image });
+        }
+    }
+    // All, where that is no more: then nothing is copied.
+    let n_sampled = settings.right.noise_images.min(n_images);
+    let is_sampled = settings.noise == MemoryNoise::Found || settings.finds_particles();
+    let gathered = (is_sampled && n_sampled < n_images)
+        .then(|| Gathered::spread(images, n_images, n_sampled, geometry.n_points()));
+    let sample = gathered.as_ref().map_or(*images, Gathered::images);
+    let of_all = |error: LikelihoodError| match &gathered {
+        Some(_) => error.of_image(|image| spread(image, n_images, n_sampled)),
+        None => error,
     };
-    let gathered = Gathered::spread(images, n_images, n_sampled.min(n_images), geometry.n_points());
-    let sample = gathered.images();
     let mut warnings = Vec::new();
     if settings.degrees_of_freedom == DegreesOfFreedom::Band {
         let value = geometry.degrees_of_freedom();
@@ -246,20 +291,26 @@ pub fn compare_in_memory<T: SearchReal>(
             warnings.push(Warning { code: "small-band", message: message.into() });
         }
     }
-    let (noise, weighted, scales) = job.noise(&sample, &mut warnings)?;
+    let (noise, weighted, scales) = job.noise(&sample, &mut warnings).map_err(of_all)?;
     let mut particles = None;
     if settings.finds_particles() {
         let median = median_scale(scales.into_iter());
         let log_odds = match median.is_finite() {
-            true => job.compare(&weighted, &sample, scales_about(median), job.refinement())?.log_odds,
+            true => {
+                let found = job.compare(&weighted, &sample, scales_about(median), job.refinement());
+                found.map_err(of_all)?.log_odds
+            }
             false => Vec::new(),
         };
         particles = Some(GroupScale::find(median, &log_odds));
     }
     let particle_scales = particles.map(|found| found.scale).filter(|scale| scale.is_finite()).into_iter().collect();
-    let audit = Audit::new(n_images, settings.audit_share);
+    drop(gathered);
+    let audit = Audit::new(n_images, settings.right.audit_share);
     let (comparison, audited) = job.compare_all(&weighted, images, particle_scales, &audit)?;
-    Ok(RightComparison { comparison, noise, particles, audited, warnings })
+    let mut found = RightComparison { comparison, noise, particles, audited, warnings };
+    found.warn(&settings.right);
+    Ok(found)
 }
 
 /// What all steps share.
@@ -280,7 +331,7 @@ type FoundNoise = (NoiseSpectrum, Geometry, Vec<f64>);
 impl<T: SearchReal> MemoryJob<'_, T> {
     fn refinement(&self) -> Option<Refinement<'_>> {
         let MemoryTemplates { views, mates, slices, .. } = *self.templates;
-        let MemorySettings { n_modes, pixel_angstrom, .. } = *self.settings;
+        let (n_modes, pixel_angstrom) = (self.settings.right.n_modes, self.settings.pixel_angstrom);
         slices.filter(|_| self.settings.integrated).map(|slices| Refinement {
             slices,
             views,
@@ -305,7 +356,7 @@ impl<T: SearchReal> MemoryJob<'_, T> {
         let (mut noise, is_sought) = match &self.settings.noise {
             MemoryNoise::White => (NoiseSpectrum::white(geometry), false),
             MemoryNoise::Known(spectrum) => (spectrum.clone(), false),
-            MemoryNoise::Found { .. } => {
+            MemoryNoise::Found => {
                 let mut sums = PowerSums::new(geometry);
                 for image in 0..n_images {
                     sums.add(&image_power(geometry, &set, image)?);
@@ -370,7 +421,7 @@ impl<T: SearchReal> MemoryJob<'_, T> {
                     );
                     warnings.push(Warning { code: "noise-unknown", message: message.into() });
                 }
-                warnings.extend(odd_noise("the images", &noise, &units));
+                warnings.extend(odd_noise("these images", &noise, &units));
                 warnings.extend(unsettled_noise(is_settled));
                 // As whoever reads a job's file of it: to the last bit.
                 noise = NoiseSpectrum::of(geometry, noise.sigma2())?;
@@ -426,8 +477,9 @@ impl<T: SearchReal> MemoryJob<'_, T> {
     }
 
     fn comparison(&self) -> ComparisonSettings {
-        let MemorySettings { sign, degrees_of_freedom, pruning, integrated, pairs, n_threads, memory_bytes, .. } =
+        let MemorySettings { sign, degrees_of_freedom, integrated, pairs, n_threads, memory_bytes, .. } =
             *self.settings;
+        let pruning = self.settings.right.pruning;
         ComparisonSettings {
             formula: Formula::Right,
             sign,
@@ -462,11 +514,23 @@ impl<T: SearchReal> MemoryJob<'_, T> {
         let displacements = self.searched.displacements;
         let is_coarse = self.searched.everywhere() && settings.looks_coarsely(views.len(), displacements.len());
         let coarse = if is_coarse { CoarseTemplates::new(geometry, &templates, displacements) } else { None };
+        // They are held beside the search.
+        let coarse_bytes = match &coarse {
+            Some(_) => CoarseTemplates::<T>::needed_bytes(geometry, views.len()),
+            None => 0,
+        };
+        let settings =
+            ComparisonSettings { memory_bytes: settings.memory_bytes.saturating_sub(coarse_bytes), ..settings };
         let of = TemplatesOfViews { geometry, templates, views, mates };
         let go_on = || (self.go_on)(0);
         let searches = Searches::new(of, self.searched, settings, coarse.as_ref(), refinement, &go_on)?;
         compare(&searches)
     }
+}
+
+/// The place among `n_images` of one of `n` that are evenly spread.
+fn spread(i: usize, n_images: usize, n: usize) -> usize {
+    (i as u128 * n_images as u128 / n.max(1) as u128) as usize
 }
 
 /// Some of the images, side by side.
@@ -479,7 +543,7 @@ struct Gathered<T> {
 impl<T: SearchReal> Gathered<T> {
     /// `n` of `n_images`, evenly spread.
     fn spread(images: &MemoryImages<'_, T>, n_images: usize, n: usize, n_points: usize) -> Self {
-        let place = |i: usize| (i as u128 * n_images as u128 / n.max(1) as u128) as usize;
+        let place = |i: usize| spread(i, n_images, n);
         let points = |i: usize| place(i) * n_points..(place(i) + 1) * n_points;
         let of = |all: &[f64]| (0..n).flat_map(|i| all[points(i)].iter().copied()).collect();
         Self {

@@ -89,6 +89,7 @@ pub struct RecordedLikelihood {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct FoundNoise {
     pub(crate) spectrum_crc32: Option<String>,
+    pub(crate) measured_crc32: Option<String>,
     pub(crate) scale_crc32: Option<String>,
 }
 
@@ -111,6 +112,9 @@ pub struct RecordedRight {
     /// CRC-32 of the spectra.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise_spectrum_crc32: Option<String>,
+    /// CRC-32 of what was measured of the noise, which the spectra are a fit to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise_measured_crc32: Option<String>,
     /// CRC-32 of the particles' scales.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub particle_scale_crc32: Option<String>,
@@ -161,6 +165,7 @@ impl RecordedRight {
             noise_groups: (right.noise != NoiseModel::White).then(|| right.noise_groups.name().to_owned()),
             noise_images: is_found.then_some(right.noise_images),
             noise_spectrum_crc32: noise.spectrum_crc32.clone(),
+            noise_measured_crc32: noise.measured_crc32.clone(),
             particle_scale_crc32: noise.scale_crc32.clone(),
             integral: Some(integral.name().to_owned()),
             modes: job.is_refined().then_some(right.n_modes),

@@ -92,7 +92,7 @@ impl Noise {
 
     /// The files that say it, with their texts.
     pub(crate) fn files(&self) -> Vec<(&'static str, &str)> {
-        let all = [(NOISE_SPECTRUM, &self.text), (NOISE_MEASURED, &self.measured), (PARTICLE_SCALE, &self.scale_text)];
+        let all = [(NOISE_MEASURED, &self.measured), (NOISE_SPECTRUM, &self.text), (PARTICLE_SCALE, &self.scale_text)];
         all.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?))).collect()
     }
 
@@ -110,6 +110,7 @@ impl Noise {
     pub(crate) fn found(&self) -> FoundNoise {
         FoundNoise {
             spectrum_crc32: self.text.as_deref().map(crc32_of),
+            measured_crc32: self.measured.as_deref().map(crc32_of),
             scale_crc32: self.scale_text.as_deref().map(crc32_of),
         }
     }
@@ -174,11 +175,12 @@ impl LikelihoodJob {
             NoiseModel::White => Some(Noise::white(self)),
             NoiseModel::File(file) => Some(Noise::of_text(self, &groups, read_text(file)?, file)?),
             NoiseModel::Spectrum if is_earlier_kept => {
+                // Both, or it is found again, which gives the same.
                 let text = earlier_text(output.root(), &path, |settings| &settings.noise_spectrum_crc32);
-                // Only charts are made of what was measured.
-                let measured = std::fs::read_to_string(output.path(NOISE_MEASURED)).ok();
-                let noise = text.map(|text| Noise::of_text(self, &groups, text, &path)).transpose()?;
-                noise.map(|noise| Noise { measured, ..noise })
+                let measured_path = output.path(NOISE_MEASURED);
+                let measured = earlier_text(output.root(), &measured_path, |settings| &settings.noise_measured_crc32);
+                let noise = text.filter(|_| measured.is_some()).map(|text| Noise::of_text(self, &groups, text, &path));
+                noise.transpose()?.map(|noise| Noise { measured, ..noise })
             }
             NoiseModel::Spectrum => None,
         };
@@ -198,7 +200,7 @@ impl LikelihoodJob {
                     // As whoever reads it again.
                     None => {
                         let spectra = sample.find()?;
-                        let measured = noise_file::measured_to_text(&self.geometry, &spectra);
+                        let measured = Some(noise_file::measured_to_text(&self.geometry, &spectra));
                         let noise =
                             Noise::of_text(self, &groups, noise_file::to_text(&self.geometry, &spectra), &path)?;
                         Noise { measured, ..noise }
@@ -373,7 +375,10 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
                 );
                 self.warnings.push(Warning { code: "noise-unknown", message: message.into() });
             }
-            spectra.push(own.or_else(|| of_all.clone()).unwrap_or_else(|| NoiseSpectrum::white(geometry)));
+            spectra.push(
+                own.or_else(|| of_all.clone().map(NoiseSpectrum::unmeasured))
+                    .unwrap_or_else(|| NoiseSpectrum::white(geometry)),
+            );
         }
         for (weighted, spectrum) in self.geometries.iter_mut().zip(&spectra) {
             *weighted = spectrum.weigh(geometry).map_err(|error| Error::value(error.to_string()))?;

@@ -25,8 +25,8 @@ pub(crate) fn to_text(geometry: &Geometry, spectra: &[NoiseSpectrum]) -> String 
     text
 }
 
-/// The text of what was measured on each shell, of groups where it was: what the spectra are a fit to. `None` where it was of none.
-pub(crate) fn measured_to_text(geometry: &Geometry, spectra: &[NoiseSpectrum]) -> Option<String> {
+/// The text of what was measured on each shell, of groups where it was: what the spectra are a fit to.
+pub(crate) fn measured_to_text(geometry: &Geometry, spectra: &[NoiseSpectrum]) -> String {
     let mut text = MEASURED_COLUMNS.join(",") + "\n";
     for (group, spectrum) in spectra.iter().enumerate() {
         for (shell, (radius, measured)) in geometry.grid().radii().iter().zip(spectrum.measured()).enumerate() {
@@ -35,7 +35,7 @@ pub(crate) fn measured_to_text(geometry: &Geometry, spectra: &[NoiseSpectrum]) -
             let _ = writeln!(text, "{group},{shell},{resolution},{measured}");
         }
     }
-    spectra.iter().any(|spectrum| !spectrum.measured().is_empty()).then_some(text)
+    text
 }
 
 /// Reads σ² of each group of the file called `path`, whose text is `text`: one spectrum for each of `n_groups`, or one for all.
@@ -151,8 +151,9 @@ mod tests {
         let power: Vec<f64> = geometry.grid().radii().iter().map(|radius| 3.0 + radius.sin()).collect();
         (0..60).for_each(|_| sums.add(&power));
         let spectra = [NoiseSpectrum::white(&geometry), sums.spectrum(&geometry).unwrap()];
-        assert!(measured_to_text(&geometry, &spectra[..1]).is_none());
-        let text = measured_to_text(&geometry, &spectra).unwrap();
+        let none = measured_to_text(&geometry, &spectra[..1]);
+        assert!(by_resolution(&none, Path::new("x"), "measured").unwrap().is_empty());
+        let text = measured_to_text(&geometry, &spectra);
         let read = by_resolution(&text, Path::new("noise_measured.csv"), "measured").unwrap();
         assert!(read.len() == 2 && read[0].is_empty() && read[1].len() == power.len());
         let scale = read[1][0].1 / power[0];

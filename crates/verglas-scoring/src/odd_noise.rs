@@ -14,10 +14,7 @@ const LARGE_SCALE: f64 = 4.0;
 pub(crate) fn odd_noise(whose: &str, spectrum: &NoiseSpectrum, units: &[f64]) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if spectrum.range() > LARGE_RANGE {
-        let message = format!(
-            "the noise of {whose} varies {:.0}-fold over the frequencies (noise_spectrum.csv)",
-            spectrum.range()
-        );
+        let message = format!("the noise of {whose} varies {:.0}-fold over the frequencies", spectrum.range());
         warnings.push(Warning { code: "noise-range", message: message.into() });
     }
     let mut sorted = units.to_vec();
@@ -26,7 +23,7 @@ pub(crate) fn odd_noise(whose: &str, spectrum: &NoiseSpectrum, units: &[f64]) ->
     let n_off = units.iter().filter(|&&unit| unit > LARGE_SCALE * median || unit * LARGE_SCALE < median).count();
     if n_off > 0 {
         let message = format!(
-            "the noise of {n_off} of {} that {whose}'s spectrum is found from is off their median by more than {LARGE_SCALE}-fold",
+            "the noise of {n_off} of {} that the spectrum of {whose} is found from is off their median by more than {LARGE_SCALE}-fold",
             counted(units.len(), "image")
         );
         warnings.push(Warning { code: "noise-scale", message: message.into() });

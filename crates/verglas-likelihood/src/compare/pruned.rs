@@ -174,6 +174,9 @@ impl<'a, T: Work> Pruner<'a, T> {
                 let Some(work) = work.get(index) else { break };
                 let mut work = work.lock().unwrap_or_else(PoisonError::into_inner);
                 work.1 = bounds.decide(block, index, work.0);
+                if work.1.is_none() {
+                    work.0.fill(0);
+                }
             }
         });
         work.into_iter().map(|work| work.into_inner().unwrap_or_else(PoisonError::into_inner).1).collect()

@@ -73,14 +73,8 @@ impl TemplateStructures {
     pub fn needed_bytes(&self, name: &str) -> Result<u64> {
         let job = &self.job;
         let structure = self.load(name)?;
-        let (grid, settings) = (&job.descriptor.polar_grid, coarse(&structure, &job.settings, usize::MAX));
-        let in_double = settings.remove_mean || job.descriptor.precision == Precision::Double;
-        let estimate = match in_double {
-            true => SlicePlan::<f64>::estimate(&structure, grid, job.box_angstrom, &settings),
-            false => SlicePlan::<f32>::estimate(&structure, grid, job.box_angstrom, &settings),
-        };
-        let estimate = estimate.map_err(|error| Error::value(format!("`{name}`: {error}")))?;
-        Ok(estimate.peak_bytes as u64 + structure_bytes(&structure))
+        StructureSlices::needed_bytes(&structure, &job.descriptor, job.box_angstrom, &job.settings)
+            .map_err(|error| Error::value(format!("`{name}`: {error}")))
     }
 
     /// Prepares templates of the structure `name` at any rotation: good to 5e-4 in single precision and 1e-7 in double, in turn fast, in the memory that
@@ -90,7 +84,7 @@ impl TemplateStructures {
     /// When there is no such structure, or it can't be read any more.
     pub fn slices(&self, name: &str) -> Result<StructureSlices> {
         let (job, structure) = (&self.job, self.load(name)?);
-        StructureSlices::new(structure, &job.descriptor, job.box_angstrom, &job.settings, usize::MAX)
+        StructureSlices::new(structure, &job.descriptor, job.box_angstrom, &job.settings)
             .map_err(|error| Error::value(format!("`{name}`: {error}")))
     }
 
@@ -107,10 +101,10 @@ impl TemplateStructures {
 const MANY_VIEWS: usize = 1 << 20;
 
 /// As accurate as likelihoods need.
-fn coarse(structure: &Structure, settings: &TemplateJobSettings, memory_bytes: usize) -> SliceSettings {
+fn coarse(structure: &Structure, settings: &TemplateJobSettings) -> SliceSettings {
     // Whoever asks has threads already.
     let settings = TemplateJobSettings { n_threads: 1, ..settings.clone() };
-    SliceSettings { coarse: true, ..slice_settings(structure, &settings, MANY_VIEWS, memory_bytes) }
+    SliceSettings { coarse: true, ..slice_settings(structure, &settings, MANY_VIEWS, usize::MAX) }
 }
 
 /// Whether the files are what they were when templates were made.
@@ -187,16 +181,31 @@ enum Plan {
 }
 
 impl StructureSlices {
-    /// Prepares them, as templates are made with `settings`, in at most `memory_bytes`.
+    /// Bytes that it takes while it is prepared, and the most after that; the structure among them.
+    pub(super) fn needed_bytes(
+        structure: &Structure,
+        descriptor: &ImageDescriptor,
+        box_angstrom: f64,
+        settings: &TemplateJobSettings,
+    ) -> std::result::Result<u64, SliceError> {
+        let (grid, settings) = (&descriptor.polar_grid, coarse(structure, settings));
+        let in_double = settings.remove_mean || descriptor.precision == Precision::Double;
+        let estimate = match in_double {
+            true => SlicePlan::<f64>::estimate(structure, grid, box_angstrom, &settings),
+            false => SlicePlan::<f32>::estimate(structure, grid, box_angstrom, &settings),
+        };
+        Ok(estimate?.peak_bytes as u64 + structure_bytes(structure))
+    }
+
+    /// Prepares them, as templates are made with `settings`; in one piece, for it is asked for few at a time.
     pub(super) fn new(
         structure: Structure,
         descriptor: &ImageDescriptor,
         box_angstrom: f64,
         settings: &TemplateJobSettings,
-        memory_bytes: usize,
     ) -> std::result::Result<Self, SliceError> {
         let grid = &descriptor.polar_grid;
-        let coarse = coarse(&structure, settings, memory_bytes);
+        let coarse = coarse(&structure, settings);
         let in_double = coarse.remove_mean;
         let plan = match descriptor.precision {
             Precision::Single => Plan::Single(Slicer::with(structure, grid, box_angstrom, in_double, &coarse)?),

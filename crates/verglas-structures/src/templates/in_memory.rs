@@ -159,12 +159,22 @@ impl MemoryJob {
         self.views.len()
     }
 
-    /// Prepares templates at any rotation, good to 5e-4 in single precision and 1e-7 in double, in at most `memory_bytes`.
+    /// Bytes that templates at any rotation take.
     ///
     /// # Errors
-    /// When that is too little memory.
-    pub fn slices(&self, memory_bytes: usize) -> Result<StructureSlices> {
-        StructureSlices::new(self.structure.clone(), &self.descriptor, self.box_angstrom, &self.settings, memory_bytes)
+    /// When there can be none.
+    pub fn slices_bytes(&self) -> Result<u64> {
+        StructureSlices::needed_bytes(&self.structure, &self.descriptor, self.box_angstrom, &self.settings)
+            .map_err(|error| Error::value(format!("`{}`: {error}", self.label)))
+    }
+
+    /// Prepares templates at any rotation, good to 5e-4 in single precision and 1e-7 in double, in the memory that
+    /// [`MemoryJob::slices_bytes`] says.
+    ///
+    /// # Errors
+    /// When there can be none.
+    pub fn slices(&self) -> Result<StructureSlices> {
+        StructureSlices::new(self.structure.clone(), &self.descriptor, self.box_angstrom, &self.settings)
             .map_err(|error| Error::value(format!("`{}`: {error}", self.label)))
     }
 
