@@ -326,9 +326,10 @@ class _Call:
             "table": [],
             "max_stacks": self.n_stacks,
         }
+        right = self.settings["right"]
         if self.settings["as_cryolike"]:
-            self.settings["likelihood"] = None
-        if self.settings["likelihood"] == "right" and self.settings["noise"] in (None, "spectrum"):
+            right["likelihood"] = None
+        if right["likelihood"] == "right" and right["noise"] in (None, "spectrum"):
             raise ValueError(
                 'likelihood="right" with one structure at a time: one spectrum of the noise must serve all of them; give noise="white", or '
                 "the noise_spectrum.csv that verglas.likelihood makes of the same images"
