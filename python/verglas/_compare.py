@@ -309,7 +309,6 @@ class _Call:
                 self.descriptor._native, (self.images, self.templates), self.weights, self.contrast, settings, tell
             )
 
-
     def run_right(self, pairs: bool = False) -> dict[str, Any]:
         """A right likelihood; with ``pairs``, of all poses with each template."""
         assert self.right is not None

@@ -1,10 +1,12 @@
 //! What is left of many images at the maxima near their best poses.
 
+use std::f64::consts::TAU;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use num_complex::Complex;
 use verglas_core::threads::share_work;
+use verglas_fourier::pose::Matrix3;
 
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
@@ -14,6 +16,7 @@ use crate::noise::{Residual, move_slice, residual_power, template_at};
 use crate::pose::ContinuousPose;
 use crate::real::Real;
 use crate::refine::{Climber, Refinement};
+use crate::results::ImageResult;
 use crate::sets::{ImageSet, TemplateSet};
 
 /// A pose that an image's maximum is looked for from.
@@ -27,6 +30,16 @@ pub struct StartPose {
     pub rotation: usize,
     /// The pose itself, or where it was refined to before.
     pub pose: ContinuousPose,
+}
+
+impl StartPose {
+    /// The grid's best pose of an image; `views` are the rotations of the views.
+    pub fn of_grid(result: &ImageResult, views: &[Matrix3], n_inplanes: usize) -> Self {
+        let ImageResult { template, displacement_angstrom, rotation, .. } = *result;
+        let angle = TAU * rotation as f64 / n_inplanes as f64;
+        let pose = ContinuousPose::of_template(&views[template], angle, displacement_angstrom);
+        Self { template, displacement_angstrom, rotation, pose }
+    }
 }
 
 /// Where templates at the images' poses come from.

@@ -162,23 +162,10 @@ impl Call<'_> {
             let contrast = self.contrast.map_or(Contrast::One, |values| Contrast::Values(&values[range.clone()]));
             let set = ImageSet::new(&self.geometry, &images[range], contrast)?;
             let comparison: Comparison<T> =
-                search.compare_watched(&set, &go_on).map_err(|error| of_block(error, first))?;
+                search.compare_watched(&set, &go_on).map_err(|error| error.of_image_from(first))?;
             reduced.take(comparison, self.displacements.len(), self.geometry.n_inplanes());
         }
         Ok(reduced)
-    }
-}
-
-/// The error with the image's place among all.
-fn of_block(error: LikelihoodError, first: usize) -> LikelihoodError {
-    match error {
-        LikelihoodError::ImageNotFinite { image, shell, inplane } => {
-            LikelihoodError::ImageNotFinite { image: first + image, shell, inplane }
-        }
-        LikelihoodError::ImageNorm { image } => LikelihoodError::ImageNorm { image: first + image },
-        LikelihoodError::Contrast { image, problem } => LikelihoodError::Contrast { image: first + image, problem },
-        LikelihoodError::PairNorm { image, view } => LikelihoodError::PairNorm { image: first + image, view },
-        other => other,
     }
 }
 

@@ -141,7 +141,7 @@ impl<T: Element> Reduced<T> {
         column!("smallest_cross_correlation", |image| image.smallest_cross_correlation);
         column!("is_without_noise", |image| image.is_without_noise);
         let pairs = &self.comparison.pairs;
-        if pairs.is_empty() && !self.has_pairs {
+        if !self.has_pairs {
             return Ok(arrays);
         }
         macro_rules! table {

@@ -1,6 +1,5 @@
 //! Right likelihoods of images in memory against the templates of one structure: no folder and no files.
 
-use std::f64::consts::TAU;
 use std::path::Path;
 
 use num_complex::Complex;
@@ -12,17 +11,16 @@ use verglas_likelihood::displacements::Displacements;
 use verglas_likelihood::noise::{NoiseSpectrum, PowerSums, image_power};
 use verglas_likelihood::refine::{ContinuousPose, Refinement, Slices};
 use verglas_likelihood::{
-    Comparison, Contrast, ContrastSign, DegreesOfFreedom, Formula, Geometry, ImageResult, ImageSet, LikelihoodError,
-    LogLikelihood, PosePrior, StartPose, TemplateSet, TemplatesAt, residuals,
+    Comparison, Contrast, DegreesOfFreedom, Formula, Geometry, ImageResult, ImageSet, LikelihoodError, LogLikelihood,
+    PosePrior, StartPose, TemplateSet, TemplatesAt, residuals,
 };
-
 use verglas_structures::AxisOrder;
 
 use crate::audit::Audit;
 use crate::findings::RightFindings;
 use crate::known::KnownPoses;
+use crate::noise::spread;
 use crate::noise_file;
-
 use crate::odd_noise::{MOST_ROUNDS, odd_noise, unsettled_noise};
 use crate::particle_scale::{GroupScale, median_scale, scales_about};
 use crate::prepare::{FEW_VALUES, LEAST_VALUES};
@@ -82,8 +80,6 @@ impl MemoryNoise {
 /// How images in memory are compared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MemorySettings {
-    /// Which scales are possible.
-    pub sign: ContrastSign,
     /// How many independent values an image has.
     pub degrees_of_freedom: DegreesOfFreedom,
     /// The noise.
@@ -125,7 +121,6 @@ impl MemorySettings {
         right.check_pruning()?;
         let prior = right.prior()?;
         Ok(Self {
-            sign: right.sign.contrast_sign(),
             degrees_of_freedom: independent_values.of_images(n_pixels),
             noise: match &right.noise {
                 NoiseModel::Spectrum => MemoryNoise::Found,
@@ -370,18 +365,13 @@ impl<T: SearchReal> MemoryJob<'_, T> {
         }
         let found = self.compare(&weighted, sample, Vec::new(), None)?;
         let views = self.templates.views;
-        let n_inplanes = geometry.n_inplanes() as f64;
-        let mut starts: Vec<StartPose> = Vec::with_capacity(n_images);
-        for result in &found.images {
-            let (displacement, angle) = (result.displacement_angstrom, TAU * result.rotation as f64 / n_inplanes);
-            starts.push(StartPose {
-                template: result.template,
-                displacement_angstrom: displacement,
-                rotation: result.rotation,
-                pose: ContinuousPose::of_template(&views[result.template], angle, displacement),
-            });
-        }
+        let start = |result| StartPose::of_grid(result, views, geometry.n_inplanes());
+        let mut starts: Vec<StartPose> = found.images.iter().map(start).collect();
         let refinement = self.refinement();
+        let templates = match &refinement {
+            Some(refinement) => TemplatesAt::Any(refinement),
+            None => TemplatesAt::Grid(TemplateSet::new(geometry, self.templates.values, self.templates.view_weights)?),
+        };
         let go_on = || (self.go_on)(0);
         let mut units = vec![f64::NAN; n_images];
         for round in 1..=MOST_ROUNDS {
@@ -389,14 +379,8 @@ impl<T: SearchReal> MemoryJob<'_, T> {
                 &weighted,
                 Formula::Right,
                 self.settings.degrees_of_freedom,
-                self.settings.sign,
+                self.settings.right.sign.contrast_sign(),
             )?;
-            let templates = match &refinement {
-                Some(refinement) => TemplatesAt::Any(refinement),
-                None => {
-                    TemplatesAt::Grid(TemplateSet::new(geometry, self.templates.values, self.templates.view_weights)?)
-                }
-            };
             let sums = (&weighted, &likelihood, self.searched.displacements);
             let left = residuals(sums, templates, (&set, &starts), self.settings.n_threads, &go_on)?;
             let mut power = PowerSums::new(geometry);
@@ -407,14 +391,13 @@ impl<T: SearchReal> MemoryJob<'_, T> {
             if !is_sought {
                 break;
             }
-            let before = std::mem::replace(
-                &mut noise,
-                power.spectrum(geometry).unwrap_or_else(|| NoiseSpectrum::white(geometry)),
-            );
+            let found = power.spectrum(geometry);
+            let is_known = found.is_some();
+            let before = std::mem::replace(&mut noise, found.unwrap_or_else(|| NoiseSpectrum::white(geometry)));
             weighted = noise.weigh(geometry)?;
             let is_settled = noise.is_settled(&before);
             if is_settled || round == MOST_ROUNDS {
-                if power.spectrum(geometry).is_none() {
+                if !is_known {
                     let message = format!(
                         "{} are too few to find the spectrum of their noise, which is taken to be white",
                         counted(n_images, "image")
@@ -477,12 +460,10 @@ impl<T: SearchReal> MemoryJob<'_, T> {
     }
 
     fn comparison(&self) -> ComparisonSettings {
-        let MemorySettings { sign, degrees_of_freedom, integrated, pairs, n_threads, memory_bytes, .. } =
-            *self.settings;
-        let pruning = self.settings.right.pruning;
+        let MemorySettings { degrees_of_freedom, integrated, pairs, n_threads, memory_bytes, .. } = *self.settings;
         ComparisonSettings {
             formula: Formula::Right,
-            sign,
+            sign: self.settings.right.sign.contrast_sign(),
             degrees_of_freedom,
             // It stands for no cell of its own.
             weighs_appended: false,
@@ -490,7 +471,7 @@ impl<T: SearchReal> MemoryJob<'_, T> {
             integrated: integrated || pairs,
             pairs,
             full: false,
-            pruning,
+            pruning: self.settings.right.pruning,
             particle_scales: Vec::new(),
             n_threads,
             memory_bytes,
@@ -526,11 +507,6 @@ impl<T: SearchReal> MemoryJob<'_, T> {
         let searches = Searches::new(of, self.searched, settings, coarse.as_ref(), refinement, &go_on)?;
         compare(&searches)
     }
-}
-
-/// The place among `n_images` of one of `n` that are evenly spread.
-fn spread(i: usize, n_images: usize, n: usize) -> usize {
-    (i as u128 * n_images as u128 / n.max(1) as u128) as usize
 }
 
 /// Some of the images, side by side.

@@ -305,7 +305,7 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
             let stacks: Vec<usize> = (0..job.stacks.len()).filter(|&stack| groups.of_stack[stack] == group).collect();
             let n: usize = stacks.iter().map(|&stack| job.stacks[stack].n_images).sum();
             let n_sampled = n.min(right.noise_images);
-            let mut wanted = (0..n_sampled).map(|i| (i as u128 * n as u128 / n_sampled as u128) as usize).peekable();
+            let mut wanted = (0..n_sampled).map(|i| spread(i, n, n_sampled)).peekable();
             let (mut sampled, mut first) = (Vec::with_capacity(n_sampled), 0);
             for stack in stacks {
                 let last = first + job.stacks[stack].n_images;
@@ -421,14 +421,7 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
             let mut found: Vec<(usize, usize, f64, f64, Best)> = Vec::new();
             self.compare(structure, &wanted, false, |group, places, comparison, views| {
                 for (&place, result) in places.iter().zip(comparison.images) {
-                    let angle = job.angle(result.rotation);
-                    let displacement = result.displacement_angstrom;
-                    let at = StartPose {
-                        template: result.template,
-                        displacement_angstrom: displacement,
-                        rotation: result.rotation,
-                        pose: ContinuousPose::of_template(&views[result.template], angle, displacement),
-                    };
+                    let at = StartPose::of_grid(&result, views, job.geometry.n_inplanes());
                     let best = Best { structure, at };
                     found.push((group, place, result.log_likelihood_optimal, result.contrast, best));
                 }
@@ -713,6 +706,11 @@ impl<'a, 'r, T: Number> Sample<'a, 'r, T> {
         }
         handle(&places, &values, has_transfers.then_some(&transfers[..]))
     }
+}
+
+/// The place among `n_images` of one of `n` that are evenly spread.
+pub(crate) fn spread(i: usize, n_images: usize, n: usize) -> usize {
+    (i as u128 * n_images as u128 / n.max(1) as u128) as usize
 }
 
 /// The places of those images of a group that a structure fits best.

@@ -7,7 +7,6 @@ use verglas_likelihood::refine::{ContinuousPose, Refinement};
 use verglas_likelihood::{Comparison, Geometry, ImageSet, LikelihoodError, PosePrior, TemplateSet};
 
 use crate::known::KnownPoses;
-
 use crate::prepare::LikelihoodJob;
 
 /// Which poses are searched.

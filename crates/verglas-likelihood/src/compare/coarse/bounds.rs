@@ -27,7 +27,7 @@ const RANK: f32 = 0.125;
 const MOST_SHARED: f32 = 0.9999;
 /// What fills up strips that are shorter than a vector, in nats.
 const FAR_BELOW: f64 = -1e4;
-/// Images of whose poses a larger share would have to be looked at are searched as if nothing was known.
+/// Images of whose poses a larger share would have to be looked at are looked at in full.
 const MOST_SHARE: f64 = 0.25;
 
 /// From what nodes gain to what strips of displacements do.

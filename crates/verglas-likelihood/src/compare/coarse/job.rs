@@ -116,8 +116,8 @@ impl<T: Dispatch> Kernel<T> for CoarseWorker<'_, '_, T> {
                     products.displace(simd, template, strips.clone());
                     for first_group in groups.clone().step_by(GROUPS) {
                         let groups = first_group..groups.end.min(first_group + GROUPS);
-                        let mut wanted = [WantedGroup::all(0, strips.len()); GROUPS];
-                        wanted.iter_mut().zip(groups.clone()).for_each(|(wanted, group)| wanted.group = group);
+                        let wanted: [WantedGroup; GROUPS] =
+                            std::array::from_fn(|place| WantedGroup::all(groups.start + place, strips.len()));
                         products.multiply(simd, &wanted[..groups.len()]);
                         for index in groups.start * GROUP..images.end.min(groups.end * GROUP) {
                             for strip in strips.clone() {
