@@ -165,10 +165,8 @@ fn inputs(folder: &FolderRecord) -> Section {
     let rows = inputs.iter().take(MOST_INPUTS).map(|input| {
         vec![
             Cell::text(input.path.to_string_lossy()),
-            input
-                .bytes
-                .map_or_else(|| Cell::text("–"), |bytes| Cell::Number(bytes as f64, bytes_in_words(bytes as f64))),
-            input.modified.map_or_else(|| Cell::text("–"), |seconds| Cell::Number(seconds, date_and_time(seconds))),
+            input.bytes.map_or(Cell::None, |bytes| Cell::Number(bytes as f64, bytes_in_words(bytes as f64))),
+            input.modified.map_or(Cell::None, |seconds| Cell::Number(seconds, date_and_time(seconds))),
         ]
     });
     let body = html! {

@@ -72,11 +72,11 @@ fn weights(heaviest: &[&StructureWeight]) -> Section {
         let range = |low: f64, high: f64| Cell::Number(low, format!("{} to {}", four_digits(low), four_digits(high)));
         let interval = |of: fn(&verglas_weights::mixture::Interval) -> [f64; 2]| match &structure.interval {
             Some(interval) => range(of(interval)[0], of(interval)[1]),
-            None => Cell::text("–"),
+            None => Cell::None,
         };
         vec![
             Cell::count(rank + 1),
-            structure.structure.map_or_else(|| Cell::text("–"), Cell::count),
+            structure.structure.map_or(Cell::None, Cell::count),
             Cell::text(structure.name.clone()),
             Cell::number(structure.weight),
             interval(|i| [i.lo95, i.hi95]),

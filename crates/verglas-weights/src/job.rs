@@ -94,6 +94,7 @@ impl WeightsJob {
                 format!("{} for {}: most weights will be 0", counted(n_images, "image"), counted(n, "structure")),
             );
         }
+        self.warn_of_twins(findings);
         let n_resamples = self.settings.n_resamples;
         if (1..FEW_RESAMPLES).contains(&n_resamples) {
             findings.warn(
@@ -116,6 +117,24 @@ impl WeightsJob {
             self.memory_bytes().div_ceil(1 << 20),
             self.n_threads()
         ));
+    }
+
+    /// Structures that every image finds equally likely: the same file twice, or templates that do not differ.
+    fn warn_of_twins(&self, findings: &mut Findings) {
+        let LogLikelihoods { components, values, .. } = &self.log_likelihoods;
+        let groups = equal_columns(values, components.len());
+        // Where there is nothing else, `warn_of_alike` says so.
+        for group in groups.iter().filter(|group| group.len() < components.len()) {
+            let names: Vec<String> = group.iter().map(|&column| format!("`{}`", components[column].name)).collect();
+            findings.warn(
+                "same-log-likelihoods",
+                format!(
+                    "{} are exactly as likely as each other by every image: only the sum of their weights has a meaning, the share \
+                     of each has none",
+                    names.join(", ")
+                ),
+            );
+        }
     }
 
     /// How many images count.
@@ -282,6 +301,26 @@ impl Outcome {
         };
         (record, self.resamples)
     }
+}
+
+/// Columns of a matrix of `n` columns that equal each other in every row, together.
+fn equal_columns(values: &[f64], n: usize) -> Vec<Vec<usize>> {
+    let mut groups = vec![(0..n).collect::<Vec<usize>>()];
+    for row in values.chunks_exact(n) {
+        groups = groups
+            .into_iter()
+            .flat_map(|mut group| {
+                group.sort_by(|&a, &b| row[a].total_cmp(&row[b]).then(a.cmp(&b)));
+                group.chunk_by(|&a, &b| row[a] == row[b]).map(<[usize]>::to_vec).collect::<Vec<_>>()
+            })
+            .filter(|group| group.len() > 1)
+            .collect();
+        if groups.is_empty() {
+            break;
+        }
+    }
+    groups.sort_unstable();
+    groups
 }
 
 /// Where most images belong to one structure each, nothing is weighed.

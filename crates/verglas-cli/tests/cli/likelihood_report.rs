@@ -151,7 +151,7 @@ fn numbers_of_the_page_are_those_of_the_tensors() {
     assert!(page.contains(&format!("at the end {}", sum.round())) || sum < 1000.0, "{sum}");
 
     // Images that decide most, and those that fit worst: the order of all, and where they come from.
-    let decisive = page_table(&page, "Images that decide most between the two leading structures");
+    let decisive = page_table(&page, "Images that decide most between the two structures with the largest sums");
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&a, &b| leads[b].abs().total_cmp(&leads[a].abs()));
     let images = numbers(&decisive, "image");
@@ -189,7 +189,7 @@ fn numbers_of_the_page_are_those_of_the_tensors() {
             let is_at_rim = results.displacement[results.best(image)][image].iter().any(|d| d.abs() == 4.0);
             assert_eq!(column(table, "at the rim")[row], if is_at_rim { "yes" } else { "no" });
             if place {
-                assert!(close(numbers(table, "in favour of the leading one")[row], leads[image]));
+                assert!(close(numbers(table, "in favour of the first")[row], leads[image]));
             }
         }
     }

@@ -318,6 +318,26 @@ fn structures_that_are_hardly_told_apart_are_named() {
 }
 
 #[test]
+fn structures_that_no_image_tells_apart_are_named() {
+    let set = DataSet::empty();
+    let (first, second) = (|image: usize| (image % 5) as f64, |image: usize| (image % 3) as f64);
+    let mut values: Vec<f64> = (0..60).flat_map(|i| [first(i), second(i), first(i), 1.0, second(i)]).collect();
+    write_tensor(&set, "twins.pt", [60, 5], &values);
+    let ran = run(&set, "weights twins.pt -o out --bootstrap 20");
+    for pair in ["`structure_0`, `structure_2`", "`structure_1`, `structure_4`"] {
+        assert_code(&ran, 0, &[&format!("{pair} are exactly as likely as each other by every image")]);
+    }
+    assert_eq!(ran.stderr.matches("are exactly as likely as each other").count(), 2, "{}", ran.stderr);
+    // One image that tells them apart is enough.
+    let last = values.len() - 5;
+    (values[last], values[last + 1]) = (-1.0, -2.0);
+    write_tensor(&set, "apart.pt", [60, 5], &values);
+    let ran = run(&set, "weights apart.pt -o apart --bootstrap 20");
+    assert_code(&ran, 0, &[]);
+    assert!(!ran.stderr.contains("exactly as likely"), "{}", ran.stderr);
+}
+
+#[test]
 fn nothing_of_others_is_replaced() {
     let (set, _) = with_matrix();
     let weigh = "weights matrix.pt -o out --matrix-axes images-structures --bootstrap 0";

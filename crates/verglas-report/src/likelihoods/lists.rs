@@ -73,8 +73,8 @@ impl Lists {
     /// The images that decide most between the structures at places `leader` and `second`.
     pub(super) fn decisive(&self, images: &[Listed], names: &[&str], leader: usize, second: usize) -> Markup {
         let favoured = |image: &Listed| if image.lead.is_some_and(|lead| lead < 0.0) { second } else { leader };
-        let caption = "Images that decide most between the two leading structures";
-        self.write(caption, images, &self.decisive, names, favoured, Some("in favour of the leading one (nat)"))
+        let caption = "Images that decide most between the two structures with the largest sums";
+        self.write(caption, images, &self.decisive, names, favoured, Some("in favour of the first (nat)"))
     }
 
     /// A row for each image; the table's line is that of the image with the structure that `of` says.
@@ -114,7 +114,7 @@ impl Lists {
             let number =
                 |value: Option<i64>, from: i64| match value.and_then(|value| usize::try_from(value + from).ok()) {
                     Some(value) => Cell::count(value),
-                    None => Cell::text("–"),
+                    None => Cell::None,
                 };
             if has_file {
                 row.push(Cell::text(source.file.clone().unwrap_or_else(|| "–".to_owned())));

@@ -9,7 +9,7 @@ use super::compared::Compared;
 use super::directions::Directions;
 use super::lists::Lists;
 use super::survey::{Second, StructureNumbers, Survey};
-use crate::page::{Cell, Section, four_digits, table, two_digits, with_code};
+use crate::page::{Cell, Section, four_digits, name, table, two_digits, with_code};
 use crate::plots::{Strip, strips};
 
 /// Structures that charts show; the table has all.
@@ -96,8 +96,8 @@ impl Contents<'_> {
                 "Each image is counted for the structure with its largest " (self.log_likelihood()) " (of equals, the \
                     first in the list). "
                 @if !is_one {
-                    "The leading structure, here " strong { (leader) } ", has the largest sum over all images; \
-                        differences are relative to it: below 0, the leading one fits better. The error of a mean is \
+                    "Differences are relative to the structure with the largest sum over all images, " strong { (name(leader)) }
+                    ": below 0, that one fits better. It need not be the one that most images show. The error of a mean is \
                         the standard deviation over images divided by the square root of their number."
                 }
             }
@@ -109,7 +109,7 @@ impl Contents<'_> {
                 }
                 @if !is_one {
                     figure.card {
-                        h3 { "Log-likelihood minus the leading structure's" }
+                        h3 { "Log-likelihood minus that with " (name(leader)) }
                         (strips(&strip(|numbers| numbers.difference), "difference of an image (nat)", true))
                     }
                 }
@@ -163,17 +163,17 @@ impl Contents<'_> {
         let sum = second.running.sum();
         let body = html! {
             p {
-                "Between the two structures with the largest sums: " strong { (leader) } " and " strong { (other) } ". "
+                "Between the two structures with the largest sums: " strong { (name(leader)) } " and " strong { (name(other)) } ". "
                 (grouped(second.n_for_leader)) " of " (grouped(n)) " images "
                 @if second.n_for_leader == 1 { "fits" } @else { "fit" } " the first better, " (grouped(against)) " the second or both equally. The sum of the logarithms of their likelihood ratios is "
                 strong { (four_digits(sum)) " nat" }
                 @if deviation.is_finite() { " ± " (two_digits(deviation * (n as f64).sqrt())) " (standard error)" }
-                ": by this much, all images together fit " (leader) " better, if all of them show one structure. If \
+                ": by this much, all images together fit " (name(leader)) " better, if all of them show one structure. If \
                     the line climbs evenly, many images agree; if it climbs in steps, a few decide."
             }
             div.charts {
                 figure.card {
-                    h3 { (leader) " against " (other) ", image by image" }
+                    h3 { (name(leader)) " against " (name(other)) ", image by image" }
                     (second.lead.chart("log-likelihood ratio", "nat", true))
                 }
                 figure.card {
@@ -197,7 +197,7 @@ impl Contents<'_> {
         let n = second.decisive.len();
         let body = html! {
             p {
-                "The images with the largest log-likelihood ratio of " strong { (leader) } " to " strong { (other) }
+                "The images with the largest log-likelihood ratio of " strong { (name(leader)) } " to " strong { (name(other)) }
                 ", whichever structure it favours; negative: the second. "
                 @if n == 1 { "It contributes " } @else { "These " (n) " contribute " }
                 (four_digits(listed)) " nat to the sum of " (four_digits(second.running.sum())) " nat."
@@ -274,7 +274,7 @@ fn directions_in_words() -> Markup {
 /// A share of a number, in percent.
 fn share(n: usize, of: usize) -> Cell {
     if of == 0 {
-        return Cell::text("–");
+        return Cell::None;
     }
     let percent = 100.0 * n as f64 / of as f64;
     Cell::Number(percent, format!("{percent:.1} %"))

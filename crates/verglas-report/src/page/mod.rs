@@ -11,7 +11,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub(crate) use picture::{Picture, colour_bar, data_address, scale_bar};
 pub(crate) use table::{Cell, table};
-pub(crate) use words::{bytes_in_words, date_and_time, four_digits, two_digits, with_code};
+pub(crate) use words::{bytes_in_words, date_and_time, four_digits, name, two_digits, with_code};
 
 /// By this, in its head, a page is known again.
 pub(crate) const GENERATOR: &str = "name=\"generator\" content=\"verglas";

@@ -3,12 +3,14 @@
 use maud::{Markup, html};
 use verglas_plot::grouped;
 
-use super::four_digits;
+use super::{four_digits, name};
 
 /// One cell of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Cell {
     Text(String),
+    /// There is no such number.
+    None,
     /// A number, and how it is written.
     Number(f64, String),
     /// A number as a link to a file next to the page: value, text, file.
@@ -30,7 +32,7 @@ impl Cell {
 
     /// A number, or a dash where there is none.
     pub(crate) fn optional(value: Option<f64>) -> Self {
-        value.map_or_else(|| Self::text("–"), Self::number)
+        value.map_or(Self::None, Self::number)
     }
 }
 
@@ -40,8 +42,9 @@ const SHORT: usize = 24;
 /// A table with one row of heads; `caption` is read to those who can't see it.
 pub(crate) fn table(caption: &str, heads: &[&str], rows: impl Iterator<Item = Vec<Cell>>) -> Markup {
     let rows: Vec<Vec<Cell>> = rows.collect();
-    let is_of_numbers =
-        |column: usize| rows.iter().any(|row| row.get(column).is_some_and(|cell| !matches!(cell, Cell::Text(_))));
+    let is_of_numbers = |column: usize| {
+        rows.iter().any(|row| row.get(column).is_some_and(|cell| matches!(cell, Cell::Number(..) | Cell::Link(..))))
+    };
     // Narrow screens lay rows out as blocks, which would take from them that they are a table: the roles say it.
     html! {
         div.wide tabindex="0" role="region" aria-label=(caption) {
@@ -59,8 +62,10 @@ pub(crate) fn table(caption: &str, heads: &[&str], rows: impl Iterator<Item = Ve
                         tr role="row" {
                             @for (cell, head) in row.iter().zip(heads) {
                                 @match cell {
-                                    Cell::Text(text) =>
-                                        td.short[text.chars().count() <= SHORT] role="cell" data-head=(head) { (text) },
+                                    Cell::Text(text) if text.chars().count() <= SHORT =>
+                                        td.short role="cell" data-head=(head) { (text) },
+                                    Cell::Text(text) => td role="cell" data-head=(head) { (name(text)) },
+                                    Cell::None => td.number role="cell" data-head=(head) { "–" },
                                     Cell::Number(value, text) =>
                                         td.number role="cell" data-head=(head) data-value=(value) { (text) },
                                     Cell::Link(value, text, file) =>

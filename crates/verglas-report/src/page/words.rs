@@ -101,6 +101,11 @@ fn with_options(text: &str) -> Markup {
     }
 }
 
+/// A name of a structure or a file, which may be broken where it has a sign between its words.
+pub(crate) fn name(name: &str) -> Markup {
+    html! { @for part in name.split_inclusive(['_', '-', '.', '/']) { (part) wbr; } }
+}
+
 /// Shows a mark in place of characters that are invisible or change the writing direction.
 pub(super) fn only_visible(text: String) -> String {
     let is_unseen = |char: char| {
@@ -147,6 +152,12 @@ mod tests {
     fn sizes_have_units() {
         assert_eq!([0.0, 1023.0, 1536.0].map(bytes_in_words), ["0 B", "1023 B", "1.5 KiB"]);
         assert_eq!(bytes_in_words(3.0 * 1024_f64.powi(3)), "3.0 GiB");
+    }
+
+    #[test]
+    fn names_are_broken_between_their_words() {
+        let written = name("a/b<1>_c").into_string();
+        assert_eq!(written, "a/<wbr>b&lt;1&gt;_<wbr>c<wbr>");
     }
 
     #[test]

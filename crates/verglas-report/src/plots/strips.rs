@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::axes::{bounds, linear_ticks};
-use crate::page::four_digits;
+use crate::page::{four_digits, name};
 
 /// One strip: the values below which 5, 25, 50, 75 and 95 % of the numbers lie.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +36,7 @@ pub(crate) fn strips(strips: &[Strip], title: &str, zero: bool) -> Markup {
                 @let words = [least, lower, median, upper, most].map(four_digits).join(", ");
                 div.strip role="img" aria-label={ (strip.name) ": 5, 25, 50, 75, 95 %: " (words) }
                     title={ (strip.name) ": median " (four_digits(median)) } {
-                    span.name { (strip.name) }
+                    span.name { (name(&strip.name)) }
                     span.range {
                         @for (tick, _) in &ticks { i.tick style=(left(*tick)) {} }
                         @if zero { i.zero style=(left(0.0)) {} }

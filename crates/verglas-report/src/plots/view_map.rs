@@ -99,11 +99,12 @@ impl ViewMap {
             });
             Some(if is_dot { DOT } else { SEA })
         };
+        let crowded = crowded(&marked.iter().map(|&view| places[view]).collect::<Vec<_>>());
         let over = html! {
             (graticule())
-            @for &view in marked {
+            @for (&view, is_crowded) in marked.iter().zip(crowded) {
                 @let (right, down) = places[view];
-                span.mark style={ "left:" (format!("{right:.1}")) "%;top:" (format!("{down:.1}")) "%" } { (view) }
+                span.mark.crowded[is_crowded] style={ "left:" (format!("{right:.1}")) "%;top:" (format!("{down:.1}")) "%" } { (view) }
             }
         };
         let map = Picture {
@@ -122,6 +123,22 @@ fn place([azimuth, polar]: [f64; 2]) -> (f64, f64) {
     let azimuth = (azimuth + std::f64::consts::PI).rem_euclid(std::f64::consts::TAU) - std::f64::consts::PI;
     let (x, y) = to_mollweide(azimuth, polar.cos());
     (50.0 + 50.0 * x, 50.0 - 50.0 * y)
+}
+
+/// Of marks at these places, in percent of a map's width and height, those that would cover an earlier one where the map is small.
+fn crowded(places: &[(f64, f64)]) -> Vec<bool> {
+    // Numbers of up to four digits beside each other on a map of 340 pixels, the least that a page has.
+    const APART: [f64; 2] = [100.0 * 36.0 / 340.0, 100.0 * 22.0 / 170.0];
+    let mut shown: Vec<(f64, f64)> = Vec::new();
+    let is_crowded = |&(right, down): &(f64, f64)| {
+        let covers = |&(x, y): &(f64, f64)| (right - x).abs() < APART[0] && (down - y).abs() < APART[1];
+        let is_crowded = shown.iter().any(covers);
+        if !is_crowded {
+            shown.push((right, down));
+        }
+        is_crowded
+    };
+    places.iter().map(is_crowded).collect()
 }
 
 /// A map of `width` pixels as a PNG file: `colour` is called with azimuth, polar angle, and the pixel; transparent
@@ -168,6 +185,13 @@ mod tests {
         let expected = map.weights.iter().sum::<f64>() / map.weights[n / 2];
         assert!((one.of_views[n / 2] / expected - 1.0).abs() < 1e-9);
         assert_eq!(one.of_views.iter().filter(|&&density| density > 0.0).count(), 1);
+    }
+
+    #[test]
+    fn marks_that_would_cover_an_earlier_one_are_crowded() {
+        // The second lies beside the first, the third below it, the fourth on the second, which is not shown.
+        let places = [(50.0, 50.0), (55.0, 52.0), (50.0, 64.0), (61.0, 52.0)];
+        assert_eq!(crowded(&places), [false, true, false, false]);
     }
 
     #[test]

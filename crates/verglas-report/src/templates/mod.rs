@@ -11,7 +11,7 @@ use verglas_plot::grouped;
 use verglas_run::manifest::FolderRecord;
 use verglas_structures::templates::{RecordedTemplates, TemplateFacts, TemplateNames};
 
-use crate::page::{Cell, Page, Section, four_digits, table};
+use crate::page::{self, Cell, Page, Section, four_digits, table};
 use crate::plots::ViewMap;
 use crate::{ReportSettings, run_record};
 use pictures::{N_SHOWN, evenly, pictures};
@@ -101,7 +101,7 @@ fn structures(made: &[Made]) -> Section {
         vec![
             Cell::text(name.clone()),
             Cell::text(facts.source.clone()),
-            if facts.model < 0 { Cell::text("–") } else { Cell::Number(facts.model as f64, facts.model.to_string()) },
+            if facts.model < 0 { Cell::None } else { Cell::Number(facts.model as f64, facts.model.to_string()) },
             Cell::text(of_what),
             Cell::text(facts.center_angstrom.map(four_digits).join(", ")),
             Cell::number(low),
@@ -129,7 +129,7 @@ fn shown(root: &Path, made: &[Made], most: usize) -> Result<Section> {
         let Made { name, facts } = &made[place * made.len() / n];
         let pictures = pictures(&root.join(TemplateNames::of(name).fourier), name, facts)?;
         cards.push(html! {
-            article.card { h3 { (name) } div.faint { "from " (facts.source) } (pictures) }
+            article.card { h3 { (page::name(name)) } div.faint { "from " (page::name(&facts.source)) } (pictures) }
         });
     }
     let body = html! {
