@@ -39,7 +39,70 @@ pub(crate) struct Functions<T> {
     pub is_whole: bool,
     /// `[inputs, rank]`, inputs being shells or, with a full spectrum, shells of q and of −q.
     pub values: Vec<T>,
+    /// What a template's values on the shells that are read say of its parts, `[shells, rank]`; empty where all are read.
+    fitted: Vec<T>,
 }
+
+impl<T> Functions<T> {
+    /// The sum over the shells that are read, times this, is a template's part of each function: `[shells, rank]`.
+    pub fn fit(&self) -> &[T] {
+        if self.fitted.is_empty() { &self.values } else { &self.fitted }
+    }
+}
+
+impl<T: Real> Functions<T> {
+    /// The sums of values times `factors`, `[values, rank]`.
+    fn parts<'v>(&self, factors: &[T], values: impl Iterator<Item = &'v Complex<f64>>) -> Vec<Complex<f64>> {
+        let mut parts = vec![Complex::default(); self.rank];
+        for (row, value) in factors.chunks_exact(self.rank).zip(values) {
+            parts.iter_mut().zip(row).for_each(|(part, factor)| *part += value * factor.to_f64());
+        }
+        parts
+    }
+
+    /// What values on some shells, one of `every`, say of the parts, by least squares: B·(BᵀB)⁻¹ with B the functions there. `None` where
+    /// they say too little, so that rounding would grow.
+    fn fit_to(&self, shells: &[usize], every: usize) -> Option<Vec<T>> {
+        let rank = self.rank;
+        let at = |shell: usize, i: usize| self.values[shell * rank + i].to_f64();
+        // L·Lᵀ = BᵀB
+        let mut lower = vec![0.0; rank * rank];
+        for i in 0..rank {
+            for j in 0..=i {
+                let product: f64 = shells.iter().map(|&shell| at(shell, i) * at(shell, j)).sum();
+                let sum: f64 = (0..j).map(|k| lower[i * rank + k] * lower[j * rank + k]).sum();
+                let rest = product - sum;
+                if i > j {
+                    lower[i * rank + j] = rest / lower[j * rank + j];
+                } else if rest > 0.0 {
+                    lower[i * rank + i] = rest.sqrt();
+                } else {
+                    return None;
+                }
+            }
+        }
+        let mut fit = Vec::with_capacity(shells.len() * rank);
+        let mut row = vec![0.0; rank];
+        let mut sizes = vec![0.0; rank];
+        for &shell in shells {
+            for i in 0..rank {
+                let sum: f64 = (0..i).map(|k| lower[i * rank + k] * row[k]).sum();
+                row[i] = (at(shell, i) - sum) / lower[i * rank + i];
+            }
+            for i in (0..rank).rev() {
+                let sum: f64 = (i + 1..rank).map(|k| lower[k * rank + i] * row[k]).sum();
+                row[i] = (row[i] - sum) / lower[i * rank + i];
+            }
+            sizes.iter_mut().zip(&row).for_each(|(size, x)| *size += x * x);
+            fit.extend(row.iter().map(|x| T::from_f64(*x)));
+        }
+        // Of one in `every` values each should count `every` times as much.
+        sizes.iter().all(|size| *size <= MOST_GROWTH * every as f64).then_some(fit)
+    }
+}
+
+/// How much the square of rounding errors may grow where templates are read on few shells.
+const MOST_GROWTH: f64 = 2.0;
 
 /// The functions of all angular frequencies.
 #[derive(Debug, Clone)]
@@ -50,6 +113,8 @@ pub(crate) struct Basis<T> {
     pub frequencies: Vec<Functions<T>>,
     /// Sum of the ranks.
     pub total: usize,
+    /// The shells on which templates are displaced and transformed: fewer than there are, where these tell all of them.
+    pub shells: Vec<usize>,
 }
 
 /// How much a basis amounts to.
@@ -79,10 +144,21 @@ impl<T: Real> Basis<T> {
     pub fn whole(geometry: &Geometry, spectrum: Spectrum) -> Self {
         let n_inputs = geometry.n_shells() * if spectrum == Spectrum::Half { 1 } else { 2 };
         let frequencies = (0..=geometry.n_inplanes() / 2)
-            .map(|q| Functions { rank: n_inputs, first: q * n_inputs, is_whole: true, values: Vec::new() })
+            .map(|q| Functions {
+                rank: n_inputs,
+                first: q * n_inputs,
+                is_whole: true,
+                values: Vec::new(),
+                fitted: Vec::new(),
+            })
             .collect::<Vec<_>>();
         let total = frequencies.len() * n_inputs;
-        Self { spectrum, n_inputs, frequencies, total }
+        Self { spectrum, n_inputs, frequencies, total, shells: (0..geometry.n_shells()).collect() }
+    }
+
+    /// Numbers of each frequency that are read of templates.
+    pub fn n_read(&self) -> usize {
+        if self.spectrum == Spectrum::Half { self.shells.len() } else { 2 * self.shells.len() }
     }
 
     /// Whether every input is a function.
@@ -110,7 +186,7 @@ impl<T: Real> Basis<T> {
             let basis = Self::of_largest(n, p, &eigen, of_all);
             let is_all = basis.total == n * eigen.len();
             if is_all || basis.left_out(&samples, p, n_threads, go_on)? <= MOST_OF_ANY * share {
-                return Ok(basis);
+                return basis.with_few_shells(&samples, (p, MOST_OF_ANY * share), n_threads, go_on);
             }
             of_all /= 8.0;
         }
@@ -143,13 +219,43 @@ impl<T: Real> Basis<T> {
                 let values =
                     (0..n).flat_map(|k| (0..rank).map(move |i| T::from_f64(vectors[k * n + n - 1 - i]))).collect();
                 first += rank;
-                Functions { rank, first: first - rank, is_whole: false, values }
+                Functions { rank, first: first - rank, is_whole: false, values, fitted: Vec::new() }
             })
             .collect();
-        Self { spectrum: Spectrum::Half, n_inputs: n, frequencies, total: first }
+        Self { spectrum: Spectrum::Half, n_inputs: n, frequencies, total: first, shells: (0..n).collect() }
     }
 
-    /// The largest share of the energy of a sample that the functions leave out, among those to be tried.
+    /// Reads templates on every fourth, third or second shell, where no sample errs by more than `most` of its energy then: what
+    /// fills R + δ is determined by fewer shells than the box asks for.
+    fn with_few_shells(
+        mut self,
+        samples: &Samples<T>,
+        (p, most): (usize, f64),
+        n_threads: usize,
+        go_on: GoOn<'_>,
+    ) -> Result<Self, LikelihoodError> {
+        let n = self.n_inputs;
+        let all: Vec<usize> = (0..n).collect();
+        for every in [4, 3, 2] {
+            // From the outermost inwards.
+            self.shells = (0..n).rev().step_by(every).collect();
+            self.shells.reverse();
+            let fits = self.frequencies.iter().map(|functions| functions.fit_to(&self.shells, every));
+            let Some(fits) = fits.collect::<Option<Vec<_>>>() else { continue };
+            for (functions, fit) in self.frequencies.iter_mut().zip(fits) {
+                functions.fitted = fit;
+            }
+            if self.left_out(samples, p, n_threads, go_on)? <= most {
+                return Ok(self);
+            }
+        }
+        self.shells = all;
+        self.frequencies.iter_mut().for_each(|functions| functions.fitted.clear());
+        Ok(self)
+    }
+
+    /// The largest share of the energy of a sample that its parts, found from the shells that are read, leave out, among those to
+    /// be tried.
     fn left_out(
         &self,
         samples: &Samples<T>,
@@ -173,10 +279,8 @@ impl<T: Real> Basis<T> {
                         *rest = shell[q];
                     }
                     if functions.rank > 0 {
-                        let mut parts = vec![Complex::default(); functions.rank];
-                        for (row, value) in functions.values.chunks_exact(functions.rank).zip(&rest) {
-                            parts.iter_mut().zip(row).for_each(|(part, factor)| *part += value * factor.to_f64());
-                        }
+                        let read = self.shells.iter().map(|&shell| &rest[shell]);
+                        let parts = functions.parts(functions.fit(), read);
                         for (row, value) in functions.values.chunks_exact(functions.rank).zip(&mut rest) {
                             row.iter().zip(&parts).for_each(|(factor, part)| *value -= part * factor.to_f64());
                         }
@@ -222,4 +326,66 @@ fn all_eigen(
     });
     unless_stopped(go_on)?;
     Ok(found.into_iter().map(|found| found.into_inner().expect("all threads are done")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::TAU;
+
+    use verglas_fourier::grid::PolarGrid;
+
+    use super::*;
+
+    /// Templates of points up to a part of the box's side from its middle, and the functions of theirs displaced.
+    fn basis_of(geometry: &Geometry, reach: f64, share: f64) -> (Vec<Complex<f32>>, Displacements, Basis<f32>) {
+        let place = |i: usize, step: f64| (i as f64 * step).fract();
+        let mut values = Vec::new();
+        for view in 0..8 {
+            let points: Vec<[f64; 2]> = (0..12)
+                .map(|i| {
+                    let radius = reach * geometry.box_angstrom() * place(12 * view + i, 0.618_034).sqrt();
+                    let (sin, cos) = (TAU * place(12 * view + i, 0.754_878)).sin_cos();
+                    [radius * cos, radius * sin]
+                })
+                .collect();
+            for shell in 0..geometry.n_shells() {
+                for angle in 0..geometry.n_inplanes() {
+                    let wave = |point: &[f64; 2]| Complex::cis(-TAU * geometry.turns(shell, angle, *point));
+                    let sum: Complex<f64> = points.iter().map(wave).sum();
+                    values.push(Complex::new(sum.re as f32, sum.im as f32));
+                }
+            }
+        }
+        let displacements = Displacements::new(4.0, geometry.box_angstrom() / 96.0, 5, 5).unwrap();
+        let templates = TemplateSet::new(geometry, &values, &[1.0; 8]).unwrap();
+        let basis = Basis::of_templates(geometry, &templates, &displacements, share, (1, &|| true)).unwrap();
+        (values, displacements, basis)
+    }
+
+    #[test]
+    fn few_shells_say_the_same_of_structures_that_leave_room() {
+        let grid = PolarGrid::new(12.0, 0.25, 96).unwrap();
+        let geometry = Geometry::new(grid, 96.0).unwrap();
+        let share = 1e-9;
+        let (values, displacements, basis) = basis_of(&geometry, 0.15, share);
+        assert!(2 * basis.shells.len() <= geometry.n_shells() + 1, "{} shells", basis.shells.len());
+        let templates = TemplateSet::new(&geometry, &values, &[1.0; 8]).unwrap();
+        let samples = Samples::new(&geometry, &templates, &displacements);
+        let p = geometry.n_inplanes();
+        for index in (0..200).step_by(7) {
+            let spectrum = samples.spectrum(index);
+            let mut error = 0.0;
+            for (q, functions) in basis.frequencies.iter().enumerate().filter(|(_, functions)| functions.rank > 0) {
+                let all: Vec<_> = spectrum.chunks_exact(p).map(|shell| shell[q]).collect();
+                let expected = functions.parts(&functions.values, all.iter());
+                let read = functions.parts(functions.fit(), basis.shells.iter().map(|&shell| &all[shell]));
+                let errors = expected.iter().zip(&read).map(|(a, b)| (a - b).norm_sqr());
+                error += both_signs(q, p) * errors.sum::<f64>();
+            }
+            assert!(error <= MOST_OF_ANY * share, "sample {index}: {error:e}");
+        }
+        // Points out to the box's rim, displaced beyond it: what one of three shells says is too little.
+        let (_, _, wide) = basis_of(&geometry, 0.6, share);
+        assert!(wide.shells.len() > basis.shells.len(), "{} and {} shells", wide.shells.len(), basis.shells.len());
+    }
 }

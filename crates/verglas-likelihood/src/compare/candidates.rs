@@ -26,20 +26,22 @@ pub(crate) struct Candidates {
     largest: f64,
     /// How far below the largest score a pose may lie.
     window: f64,
+    /// The least score of as many as are kept: what lies below is none of them.
+    floor: f64,
     list: Vec<Candidate>,
 }
 
 impl Candidates {
     /// None so far; those whose score is less than the largest minus `window` are not kept.
     pub fn new(window: f64) -> Self {
-        Self { largest: f64::NEG_INFINITY, window, list: Vec::new() }
+        Self { largest: f64::NEG_INFINITY, window, floor: f64::NEG_INFINITY, list: Vec::new() }
     }
 
     /// What a score must reach to be one of them, if this one has been found.
     #[inline(always)]
     pub fn least(&mut self, found: f64) -> f64 {
         self.largest = self.largest.max(found);
-        self.largest - self.window
+        self.floor.max(self.largest - self.window)
     }
 
     pub fn push(&mut self, candidate: Candidate) {
@@ -56,6 +58,9 @@ impl Candidates {
         self.list.retain(|candidate| candidate.score >= least);
         self.list.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.pose.cmp(&b.pose)));
         self.list.truncate(MOST);
+        if let Some(last) = self.list.get(MOST - 1) {
+            self.floor = last.score;
+        }
     }
 
     /// Takes over what another thread has found.
@@ -150,5 +155,40 @@ impl<'a, T: Real> Evaluator<'a, T> {
         }
         // Every image has a largest correlation; there is none where all of them were NaN.
         best.ok_or(LikelihoodError::ImageNorm { image })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_are_the_best_in_whatever_order_they_come() {
+        // Scores of which many are equal, within the window and below it.
+        let all: Vec<Candidate> = (0..4000)
+            .map(|i| {
+                let score = ((i * 7919) % 997 / 5) as f64 * 0.1;
+                Candidate { score, pose: Pose { template: i % 61, displacement: i / 61, rotation: 0 } }
+            })
+            .collect();
+        let mut expected = all.clone();
+        expected.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.pose.cmp(&b.pose)));
+        expected.truncate(MOST);
+        assert!(expected[0].score - expected[MOST - 1].score < 12.0);
+        for step in [1, 17, 1999, 3999] {
+            let mut found = [Candidates::new(12.0), Candidates::new(12.0)];
+            for i in 0..all.len() {
+                let candidate = all[i * step % all.len()];
+                let of_thread = &mut found[i % 2];
+                if candidate.score >= of_thread.least(candidate.score) {
+                    of_thread.push(candidate);
+                }
+            }
+            let [mut found, mut other] = found;
+            found.join(&mut other);
+            let poses =
+                |list: &[Candidate]| list.iter().map(|candidate| (candidate.score, candidate.pose)).collect::<Vec<_>>();
+            assert_eq!(poses(&found.sorted()), poses(&expected), "{step}");
+        }
     }
 }

@@ -225,12 +225,13 @@ impl<'a, T: Dispatch> Plan<'a, T> {
 
     /// Makes the table of phases: what takes most memory that is not the images'.
     pub fn make_phases(&mut self) {
-        self.phases = phases(self.geometry, self.displacements, &self.order, self.transform.n_angles, self.lanes);
+        let (shells, n_angles) = (&self.basis.shells, self.transform.n_angles);
+        self.phases = phases(self.geometry, shells, self.displacements, &self.order, n_angles, self.lanes);
     }
 
     /// Bytes of that table.
     pub fn bytes_of_phases(&self) -> u64 {
-        let n = n_phases(self.geometry, self.displacements, self.transform.n_angles, self.lanes);
+        let n = n_phases(self.basis.shells.len(), self.displacements, self.transform.n_angles, self.lanes);
         (n * size_of::<T>()) as u64
     }
 

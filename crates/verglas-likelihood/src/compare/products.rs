@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::fft::Pair;
 use super::images::ImageBlock;
 use super::plan::Plan;
-use super::product::{GROUP, multiply};
+use super::product::{GROUP, multiply, multiply_one};
 use super::simd::{Dispatch, MOST_LANES, Simd};
 use super::templates::{Displaced, SideBySide, StripScratch};
 use crate::real::Real;
@@ -15,17 +15,24 @@ pub(crate) const STRIPS: usize = 2;
 /// Groups of images that are multiplied with the same strips.
 pub(crate) const GROUPS: usize = 2;
 
-/// A group of images, and which of the strips taken last it is multiplied with.
+/// Up to so many images of a group are multiplied one by one.
+const FEW: u32 = 2;
+
+/// Which images of a group, each a bit.
+pub(crate) type Wanted = u8;
+
+/// A group of images, and which of them are multiplied with each of the strips taken last.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct WantedGroup {
     pub group: usize,
-    pub strips: [bool; STRIPS],
+    pub strips: [Wanted; STRIPS],
 }
 
 impl WantedGroup {
     /// Multiplied with all of the first `n_strips`.
     pub fn all(group: usize, n_strips: usize) -> Self {
-        Self { group, strips: std::array::from_fn(|strip| strip < n_strips) }
+        let wanted = |strip: usize| if strip < n_strips { Wanted::MAX } else { 0 };
+        Self { group, strips: std::array::from_fn(wanted) }
     }
 }
 
@@ -95,16 +102,16 @@ impl<'a, T: Dispatch, V: Copy> Products<'a, T, V> {
     #[inline(always)]
     pub fn displace<S: Simd<T, V = V>>(&mut self, simd: S, template: &[num_complex::Complex<T>], strips: Range<usize>) {
         let Plan { geometry, basis, transform, phases, .. } = self.plan;
-        let n_angles = transform.n_angles;
+        let (n_angles, n_shells) = (transform.n_angles, basis.shells.len());
         for (place, strip) in strips.enumerate() {
-            let phases = &phases[strip * geometry.n_shells() * n_angles * 2 * S::LANES..];
+            let phases = &phases[strip * n_shells * n_angles * 2 * S::LANES..];
             let source = Displaced { template, p: geometry.n_inplanes(), roots: &self.roots, phases, n_angles };
             let out = &mut self.strips[place * basis.total..(place + 1) * basis.total];
             transform.run(simd, basis, &source, &mut self.scratch, out);
         }
     }
 
-    /// Products of up to [`GROUPS`] groups of images with those of the strips taken last that each of them asks for.
+    /// Products of up to [`GROUPS`] groups of images with those of the strips taken last that any of their images asks for.
     #[inline(always)]
     pub fn multiply<S: Simd<T, V = V>>(&mut self, simd: S, groups: &[WantedGroup]) {
         let basis = &self.plan.basis;
@@ -114,10 +121,17 @@ impl<'a, T: Dispatch, V: Copy> Products<'a, T, V> {
             for (place, &WantedGroup { group, strips }) in groups.iter().enumerate() {
                 let panel = &self.block.panels[group * group_len..(group + 1) * group_len];
                 let panel = &panel[range.start * GROUP * 2..range.end * GROUP * 2];
-                for strip in (0..STRIPS).filter(|strip| strips[*strip]) {
+                for strip in (0..STRIPS).filter(|strip| strips[*strip] != 0) {
                     let templates = &self.strips[strip * basis.total..(strip + 1) * basis.total][range.clone()];
+                    let at = |i: usize| ((place * GROUP + i) * STRIPS + strip) * n_frequencies + q;
+                    if strips[strip].count_ones() <= FEW {
+                        for i in (0..GROUP).filter(|i| strips[strip] & 1 << i != 0) {
+                            self.products[at(i)] = multiply_one(simd, panel, i, templates);
+                        }
+                        continue;
+                    }
                     for (i, sum) in multiply(simd, panel, templates).into_iter().enumerate() {
-                        self.products[((place * GROUP + i) * STRIPS + strip) * n_frequencies + q] = sum;
+                        self.products[at(i)] = sum;
                     }
                 }
             }

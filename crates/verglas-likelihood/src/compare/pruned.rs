@@ -69,7 +69,7 @@ pub(super) fn bytes_of_pruner<T: Work>(
 ) -> u64 {
     let n_threads = settings.n_threads.max(1) as u64;
     let (p, lanes) = (geometry.n_inplanes(), T::lanes());
-    let phases = (n_phases(geometry, displacements, p, lanes) * size_of::<T>()) as u64;
+    let phases = (n_phases(geometry.n_shells(), displacements, p, lanes) * size_of::<T>()) as u64;
     let prepared = bytes_of_samples(geometry, settings.n_threads.max(1));
     phases.max(prepared) + n_threads * bytes_of_thread::<T>(geometry, coarse, p, lanes)
 }

@@ -15,7 +15,7 @@ use super::images::ImageBlock;
 use super::plan::Plan;
 use super::positive::sum_positive;
 use super::product::GROUP;
-use super::products::{GROUPS, Products, STRIPS, WantedGroup};
+use super::products::{GROUPS, Products, STRIPS, Wanted, WantedGroup};
 use super::reduce::{correlate, sum_likelihoods};
 use super::simd::{Dispatch, Kernel, MOST_LANES, Simd};
 use super::tables::Tables;
@@ -144,12 +144,17 @@ impl<'a, T: Dispatch> Job<'a, T> {
         self.selection.is_none_or(|selection| selection.has(image, view, strips))
     }
 
-    /// A group of images with those of the strips that any of them is compared with.
+    /// A group of images with those of the strips that they are compared with.
     #[inline(always)]
     fn wanted(&self, group: usize, images: &Range<usize>, view: usize, strips: Range<usize>) -> WantedGroup {
-        let mut wanted = WantedGroup { group, strips: [false; STRIPS] };
-        for (is_wanted, strip) in wanted.strips.iter_mut().zip(strips) {
-            *is_wanted = images_of(group, images.end).any(|index| self.has(index, view, strip..strip + 1));
+        if self.selection.is_none() {
+            return WantedGroup::all(group, strips.len());
+        }
+        let mut wanted = WantedGroup { group, strips: [0; STRIPS] };
+        for (wanted, strip) in wanted.strips.iter_mut().zip(strips) {
+            for (place, index) in images_of(group, images.end).enumerate() {
+                *wanted |= Wanted::from(self.has(index, view, strip..strip + 1)) << place;
+            }
         }
         wanted
     }
@@ -293,7 +298,7 @@ impl<T: Dispatch> Kernel<T> for Worker<'_, '_, T> {
                         while n < GROUPS {
                             let Some(group) = groups.next() else { break };
                             wanted[n] = self.job.wanted(group, &images, view, strips.clone());
-                            n += usize::from(wanted[n].strips.contains(&true));
+                            n += usize::from(wanted[n].strips != [0; STRIPS]);
                         }
                         if n == 0 {
                             break;

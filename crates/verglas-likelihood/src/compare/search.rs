@@ -109,7 +109,7 @@ impl<'a, T: Work> Search<'a, T> {
         is_refined: bool,
     ) -> u64 {
         let (basis, n_angles, lanes) = (Extent::most(geometry), geometry.n_inplanes(), T::lanes());
-        let phases = n_phases(geometry, displacements, n_angles, lanes) * size_of::<T>();
+        let phases = n_phases(geometry.n_shells(), displacements, n_angles, lanes) * size_of::<T>();
         let n_threads = settings.n_threads.max(1);
         let refinement = if is_refined { bytes_of_refinement(geometry, n_threads) } else { 0 };
         let fixed =

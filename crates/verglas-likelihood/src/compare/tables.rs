@@ -38,6 +38,17 @@ pub(crate) struct Tables<T> {
     reference: Vec<f64>,
 }
 
+/// ln(1 + x), to 1e-16 where |x| < 0.03, which is less work than for any x.
+fn ln_1p_of(x: f64) -> f64 {
+    if x.abs() >= 0.03 {
+        return x.ln_1p();
+    }
+    // 2 artanh s, s = x/(2 + x).
+    let s = x / (2.0 + x);
+    let s2 = s * s;
+    2.0 * s * (1.0 + s2 * (1.0 / 3.0 + s2 * (1.0 / 5.0 + s2 * (1.0 / 7.0 + s2 / 9.0))))
+}
+
 impl<T: Real> Tables<T> {
     pub fn new(geometry: &Geometry, formula: Formula, sign: ContrastSign, integrated: bool, n_images: usize) -> Self {
         let (p, n) = (geometry.n_inplanes(), geometry.n_shells());
@@ -115,8 +126,8 @@ impl<T: Real> Tables<T> {
             Formula::CryoLike { .. } => i_sx.re * facts.i_sy.re - i_sx.im * facts.i_sy.im,
         };
         let range = index * p..(index + 1) * p;
-        let reference = 0.5 * self.sums.a(geometry, formula, 0).ln();
-        self.reference[index] = reference;
+        let first_a = self.sums.a(geometry, formula, 0);
+        self.reference[index] = 0.5 * first_a.ln();
         let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
         // Where the CTF is the same at all angles, so is all that follows.
         let n_different = if facts.power.len() == n { 1 } else { p };
@@ -138,11 +149,10 @@ impl<T: Real> Tables<T> {
                 }
             }
             if !self.half_log2_a.is_empty() {
-                let half_ln_a = 0.5 * a.ln();
-                (least, most) = (least.min(half_ln_a), most.max(half_ln_a));
-                self.half_log2_a[at] = T::from_f64((half_ln_a - reference) / LN_2);
+                (least, most) = (least.min(a), most.max(a));
+                self.half_log2_a[at] = T::from_f64(0.5 * ln_1p_of((a - first_a) / first_a) / LN_2);
                 if !self.inverse_root_a.is_empty() {
-                    self.inverse_root_a[at] = T::from_f64((reference - half_ln_a).exp());
+                    self.inverse_root_a[at] = T::from_f64((first_a / a).sqrt());
                 }
             }
         }
@@ -160,7 +170,7 @@ impl<T: Real> Tables<T> {
                 numbers[range.clone()].fill(first);
             }
         }
-        self.half_ln_a_between[index] = (least, most);
+        self.half_ln_a_between[index] = (0.5 * least.ln(), 0.5 * most.ln());
         Ok(())
     }
 
@@ -195,5 +205,18 @@ impl<T: Real> Tables<T> {
     /// ½ ln A of the first rotation.
     pub fn reference(&self, index: usize) -> f64 {
         self.reference[index]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ln_1p_of;
+
+    #[test]
+    fn logarithms_near_one_are_those_of_the_library() {
+        for x in (-400..=400).map(|i| f64::from(i) * 1e-4) {
+            let expected = x.ln_1p();
+            assert!((ln_1p_of(x) - expected).abs() <= 4e-16 * expected.abs(), "{x}");
+        }
     }
 }

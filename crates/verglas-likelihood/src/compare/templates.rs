@@ -36,8 +36,8 @@ pub(crate) fn are_real<T: Real>(geometry: &Geometry, templates: &TemplateSet<T>)
 
 /// Where the values of several templates come from, times √W. (A closure would not be compiled for the instruction set.)
 pub(crate) trait Source<T: Real> {
-    /// The value of each lane's template.
-    fn value<S: Simd<T>>(&self, simd: S, shell: usize, angle: usize) -> Pair<S::V>;
+    /// The value of each lane's template on a shell, which has this place among those that are read.
+    fn value<S: Simd<T>>(&self, simd: S, place: usize, shell: usize, angle: usize) -> Pair<S::V>;
 }
 
 /// One template at the displacements of a strip.
@@ -46,17 +46,17 @@ pub(crate) struct Displaced<'a, T> {
     pub p: usize,
     /// √W of each shell.
     pub roots: &'a [T],
-    /// `[n_shells, angles, 2, lanes]`
+    /// `[shells that are read, angles, 2, lanes]`
     pub phases: &'a [T],
     pub n_angles: usize,
 }
 
 impl<T: Real> Source<T> for Displaced<'_, T> {
     #[inline(always)]
-    fn value<S: Simd<T>>(&self, simd: S, shell: usize, angle: usize) -> Pair<S::V> {
+    fn value<S: Simd<T>>(&self, simd: S, place: usize, shell: usize, angle: usize) -> Pair<S::V> {
         let (value, root) = (self.template[shell * self.p + angle], self.roots[shell]);
         let (re, im) = (simd.splat(value.re * root), simd.splat(value.im * root));
-        let phase = &self.phases[(shell * self.n_angles + angle) * 2 * S::LANES..][..2 * S::LANES];
+        let phase = &self.phases[(place * self.n_angles + angle) * 2 * S::LANES..][..2 * S::LANES];
         let (cos, sin) = (simd.load(phase), simd.load(&phase[S::LANES..]));
         [simd.fnma(im, sin, simd.mul(re, cos)), simd.fma(im, cos, simd.mul(re, sin))]
     }
@@ -73,7 +73,7 @@ pub(crate) struct SideBySide<'a, T: Real> {
 
 impl<T: Real> Source<T> for SideBySide<'_, T> {
     #[inline(always)]
-    fn value<S: Simd<T>>(&self, simd: S, shell: usize, angle: usize) -> Pair<S::V> {
+    fn value<S: Simd<T>>(&self, simd: S, _place: usize, shell: usize, angle: usize) -> Pair<S::V> {
         let (mut re, mut im) = ([T::default(); MOST_LANES], [T::default(); MOST_LANES]);
         for lane in 0..S::LANES {
             let view = (self.first + lane).min(self.templates.n_views() - 1);
@@ -87,7 +87,6 @@ impl<T: Real> Source<T> for SideBySide<'_, T> {
 /// How spectra are computed.
 #[derive(Debug)]
 pub(crate) struct Transform<T> {
-    n_shells: usize,
     p: usize,
     /// Angles that are read: half of them where templates are real in space.
     pub n_angles: usize,
@@ -113,7 +112,7 @@ impl<T: Real> Transform<T> {
             .map(|j| Complex::cis(-TAU * j as f64 / p as f64))
             .map(|wave| Complex::new(T::from_f64(wave.re), T::from_f64(wave.im)))
             .collect();
-        Self { n_shells: geometry.n_shells(), p, n_angles, fft: LaneFft::new(n_angles, false), waves }
+        Self { p, n_angles, fft: LaneFft::new(n_angles, false), waves }
     }
 
     pub fn scratch<S: Simd<T>>(&self, simd: S, basis: &Basis<T>) -> StripScratch<S::V> {
@@ -122,7 +121,7 @@ impl<T: Real> Transform<T> {
             x: vec![zero; self.n_angles],
             odd: vec![zero; self.n_angles],
             y: vec![zero; self.n_angles],
-            spectrum: vec![zero; basis.frequencies.len() * basis.n_inputs],
+            spectrum: vec![zero; basis.frequencies.len() * basis.n_read()],
         }
     }
 
@@ -141,30 +140,31 @@ impl<T: Real> Transform<T> {
         } else {
             self.plain(simd, basis, source, scratch);
         }
+        let n_read = basis.n_read();
         for (q, functions) in basis.frequencies.iter().enumerate() {
-            let inputs = &scratch.spectrum[q * basis.n_inputs..(q + 1) * basis.n_inputs];
+            let inputs = &scratch.spectrum[q * n_read..(q + 1) * n_read];
             let out = &mut out[functions.first..functions.first + functions.rank];
             if functions.is_whole {
                 out.copy_from_slice(inputs);
             } else if functions.rank > 0 {
-                project(simd, &functions.values, inputs, 1, out);
+                project(simd, functions.fit(), inputs, 1, out);
             }
         }
     }
 
     #[inline(always)]
     fn plain<S: Simd<T>>(&self, simd: S, basis: &Basis<T>, source: &impl Source<T>, scratch: &mut StripScratch<S::V>) {
-        let zero = simd.splat(T::default());
-        for shell in 0..self.n_shells {
+        let (zero, n_read, n_shells) = (simd.splat(T::default()), basis.n_read(), basis.shells.len());
+        for (place, &shell) in basis.shells.iter().enumerate() {
             for (j, x) in scratch.x.iter_mut().enumerate() {
-                *x = source.value(simd, shell, j);
+                *x = source.value(simd, place, shell, j);
             }
             self.fft.run(simd, &mut scratch.x, &mut scratch.y);
             for q in 0..basis.frequencies.len() {
-                scratch.spectrum[q * basis.n_inputs + shell] = scratch.x[q];
+                scratch.spectrum[q * n_read + place] = scratch.x[q];
                 if basis.spectrum == Spectrum::Full {
                     let [re, im] = scratch.x[(self.p - q) % self.p];
-                    scratch.spectrum[q * basis.n_inputs + self.n_shells + shell] = [re, simd.sub(zero, im)];
+                    scratch.spectrum[q * n_read + n_shells + place] = [re, simd.sub(zero, im)];
                 }
             }
         }
@@ -174,20 +174,20 @@ impl<T: Real> Transform<T> {
     /// a_2m+1 = Σ_j<h 2i Im T_j·exp(−2πi j/P)·exp(−2πi mj/h). Two shells share a transform, as both sums are of real numbers.
     #[inline(always)]
     fn folded<S: Simd<T>>(&self, simd: S, basis: &Basis<T>, source: &impl Source<T>, scratch: &mut StripScratch<S::V>) {
-        let (h, n_inputs, zero) = (self.p / 2, basis.n_inputs, simd.splat(T::default()));
+        let (h, n_read, zero) = (self.p / 2, basis.n_read(), simd.splat(T::default()));
         let StripScratch { x, odd, y, spectrum } = scratch;
-        for shell in (0..self.n_shells).step_by(2) {
-            let has_second = shell + 1 < self.n_shells;
+        for (pair, shells) in basis.shells.chunks(2).enumerate() {
+            let (first, has_second) = (2 * pair, shells.len() == 2);
             for j in 0..h {
-                let a = source.value(simd, shell, j);
-                let b = if has_second { source.value(simd, shell + 1, j) } else { [zero; 2] };
+                let a = source.value(simd, first, shells[0], j);
+                let b = if has_second { source.value(simd, first + 1, shells[1], j) } else { [zero; 2] };
                 x[j] = [a[0], b[0]];
                 odd[j] = times(simd, [a[1], b[1]], self.waves[j]);
             }
             self.fft.run(simd, x, y);
             for m in 0..=h / 2 {
                 let ([a_re, a_im], [b_re, b_im]) = (x[m], x[(h - m) % h]);
-                let place = 2 * m * n_inputs + shell;
+                let place = 2 * m * n_read + first;
                 // a + conj b, and −i(a − conj b)
                 spectrum[place] = [simd.add(a_re, b_re), simd.sub(a_im, b_im)];
                 if has_second {
@@ -197,7 +197,7 @@ impl<T: Real> Transform<T> {
             self.fft.run(simd, odd, y);
             for m in 0..h.div_ceil(2) {
                 let ([a_re, a_im], [b_re, b_im]) = (odd[m], odd[h - 1 - m]);
-                let place = (2 * m + 1) * n_inputs + shell;
+                let place = (2 * m + 1) * n_read + first;
                 // i(a + conj b), and a − conj b
                 spectrum[place] = [simd.sub(b_im, a_im), simd.add(a_re, b_re)];
                 if has_second {
@@ -209,14 +209,15 @@ impl<T: Real> Transform<T> {
 }
 
 /// How many numbers [`phases`] has.
-pub(crate) fn n_phases(geometry: &Geometry, displacements: &Displacements, n_angles: usize, lanes: usize) -> usize {
-    displacements.len().div_ceil(lanes) * geometry.n_shells() * n_angles * 2 * lanes
+pub(crate) fn n_phases(n_shells: usize, displacements: &Displacements, n_angles: usize, lanes: usize) -> usize {
+    displacements.len().div_ceil(lanes) * n_shells * n_angles * 2 * lanes
 }
 
-/// exp(−2πi·(2/L)·(d_0 x + d_1 y)) for strips of displacements: `[strips, n_shells, angles, 2, lanes]`. The last strip is filled
+/// exp(−2πi·(2/L)·(d_0 x + d_1 y)) for strips of displacements: `[strips, shells, angles, 2, lanes]`. The last strip is filled
 /// up with the last displacement; `order` is that of the displacements.
 pub(crate) fn phases<T: Real>(
     geometry: &Geometry,
+    shells: &[usize],
     displacements: &Displacements,
     order: &[usize],
     n_angles: usize,
@@ -224,9 +225,9 @@ pub(crate) fn phases<T: Real>(
 ) -> Vec<T> {
     let set = displacements.angstrom();
     let n_strips = set.len().div_ceil(lanes);
-    let mut values = Vec::with_capacity(n_phases(geometry, displacements, n_angles, lanes));
+    let mut values = Vec::with_capacity(n_phases(shells.len(), displacements, n_angles, lanes));
     for strip in 0..n_strips {
-        for shell in 0..geometry.n_shells() {
+        for &shell in shells {
             for angle in 0..n_angles {
                 let start = values.len();
                 values.resize(start + 2 * lanes, T::default());

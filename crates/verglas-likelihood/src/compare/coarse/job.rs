@@ -81,7 +81,8 @@ impl<T: Dispatch> Kernel<T> for CoarseWorker<'_, '_, T> {
         let zero = [simd.splat(T::default()); 2];
         let (mut x, mut y) = (vec![zero; synthesis.buffer_len()], vec![zero; synthesis.buffer_len()]);
         let mut products = Products::new(simd, plan, block);
-        let mut tables = Tables::new(geometry, formula, sign, false, block.n_images);
+        // What turns products into correlations is needed here, and nothing else.
+        let mut tables = Tables::new(geometry, formula, ContrastSign::Any, false, block.n_images);
         let mut i_sx = vec![[0.0; MOST_LANES]; block.n_images];
         let n_nodes = plan.displacements.len();
         let n_strips = n_nodes.div_ceil(S::LANES);
