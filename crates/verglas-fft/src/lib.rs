@@ -55,3 +55,9 @@ pub fn plan_real_inverse_f64(n: usize) -> Arc<dyn ComplexToReal<f64>> {
 pub fn plan_complex_forward_f64(n: usize) -> Arc<dyn Fft<f64>> {
     FftPlanner::new().plan_fft_forward(n)
 }
+
+/// The way back from [`plan_complex_forward_f64`].
+#[inline(never)]
+pub fn plan_complex_inverse_f64(n: usize) -> Arc<dyn Fft<f64>> {
+    FftPlanner::new().plan_fft_inverse(n)
+}

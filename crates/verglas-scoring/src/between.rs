@@ -8,6 +8,7 @@ use verglas_core::error::{Error, ErrorKind, Result};
 use verglas_core::findings::Findings;
 use verglas_core::hint::{Hint, Setting, Text};
 use verglas_fourier::pose::Matrix3;
+use verglas_fourier::slices::SomeShells;
 use verglas_likelihood::LikelihoodError;
 use verglas_likelihood::refine::Slices;
 use verglas_structures::templates::{StructureSlices, TemplateStructures};
@@ -109,5 +110,14 @@ impl Slices for TemplatesBetween {
         out: &mut [Complex<f32>],
     ) -> std::result::Result<(), LikelihoodError> {
         self.0.compute_rounded(rotations, out).map_err(|error| LikelihoodError::Slices(error.to_string()))
+    }
+
+    fn take_on(
+        &self,
+        shells: &SomeShells,
+        rotations: &[Matrix3],
+        out: &mut [Complex<f32>],
+    ) -> std::result::Result<bool, LikelihoodError> {
+        self.0.compute_rounded_on(shells, rotations, out).map_err(|error| LikelihoodError::Slices(error.to_string()))
     }
 }

@@ -88,7 +88,7 @@ impl<'s, T: SearchReal> Searches<'s, T> {
                 search = search.with_pruning(coarse, go_on)?;
             }
             if let Some(refinement) = refinement {
-                search = search.with_refinement(refinement)?;
+                search = search.with_refinement(refinement, go_on)?;
             }
             match searched.known {
                 Some(known) if !is_everywhere => near = Some((search, known.prior)),

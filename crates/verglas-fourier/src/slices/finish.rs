@@ -80,6 +80,32 @@ pub fn normalise<T: Real>(slice: &mut [Complex<T>], point_weights: &[f64]) -> f6
     norm
 }
 
+/// The same of a slice whose points on the second half of each shell are to be the conjugates of those on the first: sets them, too.
+pub(super) fn normalise_half<T: Real>(slice: &mut [Complex<T>], point_weights: &[f64]) -> f64 {
+    let half = slice.len() / point_weights.len() / 2;
+    let mut square = 0.0;
+    for (shell, weight) in slice.chunks_exact(2 * half).zip(point_weights) {
+        let mut sums = [0.0; 8];
+        for eight in shell[..half].chunks(8) {
+            for (sum, value) in sums.iter_mut().zip(eight) {
+                let (re, im) = (value.re.widened(), value.im.widened());
+                *sum += re * re + im * im;
+            }
+        }
+        square += 2.0 * weight * sums.iter().sum::<f64>();
+    }
+    let norm = square.sqrt();
+    let factor = T::rounded(if norm.is_finite() && norm > 0.0 { 1.0 / norm } else { 1.0 });
+    for shell in slice.chunks_exact_mut(2 * half) {
+        let (computed, opposite) = shell.split_at_mut(half);
+        for (value, opposite) in computed.iter_mut().zip(opposite) {
+            *value = Complex::new(value.re * factor, value.im * factor);
+            *opposite = value.conj();
+        }
+    }
+    norm
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,6 +28,6 @@ mod weights;
 
 pub use decide::{MAX_Q, SliceError, SliceEstimate, SliceMethod, SliceSettings, Structure};
 pub use finish::{constant_image, normalise, remove_mean};
-pub use plan::SlicePlan;
+pub use plan::{SlicePlan, SomeShells};
 pub use structure::{AtomMass, AtomShape, AxisOrder, Beads, Density, StructureError, Voxels};
 pub use weights::SliceReal;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use num_complex::Complex;
 
 use super::decide::{Decision, Keep, SliceError, SliceEstimate, SliceMethod, SliceSettings, Structure, decide};
-use super::finish::{constant_image, normalise, remove_mean};
+use super::finish::{constant_image, normalise, normalise_half, remove_mean};
 use super::gridded::Grid;
 use super::layout::map_shift;
 use super::parallel::in_parallel;
@@ -56,6 +56,15 @@ pub struct SlicePlan<T: SliceReal> {
     /// F(0), and the image that it is taken out with.
     mean: Option<(f64, Vec<f64>)>,
     method: Method<T>,
+}
+
+/// Some of a grid's shells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SomeShells {
+    /// Which, rising.
+    pub places: Vec<usize>,
+    /// What |T|² at each point of a shell weighs in a slice's norm.
+    pub weights: Vec<f64>,
 }
 
 #[derive(Debug)]
@@ -190,25 +199,64 @@ impl<T: SliceReal> SlicePlan<T> {
     /// # Panics
     /// When `out` or `norms` have another length.
     pub fn compute(&self, rotations: &[Matrix3], out: &mut [Complex<T>], norms: &mut [f64]) -> Result<(), SliceError> {
-        assert_eq!(out.len(), rotations.len() * self.slice_len(), "room for {} slices", rotations.len());
+        self.compute_at(&self.points, |slice| self.finish(slice), rotations, out, norms)
+    }
+
+    /// The same on some shells alone, `[rotations, shells, n_inplanes]`; a slice's norm is what these make of it.
+    ///
+    /// # Errors
+    /// As [`compute`](Self::compute).
+    ///
+    /// # Panics
+    /// When `out` or `norms` have another length, or a shell is none of the grid's; when the mean is to be taken out.
+    pub fn compute_on(
+        &self,
+        shells: &SomeShells,
+        rotations: &[Matrix3],
+        out: &mut [Complex<T>],
+        norms: &mut [f64],
+    ) -> Result<(), SliceError> {
+        assert!(self.mean.is_none(), "the mean is one over all shells");
+        assert!(shells.places.iter().all(|&shell| shell < self.points.n_shells), "shells of the grid");
+        let points = self.points.on(&shells.places);
+        let finish = |slice: &mut [Complex<T>]| {
+            let (reached, beyond) = slice.split_at_mut(points.q.len() * points.n_inplanes);
+            beyond.fill(Complex::new(T::zero(), T::zero()));
+            match points.angles.len() < points.n_inplanes {
+                true => normalise_half(reached, &shells.weights[..points.q.len()]),
+                false => normalise(reached, &shells.weights[..points.q.len()]),
+            }
+        };
+        self.compute_at(&points, finish, rotations, out, norms)
+    }
+
+    fn compute_at(
+        &self,
+        points: &SlicePoints,
+        finish: impl Fn(&mut [Complex<T>]) -> f64 + Sync,
+        rotations: &[Matrix3],
+        out: &mut [Complex<T>],
+        norms: &mut [f64],
+    ) -> Result<(), SliceError> {
+        let slice_len = points.n_shells * points.n_inplanes;
+        assert_eq!(out.len(), rotations.len() * slice_len, "room for {} slices", rotations.len());
         assert_eq!(norms.len(), rotations.len(), "room for {} norms", rotations.len());
         let n_threads = self.settings.n_threads;
         match &self.method {
             Method::Direct(direct) => {
-                let items = rotations.iter().zip(out.chunks_mut(self.slice_len())).zip(&mut *norms);
+                let items = rotations.iter().zip(out.chunks_mut(slice_len)).zip(&mut *norms);
                 in_parallel(
                     n_threads,
                     items,
                     || (),
                     |(), ((rotation, slice), norm)| {
-                        direct.slice(&self.points, rotation, slice);
-                        *norm = self.finish(slice);
+                        direct.slice(points, rotation, slice);
+                        *norm = finish(slice);
                     },
                 );
             }
             Method::Grid(grid) => {
-                let finish = |slice: &mut [Complex<T>]| self.finish(slice);
-                grid.slices((self.set, &self.points), rotations, (out, &mut *norms), n_threads, finish);
+                grid.slices((self.set, points), rotations, (out, &mut *norms), n_threads, finish);
             }
         }
         match norms.iter().position(|norm| !(norm.is_finite() && *norm > 0.0)) {

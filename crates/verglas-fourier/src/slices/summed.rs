@@ -43,7 +43,8 @@ impl Direct {
             along.extend(
                 self.beads.positions_angstrom.iter().map(|x| x[0] * towards[0] + x[1] * towards[1] + x[2] * towards[2]),
             );
-            for (n, (&q, weights)) in points.q.iter().zip(self.weights.chunks_exact(n_beads)).enumerate() {
+            for (n, (&q, shell)) in points.q.iter().zip(&points.shells).enumerate() {
+                let weights = &self.weights[shell * n_beads..(shell + 1) * n_beads];
                 let mut sum = Complex::new(0.0, 0.0);
                 for (along, weight) in along.iter().zip(weights) {
                     sum += wave(q * along) * weight;

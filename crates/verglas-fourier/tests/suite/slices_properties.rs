@@ -9,7 +9,8 @@ use verglas_fourier::grid::PolarGrid;
 use verglas_fourier::polar::{PolarTransform, instruction_sets};
 use verglas_fourier::pose::Matrix3;
 use verglas_fourier::slices::{
-    AtomShape, Beads, SliceError, SliceMethod, SlicePlan, SliceReal, SliceSettings, Structure, StructureError, Voxels,
+    AtomShape, Beads, SliceError, SliceMethod, SlicePlan, SliceReal, SliceSettings, SomeShells, Structure,
+    StructureError, Voxels,
 };
 use verglas_fourier::sphere::{Views, rotation};
 
@@ -229,6 +230,45 @@ fn values_anywhere_are_those_of_slices() {
         let mut beyond = [Complex::new(1.0, 0.0)];
         plan.values_at(&[[1.01 * q(grid.n_shells() - 1), 0.0, 0.0]], &mut beyond);
         assert_eq!(beyond[0], Complex::default());
+    }
+}
+
+/// Some shells alone are those of whole slices, but for the norm, which is what their weights make of them.
+#[test]
+fn slices_on_some_shells_are_those_of_whole_ones() {
+    let rotations = some_rotations();
+    let all_weights: Vec<f64> = (0..polar().n_shells()).map(|shell| polar().point_weight(shell)).collect();
+    // By interpolation and, of few, by sums.
+    let few = SliceSettings { n_views: 1, ..SliceSettings::default() };
+    for (odd, settings) in [(false, settings()), (true, settings()), (false, few)] {
+        let grid = if odd { PolarGrid::new(6.0, 0.25, 47).unwrap() } else { polar() };
+        let (p, n) = (grid.n_inplanes(), rotations.len());
+        for structure in structures() {
+            for places in [vec![0, 3, 4, 11, 24], (0..grid.n_shells()).collect()] {
+                let weights: Vec<f64> = places.iter().map(|&shell| 2.0 * all_weights[shell]).collect();
+                let some = SomeShells { places, weights };
+                let plan = SlicePlan::<f64>::new(structure.clone(), &grid, 48.0, &settings).unwrap();
+                let (mut all, mut norms) = (vec![Complex::default(); n * plan.slice_len()], vec![0.0; n]);
+                plan.compute(&rotations, &mut all, &mut norms).unwrap();
+                let (few, mut of_few) = (some.places.len(), vec![0.0; n]);
+                let mut found = vec![Complex::new(7.0, 7.0); n * few * p];
+                plan.compute_on(&some, &rotations, &mut found, &mut of_few).unwrap();
+                for view in 0..n {
+                    let slice = &all[view * plan.slice_len()..(view + 1) * plan.slice_len()];
+                    let square = |(shell, weight): (&usize, &f64)| {
+                        weight * slice[shell * p..(shell + 1) * p].iter().map(|value| value.norm_sqr()).sum::<f64>()
+                    };
+                    let norm = some.places.iter().zip(&some.weights).map(square).sum::<f64>().sqrt();
+                    assert!((of_few[view] / (norm * norms[view]) - 1.0).abs() < TOLERANCE, "view {view}");
+                    for (place, &shell) in some.places.iter().enumerate() {
+                        for angle in 0..p {
+                            let (one, other) = (found[(view * few + place) * p + angle], slice[shell * p + angle]);
+                            assert!((one * norm - other).norm() < TOLERANCE, "view {view} {shell} {angle}");
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 

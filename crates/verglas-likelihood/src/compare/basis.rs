@@ -51,6 +51,11 @@ impl<T> Functions<T> {
 }
 
 impl<T: Real> Functions<T> {
+    /// Some functions, `[inputs, rank]`.
+    pub fn new(rank: usize, values: Vec<T>) -> Self {
+        Self { rank, first: 0, is_whole: false, values, fitted: Vec::new() }
+    }
+
     /// The sums of values times `factors`, `[values, rank]`.
     fn parts<'v>(&self, factors: &[T], values: impl Iterator<Item = &'v Complex<f64>>) -> Vec<Complex<f64>> {
         let mut parts = vec![Complex::default(); self.rank];
@@ -62,7 +67,7 @@ impl<T: Real> Functions<T> {
 
     /// What values on some shells, one of `every`, say of the parts, by least squares: B·(BᵀB)⁻¹ with B the functions there. `None` where
     /// they say too little, so that rounding would grow.
-    fn fit_to(&self, shells: &[usize], every: usize) -> Option<Vec<T>> {
+    pub fn fit_to(&self, shells: &[usize], every: usize) -> Option<Vec<T>> {
         let rank = self.rank;
         let at = |shell: usize, i: usize| self.values[shell * rank + i].to_f64();
         // L·Lᵀ = BᵀB
@@ -99,6 +104,16 @@ impl<T: Real> Functions<T> {
         // Of one in `every` values each should count `every` times as much.
         sizes.iter().all(|size| *size <= MOST_GROWTH * every as f64).then_some(fit)
     }
+}
+
+/// One of so many shells is tried to be enough.
+pub(crate) const SPARSEST: [usize; 3] = [4, 3, 2];
+
+/// One of so many shells, from the outermost inwards, in rising order.
+pub(crate) fn every_shell(n: usize, every: usize) -> Vec<usize> {
+    let mut shells: Vec<usize> = (0..n).rev().step_by(every).collect();
+    shells.reverse();
+    shells
 }
 
 /// How much the square of rounding errors may grow where templates are read on few shells.
@@ -234,24 +249,30 @@ impl<T: Real> Basis<T> {
         n_threads: usize,
         go_on: GoOn<'_>,
     ) -> Result<Self, LikelihoodError> {
-        let n = self.n_inputs;
-        let all: Vec<usize> = (0..n).collect();
-        for every in [4, 3, 2] {
-            // From the outermost inwards.
-            self.shells = (0..n).rev().step_by(every).collect();
-            self.shells.reverse();
-            let fits = self.frequencies.iter().map(|functions| functions.fit_to(&self.shells, every));
-            let Some(fits) = fits.collect::<Option<Vec<_>>>() else { continue };
-            for (functions, fit) in self.frequencies.iter_mut().zip(fits) {
-                functions.fitted = fit;
-            }
-            if self.left_out(samples, p, n_threads, go_on)? <= most {
+        for every in SPARSEST {
+            if self.read_on(every) && self.left_out(samples, p, n_threads, go_on)? <= most {
                 return Ok(self);
             }
         }
-        self.shells = all;
+        self.shells = (0..self.n_inputs).collect();
         self.frequencies.iter_mut().for_each(|functions| functions.fitted.clear());
         Ok(self)
+    }
+
+    /// The same, reading templates on one of so many shells, where rounding lets it.
+    pub fn on_shells(&self, every: usize) -> Option<Self> {
+        let mut basis = self.clone();
+        basis.read_on(every).then_some(basis)
+    }
+
+    /// Reads templates on one of so many shells; says whether rounding lets it.
+    fn read_on(&mut self, every: usize) -> bool {
+        self.shells = every_shell(self.n_inputs, every);
+        for functions in &mut self.frequencies {
+            let Some(fit) = functions.fit_to(&self.shells, every) else { return false };
+            functions.fitted = fit;
+        }
+        true
     }
 
     /// The largest share of the energy of a sample that its parts, found from the shells that are read, leave out, among those to

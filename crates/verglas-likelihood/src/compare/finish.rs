@@ -79,7 +79,15 @@ impl<'p, T: Real> Finisher<'p, T> {
         let Plan { geometry, likelihood, templates, displacements, settings, .. } = plan;
         let evaluator = Evaluator::new(geometry, templates, displacements, settings.formula, *likelihood);
         let refiner = refinement.map(|refinement| {
-            Refiner::new(refinement, geometry, likelihood, templates, displacements, settings.scales())
+            Refiner::new(
+                refinement,
+                geometry,
+                likelihood,
+                templates,
+                displacements,
+                settings.scales(),
+                plan.few_shells.as_ref(),
+            )
         });
         Self { plan, evaluator, refiner }
     }

@@ -11,6 +11,7 @@ mod candidates;
 mod coarse;
 mod compiled;
 mod eigen;
+pub(crate) mod few_shells;
 mod fft;
 mod finish;
 mod images;

@@ -1,6 +1,7 @@
 //! What is prepared once for the templates of a structure.
 
 use super::basis::{Basis, Spectrum};
+use super::few_shells::FewShells;
 use super::positive::Negative;
 use super::samples::bytes_of_samples;
 use super::simd::Dispatch;
@@ -142,6 +143,8 @@ pub(crate) struct Plan<'a, T: Real> {
     pub lanes: usize,
     /// Whether the best pose of each image with each view is kept.
     pub keeps_views: bool,
+    /// The shells that do for templates between the views, where not all are needed.
+    pub few_shells: Option<FewShells>,
 }
 
 impl<'a, T: Dispatch> Plan<'a, T> {
@@ -207,6 +210,7 @@ impl<'a, T: Dispatch> Plan<'a, T> {
             phases,
             lanes,
             keeps_views,
+            few_shells: None,
         })
     }
 

@@ -1,11 +1,14 @@
 //! The comparison of images with the templates of one structure, block by block.
 
+use num_complex::Complex;
 use verglas_core::threads::share_work;
 use verglas_fourier::pose::Matrix3;
+use verglas_fourier::slices::SomeShells;
 
 use super::basis::Extent;
 use super::candidates::bytes_of_candidates;
 use super::coarse::CoarseTemplates;
+use super::few_shells::FewShells;
 use super::finish::{Found, LookedAt, finish_images};
 use super::images::{ImageBlock, bytes_per_image};
 use super::near::NearJob;
@@ -57,13 +60,44 @@ impl<'a, T: Work> Search<'a, T> {
     /// Finds what lies between the grid's points, too, for scales above 0 with integrated likelihoods.
     ///
     /// # Errors
-    /// When there are not as many views as templates, or memory is too small now.
-    pub fn with_refinement(mut self, refinement: Refinement<'a>) -> Result<Self, LikelihoodError> {
+    /// When there are not as many views as templates, or memory is too small now; [`LikelihoodError::Stopped`] once `go_on` says no.
+    pub fn with_refinement(
+        mut self,
+        refinement: Refinement<'a>,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Self, LikelihoodError> {
         LikelihoodError::check_length("views", self.plan.templates.n_views(), refinement.views.len())?;
         self.plan.keeps_views = true;
+        // Finding them takes as much memory as preparing the search did: phases are made again after it.
+        self.plan.phases = Vec::new();
+        self.plan.few_shells = self.few_shells(&refinement, go_on)?;
+        self.plan.make_phases();
         self.refinement = Some(refinement);
         self.images_at_once()?;
         Ok(self)
+    }
+
+    /// The shells that do for templates between the views, where these can be taken on some alone.
+    fn few_shells(
+        &self,
+        refinement: &Refinement<'_>,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<FewShells>, LikelihoodError> {
+        /// Maxima are looked for so many pixels beyond the displacements that are searched.
+        const BEYOND: f64 = 2.5;
+        let Plan { geometry, templates, displacements, settings, transform, .. } = &self.plan;
+        let are_real = transform.n_angles < geometry.n_inplanes();
+        if !T::IS_SINGLE || !are_real {
+            return Ok(None);
+        }
+        let all = SomeShells { places: (0..geometry.n_shells()).collect(), weights: geometry.point_weights().to_vec() };
+        let mut one = vec![Complex::default(); geometry.n_points()];
+        if !refinement.slices.take_on(&all, &refinement.views[..1], &mut one)? {
+            return Ok(None);
+        }
+        let reach = displacements.grid().map_or(0.0, |grid| grid.reach_angstrom(0).max(grid.reach_angstrom(1)));
+        let reach = reach + BEYOND * refinement.pixel_angstrom;
+        FewShells::find(geometry, templates, reach, (settings.n_threads.max(1), go_on))
     }
 
     pub(super) fn prune(
@@ -127,6 +161,11 @@ impl<'a, T: Work> Search<'a, T> {
     /// How many radial functions are kept, of all frequencies together, and how many there would be.
     pub fn n_functions(&self) -> (usize, usize) {
         (self.plan.basis.total, self.plan.basis.n_inputs * self.plan.basis.frequencies.len())
+    }
+
+    /// On how many shells templates between the views are taken.
+    pub fn n_shells_between(&self) -> usize {
+        self.plan.few_shells.as_ref().map_or(self.plan.geometry.n_shells(), FewShells::len)
     }
 
     /// The least memory that a search can keep to, in bytes.

@@ -37,7 +37,7 @@ impl<'a> Climber<'a> {
         Self {
             geometry,
             sums: ImageSums::new(geometry),
-            posterior: Posterior::new(geometry, likelihood, refinement.slices),
+            posterior: Posterior::new(geometry, likelihood, refinement.slices, None),
             moves: moves_of(displacements),
             steps,
             farthest_angstrom: reach + 2.0 * refinement.pixel_angstrom,

@@ -41,6 +41,7 @@ use self::posterior::{Posterior, step_rad};
 use self::rest::{GridPoses, SumInside};
 use self::rotation::product;
 use self::square::Square;
+use crate::compare::few_shells::FewShells;
 use crate::displacements::Displacements;
 use crate::error::LikelihoodError;
 use crate::formula::{LogLikelihood, LogSum};
@@ -131,11 +132,12 @@ impl<'a, T: Real> Refiner<'a, T> {
         templates: &'a TemplateSet<'a, T>,
         displacements: &'a Displacements,
         particle_scales: &'a [f64],
+        few_shells: Option<&'a FewShells>,
     ) -> Self {
         let (grid, moves) = (displacements.grid(), moves_of(displacements));
         let reach = std::array::from_fn(|axis| grid.map_or(0.0, |grid| grid.reach_angstrom(axis)));
         let steps = steps_of(geometry, templates.n_views(), displacements);
-        let posterior = Posterior::new(geometry, likelihood, refinement.slices);
+        let posterior = Posterior::new(geometry, likelihood, refinement.slices, few_shells);
         Self {
             refinement,
             particle_scales,

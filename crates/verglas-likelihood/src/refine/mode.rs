@@ -54,7 +54,7 @@ pub(super) fn values(
     points: &[Local],
 ) -> Result<Vec<Value>, LikelihoodError> {
     let step = step_rad(posterior.geometry);
-    let n_points = posterior.geometry.n_points();
+    let n_points = posterior.slice_len();
     // Views, and which of them, between which steps of the grid, how many steps further each point is.
     let mut views: Vec<[f64; 2]> = Vec::new();
     let mut keys: Vec<(usize, f64)> = Vec::new();

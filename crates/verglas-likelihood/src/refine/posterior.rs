@@ -19,6 +19,7 @@ use verglas_fft::{Fft, plan_complex_forward_f32, plan_complex_inverse_f32};
 use verglas_fourier::pose::Matrix3;
 
 use super::slices::Slices;
+use crate::compare::few_shells::FewShells;
 use crate::compare::simd::{Dispatch, Kernel, MOST_LANES, Simd};
 use crate::error::LikelihoodError;
 use crate::formula::LogLikelihood;
@@ -57,6 +58,10 @@ pub(super) struct Posterior<'a> {
     pub geometry: &'a Geometry,
     pub likelihood: &'a LogLikelihood,
     slices: &'a dyn Slices,
+    /// Where templates are made on few shells.
+    few: Option<&'a FewShells>,
+    /// Of the shells on which they are.
+    radii: Vec<f64>,
     /// Along a shell, and back.
     forward: Arc<dyn Fft<f32>>,
     inverse: Arc<dyn Fft<f32>>,
@@ -95,8 +100,7 @@ struct Orders {
 }
 
 impl Orders {
-    fn new(geometry: &Geometry, reach_angstrom: f64) -> Self {
-        let radii = geometry.grid().radii();
+    fn new(geometry: &Geometry, radii: &[f64], reach_angstrom: f64) -> Self {
         let turns = 2.0 / geometry.box_angstrom() * reach_angstrom;
         let of_radius = |radius: f64, n: usize| coefficients(TAU * turns * radius, n);
         let widest = TAU * turns * radii.iter().copied().fold(0.0, f64::max);
@@ -134,7 +138,7 @@ fn coefficients(z: f64, n: usize) -> Vec<f64> {
         .collect()
 }
 
-/// A template of norm 1, ready to be turned: `[n_shells, n_inplanes + n_padded]`, the first angles once more after the last.
+/// A template of norm 1, ready to be turned: `[shells, n_inplanes + n_padded]`, the first angles once more after the last.
 #[derive(Debug, Default)]
 pub(super) struct Template {
     parts: [Vec<f32>; 2],
@@ -150,13 +154,23 @@ pub(super) struct Turned {
 }
 
 impl<'a> Posterior<'a> {
-    /// Room for one image.
-    pub fn new(geometry: &'a Geometry, likelihood: &'a LogLikelihood, slices: &'a dyn Slices) -> Self {
+    /// Room for one image. With `few`, templates are taken on these shells alone.
+    pub fn new(
+        geometry: &'a Geometry,
+        likelihood: &'a LogLikelihood,
+        slices: &'a dyn Slices,
+        few: Option<&'a FewShells>,
+    ) -> Self {
+        let all = geometry.grid().radii();
+        let radii: Vec<f64> = match few {
+            Some(few) => few.shells.places.iter().map(|&shell| all[shell]).collect(),
+            None => all.to_vec(),
+        };
         let p = geometry.n_inplanes();
         // Images and templates are real: opposite points are conjugates.
         let n_angles = if p.is_multiple_of(2) { p / 2 } else { p };
         let n_padded = n_angles.next_multiple_of(MOST_LANES);
-        let n = geometry.n_shells() * n_padded;
+        let n = radii.len() * n_padded;
         let room = || vec![0.0; n];
         let mut directions = [vec![0.0; n_padded], vec![0.0; n_padded]];
         for angle in 0..n_angles {
@@ -167,6 +181,9 @@ impl<'a> Posterior<'a> {
             geometry,
             likelihood,
             slices,
+            few,
+            orders: Arc::new(Orders::new(geometry, &radii, 0.0)),
+            radii,
             forward: plan_complex_forward_f32(p),
             inverse: plan_complex_inverse_f32(p),
             n_angles,
@@ -180,7 +197,6 @@ impl<'a> Posterior<'a> {
             v: 1.0,
             known: None,
             center_angstrom: [f64::NAN; 2],
-            orders: Arc::new(Orders::new(geometry, 0.0)),
             made: BTreeMap::new(),
             room: Vec::new(),
         }
@@ -191,6 +207,12 @@ impl<'a> Posterior<'a> {
         self.known = known;
         let (p, n_angles) = (self.geometry.n_inplanes(), self.n_angles);
         let factor = if n_angles < p { 2.0 } else { 1.0 };
+        (self.i_sy, self.v) = (image.i_sy.re, image.v);
+        // Of another image, what was displaced counts no more.
+        self.center_angstrom = [f64::NAN; 2];
+        if let Some(few) = self.few {
+            return self.take_on(few, image, factor);
+        }
         for shell in 0..self.geometry.n_shells() {
             let weight = self.geometry.point_weights()[shell];
             for angle in 0..n_angles {
@@ -207,9 +229,28 @@ impl<'a> Posterior<'a> {
                 self.constant[to] = (factor * weight * self.geometry.constant()[from] * contrast) as f32;
             }
         }
-        (self.i_sy, self.v) = (image.i_sy.re, image.v);
-        // Of another image, what was displaced counts no more.
-        self.center_angstrom = [f64::NAN; 2];
+    }
+
+    /// The same on few shells; `factor` is how many points stand for one.
+    fn take_on(&mut self, few: &FewShells, image: &ImageSums, factor: f64) {
+        let (p, n_angles) = (self.geometry.n_inplanes(), self.n_angles);
+        let weights = self.geometry.point_weights();
+        let weighted = few.linear(image.weighted.clone());
+        let of_constant = image.contrast.iter().zip(self.geometry.constant()).enumerate();
+        let constant = few.linear(of_constant.map(|(at, (c, s))| Complex::from(weights[at / p] * c * s)).collect());
+        let half = image.contrast.chunks_exact(p).zip(weights);
+        let power: Vec<f64> =
+            half.flat_map(|(shell, weight)| shell[..n_angles].iter().map(move |c| weight * c * c)).collect();
+        let power = few.squares(&power);
+        for shell in 0..few.len() {
+            for angle in 0..n_angles {
+                let (to, from) = (shell * self.n_padded + angle, shell * p + angle);
+                self.weighted[0][to] = (factor * weighted[from].re) as f32;
+                self.weighted[1][to] = (factor * weighted[from].im) as f32;
+                self.power[to] = (factor * power[shell * n_angles + angle]) as f32;
+                self.constant[to] = (factor * constant[from].re) as f32;
+            }
+        }
     }
 
     /// As [`Posterior::center`], to reach all of these displacements.
@@ -225,8 +266,8 @@ impl<'a> Posterior<'a> {
         let reach =
             if reach_angstrom > 0.0 { self.geometry.box_angstrom() * (0.5 * f64::from(size)).exp2() } else { 0.0 };
         let key = if reach > 0.0 { size } else { i32::MIN };
-        let geometry = self.geometry;
-        self.orders = self.made.entry(key).or_insert_with(|| Arc::new(Orders::new(geometry, reach))).clone();
+        let (geometry, radii) = (self.geometry, &self.radii);
+        self.orders = self.made.entry(key).or_insert_with(|| Arc::new(Orders::new(geometry, radii, reach))).clone();
         if self.center_angstrom == center_angstrom {
             return;
         }
@@ -236,7 +277,7 @@ impl<'a> Posterior<'a> {
         let [weighted_re, weighted_im] = &self.weighted;
         let [moved_re, moved_im] = &mut self.moved;
         f32::dispatch(Displace {
-            radii: self.geometry.grid().radii(),
+            radii: &self.radii,
             turns: self.directions[0].iter().zip(&self.directions[1]).map(|(cos, sin)| x * cos + y * sin).collect(),
             weighted: [weighted_re, weighted_im],
             moved: [moved_re, moved_im],
@@ -248,21 +289,42 @@ impl<'a> Posterior<'a> {
         self.v
     }
 
-    /// The templates of norm 1 at some rotations.
-    pub fn slices(&self, rotations: &[Matrix3], out: &mut Vec<Complex<f32>>) -> Result<(), LikelihoodError> {
-        out.resize(rotations.len() * self.geometry.n_points(), Complex::default());
-        self.slices.take_rounded(rotations, out)
+    /// How many points a template has.
+    pub fn slice_len(&self) -> usize {
+        self.radii.len() * self.geometry.n_inplanes()
     }
 
-    /// Makes a template ready to be turned.
-    pub fn prepare<T: Real>(&self, values: &[Complex<T>], template: &mut Template) {
+    /// The templates of norm 1 at some rotations, `[rotations, shells, n_inplanes]`.
+    pub fn slices(&self, rotations: &[Matrix3], out: &mut Vec<Complex<f32>>) -> Result<(), LikelihoodError> {
+        out.resize(rotations.len() * self.slice_len(), Complex::default());
+        let Some(few) = self.few else { return self.slices.take_rounded(rotations, out) };
+        match self.slices.take_on(&few.shells, rotations, out)? {
+            true => Ok(()),
+            false => Err(LikelihoodError::Slices("they can't be taken on some shells alone any more".to_owned())),
+        }
+    }
+
+    /// Makes a template of the grid ready to be turned, `[n_shells, n_inplanes]`.
+    pub fn prepare_grids<T: Real>(&self, values: &[Complex<T>], template: &mut Template) {
+        let p = self.geometry.n_inplanes();
+        match self.few {
+            None => self.prepare(values.chunks_exact(p), template),
+            Some(few) => {
+                let shells = few.shells.places.iter().map(|&shell| &values[shell * p..(shell + 1) * p]);
+                self.prepare(shells, template);
+            }
+        }
+    }
+
+    /// Makes a template of these shells ready to be turned.
+    fn prepare<'v, T: Real>(&self, shells: impl Iterator<Item = &'v [Complex<T>]>, template: &mut Template) {
         let p = self.geometry.n_inplanes();
         let row = p + self.n_padded;
         let [re, im] = &mut template.parts;
-        re.resize(self.geometry.n_shells() * row, 0.0);
-        im.resize(self.geometry.n_shells() * row, 0.0);
+        re.resize(self.radii.len() * row, 0.0);
+        im.resize(self.radii.len() * row, 0.0);
         let rows = re.chunks_exact_mut(row).zip(im.chunks_exact_mut(row));
-        for (values, (re, im)) in values.chunks_exact(p).zip(rows) {
+        for (values, (re, im)) in shells.zip(rows) {
             for (value, (re, im)) in values.iter().zip(re.iter_mut().zip(im.iter_mut())) {
                 (*re, *im) = (value.re.to_f64() as f32, value.im.to_f64() as f32);
             }
@@ -275,10 +337,10 @@ impl<'a> Posterior<'a> {
     /// Makes a template ready that is turned by an angle less than a step of the grid: along each shell the waves that its points
     /// hold are turned.
     pub fn prepare_between(&self, values: &[Complex<f32>], angle: f64, template: &mut Template) {
-        if angle == 0.0 {
-            return self.prepare(values, template);
-        }
         let p = self.geometry.n_inplanes();
+        if angle == 0.0 {
+            return self.prepare(values.chunks_exact(p), template);
+        }
         // exp(iqω)/P; of the highest wave of an even number, which stands for both signs, the real part.
         let factor = |place: usize| {
             let q = if 2 * place <= p { place as f64 } else { place as f64 - p as f64 };
@@ -293,7 +355,7 @@ impl<'a> Posterior<'a> {
             shell.iter_mut().zip(&factors).for_each(|(value, factor)| *value *= factor);
         }
         self.inverse.process_with_scratch(&mut turned, &mut scratch);
-        self.prepare(&turned, template);
+        self.prepare(turned.chunks_exact(p), template);
     }
 
     fn scratch_len(&self) -> usize {
@@ -388,7 +450,7 @@ impl Kernel<f32> for Sum<'_, '_> {
     #[inline(always)]
     fn run<S: Simd<f32>>(self, simd: S) {
         let Posterior { ref moved, ref power, ref constant, ref orders, n_padded, .. } = *self.posterior;
-        let n_shells = self.posterior.geometry.n_shells();
+        let n_shells = self.posterior.radii.len();
         let n_orders = orders.n_padded();
         let zero = simd.splat(0.0);
         let mut numbers = [0.0; MOST_LANES];
@@ -527,7 +589,7 @@ mod tests {
         for p in [36, 21] {
             let geometry = Geometry::new(PolarGrid::new(8.0, 0.5, p).unwrap(), 64.0).unwrap();
             let likelihood = LogLikelihood::new::<f64>(&geometry, Formula::Right).unwrap();
-            let posterior = Posterior::new(&geometry, &likelihood, &NoSlices);
+            let posterior = Posterior::new(&geometry, &likelihood, &NoSlices, None);
             // Waves of a few frequencies, others on each shell.
             let value = |shell: usize, angle: f64| {
                 let wave = |q: i32, size: f64| Complex::from_polar(size, f64::from(q) * angle + 0.3 * shell as f64);
@@ -542,7 +604,7 @@ mod tests {
                 let rounded: Vec<Complex<f32>> =
                     of_all(0.0).iter().map(|value| Complex::new(value.re as f32, value.im as f32)).collect();
                 posterior.prepare_between(&rounded, angle, &mut found);
-                posterior.prepare(&of_all(angle), &mut expected);
+                posterior.prepare_grids(&of_all(angle), &mut expected);
                 for (found, expected) in found.parts.iter().flatten().zip(expected.parts.iter().flatten()) {
                     assert!((found - expected).abs() < 2e-6, "{p} {angle}: {found} {expected}");
                 }
@@ -583,10 +645,10 @@ mod tests {
             let mut template = Vec::new();
             real(&mut template);
             let likelihood = LogLikelihood::new::<f64>(&geometry, Formula::Right).unwrap();
-            let mut posterior = Posterior::new(&geometry, &likelihood, &NoSlices);
+            let mut posterior = Posterior::new(&geometry, &likelihood, &NoSlices, None);
             posterior.take(&image, None);
             let (mut prepared, mut turned) = (Template::default(), Turned::default());
-            posterior.prepare(&template, &mut prepared);
+            posterior.prepare_grids(&template, &mut prepared);
             for (reach, turn) in [(0.0, 3), (0.4, 0), (3.0, -5), (11.0, 17)] {
                 let center = [2.0, -5.0];
                 posterior.center(center, reach);

@@ -84,7 +84,7 @@ impl<T: Real> GridPoses<'_, T> {
             found.sort_unstable();
             found.dedup_by_key(|pose| (pose.rotation, pose.displacement));
             found.sort_by_key(|pose| pose.place);
-            posterior.prepare(self.templates.template(view), &mut template);
+            posterior.prepare_grids(self.templates.template(view), &mut template);
             for of_lattice in found.chunk_by(|a, b| a.place == b.place) {
                 let center = modes[lattices[of_lattice[0].place as usize].0].chart.center().shift_angstrom;
                 let shift = |pose: &Inside| {

@@ -2,6 +2,7 @@
 
 use num_complex::Complex;
 use verglas_fourier::pose::Matrix3;
+use verglas_fourier::slices::SomeShells;
 
 use crate::error::LikelihoodError;
 
@@ -25,5 +26,14 @@ pub trait Slices: Sync {
             *out = Complex::new(value.re as f32, value.im as f32);
         }
         Ok(())
+    }
+
+    /// The same on some shells alone, `[rotations, shells, n_inplanes]`, of norm 1 by their weights; false where they can't be had alone,
+    /// and nothing is done.
+    ///
+    /// # Errors
+    /// As [`Slices::take`].
+    fn take_on(&self, _: &SomeShells, _: &[Matrix3], _: &mut [Complex<f32>]) -> Result<bool, LikelihoodError> {
+        Ok(false)
     }
 }

@@ -65,3 +65,32 @@ fn images_between_grid_and_lattice_have_the_integral_over_all_poses() {
         assert!(off.abs() < 0.06 + 2.0 * error, "{n_pixels} pixels, image {seed}: {off} {found:?}");
     }
 }
+
+/// In a box that a structure leaves half empty, templates between the views are taken on few shells: the integral, and the pose, are
+/// those of all shells, and ℓ₊ is that of plain sums over all.
+#[test]
+fn few_shells_give_what_all_do() {
+    let world = World::new(72, 3.0, 0.6, 3.0, 5);
+    let mut model = Model::new(&world, 5, 0.0);
+    for (seed, rho2) in [(0, 150.0), (1, 60.0), (2, 300.0)] {
+        let image = image(&world, &model, rho2, 1.5, 300 + seed);
+        model.on_some_shells = true;
+        let compared = Compared::new(&world, &model);
+        let (few, all) = (compared.n_shells_between(&image), world.geometry.n_shells());
+        assert!(2 * few <= all + 1, "{few} of {all} shells");
+        let on_few = compared.image(&image).0.refined.unwrap();
+        let plain = Plain::new(&world, &image, ContrastSign::Positive);
+        let again = plain.values(&model, &on_few.pose.rotation, &[on_few.pose.shift_angstrom])[0];
+        let off = again - on_few.log_likelihood_optimal;
+        assert!(off.abs() < 1e-3, "image {seed}: {off}");
+        model.on_some_shells = false;
+        let compared = Compared::new(&world, &model);
+        assert_eq!(compared.n_shells_between(&image), all);
+        let on_all = compared.image(&image).0.refined.unwrap();
+        let off = on_few.log_likelihood - on_all.log_likelihood;
+        println!("image {seed}: {few} of {all} shells, {off:.1e}, {on_all:?}");
+        assert!(off.abs() < 1e-3, "image {seed}: {off}");
+        let shift = [0, 1].map(|axis| on_few.pose.shift_angstrom[axis] - on_all.pose.shift_angstrom[axis]);
+        assert!(shift[0].hypot(shift[1]) < 1e-3, "image {seed}: {shift:?}");
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use num_complex::Complex;
 use verglas_fourier::grid::PolarGrid;
 use verglas_fourier::pose::Matrix3;
-use verglas_fourier::slices::{Beads, SlicePlan, SliceSettings, Structure};
+use verglas_fourier::slices::{Beads, SlicePlan, SliceSettings, SomeShells, Structure};
 use verglas_fourier::sphere::{PointGroup, Views, rotation};
 use verglas_likelihood::compare::{ComparisonSettings, Search};
 use verglas_likelihood::ctf::{ContrastFormula, ContrastTransfer};
@@ -71,7 +71,11 @@ impl World {
 }
 
 /// 24 beads of RMS radius 14 Å, and another that is `change` of it different.
-pub struct Model(SlicePlan<f64>);
+pub struct Model {
+    plan: SlicePlan<f64>,
+    /// Whether templates can be had on some shells alone.
+    pub on_some_shells: bool,
+}
 
 impl Model {
     /// 12 beads, and their mates.
@@ -89,7 +93,8 @@ impl Model {
         let beads = Beads { positions_angstrom: positions, radii_angstrom, ..Beads::default() };
         let settings = SliceSettings { n_views: 1, ..SliceSettings::default() };
         let structure = Structure::Beads(Arc::new(beads));
-        Self(SlicePlan::new(structure, world.geometry.grid(), world.geometry.box_angstrom(), &settings).unwrap())
+        let plan = SlicePlan::new(structure, world.geometry.grid(), world.geometry.box_angstrom(), &settings).unwrap();
+        Self { plan, on_some_shells: true }
     }
 
     pub fn new(world: &World, seed: u64, change_angstrom: f64) -> Self {
@@ -110,7 +115,8 @@ impl Model {
         let beads = Beads { positions_angstrom: positions, radii_angstrom: vec![2.8; 24], ..Beads::default() };
         let settings = SliceSettings { n_views: 1, ..SliceSettings::default() };
         let structure = Structure::Beads(Arc::new(beads));
-        Self(SlicePlan::new(structure, world.geometry.grid(), world.geometry.box_angstrom(), &settings).unwrap())
+        let plan = SlicePlan::new(structure, world.geometry.grid(), world.geometry.box_angstrom(), &settings).unwrap();
+        Self { plan, on_some_shells: true }
     }
 
     pub fn templates(&self, world: &World) -> Vec<Complex<f64>> {
@@ -123,7 +129,23 @@ impl Model {
 impl Slices for Model {
     fn take(&self, rotations: &[Matrix3], out: &mut [Complex<f64>]) -> Result<(), LikelihoodError> {
         let mut norms = vec![0.0; rotations.len()];
-        self.0.compute(rotations, out, &mut norms).map_err(|error| LikelihoodError::Slices(error.to_string()))
+        self.plan.compute(rotations, out, &mut norms).map_err(|error| LikelihoodError::Slices(error.to_string()))
+    }
+
+    fn take_on(
+        &self,
+        shells: &SomeShells,
+        rotations: &[Matrix3],
+        out: &mut [Complex<f32>],
+    ) -> Result<bool, LikelihoodError> {
+        if !self.on_some_shells {
+            return Ok(false);
+        }
+        let (mut values, mut norms) = (vec![Complex::default(); out.len()], vec![0.0; rotations.len()]);
+        let taken = self.plan.compute_on(shells, rotations, &mut values, &mut norms);
+        taken.map_err(|error| LikelihoodError::Slices(error.to_string()))?;
+        out.copy_from_slice(&round(&values));
+        Ok(true)
     }
 }
 
@@ -216,6 +238,11 @@ impl<'a> Compared<'a> {
         })
     }
 
+    /// On how many shells templates between the views are taken.
+    pub fn n_shells_between(&self, image: &Image) -> usize {
+        self.with(image, &self.world.displacements, false, |search, _| search.n_shells_between())
+    }
+
     /// What is found of an image near a pose.
     pub fn image_near(&self, image: &Image, pose: ContinuousPose, prior: PosePrior) -> ImageResult {
         let displacements = Displacements::near(self.world.displacements.grid().unwrap(), &prior);
@@ -251,7 +278,7 @@ impl<'a> Compared<'a> {
             pixel_angstrom: self.world.pixel_angstrom,
         };
         let search = Search::new(geometry, set, displacements, settings).unwrap();
-        let search = search.with_refinement(refinement).unwrap();
+        let search = search.with_refinement(refinement, &|| true).unwrap();
         let values = round::<f32>(&image.values);
         let transfers = [image.transfer];
         let contrast = Contrast::Parameters(&transfers, ContrastFormula::Right);

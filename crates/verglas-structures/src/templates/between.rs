@@ -9,7 +9,7 @@ use verglas_core::error::{Error, Result};
 use verglas_core::findings::Findings;
 use verglas_fourier::grid::Precision;
 use verglas_fourier::pose::Matrix3;
-use verglas_fourier::slices::{SliceError, SlicePlan, SliceReal, SliceSettings, Structure};
+use verglas_fourier::slices::{SliceError, SlicePlan, SliceReal, SliceSettings, SomeShells, Structure};
 use verglas_fourier::sphere::PointGroup;
 use verglas_run::descriptor::ImageDescriptor;
 use verglas_run::folder::DESCRIPTOR;
@@ -247,6 +247,27 @@ impl StructureSlices {
             Plan::Double(plan) => {
                 one_by_one(plan, rotations, out, |value| Complex::new(value.re as f32, value.im as f32))
             }
+        }
+    }
+}
+
+impl StructureSlices {
+    /// The same on some shells alone, `[rotations, shells, n_inplanes]`; false where they can't be had so, and `out` is as it was.
+    ///
+    /// # Errors
+    /// As [`compute`](Self::compute).
+    ///
+    /// # Panics
+    /// When `out` has another length, or a shell is none of the grid's.
+    pub fn compute_rounded_on(
+        &self,
+        shells: &SomeShells,
+        rotations: &[Matrix3],
+        out: &mut [Complex<f32>],
+    ) -> std::result::Result<bool, SliceError> {
+        match &self.plan {
+            Plan::Single(plan) => plan.compute_on(shells, rotations, out).map_or(Ok(false), |done| done.map(|()| true)),
+            Plan::Double(_) => Ok(false),
         }
     }
 }

@@ -3,7 +3,7 @@
 use num_complex::Complex;
 use verglas_fourier::grid::PolarGrid;
 use verglas_fourier::pose::Matrix3;
-use verglas_fourier::slices::{self, SliceError, SlicePlan, SliceReal, SliceSettings, Structure};
+use verglas_fourier::slices::{self, SliceError, SlicePlan, SliceReal, SliceSettings, SomeShells, Structure};
 use verglas_run::descriptor::{AtomShape, ImageDescriptor};
 
 use super::settings::{AtomMass, TemplateJobSettings};
@@ -126,6 +126,20 @@ impl<T: SliceReal> Slicer<T> {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// The same on some shells; `None` where they can't be had alone.
+    pub(super) fn compute_on(
+        &self,
+        shells: &SomeShells,
+        rotations: &[Matrix3],
+        out: &mut [Complex<T>],
+    ) -> Option<Result<(), SliceError>> {
+        match self {
+            Self::AsStored(plan) => Some(plan.compute_on(shells, rotations, out, &mut vec![0.0; rotations.len()])),
+            // Without its mean, which is one over all.
+            Self::InDouble(_) => None,
         }
     }
 }
