@@ -84,11 +84,12 @@ impl<'s, T: SearchReal> Searches<'s, T> {
         for (displacements, settings) in searched.planned(&settings) {
             let is_everywhere = std::ptr::eq(displacements, searched.displacements);
             let mut search = Search::new_watched(of.geometry, of.templates, displacements, settings, go_on)?;
-            if let Some(coarse) = coarse.filter(|_| is_everywhere) {
-                search = search.with_pruning(coarse, go_on)?;
-            }
+            // In this order: what prepares the first needs the room of the second.
             if let Some(refinement) = refinement {
                 search = search.with_refinement(refinement, go_on)?;
+            }
+            if let Some(coarse) = coarse.filter(|_| is_everywhere) {
+                search = search.with_pruning(coarse, go_on)?;
             }
             match searched.known {
                 Some(known) if !is_everywhere => near = Some((search, known.prior)),

@@ -208,7 +208,7 @@ impl<T: SliceReal> SlicePlan<T> {
     /// As [`compute`](Self::compute).
     ///
     /// # Panics
-    /// When `out` or `norms` have another length, or a shell is none of the grid's; when the mean is to be taken out.
+    /// When `out` or `norms` have another length, or shells are none of the grid's, or not rising; when the mean is to be taken out.
     pub fn compute_on(
         &self,
         shells: &SomeShells,
@@ -217,11 +217,16 @@ impl<T: SliceReal> SlicePlan<T> {
         norms: &mut [f64],
     ) -> Result<(), SliceError> {
         assert!(self.mean.is_none(), "the mean is one over all shells");
+        assert!(shells.places.is_sorted() && !shells.places.is_empty(), "shells, rising");
         assert!(shells.places.iter().all(|&shell| shell < self.points.n_shells), "shells of the grid");
+        assert_eq!(shells.places.len(), shells.weights.len(), "a weight for each shell");
         let points = self.points.on(&shells.places);
         let finish = |slice: &mut [Complex<T>]| {
             let (reached, beyond) = slice.split_at_mut(points.q.len() * points.n_inplanes);
             beyond.fill(Complex::new(T::zero(), T::zero()));
+            if reached.is_empty() {
+                return 0.0;
+            }
             match points.angles.len() < points.n_inplanes {
                 true => normalise_half(reached, &shells.weights[..points.q.len()]),
                 false => normalise(reached, &shells.weights[..points.q.len()]),

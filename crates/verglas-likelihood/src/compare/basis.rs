@@ -259,10 +259,24 @@ impl<T: Real> Basis<T> {
         Ok(self)
     }
 
-    /// The same, reading templates on one of so many shells, where rounding lets it.
-    pub fn on_shells(&self, every: usize) -> Option<Self> {
+    /// The same of [`Basis::of_templates`], reading templates on one of so many shells, where these tell all.
+    ///
+    /// # Errors
+    /// [`LikelihoodError::Stopped`].
+    pub fn on_shells(
+        &self,
+        every: usize,
+        geometry: &Geometry,
+        templates: &TemplateSet<T>,
+        displacements: &Displacements,
+        share: f64,
+        (n_threads, go_on): (usize, GoOn<'_>),
+    ) -> Result<Option<Self>, LikelihoodError> {
         let mut basis = self.clone();
-        basis.read_on(every).then_some(basis)
+        let samples = Samples::new(geometry, templates, displacements);
+        let tells_all = basis.read_on(every)
+            && basis.left_out(&samples, geometry.n_inplanes(), n_threads, go_on)? <= MOST_OF_ANY * share;
+        Ok(tells_all.then_some(basis))
     }
 
     /// Reads templates on one of so many shells; says whether rounding lets it.

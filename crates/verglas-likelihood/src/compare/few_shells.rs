@@ -23,15 +23,19 @@ use crate::error::LikelihoodError;
 use crate::geometry::Geometry;
 use crate::real::Real;
 use crate::sets::TemplateSet;
+use crate::sums::to_double;
 
 /// The energy e of displaced templates that may be left out: ℓ₊ moves by some ρ·√e, and any template may lose 16 times as much.
 const SHARE: f64 = 1e-9;
 /// The energy of |T|² that may be left out.
 const SHARE_OF_SQUARES: f64 = 1e-11;
-/// Sums over |T|² may err by this share of theirs: ℓ₊ by half of it times ρ².
+/// Sums over |T|², whatever weighs the shells, may err by this share of theirs on the whole: ℓ₊ by half of it times ρ².
 const MOST_OF_SQUARES: f64 = 5e-5;
-/// Views whose squares radial functions are found from, and others that they are tried on.
-const VIEWS: [usize; 2] = [64, 32];
+/// Views whose squares radial functions are found from.
+const VIEWS: usize = 64;
+/// What is left of a template on all shells that follows from few, of its energy; templates between the views are made with errors of 5e-4
+/// themselves, which are no smooth functions of the radius.
+const MOST_OF_TEMPLATE: f64 = 4e-6;
 
 /// What leads from all shells to few.
 pub(crate) struct FewShells {
@@ -66,6 +70,9 @@ impl FewShells {
         let n = geometry.n_shells();
         let displacements = Displacements::new(reach_angstrom, 1.0, 5, 5)?;
         let basis = Basis::of_templates(geometry, templates, &displacements, SHARE, (n_threads, go_on))?;
+        if basis.shells.len() == n {
+            return Ok(None);
+        }
         let squares = Squares::new(geometry, templates);
         for every in SPARSEST {
             let shells = every_shell(n, every);
@@ -75,7 +82,7 @@ impl FewShells {
             }
             let fitted = match basis.shells == shells {
                 true => Some(basis.clone()),
-                false => basis.on_shells(every),
+                false => basis.on_shells(every, geometry, templates, &displacements, SHARE, (n_threads, go_on))?,
             };
             if let (Some(basis), Some(squares)) = (fitted, squares.on(&shells, every)) {
                 return Ok(Some(Self::new(geometry, &basis, squares)));
@@ -101,8 +108,10 @@ impl FewShells {
             }
             matrix
         };
+        // Norms are those of the grid, whatever noise weighs the shells.
         let mut of_norm = vec![0.0; few];
-        for (row, weight) in squares.chunks_exact(few).zip(weights) {
+        for (shell, row) in squares.chunks_exact(few).enumerate() {
+            let weight = geometry.grid().point_weight(shell);
             of_norm.iter_mut().zip(row).for_each(|(sum, factor)| *sum += weight * factor);
         }
         Self {
@@ -113,6 +122,45 @@ impl FewShells {
             forward: plan_complex_forward_f64(geometry.n_inplanes()),
             inverse: plan_complex_inverse_f64(geometry.n_inplanes()),
         }
+    }
+
+    /// Whether a template on all shells, `[n_shells, n_inplanes]`, is what follows from the same on few, `[few, n_inplanes]`: by what linear
+    /// terms see of it, and quadratic ones.
+    pub fn hold_for(&self, geometry: &Geometry, all: &[Complex<f32>], on_few: &[Complex<f32>]) -> bool {
+        let (p, few, weights) = (self.n_inplanes, self.len(), geometry.point_weights());
+        let spectra = |values: &[Complex<f32>]| {
+            let mut values: Vec<Complex<f64>> = values.iter().map(|value| to_double(*value)).collect();
+            self.forward.process(&mut values);
+            values
+        };
+        let (of_all, of_few) = (spectra(all), spectra(on_few));
+        let (mut rest, mut energy) = (0.0, 0.0);
+        for q in 0..p {
+            let matrix = &self.linear[q.min(p - q)];
+            for ((row, shell), weight) in matrix.chunks_exact(few).zip(of_all.chunks_exact(p)).zip(weights) {
+                let found: Complex<f64> =
+                    row.iter().zip(of_few.chunks_exact(p)).map(|(factor, shell)| shell[q] * f64::from(*factor)).sum();
+                rest += weight * (shell[q] - found).norm_sqr();
+                energy += weight * shell[q].norm_sqr();
+            }
+        }
+        let (mut error, mut total) = (0.0, 0.0);
+        for angle in 0..p {
+            for ((row, shell), weight) in self.squares.chunks_exact(few).zip(all.chunks_exact(p)).zip(weights) {
+                let square = |value: Complex<f32>| to_double(value).norm_sqr();
+                let found: f64 =
+                    row.iter().zip(on_few.chunks_exact(p)).map(|(factor, shell)| factor * square(shell[angle])).sum();
+                error += weight * (found - square(shell[angle]));
+                total += weight * square(shell[angle]);
+            }
+        }
+        rest <= MOST_OF_TEMPLATE * energy && error.abs() <= 4.0 * MOST_OF_SQUARES * total
+    }
+
+    /// Bytes that they take, at most.
+    pub fn most_bytes(geometry: &Geometry) -> u64 {
+        let (n, p) = (geometry.n_shells() as u64, geometry.n_inplanes() as u64);
+        (4 * (p / 2 + 1) + 8) * n * n.div_ceil(2)
     }
 
     /// How many there are.
@@ -183,8 +231,8 @@ impl Kernel<f32> for Multiply<'_> {
 /// W·|T|² of some views.
 struct Squares<'a> {
     weights: &'a [f64],
-    /// `[views · angles, n_shells]`, of those that functions are found from, and of the others.
-    of_views: [Vec<f64>; 2],
+    /// `[views · angles, n_shells]`
+    of_views: Vec<f64>,
     functions: Functions<f64>,
 }
 
@@ -192,27 +240,20 @@ impl<'a> Squares<'a> {
     fn new<T: Real>(geometry: &'a Geometry, templates: &TemplateSet<'_, T>) -> Self {
         let (n, p, weights) = (geometry.n_shells(), geometry.n_inplanes(), geometry.point_weights());
         let n_views = templates.n_views();
-        let of_views = |views: &mut dyn Iterator<Item = usize>| {
-            let mut values = Vec::new();
-            for view in views {
-                let template = templates.template(view);
-                // Opposite points are conjugates.
-                for angle in 0..p.div_ceil(2) {
-                    values.extend(weights.iter().enumerate().map(|(shell, weight)| {
-                        let value = template[shell * p + angle];
-                        weight * (value.re.to_f64().powi(2) + value.im.to_f64().powi(2))
-                    }));
-                }
+        let mut of_views = Vec::new();
+        for i in 0..VIEWS.min(n_views) {
+            let spread = ((i as f64 * 0.618_033_988_749_894_9).fract() * n_views as f64) as usize;
+            let template = templates.template(if n_views <= VIEWS { i } else { spread });
+            // Opposite points are conjugates.
+            for angle in 0..p.div_ceil(2) {
+                of_views.extend(weights.iter().enumerate().map(|(shell, weight)| {
+                    let value = template[shell * p + angle];
+                    weight * (value.re.to_f64().powi(2) + value.im.to_f64().powi(2))
+                }));
             }
-            values
-        };
-        let spread = |i: usize| ((i as f64 * 0.618_033_988_749_894_9).fract() * n_views as f64) as usize;
-        let of_views = [
-            of_views(&mut (0..VIEWS[0].min(n_views)).map(|i| if n_views <= VIEWS[0] { i } else { spread(i) })),
-            of_views(&mut (0..VIEWS[1].min(n_views)).map(|i| spread(VIEWS[0] + i))),
-        ];
+        }
         let mut moments = vec![0.0; n * n];
-        for values in of_views[0].chunks_exact(n) {
+        for values in of_views.chunks_exact(n) {
             for (row, a) in moments.chunks_exact_mut(n).zip(values) {
                 row.iter_mut().zip(values).for_each(|(moment, b)| *moment += a * b);
             }
@@ -243,7 +284,7 @@ impl<'a> Squares<'a> {
             }
         }
         let (mut error, mut total) = (0.0, 0.0);
-        for values in self.of_views.iter().flat_map(|values| values.chunks_exact(n)) {
+        for values in self.of_views.chunks_exact(n) {
             for (row, value) in matrix.chunks_exact(few).zip(values) {
                 let found: f64 = row.iter().zip(shells).map(|(factor, &shell)| factor * values[shell]).sum();
                 error += (found - value).abs();

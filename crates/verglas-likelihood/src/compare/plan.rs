@@ -233,9 +233,9 @@ impl<'a, T: Dispatch> Plan<'a, T> {
         self.phases = phases(self.geometry, shells, self.displacements, &self.order, n_angles, self.lanes);
     }
 
-    /// Bytes of that table.
+    /// Bytes of that table at most: noise, which is not known when memory is planned, weighs in which shells are read.
     pub fn bytes_of_phases(&self) -> u64 {
-        let n = n_phases(self.basis.shells.len(), self.displacements, self.transform.n_angles, self.lanes);
+        let n = n_phases(self.geometry.n_shells(), self.displacements, self.transform.n_angles, self.lanes);
         (n * size_of::<T>()) as u64
     }
 

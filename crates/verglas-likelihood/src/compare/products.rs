@@ -20,6 +20,7 @@ const FEW: u32 = 2;
 
 /// Which images of a group, each a bit.
 pub(crate) type Wanted = u8;
+const _: () = assert!(GROUP <= Wanted::BITS as usize);
 
 /// A group of images, and which of them are multiplied with each of the strips taken last.
 #[derive(Debug, Clone, Copy, Default)]
@@ -111,7 +112,8 @@ impl<'a, T: Dispatch, V: Copy> Products<'a, T, V> {
         }
     }
 
-    /// Products of up to [`GROUPS`] groups of images with those of the strips taken last that any of their images asks for.
+    /// Products of up to [`GROUPS`] groups of images with those of the strips taken last that any of their images asks for; of
+    /// images that ask for none there may be nothing.
     #[inline(always)]
     pub fn multiply<S: Simd<T, V = V>>(&mut self, simd: S, groups: &[WantedGroup]) {
         let basis = &self.plan.basis;

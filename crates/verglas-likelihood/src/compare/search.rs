@@ -1,9 +1,12 @@
 //! The comparison of images with the templates of one structure, block by block.
 
+use std::f64::consts::TAU;
+
 use num_complex::Complex;
 use verglas_core::threads::share_work;
 use verglas_fourier::pose::Matrix3;
 use verglas_fourier::slices::SomeShells;
+use verglas_fourier::sphere::rotation;
 
 use super::basis::Extent;
 use super::candidates::bytes_of_candidates;
@@ -85,19 +88,37 @@ impl<'a, T: Work> Search<'a, T> {
     ) -> Result<Option<FewShells>, LikelihoodError> {
         /// Maxima are looked for so many pixels beyond the displacements that are searched.
         const BEYOND: f64 = 2.5;
+        /// Rotations at which templates on few shells are tried.
+        const TRIALS: u32 = 16;
         let Plan { geometry, templates, displacements, settings, transform, .. } = &self.plan;
         let are_real = transform.n_angles < geometry.n_inplanes();
         if !T::IS_SINGLE || !are_real {
             return Ok(None);
         }
-        let all = SomeShells { places: (0..geometry.n_shells()).collect(), weights: geometry.point_weights().to_vec() };
-        let mut one = vec![Complex::default(); geometry.n_points()];
-        if !refinement.slices.take_on(&all, &refinement.views[..1], &mut one)? {
+        let places: Vec<usize> = (0..geometry.n_shells()).collect();
+        let weights = places.iter().map(|&shell| geometry.grid().point_weight(shell)).collect();
+        let mut all = vec![Complex::default(); geometry.n_points()];
+        if !refinement.slices.take_on(&SomeShells { places, weights }, &refinement.views[..1], &mut all)? {
             return Ok(None);
         }
-        let reach = displacements.grid().map_or(0.0, |grid| grid.reach_angstrom(0).max(grid.reach_angstrom(1)));
-        let reach = reach + BEYOND * refinement.pixel_angstrom;
-        FewShells::find(geometry, templates, reach, (settings.n_threads.max(1), go_on))
+        let farthest = displacements.angstrom().iter().map(|d| d[0].hypot(d[1])).fold(0.0, f64::max);
+        let reach = farthest + BEYOND * refinement.pixel_angstrom;
+        let Some(few) = FewShells::find(geometry, templates, reach, (settings.n_threads.max(1), go_on))? else {
+            return Ok(None);
+        };
+        // They were found from the grid's templates: do they do for others?
+        let mut on_few = vec![Complex::default(); few.len() * geometry.n_inplanes()];
+        for trial in 0..TRIALS {
+            let part = |step: f64| (f64::from(trial) * step + 0.5).fract();
+            let (tilt, rot) = ((1.0 - 2.0 * part(0.618_033_988_749_894_9)).acos(), TAU * part(0.754_877_666_246_692_7));
+            let rotation = [rotation(rot, tilt, TAU * part(0.569_840_290_998_053_2))];
+            refinement.slices.take_rounded(&rotation, &mut all)?;
+            let taken = refinement.slices.take_on(&few.shells, &rotation, &mut on_few)?;
+            if !taken || !few.hold_for(geometry, &all, &on_few) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(few))
     }
 
     pub(super) fn prune(
@@ -460,9 +481,9 @@ fn of_pruning<T: Work>(
 }
 
 /// Bytes of all threads that look between the grid's poses: two templates and what is summed of them, and some templates of a
-/// view.
+/// view; and what leads to few shells.
 fn bytes_of_refinement(geometry: &Geometry, n_threads: usize) -> u64 {
-    n_threads as u64 * 40 * 16 * geometry.n_points() as u64
+    n_threads as u64 * 40 * 16 * geometry.n_points() as u64 + FewShells::most_bytes(geometry)
 }
 
 /// Bytes that an image takes while it is compared, at most.

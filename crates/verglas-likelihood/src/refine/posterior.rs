@@ -71,7 +71,7 @@ pub(super) struct Posterior<'a> {
     n_padded: usize,
     /// cos and sin of the angles, `[n_padded]`.
     directions: [Vec<f32>; 2],
-    /// W·conj(C·I), real and imaginary parts, `[n_shells, n_padded]`.
+    /// W·conj(C·I), real and imaginary parts, `[shells that are taken, n_padded]`.
     weighted: [Vec<f32>; 2],
     /// The same, displaced by the centre: rounded, which moves ℓ₊ by less than 1e-3.
     moved: [Vec<f32>; 2],
@@ -95,7 +95,7 @@ struct Orders {
     /// D, Å.
     reach_angstrom: f64,
     n: usize,
-    /// `[n_shells, n filled up to ORDERS]`
+    /// `[shells that are taken, n filled up to ORDERS]`
     coefficients: Vec<f32>,
 }
 

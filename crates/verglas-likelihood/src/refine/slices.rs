@@ -28,7 +28,7 @@ pub trait Slices: Sync {
         Ok(())
     }
 
-    /// The same on some shells alone, `[rotations, shells, n_inplanes]`, of norm 1 by their weights; false where they can't be had alone,
+    /// The same on some shells alone, `[rotations, shells, n_inplanes]`, of norm 1 by the weights that are given; false where they can't be had alone,
     /// and nothing is done.
     ///
     /// # Errors

@@ -70,21 +70,27 @@ fn images_between_grid_and_lattice_have_the_integral_over_all_poses() {
 /// those of all shells, and ℓ₊ is that of plain sums over all.
 #[test]
 fn few_shells_give_what_all_do() {
-    let world = World::new(72, 3.0, 0.6, 3.0, 5);
-    let mut model = Model::new(&world, 5, 0.0);
-    for (seed, rho2) in [(0, 150.0), (1, 60.0), (2, 300.0)] {
-        let image = image(&world, &model, rho2, 1.5, 300 + seed);
+    let white = World::new(72, 3.0, 0.6, 3.0, 5);
+    // Noise that falls six-fold weighs the shells, but not the templates' norm.
+    let mut coloured = World::new(72, 3.0, 0.6, 3.0, 5);
+    let radii = coloured.geometry.grid().radii().iter();
+    let sigma2: Vec<f64> = radii.map(|radius| 0.4 + 2.0 / (1.0 + (radius / 3.0).powi(2))).collect();
+    let noise = verglas_likelihood::noise::NoiseSpectrum::of(&coloured.geometry, &sigma2).unwrap();
+    coloured.geometry = noise.weigh(&coloured.geometry).unwrap();
+    for (world, seed, rho2) in [(&white, 0, 150.0), (&white, 1, 60.0), (&coloured, 2, 300.0), (&coloured, 3, 100.0)] {
+        let mut model = Model::new(world, 5, 0.0);
+        let image = image(world, &model, rho2, 1.5, 300 + seed);
         model.on_some_shells = true;
-        let compared = Compared::new(&world, &model);
+        let compared = Compared::new(world, &model);
         let (few, all) = (compared.n_shells_between(&image), world.geometry.n_shells());
         assert!(2 * few <= all + 1, "{few} of {all} shells");
         let on_few = compared.image(&image).0.refined.unwrap();
-        let plain = Plain::new(&world, &image, ContrastSign::Positive);
+        let plain = Plain::new(world, &image, ContrastSign::Positive);
         let again = plain.values(&model, &on_few.pose.rotation, &[on_few.pose.shift_angstrom])[0];
         let off = again - on_few.log_likelihood_optimal;
         assert!(off.abs() < 1e-3, "image {seed}: {off}");
         model.on_some_shells = false;
-        let compared = Compared::new(&world, &model);
+        let compared = Compared::new(world, &model);
         assert_eq!(compared.n_shells_between(&image), all);
         let on_all = compared.image(&image).0.refined.unwrap();
         let off = on_few.log_likelihood - on_all.log_likelihood;

@@ -56,12 +56,12 @@ pub(super) struct StructureNumbers {
     /// Images that go best with it, of these those at the rim of the displacements.
     pub(super) n_best: usize,
     pub(super) n_at_rim: usize,
-    /// Sum and, of an image, mean and standard deviation of its log-likelihood minus the leading structure's.
+    /// Sum and, of an image, mean and standard deviation of its log-likelihood minus that with the structure of the largest sum.
     pub(super) sum: f64,
     pub(super) mean: f64,
     pub(super) deviation: f64,
     /// The values below which 5, 25, 50, 75 and 95 % of the images lie: correlation, and log-likelihood minus the
-    /// leading structure's.
+    /// structure of the largest sum.
     pub(super) cross_correlation: [f64; 5],
     pub(super) difference: [f64; 5],
 }
@@ -70,11 +70,11 @@ pub(super) struct StructureNumbers {
 #[derive(Debug)]
 pub(super) struct Second {
     pub(super) place: usize,
-    /// log-likelihood of the leading minus that of the second structure.
+    /// log-likelihood of the first minus that of the second structure by sums.
     pub(super) lead: Counted,
     /// log-likelihood of an image's best minus that of its next best structure.
     pub(super) gap: Counted,
-    /// Images that go better with the leading one.
+    /// Images that go better with the first one.
     pub(super) n_for_leader: usize,
     pub(super) running: RunningSum,
     /// Those that decide most: the largest difference first, whichever its sign.
@@ -92,7 +92,7 @@ pub(super) struct Listed {
     /// With that.
     pub(super) cross_correlation: f64,
     pub(super) is_at_rim: bool,
-    /// log-likelihood of the leading minus that of the second structure, if there is one.
+    /// log-likelihood of the first minus that of the second structure by sums, if there is one.
     pub(super) lead: Option<f64>,
 }
 
