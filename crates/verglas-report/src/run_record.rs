@@ -164,7 +164,7 @@ fn inputs(folder: &FolderRecord) -> Section {
     let bytes: u64 = inputs.iter().filter_map(|input| input.bytes).fold(0, u64::saturating_add);
     let rows = inputs.iter().take(MOST_INPUTS).map(|input| {
         vec![
-            Cell::text(input.path.to_string_lossy()),
+            Cell::name(input.path.to_string_lossy()),
             input.bytes.map_or(Cell::None, |bytes| Cell::Number(bytes as f64, bytes_in_words(bytes as f64))),
             input.modified.map_or(Cell::None, |seconds| Cell::Number(seconds, date_and_time(seconds))),
         ]

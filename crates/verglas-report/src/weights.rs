@@ -77,7 +77,7 @@ fn weights(heaviest: &[&StructureWeight]) -> Section {
         vec![
             Cell::count(rank + 1),
             structure.structure.map_or(Cell::None, Cell::count),
-            Cell::text(structure.name.clone()),
+            Cell::name(structure.name.clone()),
             Cell::number(structure.weight),
             interval(|i| [i.lo95, i.hi95]),
             interval(|i| [i.lo68, i.hi68]),
@@ -113,7 +113,7 @@ fn not_told_apart(record: &WeightsRecord) -> Section {
     let pairs = &record.not_told_apart;
     let rows = pairs.iter().take(MOST_LISTED).map(|pair| {
         let [a, b] = pair.structures.map(name);
-        vec![Cell::text(a), Cell::text(b), Cell::number(pair.correlation)]
+        vec![Cell::name(a), Cell::name(b), Cell::number(pair.correlation)]
     });
     let body = html! {
         @if record.settings.bootstrap == 0 {

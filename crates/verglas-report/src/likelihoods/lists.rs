@@ -107,7 +107,7 @@ impl Lists {
             let mut row = vec![Cell::count(place)];
             row.extend(lead.map(|_| Cell::optional(image.lead)));
             row.extend([
-                Cell::text(names[image.best]),
+                Cell::name(names[image.best]),
                 Cell::number(image.cross_correlation),
                 Cell::text(if image.is_at_rim { "yes" } else { "no" }),
             ]);
@@ -117,7 +117,7 @@ impl Lists {
                     None => Cell::None,
                 };
             if has_file {
-                row.push(Cell::text(source.file.clone().unwrap_or_else(|| "–".to_owned())));
+                row.push(Cell::name(source.file.clone().unwrap_or_else(|| "–".to_owned())));
                 row.push(number(source.section, 1));
             }
             if has_row {

@@ -138,7 +138,7 @@ impl Contents<'_> {
         let numbers = &self.survey.structures[place];
         let known = |value: f64| Cell::optional(Some(value).filter(|value| value.is_finite()));
         let mut row = vec![
-            Cell::text(self.name(place)),
+            Cell::name(self.name(place)),
             Cell::count(self.folder.settings().structure_places[self.compared.structures[place]]),
             Cell::count(numbers.n_best),
             share(numbers.n_best, self.survey.n_images),

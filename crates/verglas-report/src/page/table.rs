@@ -9,6 +9,8 @@ use super::{four_digits, name};
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Cell {
     Text(String),
+    /// A name of a structure or a file, which may be long.
+    Name(String),
     /// There is no such number.
     None,
     /// A number, and how it is written.
@@ -20,6 +22,10 @@ pub(crate) enum Cell {
 impl Cell {
     pub(crate) fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
+    }
+
+    pub(crate) fn name(name: impl Into<String>) -> Self {
+        Self::Name(name.into())
     }
 
     pub(crate) fn count(n: usize) -> Self {
@@ -62,9 +68,10 @@ pub(crate) fn table(caption: &str, heads: &[&str], rows: impl Iterator<Item = Ve
                         tr role="row" {
                             @for (cell, head) in row.iter().zip(heads) {
                                 @match cell {
-                                    Cell::Text(text) if text.chars().count() <= SHORT =>
-                                        td.short role="cell" data-head=(head) { (text) },
-                                    Cell::Text(text) => td role="cell" data-head=(head) { (name(text)) },
+                                    Cell::Text(text) =>
+                                        td.short[text.chars().count() <= SHORT] role="cell" data-head=(head) { (text) },
+                                    Cell::Name(text) =>
+                                        td.short[text.chars().count() <= SHORT] role="cell" data-head=(head) { (name(text)) },
                                     Cell::None => td.number role="cell" data-head=(head) { "–" },
                                     Cell::Number(value, text) =>
                                         td.number role="cell" data-head=(head) data-value=(value) { (text) },

@@ -103,7 +103,12 @@ fn with_options(text: &str) -> Markup {
 
 /// A name of a structure or a file, which may be broken where it has a sign between its words.
 pub(crate) fn name(name: &str) -> Markup {
-    html! { @for part in name.split_inclusive(['_', '-', '/']) { (part) wbr; } }
+    html! {
+        @for (index, part) in name.split_inclusive(['_', '-', '/']).enumerate() {
+            @if index > 0 { wbr; }
+            (part)
+        }
+    }
 }
 
 /// Shows a mark in place of characters that are invisible or change the writing direction.
@@ -157,7 +162,7 @@ mod tests {
     #[test]
     fn names_are_broken_between_their_words() {
         let written = name("a/b<1>_c.d").into_string();
-        assert_eq!(written, "a/<wbr>b&lt;1&gt;_<wbr>c.d<wbr>");
+        assert_eq!(written, "a/<wbr>b&lt;1&gt;_<wbr>c.d");
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl Contents<'_> {
         let listed = &survey.outliers.listed;
         let rows = listed.iter().zip(&self.outlier_sources).map(|(outlier, source)| {
             vec![
-                Cell::text(source.file.clone()),
+                Cell::name(source.file.clone()),
                 Cell::count((source.section + 1) as usize),
                 Cell::count(source.row as usize),
                 Cell::text(outlier.describe()),

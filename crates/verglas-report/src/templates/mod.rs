@@ -99,8 +99,8 @@ fn structures(made: &[Made]) -> Section {
             (low, high) = (low.min(norm), high.max(norm));
         }
         vec![
-            Cell::text(name.clone()),
-            Cell::text(facts.source.clone()),
+            Cell::name(name.clone()),
+            Cell::name(facts.source.clone()),
             if facts.model < 0 { Cell::None } else { Cell::Number(facts.model as f64, facts.model.to_string()) },
             Cell::text(of_what),
             Cell::text(facts.center_angstrom.map(four_digits).join(", ")),

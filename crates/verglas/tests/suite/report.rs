@@ -58,12 +58,12 @@ fn outliers(page: &str) -> Vec<[String; 4]> {
     body.split("<tr")
         .skip(1)
         .map(|row| {
-            let cells: Vec<&str> = row
+            let cells: Vec<String> = row
                 .split("<td")
                 .skip(1)
-                .map(|cell| cell.split_once('>').unwrap().1.split("</td>").next().unwrap())
+                .map(|cell| cell.split_once('>').unwrap().1.split("</td>").next().unwrap().replace("<wbr>", ""))
                 .collect();
-            [0, 1, 2, 3].map(|index| cells[index].to_owned())
+            [0, 1, 2, 3].map(|index| cells[index].clone())
         })
         .collect()
 }
