@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use verglas_plot::grouped;
 
+use super::words::SHORT;
 use super::{four_digits, name};
 
 /// One cell of a table.
@@ -41,9 +42,6 @@ impl Cell {
         value.map_or(Self::None, Self::number)
     }
 }
-
-/// Texts up to this length need no room to be broken in.
-const SHORT: usize = 24;
 
 /// A table with one row of heads; `caption` is read to those who can't see it.
 pub(crate) fn table(caption: &str, heads: &[&str], rows: impl Iterator<Item = Vec<Cell>>) -> Markup {

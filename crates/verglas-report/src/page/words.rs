@@ -101,8 +101,14 @@ fn with_options(text: &str) -> Markup {
     }
 }
 
-/// A name of a structure or a file, which may be broken where it has a sign between its words.
+/// Texts up to this length need no room to be broken in.
+pub(super) const SHORT: usize = 24;
+
+/// A name of a structure or a file; where it is long, it may be broken at the signs between its words.
 pub(crate) fn name(name: &str) -> Markup {
+    if name.chars().count() <= SHORT {
+        return html! { (name) };
+    }
     html! {
         @for (index, part) in name.split_inclusive(['_', '-', '/']).enumerate() {
             @if index > 0 { wbr; }
@@ -161,8 +167,9 @@ mod tests {
 
     #[test]
     fn names_are_broken_between_their_words() {
-        let written = name("a/b<1>_c.d").into_string();
-        assert_eq!(written, "a/<wbr>b&lt;1&gt;_<wbr>c.d");
+        let written = name("structures/a-b<1>_refined.pdb").into_string();
+        assert_eq!(written, "structures/<wbr>a-<wbr>b&lt;1&gt;_<wbr>refined.pdb");
+        assert_eq!(name("a/b<1>_c.d").into_string(), "a/b&lt;1&gt;_c.d");
     }
 
     #[test]
