@@ -250,7 +250,7 @@ impl<T: Real> Basis<T> {
         go_on: GoOn<'_>,
     ) -> Result<Self, LikelihoodError> {
         for every in SPARSEST {
-            if self.read_on(every) && self.left_out(samples, p, n_threads, go_on)? <= most {
+            if self.tells_all_on(every, samples, (p, most), n_threads, go_on)? {
                 return Ok(self);
             }
         }
@@ -274,19 +274,25 @@ impl<T: Real> Basis<T> {
     ) -> Result<Option<Self>, LikelihoodError> {
         let mut basis = self.clone();
         let samples = Samples::new(geometry, templates, displacements);
-        let tells_all = basis.read_on(every)
-            && basis.left_out(&samples, geometry.n_inplanes(), n_threads, go_on)? <= MOST_OF_ANY * share;
-        Ok(tells_all.then_some(basis))
+        let wanted = (geometry.n_inplanes(), MOST_OF_ANY * share);
+        Ok(basis.tells_all_on(every, &samples, wanted, n_threads, go_on)?.then_some(basis))
     }
 
-    /// Reads templates on one of so many shells; says whether rounding lets it.
-    fn read_on(&mut self, every: usize) -> bool {
+    /// Reads templates on one of so many shells; says whether rounding lets it, and no sample errs by more than `most` of its energy.
+    fn tells_all_on(
+        &mut self,
+        every: usize,
+        samples: &Samples<T>,
+        (p, most): (usize, f64),
+        n_threads: usize,
+        go_on: GoOn<'_>,
+    ) -> Result<bool, LikelihoodError> {
         self.shells = every_shell(self.n_inputs, every);
         for functions in &mut self.frequencies {
-            let Some(fit) = functions.fit_to(&self.shells, every) else { return false };
+            let Some(fit) = functions.fit_to(&self.shells, every) else { return Ok(false) };
             functions.fitted = fit;
         }
-        true
+        Ok(self.left_out(samples, p, n_threads, go_on)? <= most)
     }
 
     /// The largest share of the energy of a sample that its parts, found from the shells that are read, leave out, among those to
@@ -364,35 +370,47 @@ fn all_eigen(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::f64::consts::TAU;
 
     use verglas_fourier::grid::PolarGrid;
 
     use super::*;
 
-    /// Templates of points up to a part of the box's side from its middle, and the functions of theirs displaced.
-    fn basis_of(geometry: &Geometry, reach: f64, share: f64) -> (Vec<Complex<f32>>, Displacements, Basis<f32>) {
-        let place = |i: usize, step: f64| (i as f64 * step).fract();
+    pub(in super::super) const N_VIEWS: usize = 12;
+
+    /// Templates of a few points up to `reach` parts of the box's side from its middle, of norm 1; their amplitudes fall to 1/e at the
+    /// radius `width`.
+    pub(in super::super) fn templates(geometry: &Geometry, reach: f64, width: f64) -> Vec<Complex<f32>> {
+        let part = |i: usize, step: f64| (i as f64 * step).fract();
         let mut values = Vec::new();
-        for view in 0..8 {
-            let points: Vec<[f64; 2]> = (0..12)
+        for view in 0..N_VIEWS {
+            let points: Vec<[f64; 2]> = (0..16)
                 .map(|i| {
-                    let radius = reach * geometry.box_angstrom() * place(12 * view + i, 0.618_034).sqrt();
-                    let (sin, cos) = (TAU * place(12 * view + i, 0.754_878)).sin_cos();
+                    let radius = reach * geometry.box_angstrom() * part(16 * view + i, 0.618_034).sqrt();
+                    let (sin, cos) = (TAU * part(16 * view + i, 0.754_878)).sin_cos();
                     [radius * cos, radius * sin]
                 })
                 .collect();
-            for shell in 0..geometry.n_shells() {
-                for angle in 0..geometry.n_inplanes() {
-                    let wave = |point: &[f64; 2]| Complex::cis(-TAU * geometry.turns(shell, angle, *point));
-                    let sum: Complex<f64> = points.iter().map(wave).sum();
-                    values.push(Complex::new(sum.re as f32, sum.im as f32));
-                }
-            }
+            let p = geometry.n_inplanes();
+            let of_view = (0..geometry.n_points()).map(|at| {
+                let wave = |point: &[f64; 2]| Complex::cis(-TAU * geometry.turns(at / p, at % p, *point));
+                let radius = geometry.grid().radii()[at / p];
+                points.iter().map(wave).sum::<Complex<f64>>() * (-(radius / width).powi(2)).exp()
+            });
+            let of_view: Vec<Complex<f64>> = of_view.collect();
+            let square = |(at, value): (usize, &Complex<f64>)| geometry.point_weights()[at / p] * value.norm_sqr();
+            let norm = of_view.iter().enumerate().map(square).sum::<f64>().sqrt();
+            values.extend(of_view.iter().map(|value| Complex::new((value.re / norm) as f32, (value.im / norm) as f32)));
         }
+        values
+    }
+
+    /// Templates of points, and the functions of theirs displaced.
+    fn basis_of(geometry: &Geometry, reach: f64, share: f64) -> (Vec<Complex<f32>>, Displacements, Basis<f32>) {
+        let values = templates(geometry, reach, f64::INFINITY);
         let displacements = Displacements::new(4.0, geometry.box_angstrom() / 96.0, 5, 5).unwrap();
-        let templates = TemplateSet::new(geometry, &values, &[1.0; 8]).unwrap();
+        let templates = TemplateSet::new(geometry, &values, &[1.0; N_VIEWS]).unwrap();
         let basis = Basis::of_templates(geometry, &templates, &displacements, share, (1, &|| true)).unwrap();
         (values, displacements, basis)
     }
@@ -404,7 +422,7 @@ mod tests {
         let share = 1e-9;
         let (values, displacements, basis) = basis_of(&geometry, 0.15, share);
         assert!(2 * basis.shells.len() <= geometry.n_shells() + 1, "{} shells", basis.shells.len());
-        let templates = TemplateSet::new(&geometry, &values, &[1.0; 8]).unwrap();
+        let templates = TemplateSet::new(&geometry, &values, &[1.0; N_VIEWS]).unwrap();
         let samples = Samples::new(&geometry, &templates, &displacements);
         let p = geometry.n_inplanes();
         for index in (0..200).step_by(7) {

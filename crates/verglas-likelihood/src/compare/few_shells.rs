@@ -306,38 +306,14 @@ impl<'a> Squares<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::f64::consts::TAU;
-
     use verglas_fourier::grid::PolarGrid;
 
+    use super::super::basis::tests::{N_VIEWS, templates};
     use super::*;
     use crate::sums::displace;
 
-    /// A few templates of Gaussians up to `reach` parts of the box's side from its middle, of norm 1.
-    fn templates(geometry: &Geometry, reach: f64) -> Vec<Complex<f32>> {
-        let part = |i: usize, step: f64| (i as f64 * step).fract();
-        let mut values = Vec::new();
-        for view in 0..12 {
-            let points: Vec<[f64; 2]> = (0..16)
-                .map(|i| {
-                    let radius = reach * geometry.box_angstrom() * part(16 * view + i, 0.618_034).sqrt();
-                    let (sin, cos) = (TAU * part(16 * view + i, 0.754_878)).sin_cos();
-                    [radius * cos, radius * sin]
-                })
-                .collect();
-            let p = geometry.n_inplanes();
-            let of_view = (0..geometry.n_points()).map(|at| {
-                let wave = |point: &[f64; 2]| Complex::cis(-TAU * geometry.turns(at / p, at % p, *point));
-                let radius = geometry.grid().radii()[at / p];
-                points.iter().map(wave).sum::<Complex<f64>>() * (-(radius / 7.0).powi(2)).exp()
-            });
-            let of_view: Vec<Complex<f64>> = of_view.collect();
-            let square = |(at, value): (usize, &Complex<f64>)| geometry.point_weights()[at / p] * value.norm_sqr();
-            let norm = of_view.iter().enumerate().map(square).sum::<f64>().sqrt();
-            values.extend(of_view.iter().map(|value| Complex::new((value.re / norm) as f32, (value.im / norm) as f32)));
-        }
-        values
-    }
+    /// The radius at which amplitudes have fallen to 1/e.
+    const WIDTH: f64 = 7.0;
 
     /// Sums of an image and a contrast transfer with displaced templates, over all shells and over few.
     #[test]
@@ -349,8 +325,8 @@ mod tests {
         };
         let geometry = Geometry::new(PolarGrid::new(12.0, 0.25, 96).unwrap(), 96.0).unwrap();
         let (p, n_points, weights) = (geometry.n_inplanes(), geometry.n_points(), geometry.point_weights());
-        let values = templates(&geometry, 0.15);
-        let set = TemplateSet::new(&geometry, &values, &[1.0; 12]).unwrap();
+        let values = templates(&geometry, 0.15, WIDTH);
+        let set = TemplateSet::new(&geometry, &values, &[1.0; N_VIEWS]).unwrap();
         let few = FewShells::find(&geometry, &set, 5.0, (1, &|| true)).unwrap().unwrap();
         assert!(2 * few.len() <= geometry.n_shells() + 1, "{} of {}", few.len(), geometry.n_shells());
         // Noise that is real in space, and a transfer that is no smooth function of the radius.
@@ -388,8 +364,8 @@ mod tests {
     #[test]
     fn where_few_shells_say_too_little_all_are_needed() {
         let geometry = Geometry::new(PolarGrid::new(12.0, 0.5, 96).unwrap(), 96.0).unwrap();
-        let values = templates(&geometry, 0.49);
-        let set = TemplateSet::new(&geometry, &values, &[1.0; 12]).unwrap();
+        let values = templates(&geometry, 0.49, WIDTH);
+        let set = TemplateSet::new(&geometry, &values, &[1.0; N_VIEWS]).unwrap();
         assert!(FewShells::find(&geometry, &set, 5.0, (1, &|| true)).unwrap().is_none());
     }
 }

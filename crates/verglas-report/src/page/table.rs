@@ -66,10 +66,10 @@ pub(crate) fn table(caption: &str, heads: &[&str], rows: impl Iterator<Item = Ve
                         tr role="row" {
                             @for (cell, head) in row.iter().zip(heads) {
                                 @match cell {
-                                    Cell::Text(text) =>
-                                        td.short[text.chars().count() <= SHORT] role="cell" data-head=(head) { (text) },
-                                    Cell::Name(text) =>
-                                        td.short[text.chars().count() <= SHORT] role="cell" data-head=(head) { (name(text)) },
+                                    Cell::Text(text) | Cell::Name(text) =>
+                                        td.short[text.chars().count() <= SHORT] role="cell" data-head=(head) {
+                                            @if matches!(cell, Cell::Name(_)) { (name(text)) } @else { (text) }
+                                        },
                                     Cell::None => td.number role="cell" data-head=(head) { "–" },
                                     Cell::Number(value, text) =>
                                         td.number role="cell" data-head=(head) data-value=(value) { (text) },

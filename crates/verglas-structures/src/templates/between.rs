@@ -249,9 +249,7 @@ impl StructureSlices {
             }
         }
     }
-}
 
-impl StructureSlices {
     /// The same on some shells alone, `[rotations, shells, n_inplanes]`; false where they can't be had so, and `out` is as it was.
     ///
     /// # Errors
@@ -266,7 +264,7 @@ impl StructureSlices {
         out: &mut [Complex<f32>],
     ) -> std::result::Result<bool, SliceError> {
         match &self.plan {
-            Plan::Single(plan) => plan.compute_on(shells, rotations, out).map_or(Ok(false), |done| done.map(|()| true)),
+            Plan::Single(plan) => plan.compute_on(shells, rotations, out),
             Plan::Double(_) => Ok(false),
         }
     }

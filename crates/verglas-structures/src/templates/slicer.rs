@@ -129,17 +129,19 @@ impl<T: SliceReal> Slicer<T> {
         }
     }
 
-    /// The same on some shells; `None` where they can't be had alone.
+    /// The same on some shells; false where they can't be had alone, and `out` is as it was.
     pub(super) fn compute_on(
         &self,
         shells: &SomeShells,
         rotations: &[Matrix3],
         out: &mut [Complex<T>],
-    ) -> Option<Result<(), SliceError>> {
+    ) -> Result<bool, SliceError> {
         match self {
-            Self::AsStored(plan) => Some(plan.compute_on(shells, rotations, out, &mut vec![0.0; rotations.len()])),
+            Self::AsStored(plan) => {
+                plan.compute_on(shells, rotations, out, &mut vec![0.0; rotations.len()]).map(|()| true)
+            }
             // Without its mean, which is one over all.
-            Self::InDouble(_) => None,
+            Self::InDouble(_) => Ok(false),
         }
     }
 }
